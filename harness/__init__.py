@@ -1,0 +1,1 @@
+"""Proves whether integration code survives Salesforce's failures."""

@@ -1,0 +1,149 @@
+"""The journal: every exchange, with what struck it and how it ended. No body, token or secret is ever kept in it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, Literal
+
+import orjson
+
+if TYPE_CHECKING:
+    from mock_server.org.records.changes import Change, RowResult
+
+Outcome = Literal["answered", "lost", "reset", "cut", "abandoned"]
+
+
+@dataclass(slots=True)
+class Strike:
+    """One fault that hit an exchange: the rule's name, its effect, where, and how many rows (0: the whole request)."""
+
+    rule: str
+    effect: str
+    point: str
+    rows: int = 0
+
+
+@dataclass(slots=True)
+class Entry:
+    """One exchange.
+
+    `number` counts from 1 an org. `at` and `end` are clock seconds. `outcome` is how the reply left: `answered`,
+    `lost` (the client got nothing after the work was done), `reset` (nothing was done), `cut`, `abandoned` (the client
+    had gone). `codes` are the request-level error codes; row-level ones stand in `rows`.
+    """
+
+    number: int
+    at: float
+    operation: str
+    method: str
+    path: str
+    client: str
+    fingerprint: str | None = None
+    end: float | None = None
+    user: str | None = None
+    session: str | None = None
+    status: int | None = None
+    outcome: Outcome | None = None
+    codes: tuple[str, ...] = ()
+    unimplemented: bool = False
+    strikes: list[Strike] = field(default_factory=list)
+    changes: Sequence[Change] = ()
+    results: Sequence[RowResult] = ()
+    commits: tuple[int, int] | None = None
+    query: str | None = None
+    reply_headers: dict[str, str] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the entry in the control plane's form."""
+        return {
+            "number": self.number,
+            "at": self.at,
+            "end": self.end,
+            "operation": self.operation,
+            "method": self.method,
+            "path": self.path,
+            "query": self.query,
+            "client": self.client,
+            "user": self.user,
+            "session": self.session,
+            "status": self.status,
+            "outcome": self.outcome,
+            "codes": list(self.codes),
+            "unimplemented": self.unimplemented,
+            "strikes": [
+                {"rule": s.rule, "effect": s.effect, "point": s.point, "rows": s.rows} for s in self.strikes
+            ],
+            "fingerprint": self.fingerprint,
+            "commits": list(self.commits) if self.commits else None,
+            "retry_after": self.reply_headers.get("Retry-After"),
+            "rows": [_row(change, result) for change, result in zip(self.changes, self.results, strict=False)]
+            or [_row(change, None) for change in self.changes],
+        }
+
+
+def _row(change: Change, result: RowResult | None) -> dict[str, Any]:
+    # `values` is what the client sent in this row: the harness matches it to its inputs. Secrets never are records.
+    return {
+        "verb": change.verb,
+        "sobject": change.sobject,
+        "key_field": change.key_field,
+        "key": change.key,
+        "id": change.id or (result.id if result else None),
+        "success": result.success if result else None,
+        "created": result.created if result else None,
+        "codes": [error.code for error in result.errors] if result else [],
+        "values": change.values,
+        "fingerprint": fingerprint(orjson.dumps(change.values, option=orjson.OPT_SORT_KEYS)),
+    }
+
+
+def fingerprint(body: bytes) -> str:
+    return blake2b(body, digest_size=8).hexdigest()
+
+
+class Journal:
+    """The exchanges of one org: whole when `keep` is None, else the newest `keep` entries."""
+
+    def __init__(self, keep: int | None = 10_000, keep_rows: int = 100_000) -> None:
+        self._entries: deque[Entry] = deque()
+        self._keep = keep
+        self._keep_rows = keep_rows
+        self._rows = 0
+        self.count = 0
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def open(self, at: float, operation: str, method: str, path: str, client: str, body: bytes) -> Entry:
+        """Begin an exchange. `body` leaves only a fingerprint behind; give none for logins, whose bodies are secret."""
+        self.count += 1
+        entry = Entry(self.count, at, operation, method, path, client, fingerprint(body) if body else None)
+        self._entries.append(entry)
+        if self._keep is not None and len(self._entries) > self._keep:
+            self._drop()
+        return entry
+
+    def rows(self, entry: Entry, changes: Sequence[Change], results: Sequence[RowResult]) -> None:
+        """Note the rows an exchange carried (a handler may save in several steps)."""
+        entry.changes = [*entry.changes, *changes] if entry.changes else changes
+        entry.results = [*entry.results, *results] if entry.results else results
+        self._rows += len(changes)
+        while self._keep is not None and self._rows > self._keep_rows and len(self._entries) > 1:
+            self._drop()
+
+    def _drop(self) -> None:
+        self._rows -= len(self._entries.popleft().changes)
+
+    def since(self, number: int) -> list[Entry]:
+        """Return the kept entries after the given number, oldest first."""
+        return [entry for entry in self._entries if entry.number > number]
+
+    def clear(self) -> None:
+        self._entries.clear()
+        self._rows = 0

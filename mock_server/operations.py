@@ -1,0 +1,218 @@
+"""The operation registry: what a request does, whatever its URL. Each endpoint declares its operation beside its handler."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import parse_qsl, unquote
+
+import orjson
+
+from mock_server.org import errors
+from mock_server.org.errors import ApiError
+
+if TYPE_CHECKING:
+    from mock_server.journal import Entry
+    from mock_server.org.identity.sessions import Session
+    from mock_server.org.org import Org
+    from mock_server.org.records.changes import Change, RowResult
+
+JSON = "application/json;charset=UTF-8"
+
+Kind = Literal["read", "write", "login", "stream"]
+Replay = Literal["always", "conditional", "never"]
+Rows = Literal["none", "one", "many"]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One thing a client can do. `name` is public: faults, journal, scenarios, coverage and docs speak in it.
+
+    `path` is a template: `{name}` stands for one segment.
+    `replay` is the idempotency class; `rows` how many records it carries; `counted` whether it is charged against
+    DailyApiRequests; `auth` whether it needs a session; `since` the API version that brought it.
+    """
+
+    name: str
+    method: str
+    path: str
+    kind: Kind
+    replay: Replay = "always"
+    rows: Rows = "none"
+    counted: bool = True
+    auth: bool = True
+    since: float = 31.0
+    summary: str = ""
+
+
+@dataclass(slots=True)
+class Reply:
+    """What goes back. `delivery` says how much of it really leaves: reply faults change it."""
+
+    status: int = 200
+    body: bytes = b""
+    content_type: str | None = JSON
+    headers: dict[str, str] = field(default_factory=dict)
+    delivery: Literal["whole", "cut", "none"] = "whole"
+
+
+@dataclass(slots=True)
+class Call:
+    """One request on its way through the gate.
+
+    `base_url` is how the client came in (`https://127.0.0.1:8080`). `write` is bound by the gate: handlers save
+    records through it, and it asks locks and row faults on the way.
+    """
+
+    operation: Operation
+    method: str
+    raw_path: str
+    raw_query: str
+    headers: Mapping[str, str]
+    body: bytes
+    base_url: str
+    args: dict[str, str] = field(default_factory=dict)
+    org: Org = None  # type: ignore[assignment]  # set by the gate before a handler that needs one runs
+    session: Session = None  # type: ignore[assignment]  # likewise
+    entry: Entry = None  # type: ignore[assignment]  # likewise
+    write: Callable[..., Awaitable[list[RowResult]]] = None  # type: ignore[assignment]  # likewise
+    _query: dict[str, str] | None = None
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The query string's parameters; of a repeated one the first counts."""
+        if self._query is None:
+            pairs = parse_qsl(self.raw_query, keep_blank_values=True, errors="replace")
+            self._query = dict(reversed(pairs))
+        return self._query
+
+    def json(self) -> Any:
+        """Return the parsed body. Raises JSON_PARSER_ERROR with Salesforce's line and column."""
+        try:
+            return orjson.loads(self.body)
+        except orjson.JSONDecodeError:
+            from mock_server.protocols.jsontext import parser_error
+
+            raise parser_error(self.body) from None
+
+    def json_object(self) -> dict[str, Any]:
+        """Return the parsed body, which must be a JSON object."""
+        value = self.json()
+        if not isinstance(value, dict):
+            from mock_server.protocols.jsontext import wrong_kind
+
+            raise wrong_kind(self.body, value)
+        return value
+
+
+Handler = Callable[[Call], Awaitable[Reply]]
+Render = Callable[[ApiError], Reply]
+FindOrg = Callable[[Call], "Org | None"]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    operation: Operation
+    handler: Handler
+    render: Render
+    """Writes an error in this protocol's form."""
+    find_org: FindOrg | None = None
+    """Finds the org of a call that has no session yet (logins)."""
+
+
+class Routes:
+    """The operations of one protocol. Use an instance as a decorator: `@routes(Operation(...))`."""
+
+    def __init__(self, render: Render, find_org: FindOrg | None = None) -> None:
+        self.render = render
+        self.find_org = find_org
+        self.routes: list[Route] = []
+
+    def __call__(self, *operations: Operation) -> Callable[[Handler], Handler]:
+        def declare(handler: Handler) -> Handler:
+            self.routes.extend(Route(operation, handler, self.render, self.find_org) for operation in operations)
+            return handler
+
+        return declare
+
+
+class _Node:
+    __slots__ = ("literals", "methods", "parameter")
+
+    def __init__(self) -> None:
+        self.literals: dict[str, _Node] = {}
+        self.parameter: _Node | None = None
+        self.methods: dict[str, tuple[Route, tuple[str, ...]]] = {}
+
+
+class Registry:
+    """Every operation of the server, and the way from a method and path to one."""
+
+    def __init__(self, protocols: Iterable[Routes]) -> None:
+        self._root = _Node()
+        self.routes: list[Route] = []
+        self.by_name: dict[str, Operation] = {}
+        for protocol in protocols:
+            for route in protocol.routes:
+                self._add(route)
+
+    def __iter__(self) -> Iterator[Operation]:
+        return iter(self.by_name.values())
+
+    def _add(self, route: Route) -> None:
+        operation = route.operation
+        self.by_name.setdefault(operation.name, operation)
+        self.routes.append(route)
+        node, names = self._root, []
+        for segment in operation.path.strip("/").split("/"):
+            if segment.startswith("{"):
+                names.append(segment.strip("{}"))
+                node.parameter = node.parameter or _Node()
+                node = node.parameter
+            else:
+                node = node.literals.setdefault(segment.lower(), _Node())
+        if operation.method in node.methods:
+            raise ValueError(f"{operation.method} {operation.path} is declared twice")
+        node.methods[operation.method] = (route, tuple(names))
+
+    def match(self, method: str, raw_path: str) -> tuple[Route, dict[str, str]]:
+        """Find the route for a request. Repeated and trailing slashes collapse, as on Salesforce.
+
+        Raises NOT_FOUND for an unknown path, METHOD_NOT_ALLOWED with the allowed list for a known one.
+        """
+        segments = [segment for segment in raw_path.split("/") if segment]
+        values: list[str] = []
+        node = self._walk(self._root, segments, 0, values)
+        if node is None:
+            raise errors.NOT_FOUND()
+        found = node.methods.get(method)
+        if found is None and method == "HEAD":
+            found = node.methods.get("GET")
+        if found is None:
+            allowed = {*node.methods, *(["HEAD"] if "GET" in node.methods else [])}
+            raise errors.METHOD_NOT_ALLOWED(method=method, allowed=",".join(sorted(allowed)))
+        route, names = found
+        return route, dict(zip(names, values, strict=True))
+
+    def _walk(self, node: _Node, segments: list[str], at: int, values: list[str]) -> _Node | None:
+        if at == len(segments):
+            return node if node.methods else None
+        literal = node.literals.get(segments[at].lower())
+        if literal is not None:
+            found = self._walk(literal, segments, at + 1, values)
+            if found is not None:
+                return found
+        if node.parameter is not None:
+            mark = len(values)
+            values.append(unquote(segments[at]))
+            found = self._walk(node.parameter, segments, at + 1, values)
+            if found is not None:
+                return found
+            del values[mark:]
+        return None
+
+    def matching(self, glob: str) -> list[Operation]:
+        """Return the operations that a fault's or property's glob names; `*` spans dots."""
+        return [operation for operation in self if fnmatchcase(operation.name, glob)]

@@ -1,0 +1,21 @@
+"""The one source of chance: seeded streams, one a purpose, and secrets that must not be guessable."""
+
+from __future__ import annotations
+
+import secrets
+from random import Random
+from string import ascii_letters, digits
+
+__all__ = ["Random", "secret", "stream"]
+
+_ALPHABET = ascii_letters + digits + "._"
+
+
+def stream(seed: int, *purpose: str) -> Random:
+    """Return the generator for one purpose. The same seed and purpose give the same draws on every machine."""
+    return Random(f"{seed}:{'/'.join(purpose)}")
+
+
+def secret(length: int) -> str:
+    """Return `length` unguessable characters of `A-Za-z0-9._`, as in Salesforce's tokens."""
+    return "".join(secrets.choice(_ALPHABET) for _ in range(length))

@@ -1,0 +1,93 @@
+"""The one source of time of an org."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import time
+from datetime import UTC, datetime
+from typing import Literal
+
+Mode = Literal["real", "virtual"]
+
+
+class Clock:
+    """Tells and moves an org's time, in seconds since 1970 (UTC).
+
+    A `real` clock runs with the wall plus an offset that `advance` grows; a `virtual` clock stands still until
+    `advance` moves it. Sleepers wake in the order of their due time, then of their call.
+    """
+
+    def __init__(self, mode: Mode = "real", start: float | None = None) -> None:
+        self.mode: Mode = mode
+        self._offset = 0.0 if start is None else start - time.time()
+        self._still = time.time() if start is None else start
+        self._order = itertools.count()
+        self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._timer: asyncio.TimerHandle | None = None
+
+    def now(self) -> float:
+        return self._still if self.mode == "virtual" else time.time() + self._offset
+
+    def advance(self, seconds: float) -> float:
+        """Move time forward and wake whoever is due; return the new time. Raises ValueError for a negative step."""
+        if not 0 <= seconds < 1e10:
+            raise ValueError("time only moves forward, by less than 1e10 seconds")
+        if self.mode == "virtual":
+            self._still += seconds
+        else:
+            self._offset += seconds
+        self._wake()
+        return self.now()
+
+    async def sleep(self, seconds: float) -> None:
+        await self.wait_until(self.now() + seconds)
+
+    async def wait_until(self, due: float) -> None:
+        """Return once the clock shows `due` (seconds since 1970)."""
+        if due <= self.now():
+            return
+        loop = asyncio.get_running_loop()
+        awake: asyncio.Future[None] = loop.create_future()
+        heapq.heappush(self._sleepers, (due, next(self._order), awake))
+        self._arm(loop)
+        await awake
+
+    def _wake(self) -> None:
+        now = self.now()
+        while self._sleepers and (self._sleepers[0][0] <= now or self._sleepers[0][2].done()):
+            _, _, awake = heapq.heappop(self._sleepers)
+            if not awake.done():
+                awake.set_result(None)
+        if self._sleepers:
+            self._arm(self._sleepers[0][2].get_loop())
+
+    def _arm(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self.mode == "real":
+            self._timer = loop.call_later(max(0.0, self._sleepers[0][0] - self.now()), self._wake)
+
+
+def stamp(moment: float) -> str:
+    """Write a time as Salesforce does in JSON: `2026-03-01T10:00:00.000+0000`."""
+    whole = int(moment)
+    return f"{_second(whole)}.{int((moment - whole) * 1000):03d}+0000"
+
+
+def _second(whole: int) -> str:
+    # Most calls fall in the same second; formatting it once halves the cost of a write.
+    cached = _last.get(whole)
+    if cached is None:
+        _last.clear()
+        cached = _last[whole] = datetime.fromtimestamp(whole, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return cached
+
+
+_last: dict[int, str] = {}
+
+
+def wall() -> float:
+    """Seconds of a steady wall clock: for wall-clock limits and measurements, never for anything the org shows."""
+    return time.monotonic()

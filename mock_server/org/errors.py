@@ -1,0 +1,336 @@
+"""The one catalogue of Salesforce errors: code, HTTP status, message template and class.
+
+Sources: R recorded against a real org, D vendor documentation, K recall. Texts are templates for `str.format`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+ErrorClass = Literal["transient", "permanent", "session", "quota", "ambiguous"]
+# How REST orders an error's keys: routing errors say errorCode first, statement errors message first,
+# and errors of a save carry a `fields` list.
+Shape = Literal["routing", "statement", "save"]
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorSpec:
+    """One row of the catalogue. `defaults` fill the template where a fault raises the error out of nowhere."""
+
+    code: str
+    status: int
+    message: str
+    kind: ErrorClass
+    shape: Shape
+    source: str
+    defaults: tuple[tuple[str, str], ...] = ()
+
+    def __call__(self, *, fields: Sequence[str] | None = None, status: int | None = None, **values: object) -> ApiError:
+        """Return an error to raise or to put into a row result."""
+        text = self.message.format(**values) if values else self.message
+        if fields is None and self.shape == "save":
+            fields = ()
+        return ApiError(self, text, None if fields is None else tuple(fields), status or self.status)
+
+    def sample(self) -> ApiError:
+        """Return the error with the template's own defaults, for faults."""
+        return self(**dict(self.defaults))
+
+
+class ApiError(Exception):
+    """A Salesforce error on its way to a client; each protocol writes it in its own form."""
+
+    def __init__(self, spec: ErrorSpec, message: str, fields: tuple[str, ...] | None, status: int) -> None:
+        super().__init__(message)
+        self.spec = spec
+        self.message = message
+        self.fields = fields
+        self.status = status
+        self.extra: dict[str, Any] = {}
+
+    @property
+    def code(self) -> str:
+        return self.spec.code
+
+
+def _row(
+    code: str, status: int, message: str, kind: ErrorClass, shape: Shape, source: str, **defaults: str
+) -> ErrorSpec:
+    spec = ErrorSpec(code, status, message, kind, shape, source, tuple(defaults.items()))
+    CATALOGUE.append(spec)
+    return spec
+
+
+# In order: the first row of a code is the one a fault uses when it names the code alone.
+CATALOGUE: list[ErrorSpec] = []
+
+# --- sessions and access
+INVALID_SESSION_ID = _row("INVALID_SESSION_ID", 401, "Session expired or invalid", "session", "statement", "R")
+NO_API_SCOPE = _row(
+    "INVALID_SESSION_ID", 403, "This session is not valid for use with the REST API", "session", "statement", "R"
+)
+INVALID_AUTH_HEADER = _row("INVALID_AUTH_HEADER", 401, "INVALID_HEADER_TYPE", "session", "statement", "K")
+API_DISABLED_FOR_ORG = _row(
+    "API_DISABLED_FOR_ORG", 403, "The REST API is not enabled for this Organization.", "permanent", "statement", "R"
+)
+API_CURRENTLY_DISABLED = _row(
+    "API_CURRENTLY_DISABLED", 403, "API is disabled for this User", "permanent", "statement", "K"
+)
+FORBIDDEN = _row("FORBIDDEN", 403, "You do not have access to this resource", "permanent", "routing", "K")
+INSUFFICIENT_ACCESS_OR_READONLY = _row(
+    "INSUFFICIENT_ACCESS_OR_READONLY", 403, "insufficient access rights on object id", "permanent", "save", "R"
+)
+INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY = _row(
+    "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY",
+    400,
+    "insufficient access rights on cross-reference id: {id}",
+    "permanent",
+    "save",
+    "R",
+    id="001000000000001",
+)
+
+# --- routing
+NOT_FOUND = _row("NOT_FOUND", 404, "The requested resource does not exist", "permanent", "routing", "R")
+NO_SUCH_EXTERNAL_ID_FIELD = _row(
+    "NOT_FOUND",
+    404,
+    "Provided external ID field does not exist or is not accessible: {segment}",
+    "permanent",
+    "routing",
+    "R",
+)
+METHOD_NOT_ALLOWED = _row(
+    "METHOD_NOT_ALLOWED",
+    405,
+    "HTTP Method '{method}' not allowed. Allowed are {allowed}",
+    "permanent",
+    "routing",
+    "R",
+    method="POST",
+    allowed="HEAD,GET",
+)
+UNSUPPORTED_MEDIA_TYPE = _row(
+    "UNSUPPORTED_MEDIA_TYPE", 415, "Content type {type} not supported", "permanent", "routing", "K", type="text/plain"
+)
+UNSUPPORTED_API_VERSION = _row(
+    "UNSUPPORTED_API_VERSION", 410, "API version {version} is retired", "permanent", "routing", "K", version="30.0"
+)
+REQUEST_ENTITY_TOO_LARGE = _row(
+    "REQUEST_ENTITY_TOO_LARGE", 413, "The request body is larger than 50 MB", "permanent", "routing", "K"
+)
+
+# --- outages and time-outs
+UNKNOWN_EXCEPTION = _row(
+    "UNKNOWN_EXCEPTION",
+    500,
+    "An unexpected error occurred. Please include this ErrorId if you contact support: {id}",
+    "ambiguous",
+    "routing",
+    "R",
+    id="1452464078-314667 (-1173371248)",
+)
+SERVER_UNAVAILABLE = _row("SERVER_UNAVAILABLE", 503, "Server too busy", "transient", "routing", "R")
+REQUEST_RUNNING_TOO_LONG = _row(
+    "REQUEST_RUNNING_TOO_LONG",
+    400,
+    "Your request was running for too long, and has been stopped.",
+    "transient",
+    "statement",
+    "R",
+)
+QUERY_TIMEOUT = _row(
+    "QUERY_TIMEOUT", 400, "Your query request was running for too long.", "transient", "statement", "R"
+)
+QUERY_TOO_COMPLICATED = _row(
+    "QUERY_TOO_COMPLICATED",
+    400,
+    "Query is either selecting too many fields or the filter conditions are too complicated.",
+    "permanent",
+    "statement",
+    "R",
+)
+
+# --- limits
+REQUEST_LIMIT_EXCEEDED = _row(
+    "REQUEST_LIMIT_EXCEEDED", 403, "TotalRequests Limit exceeded.", "quota", "statement", "R"
+)
+CONCURRENT_LIMIT_EXCEEDED = _row(
+    "REQUEST_LIMIT_EXCEEDED",
+    403,
+    "ConcurrentRequests (Concurrent API Requests) Limit exceeded.",
+    "quota",
+    "statement",
+    "R",
+)
+STORAGE_LIMIT_EXCEEDED = _row("STORAGE_LIMIT_EXCEEDED", 400, "storage limit exceeded", "quota", "save", "R")
+LIMIT_EXCEEDED = _row("LIMIT_EXCEEDED", 400, "limit exceeded", "quota", "save", "D")
+
+# --- request bodies
+JSON_PARSER_ERROR = _row(
+    "JSON_PARSER_ERROR", 400, "{text} at [line:{line}, column:{column}]", "permanent", "statement", "R",
+    text="Unexpected character ('}' (code 125)): expected a value", line="1", column="1",
+)  # fmt: skip
+RECORDS_REQUIRED = _row("REQUIRED_FIELD_MISSING", 400, "At least 1 record is required", "permanent", "statement", "R")
+EXCEEDED_ID_LIMIT = _row(
+    "EXCEEDED_ID_LIMIT",
+    400,
+    "record limit reached. cannot submit more than {limit} records into this call",
+    "permanent",
+    "statement",
+    "R",
+    limit="200",
+)
+INVALID_BATCH_SIZE = _row("INVALID_BATCH_SIZE", 400, "{text}", "permanent", "statement", "K", text="batch size invalid")
+
+# --- statements (the texts of SOQL errors come with a context block in front; see query.context)
+MALFORMED_QUERY = _row("MALFORMED_QUERY", 400, "{text}", "permanent", "statement", "R", text="unexpected token: '<EOF>'")
+INVALID_QUERY_LOCATOR = _row("INVALID_QUERY_LOCATOR", 400, "invalid query locator", "permanent", "statement", "R")
+INVALID_QUERY_FILTER_OPERATOR = _row(
+    "INVALID_QUERY_FILTER_OPERATOR", 400, "{text}", "permanent", "statement", "R", text="invalid ID field: x"
+)
+INVALID_FIELD = _row(
+    "INVALID_FIELD", 400, "{text}", "permanent", "statement", "R", text="No such column 'X__c' on sobject of type Account"
+)
+NO_SUCH_COLUMN = _row(
+    "INVALID_FIELD", 400, "No such column '{field}' on sobject of type {sobject}", "permanent", "statement", "R"
+)
+FOREIGN_KEY_NOT_FOUND = _row(
+    "INVALID_FIELD",
+    400,
+    "Foreign key external ID: {value} not found for field {field} in entity {sobject}",
+    "permanent",
+    "save",
+    "R",
+)
+INVALID_TYPE = _row("INVALID_TYPE", 400, "{text}", "permanent", "statement", "R", text="sObject type 'X' is not supported.")
+INVALID_TYPE_FOR_OPERATION = _row(
+    "INVALID_TYPE_FOR_OPERATION", 400, "entity type {sobject} does not support {operation}", "permanent", "statement", "R",
+    sobject="Account", operation="query",
+)  # fmt: skip
+NUMBER_OUTSIDE_VALID_RANGE = _row(
+    "NUMBER_OUTSIDE_VALID_RANGE", 400, "{label}: value outside of valid range on numeric field: {value}", "permanent", "save", "K",
+    label="Amount", value="1e99",
+)  # fmt: skip
+OFFSET_OUT_OF_RANGE = _row(
+    "NUMBER_OUTSIDE_VALID_RANGE", 400, "Maximum SOQL offset allowed is 2000", "permanent", "statement", "K"
+)
+
+# --- saving a row
+REQUIRED_FIELD_MISSING = _row(
+    "REQUIRED_FIELD_MISSING", 400, "Required fields are missing: [{names}]", "permanent", "save", "R", names="Name"
+)
+MISSING_ARGUMENT = _row(
+    "MISSING_ARGUMENT", 400, "Id not specified in an update call", "permanent", "save", "R"
+)
+MALFORMED_ID = _row("MALFORMED_ID", 400, "malformed id {value}", "permanent", "save", "R", value="123")
+WRONG_ID_TYPE = _row("MALFORMED_ID", 400, "{label}: id value of incorrect type: {value}", "permanent", "save", "K")
+INVALID_CROSS_REFERENCE_KEY = _row(
+    "INVALID_CROSS_REFERENCE_KEY", 400, "invalid cross reference id", "permanent", "save", "R"
+)
+INVALID_FIELD_FOR_INSERT_UPDATE = _row(
+    "INVALID_FIELD_FOR_INSERT_UPDATE",
+    400,
+    "Unable to create/update fields: {names}. Please check the security settings of this field and verify that it is "
+    "read/write for your profile or permission set.",
+    "permanent",
+    "save",
+    "R",
+    names="CreatedDate",
+)
+CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY = _row(
+    "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY",
+    400,
+    "entity type cannot be {verb}: {label}",
+    "permanent",
+    "save",
+    "R",
+    verb="inserted",
+    label="Account",
+)
+FIELD_CUSTOM_VALIDATION_EXCEPTION = _row(
+    "FIELD_CUSTOM_VALIDATION_EXCEPTION", 400, "{text}", "permanent", "save", "R", text="A validation rule refused the record"
+)
+FIELD_INTEGRITY_EXCEPTION = _row(
+    "FIELD_INTEGRITY_EXCEPTION", 400, "{text}", "permanent", "save", "R", text="field integrity exception"
+)
+STRING_TOO_LONG = _row(
+    "STRING_TOO_LONG",
+    400,
+    "{label}: data value too large: {value} (max length={length})",
+    "permanent",
+    "save",
+    "R",
+    label="Name",
+    value="...",
+    length="255",
+)
+INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST = _row(
+    "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
+    400,
+    "{label}: bad value for restricted picklist field: {value}",
+    "permanent",
+    "save",
+    "R",
+    label="Type",
+    value="X",
+)
+INVALID_EMAIL_ADDRESS = _row(
+    "INVALID_EMAIL_ADDRESS", 400, "{label}: invalid email address: {value}", "permanent", "save", "K",
+    label="Email", value="x",
+)  # fmt: skip
+DUPLICATE_VALUE = _row(
+    "DUPLICATE_VALUE",
+    400,
+    "duplicate value found: {field} duplicates value on record with id: {id}",
+    "permanent",
+    "save",
+    "R",
+    field="<unknown>",
+    id="<unknown>",
+)
+DUPLICATE_EXTERNAL_ID_SPECIFIED = _row(
+    "DUPLICATE_VALUE", 400, "Duplicate external id specified: {value}", "permanent", "save", "K"
+)
+DUPLICATE_EXTERNAL_ID = _row(
+    "DUPLICATE_EXTERNAL_ID",
+    300,
+    "{field}: more than one record found for external id field: [{ids}]",
+    "permanent",
+    "save",
+    "K",
+    field="External_Id__c",
+    ids="001000000000001, 001000000000002",
+)
+DUPLICATES_DETECTED = _row(
+    "DUPLICATES_DETECTED", 400, "Use one of these records?", "permanent", "save", "R"
+)
+UNABLE_TO_LOCK_ROW = _row(
+    "UNABLE_TO_LOCK_ROW", 400, "unable to obtain exclusive access to this record or {count} records: {ids}", "transient", "save", "R",
+    count="1", ids="001000000000001AAA",
+)  # fmt: skip
+ENTITY_IS_DELETED = _row("ENTITY_IS_DELETED", 404, "entity is deleted", "permanent", "save", "R")
+ENTITY_IS_LOCKED = _row("ENTITY_IS_LOCKED", 400, "the entity is locked for editing", "permanent", "save", "K")
+DELETE_FAILED = _row("DELETE_FAILED", 400, "{text}", "permanent", "save", "K", text="Your attempt to delete the record could not be completed")  # fmt: skip
+ALL_OR_NONE_OPERATION_ROLLED_BACK = _row(
+    "ALL_OR_NONE_OPERATION_ROLLED_BACK",
+    400,
+    "Record rolled back because not all records were valid and the request was using AllOrNone header",
+    "transient",
+    "save",
+    "R",
+)
+PROCESSING_HALTED = _row(
+    "PROCESSING_HALTED",
+    400,
+    "The transaction was rolled back since another operation in the same transaction failed.",
+    "transient",
+    "routing",
+    "R",
+)
+INVALID_INPUT = _row("INVALID_INPUT", 400, "{text}", "permanent", "statement", "R", text="invalid input")
+
+BY_CODE: dict[str, ErrorSpec] = {spec.code: spec for spec in reversed(CATALOGUE)}
+"""The default row of each code."""

@@ -1,0 +1,65 @@
+"""What a write asks for, and what it answers, row by row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+from mock_server.org.errors import ApiError
+
+Verb = Literal["create", "update", "upsert", "delete"]
+
+
+@dataclass(slots=True)
+class Change:
+    """One row of a write. `sobject` and field names may come in any case.
+
+    `values` are JSON values by field name. `id` is given for update and delete. For an upsert, `key_field` names the
+    external id field (or Id) and `key` its value. `refusal` is an error the row gets before anything else is asked:
+    a row fault, or a decoding error of its own.
+    """
+
+    verb: Verb
+    sobject: str
+    values: dict[str, Any] = field(default_factory=dict)
+    id: str | None = None
+    key_field: str | None = None
+    key: Any = None
+    refusal: ApiError | None = None
+
+
+class RowResult(NamedTuple):
+    """The outcome of one row: an id, or errors. `created` tells an upsert's two outcomes apart."""
+
+    id: str | None
+    success: bool
+    created: bool = False
+    errors: tuple[ApiError, ...] = ()
+
+
+class Commit(NamedTuple):
+    """One committed record change. `values` holds what was written, as stored, by field name."""
+
+    number: int
+    transaction: int
+    verb: Literal["create", "update", "delete"]
+    sobject: str
+    id: str
+    at: float
+    exchange: int
+    """The journal entry of the request that caused it; 0 for none (seeded records)."""
+    columns: tuple[str, ...]
+    row: tuple[Any, ...]
+
+    @property
+    def values(self) -> dict[str, Any]:
+        return dict(zip(self.columns, self.row, strict=True))
+
+
+class LockHeld(Exception):
+    """A write met a row lock. Nothing was done; try again at `until` (clock seconds)."""
+
+    def __init__(self, until: float, ids: tuple[str, ...]) -> None:
+        super().__init__(f"locked until {until}: {', '.join(ids)}")
+        self.until = until
+        self.ids = ids

@@ -1,0 +1,152 @@
+"""What a field and an sObject are. Frozen: a schema changes by replacing an sObject, which raises its version."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal, get_args
+
+FieldType = Literal[
+    "id", "string", "textarea", "picklist", "multipicklist", "combobox", "reference", "boolean", "int", "long",
+    "double", "currency", "percent", "date", "datetime", "time", "email", "phone", "url", "encryptedstring", "base64",
+    "address", "location", "anyType", "complexvalue",
+]  # fmt: skip
+FIELD_TYPES: frozenset[str] = frozenset(get_args(FieldType))
+
+TEXT_TYPES: frozenset[str] = frozenset(
+    {"string", "textarea", "picklist", "multipicklist", "combobox", "email", "phone", "url", "encryptedstring", "anyType"}
+)
+"""Types stored and compared as text (ids and references too, but those compare exactly)."""
+ID_TYPES: frozenset[str] = frozenset({"id", "reference"})
+NUMBER_TYPES: frozenset[str] = frozenset({"int", "long", "double", "currency", "percent"})
+FLOAT_TYPES: frozenset[str] = frozenset({"double", "currency", "percent"})
+COMPOUND_TYPES: frozenset[str] = frozenset({"address", "location", "complexvalue"})
+"""Types without a column of their own: they are composed from their parts on reading."""
+
+
+@dataclass(frozen=True, slots=True)
+class PicklistValue:
+    value: str
+    label: str
+    active: bool = True
+    default: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field, with the attributes of a describe (https://developer.salesforce.com, "DescribeSObjectResult")."""
+
+    name: str
+    label: str
+    type: FieldType
+    length: int = 0
+    precision: int = 0
+    scale: int = 0
+    digits: int = 0
+    nillable: bool = True
+    createable: bool = True
+    updateable: bool = True
+    filterable: bool = True
+    sortable: bool = True
+    groupable: bool = True
+    defaulted_on_create: bool = False
+    default: str | int | float | bool | None = None
+    unique: bool = False
+    case_sensitive: bool = False
+    external_id: bool = False
+    id_lookup: bool = False
+    custom: bool = False
+    auto_number: bool = False
+    calculated: bool = False
+    name_field: bool = False
+    encrypted: bool = False
+    html: bool = False
+    restricted_picklist: bool = False
+    cascade_delete: bool = False
+    restricted_delete: bool = False
+    query_by_distance: bool = False
+    permissionable: bool = False
+    reference_to: tuple[str, ...] = ()
+    relationship_name: str | None = None
+    compound: str | None = None
+    """Name of the compound field that this field is a part of (describe: compoundFieldName)."""
+    extra_type: str | None = None
+    picklist: tuple[PicklistValue, ...] = ()
+
+    @property
+    def stored(self) -> bool:
+        """Whether the field has a column of its own; the column has the field's name."""
+        return self.type not in COMPOUND_TYPES
+
+    @property
+    def folded(self) -> bool:
+        """Whether a shadow column `NAME__fold` (text in `fold` form) is kept beside it, with an index."""
+        return self.type in TEXT_TYPES and not self.case_sensitive and (self.unique or self.external_id or self.id_lookup)
+
+    @property
+    def required(self) -> bool:
+        """Whether a create must give a value (describe: createable, not nillable, not defaultedOnCreate)."""
+        return self.createable and not self.nillable and not self.defaulted_on_create and self.type != "boolean"
+
+
+@dataclass(frozen=True, slots=True)
+class ChildRelationship:
+    child: str
+    field: str
+    name: str | None = None
+    cascade_delete: bool = False
+    restricted_delete: bool = False
+
+
+@dataclass(frozen=True)
+class SObject:
+    """One object type. `flags` holds the describe's true booleans (queryable, createable, ...)."""
+
+    name: str
+    label: str
+    label_plural: str
+    key_prefix: str | None
+    flags: frozenset[str]
+    fields: tuple[Field, ...]
+    children: tuple[ChildRelationship, ...] = ()
+    custom: bool = False
+    scopes: tuple[tuple[str, str], ...] = ()
+    memo: dict[object, object] = field(default_factory=dict, compare=False, repr=False)
+    """For derived plans (compiled writers, describe bodies): dropped with the sObject when the schema changes."""
+
+    @cached_property
+    def by_name(self) -> dict[str, Field]:
+        """Fields by exact name."""
+        return {f.name: f for f in self.fields}
+
+    @cached_property
+    def _by_fold(self) -> dict[str, Field]:
+        return {f.name.lower(): f for f in self.fields}
+
+    @cached_property
+    def _relationships(self) -> dict[str, Field]:
+        return {f.relationship_name.lower(): f for f in self.fields if f.relationship_name and f.type == "reference"}
+
+    @cached_property
+    def _children(self) -> dict[str, ChildRelationship]:
+        return {c.name.lower(): c for c in self.children if c.name}
+
+    def field(self, name: str) -> Field | None:
+        """Find a field by its name in any case."""
+        return self.by_name.get(name) or self._by_fold.get(name.lower())
+
+    def parent(self, relationship: str) -> Field | None:
+        """Find the reference field behind a parent relationship name (`Account`, `Foo__r`), in any case."""
+        return self._relationships.get(relationship.lower())
+
+    def child(self, relationship: str) -> ChildRelationship | None:
+        """Find a child relationship by its name (`Contacts`, `Foos__r`), in any case."""
+        return self._children.get(relationship.lower())
+
+    def is_(self, flag: str) -> bool:
+        return flag in self.flags
+
+
+def fold(text: str) -> str:
+    """Return the form in which text is compared without case, in every script."""
+    return text.casefold()

@@ -1,0 +1,1 @@
+"""The bundled scenario catalogue: one YAML file a scenario, by family."""
