@@ -52,9 +52,8 @@ class Entry:
     strikes: list[Strike] = field(default_factory=list)
     changes: Sequence[Change] = ()
     results: Sequence[RowResult] = ()
-    commits: tuple[int, int] | None = None
     query: str | None = None
-    reply_headers: dict[str, str] = field(default_factory=dict)
+    retry_after: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the entry in the control plane's form."""
@@ -77,8 +76,7 @@ class Entry:
                 {"rule": s.rule, "effect": s.effect, "point": s.point, "rows": s.rows} for s in self.strikes
             ],
             "fingerprint": self.fingerprint,
-            "commits": list(self.commits) if self.commits else None,
-            "retry_after": self.reply_headers.get("Retry-After"),
+            "retry_after": self.retry_after,
             "rows": [_row(change, result) for change, result in zip(self.changes, self.results, strict=False)]
             or [_row(change, None) for change in self.changes],
         }

@@ -78,6 +78,8 @@ class Call:
     session: Session = None  # type: ignore[assignment]  # likewise
     entry: Entry = None  # type: ignore[assignment]  # likewise
     write: Callable[..., Awaitable[list[RowResult]]] = None  # type: ignore[assignment]  # likewise
+    reply: Reply | None = None
+    """The reply on its way out, for reply faults."""
     _query: dict[str, str] | None = None
 
     @property
@@ -138,6 +140,10 @@ class Routes:
         return declare
 
 
+_METHODS = ("HEAD", "GET", "POST", "PUT", "PATCH", "DELETE")
+"""In the order in which Salesforce lists what is allowed."""
+
+
 class _Node:
     __slots__ = ("literals", "methods", "parameter")
 
@@ -192,7 +198,7 @@ class Registry:
             found = node.methods.get("GET")
         if found is None:
             allowed = {*node.methods, *(["HEAD"] if "GET" in node.methods else [])}
-            raise errors.METHOD_NOT_ALLOWED(method=method, allowed=",".join(sorted(allowed)))
+            raise errors.METHOD_NOT_ALLOWED(method=method, allowed=",".join(name for name in _METHODS if name in allowed))
         route, names = found
         return route, dict(zip(names, values, strict=True))
 

@@ -230,6 +230,10 @@ WRONG_ID_TYPE = _row("MALFORMED_ID", 400, "{label}: id value of incorrect type: 
 INVALID_CROSS_REFERENCE_KEY = _row(
     "INVALID_CROSS_REFERENCE_KEY", 400, "invalid cross reference id", "permanent", "save", "R"
 )
+KEY_NOT_SPECIFIED = _row("MISSING_ARGUMENT", 400, "{field} not specified", "permanent", "save", "K", field="External_Id__c")
+ID_IN_INSERT = _row(
+    "INVALID_FIELD_FOR_INSERT_UPDATE", 400, "cannot specify Id in an insert call", "permanent", "save", "K"
+)
 INVALID_FIELD_FOR_INSERT_UPDATE = _row(
     "INVALID_FIELD_FOR_INSERT_UPDATE",
     400,
@@ -292,8 +296,9 @@ DUPLICATE_VALUE = _row(
     id="<unknown>",
 )
 DUPLICATE_EXTERNAL_ID_SPECIFIED = _row(
-    "DUPLICATE_VALUE", 400, "Duplicate external id specified: {value}", "permanent", "save", "K"
+    "DUPLICATE_VALUE", 400, "Duplicate external id specified: {value}", "permanent", "save", "R"
 )
+DUPLICATE_ID_SPECIFIED = _row("DUPLICATE_VALUE", 400, "Duplicate id specified: {id}", "permanent", "save", "D")
 DUPLICATE_EXTERNAL_ID = _row(
     "DUPLICATE_EXTERNAL_ID",
     300,

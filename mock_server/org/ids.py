@@ -33,6 +33,8 @@ def to_18(text: str) -> str | None:
         return None
     if checksum(text) == text[15:]:
         return text
+    if not (text.islower() or text.isupper()):
+        return None
     restored = _restore(text)
     return restored if checksum(restored) == restored[15:] else None
 

@@ -1,0 +1,204 @@
+"""The HTTP front: aiohttp's low-level server on one side, the gate on the other."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import struct
+import zlib
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiohttp import web
+from aiohttp.http_exceptions import LineTooLong
+from multidict import CIMultiDict
+
+from mock_server.operations import JSON, Call, Operation, Reply
+from mock_server.org import errors
+from mock_server.org.chance import Random
+from mock_server.org.errors import ApiError
+from mock_server.protocols.jsontext import pretty
+
+log = logging.getLogger("sfmock")
+
+LARGEST_BODY = 52_428_800
+"""50 MB: the greatest body of a request that is no blob."""
+LARGEST_LINE = 16_384
+_COMPRESS_FROM = 1024
+_COMPRESS_APART_FROM = 262_144
+_UNKNOWN = Operation("unknown", "*", "", "read")
+
+# Recorded from a scratch org in 2026.
+_ALWAYS = (
+    ("Cache-Control", "no-cache,must-revalidate,max-age=0,no-store,private"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Robots-Tag", "none"),
+    ("Server", "sfdcedge"),
+)
+Handle = Callable[[Call, str], Awaitable[Reply]]
+"""Takes a call and the peer's address."""
+
+
+class Front:
+    """Turns HTTP requests into calls and replies into bytes.
+
+    Make it inside the event loop that serves; `server` is aiohttp's protocol factory for the listener.
+    """
+
+    def __init__(self, handle: Handle, render: Callable[[ApiError], Reply], chance: Random) -> None:
+        self._handle = handle
+        self._render = render
+        self._chance = chance
+        self.server = _Server(
+            self._serve,
+            request_factory=_request,
+            handler_cancellation=False,
+            access_log=None,
+            max_line_size=LARGEST_LINE,
+            max_field_size=LARGEST_LINE,
+            keepalive_timeout=75.0,
+        )
+
+    async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
+        headers = request.headers
+        if headers.get("Expect", "").lower() == "100-continue":
+            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        try:
+            body = await request.read() if request.body_exists else b""
+        except web.HTTPRequestEntityTooLarge:
+            return await self._respond(request, self._render(errors.REQUEST_ENTITY_TOO_LARGE()), close=True)
+        except (web.RequestPayloadError, zlib.error, ValueError):
+            refused = errors.JSON_PARSER_ERROR(text="The request body could not be read", line=1, column=1)
+            return await self._respond(request, self._render(refused), close=True)
+        call = _call(request, body)
+        peer = request.remote or ""
+        return await self._respond(request, await self._handle(call, peer))
+
+    async def _respond(self, request: web.BaseRequest, reply: Reply, close: bool = False) -> web.StreamResponse:
+        if reply.delivery == "none":
+            reset(request.transport)
+            return web.Response()
+        headers = self._headers(request, reply)
+        body = reply.body
+        if body and request.headers.get("X-PrettyPrint") in ("1", "true") and reply.content_type == JSON:
+            body = _pretty(body)
+        if "gzip" in request.headers.get("Accept-Encoding", "") and len(body) >= _COMPRESS_FROM:
+            body = await _compress(body)
+            headers["Content-Encoding"] = "gzip"
+        if reply.delivery == "cut":
+            return await _cut(request, reply.status, headers, body)
+        response = web.Response(body=body, status=reply.status, headers=headers)
+        if close:
+            response.force_close()
+        return response
+
+    def _headers(self, request: web.BaseRequest, reply: Reply) -> CIMultiDict[str]:
+        headers: CIMultiDict[str] = CIMultiDict(_ALWAYS)
+        number = f"{self._chance.getrandbits(128):032x}"
+        headers["X-SFDC-Request-Id"] = headers["X-Request-Id"] = number
+        if reply.content_type is not None:
+            headers["Content-Type"] = reply.content_type
+            headers["Vary"] = "Accept-Encoding"
+        if request.method == "GET" and reply.status < 400:
+            headers["X-SFDC-Edge-Cache"] = "MISS"
+        if request.host.endswith((".salesforce.com", ".force.com")):
+            # Never for a local name: a browser would then refuse plain HTTP to every other server on it.
+            headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
+        headers.update(reply.headers)
+        return headers
+
+
+def _request(*parts: Any) -> web.BaseRequest:
+    message, payload, protocol, writer, task, *_ = parts
+    return web.BaseRequest(
+        message, payload, protocol, writer, task, asyncio.get_running_loop(), client_max_size=LARGEST_BODY
+    )
+
+
+def _call(request: web.BaseRequest, body: bytes) -> Call:
+    target = request.raw_path
+    if not target.startswith("/"):
+        # The absolute form, which clients of a plain HTTP proxy send.
+        _, _, rest = target.partition("://")
+        target = "/" + rest.partition("/")[2]
+    path, _, query = target.partition("?")
+    method = request.method
+    if method == "POST" and "_HttpMethod=" in query:
+        method = query.partition("_HttpMethod=")[2].partition("&")[0].upper()
+    return Call(
+        operation=_UNKNOWN,
+        method=method,
+        raw_path=path,
+        raw_query=query,
+        headers=request.headers,
+        body=body,
+        base_url=f"{request.scheme}://{request.host}",
+    )
+
+
+def _pretty(body: bytes) -> bytes:
+    import orjson
+
+    return pretty(orjson.loads(body)).encode()
+
+
+async def _compress(body: bytes) -> bytes:
+    if len(body) < _COMPRESS_APART_FROM:
+        return _gzip(body)
+    return await asyncio.get_running_loop().run_in_executor(None, _gzip, body)
+
+
+def _gzip(body: bytes) -> bytes:
+    squeeze = zlib.compressobj(1, zlib.DEFLATED, 31)
+    return squeeze.compress(body) + squeeze.flush()
+
+
+async def _cut(request: web.BaseRequest, status: int, headers: CIMultiDict[str], body: bytes) -> web.StreamResponse:
+    """Send all headers and half of the body, then close."""
+    response = web.StreamResponse(status=status, headers=headers)
+    response.content_length = max(2, len(body))
+    await response.prepare(request)
+    await response.write(body[: len(body) // 2] or b" ")
+    if request.transport is not None:
+        request.transport.close()
+    return response
+
+
+def reset(transport: asyncio.BaseTransport | None) -> None:
+    """Break a connection so that the peer sees a reset."""
+    if not isinstance(transport, asyncio.Transport):
+        return
+    sock = transport.get_extra_info("socket")
+    if sock is not None:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
+
+
+class _Server(web.Server):  # type: ignore[misc]  # aiohttp discourages it, and offers no other hook for bad requests
+    """An aiohttp server whose refusals of unreadable requests are Salesforce's."""
+
+    def __call__(self) -> web.RequestHandler[Any]:
+        return _Handler(self, loop=self._loop, **self._kwargs)
+
+
+class _Handler(web.RequestHandler):  # type: ignore[type-arg]
+    __slots__ = ()
+
+    def handle_error(
+        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
+    ) -> web.StreamResponse:
+        if isinstance(exc, LineTooLong) or isinstance(getattr(exc, "__cause__", None), LineTooLong):
+            # Salesforce's edge answers in HTML (16,384 bytes for the line, and as many for headers).
+            line = "400, message:\n  Got more than" in str(exc) or "status line" in str(exc).lower()
+            status, reason = (414, "URI Too Long") if line else (431, "Request Header Fields Too Large")
+        elif status >= 500:
+            log.error("a request failed", exc_info=exc)
+            status, reason = 500, "Server Error"
+        else:
+            status, reason = status, "Bad Request"
+        response = web.Response(
+            status=status, text=f"<h1>Bad Message {status}</h1><pre>reason: {reason}</pre>", content_type="text/html"
+        )
+        response.force_close()
+        return response

@@ -1,0 +1,165 @@
+"""The gate: the one path every request takes, whatever its protocol.
+
+    edge faults -> operation -> session (and its faults) -> limits: admit and charge -> fault "before"
+    -> handler: decode, Org call, encode -> fault "after" -> reply faults -> journal
+
+Handlers never ask about faults, limits or the journal.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from mock_server.faults.engine import row_key
+from mock_server.journal import Entry
+from mock_server.operations import Call, Operation, Registry, Reply, Route
+from mock_server.org import errors
+from mock_server.org.errors import ApiError
+from mock_server.org.identity.sessions import Session
+from mock_server.org.org import Org, when_unlocked
+from mock_server.org.records.changes import Change, LockHeld, RowResult
+from mock_server.world import World
+
+log = logging.getLogger("sfmock")
+
+UNIMPLEMENTED = Operation("unknown", "*", "", "read", auth=False, counted=False)
+"""Stands in the journal for a path or method that no operation declares."""
+
+
+class Gate:
+    def __init__(self, world: World, registry: Registry, render_unknown: Callable[[ApiError], Reply]) -> None:
+        self._world = world
+        self._registry = registry
+        self._render_unknown = render_unknown
+
+    async def handle(self, call: Call) -> Reply:
+        """Take a call from its first byte to its reply. Never raises but for cancellation."""
+        try:
+            route, call.args = self._registry.match(call.method, call.raw_path)
+            if route.select is not None:
+                route = route.select(call)
+        except ApiError as error:
+            return self._unknown(call, error)
+        call.operation = route.operation
+        org = self._find_org(call, route)
+        call.org = org
+        journal = self._world.journal_of(org)
+        # A login's body is a secret: not even its fingerprint is kept.
+        body = b"" if route.operation.kind == "login" else call.body
+        entry = call.entry = journal.open(
+            org.clock.now(), route.operation.name, call.method, call.raw_path, call.headers.get("User-Agent", ""), body
+        )
+        reply = None
+        try:
+            reply = await self._through(call, route, org, entry)
+        except Exception:
+            # A defect of the mock must look like Salesforce's own, and be loud on our side.
+            log.exception("%s %s failed", call.method, call.raw_path)
+            reply = route.render(errors.UNKNOWN_EXCEPTION.sample())
+        finally:
+            entry.end = org.clock.now()
+            entry.status = reply.status if reply else None
+            if entry.outcome is None:
+                entry.outcome = "answered" if reply else "abandoned"
+        entry.retry_after = reply.headers.get("Retry-After")
+        return reply
+
+    async def _through(self, call: Call, route: Route, org: Org, entry: Entry) -> Reply:
+        operation = route.operation
+        faults = self._world.faults_of(org)
+        armed = not faults.empty
+        admitted = False
+        reply: Reply | None = None
+        try:
+            if armed:
+                reply = await faults.strike(call, "edge")
+            if reply is None:
+                if operation.auth:
+                    if armed:
+                        call.session = self._peek_session(call, org)
+                        await faults.strike(call, "session")
+                    call.session = self._session(call, org)
+                    entry.user, entry.session = call.session.username, call.session.label
+                if operation.counted:
+                    org.limits.admit(entry.number)
+                    admitted = True
+                if armed:
+                    reply = await faults.strike(call, "before")
+            if reply is None:
+                call.write = partial(self._write, call)
+                reply = await route.handler(call)
+                if armed:
+                    reply = await faults.strike(call, "after") or reply
+        except ApiError as error:
+            entry.codes = (error.code,)
+            reply = route.render(error)
+        finally:
+            if admitted:
+                org.limits.leave(entry.number)
+        if operation.counted:
+            reply.headers["Sforce-Limit-Info"] = org.limits.usage
+        if armed:
+            call.reply = reply
+            reply = await faults.strike(call, "reply") or reply
+        return reply
+
+    def _find_org(self, call: Call, route: Route) -> Org:
+        token = bearer(call)
+        org = self._world.by_token(token) if token else None
+        if org is None and route.find_org is not None:
+            org = route.find_org(call)
+        return org or self._world.default
+
+    def _peek_session(self, call: Call, org: Org) -> Session | None:
+        token = bearer(call)
+        return org.sessions.find(token) if token else None
+
+    def _session(self, call: Call, org: Org) -> Session:
+        header = call.headers.get("Authorization")
+        if header is None:
+            raise errors.INVALID_SESSION_ID()
+        token = bearer(call)
+        if token is None:
+            raise errors.INVALID_AUTH_HEADER()
+        session = org.sessions.find(token)
+        if session is None:
+            raise errors.INVALID_SESSION_ID()
+        return session
+
+    async def _write(self, call: Call, changes: Sequence[Change], *, all_or_none: bool = False) -> list[RowResult]:
+        """Save rows: row faults first, then the pipeline, waiting for row locks on the org's clock."""
+        org, entry = call.org, call.entry
+        faults = self._world.faults_of(org)
+        decided = None if faults.empty else faults.rows(call, changes, [row_key(org, change) for change in changes])
+        save = partial(org.write, call.session, changes, all_or_none=all_or_none, exchange=entry.number)
+        try:
+            results = await when_unlocked(org, save)
+        except LockHeld:
+            results = save(give_up=True)
+        if decided:
+            results = faults.after_rows(results, decided)
+        self._world.journal_of(org).rows(entry, changes, results)
+        return results
+
+    def _unknown(self, call: Call, error: ApiError) -> Reply:
+        token = bearer(call)
+        org = (self._world.by_token(token) if token else None) or self._world.default
+        entry = self._world.journal_of(org).open(
+            org.clock.now(), UNIMPLEMENTED.name, call.method, call.raw_path, call.headers.get("User-Agent", ""), call.body
+        )
+        entry.unimplemented = True
+        entry.codes = (error.code,)
+        entry.outcome = "answered"
+        reply = self._render_unknown(error)
+        entry.status, entry.end = reply.status, entry.at
+        log.info("%s %s is not served: %s", call.method, call.raw_path, error.code)
+        return reply
+
+
+def bearer(call: Call) -> str | None:
+    """Return the access token of the Authorization header (`Bearer` or `OAuth`), None when it has none."""
+    scheme, _, token = call.headers.get("Authorization", "").partition(" ")
+    token = token.strip()
+    return token if token and scheme.lower() in ("bearer", "oauth") else None

@@ -1,0 +1,156 @@
+"""The org: the one face that every protocol talks to. Synchronous; time passes only where a caller waits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from mock_server.org.clock import Clock, Mode
+from mock_server.org.ids import IdSource, checksum
+from mock_server.org.identity.directory import Directory
+from mock_server.org.identity.sessions import Session, Sessions
+from mock_server.org.limits.governor import Governor
+from mock_server.org.query import Page, Queries
+from mock_server.org.records.changes import Change, Commit, LockHeld, RowResult
+from mock_server.org.records.commits import CommitLog
+from mock_server.org.records.locks import WAIT, RowLocks
+from mock_server.org.records.pipeline import Pipeline
+from mock_server.org.records.store import Store
+from mock_server.org.schema import Schema
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """An org's records and counters at one moment."""
+
+    store: Store
+    schema: Schema
+    next_id: int
+    auto_numbers: dict[str, int]
+
+
+class Org:
+    """One Salesforce org: schema, records, users, sessions, limits, on one clock.
+
+    `number` tells the orgs of a process apart: it goes into the org's id, its users' names and its clients' ids.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        *,
+        schema: Schema | None = None,
+        clock: Mode = "real",
+        seed: int = 0,
+        data: Path | None = None,
+        keep_commits: int | None = 100_000,
+    ) -> None:
+        fifteen = "00D" + f"Kd{number:010d}"
+        self.id = fifteen + checksum(fifteen)
+        self.number = number
+        self.seed = seed
+        self.clock = Clock(clock)
+        self.schema = schema or Schema()
+        self.store = Store(data)
+        self.ids = IdSource("Kd0")
+        self.limits = Governor(self.clock)
+        self.locks = RowLocks(self.clock)
+        self.log = CommitLog(keep_commits)
+        self.sessions = Sessions(self.id, self.clock)
+        self._pipeline = Pipeline(self.schema, self.store, self.ids, self.clock, self.locks, self.log)
+        self.queries = Queries(self.schema, self.store, self.clock, seed=seed)
+        self.directory = Directory(self)
+
+    @property
+    def transaction_time(self) -> float:
+        """Seconds for which the row locks of a transaction outlive it."""
+        return self._pipeline.transaction_time
+
+    @transaction_time.setter
+    def transaction_time(self, seconds: float) -> None:
+        self._pipeline.transaction_time = seconds
+
+    def query(self, who: Session, soql: str, *, all_rows: bool = False, size: int = 2000, base: str) -> Page:
+        """Run a SOQL query. `base` goes into each record's url: `/services/data/v60.0/sobjects`."""
+        return self.queries.run(soql, user_id=who.user_id, all_rows=all_rows, size=size, base=base)
+
+    def more(self, who: Session, cursor: str, *, size: int = 2000, base: str) -> Page:
+        return self.queries.more(cursor, user_id=who.user_id, size=size, base=base)
+
+    def read(
+        self, who: Session, sobject: str, ids: Sequence[str], fields: Sequence[str] | None, *, base: str
+    ) -> list[dict[str, Any] | None]:
+        """Return records by 18-character id, None for those that are not there; all fields when none are named."""
+        found = self.schema.get(sobject)
+        assert found is not None
+        return self.queries.read(found, ids, fields, base=base)
+
+    def write(
+        self,
+        who: Session,
+        changes: Sequence[Change],
+        *,
+        all_or_none: bool,
+        exchange: int = 0,
+        give_up: bool = False,
+    ) -> list[RowResult]:
+        """Save up to 200 rows through the write pipeline; see `Pipeline.write`."""
+        return self._pipeline.write(
+            changes, user_id=who.user_id, all_or_none=all_or_none, exchange=exchange, give_up=give_up
+        )
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Make the writes of a block one transaction: an exception undoes them all, their commits too."""
+        return self._transaction()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        mark = self.log.last
+        try:
+            with self.store.transaction():
+                yield
+        except BaseException:
+            self.log.forget_after(mark)
+            raise
+
+    def commits(self, since: int = 0) -> Iterator[Commit]:
+        """Yield the committed changes after the given commit number."""
+        return self.log.since(since)
+
+    def snapshot(self) -> Snapshot:
+        """Return a copy of all records and counters."""
+        return Snapshot(
+            self.store.copy(), self.schema.copy(), self.ids.next_number, dict(self._pipeline.auto_numbers)
+        )
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Put all records and counters back to a snapshot. Sessions, clock and limits stay as they are."""
+        self.store.load(snapshot.store)
+        self.schema.become(snapshot.schema)
+        self.ids.next_number = snapshot.next_id
+        self._pipeline.auto_numbers = dict(snapshot.auto_numbers)
+        self.locks.clear()
+        self.log.clear()
+
+    def close(self) -> None:
+        self.store.close()
+
+
+async def when_unlocked(org: Org, work: Callable[[], T], *, patience: float = WAIT) -> T:
+    """Run work again whenever the row locks it met come free, up to `patience` seconds of clock time.
+
+    Raises LockHeld when they do not come free in time.
+    """
+    deadline = org.clock.now() + patience
+    while True:
+        try:
+            return work()
+        except LockHeld as held:
+            if org.clock.now() >= deadline:
+                raise
+            await org.clock.wait_until(min(held.until, deadline))

@@ -1,0 +1,49 @@
+"""Row locks: logical, on a row and its parents, outliving the commit for the transaction's simulated duration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from mock_server.org.clock import Clock
+from mock_server.org.records.changes import LockHeld
+
+WAIT = 10.0
+"""Seconds a transaction waits for a lock before UNABLE_TO_LOCK_ROW (Salesforce help, "Row lock errors")."""
+
+
+class RowLocks:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._until: dict[str, float] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._until)
+
+    def hold(self, ids: Iterable[str], seconds: float) -> None:
+        """Lock rows from now on for a number of clock seconds."""
+        until = self._clock.now() + seconds
+        for identifier in ids:
+            self._until[identifier] = max(until, self._until.get(identifier, 0.0))
+
+    def held(self, ids: Iterable[str]) -> dict[str, float]:
+        """Return the ids that are locked now, with the time they come free."""
+        now = self._clock.now()
+        held = {}
+        for identifier in ids:
+            until = self._until.get(identifier)
+            if until is None:
+                continue
+            if until <= now:
+                del self._until[identifier]
+            else:
+                held[identifier] = until
+        return held
+
+    def demand(self, ids: Iterable[str]) -> None:
+        """Raise LockHeld when any of the rows is locked."""
+        held = self.held(ids)
+        if held:
+            raise LockHeld(max(held.values()), tuple(sorted(held)))
+
+    def clear(self) -> None:
+        self._until.clear()

@@ -1,0 +1,515 @@
+"""The one write pipeline: every save of every protocol takes these steps, up to 200 rows at a time.
+
+`Pipeline.STEPS` is the list; each step sees the whole chunk and may fail single rows. Nothing touches the database
+before `save`, so a chunk that must be refused whole has nothing to undo.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from mock_server.org import errors
+from mock_server.org.clock import Clock, stamp
+from mock_server.org.errors import ApiError
+from mock_server.org.ids import IdSource, to_15, to_18
+from mock_server.org.records.changes import Change, Commit, LockHeld, RowResult
+from mock_server.org.records.commits import CommitLog
+from mock_server.org.records.locks import RowLocks
+from mock_server.org.records.plans import WritePlan, plan_of
+from mock_server.org.records.store import Store, fold_column, quoted
+from mock_server.org.schema import Schema
+from mock_server.org.schema.types import Field, SObject, fold
+
+CHUNK = 200
+"""Rows a transaction handles at once, as a trigger sees them."""
+
+_FLAGS = {"create": ("createable", "inserted"), "update": ("updateable", "updated"), "delete": ("deletable", "deleted")}
+# Parents that every row has, and that Salesforce does not lock when a child is saved.
+_UNLOCKED_PARENTS = frozenset({"OwnerId", "CreatedById", "LastModifiedById", "RecordTypeId"})
+
+
+@dataclass(slots=True)
+class Row:
+    """A change on its way through the pipeline."""
+
+    change: Change
+    sobject: SObject = None  # type: ignore[assignment]  # set by resolve, the first step
+    plan: WritePlan = None  # type: ignore[assignment]  # likewise
+    verb: str = ""
+    id: str | None = None
+    values: dict[str, Any] = field(default_factory=dict)
+    parents: dict[Field, tuple[Field, Any]] | None = None
+    """References given as a nested record: the reference field -> the parent's external id field and value."""
+    errors: list[ApiError] = field(default_factory=list)
+
+    def fail(self, error: ApiError) -> None:
+        self.errors.append(error)
+
+
+class Chunk:
+    """Up to 200 rows that are saved together, grouped by object in order of first appearance."""
+
+    def __init__(self, changes: Sequence[Change], user_id: str, give_up: bool) -> None:
+        self.rows = [Row(change) for change in changes]
+        self.user_id = user_id
+        self.give_up = give_up
+
+    def alive(self, verb: str | None = None) -> dict[str, list[Row]]:
+        """Return the rows that have not failed, by object."""
+        groups: dict[str, list[Row]] = {}
+        for row in self.rows:
+            if not row.errors and (verb is None or row.verb == verb):
+                groups.setdefault(row.sobject.name, []).append(row)
+        return groups
+
+
+class Pipeline:
+    def __init__(
+        self, schema: Schema, store: Store, ids: IdSource, clock: Clock, locks: RowLocks, log: CommitLog
+    ) -> None:
+        self._schema = schema
+        self._store = store
+        self._ids = ids
+        self._clock = clock
+        self._locks = locks
+        self._log = log
+        self.auto_numbers: dict[str, int] = {}
+        self.transaction_time = 0.0
+        """Seconds for which a transaction's row locks outlive it."""
+
+    def write(
+        self, changes: Sequence[Change], *, user_id: str, all_or_none: bool, exchange: int = 0, give_up: bool = False
+    ) -> list[RowResult]:
+        """Save up to 200 rows; return one result a row, in order.
+
+        Raises LockHeld, with nothing done, when a row or parent is locked; with `give_up` those rows fail with
+        UNABLE_TO_LOCK_ROW instead. Raises Misfit, with nothing done, for a value of the wrong JSON type.
+        """
+        if len(changes) > CHUNK:
+            raise ValueError(f"a chunk has at most {CHUNK} rows")
+        chunk = Chunk(changes, user_id, give_up)
+        for step in self.STEPS:
+            step(self, chunk)
+        failed = any(row.errors for row in chunk.rows)
+        if not (failed and all_or_none):
+            self._save(chunk, exchange)
+        rolled_back = failed and all_or_none
+        return [_result(row, rolled_back) for row in chunk.rows]
+
+    # -- steps
+
+    def _resolve(self, chunk: Chunk) -> None:
+        """Find each row's object and, for all but creates, the stored record it means."""
+        upserts: dict[tuple[str, str], list[Row]] = {}
+        known: dict[str, list[Row]] = {}
+        for row in chunk.rows:
+            change = row.change
+            if change.refusal is not None:
+                row.fail(change.refusal)
+                continue
+            sobject = self._schema.get(change.sobject)
+            if sobject is None:
+                row.fail(unsupported_type(change.sobject))
+                continue
+            row.sobject, row.plan, row.verb = sobject, plan_of(sobject), change.verb
+            self._store.ready(sobject)
+            if change.verb == "upsert":
+                if (change.key_field or "").lower() != "id":
+                    upserts.setdefault((sobject.name, change.key_field or ""), []).append(row)
+                    continue
+                row.verb = "create" if change.key is None else "update"
+                row.id = change.key
+            elif change.verb != "create":
+                row.id = change.id
+            if row.verb != "create":
+                known.setdefault(sobject.name, []).append(row)
+        for (_, name), rows in upserts.items():
+            self._resolve_keys(rows, name)
+        for rows in known.values():
+            self._resolve_ids(rows)
+
+    def _resolve_keys(self, rows: list[Row], name: str) -> None:
+        sobject = rows[0].sobject
+        key = sobject.field(name)
+        slot = rows[0].plan.slot(name)
+        if key is None or slot is None or not (key.external_id or key.id_lookup):
+            for row in rows:
+                row.fail(errors.NO_SUCH_EXTERNAL_ID_FIELD(segment=name))
+            return
+        wanted: dict[Any, list[Row]] = {}
+        for row in rows:
+            given = row.change.key
+            if given is None or given == "":
+                row.fail(errors.KEY_NOT_SPECIFIED(field=key.name))
+                continue
+            try:
+                value = slot.coerce(given)
+            except ApiError as error:
+                row.fail(error)
+                continue
+            row.values[key.name] = value
+            wanted.setdefault(fold(value) if key.folded else value, []).append(row)
+        column = fold_column(key.name) if key.folded else key.name
+        found: dict[Any, list[str]] = {}
+        for value, identifier, deleted in self._store.lookup(sobject, column, list(wanted), column, "Id", "IsDeleted"):
+            if not deleted:
+                found.setdefault(value, []).append(identifier)
+        for value, same in wanted.items():
+            matches = found.get(value, [])
+            for row in same:
+                if len(same) > 1:
+                    row.fail(errors.DUPLICATE_EXTERNAL_ID_SPECIFIED(value=row.change.key, fields=[key.name]))
+                elif len(matches) > 1:
+                    refused = errors.DUPLICATE_EXTERNAL_ID(
+                        field=key.name, ids=", ".join(map(to_15, matches)), fields=[key.name]
+                    )
+                    refused.extra["matches"] = matches
+                    row.fail(refused)
+                elif matches:
+                    row.verb, row.id = "update", matches[0]
+                else:
+                    row.verb = "create"
+
+    def _resolve_ids(self, rows: list[Row]) -> None:
+        for row in rows:
+            given = row.id
+            row.id = to_18(given) if isinstance(given, str) else None
+            if given is None:
+                row.fail(errors.MISSING_ARGUMENT())
+            elif row.id is None:
+                row.fail(errors.MALFORMED_ID(value=given))
+        times = Counter(row.id for row in rows if row.id)
+        stored = dict(self._store.lookup(rows[0].sobject, "Id", list(times), "Id", "IsDeleted"))
+        for row in rows:
+            if row.id is None:
+                continue
+            if times[row.id] > 1:
+                row.fail(errors.DUPLICATE_ID_SPECIFIED(id=row.id))
+            elif row.id not in stored:
+                row.fail(errors.INVALID_CROSS_REFERENCE_KEY())
+            elif stored[row.id]:
+                row.fail(errors.ENTITY_IS_DELETED())
+
+    def _permit(self, chunk: Chunk) -> None:
+        """Refuse what the object itself does not allow."""
+        for row in chunk.rows:
+            if not row.errors:
+                flag, verb = _FLAGS[row.verb]
+                if flag not in row.sobject.flags:
+                    row.fail(errors.CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY(verb=verb, label=row.sobject.label))
+
+    def _validate(self, chunk: Chunk) -> None:
+        """Turn each value into its stored form; note what is unknown, unwritable, too long or missing."""
+        for row in chunk.rows:
+            if not row.errors and row.verb != "delete":
+                self._validate_row(row)
+
+    def _validate_row(self, row: Row) -> None:
+        plan, creating, values = row.plan, row.verb == "create", row.values
+        refused: list[str] = []
+        for name, value in row.change.values.items():
+            slot = plan.slot(name)
+            if slot is None:
+                if name == "attributes" or self._nested_parent(row, name, value):
+                    continue
+                row.fail(errors.NO_SUCH_COLUMN(field=name, sobject=row.sobject.name))
+                return
+            if not (slot.createable if creating else slot.updateable):
+                if slot.field.type == "id" and row.change.key_field is not None:
+                    continue
+                refused.append(slot.field.name)
+            elif value is None:
+                values[slot.field.name] = 0 if slot.field.type == "boolean" else None
+            else:
+                try:
+                    values[slot.field.name] = slot.coerce(value)
+                except ApiError as error:
+                    row.fail(error)
+        if refused:
+            if creating and refused == ["Id"]:
+                row.fail(errors.ID_IN_INSERT())
+            else:
+                row.fail(errors.INVALID_FIELD_FOR_INSERT_UPDATE(names=", ".join(refused), fields=refused))
+            return
+        if creating:
+            missing = [
+                required.name
+                for required in plan.required
+                if values.get(required.name) is None and not (row.parents and required in row.parents)
+            ]
+        else:
+            missing = [name for name, value in values.items() if value is None and name in plan.not_null]
+        if missing:
+            row.fail(errors.REQUIRED_FIELD_MISSING(names=", ".join(missing), fields=missing))
+
+    def _nested_parent(self, row: Row, name: str, value: Any) -> bool:
+        """Read `{"Account": {"External_Id__c": "A1"}}`; tell whether `name` was such a relationship."""
+        reference = row.sobject.parent(name)
+        if reference is None or not (reference.createable or reference.updateable):
+            return False
+        if value is None:
+            row.values[reference.name] = None
+            return True
+        if not isinstance(value, dict):
+            return False
+        keys = [key for key in value if key != "attributes"]
+        attributes = value.get("attributes")
+        kind = attributes.get("type") if isinstance(attributes, dict) else None
+        target = self._schema.get(kind if isinstance(kind, str) else reference.reference_to[0])
+        key = target.field(keys[0]) if target is not None and len(keys) == 1 else None
+        if target is None or key is None or not (key.external_id or key.id_lookup or key.type == "id"):
+            return False
+        row.parents = row.parents or {}
+        row.parents[reference] = (key, value[keys[0]])
+        row.values[reference.name] = None
+        self._store.ready(target)
+        return True
+
+    def _relate(self, chunk: Chunk) -> None:
+        """Find the parents that rows refer to; refuse references to records that are not there."""
+        for row in chunk.rows:
+            if row.parents and not row.errors:
+                self._find_parents(row)
+        wanted: dict[str, dict[str, list[tuple[Row, Field]]]] = {}
+        for row in chunk.rows:
+            if row.errors or row.verb == "delete":
+                continue
+            for reference in row.plan.references:
+                value = row.values.get(reference.name)
+                if value is not None:
+                    wanted.setdefault(value[:3], {}).setdefault(value, []).append((row, reference))
+        for prefix, references in wanted.items():
+            target = self._schema.by_prefix(prefix)
+            live: set[str] = set()
+            if target is not None:
+                self._store.ready(target)
+                live = {i for i, gone in self._store.lookup(target, "Id", list(references), "Id", "IsDeleted") if not gone}
+            for identifier, users in references.items():
+                for row, reference in users:
+                    if target is None or (reference.reference_to and target.name not in reference.reference_to):
+                        row.fail(
+                            errors.WRONG_ID_TYPE(label=reference.label, value=identifier, fields=[reference.name])
+                        )
+                    elif identifier not in live:
+                        row.fail(errors.INVALID_CROSS_REFERENCE_KEY())
+
+    def _find_parents(self, row: Row) -> None:
+        for reference, (key, value) in (row.parents or {}).items():
+            target = next(o for name in reference.reference_to if (o := self._schema.get(name)) and key in o.fields)
+            column = fold_column(key.name) if key.folded else key.name
+            wanted = fold(str(value)) if key.folded else value
+            found = [
+                identifier
+                for identifier, deleted in self._store.lookup(target, column, [wanted], "Id", "IsDeleted")
+                if not deleted
+            ]
+            if len(found) == 1:
+                row.values[reference.name] = found[0]
+            else:
+                row.fail(errors.FOREIGN_KEY_NOT_FOUND(value=value, field=key.name, sobject=target.name))
+
+    def _number(self, chunk: Chunk) -> None:
+        """Give new rows their ids."""
+        for rows in chunk.alive("create").values():
+            sobject = rows[0].sobject
+            for row, identifier in zip(rows, self._ids.take_many(sobject.key_prefix or "000", len(rows)), strict=True):
+                row.id = identifier
+
+    def _deduplicate(self, chunk: Chunk) -> None:
+        """Refuse values of unique fields that another record, or an earlier row of the chunk, has."""
+        for rows in chunk.alive().values():
+            for unique in rows[0].plan.unique:
+                self._deduplicate_field(rows, unique)
+
+    def _deduplicate_field(self, rows: list[Row], unique: Field) -> None:
+        claims: list[tuple[Row, Any]] = []
+        for row in rows:
+            value = row.values.get(unique.name)
+            if value is not None and not row.errors:
+                claims.append((row, fold(value) if unique.folded else value))
+        # A row that an upsert found, or did not find, by this very field needs no second look.
+        unsure = [value for row, value in claims if (row.change.key_field or "").lower() != unique.name.lower()]
+        taken: dict[Any, str] = {}
+        if unsure:
+            column = fold_column(unique.name) if unique.folded else unique.name
+            for value, identifier, deleted in self._store.lookup(
+                rows[0].sobject, column, unsure, column, "Id", "IsDeleted"
+            ):
+                if not deleted:
+                    taken[value] = identifier
+        for row, value in claims:
+            owner = taken.get(value)
+            if owner is not None and owner != row.id:
+                row.fail(errors.DUPLICATE_VALUE(field=unique.name, id=to_15(owner)))
+            else:
+                taken[value] = row.id or ""
+
+    def _lock(self, chunk: Chunk) -> None:
+        """Take the rows' and their parents' locks, or wait for who holds them."""
+        if not self._locks:
+            return
+        if not chunk.give_up:
+            self._locks.demand(identifier for row in chunk.rows if not row.errors for identifier in _lock_ids(row))
+            return
+        for row in chunk.rows:
+            held = () if row.errors else sorted(self._locks.held(_lock_ids(row)))
+            if held:
+                row.fail(errors.UNABLE_TO_LOCK_ROW(count=len(held), ids=",".join(held)))
+
+    STEPS: ClassVar[tuple[Callable[[Pipeline, Chunk], None], ...]] = (
+        _resolve,
+        _permit,
+        _validate,
+        _relate,
+        _number,
+        _deduplicate,
+        _lock,
+    )
+
+    # -- the write itself
+
+    def _save(self, chunk: Chunk, exchange: int) -> None:
+        creates, updates, deletes = chunk.alive("create"), chunk.alive("update"), chunk.alive("delete")
+        if not (creates or updates or deletes):
+            return
+        moment = self._clock.now()
+        mark = self._log.last
+        self._log.transactions += 1
+        save = _Save(self, chunk.user_id, moment, exchange)
+        try:
+            with self._store.transaction():
+                for rows in creates.values():
+                    save.insert(rows)
+                for rows in updates.values():
+                    save.update(rows)
+                for rows in deletes.values():
+                    save.delete(rows[0].sobject, [row.id for row in rows if row.id])
+        except BaseException:
+            self._log.forget_after(mark)
+            raise
+        if self.transaction_time:
+            locked = {identifier for row in chunk.rows if not row.errors for identifier in _lock_ids(row)}
+            self._locks.hold(locked, self.transaction_time)
+
+    def next_auto_number(self, sobject: SObject, numbered: Field) -> str:
+        key = f"{sobject.name}.{numbered.name}"
+        number = self.auto_numbers[key] = self.auto_numbers.get(key, 0) + 1
+        display = numbered.default if isinstance(numbered.default, str) else "{00000000}"
+        head, _, rest = display.partition("{")
+        digits, _, tail = rest.partition("}")
+        return f"{head}{number:0{len(digits)}d}{tail}"
+
+
+class _Save:
+    """Writes the rows of one transaction and their commits."""
+
+    def __init__(self, pipeline: Pipeline, user_id: str, moment: float, exchange: int) -> None:
+        self._pipeline = pipeline
+        self._store = pipeline._store
+        self._log = pipeline._log
+        self._user = user_id
+        self._moment = moment
+        self._stamp = stamp(moment)
+        self._exchange = exchange
+
+    def _commit(self, verb: Any, sobject: str, identifier: str, columns: tuple[str, ...], row: Iterable[Any]) -> None:
+        log = self._log
+        log.append(
+            Commit(
+                log.last + 1, log.transactions, verb, sobject, identifier, self._moment, self._exchange,
+                columns, tuple(row),
+            )
+        )  # fmt: skip
+
+    def insert(self, rows: list[Row]) -> None:
+        plan = rows[0].plan
+        name = plan.sobject.name
+        groups: dict[tuple[str, ...], list[Row]] = {}
+        for row in rows:
+            values = row.values
+            for default, value in plan.defaults.items():
+                values.setdefault(default, value)
+            if plan.owned and values.get("OwnerId") is None:
+                values["OwnerId"] = self._user
+            for numbered in plan.auto_numbers:
+                values[numbered.name] = self._pipeline.next_auto_number(plan.sobject, numbered)
+            groups.setdefault(tuple(values), []).append(row)
+        system = ("Id", *plan.created, *plan.created_by)
+        tail = [*[self._stamp] * len(plan.created), *[self._user] * len(plan.created_by)]
+        for columns, same in groups.items():
+            statement = plan.insert((*columns, *system))
+            made = []
+            for row in same:
+                assert row.id is not None
+                full = [*row.values.values(), row.id, *tail]
+                self._commit("create", name, row.id, statement.columns, full)
+                made.append(statement.shadow(full))
+            self._store.execute_many(statement.sql, made)
+
+    def update(self, rows: list[Row]) -> None:
+        plan = rows[0].plan
+        name = plan.sobject.name
+        groups: dict[tuple[str, ...], list[Row]] = {}
+        for row in rows:
+            groups.setdefault(tuple(row.values), []).append(row)
+        tail = [*[self._stamp] * len(plan.modified), *[self._user] * len(plan.modified_by)]
+        for columns, same in groups.items():
+            statement = plan.update((*columns, *plan.modified, *plan.modified_by))
+            made = []
+            for row in same:
+                assert row.id is not None
+                full = [*row.values.values(), *tail]
+                self._commit("update", name, row.id, statement.columns, full)
+                statement.shadow(full).append(row.id)
+                made.append(full)
+            self._store.execute_many(statement.sql, made)
+
+    def delete(self, sobject: SObject, ids: list[str]) -> None:
+        """Move records, and the children that go with them, to the recycle bin."""
+        plan = plan_of(sobject)
+        columns = ("IsDeleted", *plan.modified, *plan.modified_by)
+        tail = [*[self._stamp] * len(plan.modified), *[self._user] * len(plan.modified_by)]
+        pairs = ", ".join(f"{quoted(column)}=?" for column in columns)
+        sql = f'UPDATE {quoted(sobject.name)} SET {pairs} WHERE "Id"=?'  # noqa: S608
+        self._store.execute_many(sql, [[1, *tail, identifier] for identifier in ids])
+        for identifier in ids:
+            self._commit("delete", sobject.name, identifier, columns, [1, *tail])
+        for relationship in sobject.children:
+            child = self._pipeline._schema.get(relationship.child) if relationship.cascade_delete else None
+            if child is None or not self._store.exists(child) or relationship.field not in child.by_name:
+                continue
+            found = self._store.lookup(child, relationship.field, ids, "Id", "IsDeleted")
+            gone = [identifier for identifier, deleted in found if not deleted]
+            if gone:
+                self.delete(child, gone)
+
+
+def _lock_ids(row: Row) -> Iterable[str]:
+    if row.id:
+        yield row.id
+    for reference in row.plan.references:
+        if reference.name not in _UNLOCKED_PARENTS:
+            parent = row.values.get(reference.name)
+            if parent:
+                yield parent
+
+
+def _result(row: Row, rolled_back: bool) -> RowResult:
+    if row.errors:
+        return RowResult(None, False, False, tuple(row.errors))
+    if rolled_back:
+        return RowResult(None, False, False, (errors.ALL_OR_NONE_OPERATION_ROLLED_BACK(),))
+    return RowResult(row.id, True, row.verb == "create")
+
+
+def unsupported_type(name: str) -> ApiError:
+    return errors.INVALID_TYPE(
+        text=f"sObject type '{name}' is not supported. If you are attempting to use a custom object, be sure to append "
+        "the '__c' after the entity name. Please reference your WSDL or the describe call for the appropriate names."
+    )
+
+
+__all__ = ["CHUNK", "LockHeld", "Pipeline", "unsupported_type"]

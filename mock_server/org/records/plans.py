@@ -1,0 +1,118 @@
+"""What a write to one sObject needs to know, worked out once: coercions, required fields, defaults, statements."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mock_server.org.records.store import fold_column, insert_sql, person_name, quoted
+from mock_server.org.records.values import Coerce, coercion
+from mock_server.org.schema.types import Field, SObject, fold
+
+# Bounds what a client with ever new combinations of fields can make the server remember.
+_MOST_STATEMENTS = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A field as a target of a write."""
+
+    field: Field
+    coerce: Coerce
+    createable: bool
+    updateable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """An INSERT or UPDATE for one set of columns. `folds` are the places whose folded form follows the row's values."""
+
+    sql: str
+    columns: tuple[str, ...]
+    folds: tuple[int, ...]
+
+    def shadow(self, row: list[Any]) -> list[Any]:
+        """Return the row with the folded forms of its keys appended."""
+        if self.folds:
+            row.extend([None if row[place] is None else fold(row[place]) for place in self.folds])
+        return row
+
+
+class WritePlan:
+    """The compiled form of an sObject for writes; kept in the sObject's memo."""
+
+    def __init__(self, sobject: SObject) -> None:
+        self.sobject = sobject
+        self._slots: dict[str, Slot] = {}
+        self._statements: dict[tuple[str, tuple[str, ...]], Statement] = {}
+        self.required = tuple(field for field in sobject.fields if field.required)
+        self.not_null = frozenset(
+            field.name for field in sobject.fields if field.createable and not field.nillable and field.type != "boolean"
+        )
+        self.unique = tuple(field for field in sobject.fields if field.unique)
+        self.auto_numbers = tuple(field for field in sobject.fields if field.auto_number)
+        self.references = tuple(
+            field for field in sobject.fields if field.type == "reference" and (field.createable or field.updateable)
+        )
+        self.defaults: dict[str, Any] = {
+            field.name: coercion(field)(field.default)
+            for field in sobject.fields
+            if field.default is not None and field.stored and field.type != "boolean" and field.createable
+        }
+        for field in sobject.fields:
+            chosen = next((entry.value for entry in field.picklist if entry.default), None)
+            if chosen is not None and field.createable and field.defaulted_on_create:
+                self.defaults.setdefault(field.name, chosen)
+        names = sobject.by_name
+        self.owned = "OwnerId" in names
+        self.created = tuple(name for name in ("CreatedDate", "LastModifiedDate", "SystemModstamp") if name in names)
+        self.created_by = tuple(name for name in ("CreatedById", "LastModifiedById") if name in names)
+        self.modified = tuple(name for name in ("LastModifiedDate", "SystemModstamp") if name in names)
+        self.modified_by = tuple(name for name in ("LastModifiedById",) if name in names)
+
+    def slot(self, name: str) -> Slot | None:
+        """Find the target of a write by the field's name in any case."""
+        slot = self._slots.get(name)
+        if slot is None:
+            field = self.sobject.field(name)
+            if field is None:
+                return None
+            derived = field.calculated or field.auto_number or not field.stored or person_name(self.sobject, field)
+            slot = Slot(
+                field, coercion(field), field.createable and not derived, field.updateable and not derived
+            )
+            if len(self._slots) < 4 * len(self.sobject.fields):
+                self._slots[name] = slot
+        return slot
+
+    def insert(self, columns: tuple[str, ...]) -> Statement:
+        return self._statement("insert", columns, lambda all_columns: insert_sql(self.sobject.name, all_columns))
+
+    def update(self, columns: tuple[str, ...]) -> Statement:
+        """Return the statement whose last parameter, after the folded forms, is the Id."""
+
+        def sql(all_columns: Sequence[str]) -> str:
+            pairs = ", ".join(f"{quoted(column)}=?" for column in all_columns)
+            return f'UPDATE {quoted(self.sobject.name)} SET {pairs} WHERE "Id"=?'  # noqa: S608
+
+        return self._statement("update", columns, sql)
+
+    def _statement(self, kind: str, columns: tuple[str, ...], sql: Callable[[Sequence[str]], str]) -> Statement:
+        found = self._statements.get((kind, columns))
+        if found is None:
+            by_name = self.sobject.by_name
+            folds = tuple(place for place, column in enumerate(columns) if by_name[column].folded)
+            shadows = [fold_column(columns[place]) for place in folds]
+            found = Statement(sql([*columns, *shadows]), columns, folds)
+            if len(self._statements) < _MOST_STATEMENTS:
+                self._statements[kind, columns] = found
+        return found
+
+
+def plan_of(sobject: SObject) -> WritePlan:
+    plan = sobject.memo.get("write")
+    if plan is None:
+        plan = sobject.memo["write"] = WritePlan(sobject)
+    assert isinstance(plan, WritePlan)
+    return plan

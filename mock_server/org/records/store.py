@@ -1,0 +1,206 @@
+"""The record store: one SQLite database an org, one table an sObject, made when first used.
+
+Storage forms: boolean 0/1; int and long INTEGER; double, currency and percent REAL; date `YYYY-MM-DD`; datetime as in
+JSON (always UTC, so that text order is time order); time `HH:MM:SS.mmmZ`; ids 18 characters; everything else text.
+A missing value is NULL, never empty text.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from mock_server.org.schema.types import FLOAT_TYPES, Field, SObject, fold
+
+# SQLite's own bound is 32,766 variables a statement; a smaller number keeps statement texts short and cacheable.
+_MANY = 500
+# Columns that hold a handful of distinct values in a whole org: an index costs every insert and helps no query.
+_UNSELECTIVE = frozenset({"OwnerId", "CreatedById", "LastModifiedById", "RecordTypeId"})
+_PERSON_NAME = 'NULLIF(TRIM(COALESCE("FirstName" || \' \', \'\') || COALESCE("LastName", \'\')), \'\')'
+
+
+class Store:
+    """Tables, transactions and raw rows. No rule of the platform lives here: all saves go through the pipeline.
+
+    `path` is a file kept in WAL mode; without one the database lives in memory.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.connection = sqlite3.connect(
+            ":memory:" if path is None else str(path),
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=512,
+        )
+        self._ready: dict[str, SObject] = {}
+        self._depth = 0
+        run = self.connection.execute
+        if path is None:
+            run("PRAGMA journal_mode=MEMORY")
+        else:
+            run("PRAGMA journal_mode=WAL")
+            run("PRAGMA synchronous=NORMAL")
+        run("PRAGMA temp_store=MEMORY")
+        run("PRAGMA cache_size=-65536")
+        # A pattern is matched by backtracking: a long one could hold the process for minutes.
+        self.connection.setlimit(sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1000)
+        self.connection.create_function("sf_fold", 1, _sf_fold, deterministic=True)
+
+    def close(self) -> None:
+        self.connection.close()
+
+    # -- tables
+
+    def ready(self, sobject: SObject) -> None:
+        """Make the sObject's table, or the columns it lacks. Call it outside any transaction."""
+        if self._ready.get(sobject.name) is sobject:
+            return
+        run = self.connection.execute
+        have = {row[1] for row in run(f"PRAGMA table_xinfo({quoted(sobject.name)})")}
+        columns = dict(_columns(sobject))
+        if not have:
+            run(f"CREATE TABLE {quoted(sobject.name)} ({', '.join(columns.values())}) WITHOUT ROWID")
+        else:
+            for name, definition in columns.items():
+                if name not in have:
+                    run(f"ALTER TABLE {quoted(sobject.name)} ADD COLUMN {definition}")
+        for column in indexed_columns(sobject):
+            # NULLs stay out: most references are empty, and no query looks for them by index.
+            run(
+                f"CREATE INDEX IF NOT EXISTS {quoted(f'{sobject.name}.{column}')} ON "
+                f"{quoted(sobject.name)} ({quoted(column)}) WHERE {quoted(column)} IS NOT NULL"
+            )
+        self._ready[sobject.name] = sobject
+
+    def exists(self, sobject: SObject) -> bool:
+        """Tell whether the sObject was ever used, so that it may have rows."""
+        return sobject.name in self._ready
+
+    def count(self, sobject: SObject) -> int:
+        self.ready(sobject)
+        sql = f'SELECT COUNT(*) FROM {quoted(sobject.name)} WHERE "IsDeleted" = 0'  # noqa: S608
+        return int(self.connection.execute(sql).fetchone()[0])
+
+    # -- transactions
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Run the block as one transaction, nested ones as savepoints; any exception rolls the block back."""
+        run = self.connection.execute
+        level = self._depth
+        run("BEGIN" if level == 0 else f"SAVEPOINT level{level}")
+        self._depth += 1
+        try:
+            yield
+        except BaseException:
+            run("ROLLBACK" if level == 0 else f"ROLLBACK TO level{level}")
+            if level:
+                run(f"RELEASE level{level}")
+            raise
+        else:
+            run("COMMIT" if level == 0 else f"RELEASE level{level}")
+        finally:
+            self._depth -= 1
+
+    # -- rows
+
+    def put(self, sobject: SObject, values: Mapping[str, Any]) -> None:
+        """Insert one row as it is, values in storage form."""
+        self.ready(sobject)
+        names = list(values)
+        row = list(values.values())
+        for name in values:
+            if sobject.by_name[name].folded:
+                names.append(fold_column(name))
+                row.append(fold(str(values[name])))
+        self.connection.execute(insert_sql(sobject.name, names), row)
+
+    def lookup(self, sobject: SObject, column: str, values: Sequence[Any], *columns: str) -> Iterator[tuple[Any, ...]]:
+        """Yield the given columns of the rows whose `column` is one of `values`, deleted rows included."""
+        chosen = ", ".join(map(quoted, columns))
+        for start in range(0, len(values), _MANY):
+            part = values[start : start + _MANY]
+            marks = ",".join("?" * len(part))
+            yield from self.connection.execute(
+                f"SELECT {chosen} FROM {quoted(sobject.name)} WHERE {quoted(column)} IN ({marks})",  # noqa: S608
+                part,
+            )
+
+    def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        self.connection.executemany(sql, rows)
+
+    # -- copies
+
+    def copy(self) -> Store:
+        """Return a copy in memory, made by SQLite's backup."""
+        other = Store()
+        self.connection.backup(other.connection)
+        other._ready = dict(self._ready)
+        return other
+
+    def load(self, other: Store) -> None:
+        """Become equal to another store."""
+        other.connection.backup(self.connection)
+        self._ready = dict(other._ready)
+
+
+def _sf_fold(value: object) -> object:
+    return fold(value) if isinstance(value, str) else value
+
+
+def quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def fold_column(name: str) -> str:
+    return f"{name}__fold"
+
+
+def insert_sql(table: str, columns: Sequence[str]) -> str:
+    names = ", ".join(map(quoted, columns))
+    return f"INSERT INTO {quoted(table)} ({names}) VALUES ({','.join('?' * len(columns))})"  # noqa: S608
+
+
+def person_name(sobject: SObject, field: Field) -> bool:
+    """Tell whether a field is the Name that the database derives from FirstName and LastName."""
+    return field.name == "Name" and field.extra_type == "personname" and "LastName" in sobject.by_name
+
+
+def indexed_columns(sobject: SObject) -> list[str]:
+    """Return the columns to index: foreign keys, and the folded or exact form of keys that are looked up."""
+    out = []
+    for field in sobject.fields:
+        if field.type == "reference" and field.name not in _UNSELECTIVE:
+            out.append(field.name)
+        elif field.folded:
+            out.append(fold_column(field.name))
+        elif (field.unique or field.external_id) and field.stored:
+            out.append(field.name)
+    return out
+
+
+def _columns(sobject: SObject) -> Iterator[tuple[str, str]]:
+    for field in sobject.fields:
+        if not field.stored:
+            continue
+        column = quoted(field.name)
+        if field.type == "id":
+            yield field.name, f"{column} TEXT PRIMARY KEY NOT NULL"
+        elif person_name(sobject, field):
+            yield field.name, f"{column} TEXT GENERATED ALWAYS AS ({_PERSON_NAME}) VIRTUAL"
+        elif field.type == "boolean":
+            default = 1 if field.default is True else 0
+            yield field.name, f"{column} INTEGER NOT NULL DEFAULT {default}"
+        elif field.type in ("int", "long"):
+            yield field.name, f"{column} INTEGER"
+        elif field.type in FLOAT_TYPES:
+            yield field.name, f"{column} REAL"
+        else:
+            yield field.name, f"{column} TEXT"
+        if field.folded:
+            yield fold_column(field.name), f"{quoted(fold_column(field.name))} TEXT"
+    if "IsDeleted" not in sobject.by_name:
+        yield "IsDeleted", '"IsDeleted" INTEGER NOT NULL DEFAULT 0'

@@ -1,0 +1,163 @@
+"""sObject collections: up to 200 records a call, each with its own outcome."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mock_server.operations import Call, Operation, Reply
+from mock_server.org import errors
+from mock_server.org.ids import to_18
+from mock_server.org.records.changes import Change, RowResult, Verb
+from mock_server.org.records.pipeline import unsupported_type
+from mock_server.protocols.rest.describe import sobject_of
+from mock_server.protocols.rest.records import save
+from mock_server.protocols.rest.replies import DATA, answer, base_of, routes, saved_item
+
+MOST_ROWS = 200
+MOST_READ = 2000
+MOST_CHUNKS = 10
+"""Runs of records of one type that a call may hold."""
+
+ALL = f"{DATA}/composite/sobjects"
+OF_TYPE = f"{ALL}/{{sobject}}"
+BY_KEY = f"{OF_TYPE}/{{field}}"
+
+
+@routes(Operation("rest.collections.create", "POST", ALL, "write", "never", "many", since=42.0, summary="Create up to 200 records"))
+async def create(call: Call) -> Reply:
+    records, all_or_none = _records(call)
+    return _answer(await save(call, [_change(call, "create", record) for record in records], all_or_none=all_or_none))
+
+
+@routes(Operation("rest.collections.update", "PATCH", ALL, "write", "conditional", "many", since=42.0, summary="Change up to 200 records"))
+async def update(call: Call) -> Reply:
+    records, all_or_none = _records(call)
+    changes = []
+    for record in records:
+        change = _change(call, "update", record)
+        change.id = _take(change.values, "id")
+        changes.append(change)
+    return _answer(await save(call, changes, all_or_none=all_or_none))
+
+
+@routes(Operation("rest.collections.upsert", "PATCH", BY_KEY, "write", "conditional", "many", since=46.0, summary="Upsert up to 200 records"))
+async def upsert(call: Call) -> Reply:
+    sobject = sobject_of(call)
+    key = sobject.field(call.args["field"])
+    if key is None or not (key.external_id or key.id_lookup):
+        raise errors.NO_SUCH_EXTERNAL_ID_FIELD(segment=call.args["field"])
+    records, all_or_none = _records(call)
+    changes = []
+    for record in records:
+        change = _change(call, "upsert", record)
+        change.key_field = key.name
+        change.key = _take(change.values, key.name)
+        if change.sobject.lower() != sobject.name.lower():
+            change.refusal = errors.INVALID_FIELD(
+                text=f"The record's type {change.sobject} is not the type {sobject.name} of the request.", fields=()
+            )
+        changes.append(change)
+    results = await save(call, changes, all_or_none=all_or_none)
+    items = []
+    for result in results:
+        item = saved_item(result)
+        # Recorded: failed rows of an all-or-none upsert say `"created":true` too; other failed rows say nothing.
+        if result.success or all_or_none:
+            item["created"] = result.created if result.success else True
+        items.append(item)
+    return answer(items)
+
+
+@routes(Operation("rest.collections.delete", "DELETE", ALL, "write", "always", "many", since=42.0, summary="Delete up to 200 records"))
+async def delete(call: Call) -> Reply:
+    ids = [identifier for identifier in call.query.get("ids", "").split(",") if identifier]
+    _within(len(ids), MOST_ROWS)
+    changes = []
+    for given in ids:
+        identifier = to_18(given)
+        sobject = call.org.schema.by_prefix(identifier[:3]) if identifier else None
+        change = Change("delete", sobject.name if sobject else "", id=given)
+        if identifier is None:
+            change.refusal = errors.MALFORMED_ID(value=given)
+        elif sobject is None:
+            change.refusal = errors.INVALID_CROSS_REFERENCE_KEY()
+        changes.append(change)
+    all_or_none = call.query.get("allOrNone", "").lower() == "true"
+    return _answer(await save(call, changes, all_or_none=all_or_none))
+
+
+@routes(
+    Operation("rest.collections.read", "GET", OF_TYPE, "read", rows="many", since=42.0, summary="Read many records by id"),
+    Operation("rest.collections.read", "POST", OF_TYPE, "read", rows="many", since=42.0),
+)
+async def read(call: Call) -> Reply:
+    sobject = sobject_of(call)
+    if call.method == "POST":
+        body = call.json_object()
+        ids, fields = body.get("ids"), body.get("fields")
+    else:
+        ids = [part for part in call.query.get("ids", "").split(",") if part]
+        fields = [part.strip() for part in call.query.get("fields", "").split(",") if part.strip()]
+    if not _texts(ids):
+        raise errors.REQUIRED_FIELD_MISSING(names="ids", fields=["ids"])
+    if not _texts(fields):
+        raise errors.REQUIRED_FIELD_MISSING(names="fields", fields=["fields"])
+    _within(len(ids), MOST_READ)
+    whole = [to_18(identifier) or "" for identifier in ids]
+    return answer(call.org.read(call.session, sobject.name, whole, fields, base=base_of(call)))
+
+
+def _texts(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(item, str) for item in value)
+
+
+def _records(call: Call) -> tuple[list[dict[str, Any]], bool]:
+    body = call.json_object()
+    records, all_or_none = body.get("records"), body.get("allOrNone", False)
+    if records is None or records == []:
+        raise errors.RECORDS_REQUIRED()
+    if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
+        raise errors.JSON_PARSER_ERROR(
+            text="Cannot deserialize records: an array of objects was expected", line=1, column=1
+        )
+    if not isinstance(all_or_none, bool):
+        raise errors.JSON_PARSER_ERROR(
+            text="Cannot deserialize instance of boolean from VALUE_STRING value "
+            f"{str(all_or_none)[:40]} or request may be missing a required field",
+            line=1,
+            column=1,
+        )
+    _within(len(records), MOST_ROWS)
+    return records, all_or_none
+
+
+def _within(count: int, limit: int) -> None:
+    if count == 0:
+        raise errors.RECORDS_REQUIRED()
+    if count > limit:
+        raise errors.EXCEEDED_ID_LIMIT(limit=limit)
+
+
+def _change(call: Call, verb: Verb, record: dict[str, Any]) -> Change:
+    attributes = record.pop("attributes", None)
+    kind = attributes.get("type") if isinstance(attributes, dict) else None
+    if not isinstance(kind, str):
+        raise errors.INVALID_INPUT(text="Each record needs the name of its object in attributes.type")
+    change = Change(verb, kind, record)
+    if call.org.schema.get(kind) is None:
+        change.refusal = unsupported_type(kind)
+    return change
+
+
+def _take(values: dict[str, Any], name: str) -> Any:
+    """Remove a value by its name in any case."""
+    if name in values:
+        return values.pop(name)
+    for key in values:
+        if key.lower() == name.lower():
+            return values.pop(key)
+    return None
+
+
+def _answer(results: list[RowResult]) -> Reply:
+    return answer([saved_item(result) for result in results])

@@ -1,0 +1,50 @@
+"""Versions, resources and limits."""
+
+from __future__ import annotations
+
+from mock_server.operations import Call, Operation, Reply
+from mock_server.protocols.instance import identity_url
+from mock_server.protocols.rest.replies import DATA, LATEST, OLDEST, answer, routes, unversioned
+
+_SEASONS = ("Summer", "Winter", "Spring")
+
+
+@unversioned(
+    Operation(
+        "rest.versions", "GET", "/services/data", "read", auth=False, counted=False, summary="List the API versions"
+    )
+)
+async def versions(call: Call) -> Reply:
+    return answer(
+        [
+            {"label": label(number), "url": f"/services/data/v{number}.0", "version": f"{number}.0"}
+            for number in range(OLDEST, LATEST + 1)
+        ]
+    )
+
+
+def label(number: int) -> str:
+    """Return a version's release name: 31 is Summer '14, and three releases follow a year."""
+    season = _SEASONS[(number - 31) % 3]
+    year = 14 + (number - 31 + 2) // 3
+    return f"{season} '{year}"
+
+
+@routes(Operation("rest.resources", "GET", DATA, "read", summary="List the resources of a version"))
+async def resources(call: Call) -> Reply:
+    version = call.args["version"]
+    found = dict.fromkeys(
+        route.operation.path.split("/")[4]
+        for route in routes.routes
+        if route.operation.path.count("/") >= 4 and route.operation.since <= float(version[1:])
+    )
+    body = {name: f"/services/data/{version}/{name}" for name in sorted(found)}
+    body["identity"] = identity_url(call, call.session.user_id)
+    return answer(body)
+
+
+@routes(Operation("rest.limits", "GET", f"{DATA}/limits", "read", summary="Read the org's limits"))
+async def limits(call: Call) -> Reply:
+    return answer(call.org.limits.body())
+
+

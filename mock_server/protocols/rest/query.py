@@ -1,0 +1,54 @@
+"""SOQL queries and their pages."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from mock_server.operations import Call, Operation, Reply
+from mock_server.org import errors
+from mock_server.org.query import Page
+from mock_server.protocols.rest.replies import DATA, answer, base_of, routes
+
+_BATCH_SIZE = re.compile(r"batchSize\s*=\s*(\d{1,9})", re.IGNORECASE)
+SMALLEST_PAGE, LARGEST_PAGE = 200, 2000
+
+
+@routes(Operation("rest.query.run", "GET", f"{DATA}/query", "read", rows="many", summary="Run a query"))
+async def run(call: Call) -> Reply:
+    return _run(call, all_rows=False)
+
+
+@routes(Operation("rest.query.all", "GET", f"{DATA}/queryAll", "read", rows="many", summary="Run a query over deleted rows too"))
+async def run_all(call: Call) -> Reply:
+    return _run(call, all_rows=True)
+
+
+@routes(
+    Operation("rest.query.more", "GET", f"{DATA}/query/{{locator}}", "read", rows="many", summary="Read the next page"),
+    Operation("rest.query.more", "GET", f"{DATA}/queryAll/{{locator}}", "read", rows="many"),
+)
+async def more(call: Call) -> Reply:
+    return _page(call, call.org.more(call.session, call.args["locator"], size=_size(call), base=base_of(call)))
+
+
+def _run(call: Call, *, all_rows: bool) -> Reply:
+    soql = call.query.get("q")
+    if soql is None:
+        raise errors.MALFORMED_QUERY(text="SOQL statements cannot be empty or null")
+    call.entry.query = soql[:1000]
+    return _page(call, call.org.query(call.session, soql, all_rows=all_rows, size=_size(call), base=base_of(call)))
+
+
+def _size(call: Call) -> int:
+    options = call.headers.get("Sforce-Query-Options")
+    wanted = _BATCH_SIZE.search(options) if options else None
+    return min(max(int(wanted[1]), SMALLEST_PAGE), LARGEST_PAGE) if wanted else LARGEST_PAGE
+
+
+def _page(call: Call, page: Page) -> Reply:
+    body: dict[str, Any] = {"totalSize": page.total, "done": page.cursor is None}
+    if page.cursor is not None:
+        body["nextRecordsUrl"] = f"/services/data/{call.args['version']}/query/{page.cursor}"
+    body["records"] = page.records
+    return answer(body)

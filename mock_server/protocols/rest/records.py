@@ -1,0 +1,166 @@
+"""Single records: create, read, update, delete, and the same by external id."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+from mock_server.operations import Call, Operation, Reply
+from mock_server.org import errors
+from mock_server.org.ids import to_18
+from mock_server.org.records.changes import Change, RowResult
+from mock_server.org.records.values import Misfit
+from mock_server.org.schema.types import Field, SObject
+from mock_server.protocols.jsontext import misfit_error
+from mock_server.protocols.rest.describe import sobject_of
+from mock_server.protocols.rest.replies import DATA, answer, base_of, empty, errors_answer, routes, version_of
+
+ROWS = f"{DATA}/sobjects/{{sobject}}"
+BY_ID = f"{ROWS}/{{id}}"
+BY_KEY = f"{ROWS}/{{field}}/{{value}}"
+_CREATED_SINCE = 46
+"""The version whose upsert answers say `created`; older ones answer 204 to an update."""
+
+
+async def save(call: Call, changes: list[Change], *, all_or_none: bool = False) -> list[RowResult]:
+    """Save rows for REST, where a value of the wrong JSON type refuses the whole request."""
+    try:
+        return await call.write(changes, all_or_none=all_or_none)
+    except Misfit as misfit:
+        raise misfit_error(call.body, misfit) from None
+
+
+@routes(Operation("rest.sobject.create", "POST", ROWS, "write", "never", "one", summary="Create a record"))
+async def create(call: Call) -> Reply:
+    sobject = sobject_of(call)
+    (result,) = await save(call, [Change("create", sobject.name, call.json_object())])
+    if not result.success:
+        return errors_answer(result.errors)
+    return _created(call, sobject, result)
+
+
+def _created(call: Call, sobject: SObject, result: RowResult, **more: Any) -> Reply:
+    reply = answer({"id": result.id, "success": True, "errors": [], **more}, 201)
+    reply.headers["Location"] = f"{base_of(call)}/{sobject.name}/{result.id}"
+    return reply
+
+
+@routes(Operation("rest.sobject.read", "GET", BY_ID, "read", rows="one", summary="Read a record"))
+async def read(call: Call) -> Reply:
+    sobject = sobject_of(call)
+    return _read(call, sobject, _id_of(call))
+
+
+def _read(call: Call, sobject: SObject, identifier: str) -> Reply:
+    if not sobject.is_("retrieveable"):
+        raise errors.NOT_FOUND()
+    fields = call.query.get("fields")
+    names = None if fields is None else [name.strip() for name in fields.split(",") if name.strip()]
+    (record,) = call.org.read(call.session, sobject.name, [identifier], names or None, base=base_of(call))
+    if record is None:
+        raise errors.NOT_FOUND()
+    return answer(record)
+
+
+@routes(
+    Operation("rest.sobject.update", "PATCH", BY_ID, "write", "conditional", "one", summary="Change a record"),
+)
+async def update(call: Call) -> Reply:
+    sobject = sobject_of(call)
+    change = Change("update", sobject.name, call.json_object(), id=_id_of(call))
+    return _done(await save(call, [change]))
+
+
+@routes(Operation("rest.sobject.delete", "DELETE", BY_ID, "write", "always", "one", summary="Delete a record"))
+async def delete(call: Call) -> Reply:
+    sobject = sobject_of(call)
+    return _done(await save(call, [Change("delete", sobject.name, id=_id_of(call))]))
+
+
+def _done(results: list[RowResult]) -> Reply:
+    (result,) = results
+    if result.success:
+        return empty()
+    reply = errors_answer(result.errors)
+    if result.errors[0].code == "INVALID_CROSS_REFERENCE_KEY" and not result.errors[0].fields:
+        reply.status = 404
+    return reply
+
+
+def _id_of(call: Call) -> str:
+    """Return the id in the path. What is not id-shaped is read as the name of an external id field."""
+    identifier = to_18(call.args["id"])
+    if identifier is None:
+        raise errors.NO_SUCH_EXTERNAL_ID_FIELD(segment=call.args["id"])
+    return identifier
+
+
+# -- by external id
+
+
+@routes(Operation("rest.sobject.read_by_key", "GET", BY_KEY, "read", rows="one", summary="Read a record by external id"))
+async def read_by_key(call: Call) -> Reply:
+    sobject = sobject_of(call)
+    matches = _matches(call, sobject, _key_field(call, sobject))
+    if len(matches) > 1:
+        return _choices(call, sobject, matches)
+    if not matches:
+        raise errors.NOT_FOUND()
+    return _read(call, sobject, matches[0])
+
+
+@routes(
+    Operation("rest.sobject.upsert", "PATCH", BY_KEY, "write", "conditional", "one", summary="Upsert by external id"),
+)
+async def upsert(call: Call) -> Reply:
+    sobject = sobject_of(call)
+    key = _key_field(call, sobject)
+    values = call.json_object()
+    if any(name.lower() == key.name.lower() for name in values) and key.type != "id":
+        raise errors.INVALID_FIELD(text=f"The {key.name} field should not be specified in the sobject data.")
+    change = Change("upsert", sobject.name, values, key_field=key.name, key=call.args["value"])
+    (result,) = await save(call, [change])
+    if not result.success:
+        if result.errors[0].code == "DUPLICATE_EXTERNAL_ID" and "matches" in result.errors[0].extra:
+            return _choices(call, sobject, result.errors[0].extra["matches"])
+        return _done([result])
+    since = version_of(call.args["version"]) >= _CREATED_SINCE
+    if result.created:
+        return _created(call, sobject, result, **({"created": True} if since else {}))
+    return answer({"id": result.id, "success": True, "errors": [], "created": False}) if since else empty()
+
+
+@routes(
+    Operation(
+        "rest.sobject.delete_by_key", "DELETE", BY_KEY, "write", "always", "one", summary="Delete by external id"
+    )
+)
+async def delete_by_key(call: Call) -> Reply:
+    sobject = sobject_of(call)
+    matches = _matches(call, sobject, _key_field(call, sobject))
+    if len(matches) > 1:
+        return _choices(call, sobject, matches)
+    if not matches:
+        raise errors.NOT_FOUND()
+    return _done(await save(call, [Change("delete", sobject.name, id=matches[0])]))
+
+
+def _key_field(call: Call, sobject: SObject) -> Field:
+    name = call.args["field"]
+    field = sobject.field(name)
+    if field is None or not (field.external_id or field.id_lookup):
+        raise errors.NO_SUCH_EXTERNAL_ID_FIELD(segment=name)
+    return field
+
+
+def _matches(call: Call, sobject: SObject, key: Field) -> list[str]:
+    value = call.args["value"]
+    if key.type == "id":
+        identifier = to_18(value)
+        return [identifier] if identifier else []
+    return call.org.queries.find(sobject, key, value)
+
+
+def _choices(call: Call, sobject: SObject, ids: list[str]) -> Reply:
+    """Answer 300: the urls of the records that share the key."""
+    return answer([f"{base_of(call)}/{sobject.name}/{quote(identifier)}" for identifier in ids], 300)

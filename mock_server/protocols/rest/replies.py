@@ -1,0 +1,102 @@
+"""How REST writes answers and errors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import wraps
+from typing import Any
+
+import orjson
+
+from mock_server.operations import Call, Handler, Operation, Reply, Routes
+from mock_server.org import errors
+from mock_server.org.errors import ApiError
+from mock_server.org.records.changes import RowResult
+
+OLDEST = 31
+LATEST = 68
+"""Winter '27."""
+RETIRED = range(7, OLDEST)
+
+
+def answer(value: Any, status: int = 200) -> Reply:
+    return Reply(status, orjson.dumps(value))
+
+
+def empty(status: int = 204) -> Reply:
+    """Return an answer without a body: it has no content type, but a security policy."""
+    return Reply(status, b"", None, {"Content-Security-Policy": "upgrade-insecure-requests"})
+
+
+def error_item(error: ApiError) -> dict[str, Any]:
+    """Return an error as REST writes it; routing errors say errorCode first, all others message first."""
+    if error.spec.shape == "routing":
+        return {"errorCode": error.code, "message": error.message}
+    item: dict[str, Any] = {"message": error.message, "errorCode": error.code}
+    if error.fields is not None:
+        item["fields"] = list(error.fields)
+    return item
+
+
+def render(error: ApiError) -> Reply:
+    return errors_answer([error])
+
+
+def errors_answer(failed: Sequence[ApiError]) -> Reply:
+    """Return the array form; the first error's status is the answer's."""
+    return answer([error_item(error) for error in failed], failed[0].status)
+
+
+def saved_item(result: RowResult) -> dict[str, Any]:
+    """Return one row of a collections answer; its errors say statusCode, and always name fields."""
+    if result.success:
+        return {"id": result.id, "success": True, "errors": []}
+    return {
+        "success": False,
+        "errors": [
+            {"statusCode": error.code, "message": error.message, "fields": list(error.fields or ())}
+            for error in result.errors
+        ],
+    }
+
+
+class RestRoutes(Routes):
+    """Routes under `/services/data/{version}`: each handler runs only for a version that has its operation."""
+
+    def __call__(self, *operations: Operation) -> Any:
+        declare = super().__call__(*operations)
+
+        def versioned(handler: Handler) -> Handler:
+            @wraps(handler)
+            async def checked(call: Call) -> Reply:
+                if version_of(call.args["version"]) < call.operation.since:
+                    raise errors.NOT_FOUND()
+                return await handler(call)
+
+            declare(checked)
+            return handler
+
+        return versioned
+
+
+_VERSIONS: dict[str, int] = {f"v{number}.0": number for number in range(OLDEST, LATEST + 1)}
+
+
+def version_of(segment: str) -> int:
+    """Return the number in `v60.0`. Raises UNSUPPORTED_API_VERSION for a retired one, NOT_FOUND for what is none."""
+    number = _VERSIONS.get(segment)
+    if number is None:
+        if segment in {f"v{retired}.0" for retired in RETIRED}:
+            raise errors.UNSUPPORTED_API_VERSION(version=segment[1:])
+        raise errors.NOT_FOUND()
+    return number
+
+
+routes = RestRoutes(render)
+unversioned = Routes(render)
+DATA = "/services/data/{version}"
+
+
+def base_of(call: Call) -> str:
+    """Return the start of record urls: `/services/data/v60.0/sobjects`."""
+    return f"/services/data/{call.args['version']}/sobjects"

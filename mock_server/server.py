@@ -1,0 +1,62 @@
+"""The composition root: what the server is made of, in one list."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from aiohttp.web import Server
+
+from mock_server.config import Settings
+from mock_server.control import ControlPlane
+from mock_server.fronts.http import Front
+from mock_server.gate import Gate
+from mock_server.operations import Call, Registry, Reply
+from mock_server.org.chance import stream
+from mock_server.protocols import oauth, rest, soap
+from mock_server.world import OrgSpec, World
+
+
+def registry() -> Registry:
+    """Return every operation the server has, protocol by protocol."""
+    return Registry([*rest.ROUTES, oauth.routes, soap.routes])
+
+
+class App:
+    """One server: its orgs, its gate and its HTTP front. `factory` is the protocol factory for the listener."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.registry = registry()
+        self.world = World(self.registry, _default_org(settings))
+        self._gate = Gate(self.world, self.registry, rest.render)
+        self._control = ControlPlane(self.world, settings.control_token)
+        self._front: Front | None = None
+
+    @property
+    def factory(self) -> Server[Any]:
+        """The protocol factory for the listener; there is one once the app has started."""
+        assert self._front is not None
+        return self._front.server
+
+    async def _handle(self, call: Call, peer: str) -> Reply:
+        if call.raw_path.startswith("/_mock/") or call.raw_path == "/_mock":
+            return await self._control.handle(call, peer)
+        return await self._gate.handle(call)
+
+    async def start(self) -> None:
+        """Get ready to serve on the running event loop."""
+        self._front = Front(self._handle, rest.render, stream(self.settings.seed, "request ids"))
+
+    async def close(self) -> None:
+        if self._front is not None:
+            await self._front.server.shutdown(2.0)
+        self.world.close()
+
+
+def _default_org(settings: Settings) -> OrgSpec:
+    return OrgSpec(
+        seed=settings.seed,
+        data=Path(settings.data) if settings.data else None,
+        transaction_time=settings.transaction_time,
+    )

@@ -1,0 +1,141 @@
+"""The orgs of one process, and how to find the one a request means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from mock_server.faults.engine import Faults
+from mock_server.journal import Journal
+from mock_server.operations import Registry
+from mock_server.org.clock import Mode
+from mock_server.org.org import Org, Snapshot
+from mock_server.org.schema import Schema
+
+LATEST = "68.0"
+
+
+@dataclass(frozen=True)
+class OrgSpec:
+    """What a new org is made from. `template` is the id of an org whose schema and records it starts with."""
+
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    objects: Mapping[str, Any] = field(default_factory=dict)
+    limits: Mapping[str, int] = field(default_factory=dict)
+    seed: int = 0
+    journal: Literal["bounded", "whole"] = "bounded"
+    clock: Mode = "real"
+    transaction_time: float = 0.0
+    template: str | None = None
+    data: Path | None = None
+
+
+class World:
+    """Every org of the process, with its faults and its journal."""
+
+    def __init__(self, registry: Registry, default: OrgSpec | None = None) -> None:
+        self.registry = registry
+        self.orgs: dict[str, Org] = {}
+        self._faults: dict[str, Faults] = {}
+        self._journals: dict[str, Journal] = {}
+        self._specs: dict[str, OrgSpec] = {}
+        self._snapshots: dict[tuple[str, str], Snapshot] = {}
+        self._origins: dict[str, Snapshot] = {}
+        self._by_15: dict[str, Org] = {}
+        self._created = 0
+        self.default = self.create(default or OrgSpec())
+
+    def create(self, spec: OrgSpec) -> Org:
+        """Make an org. Raises SchemaError for a wrong definition, KeyError for an unknown template or limit."""
+        template = self.orgs[spec.template] if spec.template else None
+        schema = template.schema.copy() if template else Schema()
+        schema.add(spec.objects, spec.fields)
+        self._created += 1
+        keep = None if spec.journal == "whole" else 100_000
+        org = Org(self._created, schema=schema, clock=spec.clock, seed=spec.seed, data=spec.data, keep_commits=keep)
+        try:
+            if template is not None:
+                org.store.load(template.store)
+                org.ids.next_number = template.ids.next_number
+            org.directory.seed()
+            org.transaction_time = spec.transaction_time
+            for name, maximum in spec.limits.items():
+                if name not in org.limits:
+                    raise KeyError(name)
+                org.limits.set(name, maximum)
+        except BaseException:
+            org.close()
+            raise
+        self.orgs[org.id] = self._by_15[org.id[:15]] = org
+        self._origins[org.id] = org.snapshot()
+        self._specs[org.id] = spec
+        self._faults[org.id] = Faults(org, self.registry, seed=spec.seed)
+        self._journals[org.id] = Journal() if keep else Journal(keep=None)
+        return org
+
+    def clone(self, org: Org) -> Org:
+        spec = self._specs[org.id]
+        return self.create(
+            OrgSpec(
+                seed=spec.seed,
+                journal=spec.journal,
+                clock=spec.clock,
+                transaction_time=spec.transaction_time,
+                template=org.id,
+            )
+        )
+
+    def delete(self, org_id: str) -> None:
+        """Forget an org. Raises KeyError for an unknown one, ValueError for the default org."""
+        if org_id == self.default.id:
+            raise ValueError("the default org stays; reset it instead")
+        self.orgs.pop(org_id).close()
+        del self._by_15[org_id[:15]]
+        for table in (self._faults, self._journals, self._specs, self._origins):
+            table.pop(org_id, None)
+        for key in [key for key in self._snapshots if key[0] == org_id]:
+            del self._snapshots[key]
+
+    def snapshot(self, org: Org) -> str:
+        """Keep the org's records as they are now; return the snapshot's name."""
+        name = f"s{sum(key[0] == org.id for key in self._snapshots) + 1}"
+        self._snapshots[org.id, name] = org.snapshot()
+        return name
+
+    def restore(self, org: Org, name: str) -> None:
+        """Put the org's records back. Raises KeyError for an unknown snapshot."""
+        org.restore(self._snapshots[org.id, name])
+        self._journals[org.id].clear()
+
+    def reset(self, org: Org) -> None:
+        """Put the org back to how it was made: records, limits, faults and journal; its sessions stay."""
+        org.restore(self._origins[org.id])
+        org.limits.reset()
+        self._faults[org.id].clear()
+        self._journals[org.id].clear()
+
+    def faults_of(self, org: Org) -> Faults:
+        return self._faults[org.id]
+
+    def journal_of(self, org: Org) -> Journal:
+        return self._journals[org.id]
+
+    # -- finding the org a request means
+
+    def by_token(self, token: str) -> Org | None:
+        """Find the org whose id an access token begins with."""
+        if len(token) < 16 or token[15] != "!":
+            return None
+        return self._by_15.get(token[:15])
+
+    def by_username(self, username: str) -> Org | None:
+        return next((org for org in self.orgs.values() if org.directory.user(username) is not None), None)
+
+    def by_client_id(self, client_id: str) -> Org | None:
+        return next((org for org in self.orgs.values() if org.directory.app(client_id) is not None), None)
+
+    def close(self) -> None:
+        for org in self.orgs.values():
+            org.close()
