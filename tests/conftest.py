@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
 
-from mock_server import api
-from mock_server.control.client import OrgInfo
+if TYPE_CHECKING:
+    from mock_server import api
+    from mock_server.control.client import OrgInfo
 
 FIELDS = {
     "Contact": {
@@ -22,6 +23,8 @@ FIELDS = {
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[api.Server]:
+    from mock_server import api
+
     with api.start(port=0) as running:
         yield running
 

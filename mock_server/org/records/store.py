@@ -37,6 +37,7 @@ class Store:
         )
         self._ready: dict[str, SObject] = {}
         self._depth = 0
+        self._made_inside: list[str] = []
         run = self.connection.execute
         if path is None:
             run("PRAGMA journal_mode=MEMORY")
@@ -55,7 +56,7 @@ class Store:
     # -- tables
 
     def ready(self, sobject: SObject) -> None:
-        """Make the sObject's table, or the columns it lacks. Call it outside any transaction."""
+        """Make the sObject's table, or the columns it lacks; quickest outside any transaction."""
         if self._ready.get(sobject.name) is sobject:
             return
         run = self.connection.execute
@@ -74,6 +75,8 @@ class Store:
                 f"{quoted(sobject.name)} ({quoted(column)}) WHERE {quoted(column)} IS NOT NULL"
             )
         self._ready[sobject.name] = sobject
+        if self._depth:
+            self._made_inside.append(sobject.name)
 
     def exists(self, sobject: SObject) -> bool:
         """Tell whether the sObject was ever used, so that it may have rows."""
@@ -99,16 +102,21 @@ class Store:
             run("ROLLBACK" if level == 0 else f"ROLLBACK TO level{level}")
             if level:
                 run(f"RELEASE level{level}")
+            # Tables that were first used inside went with the rest.
+            for name in self._made_inside:
+                self._ready.pop(name, None)
             raise
         else:
             run("COMMIT" if level == 0 else f"RELEASE level{level}")
         finally:
             self._depth -= 1
+            if not self._depth:
+                self._made_inside.clear()
 
     # -- rows
 
     def put(self, sobject: SObject, values: Mapping[str, Any]) -> None:
-        """Insert one row as it is, values in storage form."""
+        """Insert one row as it is, values in storage form; a row of the same Id gives way."""
         self.ready(sobject)
         names = list(values)
         row = list(values.values())
@@ -116,7 +124,12 @@ class Store:
             if sobject.by_name[name].folded:
                 names.append(fold_column(name))
                 row.append(fold(str(values[name])))
-        self.connection.execute(insert_sql(sobject.name, names), row)
+        self.connection.execute(insert_sql(sobject.name, names).replace("INSERT", "INSERT OR REPLACE", 1), row)
+
+    def clear(self, sobject: SObject) -> None:
+        """Remove all rows of an object, for good."""
+        self.ready(sobject)
+        self.connection.execute(f"DELETE FROM {quoted(sobject.name)}")  # noqa: S608
 
     def lookup(self, sobject: SObject, column: str, values: Sequence[Any], *columns: str) -> Iterator[tuple[Any, ...]]:
         """Yield the given columns of the rows whose `column` is one of `values`, deleted rows included."""

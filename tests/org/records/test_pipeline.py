@@ -85,13 +85,13 @@ def test_values_are_kept_in_salesforces_form(
         (
             contact(Size__c="Huge"),
             "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
-            "Size__c: bad value for restricted picklist field: Huge",
+            "Size: bad value for restricted picklist field: Huge",
             ["Size__c"],
         ),
         (
             contact(Score__c=1000),
             "NUMBER_OUTSIDE_VALID_RANGE",
-            "Score__c: value outside of valid range on numeric field: 1000",
+            "Score: value outside of valid range on numeric field: 1000",
             ["Score__c"],
         ),
         (

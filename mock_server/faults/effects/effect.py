@@ -1,0 +1,66 @@
+"""What an effect is: the contract between the fault engine and the small files of this folder."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
+
+from mock_server.faults.reader import Reader
+from mock_server.org.chance import Random
+from mock_server.org.errors import ApiError
+
+if TYPE_CHECKING:
+    from mock_server.operations import Call, Operation, Reply
+    from mock_server.org.org import Org
+    from mock_server.org.records.changes import Change
+
+Point = Literal["edge", "session", "before", "row", "after", "reply"]
+BEFORE_AFTER = ("before", "after")
+
+
+class Effect(ABC):
+    """One thing that can happen to a request.
+
+    `key` is its key in a rule, `takes` the further top-level keys it reads, `points` where it may strike.
+    """
+
+    key: ClassVar[str]
+    takes: ClassVar[tuple[str, ...]] = ()
+    points: ClassVar[frozenset[Point]]
+
+    @classmethod
+    @abstractmethod
+    def read(cls, reader: Reader, *, rows_selected: bool) -> Self | None:
+        """Read the effect's keys from a rule; None when a problem was noted."""
+
+    @abstractmethod
+    def point(self, operation: Operation) -> Point:
+        """Return the one point at which the effect strikes an operation."""
+
+    def refuses(self, operation: Operation) -> str | None:
+        """Say why the effect cannot strike an operation, None when it can. Asked when the rule is added."""
+        return None
+
+    def applies(self, call: Call, age: float) -> bool:
+        """Tell whether there is something to strike now; `age` is the rule's, in clock seconds."""
+        return True
+
+    @abstractmethod
+    async def strike(self, call: Call, point: Point, chance: Random) -> Reply | None:
+        """Let it happen. A reply takes the place of the one on its way; an ApiError is raised to be rendered."""
+
+
+class RowEffect(Effect):
+    """An effect that may strike single rows of a write, at the point `row`."""
+
+    saved_first: bool
+    """Whether the row is saved, and only reported as failed."""
+
+    @abstractmethod
+    def refusal(self, org: Org, change: Change) -> ApiError:
+        """Return the error that a row gets."""
+
+
+def has_rows(operation: Operation) -> bool:
+    """Tell whether an operation saves rows, each with its own outcome."""
+    return operation.kind == "write" and operation.rows != "none"

@@ -1,0 +1,51 @@
+"""`limit: {name: DailyApiRequests, remaining: 0}`: a limit is used up from now on, whoever used it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Self
+
+from mock_server.faults.effects.effect import Effect, Point
+from mock_server.faults.reader import Reader
+from mock_server.org.chance import Random
+from mock_server.org.limits.catalogue import ALLOCATIONS
+
+if TYPE_CHECKING:
+    from mock_server.operations import Call, Operation, Reply
+
+
+@dataclass(frozen=True, slots=True)
+class SetLimit(Effect):
+    """Strikes before the call is charged, so that the call that meets it is the first to be refused."""
+
+    key: ClassVar[str] = "limit"
+    points: ClassVar[frozenset[Point]] = frozenset({"session"})
+
+    name: str
+    remaining: int
+
+    @classmethod
+    def read(cls, reader: Reader, *, rows_selected: bool) -> Self | None:
+        given = reader.mapping("limit")
+        if given is None:
+            return None
+        given.only(("name", "remaining"), "limit")
+        name, remaining = given.text("name"), given.count("remaining", 0)
+        if name is None:
+            if "name" not in given:
+                given.refuse("name", "a limit needs its name", sorted(ALLOCATIONS))
+            return None
+        if name not in ALLOCATIONS:
+            given.refuse("name", f"there is no limit {name}", sorted(ALLOCATIONS), name)
+            return None
+        return cls(name, remaining or 0)
+
+    def point(self, operation: Operation) -> Point:
+        return "session"
+
+    def refuses(self, operation: Operation) -> str | None:
+        return None if operation.auth else f"{operation.name} needs no session, and is charged against no limit"
+
+    async def strike(self, call: Call, point: Point, chance: Random) -> Reply | None:
+        call.org.limits.set(self.name, remaining=self.remaining)
+        return None

@@ -1,0 +1,274 @@
+"""The fault engine of one org: asked at each point of an exchange, it decides which rules strike."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mock_server.documents import Problem, nearest
+from mock_server.faults.effects.effect import Point, RowEffect
+from mock_server.faults.keys import look_of, row_key
+from mock_server.faults.records import Candidate, Selection
+from mock_server.faults.rule import FaultRule, RuleError
+from mock_server.faults.when import Tally
+from mock_server.journal import Strike, fingerprint
+from mock_server.org import chance
+from mock_server.org.errors import ApiError
+from mock_server.org.records.changes import Change, RowResult
+
+if TYPE_CHECKING:
+    from mock_server.journal import Entry
+    from mock_server.operations import Call, Registry, Reply
+    from mock_server.org.org import Org
+
+__all__ = ["Armed", "Faults", "SavedRows", "row_key"]
+
+_REMEMBERED = 1024
+"""Exchanges of which a rule remembers its decision, for requests that save their rows in several steps."""
+
+
+class Armed:
+    """A rule in force: its counters, and what it has decided so far. Both counters count exchanges."""
+
+    def __init__(self, rule: FaultRule, seed: int, now: float) -> None:
+        self.rule = rule
+        self.added = now
+        self.matched = 0
+        self.fired = 0
+        self._seed = seed
+        self._tally = Tally(rule.when, chance.stream(seed, "fault", rule.name))
+        self._exchanges: OrderedDict[int, bool | None] = OrderedDict()
+        self._selection = None if rule.records is None else Selection(rule.records, self._draw)
+
+    def _draw(self, key: str) -> float:
+        return chance.stream(self._seed, "fault", self.rule.name, "key", key).random()
+
+    def luck(self) -> chance.Random:
+        """Return the generator for the next strike: its draws do not depend on what other exchanges do meanwhile."""
+        return chance.stream(self._seed, "fault", self.rule.name, "strike", str(self.fired))
+
+    def pick(self, org: Org, changes: Sequence[Change], keys: Sequence[str]) -> list[int]:
+        """Return the places of the rows that the rule is about."""
+        about = [place for place, change in enumerate(changes) if self.rule.where.concerns_row(change.sobject)]
+        if self._selection is None:
+            return about
+        candidates = [Candidate(changes[place].sobject, keys[place], look_of(org, changes[place])) for place in about]
+        return [place for place, chosen in zip(about, self._selection.pick(candidates), strict=True) if chosen]
+
+    def saw(self, exchange: int) -> None:
+        """Count a match, once an exchange."""
+        if exchange not in self._exchanges:
+            self.matched += 1
+            self._exchanges[exchange] = None
+            if len(self._exchanges) > _REMEMBERED:
+                self._exchanges.popitem(last=False)
+
+    def fires(self, exchange: int, keys: Sequence[object]) -> list[bool]:
+        """Tell for each key whether the rule strikes; without `per: key` all keys of an exchange share one answer."""
+        if self.rule.when.per == "key":
+            return [self._tally.fires(key) for key in keys]
+        decided = self._exchanges.get(exchange)
+        if decided is None:
+            decided = self._exchanges[exchange] = self._tally.fires("")
+        return [decided] * len(keys)
+
+    def note(self, entry: Entry, point: Point, rows: int = 0) -> None:
+        """Count a strike, once an exchange, and write it into the journal."""
+        if all(strike.rule != self.rule.name for strike in entry.strikes):
+            self.fired += 1
+        entry.strikes.append(Strike(self.rule.name, self.rule.effect.key, point, rows))
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "name": self.rule.name, "rule": self.rule.to_json(), "matched": self.matched, "fired": self.fired,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class SavedRows:
+    """Rows on their way through a save, for rules that report a row as failed although it was saved."""
+
+    call: Call
+    changes: Sequence[Change]
+    keys: Sequence[str]
+
+
+class Faults:
+    """The rules of one org, in the order in which they were added.
+
+    Latencies add up. Of the other rules the first that applies wins: at the earliest point, then by order; each row of
+    a write is won on its own, and a row's error leaves the request to the rules for requests.
+    """
+
+    def __init__(self, org: Org, operations: Registry, *, seed: int = 0) -> None:
+        self._org = org
+        self.operations = operations
+        self._seed = seed
+        self._armed: dict[str, Armed] = {}
+        self._plans: dict[tuple[str, Point], list[Armed]] = {}
+        self._named = 0
+        self.phase = "faults"
+        """The phase of the run, for rules with `when: {phase: ...}`."""
+
+    @property
+    def empty(self) -> bool:
+        return not self._armed
+
+    @property
+    def rules(self) -> tuple[Armed, ...]:
+        return tuple(self._armed.values())
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._armed
+
+    def next_name(self) -> str:
+        """Return a name for a rule that was given none."""
+        while True:
+            self._named += 1
+            name = f"fault-{self._named}"
+            if name not in self._armed:
+                return name
+
+    def add(self, rule: FaultRule) -> None:
+        """Put a rule in force. Raises RuleError for a name that is taken, and for what this org does not have."""
+        problems = [*self._taken(rule), *self._unknown(rule)]
+        if problems:
+            raise RuleError(problems)
+        self._armed[rule.name] = Armed(rule, self._seed, self._org.clock.now())
+        self._plans.clear()
+
+    def remove(self, name: str) -> None:
+        """Take a rule away. Raises KeyError for an unknown name."""
+        del self._armed[name]
+        self._plans.clear()
+
+    def clear(self) -> None:
+        self._armed.clear()
+        self._plans.clear()
+
+    def _taken(self, rule: FaultRule) -> list[Problem]:
+        return [Problem(("name",), f"there is a rule {rule.name} already", (), None)] if rule.name in self else []
+
+    def _unknown(self, rule: FaultRule) -> list[Problem]:
+        schema, name = self._org.schema, rule.where.sobject
+        if name is None:
+            return []
+        sobject = schema.get(name)
+        if sobject is None:
+            names = schema.names()
+            return [Problem(("where", "sobject"), f"this org has no object {name}", names, nearest(name, names))]
+        condition = rule.records.where if rule.records else None
+        fields = tuple(field.name for field in sobject.fields)
+        return [
+            Problem(("records", "where"), f"{sobject.name} has no field {field}", fields, nearest(field, fields))
+            for field in (condition.fields if condition else ())
+            if sobject.field(field) is None
+        ]
+
+    def _plan(self, operation: str, point: Point) -> list[Armed]:
+        """Return the rules to ask at a point of an operation."""
+        plan = self._plans.get((operation, point))
+        if plan is None:
+            plan = [armed for armed in self._armed.values() if armed.rule.points.get(operation) == point]
+            self._plans[operation, point] = plan
+        return plan
+
+    # -- requests
+
+    async def strike(self, call: Call, point: Point) -> Reply | None:
+        """Let the rules of one point strike an exchange; return the reply that takes the place of the one on its way.
+
+        Raises ApiError where an effect answers with an error.
+        """
+        plan = self._plan(call.operation.name, point)
+        if not plan:
+            return None
+        # All decisions fall before the first wait: exchanges that run side by side do not change each other's.
+        waits, blows = [], []
+        settled = any(strike.rows == 0 and strike.effect != "latency" for strike in call.entry.strikes)
+        for armed in plan:
+            latency = armed.rule.effect.key == "latency"
+            if not self._decide(armed, call, settled and not latency):
+                continue
+            armed.note(call.entry, point)
+            (waits if latency else blows).append((armed.rule.effect, armed.luck()))
+            settled = settled or not latency
+        reply = None
+        for effect, luck in (*waits, *blows):
+            reply = await effect.strike(call, point, luck) or reply
+        return reply
+
+    def _decide(self, armed: Armed, call: Call, lost: bool) -> bool:
+        """Tell whether a rule strikes a request; a rule that lost to another one still counts its match."""
+        rule, entry = armed.rule, call.entry
+        if not (rule.where.admits(call) and rule.where.concerns(call)):
+            return False
+        keys: list[object] = [fingerprint(f"{call.method} {call.raw_path}?{call.raw_query} ".encode() + call.body)]
+        if entry.changes and (rule.records or rule.when.per == "key"):
+            rows = [row_key(self._org, change) for change in entry.changes]
+            keys = [rows[place] for place in armed.pick(self._org, entry.changes, rows)]
+        elif rule.records:
+            keys = []
+        if not keys:
+            return False
+        armed.saw(entry.number)
+        age = self._org.clock.now() - armed.added
+        if lost or not rule.when.open(age, self.phase) or not rule.effect.applies(call, age):
+            return False
+        return any(armed.fires(entry.number, keys))
+
+    # -- rows
+
+    def rows(self, call: Call, changes: Sequence[Change], keys: Sequence[str]) -> SavedRows | None:
+        """Refuse the rows that rules strike before the save, by their `refusal`.
+
+        Returns what `after_rows` needs, None when no rule strikes saved rows of this operation.
+        """
+        plan = self._plan(call.operation.name, "row")
+        struck = {place for place, change in enumerate(changes) if change.refusal is not None}
+        for place, error in self._strike_rows(plan, call, changes, keys, struck, saved=False).items():
+            changes[place].refusal = error
+        late = any(isinstance(armed.rule.effect, RowEffect) and armed.rule.effect.saved_first for armed in plan)
+        return SavedRows(call, changes, keys) if late else None
+
+    def after_rows(self, results: Sequence[RowResult], saved: SavedRows) -> list[RowResult]:
+        """Report the rows that rules strike after the save as failed; return the results to answer with."""
+        plan = self._plan(saved.call.operation.name, "row")
+        struck = {place for place, result in enumerate(results) if not result.success}
+        failed = self._strike_rows(plan, saved.call, saved.changes, saved.keys, struck, saved=True)
+        return [
+            RowResult(None, False, False, (failed[place],)) if place in failed else result
+            for place, result in enumerate(results)
+        ]
+
+    def _strike_rows(
+        self,
+        plan: Sequence[Armed],
+        call: Call,
+        changes: Sequence[Change],
+        keys: Sequence[str],
+        struck: set[int],
+        *,
+        saved: bool,
+    ) -> dict[int, ApiError]:
+        errors: dict[int, ApiError] = {}
+        entry = call.entry
+        for armed in plan:
+            effect, when = armed.rule.effect, armed.rule.when
+            if not isinstance(effect, RowEffect) or effect.saved_first != saved or not armed.rule.where.admits(call):
+                continue
+            picked = armed.pick(self._org, changes, keys)
+            if not picked:
+                continue
+            armed.saw(entry.number)
+            places = [place for place in picked if place not in struck and place not in errors]
+            if not places or not when.open(self._org.clock.now() - armed.added, self.phase):
+                continue
+            names = [(changes[place].sobject.lower(), keys[place]) for place in places]
+            hit = [place for place, yes in zip(places, armed.fires(entry.number, names), strict=True) if yes]
+            if hit:
+                armed.note(entry, "after" if saved else "row", len(hit))
+            errors |= {place: effect.refusal(self._org, changes[place]) for place in hit}
+        return errors

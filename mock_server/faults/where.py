@@ -1,0 +1,146 @@
+"""Which requests a rule is about: by object, user, client, header or body."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+import orjson
+
+from mock_server.faults.reader import Reader, shown
+from mock_server.org.ids import to_18
+
+if TYPE_CHECKING:
+    from mock_server.operations import Call
+
+_KEYS = ("sobject", "user", "client", "header", "body")
+_FROM = re.compile(r"\bFROM\s+(\w+)", re.IGNORECASE)
+_INNER = re.compile(r"\([^()]*\)")
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """`user` (a username), `client` (the User-Agent) and header values are globs; `body` names top-level keys of a
+    JSON object or form and the values they must have."""
+
+    sobject: str | None = None
+    user: str | None = None
+    client: str | None = None
+    header: tuple[tuple[str, str], ...] = ()
+    body: tuple[tuple[str, Any], ...] = ()
+
+    def admits(self, call: Call) -> bool:
+        """Tell whether a request fits, its object aside."""
+        if self.client is not None and not fnmatchcase(call.headers.get("User-Agent", ""), self.client):
+            return False
+        if any(not fnmatchcase(call.headers.get(name) or "", glob) for name, glob in self.header):
+            return False
+        if self.user is not None and not fnmatchcase(_username(call).lower(), self.user.lower()):
+            return False
+        if self.body:
+            body = _body(call)
+            return all(key in body and _same(body[key], value) for key, value in self.body)
+        return True
+
+    def concerns(self, call: Call) -> bool:
+        """Tell whether a request is about the rule's object (any of its records is)."""
+        return self.sobject is None or self.sobject.lower() in _sobjects(call)
+
+    def concerns_row(self, sobject: str) -> bool:
+        return self.sobject is None or self.sobject.lower() == sobject.lower()
+
+
+def read(reader: Reader | None) -> Where:
+    if reader is None:
+        return Where()
+    reader.only(_KEYS, "where")
+    header = []
+    for name, glob in _pairs(reader, "header"):
+        if isinstance(glob, str):
+            header.append((name, glob))
+        else:
+            reader.refuse(("header", name), f"the value of a header must be text or a glob, not {shown(glob)}")
+    return Where(
+        sobject=reader.text("sobject"),
+        user=reader.text("user"),
+        client=reader.text("client"),
+        header=tuple(header),
+        body=_pairs(reader, "body"),
+    )
+
+
+def _pairs(reader: Reader, key: str) -> tuple[tuple[str, Any], ...]:
+    inner = reader.mapping(key)
+    if inner is None:
+        return ()
+    for name in inner.data:
+        if not isinstance(name, str):
+            inner.refuse(str(name), f"a key of {key} must be text, not {shown(name)}")
+    return tuple((name, value) for name, value in inner.data.items() if isinstance(name, str))
+
+
+def _username(call: Call) -> str:
+    session = call.session
+    if session is None:
+        # At the edge nobody has asked for the session yet.
+        scheme, _, token = call.headers.get("Authorization", "").partition(" ")
+        session = call.org.sessions.find(token.strip()) if scheme.lower() in ("bearer", "oauth") else None  # type: ignore[assignment]  # absent is handled below
+    return session.username if session is not None else ""
+
+
+def _body(call: Call) -> Mapping[str, Any]:
+    if "form" in call.headers.get("Content-Type", ""):
+        return dict(parse_qsl(call.body.decode(errors="replace"), keep_blank_values=True))
+    try:
+        value = orjson.loads(call.body)
+    except orjson.JSONDecodeError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _same(given: Any, wanted: Any) -> bool:
+    if isinstance(given, str) and not isinstance(wanted, str):
+        return given == (str(wanted).lower() if isinstance(wanted, bool) else str(wanted))
+    return bool(given == wanted and isinstance(given, bool) == isinstance(wanted, bool))
+
+
+def _sobjects(call: Call) -> set[str]:
+    """Return the objects that a request is about, in lower case: as its path, rows, ids, query or body name them."""
+    names = {change.sobject for change in call.entry.changes}
+    if "sobject" in call.args:
+        names.add(call.args["sobject"])
+    for identifier in call.query.get("ids", "").split(","):
+        whole = to_18(identifier)
+        sobject = call.org.schema.by_prefix(whole[:3]) if whole else None
+        if sobject is not None:
+            names.add(sobject.name)
+    if "q" in call.query:
+        names.add(queried(call.query["q"]))
+    body = _body(call)
+    names.update(_types(body.get("records")))
+    if isinstance(body.get("object"), str):
+        names.add(body["object"])
+    return {name.lower() for name in names}
+
+
+def _types(records: Any) -> set[str]:
+    found = set()
+    for record in records if isinstance(records, list) else ():
+        attributes = record.get("attributes") if isinstance(record, dict) else None
+        kind = attributes.get("type") if isinstance(attributes, dict) else None
+        if isinstance(kind, str):
+            found.add(kind)
+    return found
+
+
+def queried(soql: str) -> str:
+    """Return the object after a query's own FROM, not after that of a subquery; empty when there is none."""
+    inner = 1
+    while inner:
+        soql, inner = _INNER.subn(" ", soql)
+    match = _FROM.search(soql)
+    return match[1] if match else ""

@@ -1,0 +1,358 @@
+"""WHERE: from conditions to SQL, with SOQL's two-valued logic, types and messages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime
+from typing import Any
+
+import orjson
+
+from mock_server.org import errors
+from mock_server.org.ids import to_18
+from mock_server.org.query import dates
+from mock_server.org.query.context import failure
+from mock_server.org.query.grammar import pattern_of, text_of, unexpected
+from mock_server.org.query.scope import Bound, Moment, Parameter, Scope
+from mock_server.org.query.syntax import Comparison, Condition, Junction, Not, Query, Value
+from mock_server.org.schema.types import ID_TYPES, NUMBER_TYPES, TEXT_TYPES, Field, fold
+
+_WIDE = 500
+"""Values beyond which a list travels as one JSON parameter instead of one parameter each."""
+_LONGEST_PATTERN = 1000
+_CURRENCY = re.compile(r"[A-Za-z]{3}\d+(\.\d+)?")
+_SQL_OPERATORS = {"=": "=", "!=": "<>", "<": "<", ">": ">", "<=": "<=", ">=": ">="}
+
+
+class Filters:
+    """Turns the conditions of one SELECT into SQL."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+        self._negated = False
+
+    def sql(self, condition: Condition, *, top: bool = True) -> str:
+        """Return SQL for a condition. A comparison with null is false, and its NOT true: SOQL knows no third value."""
+        if isinstance(condition, Comparison):
+            return self._comparison(condition, top=top)
+        if isinstance(condition, Not):
+            return self._not(lambda: self.sql(condition.condition, top=False))
+        inner = top and condition.word == "AND"
+        return balanced([self.sql(part, top=inner) for part in condition.parts], condition.word)
+
+    def _not(self, write: Callable[[], str]) -> str:
+        before, self._negated = self._negated, True
+        try:
+            return f"NOT ({write()})"
+        finally:
+            self._negated = before
+
+    def _two_valued(self, test: str) -> str:
+        # Only under a NOT does it matter that SQL's NULL is not false; elsewhere the wrapping would hide an index.
+        return f"IFNULL({test}, 0)" if self._negated else test
+
+    def _comparison(self, comparison: Comparison, *, top: bool) -> str:
+        bound = self._scope.find(comparison.path)
+        field, value, operator = bound.field, comparison.value, comparison.operator
+        if field.type in ("address", "location"):
+            raise errors.INVALID_FIELD(text="Address fields can only be filtered using Distance expressions")
+        if not field.filterable or not field.stored:
+            raise self._scope.fail(comparison.path.at, f"field '{field.name}' can not be filtered in a query call")
+        if isinstance(value, Query):
+            if not top:
+                raise errors.MALFORMED_QUERY(
+                    text="Semi join sub-selects are only allowed at the top level WHERE expressions"
+                )
+            return self._semi_join(comparison, bound, value)
+        if operator in ("INCLUDES", "EXCLUDES"):
+            return self._includes(comparison, bound)
+        if isinstance(value, tuple):
+            return self._list(comparison, bound, value)
+        if operator == "LIKE":
+            return self._like(comparison, bound, value)
+        return self._compare(comparison, bound, operator, value)
+
+    # -- one value
+
+    def _compare(self, comparison: Comparison, bound: Bound, operator: str, value: Value) -> str:
+        days = self._days(bound.field, value)
+        if days is not None:
+            return self._in_days(bound, operator, days)
+        stored = self._stored(comparison, bound.field, value)
+        if stored is None:
+            if operator == "=":
+                return f"{bound.sql} IS NULL"
+            return f"{bound.sql} IS NOT NULL" if operator == "!=" else "0"
+        left, mark = self._sides(bound, stored)
+        test = f"{left} {_SQL_OPERATORS[operator]} {mark}"
+        return f"({test} OR {bound.sql} IS NULL)" if operator == "!=" else self._two_valued(test)
+
+    def _sides(self, bound: Bound, stored: Parameter) -> tuple[str, str]:
+        """Return the SQL of a field's value and of a parameter, in a form in which they compare as SOQL does."""
+        field, add = bound.field, self._scope.add
+        if field.type not in TEXT_TYPES or field.case_sensitive or not isinstance(stored, str):
+            return bound.sql, add(stored)
+        if field.folded and bound.table:
+            return bound.folded(), add(fold(stored))
+        if stored.isascii():
+            # SQLite folds ASCII itself, without a call into Python for each row.
+            return f"{bound.sql} COLLATE NOCASE", add(stored)
+        return f"sf_fold({bound.sql})", add(fold(stored))
+
+    def _like(self, comparison: Comparison, bound: Bound, value: Value) -> str:
+        field = bound.field
+        if value.kind == "null":
+            return f"{bound.sql} IS NULL"
+        if field.type not in TEXT_TYPES:
+            raise failure(
+                errors.INVALID_FIELD, self._scope.soql, comparison.path.at, f"invalid operator on {kind_name(field)} field"
+            )
+        if value.kind != "string":
+            raise self._mismatch(comparison, field)
+        pattern = pattern_of(value.text)
+        if len(pattern.encode()) > _LONGEST_PATTERN:
+            raise errors.QUERY_TOO_COMPLICATED()
+        if pattern.isascii():
+            return self._two_valued(f"{bound.sql} LIKE {self._scope.add(pattern)} ESCAPE '\\'")
+        return self._two_valued(f"{bound.folded()} LIKE {self._scope.add(fold(pattern))} ESCAPE '\\'")
+
+    # -- several values
+
+    def _list(self, comparison: Comparison, bound: Bound, values: Sequence[Value]) -> str:
+        if comparison.operator == "NOT IN":
+            return self._not(lambda: self._in(comparison, bound, values))
+        return self._in(comparison, bound, values)
+
+    def _in(self, comparison: Comparison, bound: Bound, values: Sequence[Value]) -> str:
+        tests: list[str] = []
+        stored: list[Any] = []
+        null = False
+        for value in values:
+            days = self._days(bound.field, value)
+            if days is not None:
+                tests.append(self._in_days(bound, "=", days))
+                continue
+            one = self._stored(comparison, bound.field, value)
+            null = null or one is None
+            if one is not None:
+                stored.append(one)
+        if stored:
+            tests.append(self._any_of(bound, stored))
+        if null:
+            tests.append(f"{bound.sql} IS NULL")
+        return balanced(tests, "OR")
+
+    def _any_of(self, bound: Bound, stored: list[Any]) -> str:
+        field = bound.field
+        left = bound.sql
+        if field.type in TEXT_TYPES and not field.case_sensitive:
+            if (field.folded and bound.table) or not all(isinstance(one, str) and one.isascii() for one in stored):
+                left, stored = bound.folded(), [fold(one) for one in stored]
+            else:
+                left = f"{bound.sql} COLLATE NOCASE"
+        if len(stored) <= _WIDE:
+            marks = ",".join(self._scope.add(one) for one in stored)
+            return self._two_valued(f"{left} IN ({marks})")
+        many = self._scope.add(orjson.dumps(stored).decode())
+        return self._two_valued(f"{left} IN (SELECT value FROM json_each({many}))")
+
+    def _includes(self, comparison: Comparison, bound: Bound) -> str:
+        if comparison.operator == "EXCLUDES":
+            return self._not(lambda: self._holds(comparison, bound))
+        return self._holds(comparison, bound)
+
+    def _holds(self, comparison: Comparison, bound: Bound) -> str:
+        values = comparison.value
+        if bound.field.type != "multipicklist" or not isinstance(values, tuple):
+            raise self._scope.fail(
+                comparison.path.at, f"includes or excludes operator only valid on multipicklist field: {bound.field.name}"
+            )
+        tests = []
+        for value in values:
+            if value.kind != "string":
+                raise self._mismatch(comparison, bound.field)
+            wanted = [part for part in text_of(value.text).split(";") if part]
+            each = [
+                f"instr(sf_fold(';' || {bound.sql} || ';'), {self._scope.add(f';{fold(part)};')}) > 0" for part in wanted
+            ]
+            tests.append(self._two_valued(balanced(each, "AND")) if each else f"{bound.sql} IS NULL")
+        return balanced(tests, "OR")
+
+    # -- semi-joins
+
+    def _semi_join(self, comparison: Comparison, bound: Bound, query: Query) -> str:
+        scope = self._scope
+        if bound.field.type not in ID_TYPES:
+            raise scope.fail(
+                comparison.path.at,
+                "The left operand field in the where expression for outer query should be an id field: "
+                f"'{bound.field.name}'",
+            )
+        source = scope.schema.get(source_name(query))
+        if source is None:
+            raise unsupported(scope.soql, query.source.at, source_name(query))
+        if scope.prefix != "t":
+            raise errors.MALFORMED_QUERY(text="Nesting of semi join sub-selects is not supported")
+        if query.order or query.limit is not None or query.offset:
+            raise unexpected(scope.soql, query.at, "ORDER BY, LIMIT and OFFSET have no place in a semi join")
+        inner = Scope(
+            scope.schema, scope.ready, scope.soql, source,
+            alias=query.alias, prefix=scope.nested_prefix(), all_rows=scope.all_rows,
+        )  # fmt: skip
+        (item, *more) = query.items
+        if more or not hasattr(item, "parts"):
+            raise errors.MALFORMED_QUERY(text="Semi join sub-selects must select exactly one field")
+        chosen = inner.find(item)  # type: ignore[arg-type]
+        if chosen.field.type not in ID_TYPES:
+            raise scope.fail(
+                item.at, f"The selected field '{chosen.field.name}' in the subquery must be an id or reference field"
+            )
+        where = [] if inner.all_rows else [f'{inner.table}."IsDeleted" = 0']
+        if query.where is not None:
+            where.append(Filters(inner).sql(query.where))
+        where.append(f"{chosen.sql} IS NOT NULL")
+        scope.parameters.extend(inner.parameters)
+        found = f"{bound.sql} IN (SELECT {chosen.sql} FROM {inner.source()} WHERE {' AND '.join(where)})"  # noqa: S608
+        return f"NOT (IFNULL({found}, 0))" if comparison.operator == "NOT IN" else self._two_valued(found)
+
+    # -- literals
+
+    def _days(self, field: Field, value: Value) -> tuple[Moment, Moment] | None:
+        """Return the bounds of a date literal such as TODAY, in the field's stored form."""
+        if value.kind not in ("name", "range") or field.type not in ("date", "datetime"):
+            return None
+        word = value.text
+        if dates.span(word, date(2000, 1, 1)) is None:
+            raise unexpected(self._scope.soql, value.at, word)
+        form = _day if field.type == "date" else _midnight
+        return (
+            Moment(lambda today: form((dates.span(word, today) or (today, today))[0])),
+            Moment(lambda today: form((dates.span(word, today) or (today, today))[1])),
+        )
+
+    def _in_days(self, bound: Bound, operator: str, days: tuple[Moment, Moment]) -> str:
+        first, after = days
+        left, add = bound.sql, self._scope.add
+        if operator in ("=", "!="):
+            test = f"{left} >= {add(first)} AND {left} < {add(after)}"
+            return self._two_valued(f"({test})") if operator == "=" else f"NOT (IFNULL({test}, 0))"
+        bounds = {"<": ("<", first), "<=": ("<", after), ">": (">=", after), ">=": (">=", first)}
+        sign, edge = bounds[operator]
+        return self._two_valued(f"{left} {sign} {add(edge)}")
+
+    def _stored(self, comparison: Comparison, field: Field, value: Value) -> Any:
+        """Return a literal in the field's stored form, None for null. Raises when its type does not fit."""
+        kind = value.kind
+        if kind == "null":
+            return None
+        if kind in ("name", "range") and not (field.type in NUMBER_TYPES and _CURRENCY.fullmatch(value.text)):
+            raise unexpected(self._scope.soql, value.at, value.text)
+        if field.type in ID_TYPES:
+            return self._id(comparison, field, value)
+        if field.type in TEXT_TYPES or field.type == "base64":
+            if kind != "string":
+                raise self._mismatch(comparison, field)
+            return text_of(value.text) or None
+        if field.type == "boolean" and kind == "boolean":
+            return int(value.text == "true")
+        if field.type in NUMBER_TYPES and kind in ("number", "name"):
+            return self._number(field, value)
+        if field.type == "date" and kind == "date":
+            return self._date(value)
+        if field.type == "datetime" and kind == "datetime":
+            return self._datetime(value)
+        if field.type == "time" and kind == "time":
+            clock, _, rest = value.text.upper().rstrip("Z").partition(".")
+            return f"{clock}.{rest[:3]:0<3}Z"
+        raise self._mismatch(comparison, field)
+
+    def _id(self, comparison: Comparison, field: Field, value: Value) -> str | None:
+        if value.kind != "string":
+            raise self._mismatch(comparison, field)
+        text = text_of(value.text)
+        if text == "":
+            return None
+        identifier = to_18(text)
+        if identifier is None:
+            raise failure(
+                errors.INVALID_QUERY_FILTER_OPERATOR, self._scope.soql, comparison.path.at, f"invalid ID field: {text}"
+            )
+        return identifier
+
+    @staticmethod
+    def _number(field: Field, value: Value) -> float | int:
+        text = value.text[3:] if value.kind == "name" else value.text
+        number = float(text)
+        if field.type in ("int", "long") and number.is_integer() and abs(number) < 2**62:
+            return int(number)
+        return number
+
+    def _date(self, value: Value) -> str:
+        try:
+            return date.fromisoformat(value.text).isoformat()
+        except ValueError:
+            raise self._bad_date(value) from None
+
+    def _datetime(self, value: Value) -> str:
+        try:
+            moment = datetime.fromisoformat(value.text.upper()).astimezone(UTC)
+        except (ValueError, OverflowError):
+            raise self._bad_date(value) from None
+        return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}+0000".rjust(28, "0")
+
+    def _bad_date(self, value: Value) -> Exception:
+        return failure(errors.MALFORMED_QUERY, self._scope.soql, value.at, f"Invalid date: {value.text}")
+
+    def _mismatch(self, comparison: Comparison, field: Field) -> Exception:
+        text = field.type in TEXT_TYPES or field.type in ID_TYPES
+        should = "should be" if text else "should not be"
+        return self._scope.fail(
+            comparison.path.at,
+            f"value of filter criterion for field '{field.name}' must be of type {kind_name(field)} and {should} enclosed "
+            "in quotes",
+        )
+
+
+def kind_name(field: Field) -> str:
+    """Return a field's type as messages name it."""
+    if field.type in TEXT_TYPES or field.type in ID_TYPES:
+        return "string"
+    return {"currency": "double", "percent": "double", "datetime": "dateTime"}.get(field.type, field.type)
+
+
+def source_name(query: Query) -> str:
+    return ".".join(query.source.parts)
+
+
+def unsupported(soql: str, at: int, name: str) -> Exception:
+    return failure(
+        errors.INVALID_TYPE,
+        soql,
+        at,
+        f"sObject type '{name}' is not supported. If you are attempting to use a custom object, be sure to append the "
+        "'__c' after the entity name. Please reference your WSDL or the describe call for the appropriate names.",
+    )
+
+
+def balanced(tests: list[str], word: str) -> str:
+    """Join tests as a balanced tree: SQLite limits how deep an expression may be."""
+    if not tests:
+        return "0"
+    while len(tests) > 1:
+        pairs = [
+            f"({tests[index]} {word} {tests[index + 1]})" if index + 1 < len(tests) else tests[index]
+            for index in range(0, len(tests), 2)
+        ]
+        tests = pairs
+    return tests[0]
+
+
+def _day(day: date) -> str:
+    return day.isoformat()
+
+
+def _midnight(day: date) -> str:
+    return f"{day.isoformat()}T00:00:00.000+0000"
+
+

@@ -1,0 +1,183 @@
+"""The one query path: text -> tree -> plan -> rows -> page of records, and cursors over what is left."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+import orjson
+
+from mock_server.org import errors
+from mock_server.org.clock import Clock
+from mock_server.org.ids import IdSource
+from mock_server.org.query.binder import PARENTS, Binder, Plan, read_plan
+from mock_server.org.query.grammar import parse
+from mock_server.org.query.rows import Row
+from mock_server.org.records.store import Store, fold_column, quoted
+from mock_server.org.schema import Schema
+from mock_server.org.schema.types import TEXT_TYPES, Field, SObject, fold
+
+CURSOR_LIFE = 2 * 86_400.0
+"""Seconds a cursor lives (API Query Cursor Limits)."""
+CURSORS_A_USER = 10
+_BOUND = re.compile(r"too many|too large|too complex|at most|overflow|too big")
+_CACHED = 500
+_LONGEST_CACHED = 10_000
+_MOST_READ_PLANS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Part of a query's result. `cursor` leads to the rest: a locator, a dash, the number of rows read so far."""
+
+    total: int
+    records: list[dict[str, Any]]
+    cursor: str | None = None
+
+
+@dataclass(slots=True)
+class Cursor:
+    """The rows of a query as they were when it ran."""
+
+    locator: str
+    user_id: str
+    plan: Plan
+    rows: list[Row]
+    born: float
+
+
+class Queries:
+    """Runs queries on one org's store."""
+
+    def __init__(self, schema: Schema, store: Store, clock: Clock, *, seed: int = 0) -> None:
+        self._schema = schema
+        self._store = store
+        self._clock = clock
+        self._locators = IdSource("Kd0", first=1 + seed % 1000)
+        self._plans: OrderedDict[tuple[str, bool], tuple[int, Plan]] = OrderedDict()
+        self._cursors: OrderedDict[str, Cursor] = OrderedDict()
+
+    def run(self, soql: str, *, user_id: str, all_rows: bool = False, size: int = 2000, base: str) -> Page:
+        """Run a query and return its first page. Raises ApiError with Salesforce's message."""
+        plan = self._plan(soql, all_rows)
+        rows = self._fetch(plan)
+        if plan.count:
+            return Page(rows[0][0], [])
+        if len(rows) <= size:
+            return Page(len(rows), self._build(plan, rows, base))
+        cursor = Cursor(self._locators.take("01g"), user_id, plan, rows, self._clock.now())
+        self._keep(cursor)
+        return Page(len(rows), self._build(plan, rows[:size], base), f"{cursor.locator}-{size}")
+
+    def more(self, locator: str, *, user_id: str, size: int = 2000, base: str) -> Page:
+        """Return the page at a locator. Raises INVALID_QUERY_LOCATOR for one that is unknown, foreign or too old."""
+        name, _, offset = locator.partition("-")
+        cursor = self._cursors.get(name)
+        if cursor is None or cursor.user_id != user_id or not offset.isdecimal() or len(offset) > 9:
+            raise errors.INVALID_QUERY_LOCATOR()
+        start = int(offset)
+        if self._clock.now() - cursor.born > CURSOR_LIFE or start >= len(cursor.rows):
+            raise errors.INVALID_QUERY_LOCATOR()
+        rows = cursor.rows[start : start + size]
+        end = start + len(rows)
+        following = f"{name}-{end}" if end < len(cursor.rows) else None
+        return Page(len(cursor.rows), self._build(cursor.plan, rows, base), following)
+
+    def read(
+        self, sobject: SObject, ids: Sequence[str], fields: Sequence[str] | None, *, base: str
+    ) -> list[dict[str, Any] | None]:
+        """Return live records by 18-character id, in the order asked, None for those that are not there."""
+        self._store.ready(sobject)
+        key = ("read", None if fields is None else tuple(fields), self._schema.version)
+        plan = sobject.memo.get(key)
+        if not isinstance(plan, Plan):
+            plan = read_plan(self._schema, self._store.ready, sobject, fields)
+            if len(sobject.memo) < _MOST_READ_PLANS:
+                sobject.memo[key] = plan
+        build = plan.build
+        assert build is not None
+        if len(ids) == 1:
+            row = self._store.connection.execute(plan.parameters[0], ids).fetchone()
+            return [build(row, base, ()) if row else None]
+        found = {
+            row[0]: build(row, base, ())
+            for row in self._store.connection.execute(plan.sql, (orjson.dumps(list(ids)).decode(),))
+        }
+        return [found.get(identifier) for identifier in ids]
+
+    def find(self, sobject: SObject, field: Field, value: str) -> list[str]:
+        """Return the ids of the live records whose field has a value; text compares without case."""
+        self._store.ready(sobject)
+        column, wanted = quoted(field.name), value
+        if field.folded:
+            column, wanted = quoted(fold_column(field.name)), fold(value)
+        elif field.type in TEXT_TYPES and not field.case_sensitive:
+            column, wanted = f"sf_fold({column})", fold(value)
+        rows = self._store.connection.execute(
+            f'SELECT "Id" FROM {quoted(sobject.name)} WHERE {column} = ? AND "IsDeleted" = 0 ORDER BY "Id"',  # noqa: S608
+            (wanted,),
+        )
+        return [row[0] for row in rows]
+
+    # -- steps
+
+    def _plan(self, soql: str, all_rows: bool) -> Plan:
+        key = (soql, all_rows)
+        known = self._plans.get(key)
+        if known is not None and known[0] == self._schema.version:
+            self._plans.move_to_end(key)
+            plan = known[1]
+            for sobject in plan.touched:
+                self._store.ready(sobject)
+            return plan
+        plan = Binder(self._schema, self._store.ready).bind(soql, parse(soql), all_rows=all_rows)
+        if len(soql) <= _LONGEST_CACHED:
+            self._plans[key] = (self._schema.version, plan)
+            if len(self._plans) > _CACHED:
+                self._plans.popitem(last=False)
+        return plan
+
+    def _today(self) -> date:
+        return datetime.fromtimestamp(self._clock.now(), UTC).date()
+
+    def _fetch(self, plan: Plan) -> list[Row]:
+        try:
+            return self._store.connection.execute(plan.sql, plan.arguments(self._today())).fetchall()
+        except sqlite3.OperationalError as error:
+            if not _BOUND.search(str(error)):
+                raise
+            # SQLite's bounds on joins, columns and expressions lie beyond Salesforce's own.
+            raise errors.QUERY_TOO_COMPLICATED() from None
+
+    def _build(self, plan: Plan, rows: Sequence[Row], base: str) -> list[dict[str, Any]]:
+        build = plan.build
+        assert build is not None
+        children = [self._children(child, rows, base) for child in plan.children]
+        return [build(row, base, children) for row in rows]
+
+    def _children(self, plan: Plan, parents: Sequence[Row], base: str) -> Mapping[str, Any]:
+        """Fetch the children of a page's records in one statement; return the answer's form by parent id."""
+        build = plan.build
+        assert build is not None
+        ids = orjson.dumps([row[0] for row in parents]).decode()
+        arguments = [ids if one is PARENTS else one for one in plan.arguments(self._today())]
+        out: dict[str, dict[str, Any]] = {}
+        for row in self._store.connection.execute(plan.sql, arguments):
+            listed = out.setdefault(row[plan.parent_column], {"totalSize": 0, "done": True, "records": []})
+            listed["totalSize"] += 1
+            listed["records"].append(build(row, base, ()))
+        return out
+
+    def _keep(self, cursor: Cursor) -> None:
+        now = self._clock.now()
+        for name in [name for name, one in self._cursors.items() if now - one.born > CURSOR_LIFE]:
+            del self._cursors[name]
+        own = [name for name, one in self._cursors.items() if one.user_id == cursor.user_id]
+        for name in own[: max(0, len(own) - CURSORS_A_USER + 1)]:
+            del self._cursors[name]
+        self._cursors[cursor.locator] = cursor

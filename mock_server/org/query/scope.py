@@ -1,0 +1,203 @@
+"""One SELECT being bound: its object, the joins to parents it needs, and the parameters it collects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from mock_server.org import errors
+from mock_server.org.errors import ApiError
+from mock_server.org.query.context import failure
+from mock_server.org.query.syntax import Path
+from mock_server.org.records.store import fold_column, quoted
+from mock_server.org.schema import Schema
+from mock_server.org.schema.types import Field, SObject
+
+Parameter = Any
+"""A value, or a `Moment` that is worked out when the query runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A parameter that depends on the day the query runs."""
+
+    of: Callable[[date], str]
+
+
+HINT = " Please reference your WSDL or the describe call for the appropriate names."
+MOST_PARENTS = 5
+
+
+def no_such_column(name: str, entity: str) -> str:
+    return (
+        f"No such column '{name}' on entity '{entity}'. If you are attempting to use a custom field, be sure to append "
+        f"the '__c' after the custom field name.{HINT}"
+    )
+
+
+def no_such_relationship(name: str) -> str:
+    return (
+        f"Didn't understand relationship '{name}' in field path. If you are attempting to use a custom relationship, be "
+        f"sure to append the '__r' after the custom relationship name.{HINT}"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A path that was found: the field, the SQL for its value, and the parents on the way, outermost first."""
+
+    field: Field
+    table: str
+    parents: tuple[Parent, ...]
+    sql: str
+
+    def exact(self) -> str:
+        return self.sql
+
+    def folded(self) -> str:
+        """The SQL for the value without case; an indexed column where there is one."""
+        if self.field.folded and self.table:
+            return f"{self.table}.{quoted(fold_column(self.field.name))}"
+        return f"sf_fold({self.sql})"
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """A step to a parent: the relationship's name, what it leads to (None for several objects), the SQL of its id."""
+
+    name: str
+    sobject: SObject | None
+    id_sql: str
+    reference: Field
+
+
+class Scope:
+    """The tables of one SELECT. `prefix` keeps the tables of nested selects apart."""
+
+    def __init__(
+        self,
+        schema: Schema,
+        ready: Callable[[SObject], None],
+        soql: str,
+        sobject: SObject,
+        *,
+        alias: str | None = None,
+        prefix: str = "t",
+        all_rows: bool = False,
+    ) -> None:
+        self.schema = schema
+        self.ready = ready
+        self.soql = soql
+        self.sobject = sobject
+        self.alias = alias
+        self.prefix = prefix
+        self.all_rows = all_rows
+        self.table = f"{prefix}0"
+        self.joins: list[str] = []
+        self.parameters: list[Parameter] = []
+        self._parents: dict[tuple[str, ...], Parent] = {}
+        self._tables: dict[tuple[str, ...], str] = {}
+        self._nested = 0
+        ready(sobject)
+
+    def add(self, value: Parameter) -> str:
+        self.parameters.append(value)
+        return "?"
+
+    def nested_prefix(self) -> str:
+        self._nested += 1
+        return f"{self.prefix}s{self._nested}_"
+
+    def fail(self, at: int, text: str, *, column: int | None = None) -> ApiError:
+        return failure(errors.INVALID_FIELD, self.soql, at, text, column=column)
+
+    def find(self, path: Path) -> Bound:
+        """Bind a path. Raises INVALID_FIELD for what is not there."""
+        parts, at = path.parts, path.at
+        own = len(parts) > 1 and self._is_own_name(parts[0])
+        if own:
+            # A path that begins with the object's own name is blamed at the dot behind it.
+            at += len(parts[0])
+            parts = parts[1:]
+        if len(parts) - 1 > MOST_PARENTS:
+            raise failure(
+                errors.MALFORMED_QUERY, self.soql, path.at, "SOQL relationship queries reach at most 5 levels of parents"
+            )
+        sobject: SObject | None = self.sobject
+        table = self.table
+        parents: tuple[Parent, ...] = ()
+        trail: tuple[str, ...] = ()
+        for step in parts[:-1]:
+            reference = sobject.parent(step) if sobject is not None else None
+            if reference is None or reference.relationship_name is None:
+                raise self.fail(at, no_such_relationship(step))
+            trail = (*trail, reference.relationship_name)
+            parent = self._join(trail, table, reference)
+            parents = (*parents, parent)
+            sobject, table = parent.sobject, self._tables.get(trail, "")
+        name = parts[-1]
+        if sobject is None:
+            return self._polymorphic(name, parents, at)
+        field = sobject.field(name)
+        if field is None:
+            raise self.fail(at, no_such_column(name, sobject.name))
+        return Bound(field, table, parents, f"{table}.{quoted(field.name)}")
+
+    def _is_own_name(self, word: str) -> bool:
+        if self.alias is not None and word.lower() == self.alias.lower():
+            return True
+        return word.lower() == self.sobject.name.lower() and self.sobject.parent(word) is None
+
+    def _join(self, trail: tuple[str, ...], table: str, reference: Field) -> Parent:
+        known = self._parents.get(trail)
+        if known is not None:
+            return known
+        targets = [found for name in reference.reference_to if (found := self.schema.get(name))]
+        id_sql = f"{table}.{quoted(reference.name)}"
+        if len(targets) != 1:
+            parent = Parent(trail[-1], None, id_sql, reference)
+        else:
+            (target,) = targets
+            self.ready(target)
+            joined = f"{self.prefix}{len(self.joins) + 1}"
+            alive = "" if self.all_rows else f' AND {joined}."IsDeleted" = 0'
+            self.joins.append(f'LEFT JOIN {quoted(target.name)} {joined} ON {joined}."Id" = {id_sql}{alive}')
+            self._tables[trail] = joined
+            parent = Parent(trail[-1], target, f'{joined}."Id"', reference)
+        self._parents[trail] = parent
+        return parent
+
+    def _polymorphic(self, name: str, parents: tuple[Parent, ...], at: int) -> Bound:
+        """Bind a field of a reference that leads to several objects, through the object each id belongs to."""
+        parent = parents[-1]
+        targets = [found for target in parent.reference.reference_to if (found := self.schema.get(target))]
+        key = f"substr({parent.id_sql}, 1, 3)"
+        kind = Field(name="Type", label="Type", type="picklist")
+        branches = []
+        found_field: Field | None = kind if name.lower() == "type" else None
+        for target in targets:
+            if not target.key_prefix:
+                continue
+            if name.lower() == "type":
+                branches.append(f"WHEN '{target.key_prefix}' THEN '{target.name}'")
+                continue
+            field = target.field(name)
+            if field is None and name.lower() == "name":
+                field = next((one for one in target.fields if one.name_field), None)
+            if field is None or not field.stored:
+                continue
+            found_field = found_field or (field if field.name.lower() == name.lower() else None)
+            self.ready(target)
+            branches.append(
+                f"WHEN '{target.key_prefix}' THEN (SELECT x.{quoted(field.name)} FROM {quoted(target.name)} x "  # noqa: S608
+                f'WHERE x."Id" = {parent.id_sql})'
+            )
+        if found_field is None or not branches:
+            raise self.fail(at, no_such_column(name, "Name"))
+        return Bound(found_field, "", parents, f"CASE {key} {' '.join(branches)} END")
+
+    def source(self) -> str:
+        """Return the FROM clause."""
+        return " ".join([f"{quoted(self.sobject.name)} {self.table}", *self.joins])
