@@ -37,9 +37,7 @@ class Gate:
     async def handle(self, call: Call) -> Reply:
         """Take a call from its first byte to its reply. Never raises but for cancellation."""
         try:
-            route, call.args = self._registry.match(call.method, call.raw_path)
-            if route.select is not None:
-                route = route.select(call)
+            route, call.args = self._registry.match(call)
         except ApiError as error:
             return self._unknown(call, error)
         call.operation = route.operation
@@ -109,12 +107,12 @@ class Gate:
         token = bearer(call)
         org = self._world.by_token(token) if token else None
         if org is None and route.find_org is not None:
-            org = route.find_org(call)
+            org = route.find_org(call, self._world)
         return org or self._world.default
 
     def _peek_session(self, call: Call, org: Org) -> Session | None:
         token = bearer(call)
-        return org.sessions.find(token) if token else None
+        return org.sessions.peek(token) if token else None
 
     def _session(self, call: Call, org: Org) -> Session:
         header = call.headers.get("Authorization")

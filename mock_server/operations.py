@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 from urllib.parse import parse_qsl, unquote
 
 import orjson
@@ -111,7 +111,17 @@ class Call:
 
 Handler = Callable[[Call], Awaitable[Reply]]
 Render = Callable[[ApiError], Reply]
-FindOrg = Callable[[Call], "Org | None"]
+
+
+class OrgFinder(Protocol):
+    """Finds the orgs of a process by what a login brings."""
+
+    def by_username(self, username: str) -> Org | None: ...
+    def by_client_id(self, client_id: str) -> Org | None: ...
+    def by_any_token(self, token: str) -> Org | None: ...
+
+
+FindOrg = Callable[[Call, OrgFinder], "Org | None"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +135,17 @@ class Route:
 
 
 class Routes:
-    """The operations of one protocol. Use an instance as a decorator: `@routes(Operation(...))`."""
+    """The operations of one protocol. Use an instance as a decorator: `@routes(Operation(...))`.
 
-    def __init__(self, render: Render, find_org: FindOrg | None = None) -> None:
+    Where several operations share a method and path, as in SOAP, `choose` names the one that a call's body means.
+    """
+
+    def __init__(
+        self, render: Render, find_org: FindOrg | None = None, choose: Callable[[Call], str] | None = None
+    ) -> None:
         self.render = render
         self.find_org = find_org
+        self.choose = choose
         self.routes: list[Route] = []
 
     def __call__(self, *operations: Operation) -> Callable[[Handler], Handler]:
@@ -138,6 +154,19 @@ class Routes:
             return handler
 
         return declare
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The routes of one method and path: a single one, or several that `choose` tells apart by operation name."""
+
+    routes: dict[str, Route]
+    choose: Callable[[Call], str] | None
+
+    def of(self, call: Call) -> Route:
+        if self.choose is None:
+            return next(iter(self.routes.values()))
+        return self.routes[self.choose(call)]
 
 
 _METHODS = ("HEAD", "GET", "POST", "PUT", "PATCH", "DELETE")
@@ -150,7 +179,7 @@ class _Node:
     def __init__(self) -> None:
         self.literals: dict[str, _Node] = {}
         self.parameter: _Node | None = None
-        self.methods: dict[str, tuple[Route, tuple[str, ...]]] = {}
+        self.methods: dict[str, tuple[Choice, tuple[str, ...]]] = {}
 
 
 class Registry:
@@ -162,12 +191,12 @@ class Registry:
         self.by_name: dict[str, Operation] = {}
         for protocol in protocols:
             for route in protocol.routes:
-                self._add(route)
+                self._add(route, protocol.choose)
 
     def __iter__(self) -> Iterator[Operation]:
         return iter(self.by_name.values())
 
-    def _add(self, route: Route) -> None:
+    def _add(self, route: Route, choose: Callable[[Call], str] | None) -> None:
         operation = route.operation
         self.by_name.setdefault(operation.name, operation)
         self.routes.append(route)
@@ -179,16 +208,18 @@ class Registry:
                 node = node.parameter
             else:
                 node = node.literals.setdefault(segment.lower(), _Node())
-        if operation.method in node.methods:
+        known = node.methods.setdefault(operation.method, (Choice({}, choose), tuple(names)))[0]
+        if known.routes and known.choose is None:
             raise ValueError(f"{operation.method} {operation.path} is declared twice")
-        node.methods[operation.method] = (route, tuple(names))
+        known.routes[operation.name] = route
 
-    def match(self, method: str, raw_path: str) -> tuple[Route, dict[str, str]]:
-        """Find the route for a request. Repeated and trailing slashes collapse, as on Salesforce.
+    def match(self, call: Call) -> tuple[Route, dict[str, str]]:
+        """Find the route for a call and the values in its path. Repeated and trailing slashes collapse.
 
         Raises NOT_FOUND for an unknown path, METHOD_NOT_ALLOWED with the allowed list for a known one.
         """
-        segments = [segment for segment in raw_path.split("/") if segment]
+        method = call.method
+        segments = [segment for segment in call.raw_path.split("/") if segment]
         values: list[str] = []
         node = self._walk(self._root, segments, 0, values)
         if node is None:
@@ -199,8 +230,8 @@ class Registry:
         if found is None:
             allowed = {*node.methods, *(["HEAD"] if "GET" in node.methods else [])}
             raise errors.METHOD_NOT_ALLOWED(method=method, allowed=",".join(name for name in _METHODS if name in allowed))
-        route, names = found
-        return route, dict(zip(names, values, strict=True))
+        choice, names = found
+        return choice.of(call), dict(zip(names, values, strict=True))
 
     def _walk(self, node: _Node, segments: list[str], at: int, values: list[str]) -> _Node | None:
         if at == len(segments):

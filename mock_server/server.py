@@ -19,7 +19,7 @@ from mock_server.world import OrgSpec, World
 
 def registry() -> Registry:
     """Return every operation the server has, protocol by protocol."""
-    return Registry([*rest.ROUTES, oauth.routes, soap.routes])
+    return Registry([*rest.ROUTES, *oauth.ROUTES, *soap.ROUTES])
 
 
 class App:

@@ -130,6 +130,10 @@ class World:
             return None
         return self._by_15.get(token[:15])
 
+    def by_any_token(self, token: str) -> Org | None:
+        """Find the org of an access token, or of a refresh token that it issued."""
+        return self.by_token(token) or next((org for org in self.orgs.values() if org.sessions.granted(token)), None)
+
     def by_username(self, username: str) -> Org | None:
         return next((org for org in self.orgs.values() if org.directory.user(username) is not None), None)
 

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mock_server.documents import Problem, nearest
-from mock_server.faults.effects.effect import Point, RowEffect
+from mock_server.faults.effects.effect import Effect, Point, RowEffect
 from mock_server.faults.keys import look_of, row_key
 from mock_server.faults.records import Candidate, Selection
 from mock_server.faults.rule import FaultRule, RuleError
 from mock_server.faults.when import Tally
 from mock_server.journal import Strike, fingerprint
 from mock_server.org import chance
+from mock_server.org.chance import Random
 from mock_server.org.errors import ApiError
 from mock_server.org.records.changes import Change, RowResult
 
@@ -45,7 +46,7 @@ class Armed:
     def _draw(self, key: str) -> float:
         return chance.stream(self._seed, "fault", self.rule.name, "key", key).random()
 
-    def luck(self) -> chance.Random:
+    def luck(self) -> Random:
         """Return the generator for the next strike: its draws do not depend on what other exchanges do meanwhile."""
         return chance.stream(self._seed, "fault", self.rule.name, "strike", str(self.fired))
 
@@ -147,6 +148,7 @@ class Faults:
     def clear(self) -> None:
         self._armed.clear()
         self._plans.clear()
+        self.phase = "faults"
 
     def _taken(self, rule: FaultRule) -> list[Problem]:
         return [Problem(("name",), f"there is a rule {rule.name} already", (), None)] if rule.name in self else []
@@ -186,7 +188,8 @@ class Faults:
         if not plan:
             return None
         # All decisions fall before the first wait: exchanges that run side by side do not change each other's.
-        waits, blows = [], []
+        waits: list[tuple[Effect, Random]] = []
+        blows: list[tuple[Effect, Random]] = []
         settled = any(strike.rows == 0 and strike.effect != "latency" for strike in call.entry.strikes)
         for armed in plan:
             latency = armed.rule.effect.key == "latency"

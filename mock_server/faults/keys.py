@@ -69,10 +69,8 @@ def record_id(org: Org, change: Change) -> str | None:
         return to_18(str(change.key))
     column, value = (fold_column(field.name), fold(str(change.key))) if field.folded else (field.name, str(change.key))
     org.store.ready(sobject)
-    found = [
-        identifier for identifier, gone in org.store.lookup(sobject, column, [value], "Id", "IsDeleted") if not gone
-    ]
-    return found[0] if found else None
+    rows = org.store.lookup(sobject, column, [value], "Id", "IsDeleted")
+    return next((identifier for identifier, deleted in rows if not deleted), None)
 
 
 def known_ids(org: Org, change: Change) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from mock_server.faults.condition import Condition, ConditionError, Look, compile_condition
@@ -26,7 +26,7 @@ class RowSelector:
     every: int | None = None
     fraction: float | None = None
     keys: frozenset[str] | None = None
-    where: Condition | None = field(default=None)
+    where: Condition | None = None
 
 
 class Candidate(NamedTuple):
@@ -51,13 +51,11 @@ class Selection:
         total = sum(fits)
         picked, place = [], 0
         for row, fit in zip(rows, fits, strict=True):
-            if fit:
-                place += 1
-                name = (row.sobject.lower(), row.key)
-                if name not in self._chosen:
-                    self._chosen[name] = self._choose(name, total - place)
-                fit = self._chosen[name]
-            picked.append(fit)
+            name = (row.sobject.lower(), row.key)
+            place += fit
+            if fit and name not in self._chosen:
+                self._chosen[name] = self._choose(name, total - place)
+            picked.append(fit and self._chosen[name])
         return picked
 
     def _fits(self, row: Candidate) -> bool:

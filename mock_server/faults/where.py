@@ -84,12 +84,12 @@ def _pairs(reader: Reader, key: str) -> tuple[tuple[str, Any], ...]:
 
 
 def _username(call: Call) -> str:
-    session = call.session
-    if session is None:
-        # At the edge nobody has asked for the session yet.
-        scheme, _, token = call.headers.get("Authorization", "").partition(" ")
-        session = call.org.sessions.find(token.strip()) if scheme.lower() in ("bearer", "oauth") else None  # type: ignore[assignment]  # absent is handled below
-    return session.username if session is not None else ""
+    if call.session is not None:
+        return call.session.username
+    # At the edge nobody has asked for the session yet.
+    scheme, _, token = call.headers.get("Authorization", "").partition(" ")
+    session = call.org.sessions.find(token.strip()) if scheme.lower() in ("bearer", "oauth") else None
+    return "" if session is None else session.username
 
 
 def _body(call: Call) -> Mapping[str, Any]:

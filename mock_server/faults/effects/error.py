@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from mock_server.faults.effects.effect import BEFORE_AFTER, Point, RowEffect, has_rows
 from mock_server.faults.keys import known_ids
@@ -40,9 +40,7 @@ class Error(RowEffect):
         if code is None:
             return None
         if code not in BY_CODE:
-            reader.refuse(
-                "error", f"{code} is no error code of Salesforce that is known here", sorted(BY_CODE), code.upper()
-            )
+            reader.refuse("error", f"{code} is no known error code of Salesforce", sorted(BY_CODE), code.upper())
             return None
         return cls(code, level or ("row" if rows_selected else None), at == "after")
 
@@ -63,7 +61,7 @@ class Error(RowEffect):
 
     def refusal(self, org: Org, change: Change) -> ApiError:
         spec = ROW_SPECS.get(self.code) or BY_CODE[self.code]
-        values = dict(spec.defaults)
+        values: dict[str, Any] = dict(spec.defaults)
         if self.code == "UNABLE_TO_LOCK_ROW":
             values.update(known_ids(org, change))
         return spec(fields=(), **values)

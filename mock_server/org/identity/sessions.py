@@ -30,6 +30,11 @@ class Session:
     created: float
     last_used: float
 
+    @property
+    def expires(self) -> float:
+        """When it ends, in clock seconds, if nobody uses it again."""
+        return self.last_used + TIMEOUT
+
 
 @dataclass(frozen=True, slots=True)
 class Grant:
@@ -65,15 +70,18 @@ class Sessions:
         return session
 
     def find(self, token: str) -> Session | None:
-        """Return the live session of a token, None when it is unknown, revoked or expired."""
+        """Return the live session of a token, used from now on; None when it is unknown, revoked or expired."""
+        session = self.peek(token)
+        if session is not None:
+            session.last_used = self._clock.now()
+        return session
+
+    def peek(self, token: str) -> Session | None:
+        """Return the live session of a token without using it."""
         session = self._live.get(token)
-        if session is None:
-            return None
-        now = self._clock.now()
-        if now - session.last_used > TIMEOUT:
+        if session is not None and session.expires < self._clock.now():
             del self._live[token]
             return None
-        session.last_used = now
         return session
 
     def expire(self, token: str | None = None) -> int:

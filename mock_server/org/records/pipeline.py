@@ -234,6 +234,8 @@ class Pipeline:
             else:
                 row.fail(errors.INVALID_FIELD_FOR_INSERT_UPDATE(names=", ".join(refused), fields=refused))
             return
+        if row.errors:
+            return
         if creating:
             missing = [
                 required.name

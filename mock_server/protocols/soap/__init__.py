@@ -1,0 +1,5 @@
+"""The SOAP API's login and logout, partner and enterprise."""
+
+from mock_server.protocols.soap.login import gets, routes
+
+ROUTES = (routes, gets)
