@@ -12,7 +12,6 @@ import logging
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from mock_server.faults.engine import row_key
 from mock_server.journal import Entry
 from mock_server.operations import Call, Operation, Registry, Reply, Route
 from mock_server.org import errors
@@ -130,7 +129,7 @@ class Gate:
         """Save rows: row faults first, then the pipeline, waiting for row locks on the org's clock."""
         org, entry = call.org, call.entry
         faults = self._world.faults_of(org)
-        decided = None if faults.empty else faults.rows(call, changes, [row_key(org, change) for change in changes])
+        decided = None if faults.empty else faults.rows(call, changes)
         save = partial(org.write, call.session, changes, all_or_none=all_or_none, exchange=entry.number)
         try:
             results = await when_unlocked(org, save)

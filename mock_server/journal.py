@@ -13,7 +13,7 @@ import orjson
 if TYPE_CHECKING:
     from mock_server.org.records.changes import Change, RowResult
 
-Outcome = Literal["answered", "lost", "reset", "cut", "abandoned"]
+Outcome = Literal["answered", "lost", "reset", "cut", "malformed", "abandoned"]
 
 
 @dataclass(slots=True)
@@ -31,8 +31,8 @@ class Entry:
     """One exchange.
 
     `number` counts from 1 an org. `at` and `end` are clock seconds. `outcome` is how the reply left: `answered`,
-    `lost` (the client got nothing after the work was done), `reset` (nothing was done), `cut`, `abandoned` (the client
-    had gone). `codes` are the request-level error codes; row-level ones stand in `rows`.
+    `lost` (the client got nothing after the work was done), `reset` (nothing was done), `cut` and `malformed` (it left, unreadable),
+    `abandoned` (nobody was left to answer). `codes` are the request-level error codes; row-level ones stand in `rows`.
     """
 
     number: int

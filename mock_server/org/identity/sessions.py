@@ -101,14 +101,24 @@ class Sessions:
             return had
         grant = self._grants.pop(token, None)
         if grant is not None:
-            gone = [
-                session.token
-                for session in self._live.values()
-                if (session.username, session.client_id) == (grant.username, grant.client_id)
-            ]
-            for access in gone:
-                del self._live[access]
+            for session in self._of(grant.username, grant.client_id):
+                del self._live[session.token]
         return self._live.pop(token, None) is not None or grant is not None
+
+    def revoke_all_of(self, session: Session) -> None:
+        """Take back a session, and every session and refresh token of its user and app."""
+        for other in self._of(session.username, session.client_id):
+            del self._live[other.token]
+        same = [
+            grant.token
+            for grant in self._grants.values()
+            if (grant.username, grant.client_id) == (session.username, session.client_id)
+        ]
+        for token in same:
+            del self._grants[token]
+
+    def _of(self, username: str, client_id: str | None) -> list[Session]:
+        return [one for one in self._live.values() if (one.username, one.client_id) == (username, client_id)]
 
     def grant(self, user: User, app: ConnectedApp, scopes: tuple[str, ...]) -> Grant:
         """Issue a refresh token."""

@@ -1,0 +1,137 @@
+"""What a trial left behind, linked: each input with its attempts, its records, its dead letters and its end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from harness.exchanges import Exchange, Failure
+    from harness.inputs import Input
+    from harness.letters import BrokenLetter, Letter
+
+
+class Outcome(Enum):
+    """How an input ended. LANDED: the org holds one record for it. LOST: neither there nor in the dead letters."""
+
+    LANDED = "landed"
+    DEAD_LETTERED = "dead-lettered"
+    SKIPPED = "skipped"
+    LOST = "lost"
+    DUPLICATED = "duplicated"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One time an input was sent.
+
+    `success` and `codes` are what the org decided about the row; `heard` is whether the client was told. `failure` is
+    what the client had to make of it, None for a success it was told. `sure` is False where the row was never decoded
+    and is known from a repetition of the request or from its path.
+    """
+
+    exchange: Exchange
+    verb: str
+    fingerprint: str
+    success: bool
+    committed: bool
+    codes: tuple[str, ...]
+    failure: Failure | None
+    sure: bool
+
+    @property
+    def heard(self) -> bool:
+        return self.exchange.heard
+
+    @property
+    def number(self) -> int:
+        return self.exchange.number
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """How the subject ended. `exit_code` is None for a callable or a subject that was stopped; `seconds` are wall time.
+
+    `leaks` names the secrets seen in its output. `output` is the end of what it printed.
+    """
+
+    exit_code: int | None
+    seconds: float
+    output: str = ""
+    timed_out: bool = False
+    signal: str | None = None
+    error: str | None = None
+    leaks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Canary:
+    """A secret that must show up nowhere. `pattern` is a regular expression; only `name` is ever reported."""
+
+    name: str
+    pattern: str
+
+
+@dataclass(frozen=True, slots=True)
+class ArmedFault:
+    """A fault rule and how often it met a request and struck it."""
+
+    name: str
+    matched: int
+    fired: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """A committed record of an input's object that stands for no input."""
+
+    sobject: str
+    id: str
+    exchange: int
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything a property may look at. Tuples named after inputs are in the order of the inputs.
+
+    `records` holds the ids of the live records of each input, `stored` the last known values of each record by lower
+    case field name, `writers` the exchanges that wrote it. `letters_of` holds the places in `letters` of each input's
+    letters; `letters` is None when there is no queue to look at. `unlinked` are requests that failed before their rows
+    were read and were never repeated. `attempts` is the declared budget of attempts.
+    """
+
+    exchanges: tuple[Exchange, ...]
+    inputs: tuple[Input, ...]
+    chains: tuple[tuple[Attempt, ...], ...]
+    outcomes: tuple[Outcome, ...]
+    records: tuple[tuple[str, ...], ...]
+    stored: Mapping[str, Mapping[str, Any]]
+    writers: Mapping[str, tuple[int, ...]]
+    strays: tuple[Stray, ...]
+    letters: tuple[Letter | BrokenLetter, ...] | None
+    letters_of: tuple[tuple[int, ...], ...]
+    unlinked: tuple[Exchange, ...]
+    process: Process
+    attempts: int | None
+    canaries: tuple[Canary, ...]
+    faults: tuple[ArmedFault, ...]
+    seconds: float
+
+    def landed(self, place: int) -> bool:
+        """Tell whether the org holds at least one record for the input."""
+        return bool(self.records[place])
+
+    def with_outcome(self, outcome: Outcome) -> list[int]:
+        """Return the places of the inputs that ended so."""
+        return [place for place, ended in enumerate(self.outcomes) if ended is outcome]
+
+    def last_entries(self, places: list[int], most: int = 5) -> tuple[int, ...]:
+        """Return the journal entries of the inputs' last attempts, a few, each once."""
+        numbers = dict.fromkeys(self.chains[place][-1].number for place in places if self.chains[place])
+        return tuple(list(numbers)[:most])
+
+    def name(self, place: int) -> str:
+        """Return how a report names an input."""
+        return f"{self.inputs[place].sobject} {self.inputs[place].key}"

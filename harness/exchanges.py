@@ -1,0 +1,167 @@
+"""What the client was told in each exchange: the journal's entries, read once and classified."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+from urllib.parse import unquote
+
+from mock_server.org.errors import BY_CODE
+
+Failure = Literal["transient", "permanent", "session", "quota", "ambiguous"]
+"""`ambiguous`: the client cannot know whether the work was done (no answer, or one that says nothing)."""
+
+LOGINS = ("oauth.", "soap.login")
+UNCOUNTED = (*LOGINS, "rest.versions")
+"""Operations that are not charged against the daily calls."""
+
+_NO_ANSWER = frozenset({"lost", "reset", "cut", "abandoned"})
+_PASSING = frozenset({429, 500, 502, 503, 504})
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One record of a request. `success` is None when the org never came to it."""
+
+    verb: str
+    sobject: str
+    key_field: str | None
+    key: Any
+    id: str | None
+    success: bool | None
+    codes: tuple[str, ...]
+    values: Mapping[str, Any]
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request and how it ended, as the client saw it.
+
+    `heard` is whether an answer of the platform itself reached the client whole. `failure` is the class of a
+    request-level failure; None when the request was answered with results. `rule` is the fault that struck first,
+    latencies aside. `repeat` is equal for requests that say the same.
+    """
+
+    number: int
+    at: float
+    end: float
+    operation: str
+    method: str
+    path: str
+    client: str
+    status: int | None
+    outcome: str
+    codes: tuple[str, ...]
+    rule: str | None
+    struck: tuple[str, ...]
+    heard: bool
+    failure: Failure | None
+    rows: tuple[Row, ...]
+    repeat: tuple[str, ...]
+
+    @property
+    def is_login(self) -> bool:
+        return self.operation.startswith(LOGINS)
+
+    @property
+    def is_write(self) -> bool:
+        return not self.is_login and self.operation.rpartition(".")[2] in ("create", "update", "upsert", "delete")
+
+    @property
+    def replayable(self) -> bool:
+        """Whether sending the request again is safe although the first one may have been done."""
+        return self.operation.rpartition(".")[2] != "create"
+
+    @property
+    def many(self) -> bool:
+        """Whether the operation carries rows that succeed or fail one by one."""
+        return self.operation.startswith("rest.collections.") and self.is_write
+
+
+def class_of(codes: Sequence[str], status: int | None = None) -> Failure:
+    """Return the class of an error by its code, and by its status only where no known code came."""
+    for code in codes:
+        if code in BY_CODE:
+            return BY_CODE[code].kind
+    if status == 401:
+        return "session"
+    return "transient" if status in _PASSING else "permanent"
+
+
+def read_exchange(entry: Mapping[str, Any]) -> Exchange:
+    """Read one journal entry of the control plane."""
+    strikes = [strike for strike in entry["strikes"] if strike["effect"] != "latency"]
+    rows = tuple(_read_row(row) for row in entry["rows"])
+    codes = tuple(entry["codes"])
+    status = entry["status"]
+    outcome = entry["outcome"] or "abandoned"
+    masked = any(not strike["rows"] and strike["point"] in ("after", "reply") for strike in strikes)
+    heard = outcome == "answered" and not masked
+    return Exchange(
+        number=entry["number"],
+        at=entry["at"],
+        end=entry["at"] if entry["end"] is None else entry["end"],
+        operation=entry["operation"],
+        method=entry["method"],
+        path=entry["path"],
+        client=entry["client"],
+        status=status,
+        outcome=outcome,
+        codes=codes,
+        rule=strikes[0]["rule"] if strikes else None,
+        struck=tuple(strike["effect"] for strike in strikes),
+        heard=heard,
+        failure=_failure(outcome, status, codes, rows, heard, strikes),
+        rows=rows,
+        repeat=(entry["operation"], entry["method"], entry["path"], entry["query"] or "", entry["fingerprint"] or ""),
+    )
+
+
+def _failure(
+    outcome: str,
+    status: int | None,
+    codes: tuple[str, ...],
+    rows: tuple[Row, ...],
+    heard: bool,
+    strikes: Sequence[Mapping[str, Any]],
+) -> Failure | None:
+    if outcome in _NO_ANSWER:
+        return "ambiguous"
+    if any(strike["effect"] == "reply" and strike["point"] == "reply" for strike in strikes):
+        return "ambiguous"
+    if status is None or status < 400:
+        return None
+    if heard and any(row.success is not None for row in rows):
+        return None  # a single record's error answer: the row tells it all
+    return class_of(codes, status)
+
+
+def _read_row(row: Mapping[str, Any]) -> Row:
+    return Row(
+        verb=row["verb"],
+        sobject=row["sobject"],
+        key_field=row["key_field"],
+        key=row["key"],
+        id=row["id"],
+        success=row["success"],
+        codes=tuple(row["codes"]),
+        values=row["values"] or {},
+        fingerprint=row["fingerprint"],
+    )
+
+
+def row_of_path(exchange: Exchange) -> Row | None:
+    """Return the row that a path alone names (`.../sobjects/Contact/External_Id__c/K1`), for a request that was
+    struck before its body was read."""
+    if not (exchange.operation.startswith("rest.sobject.") and exchange.is_write):
+        return None
+    parts = [unquote(part) for part in exchange.path.split("/") if part]
+    tail = parts[parts.index("sobjects") + 1 :] if "sobjects" in parts else []
+    bare = Row("upsert", "", None, None, None, None, (), {}, exchange.repeat[-1])
+    if len(tail) == 3:
+        return replace(bare, sobject=tail[0], key_field=tail[1], key=tail[2])
+    if len(tail) == 2:
+        return replace(bare, verb="update", sobject=tail[0], id=tail[1])
+    return None

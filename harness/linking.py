@@ -1,0 +1,226 @@
+"""Links journal, commits, inputs and letters into one Evidence. Every list is walked once."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from harness.evidence import ArmedFault, Attempt, Canary, Evidence, Outcome, Process, Stray
+from harness.exchanges import Exchange, Failure, Row, class_of, read_exchange, row_of_path
+from harness.inputs import Input
+from harness.letters import BrokenLetter, Letter
+
+_FINISHED = Process(exit_code=0, seconds=0.0)
+
+
+def link(
+    *,
+    entries: Iterable[Mapping[str, Any]],
+    commits: Sequence[Mapping[str, Any]],
+    inputs: Sequence[Input],
+    letters: Sequence[Letter | BrokenLetter] | None = None,
+    process: Process = _FINISHED,
+    attempts: int | None = None,
+    canaries: Sequence[Canary] = (),
+    faults: Sequence[ArmedFault] = (),
+    skipped: Collection[str] = (),
+    seconds: float = 0.0,
+) -> Evidence:
+    """Build the evidence of a trial from the control plane's journal entries and commits.
+
+    `letters` is None where there is no queue; `skipped` are keys that the subject says it left out on purpose.
+    """
+    exchanges = tuple(read_exchange(entry) for entry in entries)
+    names = _Names(inputs)
+    history = _History(names, commits)
+    chains, unlinked = _chains(exchanges, names, history)
+    letters_of = _letters_of(names, letters or ())
+    records = tuple(history.live(place) for place in range(len(inputs)))
+    return Evidence(
+        exchanges=exchanges,
+        inputs=tuple(inputs),
+        chains=chains,
+        outcomes=tuple(
+            _outcome(records[place], bool(letters_of[place]), str(given.key) in skipped)
+            for place, given in enumerate(inputs)
+        ),
+        records=records,
+        stored=history.stored,
+        writers={id_: tuple(numbers) for id_, numbers in history.writers.items()},
+        strays=tuple(history.strays),
+        letters=None if letters is None else tuple(letters),
+        letters_of=letters_of,
+        unlinked=unlinked,
+        process=process,
+        attempts=attempts,
+        canaries=tuple(canaries),
+        faults=tuple(faults),
+        seconds=seconds,
+    )
+
+
+def _outcome(records: tuple[str, ...], lettered: bool, skipped: bool) -> Outcome:
+    if len(records) > 1:
+        return Outcome.DUPLICATED
+    if records:
+        return Outcome.LANDED
+    if lettered:
+        return Outcome.DEAD_LETTERED
+    return Outcome.SKIPPED if skipped else Outcome.LOST
+
+
+class _Names:
+    """Finds an input by the object and the value of its key field, or by the id of a record known to be its own."""
+
+    def __init__(self, inputs: Sequence[Input]) -> None:
+        self._by_key: dict[tuple[str, str, str], int] = {}
+        self._by_id: dict[str, int] = {}
+        self._by_bare_key: dict[str, int | None] = {}
+        self._key_fields: dict[str, set[str]] = defaultdict(set)
+        self.count = len(inputs)
+        for place, given in enumerate(inputs):
+            sobject, field = given.sobject.lower(), given.key_field.lower()
+            self._key_fields[sobject].add(field)
+            self._by_key.setdefault((sobject, field, str(given.key)), place)
+            # A letter may give the key alone; it means an input only while no two inputs share the key.
+            self._by_bare_key[str(given.key)] = None if str(given.key) in self._by_bare_key else place
+
+    def concerns(self, sobject: str) -> bool:
+        return sobject.lower() in self._key_fields
+
+    def by_id(self, identifier: str | None) -> int | None:
+        return self._by_id.get(identifier[:15]) if identifier else None
+
+    def by_key(self, sobject: str, field: str, key: Any) -> int | None:
+        return self._by_key.get((sobject.lower(), field.lower(), str(key)))
+
+    def by_values(self, sobject: str, values: Mapping[str, Any]) -> int | None:
+        fields = self._key_fields.get(sobject.lower())
+        if fields:
+            for name, value in values.items():
+                if value is not None and name.lower() in fields:
+                    place = self.by_key(sobject, name, value)
+                    if place is not None:
+                        return place
+        return None
+
+    def claim(self, identifier: str, place: int) -> None:
+        """Remember that a record belongs to an input."""
+        self._by_id[identifier[:15]] = place
+
+    def of_row(self, row: Row) -> int | None:
+        if row.key_field is not None and row.key is not None:
+            place = self.by_key(row.sobject, row.key_field, row.key)
+            if place is not None:
+                return place
+        place = self.by_values(row.sobject, row.values)
+        return self.by_id(row.id) if place is None else place
+
+    def of_letter(self, letter: Letter) -> int | None:
+        place = self._by_bare_key.get(str(letter.key)) if letter.key is not None else None
+        if place is not None or not isinstance(letter.record, Mapping):
+            return place
+        for sobject in self._key_fields:
+            place = self.by_values(sobject, letter.record)
+            if place is not None:
+                return place
+        return None
+
+
+class _History:
+    """What the commits say: which records stand for which input, and what they hold at the end."""
+
+    def __init__(self, names: _Names, commits: Sequence[Mapping[str, Any]]) -> None:
+        self.stored: dict[str, dict[str, Any]] = {}
+        self.writers: dict[str, list[int]] = defaultdict(list)
+        self.strays: list[Stray] = []
+        self.by_exchange: dict[int, set[int]] = defaultdict(set)
+        self._live: dict[int, dict[str, bool]] = defaultdict(dict)
+        for commit in commits:
+            self._add(names, commit)
+
+    def _add(self, names: _Names, commit: Mapping[str, Any]) -> None:
+        sobject, identifier, exchange = commit["sobject"], commit["id"], commit["exchange"] or 0
+        if not names.concerns(sobject):
+            return
+        place = names.by_values(sobject, commit["values"])
+        if place is None:
+            place = names.by_id(identifier)
+        if place is not None:
+            names.claim(identifier, place)
+        if commit["verb"] == "delete":
+            if place is not None:
+                self._live[place].pop(identifier, None)
+            return
+        values = self.stored.setdefault(identifier, {})
+        for name, value in commit["values"].items():
+            values[name.lower()] = value
+        if not exchange:
+            return  # the harness's own seeding delivers nothing
+        self.writers[identifier].append(exchange)
+        if place is None:
+            self.strays.append(Stray(sobject, identifier, exchange))
+        else:
+            self._live[place][identifier] = True
+            self.by_exchange[exchange].add(place)
+
+    def live(self, place: int) -> tuple[str, ...]:
+        return tuple(self._live.get(place, ()))
+
+
+def _chains(
+    exchanges: Sequence[Exchange], names: _Names, history: _History
+) -> tuple[tuple[tuple[Attempt, ...], ...], tuple[Exchange, ...]]:
+    decoded: dict[tuple[str, ...], tuple[Row, ...]] = {}
+    for exchange in exchanges:
+        if exchange.rows and exchange.repeat[-1]:
+            decoded.setdefault(exchange.repeat, exchange.rows)
+    chains: dict[int, list[Attempt]] = defaultdict(list)
+    unlinked = []
+    for exchange in exchanges:
+        if not exchange.is_write:
+            continue
+        rows, sure = exchange.rows, True
+        if not rows:
+            rows, sure = decoded.get(exchange.repeat, ()), False
+            by_path = row_of_path(exchange) if not rows else None
+            rows = (by_path,) if by_path else rows
+        if not rows and exchange.failure is not None:
+            unlinked.append(exchange)
+        saved = history.by_exchange.get(exchange.number, frozenset())
+        for row in rows:
+            place = names.of_row(row)
+            if place is not None:
+                chains[place].append(_attempt(exchange, row, sure, place in saved))
+    return tuple(tuple(chains.get(place, ())) for place in range(names.count)), tuple(unlinked)
+
+
+def _attempt(exchange: Exchange, row: Row, sure: bool, committed: bool) -> Attempt:
+    success = sure and row.success is True
+    codes = (row.codes or exchange.codes) if sure else exchange.codes
+    return Attempt(
+        exchange=exchange,
+        verb=row.verb,
+        fingerprint=row.fingerprint,
+        success=success,
+        committed=committed,
+        codes=codes,
+        failure=_failure(exchange, success, codes),
+        sure=sure,
+    )
+
+
+def _failure(exchange: Exchange, success: bool, codes: tuple[str, ...]) -> Failure | None:
+    if exchange.failure is not None:
+        return exchange.failure
+    return None if success else class_of(codes, exchange.status)
+
+
+def _letters_of(names: _Names, letters: Sequence[Letter | BrokenLetter]) -> tuple[tuple[int, ...], ...]:
+    found: dict[int, list[int]] = defaultdict(list)
+    for number, letter in enumerate(letters):
+        place = names.of_letter(letter) if isinstance(letter, Letter) else None
+        if place is not None:
+            found[place].append(number)
+    return tuple(tuple(found.get(place, ())) for place in range(names.count))

@@ -1,0 +1,127 @@
+"""Orgs: make, clone, reset and remove them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from mock_server import __version__
+from mock_server.control.call import ControlCall, Refused, answer, done, operation, routes, spelt
+from mock_server.faults.reader import Reader
+from mock_server.operations import Reply
+from mock_server.org.clock import Mode
+from mock_server.org.limits.catalogue import ALLOCATIONS
+from mock_server.org.schema import SchemaError
+from mock_server.world import OrgSpec
+
+ORGS = "/_mock/orgs"
+ONE = f"{ORGS}/{{org}}"
+
+
+@routes.at(operation("health", "GET", "/_mock/health", "Tell that the server answers"))
+async def health(call: ControlCall) -> Reply:
+    return answer({"status": "ok", "version": __version__, "orgs": len(call.world.orgs)})
+
+
+@routes.at(operation("orgs.list", "GET", ORGS, "List the orgs"))
+async def list_orgs(call: ControlCall) -> Reply:
+    return answer([call.world.info(org, call.base_url) for org in call.world.orgs.values()])
+
+
+@routes.at(operation("orgs.create", "POST", ORGS, "Make an org"))
+async def create(call: ControlCall) -> Reply:
+    keys = ("from", "fields", "objects", "limits", "seed", "journal", "clock", "settings")
+    with call.reading(*keys, what="an org") as body:
+        spec = _spec(call, body)
+    try:
+        org = call.world.create(spec)
+    except SchemaError as error:
+        refused = Refused(400, error.message, spelt(error.path), error.allowed)
+        refused.nearest = error.nearest
+        raise refused from None
+    return answer(call.world.info(org, call.base_url), 201)
+
+
+def _spec(call: ControlCall, body: Reader) -> OrgSpec:
+    template = body.text("from")
+    if template is not None and template not in call.world.orgs:
+        body.refuse("from", f"there is no org {template}", call.world.orgs, template)
+    clock = body.mapping("clock")
+    if clock is not None:
+        clock.only(("mode",), "a clock")
+    mode = clock.choice("mode", get_args(Mode)) if clock else None
+    settings = body.mapping("settings")
+    if settings is not None:
+        settings.only(("transaction_time",), "the settings of an org")
+    return OrgSpec(
+        fields=_definitions(body, "fields"),
+        objects=_definitions(body, "objects"),
+        limits=_limits(body),
+        seed=body.count("seed", 0) or 0,
+        journal="whole" if body.choice("journal", ("bounded", "whole")) == "whole" else "bounded",
+        clock="virtual" if mode == "virtual" else "real",
+        transaction_time=(settings.seconds("transaction_time") if settings else None) or 0.0,
+        template=template,
+    )
+
+
+def _definitions(body: Reader, key: str) -> Mapping[str, Any]:
+    given = body.mapping(key)
+    return {} if given is None else given.data
+
+
+def _limits(body: Reader) -> dict[str, int]:
+    given = body.mapping("limits")
+    limits: dict[str, int] = {}
+    for name in given.data if given else ():
+        assert given is not None
+        if name not in ALLOCATIONS:
+            given.refuse(name, f"there is no limit {name}", sorted(ALLOCATIONS), name)
+            continue
+        maximum = given.count(name, 0)
+        if maximum is not None:
+            limits[name] = maximum
+    return limits
+
+
+@routes.at(operation("orgs.read", "GET", ONE, "Show an org"))
+async def read(call: ControlCall) -> Reply:
+    return answer(call.world.info(call.org, call.base_url))
+
+
+@routes.at(operation("orgs.delete", "DELETE", ONE, "Remove an org"))
+async def delete(call: ControlCall) -> Reply:
+    try:
+        call.world.delete(call.org.id)
+    except ValueError as error:
+        raise Refused(409, str(error), "org") from None
+    return done()
+
+
+@routes.of_org("orgs.clone", "POST", "clone", "Make an org with the same schema and records")
+async def clone(call: ControlCall) -> Reply:
+    return answer(call.world.info(call.world.clone(call.org), call.base_url), 201)
+
+
+@routes.of_org("orgs.snapshot", "POST", "snapshots", "Keep the records as they are now")
+async def snapshot(call: ControlCall) -> Reply:
+    return answer({"snapshot": call.world.snapshot(call.org)}, 201)
+
+
+@routes.of_org("orgs.restore", "POST", "restore", "Put the records back to a snapshot")
+async def restore(call: ControlCall) -> Reply:
+    with call.reading("snapshot", what="a restore") as body:
+        name = body.text("snapshot")
+        if "snapshot" not in body:
+            body.refuse("snapshot", "a restore needs the name of a snapshot")
+    try:
+        call.world.restore(call.org, name or "")
+    except KeyError:
+        raise Refused(404, f"there is no snapshot {name}", "snapshot") from None
+    return done()
+
+
+@routes.of_org("orgs.reset", "POST", "reset", "Put the org back to how it was made")
+async def reset(call: ControlCall) -> Reply:
+    call.world.reset(call.org)
+    return done()

@@ -1,0 +1,126 @@
+"""An org's records, what was committed, and what was asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from mock_server.control.call import ControlCall, Refused, answer, done, routes
+from mock_server.faults.reader import shown
+from mock_server.journal import Entry
+from mock_server.operations import Reply
+from mock_server.org.identity.sessions import Session
+from mock_server.org.org import Org
+from mock_server.org.records.changes import Change, Commit
+from mock_server.org.records.pipeline import CHUNK
+from mock_server.org.records.values import Misfit
+
+_BASE = "/services/data/v68.0/sobjects"
+_DELIVERED: dict[str | None, bool | None] = {
+    "answered": True, "lost": False, "reset": False, "cut": False, "abandoned": False,
+}  # fmt: skip
+
+
+@contextmanager
+def _agent(org: Org) -> Iterator[Session]:
+    """Give a session for the control plane's own work."""
+    app = org.directory.default_app
+    session = org.sessions.open(org.directory.default_user, app, app.scopes)
+    try:
+        yield session
+    finally:
+        org.sessions.expire(session.token)
+
+
+@routes.of_org("records.seed", "POST", "records", "Save records; all of them, or none")
+async def seed(call: ControlCall) -> Reply:
+    with call.reading("sobject", "records", what="seeding") as body:
+        name, rows = body.text("sobject"), body.data.get("records")
+        schema = call.org.schema
+        if name is None and "sobject" not in body:
+            body.refuse("sobject", "seeding needs the name of the object: sobject")
+        elif name is not None and schema.get(name) is None:
+            body.refuse("sobject", f"this org has no object {name}", schema.names(), name)
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            body.refuse("records", f"records must be a list of objects, not {shown(rows)}")
+    return answer([{"id": identifier} for identifier in _save(call.org, name or "", rows or [])], 201)
+
+
+def _save(org: Org, sobject: str, rows: list[dict[str, Any]]) -> list[str]:
+    ids: list[str] = []
+    _make_tables(org, sobject)
+    with _agent(org) as who, org.transaction():
+        for start in range(0, len(rows), CHUNK):
+            changes = [Change("create", sobject, row) for row in rows[start : start + CHUNK]]
+            try:
+                results = org.write(who, changes, all_or_none=False, give_up=True)
+            except Misfit as misfit:
+                raise Refused(400, misfit.text, f"records.{misfit.field.name}") from None
+            for place, result in enumerate(results, start):
+                if not result.success or result.id is None:
+                    error = result.errors[0]
+                    raise Refused(400, f"{error.code}: {error.message}", f"records[{place}]")
+                ids.append(result.id)
+    return ids
+
+
+def _make_tables(org: Org, name: str) -> None:
+    """Make the tables a save may touch before its transaction: one made inside would vanish with a roll-back."""
+    sobject = org.schema.get(name)
+    assert sobject is not None
+    names = {target for field in sobject.fields for target in field.reference_to}
+    for table in (sobject, *map(org.schema.get, sorted(names))):
+        if table is not None:
+            org.store.ready(table)
+
+
+@routes.of_org("records.read", "GET", "records", "Run a query")
+async def read(call: ControlCall) -> Reply:
+    soql = call.query.get("q")
+    if not soql:
+        raise Refused(400, "a query is needed: ?q=SELECT ...", "q")
+    with _agent(call.org) as who:
+        page = call.org.query(who, soql, base=_BASE)
+        records = list(page.records)
+        cursor = page.cursor
+        while cursor is not None:
+            page = call.org.more(who, cursor, base=_BASE)
+            records += page.records
+            cursor = page.cursor
+    return answer({"totalSize": page.total, "records": records})
+
+
+@routes.of_org("commits.read", "GET", "commits", "List the committed changes after a number")
+async def commits(call: ControlCall) -> Reply:
+    entries = {entry.number: entry for entry in call.world.journal_of(call.org)}
+    found = [_commit(commit, entries) for commit in call.org.commits(call.since())]
+    return answer({"commits": found, "last": call.org.log.last})
+
+
+def _commit(commit: Commit, entries: Mapping[int, Entry]) -> dict[str, Any]:
+    entry = entries.get(commit.exchange)
+    return {
+        "number": commit.number,
+        "transaction": commit.transaction,
+        "verb": commit.verb,
+        "sobject": commit.sobject,
+        "id": commit.id,
+        "at": commit.at,
+        "exchange": commit.exchange,
+        "values": commit.values,
+        # Unknown while the reply is on its way, and for exchanges that a bounded journal has dropped.
+        "delivered": _DELIVERED.get(entry.outcome) if entry else None,
+    }
+
+
+@routes.of_org("journal.read", "GET", "journal", "List the exchanges after a number")
+async def journal(call: ControlCall) -> Reply:
+    kept = call.world.journal_of(call.org)
+    return answer({"entries": [entry.as_json() for entry in kept.since(call.since())], "last": kept.count})
+
+
+@routes.of_org("journal.clear", "DELETE", "journal", "Forget the exchanges")
+async def clear_journal(call: ControlCall) -> Reply:
+    call.world.journal_of(call.org).clear()
+    return done()

@@ -1,0 +1,180 @@
+"""Reading of YAML documents with positions, and problems that say where, what is allowed and what is nearest."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, NamedTuple
+
+Steps = tuple[str | int, ...]
+"""The way to a value: `("faults", 0, "when", "times")`."""
+
+_MOST_NODES = 200_000
+_DEEPEST = 60
+
+
+class Position(NamedTuple):
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake: where, what is wrong, what is allowed, what is nearest."""
+
+    path: Steps
+    message: str
+    allowed: tuple[str, ...] = ()
+    nearest: str | None = None
+    at_key: bool = False
+    """Whether the key itself is wrong, not its value."""
+
+    def text(self) -> str:
+        out = self.message
+        if self.nearest:
+            out += f"; did you mean {self.nearest!r}?"
+        if self.allowed and len(self.allowed) <= 40:
+            out += f" (allowed: {', '.join(self.allowed)})"
+        return out
+
+
+class DocumentError(ValueError):
+    """Everything that is wrong with a document, one line a problem: `file:line:column: message`."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = tuple(lines)
+
+
+@dataclass(frozen=True)
+class Document:
+    """Plain data, and where each part of it stands."""
+
+    file: str
+    data: Any
+    values: dict[Steps, tuple[int, int]]
+    keys: dict[Steps, tuple[int, int]]
+
+    def where(self, path: Steps, *, key: bool = False) -> Position:
+        """Return the place of a value, or of its key; of the nearest enclosing one where there is none."""
+        table = self.keys if key else self.values
+        while path and path not in table:
+            path, table = path[:-1], self.values
+        line, column = table.get(path, (1, 1))
+        return Position(self.file, line, column)
+
+    def error(self, problems: Iterable[Problem]) -> DocumentError:
+        """Return the error that says where in this document the problems are, in order of place."""
+        placed = [(self.where(problem.path, key=problem.at_key), problem) for problem in problems]
+        placed.sort(key=lambda pair: (pair[0].line, pair[0].column))
+        return DocumentError([f"{place}: {problem.text()}" for place, problem in placed])
+
+
+def nearest(word: object, choices: Iterable[str]) -> str | None:
+    """Return the choice that a wrong word probably meant."""
+    folded = {choice.lower(): choice for choice in choices}
+    found = get_close_matches(str(word).lower(), folded, 1, 0.6)
+    return folded[found[0]] if found else None
+
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
+
+
+def duration(value: object) -> float:
+    """Return seconds for `10s`, `500ms`, `1h30m` or a bare number. Raises ValueError."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        seconds = float(value)
+    else:
+        text = str(value).strip().lower().replace(" ", "")
+        parts = _DURATION.findall(text)
+        if not parts or "".join(number + unit for number, unit in parts) != text:
+            raise ValueError(f"{value!r} is no duration; write 10s, 500ms, 2m or 1h30m")
+        seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
+    if not 0 <= seconds < 1e9:
+        raise ValueError(f"{value!r} is no duration from 0 to 30 years")
+    return seconds
+
+
+def load(path: Path | str) -> Document:
+    """Read a YAML file. Raises DocumentError for what cannot be read, duplicate keys among it."""
+    name = str(path)
+    try:
+        text = Path(path).read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DocumentError([f"{name}:1:1: the file is not UTF-8 (byte {error.start})"]) from None
+    except OSError as error:
+        raise DocumentError([f"{name}:1:1: cannot read the file: {error.strerror}"]) from None
+    return parse(text, name)
+
+
+def parse(text: str, name: str) -> Document:
+    """Read YAML text as if it stood in the named file."""
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        # Composing follows aliases without copying; the walk below counts what they unfold to.
+        root = yaml.compose(text, Loader=loader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        what = getattr(error, "problem", None) or str(error).partition("\n")[0]
+        raise DocumentError([f"{name}:{line}:{column}: not valid YAML: {what}"]) from None
+    except RecursionError:
+        raise DocumentError([f"{name}:1:1: nested too deeply"]) from None
+    if root is None:
+        raise DocumentError([f"{name}:1:1: the file is empty"])
+    reader = _Reader(name, loader(""))
+    data = reader.read(root, ())
+    return Document(name, data, reader.values, reader.keys)
+
+
+class _Reader:
+    """Turns YAML nodes into plain data, noting where each stood."""
+
+    def __init__(self, name: str, loader: Any) -> None:
+        self._name = name
+        self._loader = loader
+        self._count = 0
+        self.values: dict[Steps, tuple[int, int]] = {}
+        self.keys: dict[Steps, tuple[int, int]] = {}
+
+    def _fail(self, node: Any, message: str) -> DocumentError:
+        mark = node.start_mark
+        return DocumentError([f"{self._name}:{mark.line + 1}:{mark.column + 1}: {message}"])
+
+    def read(self, node: Any, path: Steps) -> Any:
+        self._count += 1
+        if self._count > _MOST_NODES:
+            raise self._fail(node, "the document unfolds to too many values")
+        if len(path) > _DEEPEST:
+            raise self._fail(node, "nested too deeply")
+        self.values[path] = (node.start_mark.line + 1, node.start_mark.column + 1)
+        if node.id == "mapping":
+            out: dict[Any, Any] = {}
+            for key_node, value_node in node.value:
+                if key_node.id != "scalar":
+                    raise self._fail(key_node, "a key must be a plain word")
+                key = key_node.value
+                if key in out:
+                    raise self._fail(key_node, f"the key {key!r} stands here twice")
+                inner = (*path, key)
+                self.keys[inner] = (key_node.start_mark.line + 1, key_node.start_mark.column + 1)
+                out[key] = self.read(value_node, inner)
+            return out
+        if node.id == "sequence":
+            return [self.read(item, (*path, index)) for index, item in enumerate(node.value)]
+        try:
+            value = self._loader.construct_object(node)
+        except Exception as error:
+            raise self._fail(node, f"cannot read this value: {str(error).partition(chr(10))[0]}") from None
+        # Dates and other YAML types are meant as written.
+        return value if value is None or isinstance(value, str | int | float | bool) else node.value
