@@ -10,6 +10,7 @@ from harness.evidence import ArmedFault, Attempt, Canary, Evidence, Outcome, Pro
 from harness.exchanges import Exchange, Failure, Row, class_of, read_exchange, row_of_path
 from harness.inputs import Input
 from harness.letters import BrokenLetter, Letter
+from mock_server.control.client import CommitRow
 
 _FINISHED = Process(exit_code=0, seconds=0.0)
 
@@ -17,7 +18,7 @@ _FINISHED = Process(exit_code=0, seconds=0.0)
 def link(
     *,
     entries: Iterable[Mapping[str, Any]],
-    commits: Sequence[Mapping[str, Any]],
+    commits: Sequence[CommitRow],
     inputs: Sequence[Input],
     letters: Sequence[Letter | BrokenLetter] | None = None,
     process: Process = _FINISHED,
@@ -131,7 +132,7 @@ class _Names:
 class _History:
     """What the commits say: which records stand for which input, and what they hold at the end."""
 
-    def __init__(self, names: _Names, commits: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(self, names: _Names, commits: Sequence[CommitRow]) -> None:
         self.stored: dict[str, dict[str, Any]] = {}
         self.writers: dict[str, list[int]] = defaultdict(list)
         self.strays: list[Stray] = []
@@ -140,21 +141,21 @@ class _History:
         for commit in commits:
             self._add(names, commit)
 
-    def _add(self, names: _Names, commit: Mapping[str, Any]) -> None:
-        sobject, identifier, exchange = commit["sobject"], commit["id"], commit["exchange"] or 0
+    def _add(self, names: _Names, commit: CommitRow) -> None:
+        sobject, identifier, exchange = commit.sobject, commit.id, commit.exchange
         if not names.concerns(sobject):
             return
-        place = names.by_values(sobject, commit["values"])
+        place = names.by_values(sobject, commit.values)
         if place is None:
             place = names.by_id(identifier)
         if place is not None:
             names.claim(identifier, place)
-        if commit["verb"] == "delete":
+        if commit.verb == "delete":
             if place is not None:
                 self._live[place].pop(identifier, None)
             return
         values = self.stored.setdefault(identifier, {})
-        for name, value in commit["values"].items():
+        for name, value in commit.values.items():
             values[name.lower()] = value
         if not exchange:
             return  # the harness's own seeding delivers nothing

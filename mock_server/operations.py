@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -124,6 +124,13 @@ class OrgFinder(Protocol):
 FindOrg = Callable[[Call, OrgFinder], "Org | None"]
 
 
+Peek = Callable[[Call], "Sequence[Change]"]
+
+
+def _no_rows(call: Call) -> Sequence[Change]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     operation: Operation
@@ -132,6 +139,8 @@ class Route:
     """Writes an error in this protocol's form."""
     find_org: FindOrg | None = None
     """Finds the org of a call that has no session yet (logins)."""
+    peek: Peek = _no_rows
+    """Reads the rows of a call that no handler has read, as far as they can be told."""
 
 
 class Routes:
@@ -141,16 +150,21 @@ class Routes:
     """
 
     def __init__(
-        self, render: Render, find_org: FindOrg | None = None, choose: Callable[[Call], str] | None = None
+        self,
+        render: Render,
+        find_org: FindOrg | None = None,
+        choose: Callable[[Call], str] | None = None,
+        peek: Peek = _no_rows,
     ) -> None:
         self.render = render
         self.find_org = find_org
         self.choose = choose
+        self.peek = peek
         self.routes: list[Route] = []
 
     def __call__(self, *operations: Operation) -> Callable[[Handler], Handler]:
         def declare(handler: Handler) -> Handler:
-            self.routes.extend(Route(operation, handler, self.render, self.find_org) for operation in operations)
+            self.routes.extend(Route(operation, handler, self.render, self.find_org, self.peek) for operation in operations)
             return handler
 
         return declare

@@ -45,6 +45,8 @@ class World:
         self._origins: dict[str, Snapshot] = {}
         self._by_15: dict[str, Org] = {}
         self._created = 0
+        self.trusted_key: str | None = None
+        """The public key (PEM) that every org accepts in the JWT bearer grant."""
         self.default = self.create(default or OrgSpec())
 
     def create(self, spec: OrgSpec) -> Org:
@@ -60,6 +62,8 @@ class World:
                 org.store.load(template.store)
                 org.ids.next_number = template.ids.next_number
             org.directory.seed()
+            if self.trusted_key is not None:
+                org.directory.trust(self.trusted_key)
             org.transaction_time = spec.transaction_time
             for name, maximum in spec.limits.items():
                 if name not in org.limits:

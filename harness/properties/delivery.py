@@ -28,9 +28,7 @@ class NothingLost(Claim):
             unsent = sum(not evidence.chains[place] for place in lost)
             more = f"; {unsent} of them seen in no request" if unsent else ""
             where = "not in the org" if evidence.letters is None else "neither in the org nor in the dead letters"
-            reason = (
-                f"{len(lost)} of {counted(len(evidence.inputs), 'input')} {where}{more}: {some(map(evidence.name, lost))}"
-            )
+            reason = f"{len(lost)} of {counted(len(evidence.inputs), 'input')} {where}{more}: {some(map(evidence.name, lost))}"
             return self.violated(reason, len(evidence.inputs), evidence.last_entries(lost))
         landed = len(evidence.inputs) - len(evidence.with_outcome(Outcome.DEAD_LETTERED))
         landed -= len(evidence.with_outcome(Outcome.SKIPPED))
@@ -45,9 +43,7 @@ class NothingTwice(Claim):
         "Upsert by an external id that the source record owns, in place of creating, so that a request which is sent "
         "again changes nothing; or look the key up before creating again."
     )
-    source = (
-        "https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/dome_upsert.htm"
-    )
+    source = "https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/dome_upsert.htm"
     needs = _NEEDS
 
     def judge(self, evidence: Evidence, parameters: NoParameters) -> Verdict:
@@ -93,5 +89,10 @@ class NothingInvented(Claim):
                     wrong.append(f"{evidence.name(place)} ({', '.join(fields[:3])})")
                     entries.extend(evidence.writers[id_][-1:])
         if wrong:
-            return self.violated(f"{counted(len(wrong), 'record')} not as the input says: {some(wrong)}", exposures, entries)
+            return self.violated(
+                f"{counted(len(wrong), 'record')} not as the input says: {some(wrong)}", exposures, entries
+            )
         return self.held(f"{counted(len(landed), 'record')} as the inputs say", exposures)
+
+
+PROPERTIES = (NothingLost(), NothingTwice(), NothingInvented())

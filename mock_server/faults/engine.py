@@ -20,9 +20,6 @@ from mock_server.org.errors import ApiError
 from mock_server.org.org import Org
 from mock_server.org.records.changes import Change, RowResult
 
-_POINTS_OF_LATENCY = {"before": "before", "after": "after"}
-
-
 @dataclass
 class Armed:
     """A rule with its counters: `matched` exchanges or rows fitted, `fired` of them it struck."""
@@ -93,12 +90,12 @@ class Faults:
             rule = armed.rule
             if call.operation.name not in rule.operations or not self._applies(armed, call):
                 continue
-            if rule.latency is not None and _POINTS_OF_LATENCY[rule.latency.at] == point and self._due(armed, call):
+            if rule.latency is not None and rule.latency.at == point and self._due(armed, call):
                 delay = rule.latency.draw(armed.random)
                 self._note(armed, call, "latency", point)
                 await self._org.clock.sleep(delay)
             effect = rule.effect
-            if effect is None or effect.row_level or effect.point != point or _struck(call):
+            if effect is None or effect.point != point or _struck(call) or call.operation.name in rule.row_operations:
                 continue
             if rule.latency is None and not self._due(armed, call):
                 continue
@@ -141,7 +138,7 @@ class Faults:
         keys: list[str] | None = None
         for armed in self.armed:
             effect = armed.rule.effect
-            if not isinstance(effect, Error) or not effect.row_level or call.operation.name not in armed.rule.operations:
+            if not isinstance(effect, Error) or call.operation.name not in armed.rule.row_operations:
                 continue
             if not self._applies(armed, call):
                 continue

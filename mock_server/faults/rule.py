@@ -76,11 +76,9 @@ class FaultRule:
     latency: Latency | None
     operations: frozenset[str]
     """The names of the operations that `on` covers and the effect accepts."""
+    row_operations: frozenset[str]
+    """Those of them whose single rows the effect strikes, not the whole request."""
     source: Mapping[str, Any] = field(repr=False)
-
-    @property
-    def row_level(self) -> bool:
-        return self.effect is not None and self.effect.row_level
 
 
 _SHAPE = ("name", "on", "where", "records", "when", "latency")
@@ -115,24 +113,29 @@ class _Parser:
         when = self._when(data.get("when"))
         where = self._where(data.get("where"))
         latency = self._latency(data)
+        by_row: list[Operation] = []
         if effect is not None:
             matched = self._accepted(effect, matched, globs)
-            if not effect.decides_rows:
-                if records is not None or when.per == "key":
-                    near = "records" if records is not None else "when"
-                    self._wrong((near,), f"{effect.key!r} strikes whole requests: only `error` chooses rows")
-            elif records is not None or when.per == "key" or effect.level == "row":
-                effect = effect.on_rows()
-                matched = self._with_rows(matched)
-            elif effect.level is None and matched and all(one.rows != "none" and one.kind == "write" for one in matched):
-                effect = effect.on_rows()
+            choosing = records is not None or when.per == "key" or effect.level == "row"
+            if choosing and not effect.decides_rows:
+                near = "records" if records is not None else "when"
+                self._wrong((near,), f"{effect.key!r} strikes whole requests: only `error` chooses rows")
+            elif choosing and effect.level == "request":
+                self._wrong(("level",), "rows are chosen here, so the error cannot be the whole request's")
+            elif effect.decides_rows and effect.level != "request":
+                by_row = [operation for operation in matched if operation.rows != "none" and operation.kind == "write"]
+                if choosing:
+                    matched = self._with_rows(matched)
+        elif records is not None:
+            self._wrong(("records",), "a latency strikes whole requests: only `error` chooses rows")
         if effect is None and latency is None and not self._problems:
             self._wrong((), "a rule needs an effect", tuple(EFFECTS))
         if self._problems:
             raise RuleError(self._problems)
         return FaultRule(
-            name, globs, where, records, when, effect, latency, frozenset(one.name for one in matched), dict(data)
-        )
+            name, globs, where, records, when, effect, latency, frozenset(one.name for one in matched),
+            frozenset(one.name for one in by_row), dict(data),
+        )  # fmt: skip
 
     def _keys(self, path: Steps, data: Mapping[str, Any], allowed: tuple[str, ...]) -> None:
         for key in data:

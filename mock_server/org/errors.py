@@ -92,6 +92,63 @@ INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY = _row(
     id="001000000000001",
 )
 
+# --- logging in (OAuth's codes are in lower case; the SOAP API answers every error with status 500)
+INVALID_LOGIN = _row(
+    "INVALID_LOGIN",
+    500,
+    "Invalid username, password, security token; or user locked out.",
+    "permanent",
+    "statement",
+    "R",
+)
+LOGIN_MUST_USE_SECURITY_TOKEN = _row(
+    "LOGIN_MUST_USE_SECURITY_TOKEN",
+    500,
+    "Invalid username, password, security token; or user locked out. Are you at a new location? When accessing "
+    "Salesforce--either via a desktop client or the API--from outside of your company’s trusted networks, you must add "
+    "a security token to your password to log in. To get your new security token, log in to Salesforce. From your "
+    "personal settings, enter Reset My Security Token in the Quick Find box, then select Reset My Security Token.",
+    "permanent",
+    "statement",
+    "R",
+)
+ILLEGAL_SESSION = _row(
+    "INVALID_SESSION_ID",
+    500,
+    "Invalid Session ID found in SessionHeader: Illegal Session",
+    "session",
+    "statement",
+    "R",
+)
+SOAP_LOGIN_RETIRED = _row(
+    "INVALID_OPERATION",
+    500,
+    "The SOAP Login operation is not available in the API version specified ({version}). Refer to the documentation "
+    "for supported versions.",
+    "permanent",
+    "statement",
+    "R",
+    version="65.0",
+)
+AUTHENTICATION_FAILURE = _row("invalid_grant", 400, "authentication failure", "permanent", "routing", "R")
+EXPIRED_REFRESH_TOKEN = _row("invalid_grant", 400, "expired access/refresh token", "permanent", "routing", "R")
+EXPIRED_ASSERTION = _row("invalid_grant", 400, "expired authorization code", "permanent", "routing", "R")
+INVALID_ASSERTION = _row("invalid_grant", 400, "invalid assertion", "permanent", "routing", "R")
+INVALID_AUDIENCE = _row("invalid_grant", 400, "audience is invalid", "permanent", "routing", "D")
+UNAPPROVED_CONSUMER = _row("invalid_grant", 400, "user hasn't approved this consumer", "permanent", "routing", "R")
+WRONG_LOGIN_DOMAIN = _row("invalid_grant", 400, "request not supported on this domain", "permanent", "routing", "R")
+INVALID_CLIENT_ID = _row("invalid_client_id", 400, "client identifier invalid", "permanent", "routing", "R")
+INVALID_CLIENT = _row("invalid_client", 400, "invalid client credentials", "permanent", "routing", "R")
+INACTIVE_USER = _row("inactive_user", 400, "user is inactive", "permanent", "routing", "D")
+LOGIN_RATE_EXCEEDED = _row("rate_limit_exceeded", 400, "login rate exceeded", "quota", "routing", "D")
+UNSUPPORTED_GRANT_TYPE = _row("unsupported_grant_type", 400, "grant type not supported", "permanent", "routing", "R")
+UNSUPPORTED_TOKEN_TYPE = _row(
+    "unsupported_token_type", 400, "this token type is not supported", "permanent", "routing", "R"
+)
+OAUTH_REQUEST_REFUSED = _row("invalid_request", 400, "{text}", "permanent", "routing", "K", text="must use HTTP POST")
+OAUTH_SERVER_ERROR = _row("server_error", 400, "retry your request", "transient", "routing", "D")
+UNKNOWN_ERROR = _row("unknown_error", 400, "retry your request", "transient", "routing", "R")
+
 # --- routing
 NOT_FOUND = _row("NOT_FOUND", 404, "The requested resource does not exist", "permanent", "routing", "R")
 NO_SUCH_EXTERNAL_ID_FIELD = _row(
@@ -117,6 +174,9 @@ UNSUPPORTED_MEDIA_TYPE = _row(
 )
 UNSUPPORTED_API_VERSION = _row(
     "UNSUPPORTED_API_VERSION", 410, "API version {version} is retired", "permanent", "routing", "K", version="30.0"
+)
+INVALID_API_VERSION = _row(
+    "UNSUPPORTED_API_VERSION", 500, "Invalid Api version specified on URL", "permanent", "routing", "R"
 )
 REQUEST_ENTITY_TOO_LARGE = _row(
     "REQUEST_ENTITY_TOO_LARGE", 413, "The request body is larger than 50 MB", "permanent", "routing", "K"

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from mock_server.operations import Call
 from mock_server.org.org import Org
 
-_LOGIN_HOSTS = ("login.", "test.")
+LOGIN_HOSTS = frozenset({"login.salesforce.com", "test.salesforce.com"})
+"""The hosts that stand for every org. Reached through the proxy, or in process."""
+
+
+def host_of(base_url: str) -> str:
+    """Return the host of a base URL in lower case, without its port."""
+    authority = base_url.partition("://")[2].lower()
+    return authority.partition("]")[0] + "]" if authority.startswith("[") else authority.partition(":")[0]
 
 
 def instance_url(call: Call, org: Org) -> str:
@@ -16,12 +21,12 @@ def instance_url(call: Call, org: Org) -> str:
     The mock's own address stays as it was reached. Through the proxy, a login host leads to the org's My Domain, and a
     My Domain host stays itself.
     """
-    host = urlsplit(call.base_url).hostname or ""
-    if host.endswith((".salesforce.com", ".force.com")) and (
-        host.startswith(_LOGIN_HOSTS) or not host.endswith(".my.salesforce.com")
-    ):
-        return f"https://{my_domain(org)}.my.salesforce.com"
-    return call.base_url
+    host = host_of(call.base_url)
+    own = not _salesforces(host) or host.endswith(".my.salesforce.com")
+    # A Host header that is no ASCII cannot be written into an answer; nobody could reach it either.
+    if own and call.base_url.isascii():
+        return call.base_url
+    return f"https://{my_domain(org)}.my.salesforce.com"
 
 
 def my_domain(org: Org) -> str:
@@ -29,4 +34,16 @@ def my_domain(org: Org) -> str:
 
 
 def identity_url(call: Call, user_id: str) -> str:
-    return f"{instance_url(call, call.org)}/id/{call.org.id}/{user_id}"
+    """Return the URL that names a user: on the login host, as Salesforce has it, for whoever came by its hosts."""
+    host = host_of(call.base_url)
+    if not _salesforces(host):
+        base = instance_url(call, call.org)
+    elif host == "test.salesforce.com" or host.endswith(".sandbox.my.salesforce.com"):
+        base = "https://test.salesforce.com"
+    else:
+        base = "https://login.salesforce.com"
+    return f"{base}/id/{call.org.id}/{user_id}"
+
+
+def _salesforces(host: str) -> bool:
+    return host.endswith((".salesforce.com", ".force.com"))

@@ -26,6 +26,8 @@ def parser_error(body: bytes) -> ApiError:
         at = error.pos
     except RecursionError:
         return errors.JSON_PARSER_ERROR(text="Document nesting depth exceeds the maximum allowed", line=1, column=1)
+    except ValueError:
+        return errors.JSON_PARSER_ERROR(text="Number value length exceeds the maximum allowed", line=1, column=1)
     else:
         at = len(text)
     line, column = _place(text[:at])

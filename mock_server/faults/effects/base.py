@@ -19,7 +19,6 @@ class Effect:
     flags: ClassVar[frozenset[str]] = frozenset()
     decides_rows: ClassVar[bool] = False
     level: str | None = None
-    row_level: bool = False
     point: Point
 
     @classmethod
@@ -30,9 +29,6 @@ class Effect:
     def refuses(self, operation: Operation) -> str | None:
         """Say why this effect can never strike an operation; None when it can."""
         return None
-
-    def on_rows(self) -> Effect:
-        return self
 
     async def strike(self, call: Call) -> Reply | None:
         """Do it. Return the reply that takes the place of the real one; raise ApiError to have it rendered."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from mock_server.documents import nearest
@@ -24,7 +24,6 @@ class Error(Effect):
     spec: ErrorSpec
     point: Point
     level: str | None = None
-    row_level: bool = False
 
     @classmethod
     def read(cls, data: Mapping[str, Any]) -> Error:
@@ -37,9 +36,6 @@ class Error(Effect):
             )  # fmt: skip
         level = one_of("level", data["level"], ("row", "request")) if "level" in data else None
         return cls(spec, "before" if moment(data) == "before" else "after", level)
-
-    def on_rows(self) -> Error:
-        return self if self.level == "request" else replace(self, row_level=True)
 
     def of_row(self, change: Change) -> ApiError:
         """Return the error for one row, naming the row where the message has a place for it."""

@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from mock_server.org.clock import stamp
+from mock_server.org.clock import stamp, wall
 
 if TYPE_CHECKING:
     from mock_server.org.org import Org
@@ -31,6 +31,11 @@ class User:
     last_name: str = "User"
     email: str = "integration@example.com"
     active: bool = True
+    time_zone: str = "GMT"
+    locale: str = "en_US"
+    language: str = "en_US"
+    modified: str | None = None
+    """When its record was last saved, as JSON writes it."""
 
     @property
     def name(self) -> str:
@@ -56,8 +61,20 @@ class LoginRefused(Exception):
         self.reason = reason
 
 
+_RECORDED = {
+    "FirstName": "first_name",
+    "LastName": "last_name",
+    "Email": "email",
+    "TimeZoneSidKey": "time_zone",
+    "LocaleSidKey": "locale",
+    "LanguageLocaleKey": "language",
+    "LastModifiedDate": "modified",
+}
+"""Columns of a User record, and what of a `User` they decide."""
+
+
 class Directory:
-    """Who may log in to an org, and how often."""
+    """Who may log in to an org, and how often. Names and passwords live here; all else is as the User records say."""
 
     def __init__(self, org: Org) -> None:
         self._org = org
@@ -69,6 +86,7 @@ class Directory:
         self.users = {user.username: user}
         self.apps = {app.client_id: app}
         self._logins: dict[str, deque[float]] = {}
+        self._ahead_of_wall = org.clock.now() - wall()
 
     @property
     def default_user(self) -> User:
@@ -79,14 +97,32 @@ class Directory:
         return next(iter(self.apps.values()))
 
     def user(self, username: str) -> User | None:
-        """Find a user by name; names are compared without case."""
-        return self.users.get(username.lower())
+        """Find a user by name, which is compared without case, as the org's records show it now."""
+        known = self.users.get(username.lower())
+        return None if known is None else self._as_recorded(known)
 
-    def user_by_id(self, user_id: str) -> User | None:
-        return next((user for user in self.users.values() if user.id == user_id), None)
+    def _as_recorded(self, user: User) -> User:
+        sobject = self._org.schema.get("User")
+        assert sobject is not None
+        self._org.store.ready(sobject)
+        for active, *values in self._org.store.lookup(sobject, "Id", [user.id], "IsActive", *_RECORDED):
+            said = zip(_RECORDED.values(), values, strict=True)
+            return replace(user, active=bool(active), **{name: value or "" for name, value in said})
+        return user
 
     def app(self, client_id: str) -> ConnectedApp | None:
         return self.apps.get(client_id)
+
+    def organization_name(self) -> str:
+        """Return the name that the Organization record bears."""
+        sobject = self._org.schema.get("Organization")
+        assert sobject is not None
+        self._org.store.ready(sobject)
+        return next((name or "" for (name,) in self._org.store.lookup(sobject, "Id", [self._org.id], "Name")), "")
+
+    def clients_time(self) -> float:
+        """Return the time by the clocks of the org's clients, who know nothing of steps of a real clock."""
+        return self._org.clock.now() if self._org.clock.mode == "virtual" else wall() + self._ahead_of_wall
 
     def trust(self, public_key: str) -> None:
         """Register a key pair's public half (PEM) with every app, for the JWT bearer grant."""
@@ -101,7 +137,7 @@ class Directory:
         if user is None:
             raise LoginRefused("credentials")
         self.count_login(user)
-        given = password.encode()
+        given = password.encode(errors="replace")
         right = [
             hmac.compare_digest(given, expected.encode())
             for expected in (user.password, user.password + user.security_token)
@@ -142,19 +178,20 @@ class Directory:
             ("Profile", {"Id": ADMIN_PROFILE_ID, "Name": "System Administrator", "UserType": "Standard", **audit}),
             ("Profile", {"Id": STANDARD_PROFILE_ID, "Name": "Standard User", "UserType": "Standard", **audit}),
         ]  # fmt: skip
-        for user in self.users.values():
-            rows.append(
-                (
-                    "User",
-                    {
-                        "Id": user.id, "Username": user.username, "FirstName": user.first_name,
-                        "LastName": user.last_name, "Email": user.email, "Alias": "integ",
-                        "CommunityNickname": user.username.partition("@")[0], "IsActive": int(user.active),
-                        "ProfileId": ADMIN_PROFILE_ID, "UserType": "Standard", "TimeZoneSidKey": "GMT",
-                        "LocaleSidKey": "en_US", "LanguageLocaleKey": "en_US", "EmailEncodingKey": "UTF-8", **audit,
-                    },
-                )
-            )  # fmt: skip
+        rows += [
+            (
+                "User",
+                {
+                    "Id": user.id, "Username": user.username, "FirstName": user.first_name,
+                    "LastName": user.last_name, "Email": user.email, "Alias": "integ",
+                    "CommunityNickname": user.username.partition("@")[0], "IsActive": int(user.active),
+                    "ProfileId": ADMIN_PROFILE_ID, "UserType": "Standard", "TimeZoneSidKey": user.time_zone,
+                    "LocaleSidKey": user.locale, "LanguageLocaleKey": user.language, "EmailEncodingKey": "UTF-8",
+                    **audit,
+                },
+            )
+            for user in self.users.values()
+        ]  # fmt: skip
         for name, values in rows:
             sobject = schema.get(name)
             assert sobject is not None

@@ -19,10 +19,9 @@ _SWEEP_EVERY = 1000
 
 @dataclass(slots=True)
 class Session:
-    """A live session. `label` names it in the journal without giving it away."""
+    """A live session."""
 
     token: str
-    label: str
     user_id: str
     username: str
     scopes: tuple[str, ...]
@@ -64,7 +63,7 @@ class Sessions:
         now = self._clock.now()
         token = self._prefix + chance.secret(96)
         session = Session(
-            token, f"session {self._opened}", user.id, user.username, scopes, app.client_id if app else None, now, now
+            token, user.id, user.username, scopes, app.client_id if app else None, now, now
         )
         self._live[token] = session
         return session

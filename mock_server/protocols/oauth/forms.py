@@ -3,79 +3,93 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl, quote, unquote
 
 import orjson
 
 from mock_server.operations import Call, OrgFinder, Reply, Routes
 from mock_server.org.errors import ApiError
 from mock_server.org.org import Org
+from mock_server.protocols.oauth.assertion import unverified_claims
 
+FORM = "application/x-www-form-urlencoded"
+_LARGEST_FORM = 65_536
+_MOST_FIELDS = 100
 _NO_STORE = {"Expires": "Thu, 01 Jan 1970 00:00:00 GMT", "X-ReadOnlyMode": "false"}
-
-
-class OAuthError(Exception):
-    """A refusal in OAuth's own form: HTTP 400 with `error` and `error_description`."""
-
-    def __init__(self, error: str, description: str, status: int = 400) -> None:
-        super().__init__(description)
-        self.error = error
-        self.description = description
-        self.status = status
 
 
 def answer(value: dict[str, Any], status: int = 200) -> Reply:
     return Reply(status, orjson.dumps(value), headers=dict(_NO_STORE))
 
 
-def refused(error: OAuthError) -> Reply:
-    return answer({"error": error.error, "error_description": error.description}, error.status)
+def text(status: int, word: str) -> Reply:
+    return Reply(status, word.encode(), "text/plain;charset=UTF-8")
 
 
 def render(error: ApiError) -> Reply:
-    """Write an error of the platform in OAuth's form, as a fault on a login asks for it."""
+    """Write an error in OAuth's form; the platform's own codes are the few that a fault puts on a login."""
+    if error.code == "UNKNOWN_EXCEPTION":
+        return answer({"error": "unknown_error", "error_description": "retry your request"}, error.status)
     return answer({"error": error.code.lower(), "error_description": error.message}, error.status)
+
+
+def render_revocation(error: ApiError) -> Reply:
+    """Write an error of the revocation endpoint: a form, as recorded in 2019."""
+    body = f"error={quote(error.code.lower())}&error_description={quote(error.message)}"
+    return Reply(error.status, body.encode(), FORM, dict(_NO_STORE))
 
 
 def render_identity(error: ApiError) -> Reply:
     """Write an error of the identity services; a bad token is answered in plain text."""
     if error.code in ("INVALID_SESSION_ID", "INVALID_AUTH_HEADER"):
-        return Reply(403, b"Bad_OAuth_Token", "text/plain;charset=UTF-8")
+        return text(403, "Bad_OAuth_Token")
     return render(error)
 
 
 def form(call: Call) -> dict[str, str]:
-    """Return the parameters of the body and the query string; of a repeated one the first counts."""
-    body = call.body.decode(errors="replace") if len(call.body) <= 1_000_000 else ""
-    pairs = parse_qsl(body, keep_blank_values=True, errors="replace", max_num_fields=None)
-    return {**call.query, **dict(reversed(pairs))}
+    """Return the parameters of the query string and of a form in the body; of a repeated one the first counts.
+
+    A body of another content type, or one too large for a login, has none: so Salesforce misses the grant type.
+    """
+    media = call.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if media != FORM or len(call.body) > _LARGEST_FORM:
+        return call.query
+    try:
+        pairs = parse_qsl(
+            call.body.decode(errors="replace"), keep_blank_values=True, errors="replace", max_num_fields=_MOST_FIELDS
+        )
+    except ValueError:
+        return call.query
+    return {**dict(reversed(pairs)), **call.query}
 
 
 def client_of(call: Call, fields: dict[str, str]) -> tuple[str | None, str | None]:
-    """Return client id and secret, from the body or from HTTP Basic."""
+    """Return client id and secret, from the parameters or from HTTP Basic."""
     scheme, _, credentials = call.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "basic" and "client_id" not in fields:
         try:
             name, _, secret = base64.b64decode(credentials, validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:
             return None, None
         return unquote(name), unquote(secret)
     return fields.get("client_id"), fields.get("client_secret")
 
 
 def find_org(call: Call, orgs: OrgFinder) -> Org | None:
-    """Find the org that a login means: by its user, its client, or the token it brings."""
+    """Find the org that a login means: by its user, the token it brings, or its client."""
     fields = form(call)
+    claims = unverified_claims(fields.get("assertion", ""))
+    username = fields.get("username") or claims.get("sub") or claims.get("prn")
     token = fields.get("token") or fields.get("refresh_token")
-    client_id, _ = client_of(call, fields)
+    client_id = client_of(call, fields)[0] or claims.get("iss")
     return (
-        (orgs.by_username(fields["username"]) if "username" in fields else None)
+        (orgs.by_username(username) if isinstance(username, str) else None)
         or (orgs.by_any_token(token) if token else None)
-        or (orgs.by_client_id(client_id) if client_id else None)
+        or (orgs.by_client_id(client_id) if isinstance(client_id, str) else None)
     )
 
 
 routes = Routes(render, find_org)
+revocations = Routes(render_revocation, find_org)
 identities = Routes(render_identity, find_org)

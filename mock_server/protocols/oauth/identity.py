@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from mock_server.operations import Call, Operation, Reply
-from mock_server.org.clock import stamp
 from mock_server.org.identity.directory import User
 from mock_server.org.ids import to_15, to_18
 from mock_server.protocols.instance import identity_url, instance_url
-from mock_server.protocols.oauth.forms import answer, identities
+from mock_server.protocols.oauth.forms import answer, identities, text
+from mock_server.protocols.rest.replies import LATEST
 
 
 def _urls(call: Call) -> dict[str, str]:
-    """Return the service urls; `{version}` stays for the client to fill."""
+    """Return the service urls; `{version}` stays for the client to fill, unless it asks for the latest."""
     base, org15 = instance_url(call, call.org), to_15(call.org.id)
-    data = f"{base}/services/data/v{{version}}/"
+    version = f"{LATEST}.0" if call.query.get("version") == "latest" else "{version}"
+    data = f"{base}/services/data/v{version}/"
     return {
-        "enterprise": f"{base}/services/Soap/c/{{version}}/{org15}",
-        "metadata": f"{base}/services/Soap/m/{{version}}/{org15}",
-        "partner": f"{base}/services/Soap/u/{{version}}/{org15}",
+        "enterprise": f"{base}/services/Soap/c/{version}/{org15}",
+        "metadata": f"{base}/services/Soap/m/{version}/{org15}",
+        "partner": f"{base}/services/Soap/u/{version}/{org15}",
         "rest": data,
         "sobjects": f"{data}sobjects/",
         "search": f"{data}search/",
         "query": f"{data}query/",
         "recent": f"{data}recent/",
-        "tooling_soap": f"{base}/services/Soap/T/{{version}}/{org15}",
+        "tooling_soap": f"{base}/services/Soap/T/{version}/{org15}",
         "tooling_rest": f"{data}tooling/",
         "profile": f"{base}/{call.session.user_id}",
         "feeds": f"{data}chatter/feeds",
@@ -43,21 +45,50 @@ def _user(call: Call) -> User:
     return user
 
 
+def _photos(call: Call) -> dict[str, str]:
+    base = f"{instance_url(call, call.org)}/profilephoto/005"
+    return {"picture": f"{base}/F", "thumbnail": f"{base}/T"}
+
+
+def utc_offset(time_zone: str, moment: float) -> int:
+    """Return a zone's offset from UTC in milliseconds, without daylight saving; 0 for a zone nobody knows."""
+    from zoneinfo import ZoneInfo
+
+    try:
+        there = datetime.fromtimestamp(moment, UTC).astimezone(ZoneInfo(time_zone))
+    except (OSError, KeyError, ValueError):
+        return 0
+    offset, saving = there.utcoffset(), there.dst()
+    assert offset is not None
+    return int((offset.total_seconds() - (saving.total_seconds() if saving else 0)) * 1000)
+
+
+def _standing(call: Call, user: User) -> dict[str, Any]:
+    """Return what both services tell in the same words and order."""
+    return {
+        "active": user.active,
+        "user_type": "STANDARD",
+        "language": user.language,
+        "locale": user.locale,
+        "utcOffset": utc_offset(user.time_zone, call.org.clock.now()),
+    }
+
+
+def _modified(user: User) -> str:
+    return f"{(user.modified or '')[:19]}Z"
+
+
 @identities(
-    Operation(
-        "oauth.identity", "GET", "/id/{org}/{user}", "read", counted=False, summary="Tell who a token belongs to"
-    )
+    Operation("oauth.identity", "GET", "/id/{org}/{user}", "read", counted=False, summary="Tell who a token belongs to")
 )
 async def identity(call: Call) -> Reply:
     if to_18(call.args["org"]) != call.org.id:
-        return Reply(403, b"Wrong_Org", "text/plain;charset=UTF-8")
+        return text(403, "Wrong_Org")
     if to_18(call.args["user"]) != call.session.user_id:
-        return Reply(403, b"Bad_Id", "text/plain;charset=UTF-8")
+        return text(404, "Bad_Id")
     user = _user(call)
-    url = identity_url(call, user.id)
-    photo = f"{instance_url(call, call.org)}/profilephoto/005"
     body: dict[str, Any] = {
-        "id": url,
+        "id": identity_url(call, user.id),
         "asserted_user": True,
         "user_id": user.id,
         "organization_id": call.org.id,
@@ -68,8 +99,8 @@ async def identity(call: Call) -> Reply:
         "email_verified": True,
         "first_name": user.first_name,
         "last_name": user.last_name,
-        "timezone": "GMT",
-        "photos": {"picture": f"{photo}/F", "thumbnail": f"{photo}/T"},
+        "timezone": user.time_zone,
+        "photos": _photos(call),
         "addr_street": None,
         "addr_city": None,
         "addr_state": None,
@@ -80,12 +111,8 @@ async def identity(call: Call) -> Reply:
         "is_lightning_login_user": False,
         "status": {"created_date": None, "body": None},
         "urls": _urls(call),
-        "active": user.active,
-        "user_type": "STANDARD",
-        "language": "en_US",
-        "locale": "en_US",
-        "utcOffset": 0,
-        "last_modified_date": stamp(call.session.created),
+        **_standing(call, user),
+        "last_modified_date": _modified(user),
         "is_app_installed": True,
     }
     return answer(body)
@@ -99,8 +126,7 @@ async def identity(call: Call) -> Reply:
 )
 async def userinfo(call: Call) -> Reply:
     user = _user(call)
-    base = instance_url(call, call.org)
-    photos = {"picture": f"{base}/profilephoto/005/F", "thumbnail": f"{base}/profilephoto/005/T"}
+    photos = _photos(call)
     return answer(
         {
             "sub": identity_url(call, user.id),
@@ -113,18 +139,14 @@ async def userinfo(call: Call) -> Reply:
             "email_verified": True,
             "given_name": user.first_name,
             "family_name": user.last_name,
-            "zoneinfo": "GMT",
+            "zoneinfo": user.time_zone,
             "photos": photos,
-            "profile": f"{base}/{user.id}",
+            "profile": f"{instance_url(call, call.org)}/{user.id}",
             "picture": photos["picture"],
             "address": {},
             "is_salesforce_integration_user": False,
             "urls": _urls(call),
-            "active": user.active,
-            "user_type": "STANDARD",
-            "language": "en_US",
-            "locale": "en_US",
-            "utcOffset": 0,
-            "updated_at": stamp(call.session.created),
+            **_standing(call, user),
+            "updated_at": _modified(user),
         }
     )

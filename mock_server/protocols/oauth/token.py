@@ -1,4 +1,4 @@
-"""The token endpoint and what undoes it. Key orders and texts as recorded (2024)."""
+"""The token endpoint: one function a grant. Key orders and texts as recorded (2024)."""
 
 from __future__ import annotations
 
@@ -9,221 +9,139 @@ from hashlib import sha256
 from typing import Any
 
 from mock_server.operations import Call, Operation, Reply
+from mock_server.org import errors
 from mock_server.org.identity.directory import ConnectedApp, LoginRefused, User
-from mock_server.org.identity.sessions import Session
-from mock_server.protocols.instance import identity_url, instance_url
-from mock_server.protocols.oauth.forms import OAuthError, answer, client_of, form, refused, routes
+from mock_server.protocols.instance import LOGIN_HOSTS, host_of, identity_url, instance_url
+from mock_server.protocols.oauth import assertion
+from mock_server.protocols.oauth.forms import answer, client_of, form, routes
 
+_TOKEN = "/services/oauth2/token"  # noqa: S105
 _REFUSALS = {
-    "credentials": ("invalid_grant", "authentication failure"),
-    "inactive": ("inactive_user", "user is inactive"),
-    "rate": ("rate_limit_exceeded", "login rate exceeded"),
+    "credentials": errors.AUTHENTICATION_FAILURE,
+    "inactive": errors.INACTIVE_USER,
+    "rate": errors.LOGIN_RATE_EXCEEDED,
 }
-_JWT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-_AUDIENCES = ("https://login.salesforce.com", "https://test.salesforce.com")
-_LONGEST_JWT_LIFE = 300.0
-"""Seconds; documentation says three minutes, a small skew is allowed."""
 
 
 @routes(
     Operation(
-        "oauth.token", "POST", "/services/oauth2/token", "login", "always", counted=False, auth=False,
+        "oauth.token", "POST", _TOKEN, "login", counted=False, auth=False,
         summary="Log in: password, client credentials, refresh token, JWT bearer",
-    )
+    ),
+    Operation("oauth.token", "GET", _TOKEN, "login", counted=False, auth=False),
 )  # fmt: skip
 async def token(call: Call) -> Reply:
+    if call.method != "POST":
+        raise errors.OAUTH_REQUEST_REFUSED(text="must use HTTP POST")
     fields = form(call)
+    log_in = _GRANTS.get(fields.get("grant_type", ""))
+    if log_in is None:
+        raise errors.UNSUPPORTED_GRANT_TYPE()
     try:
-        grant = fields.get("grant_type")
-        if grant is None:
-            raise OAuthError("unsupported_grant_type", "grant type not supported")
-        log_in = _GRANTS.get(grant)
-        if log_in is None:
-            raise OAuthError("unsupported_grant_type", "grant type not supported")
         return answer(log_in(call, fields))
-    except OAuthError as error:
-        return refused(error)
     except LoginRefused as refusal:
-        return refused(OAuthError(*_REFUSALS[refusal.reason]))
+        raise _REFUSALS[refusal.reason]() from None
 
 
-def _app(call: Call, fields: dict[str, str], *, secret: bool = True) -> ConnectedApp:
+def authenticated_app(call: Call, fields: dict[str, str], *, secret: bool = True) -> ConnectedApp:
+    """Return the app of the request's client. Raises INVALID_CLIENT_ID, INVALID_CLIENT for a wrong secret."""
     client_id, given = client_of(call, fields)
     app = call.org.directory.app(client_id) if client_id else None
     if app is None:
-        raise OAuthError("invalid_client_id", "client identifier invalid")
-    if secret and not hmac.compare_digest((given or "").encode(), app.client_secret.encode()):
-        raise OAuthError("invalid_client", "invalid client credentials")
+        raise errors.INVALID_CLIENT_ID()
+    if (secret or given is not None) and not hmac.compare_digest(
+        (given or "").encode(errors="replace"), app.client_secret.encode()
+    ):
+        raise errors.INVALID_CLIENT()
     return app
 
 
-def _open(call: Call, user: User, app: ConnectedApp, scopes: tuple[str, ...]) -> tuple[Session, str, str]:
-    """Start a session; return it with the time of issue and the signature that clients check."""
+def _opened(call: Call, user: User, app: ConnectedApp, scopes: tuple[str, ...]) -> dict[str, str]:
+    """Start a session and return every value an answer may tell of it."""
     session = call.org.sessions.open(user, app, scopes)
-    call.entry.user, call.entry.session = user.username, session.label
-    issued_at = str(int(call.org.clock.now() * 1000))
-    signed = (identity_url(call, user.id) + issued_at).encode()
-    digest = hmac.new(app.client_secret.encode(), signed, sha256).digest()
-    return session, issued_at, base64.b64encode(digest).decode()
+    call.entry.user = user.username
+    identity = identity_url(call, user.id)
+    issued_at = str(int(session.created * 1000))
+    digest = hmac.new(app.client_secret.encode(), (identity + issued_at).encode(), sha256).digest()
+    return {
+        "access_token": session.token,
+        "signature": base64.b64encode(digest).decode(),
+        "scope": " ".join(scopes),
+        "instance_url": instance_url(call, call.org),
+        "id": identity,
+        "token_type": "Bearer",
+        "issued_at": issued_at,
+    }
+
+
+def _told(opened: dict[str, str], *names: str) -> dict[str, Any]:
+    return {name: opened[name] for name in names}
+
+
+def _without_refresh(app: ConnectedApp) -> tuple[str, ...]:
+    return tuple(scope for scope in app.scopes if scope != "refresh_token")
 
 
 def _password(call: Call, fields: dict[str, str]) -> dict[str, Any]:
-    app = _app(call, fields)
+    app = authenticated_app(call, fields)
     user = call.org.directory.log_in(fields.get("username", ""), fields.get("password", ""))
-    session, issued_at, signature = _open(call, user, app, app.scopes)
-    return {
-        "access_token": session.token,
-        "instance_url": instance_url(call, call.org),
-        "id": identity_url(call, user.id),
-        "token_type": "Bearer",
-        "issued_at": issued_at,
-        "signature": signature,
-    }
-
-
-def _full(call: Call, user: User, app: ConnectedApp, scopes: tuple[str, ...]) -> dict[str, Any]:
-    session, issued_at, signature = _open(call, user, app, scopes)
-    return {
-        "access_token": session.token,
-        "signature": signature,
-        "scope": " ".join(scopes),
-        "instance_url": instance_url(call, call.org),
-        "id": identity_url(call, user.id),
-        "token_type": "Bearer",
-        "issued_at": issued_at,
-    }
+    opened = _opened(call, user, app, app.scopes)
+    return _told(opened, "access_token", "instance_url", "id", "token_type", "issued_at", "signature")
 
 
 def _client_credentials(call: Call, fields: dict[str, str]) -> dict[str, Any]:
-    app = _app(call, fields)
-    user = call.org.directory.user(app.run_as)
-    if user is None:
-        raise OAuthError("invalid_grant", "no client credentials user enabled")
-    call.org.directory.count_login(user)
-    return _full(call, user, app, tuple(scope for scope in app.scopes if scope != "refresh_token"))
+    if host_of(call.base_url) in LOGIN_HOSTS:
+        raise errors.WRONG_LOGIN_DOMAIN()
+    app = authenticated_app(call, fields)
+    return _opened(call, _let_in(call, app.run_as), app, _without_refresh(app))
 
 
 def _refresh(call: Call, fields: dict[str, str]) -> dict[str, Any]:
-    # A client without a secret (a public app) may leave it out.
-    app = _app(call, fields, secret=client_of(call, fields)[1] is not None)
+    # A public app has no secret to send.
+    app = authenticated_app(call, fields, secret=False)
     grant = call.org.sessions.granted(fields.get("refresh_token", ""))
     user = call.org.directory.user(grant.username) if grant is not None else None
     if grant is None or user is None or grant.client_id != app.client_id:
-        raise OAuthError("invalid_grant", "expired access/refresh token")
+        raise errors.EXPIRED_REFRESH_TOKEN()
     if not user.active:
-        raise OAuthError("inactive_user", "user is inactive")
-    return _full(call, user, app, grant.scopes)
+        raise errors.INACTIVE_USER()
+    return _opened(call, user, app, grant.scopes)
 
 
 def _jwt_bearer(call: Call, fields: dict[str, str]) -> dict[str, Any]:
-    claims, app = _checked_assertion(call, fields.get("assertion", ""))
-    audience = str(claims.get("aud", ""))
-    if audience.rstrip("/") not in (*_AUDIENCES, call.base_url, instance_url(call, call.org)):
-        raise OAuthError("invalid_grant", "audience is invalid")
-    expires = claims.get("exp")
-    now = call.org.clock.now()
-    if not isinstance(expires, int | float) or not now <= expires <= now + _LONGEST_JWT_LIFE:
-        raise OAuthError("invalid_grant", "invalid assertion")
-    subject = claims.get("sub") or claims.get("prn")
-    user = call.org.directory.user(str(subject))
-    if user is None:
-        raise OAuthError("invalid_grant", "user hasn't approved this consumer")
-    call.org.directory.count_login(user)
-    scopes = tuple(scope for scope in app.scopes if scope != "refresh_token")
-    session, _, _ = _open(call, user, app, scopes)
-    return {
-        "access_token": session.token,
-        "scope": " ".join(scopes),
-        "instance_url": instance_url(call, call.org),
-        "id": identity_url(call, user.id),
-        "token_type": "Bearer",
-    }
-
-
-def _checked_assertion(call: Call, assertion: str) -> tuple[dict[str, Any], ConnectedApp]:
-    """Return the claims of a JWT whose signature the issuer's registered key confirms."""
-    import orjson
-    from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-    from cryptography.hazmat.primitives.hashes import SHA256
-    from cryptography.hazmat.primitives.serialization import load_pem_public_key
-
-    bad = OAuthError("invalid_grant", "invalid assertion")
-    parts = assertion.split(".")
-    if len(parts) != 3:
-        raise bad
-    try:
-        header, claims, signature = (base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)) for part in parts)
-        head, body = orjson.loads(header), orjson.loads(claims)
-    except ValueError:
-        raise bad from None
-    if not isinstance(head, dict) or not isinstance(body, dict) or head.get("alg") != "RS256":
-        raise bad
-    app = call.org.directory.app(str(body.get("iss")))
+    given = fields.get("assertion", "")
+    directory = call.org.directory
+    issuer = assertion.unverified_claims(given).get("iss")
+    if not isinstance(issuer, str):
+        raise errors.INVALID_ASSERTION()
+    app = directory.app(issuer)
     if app is None:
-        raise OAuthError("invalid_client_id", "client identifier invalid")
+        raise errors.INVALID_CLIENT_ID()
     if app.public_key is None:
-        raise bad
-    key = load_pem_public_key(app.public_key.encode())
-    assert isinstance(key, RSAPublicKey)
-    try:
-        key.verify(signature, f"{parts[0]}.{parts[1]}".encode(), PKCS1v15(), SHA256())
-    except InvalidSignature:
-        raise bad from None
-    return body, app
+        raise errors.INVALID_ASSERTION()
+    claims = assertion.verify(given, app.public_key)
+    assertion.check_audience(claims, call.base_url)
+    # A test may have moved the org's clock ahead of the client's.
+    assertion.check_life(claims, (call.org.clock.now(), directory.clients_time()))
+    subject = claims.get("sub") or claims.get("prn")
+    opened = _opened(call, _let_in(call, subject), app, _without_refresh(app))
+    return _told(opened, "access_token", "scope", "instance_url", "id", "token_type")
+
+
+def _let_in(call: Call, username: object) -> User:
+    """Return the user that an app logs in without a password. Raises UNAPPROVED_CONSUMER, INACTIVE_USER."""
+    user = call.org.directory.user(username) if isinstance(username, str) else None
+    if user is None:
+        raise errors.UNAPPROVED_CONSUMER()
+    call.org.directory.count_login(user)
+    if not user.active:
+        raise errors.INACTIVE_USER()
+    return user
 
 
 _GRANTS: dict[str, Callable[[Call, dict[str, str]], dict[str, Any]]] = {
     "password": _password,
     "client_credentials": _client_credentials,
     "refresh_token": _refresh,
-    _JWT: _jwt_bearer,
+    "urn:ietf:params:oauth:grant-type:jwt-bearer": _jwt_bearer,
 }
-
-
-@routes(
-    Operation(
-        "oauth.revoke", "POST", "/services/oauth2/revoke", "login", "always", counted=False, auth=False,
-        summary="Revoke an access or refresh token",
-    ),
-    Operation("oauth.revoke", "GET", "/services/oauth2/revoke", "login", "always", counted=False, auth=False),
-)  # fmt: skip
-async def revoke(call: Call) -> Reply:
-    given = form(call).get("token")
-    if not given:
-        return refused(OAuthError("invalid_request", "missing required parameter: token"))
-    if not call.org.sessions.revoke(given):
-        return refused(OAuthError("invalid_token", "invalid token: the token is unknown or already revoked"))
-    return Reply(200, b"", None)
-
-
-@routes(
-    Operation(
-        "oauth.introspect", "POST", "/services/oauth2/introspect", "login", "always", counted=False, auth=False,
-        summary="Tell whether a token is live",
-    )
-)  # fmt: skip
-async def introspect(call: Call) -> Reply:
-    fields = form(call)
-    try:
-        app = _app(call, fields)
-    except OAuthError as error:
-        return refused(error)
-    session = call.org.sessions.peek(fields.get("token", ""))
-    if session is None:
-        return answer({"active": False})
-    issued = int(session.created)
-    return answer(
-        {
-            "active": True,
-            "scope": " ".join(session.scopes),
-            "client_id": app.client_id,
-            "username": session.username,
-            "sub": identity_url(call, session.user_id),
-            "token_type": "access_token",
-            "exp": int(session.expires),
-            "iat": issued,
-            "nbf": issued,
-        }
-    )

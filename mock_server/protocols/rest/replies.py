@@ -11,7 +11,7 @@ import orjson
 from mock_server.operations import Call, Handler, Operation, Reply, Routes
 from mock_server.org import errors
 from mock_server.org.errors import ApiError
-from mock_server.org.records.changes import RowResult
+from mock_server.org.records.changes import Change, RowResult, Verb
 
 OLDEST = 31
 LATEST = 68
@@ -92,7 +92,38 @@ def version_of(segment: str) -> int:
     return number
 
 
-routes = RestRoutes(render)
+_VERBS: dict[str, Verb] = {"create": "create", "update": "update", "upsert": "upsert", "delete": "delete"}
+
+
+def peek(call: Call) -> list[Change]:
+    """Return the rows that a refused call carried, as far as its path and body tell."""
+    verb = _VERBS.get(call.operation.name.rpartition(".")[2])
+    sobject, key = call.args.get("sobject", ""), call.args.get("field")
+    try:
+        body = orjson.loads(call.body)
+    except orjson.JSONDecodeError:
+        body = {}
+    if verb is None or not isinstance(body, dict):
+        return []
+    if call.operation.rows == "one":
+        return [Change(verb, sobject, body, call.args.get("id"), key, call.args.get("value"))]
+    records = body.get("records")
+    out = []
+    for record in records if isinstance(records, list) else []:
+        if isinstance(record, dict):
+            values = {name: value for name, value in record.items() if name != "attributes"}
+            attributes = record.get("attributes")
+            kind = attributes.get("type") if isinstance(attributes, dict) else None
+            identifier = values.get("id") or values.get("Id")
+            change = Change(verb, str(kind or sobject), values, str(identifier) if identifier else None, key)
+            if key is not None:
+                name = next((one for one in values if one.lower() == key.lower()), None)
+                change.key = values.pop(name) if name else None
+            out.append(change)
+    return out
+
+
+routes = RestRoutes(render, peek=peek)
 unversioned = Routes(render)
 DATA = "/services/data/{version}"
 

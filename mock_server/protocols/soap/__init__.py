@@ -1,5 +1,5 @@
 """The SOAP API's login and logout, partner and enterprise."""
 
-from mock_server.protocols.soap.login import gets, routes
+from mock_server.protocols.soap.login import ROUTES
 
-ROUTES = (routes, gets)
+__all__ = ["ROUTES"]

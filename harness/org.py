@@ -1,0 +1,146 @@
+"""The org as a test or a callable subject holds it: what a client needs to log in, and handles to steer it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mock_server.control.client import CommitRow, ControlClient, OrgInfo
+
+
+class Credentials(Mapping[str, str]):
+    """What a client needs to log in: a mapping of the `SF_...` variables, and attributes named after them.
+
+    `credentials.username` is `credentials["SF_USERNAME"]`. Its `repr` shows no secret.
+    """
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._variables = dict(variables)
+
+    def __getitem__(self, name: str) -> str:
+        return self._variables[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._variables)
+
+    def __len__(self) -> int:
+        return len(self._variables)
+
+    def __getattr__(self, name: str) -> str:
+        try:
+            return self.__dict__["_variables"][f"SF_{name.upper()}"]  # type: ignore[no-any-return]
+        except KeyError:
+            raise AttributeError(f"credentials have no {name}") from None
+
+    def __repr__(self) -> str:
+        return f"<Credentials of {self._variables.get('SF_USERNAME', '?')}>"
+
+
+def variables_of(info: OrgInfo, url: str) -> dict[str, str]:
+    """Return the `SF_...` variables of the command contract for an org served at `url`."""
+    return {
+        "SF_LOGIN_URL": url,
+        "SF_INSTANCE_URL": url,
+        "SF_USERNAME": info.username,
+        "SF_PASSWORD": info.password,
+        "SF_SECURITY_TOKEN": info.security_token,
+        "SF_CLIENT_ID": info.client_id,
+        "SF_CLIENT_SECRET": info.client_secret,
+        "SF_ACCESS_TOKEN": info.access_token,
+        "SF_API_VERSION": info.api_version.removeprefix("v"),
+    }
+
+
+class FaultHandle:
+    """Adds and removes fault rules, in the grammar of scenario files."""
+
+    def __init__(self, control: ControlClient) -> None:
+        self._control = control
+
+    def add(self, rule: Mapping[str, Any] | None = None, /, **keys: Any) -> str:
+        """Put a rule in force, given as a mapping or as keywords; return its name.
+
+        `add(on="rest.query.*", status=503, when={"times": 1})`. Raises ControlError for a rule that can never strike.
+        """
+        return self._control.add_fault({**(rule or {}), **keys})
+
+    def clear(self) -> None:
+        self._control.clear_faults()
+
+    def fired(self, name: str) -> int:
+        """Return how often a rule has struck. Raises KeyError for an unknown one."""
+        return {fault.name: fault.fired for fault in self._control.faults()}[name]
+
+
+class RecordHandle:
+    """Puts records into the org and reads them, past limits, faults and the journal."""
+
+    def __init__(self, control: ControlClient) -> None:
+        self._control = control
+
+    def seed(self, sobject: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Save records, all or none; return their ids."""
+        return self._control.seed(sobject, rows)
+
+    def query(self, soql: str) -> list[dict[str, Any]]:
+        """Return all records of a query."""
+        return self._control.records(soql)
+
+
+class LimitHandle:
+    def __init__(self, control: ControlClient) -> None:
+        self._control = control
+
+    def set(self, name: str, *, maximum: int | None = None, remaining: int | None = None) -> None:
+        """Change a limit (`DailyApiRequests`), or what is left of it."""
+        self._control.set_limit(name, maximum=maximum, remaining=remaining)
+
+    def __getitem__(self, name: str) -> dict[str, int]:
+        found: dict[str, int] = self._control.limits()[name]
+        return found
+
+
+class ClockHandle:
+    def __init__(self, control: ControlClient) -> None:
+        self._control = control
+
+    def now(self) -> float:
+        """Return the org's time in seconds since 1970."""
+        return self._control.clock().now
+
+    def advance(self, seconds: float) -> float:
+        """Move the org's time forward; return the new time."""
+        return self._control.advance(seconds)
+
+
+class OrgHandle:
+    """One org: `credentials`, and `faults`, `records`, `limits`, `clock`, `journal()`, `commits()` to steer and see it.
+
+    Whatever the credentials hold is an attribute too: `org.instance_url`, `org.access_token`, `org.username`.
+    """
+
+    def __init__(self, info: OrgInfo, control: ControlClient, url: str) -> None:
+        self.id = info.id
+        self.control = control
+        self.credentials = Credentials(variables_of(info, url))
+        self.faults = FaultHandle(control)
+        self.records = RecordHandle(control)
+        self.limits = LimitHandle(control)
+        self.clock = ClockHandle(control)
+
+    def __getattr__(self, name: str) -> str:
+        if name == "credentials":  # not there before __init__ has run (copying, unpickling)
+            raise AttributeError(name)
+        return str(getattr(self.credentials, name))
+
+    def __repr__(self) -> str:
+        return f"<Salesforce org {self.id}>"
+
+    def journal(self, since: int = 0) -> list[dict[str, Any]]:
+        """Return the exchanges after a number, oldest first."""
+        return self.control.journal(since)
+
+    def commits(self, since: int = 0) -> list[CommitRow]:
+        """Return the committed changes after a number, oldest first."""
+        return self.control.commits(since)

@@ -1,0 +1,210 @@
+"""Subjects: the integration code under test, as a command in any language or as a Python callable."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import threading
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Protocol
+
+from harness.evidence import Canary, Process
+from harness.inputs import Input
+from harness.output import Output
+from mock_server.org.clock import wall
+
+if TYPE_CHECKING:
+    from harness.org import Credentials, OrgHandle
+
+GRACE = 3.0
+"""Seconds between asking a subject to stop and stopping it."""
+_CANNOT_START = (126, 127)
+_CHUNK = 65_536
+
+
+class SubjectError(Exception):
+    """The subject could not be started at all; nothing can be judged."""
+
+
+@dataclass
+class Run:
+    """One run of a subject: where it finds the org, its inputs and its dead-letter queue, and how long it may take.
+
+    `environment` is the command contract's. `skipped` collects the keys that a callable leaves out on purpose.
+    """
+
+    org: OrgHandle
+    inputs: Sequence[Input]
+    dlq_path: Path
+    workdir: Path
+    environment: Mapping[str, str]
+    canaries: Sequence[Canary] = ()
+    timeout: float = 600.0
+    skipped: set[str] = field(default_factory=set)
+
+    @property
+    def credentials(self) -> Credentials:
+        return self.org.credentials
+
+    def skip(self, key: object) -> None:
+        """Declare that the input of this key is left out by a rule of the integration's own."""
+        self.skipped.add(str(key))
+
+
+class Subject(Protocol):
+    def run(self, run: Run) -> Process:
+        """Run to the end or to the time limit. Raises SubjectError when it cannot be started."""
+        ...
+
+
+@dataclass(frozen=True)
+class CommandSubject:
+    """A shell command. It runs in a process group of its own, which is gone when `run` returns."""
+
+    command: str
+    cwd: Path | None = None
+
+    def run(self, run: Run) -> Process:
+        """Run the command. Raises SubjectError when the shell cannot find or execute it."""
+        started = wall()
+        with Output(run.workdir / "output.log", run.canaries) as output:
+            code, timed_out = self._execute(run, output)
+        if code in _CANNOT_START and not timed_out:
+            said = output.tail.strip().splitlines()
+            raise SubjectError(f"the command could not be started ({said[-1] if said else f'exit status {code}'})")
+        return Process(
+            exit_code=None if timed_out or code < 0 else code,
+            seconds=wall() - started,
+            output=output.tail,
+            timed_out=timed_out,
+            signal=None if timed_out else _signal_name(code),
+            leaks=output.leaks,
+        )
+
+    def _execute(self, run: Run, output: Output) -> tuple[int, bool]:
+        try:
+            process = subprocess.Popen(
+                self.command,
+                shell=True,  # noqa: S602  # the contract is a shell command, given by the person who runs the trial
+                cwd=self.cwd,
+                env={**os.environ, **run.environment},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                bufsize=0,
+            )
+        except (OSError, ValueError) as error:
+            raise SubjectError(f"the command could not be started ({error})") from None
+        assert process.stdout is not None
+        reader = threading.Thread(target=_drain, args=(process.stdout, output), daemon=True)
+        reader.start()
+        timed_out = False
+        try:
+            process.wait(run.timeout)
+        except subprocess.TimeoutExpired:
+            timed_out = True
+            _signal_group(process.pid, signal.SIGTERM)
+            try:
+                process.wait(GRACE)
+            except subprocess.TimeoutExpired:
+                pass
+        finally:
+            # Also on an interrupt, and for children that the command left behind: they hold the pipe open.
+            _signal_group(process.pid, signal.SIGKILL)
+            process.wait()
+            reader.join(GRACE)
+            process.stdout.close()
+        return process.returncode, timed_out
+
+
+def _drain(pipe: BinaryIO, output: Output) -> None:
+    try:
+        while chunk := pipe.read(_CHUNK):
+            output.take(chunk)
+    except (OSError, ValueError):
+        return  # the pipe was closed under a process that had left the group
+
+
+def _signal_group(group: int, number: signal.Signals) -> None:
+    try:
+        os.killpg(group, number)
+    except (ProcessLookupError, PermissionError):
+        return  # it is gone already
+
+
+def _signal_name(code: int) -> str | None:
+    """Name the signal behind an exit status; a shell reports that of its child as 128 plus the number."""
+    number = -code if code < 0 else code - 128
+    try:
+        return signal.Signals(number).name if number > 0 else None
+    except ValueError:
+        return None
+
+
+@dataclass(frozen=True)
+class CallableSubject:
+    """A Python function, called with the Run in a thread of its own. It cannot be killed: past its time it is left."""
+
+    function: Callable[[Run], object]
+
+    def run(self, run: Run) -> Process:
+        """Call the function. An exception that leaves it is evidence, not an error of the harness."""
+        started = wall()
+        failure: list[BaseException] = []
+
+        def call() -> None:
+            try:
+                self.function(run)
+            except BaseException as error:
+                failure.append(error)
+
+        thread = threading.Thread(target=call, name="subject", daemon=True)
+        thread.start()
+        thread.join(run.timeout)
+        text = "".join(traceback.format_exception(failure[0])) if failure else ""
+        return Process(
+            exit_code=None,
+            seconds=wall() - started,
+            output=text[-16_384:],
+            timed_out=thread.is_alive(),
+            error=repr(failure[0])[:500] if failure else None,
+            leaks=tuple(canary.name for canary in run.canaries if re.search(canary.pattern, text)),
+        )
+
+
+def environment_of(
+    org: OrgHandle, *, proxy: str, ca_bundle: str, pubsub: str | None, paths: Mapping[str, Path], seed: int
+) -> dict[str, str]:
+    """Return the environment of the command contract. `paths` gives the `SFMOCK_...` files and folder."""
+    variables = {
+        **org.credentials,
+        "HTTPS_PROXY": proxy,
+        "NO_PROXY": "127.0.0.1,localhost,::1",
+        "REQUESTS_CA_BUNDLE": ca_bundle,
+        "SSL_CERT_FILE": ca_bundle,
+        "NODE_EXTRA_CA_CERTS": ca_bundle,
+        "SFMOCK_SEED": str(seed),
+        **{name: str(path) for name, path in paths.items()},
+    }
+    # Some clients read the small letters, and would follow the machine's own proxy.
+    variables |= {name.lower(): variables[name] for name in ("HTTPS_PROXY", "NO_PROXY")}
+    if pubsub:
+        variables["SF_PUBSUB_ENDPOINT"] = pubsub
+    return variables
+
+
+def canaries_of(org: OrgHandle) -> tuple[Canary, ...]:
+    """Return the secrets of an org. Access tokens are known by their form, so that later ones are found too."""
+    secrets = {
+        "the password": org.credentials["SF_PASSWORD"],
+        "the security token": org.credentials["SF_SECURITY_TOKEN"],
+        "the client secret": org.credentials["SF_CLIENT_SECRET"],
+    }
+    token = Canary("an access token", re.escape(org.id[:15]) + r"(?:!|%21)[A-Za-z0-9._]{20,}")
+    return (*(Canary(name, re.escape(value)) for name, value in secrets.items() if value), token)

@@ -1,0 +1,167 @@
+"""The public start-up face: run a server in this process, on its own event loop and thread.
+
+    with mock_server.api.start(port=0) as server:
+        server.control.add_fault({"on": "rest.*", "status": 503})
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Coroutine
+from dataclasses import replace
+from functools import cached_property
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from mock_server.config import Settings
+from mock_server.control.client import ControlClient
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mock_server.fronts.certificates import Certificates
+    from mock_server.fronts.listener import Listener
+    from mock_server.operations import Registry
+    from mock_server.server import App
+    from mock_server.world import World
+
+T = TypeVar("T")
+
+
+def operations() -> Registry:
+    """Return the operation registry, for tools that check rules without a server."""
+    from mock_server.server import registry
+
+    return registry()
+
+
+def new_event_loop() -> asyncio.AbstractEventLoop:
+    """Return uvloop's event loop where it is installed, else asyncio's."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
+
+
+class Running:
+    """A server on the running event loop."""
+
+    def __init__(self, app: App, listener: Listener, certificates: Certificates) -> None:
+        self.app = app
+        self.listener = listener
+        self.certificates = certificates
+
+    @classmethod
+    async def open(cls, settings: Settings) -> Running:
+        """Bind the port and begin to answer. Raises OSError when the port is taken."""
+        from pathlib import Path
+
+        from mock_server.fronts import certificates
+        from mock_server.fronts.listener import Listener
+        from mock_server.server import App
+
+        kept = certificates.keep(Path(settings.state_dir) if settings.state_dir else None)
+        app = App(settings)
+        app.trust(kept.jwt_public_key)
+        await app.start()
+        try:
+            listener = Listener(settings.host, settings.port, app.factory, kept.context(), tunnel=settings.tunnel)
+        except OSError:
+            await app.close()
+            raise
+        listener.start()
+        return cls(app, listener, kept)
+
+    async def close(self) -> None:
+        await self.listener.close()
+        await self.app.close()
+
+    def address(self, scheme: str = "http") -> str:
+        """Return the server's URL; a server on all interfaces is reached through the loopback one."""
+        host = self.app.settings.host
+        if host in ("0.0.0.0", "::", ""):  # noqa: S104
+            host = "127.0.0.1"
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.listener.port}"
+
+
+class Server:
+    """A server on a thread of its own. Leaving the `with` block, or `stop`, ends it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._loop = new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="sfmock", daemon=True)
+        self._thread.start()
+        self._settings = settings
+        try:
+            self._running: Running = self._do(Running.open(settings))
+        except BaseException:
+            self._end_loop()
+            raise
+
+    def _do(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
+
+    @property
+    def url(self) -> str:
+        return self._running.address()
+
+    @property
+    def https_url(self) -> str:
+        return self._running.address("https")
+
+    @property
+    def ca_file(self) -> Path:
+        """The mock's certificate authority alone."""
+        return self._running.certificates.ca_file
+
+    @cached_property
+    def ca_bundle(self) -> Path:
+        """The system's roots plus the mock's authority."""
+        return self._running.certificates.bundle()
+
+    @property
+    def world(self) -> World:
+        """The orgs themselves. They belong to the server's thread: use the control client for all but looking."""
+        return self._running.app.world
+
+    @property
+    def pid(self) -> int:
+        return os.getpid()
+
+    @cached_property
+    def control(self) -> ControlClient:
+        return ControlClient(self.url, self._settings.control_token)
+
+    def stop(self) -> None:
+        """Stop serving and free the port. A second call does nothing."""
+        if not self._thread.is_alive():
+            return
+        self.control.close()
+        self._do(self._running.close())
+        self._end_loop()
+
+    def _end_loop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def start(settings: Settings | None = None, **overrides: Any) -> Server:
+    """Start a server in the background and return once it answers.
+
+    Overrides are fields of `Settings`; the port is a free one unless it is given. Raises OSError when the port is taken.
+    """
+    if settings is None:
+        overrides.setdefault("port", 0)
+    return Server(replace(settings or Settings(), **overrides))

@@ -1,0 +1,127 @@
+"""The one settings model: defaults < sfmock.yaml < SFMOCK_CFG_* environment < flags."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from mock_server.documents import Document, DocumentError, Problem, duration, load, nearest
+
+DEFAULT_FILE = "sfmock.yaml"
+_PREFIX = "SFMOCK_CFG_"
+
+
+class ConfigError(ValueError):
+    """A wrong setting: where it stands, what is wrong, what is allowed."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that can be set. Times are in seconds."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    pubsub_port: int = 7443
+    schema: tuple[str, ...] = ()
+    data: str | None = None
+    seed: int = 0
+    ready_file: str | None = None
+    state_dir: str | None = None
+    control_token: str | None = field(default=None, repr=False)
+    tunnel: bool = False
+    transaction_time: float = 0.0
+
+
+_DURATIONS = frozenset({"transaction_time"})
+_PORTS = frozenset({"port", "pubsub_port"})
+KEYS = tuple(one.name for one in fields(Settings))
+
+
+def resolve(
+    flags: Mapping[str, Any], *, environment: Mapping[str, str] | None = None, file: str | None = None
+) -> Settings:
+    """Return the settings in force. `flags` holds what the command line gave. Raises ConfigError."""
+    settings = Settings()
+    path = file or (DEFAULT_FILE if Path(DEFAULT_FILE).exists() else None)
+    if path is not None:
+        settings = replace(settings, **_from_file(path))
+    variables = os.environ if environment is None else environment
+    given: dict[str, Any] = {}
+    for name, value in variables.items():
+        if name.startswith(_PREFIX):
+            key = name.removeprefix(_PREFIX).lower()
+            given[key] = _value(key, value, f"${name}", KEYS)
+    settings = replace(settings, **given)
+    chosen = {key: value for key, value in flags.items() if value is not None}
+    return replace(settings, **{key: _value(key, value, f"--{key.replace('_', '-')}", KEYS) for key, value in chosen.items()})
+
+
+def _from_file(path: str) -> dict[str, Any]:
+    try:
+        document = load(path)
+        if not isinstance(document.data, dict):
+            raise document.error([Problem((), "the settings must be a mapping", KEYS)])
+        return {key: _of_document(document, key, value) for key, value in document.data.items()}
+    except DocumentError as error:
+        raise ConfigError(str(error)) from None
+
+
+def _of_document(document: Document, key: str, value: Any) -> Any:
+    if key not in KEYS:
+        raise document.error([Problem((key,), f"unknown setting {key!r}", KEYS, nearest(key, KEYS), at_key=True)])
+    try:
+        return _value(key, value, "", KEYS)
+    except ConfigError as error:
+        raise document.error([Problem((key,), str(error).removeprefix(": "))]) from None
+
+
+def _value(key: str, value: Any, where: str, keys: tuple[str, ...]) -> Any:
+    """Return a setting in its type, from text or from YAML."""
+    if key not in keys:
+        near = nearest(key, keys)
+        hint = f"; did you mean {_PREFIX}{near.upper()}?" if near else ""
+        raise ConfigError(f"{where}: unknown setting {key!r}{hint} (allowed: {', '.join(keys)})")
+    default = getattr(Settings(), key)
+    try:
+        if key == "schema":
+            parts = value.split(os.pathsep) if isinstance(value, str) else value
+            if not isinstance(parts, list | tuple) or not all(isinstance(part, str) for part in parts):
+                raise ValueError("a list of paths is needed")
+            return tuple(part for part in parts if part)
+        if key in _DURATIONS:
+            return duration(value)
+        if isinstance(default, bool):
+            return _flag(value)
+        if isinstance(default, int):
+            number = _number(value)
+            if key in _PORTS and not 0 <= number <= 65535:
+                raise ValueError("a port from 0 to 65535 is needed")
+            return number
+        if not isinstance(value, str) or not value:
+            raise ValueError("a text is needed")
+        return value
+    except ValueError as error:
+        raise ConfigError(f"{where}: {key}: {error}, not {value!r}") from None
+
+
+def _flag(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    word = str(value).lower()
+    if word in ("1", "true", "yes", "on"):
+        return True
+    if word in ("0", "false", "no", "off"):
+        return False
+    raise ValueError("true or false is needed")
+
+
+def _number(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise ValueError("a whole number is needed")
+    try:
+        return int(value)
+    except ValueError:
+        raise ValueError("a whole number is needed") from None

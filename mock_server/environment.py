@@ -1,0 +1,31 @@
+"""The environment that points a client at the mock: the command contract's variables."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from mock_server.control.client import OrgInfo
+
+
+def client_environment(org: OrgInfo, url: str, ca_bundle: str) -> dict[str, str]:
+    """Return the variables by which clients find the mock, its org and its certificates."""
+    parts = urlsplit(url)
+    address = parts.netloc
+    https = f"https://{address}"
+    return {
+        "SF_LOGIN_URL": https,
+        "SF_INSTANCE_URL": https,
+        "SF_USERNAME": org.username,
+        "SF_PASSWORD": org.password,
+        "SF_SECURITY_TOKEN": org.security_token,
+        "SF_CLIENT_ID": org.client_id,
+        "SF_CLIENT_SECRET": org.client_secret,
+        "SF_ACCESS_TOKEN": org.access_token,
+        "SF_API_VERSION": org.api_version,
+        "SF_PUBSUB_ENDPOINT": f"{parts.hostname}:7443",
+        "HTTPS_PROXY": f"http://{address}",
+        "NO_PROXY": "127.0.0.1,localhost,::1",
+        "REQUESTS_CA_BUNDLE": ca_bundle,
+        "SSL_CERT_FILE": ca_bundle,
+        "NODE_EXTRA_CA_CERTS": ca_bundle,
+    }

@@ -1,0 +1,87 @@
+"""The two SOAP APIs, partner and enterprise, and how they write answers and faults.
+
+Element order and fault forms as recorded. Clients read the answer by position: there is no Header in the envelope.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from xml.sax.saxutils import escape
+
+from mock_server.operations import Call, Reply
+from mock_server.org import errors
+from mock_server.org.errors import ApiError
+from mock_server.protocols.soap.envelope import CLIENT_FAULT, ENVELOPE, operation_of
+
+XML = "text/xml;charset=UTF-8"
+_XSI = "http://www.w3.org/2001/XMLSchema-instance"
+_LOGIN_FAULTS = frozenset({errors.INVALID_LOGIN.code, errors.LOGIN_MUST_USE_SECURITY_TOKEN.code})
+"""The codes of a LoginFault: only they go without a prefix as the fault's code."""
+HANDLED = frozenset({"login", "logout"})
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """One flavour of the SOAP API; `letter` stands for it in paths."""
+
+    name: str
+    letter: str
+
+    @property
+    def namespace(self) -> str:
+        return f"urn:{self.name}.soap.sforce.com"
+
+    @property
+    def fault_namespace(self) -> str:
+        return f"urn:fault.{self.name}.soap.sforce.com"
+
+    @property
+    def paths(self) -> tuple[str, str]:
+        """The endpoint, and the serverUrl that a login hands out."""
+        return f"/services/Soap/{self.letter}/{{version}}", f"/services/Soap/{self.letter}/{{version}}/{{org}}"
+
+    def dispatch(self, body: bytes) -> str | None:
+        """Name the operation that a body asks for, None when this API has none such."""
+        found = operation_of(body)
+        if found is None or found[0] != self.namespace or found[1] not in HANDLED:
+            return None
+        return f"soap.{found[1]}"
+
+    def choose(self, call: Call) -> str:
+        return self.dispatch(call.body) or "soap.unknown"
+
+    def answer(self, inner: str) -> Reply:
+        return Reply(200, _envelope(f'xmlns="{self.namespace}"', inner), XML)
+
+    def render(self, error: ApiError) -> Reply:
+        """Write an error as a fault; every fault has status 500."""
+        if error.spec is CLIENT_FAULT:
+            fault = _fault(error.code, error.message, "")
+        else:
+            message = errors.ILLEGAL_SESSION.message if error.code == "INVALID_SESSION_ID" else error.message
+            login = error.code in _LOGIN_FAULTS
+            kind = "sf:LoginFault" if login else "sf:UnexpectedErrorFault"
+            detail = (
+                f'<detail><{kind} xsi:type="{kind}"><sf:exceptionCode>{error.code}</sf:exceptionCode>'
+                f"<sf:exceptionMessage>{escape(message)}</sf:exceptionMessage></{kind}></detail>"
+            )
+            fault = _fault(error.code if login else f"sf:{error.code}", f"{error.code}: {message}", detail)
+        return Reply(500, _envelope(f'xmlns:sf="{self.fault_namespace}"', fault), XML)
+
+
+def _fault(code: str, text: str, detail: str) -> str:
+    return (
+        f"<soapenv:Fault><faultcode>{code}</faultcode><faultstring>{escape(text)}</faultstring>{detail}</soapenv:Fault>"
+    )
+
+
+def _envelope(namespace: str, inner: str) -> bytes:
+    return (
+        f'<?xml version="1.0" encoding="UTF-8"?><soapenv:Envelope xmlns:soapenv="{ENVELOPE}" {namespace} '
+        f'xmlns:xsi="{_XSI}"><soapenv:Body>{inner}</soapenv:Body></soapenv:Envelope>'
+    ).encode()
+
+
+PARTNER = Api("partner", "u")
+ENTERPRISE = Api("enterprise", "c")
+APIS = (PARTNER, ENTERPRISE)
