@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from mock_server.api import Server
     from mock_server.control.client import CommitRow, ControlClient, OrgInfo
 
 
@@ -35,21 +36,6 @@ class Credentials(Mapping[str, str]):
 
     def __repr__(self) -> str:
         return f"<Credentials of {self._variables.get('SF_USERNAME', '?')}>"
-
-
-def variables_of(info: OrgInfo, url: str) -> dict[str, str]:
-    """Return the `SF_...` variables of the command contract for an org served at `url`."""
-    return {
-        "SF_LOGIN_URL": url,
-        "SF_INSTANCE_URL": url,
-        "SF_USERNAME": info.username,
-        "SF_PASSWORD": info.password,
-        "SF_SECURITY_TOKEN": info.security_token,
-        "SF_CLIENT_ID": info.client_id,
-        "SF_CLIENT_SECRET": info.client_secret,
-        "SF_ACCESS_TOKEN": info.access_token,
-        "SF_API_VERSION": info.api_version.removeprefix("v"),
-    }
 
 
 class FaultHandle:
@@ -120,14 +106,22 @@ class OrgHandle:
     Whatever the credentials hold is an attribute too: `org.instance_url`, `org.access_token`, `org.username`.
     """
 
-    def __init__(self, info: OrgInfo, control: ControlClient, url: str) -> None:
+    def __init__(self, info: OrgInfo, server: Server, *, scheme: Literal["http", "https"] = "http") -> None:
+        from mock_server.environment import client_environment
+
         self.id = info.id
-        self.control = control
-        self.credentials = Credentials(variables_of(info, url))
-        self.faults = FaultHandle(control)
-        self.records = RecordHandle(control)
-        self.limits = LimitHandle(control)
-        self.clock = ClockHandle(control)
+        self.control = server.control.for_org(info.id)
+        self.environment = client_environment(info, server.url, str(server.ca_bundle))
+        """The variables that point a client, in another process too, at this org."""
+        logins = {name: value for name, value in self.environment.items() if name.startswith("SF_")}
+        if scheme == "http":
+            # Nothing to trust, nothing to set: what a test in this process wants.
+            logins |= {"SF_LOGIN_URL": server.url, "SF_INSTANCE_URL": server.url}
+        self.credentials = Credentials(logins)
+        self.faults = FaultHandle(self.control)
+        self.records = RecordHandle(self.control)
+        self.limits = LimitHandle(self.control)
+        self.clock = ClockHandle(self.control)
 
     def __getattr__(self, name: str) -> str:
         if name == "credentials":  # not there before __init__ has run (copying, unpickling)

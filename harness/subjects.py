@@ -178,25 +178,11 @@ class CallableSubject:
         )
 
 
-def environment_of(
-    org: OrgHandle, *, proxy: str, ca_bundle: str, pubsub: str | None, paths: Mapping[str, Path], seed: int
-) -> dict[str, str]:
+def environment_of(org: OrgHandle, paths: Mapping[str, Path], seed: int) -> dict[str, str]:
     """Return the environment of the command contract. `paths` gives the `SFMOCK_...` files and folder."""
-    variables = {
-        **org.credentials,
-        "HTTPS_PROXY": proxy,
-        "NO_PROXY": "127.0.0.1,localhost,::1",
-        "REQUESTS_CA_BUNDLE": ca_bundle,
-        "SSL_CERT_FILE": ca_bundle,
-        "NODE_EXTRA_CA_CERTS": ca_bundle,
-        "SFMOCK_SEED": str(seed),
-        **{name: str(path) for name, path in paths.items()},
-    }
+    variables = {**org.environment, "SFMOCK_SEED": str(seed), **{name: str(path) for name, path in paths.items()}}
     # Some clients read the small letters, and would follow the machine's own proxy.
-    variables |= {name.lower(): variables[name] for name in ("HTTPS_PROXY", "NO_PROXY")}
-    if pubsub:
-        variables["SF_PUBSUB_ENDPOINT"] = pubsub
-    return variables
+    return variables | {name.lower(): variables[name] for name in ("HTTPS_PROXY", "NO_PROXY")}
 
 
 def canaries_of(org: OrgHandle) -> tuple[Canary, ...]:

@@ -145,7 +145,7 @@ def _env(options: argparse.Namespace) -> int:
         except (OSError, ValueError, KeyError, TypeError):
             raise Refused(f"{options.ready_file} is no ready file of a running mock") from None
     try:
-        org = ControlClient(url).org("default")
+        (org, *_) = ControlClient(url).orgs()
     except (OSError, ControlError, ValueError) as error:
         raise Refused(f"no mock answers on {url}: {error}; start one with `sfmock serve`") from None
     variables = client_environment(org, url, str(keep().bundle()))

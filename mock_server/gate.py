@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from mock_server.faults.engine import row_key
 from mock_server.journal import Entry, fingerprint
 from mock_server.operations import Call, Operation, Registry, Reply, Route
 from mock_server.org import errors
@@ -135,13 +136,13 @@ class Gate:
         """Save rows: row faults first, then the pipeline, waiting for row locks on the org's clock."""
         org, entry = call.org, call.entry
         faults = self._world.faults_of(org)
-        decided = None if faults.empty else faults.rows(call, changes)
+        decided = None if faults.empty else faults.rows(call, changes, [row_key(org, change) for change in changes])
         save = partial(org.write, call.session, changes, all_or_none=all_or_none, exchange=entry.number)
         try:
             results = await when_unlocked(org, save)
         except LockHeld:
             results = save(give_up=True)
-        if decided:
+        if decided is not None:
             results = faults.after_rows(results, decided)
         self._world.journal_of(org).rows(entry, changes, results)
         return results

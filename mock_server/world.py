@@ -14,7 +14,8 @@ from mock_server.org.clock import Mode
 from mock_server.org.org import Org, Snapshot
 from mock_server.org.schema import Schema
 
-LATEST = "68.0"
+CLIENT_VERSION = "66.0"
+"""The API version that clients are told to use; the newest that is served is 68.0."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,24 @@ class World:
         org.limits.reset()
         self._faults[org.id].clear()
         self._journals[org.id].clear()
+
+    def info(self, org: Org, base_url: str) -> dict[str, str]:
+        """Return all that a client needs to use an org: its user, its app, a live session and a refresh token."""
+        user, app = org.directory.default_user, org.directory.default_app
+        return {
+            "id": org.id,
+            "username": user.username,
+            "password": user.password,
+            "security_token": user.security_token,
+            "client_id": app.client_id,
+            "client_secret": app.client_secret,
+            "access_token": org.sessions.open(user, app, app.scopes).token,
+            "refresh_token": org.sessions.grant(user, app, app.scopes).token,
+            "user_id": user.id,
+            "login_url": base_url,
+            "instance_url": base_url,
+            "api_version": CLIENT_VERSION,
+        }
 
     def faults_of(self, org: Org) -> Faults:
         return self._faults[org.id]

@@ -58,7 +58,9 @@ class OnlyFailedRowsRetried(Claim):
     )
     source = _COLLECTIONS
     needs = frozenset({"journal", "inputs"})
-    consequences = frozenset({"retry.permanent_not_retried", "retry.bounded", "delivery.nothing_twice"})
+    consequences = frozenset(
+        {"retry.permanent_not_retried", "retry.bounded", "delivery.nothing_twice", "dead_letter.complete"}
+    )
 
     def judge(self, evidence: Evidence, parameters: NoParameters) -> Verdict:
         mixed = {

@@ -1,26 +1,26 @@
-"""A typed, synchronous client of the control plane. It needs nothing but the standard library and orjson."""
+"""A client of the control plane: synchronous, safe to share between threads, standard library only."""
 
 from __future__ import annotations
 
+import json
+import select
+import socket
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException, HTTPResponse
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-import orjson
-
 
 class ControlError(Exception):
-    """A refused control call."""
+    """The control plane refused. `path` says where the mistake is, `allowed` and `nearest` what would be right."""
 
     def __init__(
         self, status: int, message: str, path: str = "", allowed: Sequence[str] = (), nearest: str | None = None
     ) -> None:
-        where = f"{path}: " if path else ""
-        hint = f"; did you mean {nearest!r}?" if nearest else ""
-        super().__init__(f"{where}{message}{hint}")
+        hint = f" (did you mean {nearest}?)" if nearest else ""
+        super().__init__(f"{path}: {message}{hint}" if path else f"{message}{hint}")
         self.status = status
         self.message = message
         self.path = path
@@ -28,9 +28,9 @@ class ControlError(Exception):
         self.nearest = nearest
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class OrgInfo:
-    """What a client needs to use an org, a live session included."""
+    """One org, and everything that a client needs to log in to it."""
 
     id: str
     username: str
@@ -46,9 +46,24 @@ class OrgInfo:
     api_version: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
+class CommitRow:
+    """One committed change. `delivered` is None while its reply is on its way, and where nobody asked for it."""
+
+    number: int
+    transaction: int
+    verb: str
+    sobject: str
+    id: str
+    at: float
+    exchange: int
+    values: dict[str, Any]
+    delivered: bool | None
+
+
+@dataclass(frozen=True, slots=True)
 class FaultInfo:
-    """An armed rule and what it has done: `matched` exchanges or rows fitted it, `fired` were struck."""
+    """A fault rule in force; the counters count exchanges."""
 
     name: str
     rule: dict[str, Any]
@@ -56,73 +71,133 @@ class FaultInfo:
     fired: int
 
 
-class ControlClient:
-    """Speaks to `/_mock/` of one server over one kept connection; threads may share it.
+@dataclass(frozen=True, slots=True)
+class ClockInfo:
+    """The org's time, in seconds since 1970; `mode` is `real` or `virtual`."""
 
-    `org` names an org by its id; without it the default org is meant. Raises ControlError, OSError.
-    """
+    now: float
+    mode: str
 
-    def __init__(self, url: str, token: str | None = None) -> None:
+
+class _Link:
+    """One keep-alive connection, used by one thread at a time and made anew when it broke."""
+
+    def __init__(self, url: str, token: str | None, ca_file: str | None, timeout: float) -> None:
         parts = urlsplit(url)
-        self._host, self._port = parts.hostname or "127.0.0.1", parts.port or 80
-        self._headers = {"Content-Type": "application/json"} | ({"X-Sfmock-Token": token} if token else {})
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError(f"{url!r} is no http or https URL")
+        self._secure = parts.scheme == "https"
+        self._address = parts.hostname, parts.port
+        self._headers = {"X-Sfmock-Token": token} if token is not None else {}
+        self._ca_file = ca_file
+        self._timeout = timeout
         self._lock = threading.Lock()
         self._connection: HTTPConnection | None = None
 
+    def _connect(self) -> HTTPConnection:
+        host, port = self._address
+        if not self._secure:
+            return HTTPConnection(host, port, timeout=self._timeout)
+        import ssl
+
+        return HTTPSConnection(
+            host, port, timeout=self._timeout, context=ssl.create_default_context(cafile=self._ca_file)
+        )
+
+    def call(self, method: str, path: str, body: Any) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        headers = self._headers if data is None else {**self._headers, "Content-Type": "application/json"}
+        with self._lock:
+            # A connection that the server closed meanwhile is found out before a request is risked on it.
+            if self._connection is not None and _stale(self._connection.sock):
+                self._drop()
+            if self._connection is None:
+                self._connection = self._connect()
+            try:
+                self._connection.request(method, path, data, headers)
+                response = self._connection.getresponse()
+                text = response.read()
+            except (OSError, HTTPException):
+                self._drop()
+                raise
+        return _parsed(response, text)
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
     def close(self) -> None:
         with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+            self._drop()
 
-    def _call(
-        self, method: str, path: str, body: object = None, org: str | None = None, **query: object
-    ) -> Any:
-        prefix = f"/_mock/orgs/{quote(org)}" if org else "/_mock"
-        given = {key: str(value) for key, value in query.items() if value is not None}
-        target = f"{prefix}/{path}" + (f"?{urlencode(given)}" if given else "")
-        sent = None if body is None else orjson.dumps(body)
-        with self._lock:
-            status, answer = self._exchange(method, target, sent)
-        value = orjson.loads(answer) if answer else None
-        if status >= 400:
-            problem = value if isinstance(value, dict) else {}
-            raise ControlError(
-                status,
-                problem.get("error", f"HTTP {status}"),
-                problem.get("path", ""),
-                problem.get("allowed", ()),
-                problem.get("nearest"),
-            )
+
+def _stale(sock: socket.socket | None) -> bool:
+    """Tell whether an idle connection has something to read: between two answers that can only be its end."""
+    return sock is None or bool(select.select([sock], [], [], 0)[0])
+
+
+def _parsed(response: HTTPResponse, text: bytes) -> Any:
+    try:
+        value = json.loads(text) if text else None
+    except ValueError:
+        raise ControlError(response.status, f"the answer is not of the control plane: {text[:80]!r}") from None
+    if response.status < 400:
         return value
+    problem = value if isinstance(value, dict) else {}
+    raise ControlError(
+        response.status,
+        problem.get("error") or f"status {response.status}",
+        problem.get("path") or "",
+        problem.get("allowed") or (),
+        problem.get("nearest"),
+    )
 
-    def _exchange(self, method: str, target: str, sent: bytes | None) -> tuple[int, bytes]:
-        for attempt in (1, 2):
-            fresh = self._connection is None
-            connection = self._connection or HTTPConnection(self._host, self._port, timeout=60)
-            self._connection = connection
-            try:
-                connection.request(method, target, sent, self._headers)
-                response: HTTPResponse = connection.getresponse()
-                return response.status, response.read()
-            except (HTTPException, OSError):
-                connection.close()
-                self._connection = None
-                # A kept connection may have been closed while idle: once more, on a new one.
-                if fresh or attempt == 2:
-                    raise
-        raise AssertionError("unreachable")
 
-    def health(self) -> dict[str, Any]:
-        return dict(self._call("GET", "health"))
+class ControlClient:
+    """Steers one org of a server: the default one, or that of `for_org`.
+
+    Methods raise ControlError when the server refuses, OSError when it cannot be reached.
+    """
+
+    def __init__(
+        self, url: str, token: str | None = None, ca_file: str | None = None, *, timeout: float = 30.0
+    ) -> None:
+        self.url = url.rstrip("/")
+        self._link = _Link(url, token, ca_file, timeout)
+        self._base = "/_mock"
+
+    def for_org(self, org_id: str) -> ControlClient:
+        """Return a client of another org, on the same connection."""
+        client = object.__new__(ControlClient)
+        client.url, client._link = self.url, self._link
+        client._base = f"/_mock/orgs/{quote(org_id, safe='')}"
+        return client
+
+    def __enter__(self) -> ControlClient:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._link.close()
+
+    def _call(self, method: str, path: str, body: Any = None, **parameters: object) -> Any:
+        query = "?" + urlencode(parameters) if parameters else ""
+        return self._link.call(method, f"{self._base}/{path}{query}", body)
 
     # -- orgs
 
-    def orgs(self) -> list[OrgInfo]:
-        return [OrgInfo(**info) for info in self._call("GET", "orgs")]
+    def health(self) -> dict[str, Any]:
+        found: dict[str, Any] = self._link.call("GET", "/_mock/health", None)
+        return found
 
-    def org(self, org: str) -> OrgInfo:
-        return OrgInfo(**self._call("GET", f"orgs/{quote(org)}"))
+    def orgs(self) -> list[OrgInfo]:
+        return [OrgInfo(**info) for info in self._link.call("GET", "/_mock/orgs", None)]
+
+    def org(self, org_id: str) -> OrgInfo:
+        return OrgInfo(**self._link.call("GET", f"/_mock/orgs/{quote(org_id, safe='')}", None))
 
     def create_org(
         self,
@@ -134,97 +209,104 @@ class ControlClient:
         seed: int = 0,
         journal: str = "bounded",
         clock: str = "real",
-        transaction_time: float = 0.0,
+        settings: Mapping[str, Any] | None = None,
     ) -> OrgInfo:
-        """Make a fresh org, or with `template` a copy of another org's schema and records."""
+        """Make an org. `template` is the id of an org whose schema and records it starts with."""
         spec = {
-            "from": template,
-            "fields": dict(fields or {}),
-            "objects": dict(objects or {}),
-            "limits": dict(limits or {}),
-            "seed": seed,
-            "journal": journal,
-            "clock": clock,
-            "transaction_time": transaction_time,
-        }
-        return OrgInfo(**self._call("POST", "orgs", spec))
+            "from": template, "fields": fields, "objects": objects, "limits": limits, "seed": seed, "journal": journal,
+            "clock": {"mode": clock}, "settings": settings,
+        }  # fmt: skip
+        body = {key: value for key, value in spec.items() if value is not None}
+        return OrgInfo(**self._link.call("POST", "/_mock/orgs", body))
 
-    def delete_org(self, org: str) -> None:
-        self._call("DELETE", f"orgs/{quote(org)}")
+    def delete_org(self, org_id: str) -> None:
+        self._link.call("DELETE", f"/_mock/orgs/{quote(org_id, safe='')}", None)
 
-    def clone(self, org: str | None = None) -> OrgInfo:
-        return OrgInfo(**self._call("POST", "clone", org=org))
+    def clone(self) -> OrgInfo:
+        return OrgInfo(**self._call("POST", "clone"))
 
-    def snapshot(self, org: str | None = None) -> str:
-        return str(self._call("POST", "snapshots", org=org)["snapshot"])
+    def snapshot(self) -> str:
+        """Keep the records as they are now; return the snapshot's name."""
+        return str(self._call("POST", "snapshots")["snapshot"])
 
-    def restore(self, snapshot: str, org: str | None = None) -> None:
-        self._call("POST", "restore", {"snapshot": snapshot}, org)
+    def restore(self, snapshot: str) -> None:
+        self._call("POST", "restore", {"snapshot": snapshot})
 
-    def reset(self, org: str | None = None) -> None:
-        self._call("POST", "reset", org=org)
+    def reset(self) -> None:
+        self._call("POST", "reset")
 
     # -- sessions
 
-    def mint_token(self, org: str | None = None) -> str:
-        return str(self._call("POST", "tokens", org=org)["access_token"])
+    def mint_token(self) -> str:
+        return str(self._call("POST", "tokens", {})["access_token"])
 
-    def expire_tokens(self, token: str | None = None, org: str | None = None) -> int:
-        return int(self._call("POST", "tokens/expire", {"token": token} if token else {}, org)["expired"])
+    def expire_tokens(self, token: str | None = None) -> int:
+        """End one session, or all; return how many ended."""
+        return int(self._call("POST", "tokens/expire", {"token": token} if token else {})["ended"])
 
-    def revoke_tokens(self, token: str | None = None, org: str | None = None) -> bool:
-        return bool(self._call("POST", "tokens/revoke", {"token": token} if token else {}, org)["revoked"])
+    def revoke_tokens(self, token: str | None = None) -> bool:
+        """Take back one access or refresh token, or all; tell whether there was one."""
+        return bool(self._call("POST", "tokens/revoke", {"token": token} if token else {})["ended"])
 
     # -- records
 
-    def seed(self, sobject: str, records: Iterable[Mapping[str, Any]], org: str | None = None) -> list[str]:
+    def seed(self, sobject: str, records: Iterable[Mapping[str, Any]]) -> list[str]:
         """Save records through the write pipeline, all or none; return their ids."""
-        body = {"sobject": sobject, "records": list(records)}
-        return [row["id"] for row in self._call("POST", "records", body, org)]
+        body = {"sobject": sobject, "records": [dict(record) for record in records]}
+        return [row["id"] for row in self._call("POST", "records", body)]
 
-    def records(self, soql: str, org: str | None = None) -> list[dict[str, Any]]:
-        return list(self._call("GET", "records", org=org, q=soql)["records"])
+    def records(self, soql: str) -> list[dict[str, Any]]:
+        """Return all records of a query."""
+        found: list[dict[str, Any]] = self._call("GET", "records", q=soql)["records"]
+        return found
 
-    def commits(self, since: int = 0, org: str | None = None) -> list[dict[str, Any]]:
-        return list(self._call("GET", "commits", org=org, since=since)["commits"])
+    def commits(self, since: int = 0) -> list[CommitRow]:
+        return [CommitRow(**row) for row in self._call("GET", "commits", since=since)["commits"]]
 
-    # -- journal, faults, limits, clock
+    def journal(self, since: int = 0) -> list[dict[str, Any]]:
+        """Return the exchanges after a number, oldest first."""
+        entries: list[dict[str, Any]] = self._call("GET", "journal", since=since)["entries"]
+        return entries
 
-    def journal(self, since: int = 0, org: str | None = None) -> list[dict[str, Any]]:
-        return list(self._call("GET", "journal", org=org, since=since)["entries"])
+    def clear_journal(self) -> None:
+        self._call("DELETE", "journal")
 
-    def clear_journal(self, org: str | None = None) -> None:
-        self._call("DELETE", "journal", org=org)
+    # -- faults
 
-    def add_fault(self, rule: Mapping[str, Any], org: str | None = None) -> str:
-        """Arm a rule in the fault grammar; return its name."""
-        return str(self._call("POST", "faults", dict(rule), org)["name"])
+    def add_fault(self, rule: Mapping[str, Any]) -> str:
+        """Put a fault rule in force; return its name."""
+        return str(self._call("POST", "faults", dict(rule))["name"])
 
-    def faults(self, org: str | None = None) -> list[FaultInfo]:
-        return [FaultInfo(**row) for row in self._call("GET", "faults", org=org)]
+    def add_faults(self, rules: Iterable[Mapping[str, Any]]) -> list[str]:
+        """Put fault rules in force, all or none; return their names."""
+        return [row["name"] for row in self._call("POST", "faults", [dict(rule) for rule in rules])]
 
-    def remove_fault(self, name: str, org: str | None = None) -> None:
-        self._call("DELETE", f"faults/{quote(name, safe='')}", org=org)
+    def faults(self) -> list[FaultInfo]:
+        return [FaultInfo(**row) for row in self._call("GET", "faults")]
 
-    def clear_faults(self, org: str | None = None) -> None:
-        self._call("DELETE", "faults", org=org)
+    def remove_fault(self, name: str) -> None:
+        self._call("DELETE", f"faults/{quote(name, safe='')}")
 
-    def set_phase(self, phase: str | None, org: str | None = None) -> None:
-        """Enter a phase, for the rules whose `when.phase` names it."""
-        self._call("POST", "phase", {"phase": phase}, org)
+    def clear_faults(self) -> None:
+        self._call("DELETE", "faults")
 
-    def limits(self, org: str | None = None) -> dict[str, Any]:
-        return dict(self._call("GET", "limits", org=org))
+    def set_phase(self, phase: str) -> None:
+        """Say which phase the run is in, for rules with `when: {phase: ...}`."""
+        self._call("PATCH", "faults", {"phase": phase})
 
-    def set_limit(
-        self, name: str, *, maximum: int | None = None, remaining: int | None = None, org: str | None = None
-    ) -> None:
+    # -- limits and time
+
+    def limits(self) -> dict[str, Any]:
+        found: dict[str, Any] = self._call("GET", "limits")
+        return found
+
+    def set_limit(self, name: str, *, maximum: int | None = None, remaining: int | None = None) -> None:
         given = {"Max": maximum, "Remaining": remaining}
-        self._call("PATCH", "limits", {name: {key: value for key, value in given.items() if value is not None}}, org)
+        self._call("PATCH", "limits", {name: {key: value for key, value in given.items() if value is not None}})
 
-    def clock(self, org: str | None = None) -> float:
-        """Return the org's time, in seconds since 1970."""
-        return float(self._call("GET", "clock", org=org)["now"])
+    def clock(self) -> ClockInfo:
+        return ClockInfo(**self._call("GET", "clock"))
 
-    def advance(self, seconds: float, org: str | None = None) -> float:
-        return float(self._call("POST", "clock", {"advance": seconds}, org)["now"])
+    def advance(self, seconds: float) -> float:
+        """Move the org's time forward; return the new time."""
+        return float(self._call("POST", "clock", {"advance": seconds})["now"])

@@ -1,15 +1,15 @@
-"""The effects, one small file each. To add one: its file, and its line here."""
+"""The effects: what can happen to a request. To add one, write its file, and put its class into this list."""
 
-from mock_server.faults.effects.base import Effect, Point
+from __future__ import annotations
+
+from mock_server.faults.effects.effect import Effect
 from mock_server.faults.effects.error import Error
-from mock_server.faults.effects.limit import UseLimit
+from mock_server.faults.effects.latency import Latency
+from mock_server.faults.effects.limit import SetLimit
 from mock_server.faults.effects.outage import Outage
-from mock_server.faults.effects.reply import LostReply
+from mock_server.faults.effects.reply import ReplyFault
 from mock_server.faults.effects.session import EndSession
 from mock_server.faults.effects.status import Status
 
-EFFECTS: dict[str, type[Effect]] = {kind.key: kind for kind in (Error, Status, LostReply, EndSession, Outage, UseLimit)}
-FLAGS: tuple[str, ...] = tuple(sorted(frozenset().union(*(kind.flags for kind in EFFECTS.values()))))
-"""The keys that go with some effect."""
-
-__all__ = ["EFFECTS", "FLAGS", "Effect", "Point"]
+EFFECTS: tuple[type[Effect], ...] = (Error, Status, Latency, ReplyFault, EndSession, Outage, SetLimit)
+BY_KEY: dict[str, type[Effect]] = {effect.key: effect for effect in EFFECTS}

@@ -1,44 +1,51 @@
-"""`limit: {name: DailyApiRequests, remaining: 0}`: somebody else has used the org's allocation."""
+"""`limit: {name: DailyApiRequests, remaining: 0}`: a limit is used up from now on, whoever used it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
-from mock_server.documents import nearest
-from mock_server.faults.effects.base import Effect, Point
-from mock_server.faults.problems import EffectProblem
-from mock_server.operations import Call, Operation, Reply
+from mock_server.faults.effects.effect import Effect, Point
+from mock_server.faults.reader import Reader
+from mock_server.org.chance import Random
 from mock_server.org.limits.catalogue import ALLOCATIONS
 
+if TYPE_CHECKING:
+    from mock_server.operations import Call, Operation, Reply
 
-@dataclass(frozen=True)
-class UseLimit(Effect):
+
+@dataclass(frozen=True, slots=True)
+class SetLimit(Effect):
+    """Strikes before the call is charged, so that the call that meets it is the first to be refused."""
+
     key: ClassVar[str] = "limit"
+    points: ClassVar[frozenset[Point]] = frozenset({"session"})
 
     name: str
     remaining: int
-    point: Point = "session"
 
     @classmethod
-    def read(cls, data: Mapping[str, Any]) -> UseLimit:
-        value = data["limit"]
-        keys = ("name", "remaining")
-        if not isinstance(value, Mapping) or set(value) != set(keys):
-            raise EffectProblem(("limit",), "say which and how much is left", keys)
-        name, remaining = value["name"], value["remaining"]
+    def read(cls, reader: Reader, *, rows_selected: bool) -> Self | None:
+        given = reader.mapping("limit")
+        if given is None:
+            return None
+        given.only(("name", "remaining"), "limit")
+        name, remaining = given.text("name"), given.count("remaining", 0)
+        if name is None:
+            if "name" not in given:
+                given.refuse("name", "a limit needs its name", sorted(ALLOCATIONS))
+            return None
         if name not in ALLOCATIONS:
-            raise EffectProblem(
-                ("limit", "name"), f"there is no limit {name!r}", tuple(ALLOCATIONS), nearest(name, ALLOCATIONS)
-            )
-        if isinstance(remaining, bool) or not isinstance(remaining, int) or remaining < 0:
-            raise EffectProblem(("limit", "remaining"), "a whole number from 0 up is needed here")
-        return cls(name, remaining)
+            given.refuse("name", f"there is no limit {name}", sorted(ALLOCATIONS), name)
+            return None
+        return cls(name, remaining or 0)
+
+    def point(self, operation: Operation) -> Point:
+        return "session"
 
     def refuses(self, operation: Operation) -> str | None:
-        return None if operation.counted else "it is not counted against a limit"
+        return None if operation.auth else f"{operation.name} needs no session, and is charged against no limit"
 
-    async def strike(self, call: Call) -> Reply | None:
+    async def strike(self, call: Call, point: Point, chance: Random) -> Reply | None:
         call.org.limits.set(self.name, remaining=self.remaining)
         return None

@@ -1,56 +1,56 @@
-"""`outage: {up: 30s, down: 10s}`: the edge refuses everything for a while, again and again, or once."""
+"""`outage: {up: 30s, down: 10s}`: nobody is served for a while, again and again; without `up`, once."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
-from mock_server.documents import nearest
-from mock_server.faults.effects.base import Effect, Point, one_of
-from mock_server.faults.effects.status import PAGES
-from mock_server.faults.problems import EffectProblem, seconds
-from mock_server.operations import Call, Reply
+from mock_server.faults.effects.effect import Effect, Point
+from mock_server.faults.reader import Reader
+from mock_server.operations import Reply
+from mock_server.org import errors
+from mock_server.org.chance import Random
 
-_KEYS = ("up", "down", "as")
+if TYPE_CHECKING:
+    from mock_server.operations import Call, Operation
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Outage(Effect):
-    """Up first, then down, in turn, from the moment the rule is added; without `up` it is down once, at once."""
+    """Times are of the org's clock since the rule was added. A down phase answers 503, or resets connections."""
 
     key: ClassVar[str] = "outage"
+    points: ClassVar[frozenset[Point]] = frozenset({"edge"})
 
-    up: float | None
     down: float
-    how: str
-    point: Point = "edge"
+    up: float | None = None
+    reset: bool = False
 
     @classmethod
-    def read(cls, data: Mapping[str, Any]) -> Outage:
-        value = data["outage"]
-        if not isinstance(value, Mapping):
-            raise EffectProblem(("outage",), "say how long: {up: 30s, down: 10s}", _KEYS)
-        for key in value:
-            if key not in _KEYS:
-                raise EffectProblem(("outage", key), f"unknown key {key!r}", _KEYS, nearest(key, _KEYS))
-        if "down" not in value:
-            raise EffectProblem(("outage",), "say how long it is down", _KEYS)
-        up = seconds(("outage", "up"), value["up"]) if "up" in value else None
-        down = seconds(("outage", "down"), value["down"])
-        if down <= 0:
-            raise EffectProblem(("outage", "down"), "an outage lasts longer than 0 seconds")
-        return cls(up, down, one_of("as", value.get("as", "503"), ("503", "reset")))
+    def read(cls, reader: Reader, *, rows_selected: bool) -> Self | None:
+        given = reader.mapping("outage")
+        if given is None:
+            return None
+        given.only(("up", "down", "as"), "outage")
+        down, up = given.seconds("down"), given.seconds("up")
+        if "down" not in given:
+            given.refuse("down", "an outage needs the time it is down")
+        for key, seconds in (("down", down), ("up", up)):
+            if seconds == 0:
+                given.refuse(key, f"{key} must be more than 0")
+        how = given.choice("as", ("status", "reset"))
+        return None if not down or up == 0 else cls(down, up, how == "reset")
 
-    def is_down(self, age: float) -> bool:
-        """Tell whether it is down, so many seconds after the rule was added."""
+    def point(self, operation: Operation) -> Point:
+        return "edge"
+
+    def applies(self, call: Call, age: float) -> bool:
         if self.up is None:
             return age < self.down
         return age % (self.up + self.down) >= self.up
 
-    async def strike(self, call: Call) -> Reply | None:
-        if self.how == "reset":
-            call.entry.outcome = "reset"
-            return Reply(delivery="none")
-        content_type, body = PAGES["maintenance"]
-        return Reply(503, body, content_type)
+    async def strike(self, call: Call, point: Point, chance: Random) -> Reply | None:
+        if not self.reset:
+            raise errors.SERVER_UNAVAILABLE()
+        call.entry.outcome = "reset"
+        return Reply(delivery="none")

@@ -1,36 +1,43 @@
-"""`session: expire | revoke`: the access token stops working in the middle of things."""
+"""`session: expire | revoke`: the caller's session ends just before it is asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
-from mock_server.faults.effects.base import Effect, Point, one_of
-from mock_server.operations import Call, Operation, Reply
+from mock_server.faults.effects.effect import Effect, Point
+from mock_server.faults.reader import Reader
+from mock_server.org.chance import Random
+
+if TYPE_CHECKING:
+    from mock_server.operations import Call, Operation, Reply
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class EndSession(Effect):
-    """Expire ends the session; revoke also takes back the refresh tokens of its user and app."""
-
     key: ClassVar[str] = "session"
+    points: ClassVar[frozenset[Point]] = frozenset({"session"})
 
     how: str
-    point: Point = "session"
 
     @classmethod
-    def read(cls, data: Mapping[str, Any]) -> EndSession:
-        return cls(one_of("session", data["session"], ("expire", "revoke")))
+    def read(cls, reader: Reader, *, rows_selected: bool) -> Self | None:
+        how = reader.choice("session", ("expire", "revoke"))
+        return None if how is None else cls(how)
+
+    def point(self, operation: Operation) -> Point:
+        return "session"
 
     def refuses(self, operation: Operation) -> str | None:
-        return None if operation.auth else "it needs no session"
+        return None if operation.auth else f"{operation.name} needs no session"
 
-    async def strike(self, call: Call) -> Reply | None:
-        session = call.session
-        if session is not None:
-            if self.how == "expire":
-                call.org.sessions.expire(session.token)
-            else:
-                call.org.sessions.revoke_all_of(session)
+    def applies(self, call: Call, age: float) -> bool:
+        return call.session is not None
+
+    async def strike(self, call: Call, point: Point, chance: Random) -> Reply | None:
+        sessions = call.org.sessions
+        if self.how == "expire":
+            sessions.expire(call.session.token)
+        else:
+            sessions.revoke(call.session.token)
         return None

@@ -1,62 +1,77 @@
-"""`status: 503`, with `body` and `headers`: what proxies and overloaded edges answer."""
+"""`status: 503`: an answer from in front of the platform, with headers and a page or text of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
-from mock_server.faults.effects.base import Effect, Point, moment
-from mock_server.faults.problems import EffectProblem
-from mock_server.operations import JSON, Call, Reply
+from mock_server.documents import nearest
+from mock_server.faults.effects.effect import BEFORE_AFTER, Effect, Point
+from mock_server.faults.effects.pages import HTML, PAGES
+from mock_server.faults.reader import Reader, shown
+from mock_server.operations import JSON, Reply
+from mock_server.org.chance import Random
 
-HTML = "text/html;charset=UTF-8"
-PAGES = {
-    "maintenance": (
-        HTML,
-        b"<html><head><title>Maintenance</title></head><body><h1>We are down for maintenance.</h1>"
-        b"<p>Sorry for the inconvenience. We'll be back shortly.</p></body></html>",
-    ),
-    "too_busy": (JSON, b'[{"errorCode":"SERVER_UNAVAILABLE","message":"Server too busy"}]'),
-    "empty": (HTML, b""),
-}
-"""Named bodies. The edge speaks HTML, the application JSON."""
+if TYPE_CHECKING:
+    from mock_server.operations import Call, Operation
+
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+# They say where the answer ends: a wrong one breaks the connection, which is what `reply: truncated` is for.
+_FRAMING = frozenset({"content-length", "transfer-encoding", "connection"})
+_BODILESS = (204, 205, 304)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Status(Effect):
     key: ClassVar[str] = "status"
-    flags: ClassVar[frozenset[str]] = frozenset({"body", "headers", "at"})
+    takes: ClassVar[tuple[str, ...]] = ("headers", "body", "at")
+    points: ClassVar[frozenset[Point]] = frozenset({"before", "after"})
 
     status: int
-    content_type: str
-    body: bytes
-    headers: tuple[tuple[str, str], ...]
-    point: Point
+    headers: tuple[tuple[str, str], ...] = ()
+    body: str = ""
+    at: Point = "before"
 
     @classmethod
-    def read(cls, data: Mapping[str, Any]) -> Status:
-        status = data["status"]
-        if isinstance(status, bool) or not isinstance(status, int) or not 200 <= status <= 599:
-            raise EffectProblem(("status",), "a status from 200 to 599 is needed here")
-        headers = data.get("headers", {})
-        if not isinstance(headers, Mapping):
-            raise EffectProblem(("headers",), "a mapping of header names to values is needed here")
-        for name, value in headers.items():
-            if not str(name).isprintable() or not str(value).isprintable() or " " in str(name):
-                raise EffectProblem(("headers", str(name)), "a header holds one line of printable text")
-        text = data.get("body", "too_busy" if status == 503 else "empty")
-        if not isinstance(text, str):
-            raise EffectProblem(("body",), "a text, or the name of a page, is needed here", tuple(PAGES))
-        content_type, body = PAGES.get(text, (_guess(text), text.encode()))
-        point: Point = "before" if moment(data) == "before" else "after"
-        return cls(status, content_type, body, tuple((str(n), str(v)) for n, v in headers.items()), point)
+    def read(cls, reader: Reader, *, rows_selected: bool) -> Self | None:
+        status = reader.count("status", 200, 599)
+        headers = _headers(reader)
+        body = reader.text("body") or ""
+        page = nearest(body, tuple(PAGES)) if re.fullmatch("[a-z_]+", body) and body not in PAGES else None
+        if page:
+            reader.refuse("body", f"there is no page {body}", tuple(PAGES), body)
+        if body and status in _BODILESS:
+            reader.refuse("body", f"an answer of status {status} has no body")
+        at = reader.choice("at", BEFORE_AFTER)
+        return None if status is None else cls(status, headers, body, "after" if at == "after" else "before")
 
-    async def strike(self, call: Call) -> Reply | None:
-        return Reply(self.status, self.body, self.content_type, dict(self.headers))
+    def point(self, operation: Operation) -> Point:
+        return self.at
+
+    async def strike(self, call: Call, point: Point, chance: Random) -> Reply | None:
+        text = PAGES.get(self.body, self.body)
+        return Reply(self.status, text.encode(), _content_type(text), dict(self.headers))
 
 
-def _guess(text: str) -> str:
-    if text.lstrip().startswith(("{", "[")):
-        return JSON
-    return HTML if text.lstrip().startswith("<") else "text/plain;charset=UTF-8"
+def _content_type(text: str) -> str | None:
+    if not text:
+        return None
+    if text.lstrip().startswith("<"):
+        return HTML
+    return JSON if text.lstrip().startswith(("{", "[")) else "text/plain;charset=UTF-8"
+
+
+def _headers(reader: Reader) -> tuple[tuple[str, str], ...]:
+    given = reader.mapping("headers")
+    out = []
+    for name, value in given.data.items() if given else ():
+        text = str(value)
+        if not isinstance(name, str) or not _NAME.fullmatch(name) or name.lower() in _FRAMING:
+            reader.refuse(("headers", str(name)), f"{shown(name)} is no header that a rule can set")
+        elif isinstance(value, bool) or not isinstance(value, str | int | float) or not _VALUE.fullmatch(text):
+            reader.refuse(("headers", name), f"the value of a header must be one line of text, not {shown(value)}")
+        else:
+            out.append((name, text))
+    return tuple(out)

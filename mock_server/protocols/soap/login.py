@@ -14,7 +14,7 @@ from mock_server.org.ids import to_15, to_18
 from mock_server.org.org import Org
 from mock_server.protocols.instance import instance_url
 from mock_server.protocols.rest.replies import LATEST, OLDEST
-from mock_server.protocols.soap.envelope import CLIENT_FAULT, read
+from mock_server.protocols.soap.envelope import CLIENT_FAULT, LARGEST, read
 from mock_server.protocols.soap.replies import APIS, Api
 
 _LAST_WITH_LOGIN = 64
@@ -25,7 +25,7 @@ ROUTES: list[Routes] = []
 
 def _find_org(call: Call, orgs: OrgFinder) -> Org | None:
     try:
-        envelope = read(call.body)
+        envelope = read(call.body, whole=len(call.body) <= LARGEST)
     except ApiError:
         return None
     session = envelope.headers.get("sessionId")

@@ -12,7 +12,7 @@ from tests.conftest import Rest
 @pytest.fixture
 def contacts(rest: Rest, server: Any) -> list[str]:
     rows = [{"LastName": f"Example {number:04d}"} for number in range(2500)]
-    ids: list[str] = server.control.seed("Contact", rows, org=rest.org.id)
+    ids: list[str] = server.control.for_org(rest.org.id).seed("Contact", rows)
     return ids
 
 
@@ -53,8 +53,8 @@ def test_an_unknown_locator_is_refused(rest: Rest, locator: str) -> None:
 
 def test_a_locator_expires_after_two_days(rest: Rest, contacts: list[str], server: Any) -> None:
     page = rest.query("SELECT Id FROM Contact").json()
-    server.control.advance(2 * 86_400 + 1, org=rest.org.id)
-    rest.token = server.control.mint_token(org=rest.org.id)
+    server.control.for_org(rest.org.id).advance(2 * 86_400 + 1)
+    rest.token = server.control.for_org(rest.org.id).mint_token()
     assert rest.get(page["nextRecordsUrl"]).json()[0]["errorCode"] == "INVALID_QUERY_LOCATOR"
 
 

@@ -195,7 +195,7 @@ def test_a_bad_token_answers_401(rest: Rest, header: str | None) -> None:
 
 def test_an_expired_token_answers_401(rest: Rest, server: Any) -> None:
     assert rest.get("/limits").status_code == 200
-    server.control.advance(3 * 3600, org=rest.org.id)
+    server.control.for_org(rest.org.id).advance(3 * 3600)
     answer = rest.get("/limits")
     assert answer.status_code == 401
     assert answer.text == '[{"message":"Session expired or invalid","errorCode":"INVALID_SESSION_ID"}]'
@@ -276,7 +276,7 @@ def test_repeated_slashes_collapse(rest: Rest) -> None:
 
 
 def test_a_spent_allocation_answers_403_and_counts_no_further(rest: Rest, server: Any) -> None:
-    server.control.set_limit("DailyApiRequests", maximum=2, org=rest.org.id)
+    server.control.for_org(rest.org.id).set_limit("DailyApiRequests", maximum=2)
     statuses = [rest.get("/limits").status_code for _ in range(4)]
     assert statuses == [200, 200, 403, 403]
     answer = rest.get("/limits")

@@ -1,0 +1,16 @@
+"""Integrations for the harness to judge. Each broken one has one realistic defect, and must be caught by it."""
+
+PLANTED = {
+    "no_retry.py": ("retry.transient_retried", "row-locks"),
+    "swallows_row_errors.py": ("bulk.row_results_read", "row-locks"),
+    "resends_whole_batch.py": ("bulk.only_failed_rows_retried", "row-locks"),
+    "one_call_a_record.py": ("bulk.calls_per_record", "row-locks"),
+    "creates_instead_of_upsert.py": ("idempotency.lost_reply_collections", "lost-reply"),
+    "retries_permanent.py": ("retry.permanent_not_retried", "validation-errors"),
+    "letters_without_cause.py": ("dead_letter.informative", "validation-errors"),
+    "letters_too_early.py": ("dead_letter.complete", "row-locks"),
+    "never_logs_in_again.py": ("session.refreshed_once", "expired-session"),
+    "leaks_secrets.py": ("security.no_secrets_leaked", "outage"),
+    "retries_for_ever.py": ("retry.bounded", "never-ending-outage"),
+}
+"""File of each broken subject -> the property that must be named first, and the scenario that shows it."""

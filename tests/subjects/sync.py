@@ -1,0 +1,214 @@
+"""An integration that delivers source rows to Salesforce: upserts in collections, retries, dead letters.
+
+As it stands it is correct. The broken subjects override one hook each, and nothing else.
+"""
+
+import json
+import os
+import random
+import time
+from datetime import UTC, datetime
+
+import requests
+from simple_salesforce import Salesforce
+from simple_salesforce.exceptions import SalesforceError
+
+TRANSIENT = {
+    "ALL_OR_NONE_OPERATION_ROLLED_BACK",
+    "CONNECTION_LOST",
+    "PROCESSING_HALTED",
+    "QUERY_TIMEOUT",
+    "REQUEST_LIMIT_EXCEEDED",
+    "REQUEST_RUNNING_TOO_LONG",
+    "SERVER_UNAVAILABLE",
+    "UNABLE_TO_LOCK_ROW",
+    "UNKNOWN_EXCEPTION",
+}
+
+
+class Failure(Exception):
+    """A request that did not succeed: its error code, or a word of our own where Salesforce gave none."""
+
+    def __init__(self, code, message, *, retry_after=0.0):
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+        self.retry_after = retry_after
+
+
+class Sync:
+    attempts = 6
+    base, factor, cap, jitter = 0.1, 2.0, 2.0, 0.5
+    timeout = 10
+    batch = 200
+
+    def __init__(self, env=os.environ):
+        self.env = env
+        self.http = requests.Session()
+        self.retry_after = 0.0
+        self.http.hooks["response"].append(self.note_retry_after)
+        self.connect(env["SF_ACCESS_TOKEN"])
+
+    # -- the session
+
+    def connect(self, token):
+        self.client = Salesforce(
+            instance_url=self.env["SF_INSTANCE_URL"],
+            session_id=token,
+            version=self.env["SF_API_VERSION"],
+            session=self.http,
+        )
+
+    def refresh(self):
+        """Log in again with client credentials."""
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": self.env["SF_CLIENT_ID"],
+            "client_secret": self.env["SF_CLIENT_SECRET"],
+        }
+        for attempt in range(1, self.attempts + 1):
+            try:
+                answer = self.http.post(
+                    f"{self.env['SF_LOGIN_URL']}/services/oauth2/token", data=form, timeout=self.timeout
+                )
+                if answer.status_code < 500:
+                    self.connect(answer.json()["access_token"])
+                    return
+            except requests.RequestException:
+                pass
+            self.wait(attempt)
+        raise Failure("LOGIN_FAILED", "no new session was given")
+
+    def note_retry_after(self, response, **_):
+        value = response.headers.get("Retry-After", "")
+        self.retry_after = float(value) if value.isdigit() else 0.0
+
+    # -- one request
+
+    def call(self, method, path, **options):
+        """Send one request; log in again once when the session has ended."""
+        try:
+            return self.exchange(method, path, **options)
+        except Failure as failure:
+            if failure.code != "INVALID_SESSION_ID":
+                raise
+            self.refresh()
+            return self.exchange(method, path, **options)
+
+    def exchange(self, method, path, **options):
+        try:
+            return self.client.restful(path, method=method, timeout=self.timeout, **options)
+        except SalesforceError as error:
+            raise self.failure_of(error) from None
+        except (requests.RequestException, ValueError) as error:
+            raise Failure("CONNECTION_LOST", type(error).__name__) from None
+
+    def failure_of(self, error):
+        content = error.content
+        if isinstance(content, list) and content and isinstance(content[0], dict):
+            code, message = content[0].get("errorCode", "UNKNOWN"), content[0].get("message", "")
+        elif error.status in (429, 500, 502, 503, 504):
+            code, message = "SERVER_UNAVAILABLE", f"status {error.status}"
+        else:
+            code, message = f"HTTP_{error.status}", str(content)[:200]
+        return Failure(code, message or code, retry_after=self.retry_after)
+
+    def send(self, sobject, key_field, items):
+        """Upsert up to 200 records; return one result a record."""
+        records = [{"attributes": {"type": sobject}, key_field: item["key"], **item["record"]} for item in items]
+        return self.call(
+            "PATCH", f"composite/sobjects/{sobject}/{key_field}", json={"allOrNone": False, "records": records}
+        )
+
+    # -- delivery
+
+    def is_transient(self, code):
+        return code in TRANSIENT
+
+    def run(self, items):
+        groups = {}
+        for item in items:
+            groups.setdefault((item["sobject"], item["key_field"]), []).append(item)
+        for (sobject, key_field), group in groups.items():
+            for start in range(0, len(group), self.batch):
+                self.deliver(sobject, key_field, group[start : start + self.batch])
+
+    def deliver(self, sobject, key_field, items):
+        pending, causes = items, {}
+        for attempt in range(1, self.attempts + 1):
+            if attempt > 1:
+                self.wait(attempt - 1)
+            try:
+                results = self.send(sobject, key_field, pending)
+            except Failure as failure:
+                self.log(failure)
+                causes = {item["key"]: (failure.code, failure.message) for item in pending}
+                if not self.is_transient(failure.code):
+                    break
+                continue
+            causes = self.causes_of(pending, results)
+            for item in pending:
+                if item["key"] in causes and not self.is_transient(causes[item["key"]][0]):
+                    self.dead_letter(item, *causes[item["key"]], attempt)
+            pending = self.next_batch(pending, causes)
+            if not pending:
+                return
+        for item in self.not_landed(sobject, key_field, pending, causes):
+            self.dead_letter(item, *causes[item["key"]], attempt)
+
+    def causes_of(self, items, results):
+        """Return the error of each record that was not saved; results come in the order of the records."""
+        return {
+            item["key"]: (result["errors"][0]["statusCode"], result["errors"][0]["message"])
+            for item, result in zip(items, results, strict=True)
+            if not result["success"]
+        }
+
+    def next_batch(self, items, causes):
+        """Return the records to send again."""
+        return [item for item in items if item["key"] in causes and self.is_transient(causes[item["key"]][0])]
+
+    def not_landed(self, sobject, key_field, items, causes):
+        """Leave out the records that are there although the answer never came."""
+        doubtful = [item for item in items if causes[item["key"]][0] in ("CONNECTION_LOST", "SERVER_UNAVAILABLE")]
+        there = set()
+        for start in range(0, len(doubtful), 100):
+            keys = ", ".join("'" + str(item["key"]).replace("'", "\\'") + "'" for item in doubtful[start : start + 100])
+            soql = f"SELECT {key_field} FROM {sobject} WHERE {key_field} IN ({keys})"
+            for attempt in range(1, self.attempts + 1):
+                try:
+                    there.update(row[key_field] for row in self.call("GET", "query", params={"q": soql})["records"])
+                    break
+                except Failure:
+                    self.wait(attempt)
+        return [item for item in items if item["key"] not in there]
+
+    def wait(self, attempt):
+        delay = min(self.cap, self.base * self.factor ** (attempt - 1))
+        time.sleep(max(self.retry_after, delay * random.uniform(1 - self.jitter, 1 + self.jitter)))
+
+    # -- what others see
+
+    def log(self, failure):
+        print(f"a request failed: {failure}", flush=True)
+
+    def dead_letter(self, item, code, message, attempts):
+        self.write_letter(
+            {
+                "record": item["record"],
+                "key": item["key"],
+                "error": {"code": code, "message": message},
+                "attempts": attempts,
+                "failed_at": datetime.now(UTC).isoformat(),
+            }
+        )
+
+    def write_letter(self, letter):
+        with open(self.env["SFMOCK_DLQ"], "a", encoding="utf-8") as queue:
+            queue.write(json.dumps(letter) + "\n")
+
+
+def main(kind):
+    with open(os.environ["SFMOCK_INPUTS"], encoding="utf-8") as file:
+        items = [json.loads(line) for line in file]
+    kind().run(items)
