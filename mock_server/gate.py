@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import lru_cache, partial
 
 from mock_server.faults.engine import row_key
 from mock_server.journal import Entry, fingerprint
@@ -73,9 +73,9 @@ class Gate:
         armed = not faults.empty
         admitted = False
         reply: Reply | None = None
-        token = bearer(call)
-        # A print of the token tells sessions apart, the dead ones too, without giving any away.
-        entry.session = fingerprint(token.encode()) if token else None
+        if call.token is not None:
+            # A print of the token tells sessions apart, the dead ones too, without giving any away.
+            entry.session = _print(call.token)
         try:
             if armed:
                 reply = await faults.strike(call, "edge")
@@ -110,24 +110,19 @@ class Gate:
         return reply
 
     def _find_org(self, call: Call, route: Route) -> Org:
-        token = bearer(call)
-        org = self._world.by_token(token) if token else None
+        org = self._world.by_token(call.token) if call.token else None
         if org is None and route.find_org is not None:
             org = route.find_org(call, self._world)
         return org or self._world.default
 
     def _peek_session(self, call: Call, org: Org) -> Session | None:
-        token = bearer(call)
-        return org.sessions.peek(token) if token else None
+        return org.sessions.peek(call.token) if call.token else None
 
     def _session(self, call: Call, org: Org) -> Session:
-        header = call.headers.get("Authorization")
-        if header is None:
-            raise errors.INVALID_SESSION_ID()
-        token = bearer(call)
-        if token is None:
-            raise errors.INVALID_AUTH_HEADER()
-        session = org.sessions.find(token)
+        if call.token is None:
+            given = call.headers.get("Authorization")
+            raise errors.INVALID_SESSION_ID() if given is None else errors.INVALID_AUTH_HEADER()
+        session = org.sessions.find(call.token)
         if session is None:
             raise errors.INVALID_SESSION_ID()
         return session
@@ -148,8 +143,7 @@ class Gate:
         return results
 
     def _unknown(self, call: Call, error: ApiError) -> Reply:
-        token = bearer(call)
-        org = (self._world.by_token(token) if token else None) or self._world.default
+        org = (self._world.by_token(call.token) if call.token else None) or self._world.default
         entry = self._world.journal_of(org).open(
             org.clock.now(), UNIMPLEMENTED.name, call.method, call.raw_path, call.headers.get("User-Agent", ""), call.body
         )
@@ -166,8 +160,6 @@ def operation_saves(operation: Operation) -> bool:
     return operation.kind == "write" and operation.rows != "none"
 
 
-def bearer(call: Call) -> str | None:
-    """Return the access token of the Authorization header (`Bearer` or `OAuth`), None when it has none."""
-    scheme, _, token = call.headers.get("Authorization", "").partition(" ")
-    token = token.strip()
-    return token if token and scheme.lower() in ("bearer", "oauth") else None
+@lru_cache(4096)
+def _print(token: str) -> str:
+    return fingerprint(token.encode())

@@ -105,7 +105,7 @@ def fingerprint(body: bytes) -> str:
 class Journal:
     """The exchanges of one org: whole when `keep` is None, else the newest `keep` entries."""
 
-    def __init__(self, keep: int | None = 10_000, keep_rows: int = 100_000) -> None:
+    def __init__(self, keep: int | None = 10_000, keep_rows: int = 50_000) -> None:
         self._entries: deque[Entry] = deque()
         self._keep = keep
         self._keep_rows = keep_rows

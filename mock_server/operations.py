@@ -81,6 +81,15 @@ class Call:
     reply: Reply | None = None
     """The reply on its way out, for reply faults."""
     _query: dict[str, str] | None = None
+    _token: str | None = None
+
+    @property
+    def token(self) -> str | None:
+        """The access token of the Authorization header (`Bearer` or `OAuth`), None when it has none."""
+        if self._token is None:
+            scheme, _, token = self.headers.get("Authorization", "").partition(" ")
+            self._token = token.strip() if scheme.lower() in ("bearer", "oauth") else ""
+        return self._token or None
 
     @property
     def query(self) -> dict[str, str]:
@@ -248,21 +257,26 @@ class Registry:
         return choice.of(call), dict(zip(names, values, strict=True))
 
     def _walk(self, node: _Node, segments: list[str], at: int, values: list[str]) -> _Node | None:
-        if at == len(segments):
-            return node if node.methods else None
-        literal = node.literals.get(segments[at].lower())
-        if literal is not None:
-            found = self._walk(literal, segments, at + 1, values)
-            if found is not None:
-                return found
-        if node.parameter is not None:
-            mark = len(values)
-            values.append(unquote(segments[at]))
-            found = self._walk(node.parameter, segments, at + 1, values)
-            if found is not None:
-                return found
-            del values[mark:]
-        return None
+        for place in range(at, len(segments)):
+            segment = segments[place]
+            literal = node.literals.get(segment) or node.literals.get(segment.lower())
+            if literal is None:
+                if node.parameter is None:
+                    return None
+                node = node.parameter
+                values.append(unquote(segment) if "%" in segment else segment)
+            elif node.parameter is None:
+                node = literal
+            else:
+                # Both a word and a parameter fit: the word first, and back when it leads nowhere.
+                mark = len(values)
+                found = self._walk(literal, segments, place + 1, values)
+                if found is not None:
+                    return found
+                del values[mark:]
+                node = node.parameter
+                values.append(unquote(segment) if "%" in segment else segment)
+        return node if node.methods else None
 
     def matching(self, glob: str) -> list[Operation]:
         """Return the operations that a fault's or property's glob names; `*` spans dots."""

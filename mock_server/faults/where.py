@@ -87,8 +87,7 @@ def _username(call: Call) -> str:
     if call.session is not None:
         return call.session.username
     # At the edge nobody has asked for the session yet.
-    scheme, _, token = call.headers.get("Authorization", "").partition(" ")
-    session = call.org.sessions.find(token.strip()) if scheme.lower() in ("bearer", "oauth") else None
+    session = call.org.sessions.peek(call.token) if call.token else None
     return "" if session is None else session.username
 
 

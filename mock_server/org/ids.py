@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _CHECK = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 _ALNUM = frozenset(_BASE62)
@@ -20,6 +22,7 @@ def checksum(fifteen: str) -> str:
     return suffix
 
 
+@lru_cache(8192)
 def to_18(text: str) -> str | None:
     """Return the 18-character form of a 15- or 18-character id, or None when it is not id-shaped.
 

@@ -62,9 +62,7 @@ class Sessions:
             self._sweep()
         now = self._clock.now()
         token = self._prefix + chance.secret(96)
-        session = Session(
-            token, user.id, user.username, scopes, app.client_id if app else None, now, now
-        )
+        session = Session(token, user.id, user.username, scopes, app.client_id if app else None, now, now)
         self._live[token] = session
         return session
 

@@ -53,7 +53,8 @@ class Commit(NamedTuple):
 
     @property
     def values(self) -> dict[str, Any]:
-        return dict(zip(self.columns, self.row, strict=True))
+        # A row may end with columns of the store's own, which have no field's name.
+        return dict(zip(self.columns, self.row, strict=False))
 
 
 class LockHeld(Exception):

@@ -3,35 +3,72 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal, NamedTuple
 
 from mock_server.org.records.changes import Commit
+
+
+class Batch(NamedTuple):
+    """The changes of one statement. They become single commits only when somebody reads them."""
+
+    first: int
+    transaction: int
+    verb: Literal["create", "update", "delete"]
+    sobject: str
+    at: float
+    exchange: int
+    columns: tuple[str, ...]
+    ids: Sequence[str]
+    rows: Sequence[tuple[Any, ...]]
+
+    def commits(self) -> Iterator[Commit]:
+        for place, (identifier, row) in enumerate(zip(self.ids, self.rows, strict=True)):
+            yield Commit(
+                self.first + place, self.transaction, self.verb, self.sobject, identifier, self.at, self.exchange,
+                self.columns, row,
+            )  # fmt: skip
 
 
 class CommitLog:
     """The newest `keep` commits of an org, or all of them when `keep` is None."""
 
     def __init__(self, keep: int | None = 100_000) -> None:
-        self._log: deque[Commit] = deque(maxlen=keep)
+        self._log: deque[Batch] = deque()
+        self._keep = keep
+        self._kept = 0
         self.last = 0
         self.transactions = 0
 
-    def append(self, commit: Commit) -> None:
-        self._log.append(commit)
-        self.last = commit.number
+    def append(
+        self,
+        verb: Literal["create", "update", "delete"],
+        sobject: str,
+        at: float,
+        exchange: int,
+        columns: tuple[str, ...],
+        ids: Sequence[str],
+        rows: Sequence[tuple[Any, ...]],
+    ) -> None:
+        """Note the changes of one statement, one a row, as part of the current transaction."""
+        self._log.append(Batch(self.last + 1, self.transactions, verb, sobject, at, exchange, columns, ids, rows))
+        self.last += len(ids)
+        self._kept += len(ids)
+        while self._keep is not None and self._kept > self._keep and len(self._log) > 1:
+            self._kept -= len(self._log.popleft().ids)
 
     def since(self, number: int = 0) -> Iterator[Commit]:
         """Yield the kept commits after the given number, oldest first."""
-        skip = max(0, number - (self.last - len(self._log)))
-        return islice(self._log, skip, None)
+        for batch in list(self._log):
+            if batch.first + len(batch.ids) - 1 > number:
+                yield from (commit for commit in batch.commits() if commit.number > number)
 
     def forget_after(self, number: int) -> None:
         """Take back what a transaction logged before it was rolled back."""
-        while self._log and self._log[-1].number > number:
-            self._log.pop()
+        while self._log and self._log[-1].first > number:
+            self._kept -= len(self._log.pop().ids)
         self.last = number
 
     def clear(self) -> None:
         self._log.clear()
-        self.last = self.transactions = 0
+        self._kept = self.last = self.transactions = 0

@@ -15,7 +15,7 @@ from mock_server.org import errors
 from mock_server.org.clock import Clock, stamp
 from mock_server.org.errors import ApiError
 from mock_server.org.ids import IdSource, to_15, to_18
-from mock_server.org.records.changes import Change, Commit, LockHeld, RowResult
+from mock_server.org.records.changes import Change, LockHeld, RowResult
 from mock_server.org.records.commits import CommitLog
 from mock_server.org.records.locks import RowLocks
 from mock_server.org.records.plans import WritePlan, plan_of
@@ -204,7 +204,7 @@ class Pipeline:
     def _validate(self, chunk: Chunk) -> None:
         """Turn each value into its stored form; note what is unknown, unwritable, too long or missing."""
         for row in chunk.rows:
-            if not row.errors and row.verb != "delete":
+            if not row.errors and row.verb != "delete" and not _quick(row):
                 self._validate_row(row)
 
     def _validate_row(self, row: Row) -> None:
@@ -417,14 +417,10 @@ class _Save:
         self._stamp = stamp(moment)
         self._exchange = exchange
 
-    def _commit(self, verb: Any, sobject: str, identifier: str, columns: tuple[str, ...], row: Iterable[Any]) -> None:
-        log = self._log
-        log.append(
-            Commit(
-                log.last + 1, log.transactions, verb, sobject, identifier, self._moment, self._exchange,
-                columns, tuple(row),
-            )
-        )  # fmt: skip
+    def _commit(
+        self, verb: Any, sobject: str, columns: tuple[str, ...], ids: list[str], rows: list[tuple[Any, ...]]
+    ) -> None:
+        self._log.append(verb, sobject, self._moment, self._exchange, columns, ids, rows)
 
     def insert(self, rows: list[Row]) -> None:
         plan = rows[0].plan
@@ -443,12 +439,8 @@ class _Save:
         tail = [*[self._stamp] * len(plan.created), *[self._user] * len(plan.created_by)]
         for columns, same in groups.items():
             statement = plan.insert((*columns, *system))
-            made = []
-            for row in same:
-                assert row.id is not None
-                full = [*row.values.values(), row.id, *tail]
-                self._commit("create", name, row.id, statement.columns, full)
-                made.append(statement.shadow(full))
+            made = [statement.shadow((*row.values.values(), row.id, *tail)) for row in same]
+            self._commit("create", name, statement.columns, [str(row.id) for row in same], made)
             self._store.execute_many(statement.sql, made)
 
     def update(self, rows: list[Row]) -> None:
@@ -460,13 +452,8 @@ class _Save:
         tail = [*[self._stamp] * len(plan.modified), *[self._user] * len(plan.modified_by)]
         for columns, same in groups.items():
             statement = plan.update((*columns, *plan.modified, *plan.modified_by))
-            made = []
-            for row in same:
-                assert row.id is not None
-                full = [*row.values.values(), *tail]
-                self._commit("update", name, row.id, statement.columns, full)
-                statement.shadow(full).append(row.id)
-                made.append(full)
+            made = [(*statement.shadow((*row.values.values(), *tail)), row.id) for row in same]
+            self._commit("update", name, statement.columns, [str(row.id) for row in same], made)
             self._store.execute_many(statement.sql, made)
 
     def delete(self, sobject: SObject, ids: list[str]) -> None:
@@ -477,8 +464,7 @@ class _Save:
         pairs = ", ".join(f"{quoted(column)}=?" for column in columns)
         sql = f'UPDATE {quoted(sobject.name)} SET {pairs} WHERE "Id"=?'  # noqa: S608
         self._store.execute_many(sql, [[1, *tail, identifier] for identifier in ids])
-        for identifier in ids:
-            self._commit("delete", sobject.name, identifier, columns, [1, *tail])
+        self._commit("delete", sobject.name, columns, ids, [(1, *tail)] * len(ids))
         for relationship in sobject.children:
             child = self._pipeline._schema.get(relationship.child) if relationship.cascade_delete else None
             if child is None or not self._store.exists(child) or relationship.field not in child.by_name:
@@ -487,6 +473,28 @@ class _Save:
             gone = [identifier for identifier, deleted in found if not deleted]
             if gone:
                 self.delete(child, gone)
+
+
+def _quick(row: Row) -> bool:
+    """Validate a row of plain, writable fields; tell whether that was possible and nothing is wrong with it.
+
+    Rows of a call mostly name the same fields, so what their names mean is worked out once.
+    """
+    shape = row.plan.shape(row.verb == "create", tuple(row.change.values))
+    if shape is None:
+        return False
+    values: dict[str, Any] = dict(row.values)
+    try:
+        for (name, coerce), value in zip(shape, row.change.values.values(), strict=True):
+            if value is None:
+                return False
+            values[name] = stored = coerce(value)
+            if stored is None and name in row.plan.not_null:
+                return False
+    except ApiError:
+        return False
+    row.values = values
+    return True
 
 
 def _lock_ids(row: Row) -> Iterable[str]:

@@ -24,6 +24,10 @@ class Slot:
     updateable: bool
 
 
+Shape = tuple[tuple[str, Coerce], ...]
+"""The field name and coercion of each value of a row, in the row's order."""
+
+
 @dataclass(frozen=True, slots=True)
 class Statement:
     """An INSERT or UPDATE for one set of columns. `folds` are the places whose folded form follows the row's values."""
@@ -32,10 +36,10 @@ class Statement:
     columns: tuple[str, ...]
     folds: tuple[int, ...]
 
-    def shadow(self, row: list[Any]) -> list[Any]:
+    def shadow(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
         """Return the row with the folded forms of its keys appended."""
         if self.folds:
-            row.extend([None if row[place] is None else fold(row[place]) for place in self.folds])
+            return (*row, *[None if row[place] is None else fold(row[place]) for place in self.folds])
         return row
 
 
@@ -45,6 +49,7 @@ class WritePlan:
     def __init__(self, sobject: SObject) -> None:
         self.sobject = sobject
         self._slots: dict[str, Slot] = {}
+        self._shapes: dict[tuple[bool, tuple[str, ...]], Shape | None] = {}
         self._statements: dict[tuple[str, tuple[str, ...]], Statement] = {}
         self.required = tuple(field for field in sobject.fields if field.required)
         self.not_null = frozenset(
@@ -85,6 +90,24 @@ class WritePlan:
             if len(self._slots) < 4 * len(self.sobject.fields):
                 self._slots[name] = slot
         return slot
+
+    def shape(self, creating: bool, names: tuple[str, ...]) -> Shape | None:
+        """Return the targets of a row that names just plain, writable fields and all required ones, else None."""
+        key = (creating, names)
+        if key in self._shapes:
+            return self._shapes[key]
+        cells = []
+        for name in names:
+            slot = self.slot(name)
+            if slot is None or not (slot.createable if creating else slot.updateable):
+                break
+            cells.append((slot.field.name, slot.coerce))
+        given = {name for name, _ in cells}
+        complete = not creating or all(field.name in given for field in self.required)
+        shape = tuple(cells) if len(cells) == len(names) == len(given) and complete else None
+        if len(self._shapes) < _MOST_STATEMENTS:
+            self._shapes[key] = shape
+        return shape
 
     def insert(self, columns: tuple[str, ...]) -> Statement:
         return self._statement("insert", columns, lambda all_columns: insert_sql(self.sobject.name, all_columns))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from xml.sax.saxutils import escape
 
+from mock_server.journal import fingerprint
 from mock_server.operations import Call, Operation, OrgFinder, Reply, Routes
 from mock_server.org import errors
 from mock_server.org.errors import ApiError
@@ -92,7 +93,7 @@ def _log_out(call: Call, api: Api) -> Reply:
     session = call.org.sessions.find(read(call.body).headers.get("sessionId", ""))
     if session is None:
         raise errors.ILLEGAL_SESSION()
-    call.entry.user, call.entry.session = session.username, session.label
+    call.entry.user, call.entry.session = session.username, fingerprint(session.token.encode())
     call.org.sessions.expire(session.token)
     return api.answer("<logoutResponse/>")
 
