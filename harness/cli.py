@@ -1,2 +1,178 @@
-def add_parsers(commands):
-    pass
+"""`sfmock prove` and `sfmock scenarios`."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from harness.result import TrialResult
+    from harness.scenario import Scenario
+
+HELD, BROKEN, WRONG, NOT_STARTED = 0, 1, 2, 3
+_ESCAPE_LINE = "\r\x1b[K"
+
+
+def add_parsers(commands: Any) -> None:
+    """Add the harness's commands to the parser of `sfmock`."""
+    prove = commands.add_parser(
+        "prove",
+        help="run an integration under failures and judge it",
+        description="Run a command under one or more scenarios and judge what it did. Exit status: 0 all held; 1 "
+        "something violated or not exercised; 2 a scenario or this command line is wrong, nothing was run; 3 the "
+        "command could not be started.",
+    )
+    prove.add_argument("scenarios", nargs="+", metavar="SCENARIO", help="name, glob (retry/*) or file of a scenario")
+    prove.add_argument(
+        "--run", required=True, metavar="COMMAND", help="the integration: a shell command in any language"
+    )
+    prove.add_argument("--dlq", metavar="URL", help="where its dead letters are (default: the file $SFMOCK_DLQ)")
+    prove.add_argument("--json", type=Path, metavar="FILE", help="write the verdicts as JSON")
+    prove.add_argument("--html", type=Path, metavar="FILE", help="write the verdicts as a page")
+    prove.add_argument("--junit", type=Path, metavar="FILE", help="write the verdicts as JUnit XML")
+    prove.add_argument("--seed", type=_seed, default=0, metavar="N", help="seed of data and faults (default 0)")
+    prove.add_argument(
+        "--timeout", type=_seconds, metavar="SECONDS", help="wall-clock limit of each run of the command"
+    )
+    prove.add_argument("--keep", action="store_true", help="keep the scratch folders: inputs, dead letters, output")
+    prove.set_defaults(run_command=run_prove)
+    scenarios = commands.add_parser("scenarios", help="list the bundled scenarios, or show some")
+    scenarios.add_argument("names", nargs="*", metavar="NAME", help="name or glob of a scenario to show in full")
+    scenarios.set_defaults(run_command=run_scenarios)
+
+
+def _seed(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise ValueError
+    return number
+
+
+def _seconds(text: str) -> float:
+    number = float(text)
+    if not 0 < number < 1e7:
+        raise ValueError
+    return number
+
+
+def run_scenarios(options: argparse.Namespace) -> int:
+    """Print the catalogue, or whole scenarios by name."""
+    from harness.scenario import catalogue, describe, find
+    from mock_server.documents import DocumentError
+
+    try:
+        if not options.names:
+            listed = catalogue()
+            wide = max((len(scenario.name) for scenario in listed), default=0)
+            for scenario in listed:
+                print(f"{scenario.name:{wide}}  {scenario.title}")
+            return HELD
+        for scenario in find(options.names):
+            print(describe(scenario))
+    except DocumentError as error:
+        print(error, file=sys.stderr)
+        return WRONG
+    return HELD
+
+
+def run_prove(options: argparse.Namespace) -> int:
+    """Run the trials; the exit status is that of the command contract, of several scenarios the worst."""
+    from harness.letters import open_queue
+    from harness.scenario import find
+    from harness.subjects import SubjectError
+    from harness.trial import check
+    from mock_server.documents import DocumentError
+
+    try:
+        scenarios = find(options.scenarios)
+        lines: list[str] = []
+        for scenario in scenarios:
+            try:
+                check(scenario)
+            except DocumentError as error:
+                lines.extend(error.lines)
+        if lines:
+            raise DocumentError(lines)
+        queue = open_queue(options.dlq) if options.dlq else None
+        _check_reports(options)
+    except (DocumentError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return WRONG
+    results: list[TrialResult] = []
+    try:
+        _run_all(options, scenarios, queue, results)
+    except SubjectError as error:
+        print(f"sfmock: {error}", file=sys.stderr)
+        return NOT_STARTED
+    finally:
+        if results:
+            _write_reports(options, results)
+    return HELD if all(result.ok for result in results) else BROKEN
+
+
+def _check_reports(options: argparse.Namespace) -> None:
+    """Refuse a report file that cannot be written before anything has run."""
+    for file in (options.json, options.html, options.junit):
+        if file is not None and (file.is_dir() or not file.absolute().parent.is_dir()):
+            raise ValueError(f"sfmock: cannot write {file}: its folder does not exist, or it is a folder itself")
+
+
+def _run_all(
+    options: argparse.Namespace, scenarios: Sequence[Scenario], queue: Any, results: list[TrialResult]
+) -> None:
+    from harness.report.terminal import render, wants_colour
+    from harness.subjects import CommandSubject
+    from harness.trial import Trial
+    from mock_server import api
+
+    subject = CommandSubject(options.run)
+    with api.start(port=0) as server:
+        for scenario in scenarios:
+            trial = Trial(
+                server,
+                scenario,
+                seed=options.seed,
+                timeout=options.timeout,
+                dead_letters=queue,
+                keep=options.keep,
+                progress=_progress,
+            )
+            result = trial.run(subject)
+            results.append(result)
+            if sys.stderr.isatty():
+                sys.stderr.write(_ESCAPE_LINE)
+            print(render(result, colour=wants_colour(sys.stdout), replay=_replay(options, scenario)), flush=True)
+
+
+def _progress(text: str) -> None:
+    """Show what is going on: one line that changes on a terminal, plain lines in a log."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"{_ESCAPE_LINE}{text} ...")
+        sys.stderr.flush()
+    else:
+        print(f"{text} ...", file=sys.stderr, flush=True)
+
+
+def _replay(options: argparse.Namespace, scenario: Scenario) -> str:
+    words = ["sfmock", "prove", scenario.name, "--run", options.run, "--seed", str(options.seed), "--keep"]
+    if options.dlq:
+        words += ["--dlq", options.dlq]
+    if options.timeout:
+        words += ["--timeout", f"{options.timeout:g}"]
+    return shlex.join(words)
+
+
+def _write_reports(options: argparse.Namespace, results: Sequence[TrialResult]) -> None:
+    from harness.report.machine import write_json, write_junit
+    from harness.report.page import write_html
+
+    for file, write in ((options.json, write_json), (options.html, write_html), (options.junit, write_junit)):
+        if file is not None:
+            try:
+                write(results, file)
+            except OSError as error:
+                print(f"sfmock: cannot write {file}: {error.strerror}", file=sys.stderr)

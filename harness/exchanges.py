@@ -99,6 +99,11 @@ def read_exchange(entry: Mapping[str, Any]) -> Exchange:
     outcome = entry["outcome"] or "abandoned"
     masked = any(not strike["rows"] and strike["point"] in ("after", "reply") for strike in strikes)
     heard = outcome == "answered" and not masked
+    unreadable = outcome in _NO_ANSWER or any(
+        strike["effect"] == "reply" and strike["point"] == "reply" for strike in strikes
+    )
+    # The error answer of a single record: its row says it all.
+    told_by_rows = heard and any(row.success is not None for row in rows)
     return Exchange(
         number=entry["number"],
         at=entry["at"],
@@ -113,28 +118,17 @@ def read_exchange(entry: Mapping[str, Any]) -> Exchange:
         rule=strikes[0]["rule"] if strikes else None,
         struck=tuple(strike["effect"] for strike in strikes),
         heard=heard,
-        failure=_failure(outcome, status, codes, rows, heard, strikes),
+        failure=_failure(status, codes, unreadable, told_by_rows),
         rows=rows,
         repeat=(entry["operation"], entry["method"], entry["path"], entry["query"] or "", entry["fingerprint"] or ""),
     )
 
 
-def _failure(
-    outcome: str,
-    status: int | None,
-    codes: tuple[str, ...],
-    rows: tuple[Row, ...],
-    heard: bool,
-    strikes: Sequence[Mapping[str, Any]],
-) -> Failure | None:
-    if outcome in _NO_ANSWER:
+def _failure(status: int | None, codes: tuple[str, ...], unreadable: bool, told_by_rows: bool) -> Failure | None:
+    if unreadable:
         return "ambiguous"
-    if any(strike["effect"] == "reply" and strike["point"] == "reply" for strike in strikes):
-        return "ambiguous"
-    if status is None or status < 400:
+    if status is None or status < 400 or told_by_rows:
         return None
-    if heard and any(row.success is not None for row in rows):
-        return None  # a single record's error answer: the row tells it all
     return class_of(codes, status)
 
 

@@ -189,7 +189,7 @@ def _chains(
             rows = (by_path,) if by_path else rows
         if not rows and exchange.failure is not None:
             unlinked.append(exchange)
-        saved = history.by_exchange.get(exchange.number, frozenset())
+        saved = history.by_exchange.get(exchange.number, set())
         for row in rows:
             place = names.of_row(row)
             if place is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -88,9 +89,9 @@ class CommandSubject:
 
     def _execute(self, run: Run, output: Output) -> tuple[int, bool]:
         try:
-            process = subprocess.Popen(
+            process = subprocess.Popen(  # noqa: S602
                 self.command,
-                shell=True,  # noqa: S602  # the contract is a shell command, given by the person who runs the trial
+                shell=True,  # the contract is a shell command, given by the person who runs the trial
                 cwd=self.cwd,
                 env={**os.environ, **run.environment},
                 stdin=subprocess.DEVNULL,
@@ -110,10 +111,8 @@ class CommandSubject:
         except subprocess.TimeoutExpired:
             timed_out = True
             _signal_group(process.pid, signal.SIGTERM)
-            try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(GRACE)
-            except subprocess.TimeoutExpired:
-                pass
         finally:
             # Also on an interrupt, and for children that the command left behind: they hold the pipe open.
             _signal_group(process.pid, signal.SIGKILL)

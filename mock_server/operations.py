@@ -95,7 +95,7 @@ class Call:
     def query(self) -> dict[str, str]:
         """The query string's parameters; of a repeated one the first counts."""
         if self._query is None:
-            pairs = parse_qsl(self.raw_query, keep_blank_values=True, errors="replace")
+            pairs = parse_qsl(self.raw_query, keep_blank_values=True, errors="replace") if self.raw_query else ()
             self._query = dict(reversed(pairs))
         return self._query
 

@@ -37,12 +37,12 @@ class Complete(Claim):
             if chain and chain[-1].failure is not None and not evidence.landed(place)
         ]
         lettered = [place for place, numbers in enumerate(evidence.letters_of) if numbers]
-        exposures = len(set(failed) | set(lettered))
         missing = [place for place in failed if not evidence.letters_of[place]]
         twice = [place for place in lettered if len(evidence.letters_of[place]) > 1]
         landed = [place for place in lettered if evidence.landed(place)]
         known = sum(map(len, evidence.letters_of))
         unknown = sum(isinstance(letter, Letter) for letter in evidence.letters) - known
+        exposures = len(set(failed) | set(lettered)) + unknown
         faults = [
             f"{counted(len(places), 'input')} {what}: {some(map(evidence.name, places))}"
             for places, what in (
@@ -65,12 +65,12 @@ class Informative(Claim):
     name = "dead_letter.informative"
     trigger = "a dead letter was written"
     rule = (
-        "Each letter holds the record as it was given (or its key), the code of the last error that Salesforce gave for "
-        "it, a message, the number of attempts and the time of the failure."
+        "Each letter holds the record as it was given (or its key), the code of the last error that Salesforce gave "
+        "for it, a message, the number of attempts and the time of the failure."
     )
     guidance = (
-        'Write one JSON object a line: {"record": ..., "error": {"code": ..., "message": ...}, "attempts": n, "failed_at": '
-        '"2026-03-01T10:00:00Z"}, with the errorCode of the last answer, not a text of your own.'
+        'Write one JSON object a line: {"record": ..., "error": {"code": ..., "message": ...}, "attempts": n, '
+        '"failed_at": "2026-03-01T10:00:00Z"}, with the errorCode of the last answer, not a text of your own.'
     )
     source = "https://learn.microsoft.com/azure/service-bus-messaging/service-bus-dead-letter-queues"
     needs = frozenset({"journal", "letters", "inputs"})

@@ -28,7 +28,8 @@ class NothingLost(Claim):
             unsent = sum(not evidence.chains[place] for place in lost)
             more = f"; {unsent} of them seen in no request" if unsent else ""
             where = "not in the org" if evidence.letters is None else "neither in the org nor in the dead letters"
-            reason = f"{len(lost)} of {counted(len(evidence.inputs), 'input')} {where}{more}: {some(map(evidence.name, lost))}"
+            total = counted(len(evidence.inputs), "input")
+            reason = f"{len(lost)} of {total} {where}{more}: {some(map(evidence.name, lost))}"
             return self.violated(reason, len(evidence.inputs), evidence.last_entries(lost))
         landed = len(evidence.inputs) - len(evidence.with_outcome(Outcome.DEAD_LETTERED))
         landed -= len(evidence.with_outcome(Outcome.SKIPPED))

@@ -16,8 +16,8 @@ class LostReply(Claim):
         "had written."
     )
     guidance = (
-        "The request was done, only its answer is missing. Upsert by an external id, so that sending it again finds the "
-        "rows in place; with plain creates, look the keys up before sending them again."
+        "The request was done, only its answer is missing. Upsert by an external id, so that sending it again finds "
+        "the rows in place; with plain creates, look the keys up before sending them again."
     )
     source = "https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/dome_upsert.htm"
     needs = _NEEDS

@@ -115,8 +115,8 @@ class PermanentNotRetried(Claim):
     trigger = "a row or request was refused for good: a validation, permission or syntax error"
     rule = "It is never sent again unchanged."
     guidance = (
-        "Sort errors by errorCode before retrying: validation, permission, reference and syntax errors stay as they are "
-        "however often the row is sent. Dead-letter it at the first refusal."
+        "Sort errors by errorCode before retrying: validation, permission, reference and syntax errors stay as they "
+        "are however often the row is sent. Dead-letter it at the first refusal."
     )
     source = "https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/errorcodes.htm"
     needs = frozenset({"journal", "inputs"})
@@ -186,10 +186,13 @@ class Bounded(Claim):
     name = "retry.bounded"
     parameters = Bound
     trigger = "something failed"
-    rule = "No input, and no request that fails again and again, is tried more often than the policy allows (default: 10 times)."
+    rule = (
+        "No input, and no request that fails again and again, is tried more often than the policy allows (default: 10 "
+        "times)."
+    )
     guidance = (
-        "Count the attempts of each record across all layers that retry (client library, wrapper, queue) and stop at the "
-        "declared number: then dead-letter. Expired sessions do not count, but refresh only once each."
+        "Count the attempts of each record across all layers that retry (client library, wrapper, queue) and stop at "
+        "the declared number: then dead-letter. Expired sessions do not count, but refresh only once each."
     )
     source = "https://sre.google/sre-book/handling-overload/"
     needs = frozenset({"journal", "inputs", "policy"})

@@ -14,8 +14,8 @@ class NoSecretsLeaked(Claim):
     trigger = "the subject was given secrets: a password, tokens, a client secret"
     rule = "None of them is in its output, in a dead letter or in a request's path or query."
     guidance = (
-        "Log and dead-letter the error's code and message, never the session, the client or its headers; send tokens in "
-        "the Authorization header only. A secret that got out must be revoked, not only removed from the log."
+        "Log and dead-letter the error's code and message, never the session, the client or its headers; send tokens "
+        "in the Authorization header only. A secret that got out must be revoked, not only removed from the log."
     )
     source = "https://cheatsheetseries.owasp.org/cheatsheets/Logging_Cheat_Sheet.html"
     needs = frozenset({"process", "letters", "journal"})

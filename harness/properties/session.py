@@ -33,8 +33,8 @@ class RefreshedOnce(Claim):
         "One login follows, and the refused request is sent again with the new session; not a second time without one."
     )
     guidance = (
-        "On 401 INVALID_SESSION_ID log in once, behind a lock that all workers share, take the new token for every later "
-        "call, and send the refused request again once. If that is refused too, stop."
+        "On 401 INVALID_SESSION_ID log in once, behind a lock that all workers share, take the new token for every "
+        "later call, and send the refused request again once. If that is refused too, stop."
     )
     source = "https://help.salesforce.com/s/articleView?id=sf.remoteaccess_oauth_refresh_token_flow.htm&type=5"
     needs = frozenset({"journal"})

@@ -15,7 +15,8 @@ _STYLE = """
 :root { color-scheme: light dark; --ink: #1b1f24; --paper: #fff; --line: #d0d7de; --soft: #656d76;
         --bad: #b42318; --good: #1a7f37; --open: #8a5a00; }
 @media (prefers-color-scheme: dark) {
-  :root { --ink: #e6edf3; --paper: #0d1117; --line: #30363d; --soft: #9198a1; --bad: #ff7b72; --good: #56d364; --open: #e3b341; }
+  :root { --ink: #e6edf3; --paper: #0d1117; --line: #30363d; --soft: #9198a1;
+          --bad: #ff7b72; --good: #56d364; --open: #e3b341; }
 }
 body { margin: 2rem auto; max-width: 72rem; padding: 0 1rem; font: 15px/1.5 system-ui, sans-serif;
        color: var(--ink); background: var(--paper); }

@@ -27,7 +27,7 @@ def render(result: TrialResult, *, colour: bool = False, replay: str = "") -> st
 
 
 def _lines(result: TrialResult, colour: bool, replay: str) -> Iterator[str]:
-    yield f"{result.scenario}: {result.title}"
+    yield _printable(f"{result.scenario}: {result.title}")
     yield ""
     if result.judgement is None or result.evidence is None:
         yield from _baseline(result)
@@ -40,7 +40,7 @@ def _lines(result: TrialResult, colour: bool, replay: str) -> Iterator[str]:
         yield from _circumstances(result)
     for note in result.notes:
         yield f"note: {note}"
-    yield paint(tell_summary(result), "held" if result.ok else "violated", colour)
+    yield paint(_printable(tell_summary(result)), "held" if result.ok else "violated", colour)
     if not result.ok:
         if replay:
             yield f"run it again: {replay}"
@@ -62,7 +62,7 @@ def _table(result: TrialResult, colour: bool) -> Iterator[str]:
     wide = max((len(name) for name, *_ in rows), default=8)
     yield f"{'property':{wide}}  {'status':14}  {'exposures':>9}  reason"
     for name, status, exposures, reason in rows:
-        first, *more = textwrap.wrap(reason, max(30, _WIDTH - wide - 29)) or [""]
+        first, *more = textwrap.wrap(_printable(reason), max(30, _WIDTH - wide - 29)) or [""]
         yield f"{name:{wide}}  {paint(f'{status:14}', status, colour)}  {exposures or '-':>9}  {first}"
         for line in more:
             yield f"{'':{wide + 29}}{line}"

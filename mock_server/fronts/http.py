@@ -30,11 +30,13 @@ _COMPRESS_APART_FROM = 262_144
 _UNKNOWN = Operation("unknown", "*", "", "read")
 
 # Recorded from a scratch org in 2026.
-_ALWAYS = (
-    ("Cache-Control", "no-cache,must-revalidate,max-age=0,no-store,private"),
-    ("X-Content-Type-Options", "nosniff"),
-    ("X-Robots-Tag", "none"),
-    ("Server", "sfdcedge"),
+_ALWAYS: CIMultiDict[str] = CIMultiDict(
+    [
+        ("Cache-Control", "no-cache,must-revalidate,max-age=0,no-store,private"),
+        ("X-Content-Type-Options", "nosniff"),
+        ("X-Robots-Tag", "none"),
+        ("Server", "sfdcedge"),
+    ]
 )
 Handle = Callable[[Call, str], Awaitable[Reply]]
 """Takes a call and the peer's address."""
@@ -94,7 +96,7 @@ class Front:
         return response
 
     def _headers(self, request: web.BaseRequest, reply: Reply) -> CIMultiDict[str]:
-        headers: CIMultiDict[str] = CIMultiDict(_ALWAYS)
+        headers = _ALWAYS.copy()
         number = f"{self._chance.getrandbits(128):032x}"
         headers["X-SFDC-Request-Id"] = headers["X-Request-Id"] = number
         if reply.content_type is not None:
@@ -105,7 +107,8 @@ class Front:
         if request.host.endswith((".salesforce.com", ".force.com")):
             # Never for a local name: a browser would then refuse plain HTTP to every other server on it.
             headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
-        headers.update(reply.headers)
+        if reply.headers:
+            headers.update(reply.headers)
         return headers
 
 

@@ -29,11 +29,10 @@ class Ledger:
     def charge(self, uses: int = 1) -> None:
         now = self._clock.now()
         buckets = self._buckets
-        if buckets and now - buckets[-1][0] < self._bucket:
-            buckets[-1][1] += uses
-        else:
+        if not buckets or now - buckets[-1][0] >= self._bucket:
             self._expire(now)
-            buckets.append([now, uses])
+            buckets.append([now, 0])
+        buckets[-1][1] += uses
         self._used += uses
 
     def _expire(self, now: float) -> None:
@@ -90,12 +89,13 @@ class Governor:
         """
         if self._api.remaining <= 0:
             raise errors.REQUEST_LIMIT_EXCEEDED()
+        now = self._clock.now()
         if len(self._running) >= self.concurrent_long_calls:
-            since = self._clock.now() - LONG_CALL
+            since = now - LONG_CALL
             if sum(start <= since for start in self._running.values()) >= self.concurrent_long_calls:
                 raise errors.CONCURRENT_LIMIT_EXCEEDED()
         self._api.charge()
-        self._running[number] = self._clock.now()
+        self._running[number] = now
 
     def leave(self, number: int) -> None:
         """Note that a call has ended."""

@@ -12,7 +12,7 @@ from mock_server.org.errors import ApiError
 from mock_server.org.query.context import failure
 from mock_server.org.query.filters import Filters, source_name, unsupported
 from mock_server.org.query.grammar import unexpected
-from mock_server.org.query.rows import Address, Build, Children, Leaf, Nested, address_keys, compiled
+from mock_server.org.query.rows import Build, Children, Compound, Leaf, Nested, compiled, compound_keys
 from mock_server.org.query.scope import HINT, Bound, Moment, Parameter, Scope
 from mock_server.org.query.syntax import Call, Path, Query
 from mock_server.org.records.store import quoted
@@ -77,8 +77,8 @@ class Selection:
         else:
             record.fields[field.name] = Leaf(self.column(bound.sql), field.type == "boolean")
 
-    def _compound(self, field: Field, table: str, owner: SObject | None) -> Address:
-        keys = address_keys(field.type)
+    def _compound(self, field: Field, table: str, owner: SObject | None) -> Compound:
+        keys = compound_keys(field.type)
         parts = {
             one.name.lower(): one
             for one in (owner.fields if owner else ())
@@ -86,17 +86,19 @@ class Selection:
         }
         # MailingCity is the part "city" of MailingAddress, PlaceLatitude__s the part "latitude" of a location.
         found = [next((one for name, one in parts.items() if key.lower() in name), None) for key in keys]
-        return Address(keys, tuple(self.column(f"{table}.{quoted(one.name)}") if one else None for one in found))
+        return Compound(keys, tuple(self.column(f"{table}.{quoted(one.name)}") if one else None for one in found))
 
     def sql(self) -> str:
         return ", ".join(self._columns)
 
-    def build(self, schema: Schema) -> Build:
+    def build(self, schema: Schema, *, extra: int = 0) -> Build:
+        """Return the function that builds the records; rows may end with `extra` columns that it does not read."""
+
         def object_of(identifier: str) -> str:
             sobject = schema.by_prefix(identifier[:3])
             return sobject.name if sobject else "Name"
 
-        return compiled(self.record, object_of)
+        return compiled(self.record, len(self._columns), extra, object_of)
 
 
 class Binder:
@@ -208,7 +210,8 @@ class Binder:
             )
             scope.parameters.extend([query.offset, last])
             column = -2
-        return Plan(child, sql, tuple(scope.parameters), selection.build(self._schema), parent_column=column)
+        build = selection.build(self._schema, extra=-column)
+        return Plan(child, sql, tuple(scope.parameters), build, parent_column=column)
 
     # -- clauses
 

@@ -103,11 +103,9 @@ class Queries:
         assert build is not None
         if len(ids) == 1:
             row = self._store.connection.execute(plan.parameters[0], ids).fetchone()
-            return [build(row, base, ()) if row else None]
-        found = {
-            row[0]: build(row, base, ())
-            for row in self._store.connection.execute(plan.sql, (orjson.dumps(list(ids)).decode(),))
-        }
+            return [*build((row,), base, ())] if row else [None]
+        rows = self._store.connection.execute(plan.sql, (orjson.dumps(list(ids)).decode(),)).fetchall()
+        found = dict(zip((row[0] for row in rows), build(rows, base, ()), strict=True))
         return [found.get(identifier) for identifier in ids]
 
     def find(self, sobject: SObject, field: Field, value: str) -> list[str]:
@@ -158,7 +156,7 @@ class Queries:
         build = plan.build
         assert build is not None
         children = [self._children(child, rows, base) for child in plan.children]
-        return [build(row, base, children) for row in rows]
+        return build(rows, base, children)
 
     def _children(self, plan: Plan, parents: Sequence[Row], base: str) -> Mapping[str, Any]:
         """Fetch the children of a page's records in one statement; return the answer's form by parent id."""
@@ -167,10 +165,11 @@ class Queries:
         ids = orjson.dumps([row[0] for row in parents]).decode()
         arguments = [ids if one is PARENTS else one for one in plan.arguments(self._today())]
         out: dict[str, dict[str, Any]] = {}
-        for row in self._store.connection.execute(plan.sql, arguments):
+        rows = self._store.connection.execute(plan.sql, arguments).fetchall()
+        for row, record in zip(rows, build(rows, base, ()), strict=True):
             listed = out.setdefault(row[plan.parent_column], {"totalSize": 0, "done": True, "records": []})
             listed["totalSize"] += 1
-            listed["records"].append(build(row, base, ()))
+            listed["records"].append(record)
         return out
 
     def _keep(self, cursor: Cursor) -> None:

@@ -7,11 +7,21 @@ from dataclasses import dataclass
 from typing import Any
 
 Row = Sequence[Any]
-Build = Callable[[Row, str, Sequence[Mapping[str, Any]]], dict[str, Any]]
-"""Takes a row, the start of record urls, and for each child subquery the records by parent id."""
+Build = Callable[[Sequence[Row], str, Sequence[Mapping[str, Any]]], list[dict[str, Any]]]
+"""Takes rows, the start of record urls, and for each child subquery the records by parent id."""
 
 _PARTS = ("city", "country", "geocodeAccuracy", "latitude", "longitude", "postalCode", "state", "street")
 """An address's keys, in the order of a recorded answer."""
+
+
+class _Source:
+    """What the pieces of a builder's source share: the starts of urls, worked out once a page instead of once a row."""
+
+    def __init__(self) -> None:
+        self.starts: dict[str, str] = {}
+
+    def start(self, sobject: str) -> str:
+        return self.starts.setdefault(sobject, f"p{len(self.starts)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,20 +31,26 @@ class Leaf:
     column: int
     boolean: bool = False
 
-    def code(self) -> str:
-        return f"r[{self.column}] == 1" if self.boolean else f"r[{self.column}]"
+    def code(self, source: _Source) -> str:
+        return f"c{self.column} == 1" if self.boolean else f"c{self.column}"
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
-    """A compound value of several columns, None where its part is not selected. `keys` name them."""
+class Compound:
+    """An address or a location: several columns, None where a part is not stored. `keys` name them."""
 
     keys: tuple[str, ...]
     columns: tuple[int | None, ...]
 
-    def code(self) -> str:
-        cells = ", ".join("None" if column is None else f"r[{column}]" for column in self.columns)
-        return f"_compound({self.keys!r}, ({cells},))"
+    def code(self, source: _Source) -> str:
+        stored = [f"c{column}" for column in self.columns if column is not None]
+        if not stored:
+            return "None"
+        cells = ", ".join(
+            f"{key!r}: {'None' if column is None else f'c{column}'}"
+            for key, column in zip(self.keys, self.columns, strict=True)
+        )
+        return f"(None if {' is None and '.join(stored)} is None else {{{cells}}})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +59,8 @@ class Children:
 
     index: int
 
-    def code(self) -> str:
-        return f"k[{self.index}].get(r[0])"
+    def code(self, source: _Source) -> str:
+        return f"k[{self.index}].get(c0)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,34 +72,33 @@ class Nested:
     fields: dict[str, Any]
     optional: bool = True
 
-    def code(self) -> str:
-        identifier = f"r[{self.id_column}]"
+    def code(self, source: _Source) -> str:
+        identifier = f"c{self.id_column}"
         if self.sobject is None:
-            head = f"{{'type': 'Name', 'url': u + '/' + _object_of({identifier}) + '/' + {identifier}}}"
+            head = f"{{'type': 'Name', 'url': u + '/' + object_of({identifier}) + '/' + {identifier}}}"
         else:
-            head = f"{{'type': {self.sobject!r}, 'url': u + {'/' + self.sobject + '/'!r} + {identifier}}}"
-        cells = "".join(f", {name!r}: {node.code()}" for name, node in self.fields.items())
+            head = f"{{'type': {self.sobject!r}, 'url': {source.start(self.sobject)} + {identifier}}}"
+        cells = "".join(f", {name!r}: {node.code(source)}" for name, node in self.fields.items())
         record = f"{{'attributes': {head}{cells}}}"
         return f"(None if {identifier} is None else {record})" if self.optional else record
 
 
-def compiled(record: Nested, object_of: Callable[[str], str]) -> Build:
-    """Return the function that builds a selection's records.
+def compiled(record: Nested, columns: int, extra: int, object_of: Callable[[str], str]) -> Build:
+    """Return the function that builds a selection's records from rows of `columns` columns, and `extra` unused ones.
 
     The source holds only names of the schema, through `repr`, and column numbers: nothing that a client wrote.
     """
-    source = f"lambda r, u, k: {record.code()}"
-    names = {"_compound": _compound, "_object_of": object_of}
-    build: Build = eval(compile(source, "<row builder>", "eval"), names)  # noqa: S307
+    shared = _Source()
+    one = record.code(shared)
+    cells = ", ".join([*(f"c{column}" for column in range(columns)), *["_"] * extra])
+    starts = "".join(f"    {name} = u + {'/' + sobject + '/'!r}\n" for sobject, name in shared.starts.items())
+    source = f"def build(rows, u, k):\n{starts}    return [{one} for ({cells},) in rows]\n"
+    names: dict[str, Any] = {"object_of": object_of}
+    exec(compile(source, "<row builder>", "exec"), names)  # noqa: S102
+    build: Build = names["build"]
     return build
 
 
-def _compound(keys: tuple[str, ...], cells: tuple[Any, ...]) -> dict[str, Any] | None:
-    if all(cell is None for cell in cells):
-        return None
-    return dict(zip(keys, cells, strict=True))
-
-
-def address_keys(kind: str) -> tuple[str, ...]:
+def compound_keys(kind: str) -> tuple[str, ...]:
     """Return the keys of an `address` or a `location`."""
     return _PARTS if kind == "address" else ("latitude", "longitude")

@@ -179,7 +179,7 @@ def insert_sql(table: str, columns: Sequence[str]) -> str:
 
 def person_name(sobject: SObject, field: Field) -> bool:
     """Tell whether a field is the Name that the database derives from FirstName and LastName."""
-    return field.name == "Name" and field.extra_type == "personname" and "LastName" in sobject.by_name
+    return field.name == "Name" and not field.createable and {"FirstName", "LastName"} <= sobject.by_name.keys()
 
 
 def indexed_columns(sobject: SObject) -> list[str]:

@@ -1,0 +1,51 @@
+"""Walks an org through the phases of a scenario while its subject runs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from mock_server.control.client import ControlClient
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """A stretch of a timeline. `seconds` is None for the last one, which lasts to the end."""
+
+    name: str
+    seconds: float | None
+
+
+class Timeline:
+    """A `with` block in which the org's phase changes as time goes by."""
+
+    def __init__(self, control: ControlClient, phases: Sequence[Phase]) -> None:
+        self._control = control
+        self._phases = phases
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._walk, name="phases", daemon=True)
+
+    def _walk(self) -> None:
+        for phase in self._phases[1:]:
+            before = self._phases[self._phases.index(phase) - 1]
+            if before.seconds is None or self._over.wait(before.seconds):
+                return
+            self._control.set_phase(phase.name)
+
+    def __enter__(self) -> Self:
+        if self._phases:
+            # The first phase is in force before the subject sends anything.
+            self._control.set_phase(self._phases[0].name)
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over.set()
+        if self._phases:
+            self._thread.join(10)

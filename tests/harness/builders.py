@@ -1,0 +1,147 @@
+"""Builds small worlds of evidence: a journal, commits and letters, written as the control plane writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any
+
+from harness.inputs import Input
+from harness.letters import BrokenLetter, Letter
+
+from harness.evidence import ArmedFault, Canary, Evidence, Process
+from harness.linking import link
+from mock_server.control.client import CommitRow
+
+UPSERT = "rest.collections.upsert"
+CREATE = "rest.collections.create"
+PATHS = {
+    UPSERT: ("PATCH", "/services/data/v60.0/composite/sobjects/Contact/External_Id__c"),
+    CREATE: ("POST", "/services/data/v60.0/composite/sobjects"),
+    "rest.query.run": ("GET", "/services/data/v60.0/query"),
+    "rest.sobject.create": ("POST", "/services/data/v60.0/sobjects/Contact"),
+    "oauth.token": ("POST", "/services/oauth2/token"),
+}
+
+
+def given(number: int, **fields: Any) -> Input:
+    """Return the n-th input: a contact with the key K<n>."""
+    return Input("Contact", "External_Id__c", f"K{number}", {"LastName": f"Name {number}", **fields})
+
+
+def letter(number: int, code: str | None = "REQUIRED_FIELD_MISSING", **changes: Any) -> Letter:
+    """Return a complete dead letter of the n-th input."""
+    values: dict[str, Any] = {
+        "record": given(number).record,
+        "key": f"K{number}",
+        "error_code": code,
+        "error_message": "it was refused",
+        "attempts": 1,
+        "failed_at": "2026-03-01T10:00:00+00:00",
+        "raw": "{}",
+        "line": number,
+    }
+    return Letter(**{**values, **changes})
+
+
+@dataclass
+class World:
+    """A journal under construction. Every exchange takes half a second and starts one after the other."""
+
+    inputs: int = 2
+    entries: list[dict[str, Any]] = field(default_factory=list)
+    commits: list[CommitRow] = field(default_factory=list)
+    letters: list[Letter | BrokenLetter] | None = field(default_factory=list)
+    ids: dict[int, str] = field(default_factory=dict)
+
+    def exchange(self, operation: str = UPSERT, status: int | None = 200, **changes: Any) -> int:
+        """Add an exchange without rows; return its number."""
+        number = len(self.entries) + 1
+        method, path = PATHS.get(operation, ("PATCH", "/services/data/v60.0/sobjects/Contact"))
+        self.entries.append(
+            {
+                "number": number,
+                "at": float(number),
+                "end": number + 0.5,
+                "operation": operation,
+                "method": method,
+                "path": path,
+                "query": None,
+                "client": "test",
+                "user": "integration@sfmock.test",
+                "session": "s1",
+                "status": status,
+                "outcome": "answered",
+                "codes": [],
+                "unimplemented": False,
+                "strikes": [],
+                "fingerprint": None if operation in ("oauth.token", "rest.query.run") else f"body of {number}",
+                "retry_after": None,
+                "rows": [],
+                **changes,
+            }
+        )
+        return number
+
+    def send(self, rows: Mapping[int, str | None], operation: str = UPSERT, **changes: Any) -> int:
+        """Add a write of the inputs named by number, each with its error code, or None when it was saved."""
+        anew = operation.endswith("create")
+        body = repr(sorted(rows))
+        number = self.exchange(operation, **{"fingerprint": f"body {body}", **changes})
+        for row, code in rows.items():
+            created = code is None and (anew or row not in self.ids)
+            if created:
+                self.ids[row] = f"003{number:06d}{row:06d}AAA"
+            values = {"LastName": f"Name {row}"} | ({"External_Id__c": f"K{row}"} if anew else {})
+            self.entries[-1]["rows"].append(
+                {
+                    "verb": "create" if anew else "upsert",
+                    "sobject": "Contact",
+                    "key_field": None if anew else "External_Id__c",
+                    "key": None if anew else f"K{row}",
+                    "id": self.ids.get(row) if code is None else None,
+                    "success": code is None,
+                    "created": created,
+                    "codes": [code] if code else [],
+                    "values": values,
+                    "fingerprint": blake2b(repr(values).encode(), digest_size=8).hexdigest(),
+                }
+            )
+            if code is None:
+                stored = {"External_Id__c": f"K{row}", "LastName": f"Name {row}"}
+                self.commit(row, "create" if created else "update", stored, number)
+        return number
+
+    def commit(self, row: int, verb: str, values: Mapping[str, Any], exchange: int) -> None:
+        number = len(self.commits) + 1
+        self.commits.append(
+            CommitRow(number, number, verb, "Contact", self.ids[row], float(exchange), exchange, dict(values), True)
+        )
+
+    def refuse(self, code: str, status: int = 400, operation: str = UPSERT, **changes: Any) -> int:
+        """Add an exchange that was refused as a whole."""
+        return self.exchange(operation, status, codes=[code], **changes)
+
+    def evidence(
+        self,
+        *,
+        attempts: int | None = None,
+        process: Process | None = None,
+        canaries: Sequence[Canary] = (),
+        faults: Sequence[ArmedFault] = (),
+    ) -> Evidence:
+        return link(
+            entries=self.entries,
+            commits=self.commits,
+            inputs=[given(number) for number in range(1, self.inputs + 1)],
+            letters=self.letters,
+            process=process or Process(0, 1.0),
+            attempts=attempts,
+            canaries=canaries,
+            faults=faults,
+        )
+
+
+def strike(rule: str = "fault", effect: str = "status", point: str = "before", rows: int = 0) -> dict[str, Any]:
+    return {"rule": rule, "effect": effect, "point": point, "rows": rows}
