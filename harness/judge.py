@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,17 +79,16 @@ def judge_laws(evidence: Evidence) -> tuple[Verdict, ...]:
     return tuple(claim.judge(evidence, claim.parameters()) for claim in LAW_CLAIMS)  # type: ignore[arg-type]
 
 
-def _follows(broken: Iterable[str], consequences: Mapping[str, frozenset[str]]) -> dict[str, str]:
-    """Return, for each violated property that another one explains, the first such cause.
+def _follows(broken: Sequence[str], consequences: Mapping[str, frozenset[str]]) -> dict[str, str]:
+    """Return, for each violated property that others explain, its cause: one that nothing explains, if there is such.
 
     Of two that explain each other the earlier is the cause.
     """
-    names = list(broken)
-    follows: dict[str, str] = {}
-    for name in names:
-        for cause in names:
-            mutual = cause in consequences[name] and names.index(name) < names.index(cause)
-            if cause != name and name in consequences[cause] and not mutual:
-                follows[name] = cause
-                break
-    return follows
+
+    def explains(cause: str, name: str) -> bool:
+        if cause == name or name not in consequences[cause]:
+            return False
+        return cause not in consequences[name] or broken.index(cause) < broken.index(name)
+
+    causes = {name: [cause for cause in broken if explains(cause, name)] for name in broken}
+    return {name: min(found, key=lambda cause: bool(causes[cause])) for name, found in causes.items() if found}

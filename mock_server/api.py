@@ -1,7 +1,7 @@
 """The public start-up face: run a server in this process, on its own event loop and thread.
 
-    with mock_server.api.start(port=0) as server:
-        server.control.add_fault({"on": "rest.*", "status": 503})
+with mock_server.api.start(port=0) as server:
+    server.control.add_fault({"on": "rest.*", "status": 503})
 """
 
 from __future__ import annotations
@@ -160,7 +160,7 @@ class Server:
 def start(settings: Settings | None = None, **overrides: Any) -> Server:
     """Start a server in the background and return once it answers.
 
-    Overrides are fields of `Settings`; the port is a free one unless it is given. Raises OSError when the port is taken.
+    Overrides are fields of `Settings`; the port is a free one unless it is given. Raises OSError when it is taken.
     """
     if settings is None:
         overrides.setdefault("port", 0)

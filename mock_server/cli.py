@@ -44,7 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser(arguments: list[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="sfmock",
-        description="A Salesforce org that runs on your machine, and a harness that proves whether integration code survives it.",
+        description="A Salesforce org that runs on your machine, and a harness that proves whether integration code "
+        "survives it.",
     )
     parser.add_argument("--version", action="version", version=f"sfmock {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
@@ -64,15 +65,21 @@ def _parser(arguments: list[str]) -> argparse.ArgumentParser:
 def _add_serve(commands: Any) -> None:
     serve = commands.add_parser("serve", help="start a local org", description="Serve an org until SIGINT or SIGTERM.")
     serve.add_argument("--host", help="address to listen on (default 127.0.0.1)")
-    serve.add_argument("--port", type=int, help="port for HTTP, HTTPS and proxy CONNECT (default 8080; 0: any free one)")
+    serve.add_argument(
+        "--port", type=int, help="port for HTTP, HTTPS and proxy CONNECT (default 8080; 0: any free one)"
+    )
     serve.add_argument("--pubsub-port", type=int, help="port of the Pub/Sub API, once events are served (default 7443)")
     serve.add_argument("--config", metavar="FILE", help="settings file (default ./sfmock.yaml, if there is one)")
     serve.add_argument(
         "--schema", action="append", metavar="PATH", help="YAML file with `objects` and `fields`; may be repeated"
     )
-    serve.add_argument("--data", metavar="FILE", help="keep the default org's records in this file (default: in memory)")
+    serve.add_argument(
+        "--data", metavar="FILE", help="keep the default org's records in this file (default: in memory)"
+    )
     serve.add_argument("--seed", type=int, help="seed of all chance (default 0)")
-    serve.add_argument("--ready-file", metavar="FILE", help="write urls and keys here, as JSON, once requests are answered")
+    serve.add_argument(
+        "--ready-file", metavar="FILE", help="write urls and keys here, as JSON, once requests are answered"
+    )
     serve.set_defaults(run_command=_serve)
 
 
@@ -97,7 +104,9 @@ def _serve(options: argparse.Namespace) -> int:
 
 def _add_ca(commands: Any) -> None:
     ca = commands.add_parser("ca", help="print the path of the mock's certificate authority")
-    ca.add_argument("--bundle", action="store_true", help="with the system's roots, for REQUESTS_CA_BUNDLE and the like")
+    ca.add_argument(
+        "--bundle", action="store_true", help="with the system's roots, for REQUESTS_CA_BUNDLE and the like"
+    )
     ca.add_argument("--out", metavar="FILE", help="copy the certificates there")
     ca.set_defaults(run_command=_ca)
 

@@ -56,7 +56,9 @@ def resolve(
             given[key] = _value(key, value, f"${name}", KEYS)
     settings = replace(settings, **given)
     chosen = {key: value for key, value in flags.items() if value is not None}
-    return replace(settings, **{key: _value(key, value, f"--{key.replace('_', '-')}", KEYS) for key, value in chosen.items()})
+    return replace(
+        settings, **{key: _value(key, value, f"--{key.replace('_', '-')}", KEYS) for key, value in chosen.items()}
+    )
 
 
 def _from_file(path: str) -> dict[str, Any]:

@@ -82,7 +82,9 @@ class Gate:
             if reply is None:
                 if operation.auth:
                     if armed:
-                        call.session = self._peek_session(call, org)
+                        peeked = org.sessions.peek(call.token) if call.token else None
+                        if peeked is not None:
+                            call.session = peeked
                         await faults.strike(call, "session")
                     call.session = self._session(call, org)
                     entry.user = call.session.username
@@ -115,9 +117,6 @@ class Gate:
             org = route.find_org(call, self._world)
         return org or self._world.default
 
-    def _peek_session(self, call: Call, org: Org) -> Session | None:
-        return org.sessions.peek(call.token) if call.token else None
-
     def _session(self, call: Call, org: Org) -> Session:
         if call.token is None:
             given = call.headers.get("Authorization")
@@ -145,7 +144,12 @@ class Gate:
     def _unknown(self, call: Call, error: ApiError) -> Reply:
         org = (self._world.by_token(call.token) if call.token else None) or self._world.default
         entry = self._world.journal_of(org).open(
-            org.clock.now(), UNIMPLEMENTED.name, call.method, call.raw_path, call.headers.get("User-Agent", ""), call.body
+            org.clock.now(),
+            UNIMPLEMENTED.name,
+            call.method,
+            call.raw_path,
+            call.headers.get("User-Agent", ""),
+            call.body,
         )
         entry.unimplemented = True
         entry.codes = (error.code,)

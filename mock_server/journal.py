@@ -31,8 +31,9 @@ class Entry:
     """One exchange.
 
     `number` counts from 1 an org. `at` and `end` are clock seconds. `outcome` is how the reply left: `answered`,
-    `lost` (the client got nothing after the work was done), `reset` (nothing was done), `cut` and `malformed` (it left, unreadable),
-    `abandoned` (nobody was left to answer). `codes` are the request-level error codes; row-level ones stand in `rows`.
+    `lost` (the client got nothing after the work was done), `reset` (nothing was done), `cut` and `malformed` (it left,
+    unreadable), `abandoned` (nobody was left to answer). `codes` are the request-level error codes; row-level ones stand
+    in `rows`.
     """
 
     number: int
@@ -72,9 +73,7 @@ class Entry:
             "outcome": self.outcome,
             "codes": list(self.codes),
             "unimplemented": self.unimplemented,
-            "strikes": [
-                {"rule": s.rule, "effect": s.effect, "point": s.point, "rows": s.rows} for s in self.strikes
-            ],
+            "strikes": [{"rule": s.rule, "effect": s.effect, "point": s.point, "rows": s.rows} for s in self.strikes],
             "fingerprint": self.fingerprint,
             "retry_after": self.retry_after,
             "rows": [_row(change, result) for change, result in zip(self.changes, self.results, strict=False)]

@@ -1,4 +1,4 @@
-"""The operation registry: what a request does, whatever its URL. Each endpoint declares its operation beside its handler."""
+"""The operation registry: what a request does, whatever its URL. Endpoints declare theirs beside their handlers."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, unquote
 
 import orjson
 
+from mock_server.jsontext import parser_error, wrong_kind
 from mock_server.org import errors
 from mock_server.org.errors import ApiError
 
@@ -104,16 +105,12 @@ class Call:
         try:
             return orjson.loads(self.body)
         except orjson.JSONDecodeError:
-            from mock_server.protocols.jsontext import parser_error
-
             raise parser_error(self.body) from None
 
     def json_object(self) -> dict[str, Any]:
         """Return the parsed body, which must be a JSON object."""
         value = self.json()
         if not isinstance(value, dict):
-            from mock_server.protocols.jsontext import wrong_kind
-
             raise wrong_kind(self.body, value)
         return value
 
@@ -172,8 +169,12 @@ class Routes:
         self.routes: list[Route] = []
 
     def __call__(self, *operations: Operation) -> Callable[[Handler], Handler]:
+        """Declare a handler's operations."""
+
         def declare(handler: Handler) -> Handler:
-            self.routes.extend(Route(operation, handler, self.render, self.find_org, self.peek) for operation in operations)
+            self.routes.extend(
+                Route(operation, handler, self.render, self.find_org, self.peek) for operation in operations
+            )
             return handler
 
         return declare
@@ -252,7 +253,9 @@ class Registry:
             found = node.methods.get("GET")
         if found is None:
             allowed = {*node.methods, *(["HEAD"] if "GET" in node.methods else [])}
-            raise errors.METHOD_NOT_ALLOWED(method=method, allowed=",".join(name for name in _METHODS if name in allowed))
+            raise errors.METHOD_NOT_ALLOWED(
+                method=method, allowed=",".join(name for name in _METHODS if name in allowed)
+            )
         choice, names = found
         return choice.of(call), dict(zip(names, values, strict=True))
 

@@ -36,7 +36,7 @@ class App:
         self._front: Front | None = None
 
     @property
-    def factory(self) -> Server[Any]:
+    def factory(self) -> Server:
         """The protocol factory for the listener; there is one once the app has started."""
         assert self._front is not None
         return self._front.server
@@ -73,7 +73,9 @@ def _default_org(settings: Settings) -> OrgSpec:
         for key, value in document.data.items():
             if key not in ("objects", "fields") or not isinstance(value, dict):
                 near = nearest(key, ("objects", "fields"))
-                raise document.error([Problem((key,), f"no mapping named {key!r} is known here", ("objects", "fields"), near)])
+                raise document.error(
+                    [Problem((key,), f"no mapping named {key!r} is known here", ("objects", "fields"), near)]
+                )
         try:
             Schema().add(document.data.get("objects", {}), document.data.get("fields", {}))
         except SchemaError as error:

@@ -17,7 +17,9 @@ def prove(title: str, subject: str, scenario: str) -> int:
 
 
 def main() -> int:
-    correct = prove("An integration that retries what is transient and dead-letters the rest", "correct.py", "row-locks")
+    correct = prove(
+        "An integration that retries what is transient and dead-letters the rest", "correct.py", "row-locks"
+    )
     broken = prove("The same, but it takes HTTP 200 for success", "swallows_row_errors.py", "row-locks")
     print(
         "\nThe first one held every property (exit 0). The second lost records without noticing (exit 1): the lines above "

@@ -107,9 +107,7 @@ def _make(folder: Path) -> None:
     _write(folder / "ca.pem", authority.cert_pem.bytes(), 0o644)
     _write(folder / "ca.key", authority.private_key_pem.bytes(), 0o600)
     _write(folder / "server.pem", leaf.private_key_pem.bytes() + chain, 0o600)
-    _write(
-        folder / "jwt.key", pair.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), 0o600
-    )
+    _write(folder / "jwt.key", pair.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), 0o600)
     _write(folder / "jwt.pub", pair.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo), 0o644)
     _write(folder / "edition", _EDITION.encode(), 0o644)
 

@@ -14,11 +14,11 @@ from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
 from multidict import CIMultiDict
 
+from mock_server.jsontext import pretty
 from mock_server.operations import JSON, Call, Operation, Reply
 from mock_server.org import errors
 from mock_server.org.chance import Random
 from mock_server.org.errors import ApiError
-from mock_server.protocols.jsontext import pretty
 
 log = logging.getLogger("sfmock")
 
@@ -178,14 +178,14 @@ def reset(transport: asyncio.BaseTransport | None) -> None:
     transport.abort()
 
 
-class _Server(web.Server):  # type: ignore[misc]  # aiohttp discourages it, and offers no other hook for bad requests
+class _Server(web.Server):
     """An aiohttp server whose refusals of unreadable requests are Salesforce's."""
 
-    def __call__(self) -> web.RequestHandler[Any]:
+    def __call__(self) -> web.RequestHandler:
         return _Handler(self, loop=self._loop, **self._kwargs)
 
 
-class _Handler(web.RequestHandler):  # type: ignore[type-arg]
+class _Handler(web.RequestHandler):
     __slots__ = ()
 
     def handle_error(
@@ -199,7 +199,7 @@ class _Handler(web.RequestHandler):  # type: ignore[type-arg]
             log.error("a request failed", exc_info=exc)
             status, reason = 500, "Server Error"
         else:
-            status, reason = status, "Bad Request"
+            reason = "Bad Request"
         response = web.Response(
             status=status, text=f"<h1>Bad Message {status}</h1><pre>reason: {reason}</pre>", content_type="text/html"
         )

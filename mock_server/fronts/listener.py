@@ -8,7 +8,6 @@ import logging
 import socket
 import ssl
 from collections.abc import Callable
-from typing import Any
 
 from mock_server.org.clock import wall
 
@@ -108,7 +107,9 @@ class Listener:
             context = self._context if first[0] == _TLS_HANDSHAKE else None
             loop = asyncio.get_running_loop()
             handed = True
-            await loop.connect_accepted_socket(self._factory, sock, ssl=context, ssl_handshake_timeout=_PATIENCE if context else None)
+            await loop.connect_accepted_socket(
+                self._factory, sock, ssl=context, ssl_handshake_timeout=_PATIENCE if context else None
+            )
         except (OSError, ssl.SSLError, TimeoutError, ValueError) as error:
             log.debug("a connection ended before its first request: %r", error)
         finally:
@@ -153,7 +154,12 @@ async def _peek(sock: socket.socket, wanted: int) -> bytes:
 
 async def _readable(sock: socket.socket, loop: asyncio.AbstractEventLoop) -> None:
     ready: asyncio.Future[None] = loop.create_future()
-    loop.add_reader(sock.fileno(), lambda: ready.done() or ready.set_result(None))
+
+    def wake() -> None:
+        if not ready.done():
+            ready.set_result(None)
+
+    loop.add_reader(sock.fileno(), wake)
     try:
         await ready
     finally:
@@ -165,7 +171,7 @@ async def _read_head(sock: socket.socket) -> bytes:
     loop = asyncio.get_running_loop()
     head = b""
     while True:
-        seen = await _peek(sock, _LONGEST_HEAD if not head else 1)
+        seen = await _peek(sock, 1)
         if not seen:
             raise ValueError("the head of a CONNECT ended early")
         try:
@@ -206,6 +212,6 @@ async def _tunnel(sock: socket.socket, host: str, port: int) -> None:
             await loop.sock_sendall(sock, data)
         sock.shutdown(socket.SHUT_WR)
 
-    results: list[Any] = await asyncio.gather(up(), down(), return_exceptions=True)
+    results = await asyncio.gather(up(), down(), return_exceptions=True)
     writer.close()
     log.debug("a tunnel to %s ended: %s", host, results)

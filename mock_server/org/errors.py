@@ -36,7 +36,8 @@ class ErrorSpec:
 
     def sample(self) -> ApiError:
         """Return the error with the template's own defaults, for faults."""
-        return self(**dict(self.defaults))
+        values: dict[str, object] = dict(self.defaults)
+        return self(fields=None, status=None, **values)
 
 
 class ApiError(Exception):
@@ -214,9 +215,7 @@ QUERY_TOO_COMPLICATED = _row(
 )
 
 # --- limits
-REQUEST_LIMIT_EXCEEDED = _row(
-    "REQUEST_LIMIT_EXCEEDED", 403, "TotalRequests Limit exceeded.", "quota", "statement", "R"
-)
+REQUEST_LIMIT_EXCEEDED = _row("REQUEST_LIMIT_EXCEEDED", 403, "TotalRequests Limit exceeded.", "quota", "statement", "R")
 CONCURRENT_LIMIT_EXCEEDED = _row(
     "REQUEST_LIMIT_EXCEEDED",
     403,
@@ -246,13 +245,21 @@ EXCEEDED_ID_LIMIT = _row(
 INVALID_BATCH_SIZE = _row("INVALID_BATCH_SIZE", 400, "{text}", "permanent", "statement", "K", text="batch size invalid")
 
 # --- statements (the texts of SOQL errors come with a context block in front; see query.context)
-MALFORMED_QUERY = _row("MALFORMED_QUERY", 400, "{text}", "permanent", "statement", "R", text="unexpected token: '<EOF>'")
+MALFORMED_QUERY = _row(
+    "MALFORMED_QUERY", 400, "{text}", "permanent", "statement", "R", text="unexpected token: '<EOF>'"
+)
 INVALID_QUERY_LOCATOR = _row("INVALID_QUERY_LOCATOR", 400, "invalid query locator", "permanent", "statement", "R")
 INVALID_QUERY_FILTER_OPERATOR = _row(
     "INVALID_QUERY_FILTER_OPERATOR", 400, "{text}", "permanent", "statement", "R", text="invalid ID field: x"
 )
 INVALID_FIELD = _row(
-    "INVALID_FIELD", 400, "{text}", "permanent", "statement", "R", text="No such column 'X__c' on sobject of type Account"
+    "INVALID_FIELD",
+    400,
+    "{text}",
+    "permanent",
+    "statement",
+    "R",
+    text="No such column 'X__c' on sobject of type Account",
 )
 NO_SUCH_COLUMN = _row(
     "INVALID_FIELD", 400, "No such column '{field}' on sobject of type {sobject}", "permanent", "statement", "R"
@@ -265,7 +272,9 @@ FOREIGN_KEY_NOT_FOUND = _row(
     "save",
     "R",
 )
-INVALID_TYPE = _row("INVALID_TYPE", 400, "{text}", "permanent", "statement", "R", text="sObject type 'X' is not supported.")
+INVALID_TYPE = _row(
+    "INVALID_TYPE", 400, "{text}", "permanent", "statement", "R", text="sObject type 'X' is not supported."
+)
 INVALID_TYPE_FOR_OPERATION = _row(
     "INVALID_TYPE_FOR_OPERATION", 400, "entity type {sobject} does not support {operation}", "permanent", "statement", "R",
     sobject="Account", operation="query",
@@ -282,15 +291,15 @@ OFFSET_OUT_OF_RANGE = _row(
 REQUIRED_FIELD_MISSING = _row(
     "REQUIRED_FIELD_MISSING", 400, "Required fields are missing: [{names}]", "permanent", "save", "R", names="Name"
 )
-MISSING_ARGUMENT = _row(
-    "MISSING_ARGUMENT", 400, "Id not specified in an update call", "permanent", "save", "R"
-)
+MISSING_ARGUMENT = _row("MISSING_ARGUMENT", 400, "Id not specified in an update call", "permanent", "save", "R")
 MALFORMED_ID = _row("MALFORMED_ID", 400, "malformed id {value}", "permanent", "save", "R", value="123")
 WRONG_ID_TYPE = _row("MALFORMED_ID", 400, "{label}: id value of incorrect type: {value}", "permanent", "save", "K")
 INVALID_CROSS_REFERENCE_KEY = _row(
     "INVALID_CROSS_REFERENCE_KEY", 400, "invalid cross reference id", "permanent", "save", "R"
 )
-KEY_NOT_SPECIFIED = _row("MISSING_ARGUMENT", 400, "{field} not specified", "permanent", "save", "K", field="External_Id__c")
+KEY_NOT_SPECIFIED = _row(
+    "MISSING_ARGUMENT", 400, "{field} not specified", "permanent", "save", "K", field="External_Id__c"
+)
 ID_IN_INSERT = _row(
     "INVALID_FIELD_FOR_INSERT_UPDATE", 400, "cannot specify Id in an insert call", "permanent", "save", "K"
 )
@@ -315,7 +324,13 @@ CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY = _row(
     label="Account",
 )
 FIELD_CUSTOM_VALIDATION_EXCEPTION = _row(
-    "FIELD_CUSTOM_VALIDATION_EXCEPTION", 400, "{text}", "permanent", "save", "R", text="A validation rule refused the record"
+    "FIELD_CUSTOM_VALIDATION_EXCEPTION",
+    400,
+    "{text}",
+    "permanent",
+    "save",
+    "R",
+    text="A validation rule refused the record",
 )
 FIELD_INTEGRITY_EXCEPTION = _row(
     "FIELD_INTEGRITY_EXCEPTION", 400, "{text}", "permanent", "save", "R", text="field integrity exception"
@@ -369,9 +384,7 @@ DUPLICATE_EXTERNAL_ID = _row(
     field="External_Id__c",
     ids="001000000000001, 001000000000002",
 )
-DUPLICATES_DETECTED = _row(
-    "DUPLICATES_DETECTED", 400, "Use one of these records?", "permanent", "save", "R"
-)
+DUPLICATES_DETECTED = _row("DUPLICATES_DETECTED", 400, "Use one of these records?", "permanent", "save", "R")
 UNABLE_TO_LOCK_ROW = _row(
     "UNABLE_TO_LOCK_ROW", 400, "unable to obtain exclusive access to this record or {count} records: {ids}", "transient", "save", "R",
     count="1", ids="001000000000001AAA",

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mock_server.org.clock import Clock, Mode
-from mock_server.org.ids import IdSource, checksum
 from mock_server.org.identity.directory import Directory
 from mock_server.org.identity.sessions import Session, Sessions
+from mock_server.org.ids import IdSource, checksum
 from mock_server.org.limits.governor import Governor
 from mock_server.org.query import Page, Queries
 from mock_server.org.records.changes import Change, Commit, LockHeld, RowResult
@@ -124,9 +124,7 @@ class Org:
 
     def snapshot(self) -> Snapshot:
         """Return a copy of all records and counters."""
-        return Snapshot(
-            self.store.copy(), self.schema.copy(), self.ids.next_number, dict(self._pipeline.auto_numbers)
-        )
+        return Snapshot(self.store.copy(), self.schema.copy(), self.ids.next_number, dict(self._pipeline.auto_numbers))
 
     def restore(self, snapshot: Snapshot) -> None:
         """Put all records and counters back to a snapshot. Sessions, clock and limits stay as they are."""

@@ -20,9 +20,7 @@ from typing import Any
 CONNECTIONS = 8
 ROUNDS = 7
 DATA = "/services/data/v60.0"
-SOQL = (
-    "SELECT+Id,FirstName,LastName,Email,Phone,CreatedDate,IsEmailBounced,Account.Name+FROM+Contact+ORDER+BY+Id+LIMIT+2000"
-)
+SOQL = "SELECT+Id,FirstName,LastName,Email,Phone,CreatedDate,IsEmailBounced,Account.Name+FROM+Contact+ORDER+BY+Id+LIMIT+2000"
 
 
 @dataclass
@@ -222,7 +220,7 @@ def main() -> int:
         ):
             fast, slow, ratio = compare(mock, floor, make, count)
             show(work, f"{fast:8.0f}/s of {slow:8.0f}/s = {ratio:.2f}", f">= {bound}", ratio >= bound)
-        fresh = median_seconds(lambda: control.create_org(), 30) * 1000
+        fresh = median_seconds(control.create_org, 30) * 1000
         show("a fresh org for a test", f"{fresh:.1f} ms", "< 10 ms", fresh < 10)
         aiohttp = median_seconds(lambda: subprocess.run([sys.executable, "-c", "import aiohttp.web"], check=True))
         ours = median_seconds(lambda: start_and_ask(folder))

@@ -23,7 +23,9 @@ def test_a_15_character_id_gets_its_checksum(fifteen: str, eighteen: str) -> Non
     assert to_15(eighteen) == fifteen
 
 
-@pytest.mark.parametrize("text", ["", "abc", "0015g00000LxlnDAAAA", "0015g00000LxlnD A", "0015g00000Lxln!", "0015g00000LxlnDAA"])
+@pytest.mark.parametrize(
+    "text", ["", "abc", "0015g00000LxlnDAAAA", "0015g00000LxlnD A", "0015g00000Lxln!", "0015g00000LxlnDAA"]
+)
 def test_what_is_not_shaped_like_an_id_is_none(text: str) -> None:
     assert to_18(text) is None
 

@@ -126,7 +126,7 @@ class Binder:
             return self._count(scope, query)
         children: list[Plan] = []
         selection = self._select(scope, query, children)
-        sql = f"SELECT {selection.sql()} FROM {scope.source()}{self._tail(scope, query)}"  # noqa: S608
+        sql = f"SELECT {selection.sql()} FROM {scope.source()}{self._tail(scope, query)}"
         return Plan(
             sobject, sql, tuple(scope.parameters), selection.build(self._schema), tuple(children),
             touched=tuple(self._touched.values()),
@@ -138,7 +138,7 @@ class Binder:
                 errors.MALFORMED_QUERY, scope.soql, query.order[0].path.at, "ORDER BY has no place beside COUNT()"
             )
         tail = self._tail(scope, query, order=False)
-        sql = f"SELECT COUNT(*) FROM (SELECT 1 FROM {scope.source()}{tail})"  # noqa: S608
+        sql = f"SELECT COUNT(*) FROM (SELECT 1 FROM {scope.source()}{tail})"
         return Plan(
             scope.sobject, sql, tuple(scope.parameters), None, count=True, touched=tuple(self._touched.values())
         )
@@ -173,7 +173,12 @@ class Binder:
         name = source_name(query).rpartition(".")[2]
         relationship = scope.sobject.child(name)
         child = self._schema.get(relationship.child) if relationship else None
-        if relationship is None or relationship.name is None or child is None or relationship.field not in child.by_name:
+        if (
+            relationship is None
+            or relationship.name is None
+            or child is None
+            or relationship.field not in child.by_name
+        ):
             raise failure(
                 errors.INVALID_TYPE,
                 scope.soql,
@@ -198,14 +203,14 @@ class Binder:
         where = self._where(scope, query, extra=inside)
         order = self._order(scope, query)
         if query.limit is None and not query.offset:
-            sql = f"SELECT {selection.sql()}, {parent} AS parent FROM {scope.source()}{where} ORDER BY {order}"  # noqa: S608
+            sql = f"SELECT {selection.sql()}, {parent} AS parent FROM {scope.source()}{where} ORDER BY {order}"
             column = -1
         else:
             # A LIMIT in a subquery counts for each parent.
             place = f"row_number() OVER (PARTITION BY {parent} ORDER BY {order})"
             last = query.offset + (2**31 if query.limit is None else query.limit)
             sql = (
-                f"SELECT * FROM (SELECT {selection.sql()}, {parent} AS parent, {place} AS place "  # noqa: S608
+                f"SELECT * FROM (SELECT {selection.sql()}, {parent} AS parent, {place} AS place "
                 f"FROM {scope.source()}{where}) WHERE place > ? AND place <= ? ORDER BY parent, place"
             )
             scope.parameters.extend([query.offset, last])
@@ -267,11 +272,10 @@ def read_plan(schema: Schema, ready: Callable[[SObject], None], sobject: SObject
                 continue
             raise errors.INVALID_FIELD(text=error.message.rpartition("\n")[2]) from None
     sql = (
-        f"SELECT {selection.sql()} FROM {scope.source()} "  # noqa: S608
+        f"SELECT {selection.sql()} FROM {scope.source()} "
         f'WHERE {scope.table}."Id" IN (SELECT value FROM json_each(?)) AND {scope.table}."IsDeleted" = 0'
     )
     one = (
-        f"SELECT {selection.sql()} FROM {scope.source()} "  # noqa: S608
-        f'WHERE {scope.table}."Id" = ? AND {scope.table}."IsDeleted" = 0'
+        f'SELECT {selection.sql()} FROM {scope.source()} WHERE {scope.table}."Id" = ? AND {scope.table}."IsDeleted" = 0'
     )
     return Plan(sobject, sql, (one,), selection.build(schema))

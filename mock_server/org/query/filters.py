@@ -15,7 +15,7 @@ from mock_server.org.query import dates
 from mock_server.org.query.context import failure
 from mock_server.org.query.grammar import pattern_of, text_of, unexpected
 from mock_server.org.query.scope import Bound, Moment, Parameter, Scope
-from mock_server.org.query.syntax import Comparison, Condition, Junction, Not, Query, Value
+from mock_server.org.query.syntax import Comparison, Condition, Not, Query, Value
 from mock_server.org.schema.types import ID_TYPES, NUMBER_TYPES, TEXT_TYPES, Field, fold
 
 _WIDE = 500
@@ -106,7 +106,10 @@ class Filters:
             return f"{bound.sql} IS NULL"
         if field.type not in TEXT_TYPES:
             raise failure(
-                errors.INVALID_FIELD, self._scope.soql, comparison.path.at, f"invalid operator on {kind_name(field)} field"
+                errors.INVALID_FIELD,
+                self._scope.soql,
+                comparison.path.at,
+                f"invalid operator on {kind_name(field)} field",
             )
         if value.kind != "string":
             raise self._mismatch(comparison, field)
@@ -166,7 +169,8 @@ class Filters:
         values = comparison.value
         if bound.field.type != "multipicklist" or not isinstance(values, tuple):
             raise self._scope.fail(
-                comparison.path.at, f"includes or excludes operator only valid on multipicklist field: {bound.field.name}"
+                comparison.path.at,
+                f"includes or excludes operator only valid on multipicklist field: {bound.field.name}",
             )
         tests = []
         for value in values:
@@ -174,7 +178,8 @@ class Filters:
                 raise self._mismatch(comparison, bound.field)
             wanted = [part for part in text_of(value.text).split(";") if part]
             each = [
-                f"instr(sf_fold(';' || {bound.sql} || ';'), {self._scope.add(f';{fold(part)};')}) > 0" for part in wanted
+                f"instr(sf_fold(';' || {bound.sql} || ';'), {self._scope.add(f';{fold(part)};')}) > 0"
+                for part in wanted
             ]
             tests.append(self._two_valued(balanced(each, "AND")) if each else f"{bound.sql} IS NULL")
         return balanced(tests, "OR")
@@ -213,7 +218,7 @@ class Filters:
             where.append(Filters(inner).sql(query.where))
         where.append(f"{chosen.sql} IS NOT NULL")
         scope.parameters.extend(inner.parameters)
-        found = f"{bound.sql} IN (SELECT {chosen.sql} FROM {inner.source()} WHERE {' AND '.join(where)})"  # noqa: S608
+        found = f"{bound.sql} IN (SELECT {chosen.sql} FROM {inner.source()} WHERE {' AND '.join(where)})"
         return f"NOT (IFNULL({found}, 0))" if comparison.operator == "NOT IN" else self._two_valued(found)
 
     # -- literals
@@ -309,8 +314,8 @@ class Filters:
         should = "should be" if text else "should not be"
         return self._scope.fail(
             comparison.path.at,
-            f"value of filter criterion for field '{field.name}' must be of type {kind_name(field)} and {should} enclosed "
-            "in quotes",
+            f"value of filter criterion for field '{field.name}' must be of type {kind_name(field)} and {should} "
+            "enclosed in quotes",
         )
 
 
@@ -354,5 +359,3 @@ def _day(day: date) -> str:
 
 def _midnight(day: date) -> str:
     return f"{day.isoformat()}T00:00:00.000+0000"
-
-

@@ -99,7 +99,7 @@ def parse(soql: str) -> Query:
     try:
         tree: Any = _parser().parse(soql)
     except UnexpectedCharacters as error:
-        raise _unreadable(soql, error.pos_in_stream) from None
+        raise _unreadable(soql, error.pos_in_stream or 0) from None
     except UnexpectedToken as error:
         ended = error.token.type == "$END"
         at = len(soql.rstrip()) if ended else error.token.start_pos or 0
@@ -285,6 +285,7 @@ def _resolve(match: re.Match[str], *, pattern: bool) -> str:
         return "\ufffd" if 0xD800 <= code <= 0xDFFF else chr(code)
     if escape not in _ESCAPES:
         raise errors.MALFORMED_QUERY(
-            text=f"Invalid string literal '{match.string[:100]}'. Illegal character sequence '\\{escape}' in string literal."
+            text=f"Invalid string literal '{match.string[:100]}'. Illegal character sequence '\\{escape}' in string "
+            "literal."
         )
     return "\\\\" if pattern and escape == "\\" else _ESCAPES[escape]

@@ -117,7 +117,7 @@ class Queries:
         elif field.type in TEXT_TYPES and not field.case_sensitive:
             column, wanted = f"sf_fold({column})", fold(value)
         rows = self._store.connection.execute(
-            f'SELECT "Id" FROM {quoted(sobject.name)} WHERE {column} = ? AND "IsDeleted" = 0 ORDER BY "Id"',  # noqa: S608
+            f'SELECT "Id" FROM {quoted(sobject.name)} WHERE {column} = ? AND "IsDeleted" = 0 ORDER BY "Id"',
             (wanted,),
         )
         return [row[0] for row in rows]

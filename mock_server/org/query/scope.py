@@ -39,8 +39,8 @@ def no_such_column(name: str, entity: str) -> str:
 
 def no_such_relationship(name: str) -> str:
     return (
-        f"Didn't understand relationship '{name}' in field path. If you are attempting to use a custom relationship, be "
-        f"sure to append the '__r' after the custom relationship name.{HINT}"
+        f"Didn't understand relationship '{name}' in field path. If you are attempting to use a custom relationship, "
+        f"be sure to append the '__r' after the custom relationship name.{HINT}"
     )
 
 
@@ -123,7 +123,10 @@ class Scope:
             parts = parts[1:]
         if len(parts) - 1 > MOST_PARENTS:
             raise failure(
-                errors.MALFORMED_QUERY, self.soql, path.at, "SOQL relationship queries reach at most 5 levels of parents"
+                errors.MALFORMED_QUERY,
+                self.soql,
+                path.at,
+                "SOQL relationship queries reach at most 5 levels of parents",
             )
         sobject: SObject | None = self.sobject
         table = self.table
@@ -191,7 +194,7 @@ class Scope:
             found_field = found_field or (field if field.name.lower() == name.lower() else None)
             self.ready(target)
             branches.append(
-                f"WHEN '{target.key_prefix}' THEN (SELECT x.{quoted(field.name)} FROM {quoted(target.name)} x "  # noqa: S608
+                f"WHEN '{target.key_prefix}' THEN (SELECT x.{quoted(field.name)} FROM {quoted(target.name)} x "
                 f'WHERE x."Id" = {parent.id_sql})'
             )
         if found_field is None or not branches:

@@ -288,13 +288,13 @@ class Pipeline:
             live: set[str] = set()
             if target is not None:
                 self._store.ready(target)
-                live = {i for i, gone in self._store.lookup(target, "Id", list(references), "Id", "IsDeleted") if not gone}
+                live = {
+                    i for i, gone in self._store.lookup(target, "Id", list(references), "Id", "IsDeleted") if not gone
+                }
             for identifier, users in references.items():
                 for row, reference in users:
                     if target is None or (reference.reference_to and target.name not in reference.reference_to):
-                        row.fail(
-                            errors.WRONG_ID_TYPE(label=reference.label, value=identifier, fields=[reference.name])
-                        )
+                        row.fail(errors.WRONG_ID_TYPE(label=reference.label, value=identifier, fields=[reference.name]))
                     elif identifier not in live:
                         row.fail(errors.INVALID_CROSS_REFERENCE_KEY())
 
@@ -337,11 +337,8 @@ class Pipeline:
         taken: dict[Any, str] = {}
         if unsure:
             column = fold_column(unique.name) if unique.folded else unique.name
-            for value, identifier, deleted in self._store.lookup(
-                rows[0].sobject, column, unsure, column, "Id", "IsDeleted"
-            ):
-                if not deleted:
-                    taken[value] = identifier
+            found = self._store.lookup(rows[0].sobject, column, unsure, column, "Id", "IsDeleted")
+            taken = {value: identifier for value, identifier, deleted in found if not deleted}
         for row, value in claims:
             owner = taken.get(value)
             if owner is not None and owner != row.id:

@@ -53,7 +53,9 @@ class WritePlan:
         self._statements: dict[tuple[str, tuple[str, ...]], Statement] = {}
         self.required = tuple(field for field in sobject.fields if field.required)
         self.not_null = frozenset(
-            field.name for field in sobject.fields if field.createable and not field.nillable and field.type != "boolean"
+            field.name
+            for field in sobject.fields
+            if field.createable and not field.nillable and field.type != "boolean"
         )
         self.unique = tuple(field for field in sobject.fields if field.unique)
         self.auto_numbers = tuple(field for field in sobject.fields if field.auto_number)
@@ -84,9 +86,7 @@ class WritePlan:
             if field is None:
                 return None
             derived = field.calculated or field.auto_number or not field.stored or person_name(self.sobject, field)
-            slot = Slot(
-                field, coercion(field), field.createable and not derived, field.updateable and not derived
-            )
+            slot = Slot(field, coercion(field), field.createable and not derived, field.updateable and not derived)
             if len(self._slots) < 4 * len(self.sobject.fields):
                 self._slots[name] = slot
         return slot

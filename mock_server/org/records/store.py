@@ -19,7 +19,7 @@ from mock_server.org.schema.types import FLOAT_TYPES, Field, SObject, fold
 _MANY = 500
 # Columns that hold a handful of distinct values in a whole org: an index costs every insert and helps no query.
 _UNSELECTIVE = frozenset({"OwnerId", "CreatedById", "LastModifiedById", "RecordTypeId"})
-_PERSON_NAME = 'NULLIF(TRIM(COALESCE("FirstName" || \' \', \'\') || COALESCE("LastName", \'\')), \'\')'
+_PERSON_NAME = "NULLIF(TRIM(COALESCE(\"FirstName\" || ' ', '') || COALESCE(\"LastName\", '')), '')"
 
 
 class Store:
@@ -160,7 +160,7 @@ class Store:
         self._ready = dict(other._ready)
 
 
-def _sf_fold(value: object) -> object:
+def _sf_fold(value: str | float | bytes | None) -> str | float | bytes | None:
     return fold(value) if isinstance(value, str) else value
 
 

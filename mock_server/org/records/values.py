@@ -25,8 +25,12 @@ _INT_MAX = 2**31
 _LONG_MAX = 2**63
 # Jackson's names of JSON tokens, which Salesforce's messages show.
 _TOKENS: dict[type, str] = {
-    str: "VALUE_STRING", int: "VALUE_NUMBER_INT", float: "VALUE_NUMBER_FLOAT", dict: "START_OBJECT", list: "START_ARRAY",
-}  # fmt: skip
+    str: "VALUE_STRING",
+    int: "VALUE_NUMBER_INT",
+    float: "VALUE_NUMBER_FLOAT",
+    dict: "START_OBJECT",
+    list: "START_ARRAY",
+}
 
 
 class Misfit(Exception):
@@ -51,7 +55,8 @@ class Misfit(Exception):
         else:
             shown = str(self.value)
         return (
-            f"Cannot deserialize instance of {kind} from {token} value {shown} or request may be missing a required field"
+            f"Cannot deserialize instance of {kind} from {token} value {shown} or request may be missing a required "
+            "field"
         )
 
 

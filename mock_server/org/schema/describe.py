@@ -15,11 +15,29 @@ from mock_server.org.schema.types import ChildRelationship, Field, SObject
 
 MASTER_RECORD_TYPE = "012000000000000AAA"
 
-_SUMMARY_FLAGS = (
-    "activateable createable custom customSetting deepCloneable deletable deprecatedAndHidden feedEnabled hasSubtypes "
-    "isInterface isSubtype layoutable mergeable mruEnabled queryable replicateable retrieveable searchable triggerable "
-    "undeletable updateable"
-).split()
+_SUMMARY_FLAGS = [
+    "activateable",
+    "createable",
+    "custom",
+    "customSetting",
+    "deepCloneable",
+    "deletable",
+    "deprecatedAndHidden",
+    "feedEnabled",
+    "hasSubtypes",
+    "isInterface",
+    "isSubtype",
+    "layoutable",
+    "mergeable",
+    "mruEnabled",
+    "queryable",
+    "replicateable",
+    "retrieveable",
+    "searchable",
+    "triggerable",
+    "undeletable",
+    "updateable",
+]
 _FULL_FLAGS = (*_SUMMARY_FLAGS, "compactLayoutable", "searchLayoutable")
 _SOAP = {
     "id": "tns:ID", "reference": "tns:ID", "boolean": "xsd:boolean", "int": "xsd:int", "long": "xsd:long",
@@ -27,8 +45,8 @@ _SOAP = {
     "datetime": "xsd:dateTime", "base64": "xsd:base64Binary", "address": "urn:address", "location": "urn:location",
     "anyType": "xsd:anyType",
 }  # fmt: skip
-_BYTES = frozenset("string textarea picklist combobox email phone url encryptedstring".split())
-_NOT_AGGREGATED = frozenset("boolean address location base64".split())
+_BYTES = frozenset(["string", "textarea", "picklist", "combobox", "email", "phone", "url", "encryptedstring"])
+_NOT_AGGREGATED = frozenset(["boolean", "address", "location", "base64"])
 # Objects that hang on another one: the suffix of their name says what they are.
 _ASSOCIATED = ("Feed", "History", "Share")
 
@@ -44,7 +62,9 @@ def global_describe(schema: Schema, version: str) -> dict[str, Any]:
             # Labels and flags only: parsing 300 field lists would take most of a second request's time.
             prefix, _, _ = standard.rows()[name]
             top = standard.head(name)
-            sobjects.append(_summary(name, top["label"], top["labelPlural"], prefix or None, top["flags"], False, version))
+            sobjects.append(
+                _summary(name, top["label"], top["labelPlural"], prefix or None, top["flags"], False, version)
+            )
     return {"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": sobjects}
 
 

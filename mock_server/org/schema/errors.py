@@ -11,9 +11,7 @@ Path = tuple[str | int, ...]
 class SchemaError(ValueError):
     """A mistake in a definition. `path` leads to it: `("fields", "Contact", "External_Id__c", "lenght")`."""
 
-    def __init__(
-        self, path: Path, message: str, allowed: Iterable[str] = (), nearest: str | None = None
-    ) -> None:
+    def __init__(self, path: Path, message: str, allowed: Iterable[str] = (), nearest: str | None = None) -> None:
         where = ".".join(map(str, path))
         super().__init__(f"{where}: {message}" + (f"; did you mean {nearest}?" if nearest else ""))
         self.path = path

@@ -1,8 +1,8 @@
 """Inline definitions: fields and objects as a user declares them in YAML or JSON.
 
-    fields:  {Contact: {External_Id__c: {type: text, length: 64, externalId: true, unique: true}}}
-    objects: {Invoice__c: {label: Invoice, plural: Invoices, nameField: {type: autonumber, format: "INV-{0000}"},
-                           fields: {Amount__c: {type: currency, precision: 18, scale: 2}}}}
+fields:  {Contact: {External_Id__c: {type: text, length: 64, externalId: true, unique: true}}}
+objects: {Invoice__c: {label: Invoice, plural: Invoices, nameField: {type: autonumber, format: "INV-{0000}"},
+                       fields: {Amount__c: {type: currency, precision: 18, scale: 2}}}}
 """
 
 from __future__ import annotations
@@ -109,8 +109,22 @@ def new_object(name: str, definition: Any, prefix: str) -> SObject:
         label_plural=_text(path, definition, "plural", f"{label}s"),
         key_prefix=prefix,
         flags=frozenset(
-            "createable deletable layoutable queryable replicateable retrieveable searchable triggerable undeletable "
-            "updateable compactLayoutable searchLayoutable mruEnabled deepCloneable".split()
+            [
+                "createable",
+                "deletable",
+                "layoutable",
+                "queryable",
+                "replicateable",
+                "retrieveable",
+                "searchable",
+                "triggerable",
+                "undeletable",
+                "updateable",
+                "compactLayoutable",
+                "searchLayoutable",
+                "mruEnabled",
+                "deepCloneable",
+            ]
         ),
         fields=tuple(field for field in _system_fields(name_field) if not (detail and field.name == "OwnerId")),
         custom=True,

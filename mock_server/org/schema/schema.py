@@ -132,8 +132,4 @@ class Schema:
     def _extend(self, name: str, fields: Iterable[Field] = (), children: Iterable[ChildRelationship] = ()) -> None:
         sobject = self.get(name)
         assert sobject is not None
-        self._put(
-            replace(
-                sobject, fields=(*sobject.fields, *fields), children=(*sobject.children, *children), memo={}
-            )
-        )
+        self._put(replace(sobject, fields=(*sobject.fields, *fields), children=(*sobject.children, *children), memo={}))

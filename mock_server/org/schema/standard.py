@@ -28,8 +28,25 @@ _RENAMED = {
     "extraTypeInfo": "extra_type",
 }
 _SAME = frozenset(
-    "name label type length precision scale digits nillable createable updateable filterable sortable groupable unique "
-    "encrypted permissionable calculated".split()
+    [
+        "name",
+        "label",
+        "type",
+        "length",
+        "precision",
+        "scale",
+        "digits",
+        "nillable",
+        "createable",
+        "updateable",
+        "filterable",
+        "sortable",
+        "groupable",
+        "unique",
+        "encrypted",
+        "permissionable",
+        "calculated",
+    ]
 )
 
 

@@ -14,7 +14,18 @@ FieldType = Literal[
 FIELD_TYPES: frozenset[str] = frozenset(get_args(FieldType))
 
 TEXT_TYPES: frozenset[str] = frozenset(
-    {"string", "textarea", "picklist", "multipicklist", "combobox", "email", "phone", "url", "encryptedstring", "anyType"}
+    {
+        "string",
+        "textarea",
+        "picklist",
+        "multipicklist",
+        "combobox",
+        "email",
+        "phone",
+        "url",
+        "encryptedstring",
+        "anyType",
+    }
 )
 """Types stored and compared as text (ids and references too, but those compare exactly)."""
 ID_TYPES: frozenset[str] = frozenset({"id", "reference"})
@@ -81,7 +92,9 @@ class Field:
     @property
     def folded(self) -> bool:
         """Whether a shadow column `NAME__fold` (text in `fold` form) is kept beside it, with an index."""
-        return self.type in TEXT_TYPES and not self.case_sensitive and (self.unique or self.external_id or self.id_lookup)
+        return (
+            self.type in TEXT_TYPES and not self.case_sensitive and (self.unique or self.external_id or self.id_lookup)
+        )
 
     @property
     def required(self) -> bool:

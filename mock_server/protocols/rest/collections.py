@@ -23,13 +23,28 @@ OF_TYPE = f"{ALL}/{{sobject}}"
 BY_KEY = f"{OF_TYPE}/{{field}}"
 
 
-@routes(Operation("rest.collections.create", "POST", ALL, "write", "never", "many", since=42.0, summary="Create up to 200 records"))
+@routes(
+    Operation(
+        "rest.collections.create", "POST", ALL, "write", "never", "many", since=42.0, summary="Create up to 200 records"
+    )
+)
 async def create(call: Call) -> Reply:
     records, all_or_none = _records(call)
     return _answer(await save(call, [_change(call, "create", record) for record in records], all_or_none=all_or_none))
 
 
-@routes(Operation("rest.collections.update", "PATCH", ALL, "write", "conditional", "many", since=42.0, summary="Change up to 200 records"))
+@routes(
+    Operation(
+        "rest.collections.update",
+        "PATCH",
+        ALL,
+        "write",
+        "conditional",
+        "many",
+        since=42.0,
+        summary="Change up to 200 records",
+    )
+)
 async def update(call: Call) -> Reply:
     records, all_or_none = _records(call)
     changes = []
@@ -40,7 +55,18 @@ async def update(call: Call) -> Reply:
     return _answer(await save(call, changes, all_or_none=all_or_none))
 
 
-@routes(Operation("rest.collections.upsert", "PATCH", BY_KEY, "write", "conditional", "many", since=46.0, summary="Upsert up to 200 records"))
+@routes(
+    Operation(
+        "rest.collections.upsert",
+        "PATCH",
+        BY_KEY,
+        "write",
+        "conditional",
+        "many",
+        since=46.0,
+        summary="Upsert up to 200 records",
+    )
+)
 async def upsert(call: Call) -> Reply:
     sobject = sobject_of(call)
     key = sobject.field(call.args["field"])
@@ -68,7 +94,18 @@ async def upsert(call: Call) -> Reply:
     return answer(items)
 
 
-@routes(Operation("rest.collections.delete", "DELETE", ALL, "write", "always", "many", since=42.0, summary="Delete up to 200 records"))
+@routes(
+    Operation(
+        "rest.collections.delete",
+        "DELETE",
+        ALL,
+        "write",
+        "always",
+        "many",
+        since=42.0,
+        summary="Delete up to 200 records",
+    )
+)
 async def delete(call: Call) -> Reply:
     ids = [identifier for identifier in call.query.get("ids", "").split(",") if identifier]
     _within(len(ids), MOST_ROWS)
@@ -87,7 +124,9 @@ async def delete(call: Call) -> Reply:
 
 
 @routes(
-    Operation("rest.collections.read", "GET", OF_TYPE, "read", rows="many", since=42.0, summary="Read many records by id"),
+    Operation(
+        "rest.collections.read", "GET", OF_TYPE, "read", rows="many", since=42.0, summary="Read many records by id"
+    ),
     Operation("rest.collections.read", "POST", OF_TYPE, "read", rows="many", since=42.0),
 )
 async def read(call: Call) -> Reply:
@@ -98,17 +137,17 @@ async def read(call: Call) -> Reply:
     else:
         ids = [part for part in call.query.get("ids", "").split(",") if part]
         fields = [part.strip() for part in call.query.get("fields", "").split(",") if part.strip()]
-    if not _texts(ids):
-        raise errors.REQUIRED_FIELD_MISSING(names="ids", fields=["ids"])
-    if not _texts(fields):
-        raise errors.REQUIRED_FIELD_MISSING(names="fields", fields=["fields"])
-    _within(len(ids), MOST_READ)
-    whole = [to_18(identifier) or "" for identifier in ids]
-    return answer(call.org.read(call.session, sobject.name, whole, fields, base=base_of(call)))
+    wanted, names = _texts("ids", ids), _texts("fields", fields)
+    _within(len(wanted), MOST_READ)
+    whole = [to_18(identifier) or "" for identifier in wanted]
+    return answer(call.org.read(call.session, sobject.name, whole, names, base=base_of(call)))
 
 
-def _texts(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(item, str) for item in value)
+def _texts(name: str, value: Any) -> list[str]:
+    """Return a list of texts that a call must bring. Raises REQUIRED_FIELD_MISSING."""
+    if not isinstance(value, list) or not value or not all(isinstance(item, str) for item in value):
+        raise errors.REQUIRED_FIELD_MISSING(names=name, fields=[name])
+    return value
 
 
 def _records(call: Call) -> tuple[list[dict[str, Any]], bool]:

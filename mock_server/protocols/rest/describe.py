@@ -29,14 +29,22 @@ async def describe_global(call: Call) -> Reply:
     return _conditional(call, forms.global_describe(call.org.schema, call.args["version"]))
 
 
-@routes(Operation("rest.describe.summary", "GET", f"{DATA}/sobjects/{{sobject}}", "read", summary="Describe one object in short"))
+@routes(
+    Operation(
+        "rest.describe.summary", "GET", f"{DATA}/sobjects/{{sobject}}", "read", summary="Describe one object in short"
+    )
+)
 async def summary(call: Call) -> Reply:
     sobject = sobject_of(call)
     # Records used through the API do not enter the recent list unless a client asks for it (Sforce-Mru).
     return answer({"objectDescribe": forms.summary(sobject, call.args["version"]), "recentItems": []})
 
 
-@routes(Operation("rest.describe.object", "GET", f"{DATA}/sobjects/{{sobject}}/describe", "read", summary="Describe one object"))
+@routes(
+    Operation(
+        "rest.describe.object", "GET", f"{DATA}/sobjects/{{sobject}}/describe", "read", summary="Describe one object"
+    )
+)
 async def describe_object(call: Call) -> Reply:
     return _conditional(call, forms.describe(sobject_of(call), call.args["version"]))
 

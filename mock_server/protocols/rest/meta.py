@@ -46,5 +46,3 @@ async def resources(call: Call) -> Reply:
 @routes(Operation("rest.limits", "GET", f"{DATA}/limits", "read", summary="Read the org's limits"))
 async def limits(call: Call) -> Reply:
     return answer(call.org.limits.body())
-
-

@@ -19,7 +19,11 @@ async def run(call: Call) -> Reply:
     return _run(call, all_rows=False)
 
 
-@routes(Operation("rest.query.all", "GET", f"{DATA}/queryAll", "read", rows="many", summary="Run a query over deleted rows too"))
+@routes(
+    Operation(
+        "rest.query.all", "GET", f"{DATA}/queryAll", "read", rows="many", summary="Run a query over deleted rows too"
+    )
+)
 async def run_all(call: Call) -> Reply:
     return _run(call, all_rows=True)
 

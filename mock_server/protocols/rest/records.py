@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
+from mock_server.jsontext import misfit_error
 from mock_server.operations import Call, Operation, Reply
 from mock_server.org import errors
 from mock_server.org.ids import to_18
 from mock_server.org.records.changes import Change, RowResult
 from mock_server.org.records.values import Misfit
 from mock_server.org.schema.types import Field, SObject
-from mock_server.protocols.jsontext import misfit_error
 from mock_server.protocols.rest.describe import sobject_of
 from mock_server.protocols.rest.replies import DATA, answer, base_of, empty, errors_answer, routes, version_of
 
@@ -98,7 +98,9 @@ def _id_of(call: Call) -> str:
 # -- by external id
 
 
-@routes(Operation("rest.sobject.read_by_key", "GET", BY_KEY, "read", rows="one", summary="Read a record by external id"))
+@routes(
+    Operation("rest.sobject.read_by_key", "GET", BY_KEY, "read", rows="one", summary="Read a record by external id")
+)
 async def read_by_key(call: Call) -> Reply:
     sobject = sobject_of(call)
     matches = _matches(call, sobject, _key_field(call, sobject))
@@ -131,9 +133,7 @@ async def upsert(call: Call) -> Reply:
 
 
 @routes(
-    Operation(
-        "rest.sobject.delete_by_key", "DELETE", BY_KEY, "write", "always", "one", summary="Delete by external id"
-    )
+    Operation("rest.sobject.delete_by_key", "DELETE", BY_KEY, "write", "always", "one", summary="Delete by external id")
 )
 async def delete_by_key(call: Call) -> Reply:
     sobject = sobject_of(call)

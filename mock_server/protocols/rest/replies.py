@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 
@@ -63,7 +63,7 @@ def saved_item(result: RowResult) -> dict[str, Any]:
 class RestRoutes(Routes):
     """Routes under `/services/data/{version}`: each handler runs only for a version that has its operation."""
 
-    def __call__(self, *operations: Operation) -> Any:
+    def __call__(self, *operations: Operation) -> Callable[[Handler], Handler]:
         declare = super().__call__(*operations)
 
         def versioned(handler: Handler) -> Handler:

@@ -73,7 +73,12 @@ def test_values_are_kept_in_salesforces_form(
 @pytest.mark.parametrize(
     ("change", "code", "message", "fields"),
     [
-        (Change("create", "Contact", {}), "REQUIRED_FIELD_MISSING", "Required fields are missing: [LastName]", ["LastName"]),
+        (
+            Change("create", "Contact", {}),
+            "REQUIRED_FIELD_MISSING",
+            "Required fields are missing: [LastName]",
+            ["LastName"],
+        ),
         (contact(Nickname="Ada"), "INVALID_FIELD", "No such column 'Nickname' on sobject of type Contact", []),
         (
             contact(LastName="x" * 81),
@@ -102,7 +107,12 @@ def test_values_are_kept_in_salesforces_form(
             ["CreatedDate"],
         ),
         (contact(AccountId="001Kd00000000zzIAA"), "INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", []),
-        (contact(AccountId="nonsense"), "MALFORMED_ID", "Account ID: id value of incorrect type: nonsense", ["AccountId"]),
+        (
+            contact(AccountId="nonsense"),
+            "MALFORMED_ID",
+            "Account ID: id value of incorrect type: nonsense",
+            ["AccountId"],
+        ),
         (Change("update", "Contact", {"Title": "x"}), "MISSING_ARGUMENT", "Id not specified in an update call", []),
         (Change("update", "Contact", {}, id="12"), "MALFORMED_ID", "malformed id 12", []),
         (
@@ -111,12 +121,15 @@ def test_values_are_kept_in_salesforces_form(
             "invalid cross reference id",
             [],
         ),
-        (Change("upsert", "Contact", {}, key_field="External_Id__c"), "MISSING_ARGUMENT", "External_Id__c not specified", []),
+        (
+            Change("upsert", "Contact", {}, key_field="External_Id__c"),
+            "MISSING_ARGUMENT",
+            "External_Id__c not specified",
+            [],
+        ),
     ],
 )
-def test_each_mistake_has_its_own_error(
-    save: Save, change: Change, code: str, message: str, fields: list[str]
-) -> None:
+def test_each_mistake_has_its_own_error(save: Save, change: Change, code: str, message: str, fields: list[str]) -> None:
     (result,) = save(change)
     assert refusal(result) == (code, message, fields)
 

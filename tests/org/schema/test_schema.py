@@ -10,28 +10,142 @@ from mock_server.org.schema import Schema, SchemaError
 from mock_server.org.schema.describe import describe, global_describe, summary
 
 # As a scratch org answered them in 2026.
-SUMMARY_KEYS = (
-    "activateable associateEntityType associateParentEntity createable custom customSetting deepCloneable deletable "
-    "deprecatedAndHidden feedEnabled hasSubtypes isInterface isSubtype keyPrefix label labelPlural layoutable mergeable "
-    "mruEnabled name queryable replicateable retrieveable searchable triggerable undeletable updateable urls"
-).split()
-DESCRIBE_KEYS = (
-    "actionOverrides activateable associateEntityType associateParentEntity childRelationships compactLayoutable "
-    "createable custom customSetting deepCloneable defaultImplementation deletable deprecatedAndHidden extendedBy "
-    "extendsInterfaces feedEnabled fields hasSubtypes implementedBy implementsInterfaces isInterface isSubtype keyPrefix "
-    "label labelPlural layoutable listviewable lookupLayoutable mergeable mruEnabled name namedLayoutInfos "
-    "networkScopeFieldName queryable recordTypeInfos replicateable retrieveable searchLayoutable searchable "
-    "sobjectDescribeOption supportedScopes triggerable undeletable updateable urls"
-).split()
-FIELD_KEYS = (
-    "aggregatable aiPredictionField autoNumber byteLength calculated calculatedFormula cascadeDelete caseSensitive "
-    "compoundFieldName controllerName createable custom defaultValue defaultValueFormula defaultedOnCreate "
-    "dependentPicklist deprecatedAndHidden digits displayLocationInDecimal encrypted externalId extraTypeInfo filterable "
-    "filteredLookupInfo formulaTreatNullNumberAsZero groupable highScaleNumber htmlFormatted idLookup inlineHelpText "
-    "label length mask maskType name nameField namePointing nillable permissionable picklistValues polymorphicForeignKey "
-    "precision queryByDistance referenceTargetField referenceTo relationshipName relationshipOrder restrictedDelete "
-    "restrictedPicklist scale searchPrefilterable soapType sortable type unique updateable writeRequiresMasterRead"
-).split()
+SUMMARY_KEYS = [
+    "activateable",
+    "associateEntityType",
+    "associateParentEntity",
+    "createable",
+    "custom",
+    "customSetting",
+    "deepCloneable",
+    "deletable",
+    "deprecatedAndHidden",
+    "feedEnabled",
+    "hasSubtypes",
+    "isInterface",
+    "isSubtype",
+    "keyPrefix",
+    "label",
+    "labelPlural",
+    "layoutable",
+    "mergeable",
+    "mruEnabled",
+    "name",
+    "queryable",
+    "replicateable",
+    "retrieveable",
+    "searchable",
+    "triggerable",
+    "undeletable",
+    "updateable",
+    "urls",
+]
+DESCRIBE_KEYS = [
+    "actionOverrides",
+    "activateable",
+    "associateEntityType",
+    "associateParentEntity",
+    "childRelationships",
+    "compactLayoutable",
+    "createable",
+    "custom",
+    "customSetting",
+    "deepCloneable",
+    "defaultImplementation",
+    "deletable",
+    "deprecatedAndHidden",
+    "extendedBy",
+    "extendsInterfaces",
+    "feedEnabled",
+    "fields",
+    "hasSubtypes",
+    "implementedBy",
+    "implementsInterfaces",
+    "isInterface",
+    "isSubtype",
+    "keyPrefix",
+    "label",
+    "labelPlural",
+    "layoutable",
+    "listviewable",
+    "lookupLayoutable",
+    "mergeable",
+    "mruEnabled",
+    "name",
+    "namedLayoutInfos",
+    "networkScopeFieldName",
+    "queryable",
+    "recordTypeInfos",
+    "replicateable",
+    "retrieveable",
+    "searchLayoutable",
+    "searchable",
+    "sobjectDescribeOption",
+    "supportedScopes",
+    "triggerable",
+    "undeletable",
+    "updateable",
+    "urls",
+]
+FIELD_KEYS = [
+    "aggregatable",
+    "aiPredictionField",
+    "autoNumber",
+    "byteLength",
+    "calculated",
+    "calculatedFormula",
+    "cascadeDelete",
+    "caseSensitive",
+    "compoundFieldName",
+    "controllerName",
+    "createable",
+    "custom",
+    "defaultValue",
+    "defaultValueFormula",
+    "defaultedOnCreate",
+    "dependentPicklist",
+    "deprecatedAndHidden",
+    "digits",
+    "displayLocationInDecimal",
+    "encrypted",
+    "externalId",
+    "extraTypeInfo",
+    "filterable",
+    "filteredLookupInfo",
+    "formulaTreatNullNumberAsZero",
+    "groupable",
+    "highScaleNumber",
+    "htmlFormatted",
+    "idLookup",
+    "inlineHelpText",
+    "label",
+    "length",
+    "mask",
+    "maskType",
+    "name",
+    "nameField",
+    "namePointing",
+    "nillable",
+    "permissionable",
+    "picklistValues",
+    "polymorphicForeignKey",
+    "precision",
+    "queryByDistance",
+    "referenceTargetField",
+    "referenceTo",
+    "relationshipName",
+    "relationshipOrder",
+    "restrictedDelete",
+    "restrictedPicklist",
+    "scale",
+    "searchPrefilterable",
+    "soapType",
+    "sortable",
+    "type",
+    "unique",
+    "updateable",
+    "writeRequiresMasterRead",
+]
 
 
 def test_objects_and_fields_are_found_in_any_case() -> None:
@@ -136,14 +250,25 @@ def test_describes_have_every_key_in_order() -> None:
     everything = global_describe(schema, "v60.0")
     assert list(everything) == ["encoding", "maxBatchSize", "sobjects"]
     assert all(list(row) == SUMMARY_KEYS for row in everything["sobjects"])
-    assert next(row for row in everything["sobjects"] if row["name"] == "AccountFeed")["associateParentEntity"] == "Account"
+    assert (
+        next(row for row in everything["sobjects"] if row["name"] == "AccountFeed")["associateParentEntity"]
+        == "Account"
+    )
 
 
 @pytest.mark.parametrize(
     ("sobject", "field", "expected"),
     [
-        ("Account", "Name", {"byteLength": 765, "length": 255, "nillable": False, "soapType": "xsd:string", "nameField": True}),
-        ("Account", "OwnerId", {"byteLength": 18, "referenceTo": ["User"], "relationshipName": "Owner", "soapType": "tns:ID"}),
+        (
+            "Account",
+            "Name",
+            {"byteLength": 765, "length": 255, "nillable": False, "soapType": "xsd:string", "nameField": True},
+        ),
+        (
+            "Account",
+            "OwnerId",
+            {"byteLength": 18, "referenceTo": ["User"], "relationshipName": "Owner", "soapType": "tns:ID"},
+        ),
         ("Account", "BillingAddress", {"soapType": "urn:address", "aggregatable": False, "createable": False}),
         ("Account", "AnnualRevenue", {"precision": 18, "groupable": False, "soapType": "xsd:double"}),
         ("Contact", "Email", {"byteLength": 240, "idLookup": True, "type": "email"}),

@@ -62,9 +62,7 @@ def test_a_locator_expires_after_two_days(rest: Rest, contacts: list[str], serve
 def test_an_empty_query_is_refused(rest: Rest, params: dict[str, str]) -> None:
     answer = rest.get("/query", params=params)
     assert answer.status_code == 400
-    assert answer.json() == [
-        {"message": "SOQL statements cannot be empty or null", "errorCode": "MALFORMED_QUERY"}
-    ]
+    assert answer.json() == [{"message": "SOQL statements cannot be empty or null", "errorCode": "MALFORMED_QUERY"}]
 
 
 def test_an_error_shows_its_place(rest: Rest) -> None:

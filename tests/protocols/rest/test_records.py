@@ -45,7 +45,7 @@ def test_read_puts_attributes_first_and_fields_in_the_order_asked(rest: Rest) ->
 def test_read_without_fields_gives_every_field_and_compound_ones(rest: Rest) -> None:
     identifier = create(rest, MailingCity="London", MailingCountry="UK")
     record = rest.get(f"/sobjects/Contact/{identifier[:15]}").json()
-    assert list(record)[0] == "attributes"
+    assert next(iter(record)) == "attributes"
     assert record["Id"] == identifier
     assert record["IsDeleted"] is False
     assert list(record["MailingAddress"]) == [
@@ -56,7 +56,10 @@ def test_read_without_fields_gives_every_field_and_compound_ones(rest: Rest) -> 
 
 def test_update_and_delete_answer_204_without_a_body(rest: Rest) -> None:
     identifier = create(rest)
-    for answer in (rest.patch(f"/sobjects/Contact/{identifier}", json={"Title": "Countess"}), rest.delete(f"/sobjects/Contact/{identifier}")):
+    for answer in (
+        rest.patch(f"/sobjects/Contact/{identifier}", json={"Title": "Countess"}),
+        rest.delete(f"/sobjects/Contact/{identifier}"),
+    ):
         assert (answer.status_code, answer.content) == (204, b"")
         assert "Content-Type" not in answer.headers
         assert answer.headers["Content-Security-Policy"] == "upgrade-insecure-requests"

@@ -19,7 +19,9 @@ def parser_error(body: bytes) -> ApiError:
         text = body.decode()
     except UnicodeDecodeError as error:
         line, column = _place(body[: error.start].decode())
-        return errors.JSON_PARSER_ERROR(text=f"Invalid UTF-8 start byte 0x{body[error.start]:x}", line=line, column=column)
+        return errors.JSON_PARSER_ERROR(
+            text=f"Invalid UTF-8 start byte 0x{body[error.start]:x}", line=line, column=column
+        )
     try:
         json.loads(text)
     except json.JSONDecodeError as error:
