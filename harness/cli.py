@@ -105,6 +105,9 @@ def run_prove(options: argparse.Namespace) -> int:
     results: list[TrialResult] = []
     try:
         _run_all(options, scenarios, queue, results)
+    except DocumentError as error:
+        print(error, file=sys.stderr)
+        return WRONG
     except SubjectError as error:
         print(f"sfmock: {error}", file=sys.stderr)
         return NOT_STARTED
@@ -131,8 +134,8 @@ def _run_all(
 
     subject = CommandSubject(options.run)
     with api.start(port=0) as server:
-        for scenario in scenarios:
-            trial = Trial(
+        trials = [
+            Trial(
                 server,
                 scenario,
                 seed=options.seed,
@@ -141,11 +144,17 @@ def _run_all(
                 keep=options.keep,
                 progress=_progress,
             )
+            for scenario in scenarios
+        ]
+        # What only an org can tell (an object that it does not have) is found out before anything runs.
+        for trial in trials:
+            trial.rehearse()
+        for trial in trials:
             result = trial.run(subject)
             results.append(result)
             if sys.stderr.isatty():
                 sys.stderr.write(_ESCAPE_LINE)
-            print(render(result, colour=wants_colour(sys.stdout), replay=_replay(options, scenario)), flush=True)
+            print(render(result, colour=wants_colour(sys.stdout), replay=_replay(options, trial.scenario)), flush=True)
 
 
 def _progress(text: str) -> None:

@@ -117,7 +117,6 @@ class Evidence:
     attempts: int | None
     canaries: tuple[Canary, ...]
     faults: tuple[ArmedFault, ...]
-    seconds: float
 
     def landed(self, place: int) -> bool:
         """Tell whether the org holds at least one record for the input."""

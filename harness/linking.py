@@ -26,7 +26,6 @@ def link(
     canaries: Sequence[Canary] = (),
     faults: Sequence[ArmedFault] = (),
     skipped: Collection[str] = (),
-    seconds: float = 0.0,
 ) -> Evidence:
     """Build the evidence of a trial from the control plane's journal entries and commits.
 
@@ -57,7 +56,6 @@ def link(
         attempts=attempts,
         canaries=tuple(canaries),
         faults=tuple(faults),
-        seconds=seconds,
     )
 
 

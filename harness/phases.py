@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -30,8 +31,7 @@ class Timeline:
         self._thread = threading.Thread(target=self._walk, name="phases", daemon=True)
 
     def _walk(self) -> None:
-        for phase in self._phases[1:]:
-            before = self._phases[self._phases.index(phase) - 1]
+        for before, phase in pairwise(self._phases):
             if before.seconds is None or self._over.wait(before.seconds):
                 return
             self._control.set_phase(phase.name)

@@ -24,6 +24,7 @@ from harness.properties import ParameterError, read_parameters, registry
 from harness.result import Baseline, TrialResult
 from harness.scenario import Scenario
 from harness.subjects import CallableSubject, Run, Subject, canaries_of, environment_of
+from mock_server.control.client import ControlError
 from mock_server.documents import DocumentError, nearest
 from mock_server.org.clock import wall
 
@@ -80,6 +81,15 @@ class Trial:
     rows: Sequence[Input] | None = None
     keep: bool = False
     progress: Progress = field(default=lambda _: None)
+
+    def rehearse(self) -> None:
+        """Make the scenario's org and arm its faults, to no end but to see that both can be. Raises DocumentError."""
+        try:
+            with self._org() as org:
+                seeding.seed(org.control, self.scenario.org, seed=self.seed)
+                org.control.add_faults(_timeline(self.scenario)[0])
+        except ControlError as error:
+            raise DocumentError([f"{self.scenario.name}: {error}"]) from None
 
     def run(self, subject: Subject) -> TrialResult:
         """Run the baseline and, when it is met, the scenario. Raises SubjectError, and what `check` raises."""
@@ -204,7 +214,6 @@ class Stage:
             canaries=self.run.canaries,
             faults=[ArmedFault(fault.name, fault.matched, fault.fired) for fault in control.faults()],
             skipped=self.run.skipped,
-            seconds=process.seconds,
         )
 
 

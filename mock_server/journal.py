@@ -32,8 +32,8 @@ class Entry:
 
     `number` counts from 1 an org. `at` and `end` are clock seconds. `outcome` is how the reply left: `answered`,
     `lost` (the client got nothing after the work was done), `reset` (nothing was done), `cut` and `malformed` (it left,
-    unreadable), `abandoned` (nobody was left to answer). `codes` are the request-level error codes; row-level ones stand
-    in `rows`.
+    unreadable), `abandoned` (nobody was left to answer). `codes` are the request-level error codes; row-level ones
+    stand in `rows`.
     """
 
     number: int
@@ -104,7 +104,7 @@ def fingerprint(body: bytes) -> str:
 class Journal:
     """The exchanges of one org: whole when `keep` is None, else the newest `keep` entries."""
 
-    def __init__(self, keep: int | None = 10_000, keep_rows: int = 50_000) -> None:
+    def __init__(self, keep: int | None = 2000, keep_rows: int = 20_000) -> None:
         self._entries: deque[Entry] = deque()
         self._keep = keep
         self._keep_rows = keep_rows

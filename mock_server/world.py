@@ -14,6 +14,9 @@ from mock_server.org.clock import Mode
 from mock_server.org.org import Org, Snapshot
 from mock_server.org.schema import Schema
 
+KEPT_COMMITS = 20_000
+"""Commits that an org with a bounded journal keeps: what lives long among short-lived objects slows all work down."""
+
 CLIENT_VERSION = "66.0"
 """The API version that clients are told to use; the newest that is served is 68.0."""
 
@@ -56,7 +59,7 @@ class World:
         schema = template.schema.copy() if template else Schema()
         schema.add(spec.objects, spec.fields)
         self._created += 1
-        keep = None if spec.journal == "whole" else 100_000
+        keep = None if spec.journal == "whole" else KEPT_COMMITS
         org = Org(self._created, schema=schema, clock=spec.clock, seed=spec.seed, data=spec.data, keep_commits=keep)
         try:
             if template is not None:

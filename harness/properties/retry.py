@@ -58,7 +58,8 @@ class TransientRetried(Claim):
         exposures += sum(_passes(exchange) for exchange in evidence.exchanges if not exchange.is_write)
         if given_up:
             wanted = "" if least <= 2 else f" before the declared {least} attempts were spent"
-            return self.violated(f"{len(given_up)} given up{wanted}: {some(given_up)}", exposures, entries)
+            found = f"of {counted(exposures, 'passing failure')}, {len(given_up)} given up{wanted}: {some(given_up)}"
+            return self.violated(found, exposures, entries)
         if not exposures:
             return self.not_exercised("nothing failed in a way that passes")
         return self.held(f"{counted(exposures, 'passing failure')}, each tried again", exposures)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import TextIO
 
 from harness.properties import registry
-from harness.properties.property import Verdict
+from harness.properties.property import Verdict, counted
 from harness.report.story import tell_evidence, tell_process, tell_summary
 from harness.result import TrialResult
 
@@ -74,17 +74,19 @@ def _violation(result: TrialResult, verdict: Verdict, colour: bool) -> Iterator[
     cause = result.judgement.follows.get(verdict.property)
     yield paint(verdict.property, "violated", colour) + (f" (follows from {cause})" if cause else "")
     yield from _block("  ", verdict.reason)
+    if cause:
+        return
     for line in tell_evidence(result.evidence, verdict):
         yield from _block("    ", line)
-    if not cause:
-        yield from _block("  what to do: ", registry()[verdict.property].guidance)
+    yield from _block("  what to do: ", registry()[verdict.property].guidance)
 
 
 def _circumstances(result: TrialResult) -> Iterator[str]:
     evidence = result.evidence
     assert evidence is not None
     process = evidence.process
-    yield f"subject: {tell_process(process)}; {len(evidence.exchanges)} requests, seed {result.seed}"
+    requests = counted(len(evidence.exchanges), "request")
+    yield f"subject: {tell_process(process)}; {requests}, seed {result.seed}"
     if process.timed_out or process.signal or process.error or process.exit_code:
         yield from _tail(process.output)
     for fault in evidence.faults:
@@ -99,7 +101,8 @@ def _baseline(result: TrialResult) -> Iterator[str]:
     for verdict in baseline.verdicts:
         if verdict.status == "violated":
             yield from _block("  ", f"{verdict.property}: {verdict.reason}")
-    yield f"  subject: {tell_process(baseline.evidence.process)}; {len(baseline.evidence.exchanges)} requests"
+    requests = counted(len(baseline.evidence.exchanges), "request")
+    yield f"  subject: {tell_process(baseline.evidence.process)}; {requests}"
     yield from _tail(baseline.evidence.process.output)
 
 

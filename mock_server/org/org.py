@@ -48,7 +48,7 @@ class Org:
         clock: Mode = "real",
         seed: int = 0,
         data: Path | None = None,
-        keep_commits: int | None = 100_000,
+        keep_commits: int | None = 20_000,
     ) -> None:
         fifteen = "00D" + f"Kd{number:010d}"
         self.id = fifteen + checksum(fifteen)

@@ -33,7 +33,7 @@ class Batch(NamedTuple):
 class CommitLog:
     """The newest `keep` commits of an org, or all of them when `keep` is None."""
 
-    def __init__(self, keep: int | None = 100_000) -> None:
+    def __init__(self, keep: int | None = 20_000) -> None:
         self._log: deque[Batch] = deque()
         self._keep = keep
         self._kept = 0

@@ -57,12 +57,12 @@ class Chunk:
         self.user_id = user_id
         self.give_up = give_up
 
-    def alive(self, verb: str | None = None) -> dict[str, list[Row]]:
-        """Return the rows that have not failed, by object."""
-        groups: dict[str, list[Row]] = {}
+    def alive(self) -> dict[tuple[str, str], list[Row]]:
+        """Return the rows that have not failed, by what is to be done and to which object."""
+        groups: dict[tuple[str, str], list[Row]] = {}
         for row in self.rows:
-            if not row.errors and (verb is None or row.verb == verb):
-                groups.setdefault(row.sobject.name, []).append(row)
+            if not row.errors:
+                groups.setdefault((row.verb, row.sobject.name), []).append(row)
         return groups
 
 
@@ -279,8 +279,9 @@ class Pipeline:
         for row in chunk.rows:
             if row.errors or row.verb == "delete":
                 continue
-            for reference in row.plan.references:
-                value = row.values.get(reference.name)
+            for name in row.plan.references.keys() & row.values.keys():
+                value = row.values[name]
+                reference = row.plan.references[name]
                 if value is not None:
                     wanted.setdefault(value[:3], {}).setdefault(value, []).append((row, reference))
         for prefix, references in wanted.items():
@@ -315,14 +316,20 @@ class Pipeline:
 
     def _number(self, chunk: Chunk) -> None:
         """Give new rows their ids."""
-        for rows in chunk.alive("create").values():
+        for (verb, _), rows in chunk.alive().items():
+            if verb != "create":
+                continue
             sobject = rows[0].sobject
             for row, identifier in zip(rows, self._ids.take_many(sobject.key_prefix or "000", len(rows)), strict=True):
                 row.id = identifier
 
     def _deduplicate(self, chunk: Chunk) -> None:
         """Refuse values of unique fields that another record, or an earlier row of the chunk, has."""
-        for rows in chunk.alive().values():
+        by_object: dict[str, list[Row]] = {}
+        for row in chunk.rows:
+            if not row.errors and row.plan.unique:
+                by_object.setdefault(row.sobject.name, []).append(row)
+        for rows in by_object.values():
             for unique in rows[0].plan.unique:
                 self._deduplicate_field(rows, unique)
 
@@ -371,8 +378,8 @@ class Pipeline:
     # -- the write itself
 
     def _save(self, chunk: Chunk, exchange: int) -> None:
-        creates, updates, deletes = chunk.alive("create"), chunk.alive("update"), chunk.alive("delete")
-        if not (creates or updates or deletes):
+        groups = chunk.alive()
+        if not groups:
             return
         moment = self._clock.now()
         mark = self._log.last
@@ -380,12 +387,13 @@ class Pipeline:
         save = _Save(self, chunk.user_id, moment, exchange)
         try:
             with self._store.transaction():
-                for rows in creates.values():
-                    save.insert(rows)
-                for rows in updates.values():
-                    save.update(rows)
-                for rows in deletes.values():
-                    save.delete(rows[0].sobject, [row.id for row in rows if row.id])
+                for (verb, _), rows in groups.items():
+                    if verb == "create":
+                        save.insert(rows)
+                    elif verb == "update":
+                        save.update(rows)
+                    else:
+                        save.delete(rows[0].sobject, [row.id for row in rows if row.id])
         except BaseException:
             self._log.forget_after(mark)
             raise
@@ -497,11 +505,10 @@ def _quick(row: Row) -> bool:
 def _lock_ids(row: Row) -> Iterable[str]:
     if row.id:
         yield row.id
-    for reference in row.plan.references:
-        if reference.name not in _UNLOCKED_PARENTS:
-            parent = row.values.get(reference.name)
-            if parent:
-                yield parent
+    for name in row.plan.references:
+        parent = row.values.get(name)
+        if parent and name not in _UNLOCKED_PARENTS:
+            yield parent
 
 
 def _result(row: Row, rolled_back: bool) -> RowResult:

@@ -59,9 +59,11 @@ class WritePlan:
         )
         self.unique = tuple(field for field in sobject.fields if field.unique)
         self.auto_numbers = tuple(field for field in sobject.fields if field.auto_number)
-        self.references = tuple(
-            field for field in sobject.fields if field.type == "reference" and (field.createable or field.updateable)
-        )
+        self.references = {
+            field.name: field
+            for field in sobject.fields
+            if field.type == "reference" and (field.createable or field.updateable)
+        }
         self.defaults: dict[str, Any] = {
             field.name: coercion(field)(field.default)
             for field in sobject.fields

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -89,29 +89,28 @@ class Store:
 
     # -- transactions
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Run the block as one transaction, nested ones as savepoints; any exception rolls the block back."""
-        run = self.connection.execute
-        level = self._depth
-        run("BEGIN" if level == 0 else f"SAVEPOINT level{level}")
+    def transaction(self) -> Transaction:
+        """Run a `with` block as one transaction, nested ones as savepoints; any exception rolls the block back."""
+        return Transaction(self)
+
+    def _begin(self) -> None:
+        self.connection.execute("BEGIN" if self._depth == 0 else f"SAVEPOINT level{self._depth}")
         self._depth += 1
-        try:
-            yield
-        except BaseException:
+
+    def _end(self, failed: bool) -> None:
+        self._depth -= 1
+        level, run = self._depth, self.connection.execute
+        if failed:
             run("ROLLBACK" if level == 0 else f"ROLLBACK TO level{level}")
-            if level:
-                run(f"RELEASE level{level}")
             # Tables that were first used inside went with the rest.
             for name in self._made_inside:
                 self._ready.pop(name, None)
-            raise
+        if level:
+            run(f"RELEASE level{level}")
         else:
-            run("COMMIT" if level == 0 else f"RELEASE level{level}")
-        finally:
-            self._depth -= 1
-            if not self._depth:
-                self._made_inside.clear()
+            if not failed:
+                run("COMMIT")
+            self._made_inside.clear()
 
     # -- rows
 
@@ -133,14 +132,9 @@ class Store:
 
     def lookup(self, sobject: SObject, column: str, values: Sequence[Any], *columns: str) -> Iterator[tuple[Any, ...]]:
         """Yield the given columns of the rows whose `column` is one of `values`, deleted rows included."""
-        chosen = ", ".join(map(quoted, columns))
         for start in range(0, len(values), _MANY):
             part = values[start : start + _MANY]
-            marks = ",".join("?" * len(part))
-            yield from self.connection.execute(
-                f"SELECT {chosen} FROM {quoted(sobject.name)} WHERE {quoted(column)} IN ({marks})",  # noqa: S608
-                part,
-            )
+            yield from self.connection.execute(_lookup_sql(sobject.name, column, columns, len(part)), part)
 
     def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         self.connection.executemany(sql, rows)
@@ -158,6 +152,28 @@ class Store:
         """Become equal to another store."""
         other.connection.backup(self.connection)
         self._ready = dict(other._ready)
+
+
+class Transaction:
+    """A `with` block in which everything is written, or nothing."""
+
+    __slots__ = ("_store",)
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def __enter__(self) -> None:
+        self._store._begin()
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
+        self._store._end(kind is not None)
+
+
+@lru_cache(1024)
+def _lookup_sql(table: str, column: str, columns: tuple[str, ...], count: int) -> str:
+    chosen = ", ".join(map(quoted, columns))
+    marks = ",".join("?" * count)
+    return f"SELECT {chosen} FROM {quoted(table)} WHERE {quoted(column)} IN ({marks})"  # noqa: S608
 
 
 def _sf_fold(value: str | float | bytes | None) -> str | float | bytes | None:

@@ -1,0 +1,54 @@
+"""A timeline sets the org's phase as time goes by, and stops with the block."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+from harness.phases import Phase, Timeline
+
+
+class Control:
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+        self.changed = threading.Event()
+
+    def set_phase(self, phase: str) -> None:
+        self.seen.append(phase)
+        if len(self.seen) == 3:
+            self.changed.set()
+
+
+def timeline(control: Any, *phases: Phase) -> Timeline:
+    return Timeline(control, phases)
+
+
+def test_phases_follow_each_other() -> None:
+    control = Control()
+    with timeline(control, Phase("calm", 0.01), Phase("outage", 0.01), Phase("heal", None)):
+        assert control.changed.wait(5)
+    assert control.seen == ["calm", "outage", "heal"]
+
+
+def test_the_first_phase_is_in_force_at_once_and_the_end_of_the_block_ends_the_walk() -> None:
+    control = Control()
+    started = time.monotonic()
+    with timeline(control, Phase("calm", 60.0), Phase("outage", None)):
+        assert control.seen == ["calm"]
+    assert time.monotonic() - started < 1
+    assert control.seen == ["calm"]
+
+
+def test_two_phases_may_share_a_length_and_a_name() -> None:
+    control = Control()
+    with timeline(control, Phase("calm", 0.01), Phase("outage", 0.01), Phase("calm", 0.01)):
+        assert control.changed.wait(5)
+    assert control.seen == ["calm", "outage", "calm"]
+
+
+def test_no_phases_touch_nothing() -> None:
+    control = Control()
+    with timeline(control):
+        pass
+    assert control.seen == []
