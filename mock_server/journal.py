@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Literal
+from zlib import crc32
 
 import orjson
 
@@ -98,13 +98,14 @@ def _row(change: Change, result: RowResult | None) -> dict[str, Any]:
 
 
 def fingerprint(body: bytes) -> str:
-    return blake2b(body, digest_size=8).hexdigest()
+    """Return a short print of some bytes, to recognise them again within a run; it is no safeguard against forgery."""
+    return f"{crc32(body):08x}{len(body):x}"
 
 
 class Journal:
     """The exchanges of one org: whole when `keep` is None, else the newest `keep` entries."""
 
-    def __init__(self, keep: int | None = 2000, keep_rows: int = 20_000) -> None:
+    def __init__(self, keep: int | None = 1000, keep_rows: int = 5000) -> None:
         self._entries: deque[Entry] = deque()
         self._keep = keep
         self._keep_rows = keep_rows

@@ -14,7 +14,7 @@ from mock_server.org.clock import Mode
 from mock_server.org.org import Org, Snapshot
 from mock_server.org.schema import Schema
 
-KEPT_COMMITS = 20_000
+KEPT_COMMITS = 10_000
 """Commits that an org with a bounded journal keeps: what lives long among short-lived objects slows all work down."""
 
 CLIENT_VERSION = "66.0"

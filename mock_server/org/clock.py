@@ -6,6 +6,7 @@ import asyncio
 import heapq
 import itertools
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -23,11 +24,14 @@ class Clock:
         self.mode: Mode = mode
         self._offset = 0.0 if start is None else start - time.time()
         self._still = time.time() if start is None else start
+        # Asked several times in every exchange, and mostly by clocks that nobody has moved.
+        self.now: Callable[[], float] = self._moved if mode == "virtual" or start is not None else time.time
+        """Return the time, in seconds since 1970 (UTC)."""
         self._order = itertools.count()
         self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
         self._timer: asyncio.TimerHandle | None = None
 
-    def now(self) -> float:
+    def _moved(self) -> float:
         return self._still if self.mode == "virtual" else time.time() + self._offset
 
     def advance(self, seconds: float) -> float:
@@ -38,6 +42,7 @@ class Clock:
             self._still += seconds
         else:
             self._offset += seconds
+            self.now = self._moved
         self._wake()
         return self.now()
 

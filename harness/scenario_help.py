@@ -1,0 +1,178 @@
+"""Says in words what a scenario does."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from harness.plans import InputFile, MadeRecords, OrgPlan, Policy, Scenario
+from harness.properties import registry
+
+_WIDTH = 96
+
+
+def describe(scenario: Scenario) -> str:
+    """Return a scenario as a page of text: its story, what is given, what goes wrong, what must hold."""
+    sections = [
+        ("", [scenario.story] if scenario.story else []),
+        ("The org", list(_org(scenario.org))),
+        ("Inputs", [_input(plan) for plan in scenario.inputs]),
+        ("Declared policy", [policy_words(scenario.policy)] if scenario.policy else []),
+        ("What goes wrong", list(_troubles(scenario))),
+        ("Required", [f"{name}{_parameters(given)}: {_trigger(name)}" for name, given in scenario.expect.items()]),
+        ("Waived", [f"{name}: {reason}" for name, reason in scenario.skip.items()]),
+    ]
+    lines = [f"{scenario.name}: {scenario.title}"]
+    for heading, items in sections:
+        if items:
+            lines += ["", heading] if heading else [""]
+            for item in items:
+                lines.append(_wrapped(" ".join(item.split()), "  - " if heading else ""))
+    return "\n".join(lines) + "\n"
+
+
+def _wrapped(text: str, bullet: str) -> str:
+    return textwrap.fill(text, _WIDTH, initial_indent=bullet, subsequent_indent=" " * len(bullet))
+
+
+def _org(org: OrgPlan) -> Iterator[str]:
+    if org.schema:
+        yield f"schema of {', '.join(org.schema)}"
+    for sobject, fields in org.fields.items():
+        yield f"{sobject} with {', '.join(fields)}"
+    if org.objects:
+        yield f"custom objects {', '.join(org.objects)}"
+    for source in org.records:
+        number = source.count if isinstance(source, MadeRecords) else len(source.rows)
+        yield f"{number} {source.sobject} there from the start"
+    for name, count in org.limits.items():
+        yield f"{name} limited to {count}"
+
+
+def _input(plan: Any) -> str:
+    if isinstance(plan, InputFile):
+        return f"{len(plan.rows)} {plan.sobject} of {plan.file}, known by {plan.key}"
+    fields = f", with {', '.join(plan.fields)}" if plan.fields else ""
+    return f"{plan.count} {plan.sobject}, known by {plan.key}{fields}"
+
+
+def policy_words(policy: Policy) -> str:
+    """Return a retry policy as a phrase."""
+    parts = []
+    if policy.attempts is not None:
+        parts.append(f"{policy.attempts} attempts" if policy.attempts > 1 else "1 attempt")
+    if policy.base is not None:
+        parts.append(f"a first wait of {seconds(policy.base)}")
+    if policy.factor is not None:
+        parts.append(f"growing by {policy.factor:g}")
+    if policy.cap is not None:
+        parts.append(f"to at most {seconds(policy.cap)}")
+    if policy.jitter is not None:
+        parts.append(f"give or take {policy.jitter:.0%}")
+    if policy.timeout is not None:
+        parts.append(f"a time-out of {seconds(policy.timeout)}")
+    return ", ".join(parts)
+
+
+def seconds(value: float) -> str:
+    return f"{value * 1000:g} ms" if value < 1 else f"{value:g} s"
+
+
+def _troubles(scenario: Scenario) -> Iterator[str]:
+    for rule in scenario.faults:
+        yield rule_words(rule)
+    for phase in scenario.phases:
+        span = f"for {seconds(phase.seconds)}" if phase.seconds is not None else "to the end"
+        yield f"phase {phase.name}, {span}" + ("" if phase.faults else ": nothing")
+        for rule in phase.faults:
+            yield f"in {phase.name}: {rule_words(rule)}"
+
+
+def rule_words(rule: Mapping[str, Any]) -> str:
+    """Return a fault rule as a sentence: `locks: every 7th record of rest.collections.* fails with ..., twice a record`."""
+    name = f"{rule['name']}: " if "name" in rule else ""
+    on = rule["on"] if isinstance(rule["on"], str) else ", ".join(rule["on"])
+    about = "".join(f", {key} {value}" for key, value in (rule.get("where") or {}).items())
+    rows = _records(rule.get("records") or {})
+    subject = f"{rows} of {on}{about}" if rows else f"{on}{about}"
+    return f"{name}{subject} {_effect(rule)}{_timing(rule.get('when') or {})}"
+
+
+def _records(chosen: Mapping[str, Any]) -> str:
+    words = {
+        "first": lambda n: f"the first {n} records",
+        "last": lambda n: f"the last {n} records of a request",
+        "every": lambda n: f"one record in {n}",
+        "fraction": lambda share: f"{share:.0%} of the records",
+        "keys": lambda keys: f"the records {', '.join(map(str, keys))}",
+        "where": lambda condition: f"the records with {condition}",
+    }
+    return " and ".join(words[key](value) for key, value in chosen.items() if value is not None and key in words)
+
+
+_REPLIES = {
+    "lost": "is done, but the answer is lost",
+    "reset": "has its connection reset",
+    "truncated": "is done, but the answer breaks off",
+    "malformed": "is done, but the answer cannot be read",
+}
+
+
+def _effect(rule: Mapping[str, Any]) -> str:
+    late = ", after the work was done" if rule.get("at") == "after" and "reply" not in rule else ""
+    if "error" in rule:
+        return f"fails with {rule['error']}{late}"
+    if "status" in rule:
+        headers = "".join(f", {name}: {value}" for name, value in (rule.get("headers") or {}).items())
+        return f"is answered {rule['status']}{headers}{late}"
+    if "reply" in rule:
+        return _REPLIES[rule["reply"]]
+    if "session" in rule:
+        return "finds its session " + {"expire": "expired", "revoke": "revoked"}[rule["session"]]
+    if "latency" in rule:
+        return f"is held for {_latency(rule['latency'])}"
+    if "outage" in rule:
+        outage = rule["outage"]
+        up = f" after every {_span(outage['up'])}" if "up" in outage else ""
+        return f"reaches nobody for {_span(outage['down'])}{up}"
+    if "limit" in rule:
+        return f"finds {rule['limit'].get('remaining', 0)} left of {rule['limit']['name']}"
+    key = next((key for key in rule if key not in ("name", "on", "where", "records", "when")), "?")
+    return f"meets {key}: {rule.get(key)}"
+
+
+def _latency(value: Any) -> str:
+    if isinstance(value, Mapping):
+        kind = value["distribution"]
+        return f"a time ({kind}, " + ", ".join(f"{k} {v}" for k, v in value.items() if k != "distribution") + ")"
+    return _span(value)
+
+
+def _span(value: Any) -> str:
+    return value if isinstance(value, str) else seconds(float(value))
+
+
+def _timing(when: Mapping[str, Any]) -> str:
+    each = " a record" if when.get("per") == "key" else ""
+    words = {
+        "skip": lambda n: f"not the first {_times(n)}{each}",
+        "times": lambda n: f"{_times(n)}{each}",
+        "between": lambda span: f"from {_span(span[0])} to {_span(span[1])} into the run",
+        "chance": lambda share: f"with a chance of {share:.0%}",
+        "phase": lambda phase: f"in the phase {phase}",
+    }
+    return "".join(f", {words[key](value)}" for key, value in when.items() if value is not None and key in words)
+
+
+def _times(number: int) -> str:
+    return {1: "once", 2: "twice"}.get(number, f"{number} times")
+
+
+def _parameters(given: Mapping[str, Any]) -> str:
+    return f" ({', '.join(f'{key} {value}' for key, value in given.items())})" if given else ""
+
+
+def _trigger(name: str) -> str:
+    claim = registry()[name]
+    return f"when {claim.trigger}: {claim.rule[:1].lower()}{claim.rule[1:]}"
