@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from harness.letters import DeadLetters
     from harness.result import TrialResult
     from harness.scenario import Scenario
 
@@ -71,8 +72,7 @@ def run_scenarios(options: argparse.Namespace) -> int:
             for scenario in listed:
                 print(f"{scenario.name:{wide}}  {scenario.title}")
             return HELD
-        for scenario in find(options.names):
-            print(describe(scenario))
+        print("\n\n".join(describe(scenario).rstrip("\n") for scenario in find(options.names)))
     except DocumentError as error:
         print(error, file=sys.stderr)
         return WRONG
@@ -97,14 +97,14 @@ def run_prove(options: argparse.Namespace) -> int:
                 lines.extend(error.lines)
         if lines:
             raise DocumentError(lines)
-        queue = open_queue(options.dlq) if options.dlq else None
+        queues = [open_queue(options.dlq, scenario.dead_letters) if options.dlq else None for scenario in scenarios]
         _check_reports(options)
     except (DocumentError, ValueError) as error:
         print(error, file=sys.stderr)
         return WRONG
     results: list[TrialResult] = []
     try:
-        _run_all(options, scenarios, queue, results)
+        _run_all(options, list(zip(scenarios, queues, strict=True)), results)
     except DocumentError as error:
         print(error, file=sys.stderr)
         return WRONG
@@ -125,7 +125,7 @@ def _check_reports(options: argparse.Namespace) -> None:
 
 
 def _run_all(
-    options: argparse.Namespace, scenarios: Sequence[Scenario], queue: Any, results: list[TrialResult]
+    options: argparse.Namespace, planned: Sequence[tuple[Scenario, DeadLetters | None]], results: list[TrialResult]
 ) -> None:
     from harness.report.terminal import render, wants_colour
     from harness.subjects import CommandSubject
@@ -144,7 +144,7 @@ def _run_all(
                 keep=options.keep,
                 progress=_progress,
             )
-            for scenario in scenarios
+            for scenario, queue in planned
         ]
         # What only an org can tell (an object that it does not have) is found out before anything runs.
         for trial in trials:

@@ -40,8 +40,8 @@ class Exchange:
     """One request and how it ended, as the client saw it.
 
     `heard` is whether an answer of the platform itself reached the client whole. `failure` is the class of a
-    request-level failure; None when the request was answered with results. `rule` is the fault that struck first,
-    latencies aside. `repeat` is equal for requests that say the same.
+    request-level failure; None when the request was answered with results. `rules` are the faults that struck, and
+    `struck` their effects, latencies aside. `repeat` is equal for requests that say the same.
     """
 
     number: int
@@ -54,7 +54,7 @@ class Exchange:
     status: int | None
     outcome: str
     codes: tuple[str, ...]
-    rule: str | None
+    rules: tuple[str, ...]
     struck: tuple[str, ...]
     heard: bool
     failure: Failure | None
@@ -115,7 +115,7 @@ def read_exchange(entry: Mapping[str, Any]) -> Exchange:
         status=status,
         outcome=outcome,
         codes=codes,
-        rule=strikes[0]["rule"] if strikes else None,
+        rules=tuple(dict.fromkeys(strike["rule"] for strike in strikes)),
         struck=tuple(strike["effect"] for strike in strikes),
         heard=heard,
         failure=_failure(status, codes, unreadable, told_by_rows),

@@ -4,27 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
+    from harness.plans import PhasePlan
     from mock_server.control.client import ControlClient
-
-
-@dataclass(frozen=True, slots=True)
-class Phase:
-    """A stretch of a timeline. `seconds` is None for the last one, which lasts to the end."""
-
-    name: str
-    seconds: float | None
 
 
 class Timeline:
     """A `with` block in which the org's phase changes as time goes by."""
 
-    def __init__(self, control: ControlClient, phases: Sequence[Phase]) -> None:
+    def __init__(self, control: ControlClient, phases: Sequence[PhasePlan]) -> None:
         self._control = control
         self._phases = phases
         self._over = threading.Event()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.evidence import Process
-from harness.inputs import Input
+from harness.inputs import Input, given
 from harness.judge import judge
 from harness.report.terminal import render
 from harness.result import TrialResult
@@ -83,10 +83,10 @@ class TrialRunner:
         name = sobject or (kinds[0].sobject if kinds else None)
         if field is None or name is None:
             raise pytest.UsageError("inputs of one's own need their `key` and `sobject`")
-        missing = [number for number, row in enumerate(rows) if row.get(field) is None]
-        if missing:
-            raise pytest.UsageError(f"inputs[{missing[0]}] has no {field}")
-        return [Input(name, field, str(row[field]), dict(row)) for row in rows]
+        try:
+            return given(rows, name, field)
+        except ValueError as error:
+            raise pytest.UsageError(f"inputs: {error}") from None
 
 
 def _passed(result: TrialResult) -> TrialResult:

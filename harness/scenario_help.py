@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from harness.plans import InputFile, MadeRecords, OrgPlan, Policy, Scenario
@@ -20,7 +20,10 @@ def describe(scenario: Scenario) -> str:
         ("Inputs", [_input(plan) for plan in scenario.inputs]),
         ("Declared policy", [policy_words(scenario.policy)] if scenario.policy else []),
         ("What goes wrong", list(_troubles(scenario))),
-        ("Required", [f"{name}{_parameters(given)}: {_trigger(name)}" for name, given in scenario.expect.items()]),
+        (
+            "What must hold",
+            [f"{name}{_parameters(given)}: {registry()[name].rule}" for name, given in scenario.expect.items()],
+        ),
         ("Waived", [f"{name}: {reason}" for name, reason in scenario.skip.items()]),
     ]
     lines = [f"{scenario.name}: {scenario.title}"]
@@ -90,63 +93,67 @@ def _troubles(scenario: Scenario) -> Iterator[str]:
 
 
 def rule_words(rule: Mapping[str, Any]) -> str:
-    """Return a fault rule as a sentence: `locks: every 7th record of rest.collections.* fails with ..., twice a record`."""
+    """Return a fault rule as a phrase: `locks: UNABLE_TO_LOCK_ROW for one record in 7 of rest.query.*, twice`."""
     name = f"{rule['name']}: " if "name" in rule else ""
     on = rule["on"] if isinstance(rule["on"], str) else ", ".join(rule["on"])
-    about = "".join(f", {key} {value}" for key, value in (rule.get("where") or {}).items())
     rows = _records(rule.get("records") or {})
-    subject = f"{rows} of {on}{about}" if rows else f"{on}{about}"
-    return f"{name}{subject} {_effect(rule)}{_timing(rule.get('when') or {})}"
+    about = ", ".join(f"{key} {value}" for key, value in (rule.get("where") or {}).items())
+    target = ("every operation" if on == "*" else on) + (f" ({about})" if about else "")
+    return f"{name}{_effect(rule)} for {f'{rows} of {target}' if rows else target}{_timing(rule.get('when') or {})}"
 
 
 def _records(chosen: Mapping[str, Any]) -> str:
-    words = {
-        "first": lambda n: f"the first {n} records",
-        "last": lambda n: f"the last {n} records of a request",
-        "every": lambda n: f"one record in {n}",
+    words: dict[str, Callable[[Any], str]] = {
+        "first": lambda number: f"the first {number} records",
+        "last": lambda number: f"the last {number} records of a request",
+        "every": lambda number: f"one record in {number}",
         "fraction": lambda share: f"{share:.0%} of the records",
-        "keys": lambda keys: f"the records {', '.join(map(str, keys))}",
-        "where": lambda condition: f"the records with {condition}",
+        "keys": lambda keys: f"{'record' if len(keys) == 1 else 'records'} {', '.join(map(str, keys))}",
+        "where": lambda condition: f"records with {condition}",
     }
-    return " and ".join(words[key](value) for key, value in chosen.items() if value is not None and key in words)
+    return " and ".join(words[key](value) for key, value in chosen.items() if value is not None)
 
 
 _REPLIES = {
-    "lost": "is done, but the answer is lost",
-    "reset": "has its connection reset",
-    "truncated": "is done, but the answer breaks off",
-    "malformed": "is done, but the answer cannot be read",
+    "lost": "the work is done but the answer lost",
+    "reset": "the connection is reset",
+    "truncated": "the work is done but the answer breaks off",
+    "malformed": "the work is done but the answer cannot be read",
 }
 
 
 def _effect(rule: Mapping[str, Any]) -> str:
-    late = ", after the work was done" if rule.get("at") == "after" and "reply" not in rule else ""
-    if "error" in rule:
-        return f"fails with {rule['error']}{late}"
-    if "status" in rule:
-        headers = "".join(f", {name}: {value}" for name, value in (rule.get("headers") or {}).items())
-        return f"is answered {rule['status']}{headers}{late}"
-    if "reply" in rule:
-        return _REPLIES[rule["reply"]]
-    if "session" in rule:
-        return "finds its session " + {"expire": "expired", "revoke": "revoked"}[rule["session"]]
-    if "latency" in rule:
-        return f"is held for {_latency(rule['latency'])}"
-    if "outage" in rule:
-        outage = rule["outage"]
-        up = f" after every {_span(outage['up'])}" if "up" in outage else ""
-        return f"reaches nobody for {_span(outage['down'])}{up}"
-    if "limit" in rule:
-        return f"finds {rule['limit'].get('remaining', 0)} left of {rule['limit']['name']}"
-    key = next((key for key in rule if key not in ("name", "on", "where", "records", "when")), "?")
-    return f"meets {key}: {rule.get(key)}"
+    late = ", after the work was done," if rule.get("at") == "after" else ""
+    key = next(key for key in rule if key in _EFFECTS)
+    return _EFFECTS[key](rule[key], rule) + (late if key != "reply" else "")
 
 
-def _latency(value: Any) -> str:
+def _status(value: Any, rule: Mapping[str, Any]) -> str:
+    headers = ", ".join(f"{name}: {text}" for name, text in (rule.get("headers") or {}).items())
+    return f"status {value}" + (f" with {headers}" if headers else "")
+
+
+def _latency(value: Any, rule: Mapping[str, Any]) -> str:
     if isinstance(value, Mapping):
-        kind = value["distribution"]
-        return f"a time ({kind}, " + ", ".join(f"{k} {v}" for k, v in value.items() if k != "distribution") + ")"
-    return _span(value)
+        shape = ", ".join(f"{key} {number}" for key, number in value.items() if key != "distribution")
+        return f"a delay ({value['distribution']}: {shape})"
+    return f"a delay of {_span(value)}"
+
+
+def _outage(value: Any, rule: Mapping[str, Any]) -> str:
+    up = f" after every {_span(value['up'])}" if value.get("up") is not None else ""
+    return f"an outage of {_span(value['down'])}{up}"
+
+
+_EFFECTS: dict[str, Callable[[Any, Mapping[str, Any]], str]] = {
+    "error": lambda code, _: str(code),
+    "status": _status,
+    "reply": lambda kind, _: _REPLIES[kind],
+    "session": lambda how, _: "the session has " + {"expire": "expired", "revoke": "been revoked"}[how],
+    "latency": _latency,
+    "outage": _outage,
+    "limit": lambda limit, _: f"{limit.get('remaining') or 0} left of {limit['name']}",
+}
 
 
 def _span(value: Any) -> str:
@@ -155,14 +162,14 @@ def _span(value: Any) -> str:
 
 def _timing(when: Mapping[str, Any]) -> str:
     each = " a record" if when.get("per") == "key" else ""
-    words = {
-        "skip": lambda n: f"not the first {_times(n)}{each}",
-        "times": lambda n: f"{_times(n)}{each}",
+    words: dict[str, Callable[[Any], str]] = {
+        "skip": lambda number: f"not the first {number if number > 1 else 'time'}{each}",
+        "times": lambda number: f"{_times(number)}{each}",
         "between": lambda span: f"from {_span(span[0])} to {_span(span[1])} into the run",
         "chance": lambda share: f"with a chance of {share:.0%}",
         "phase": lambda phase: f"in the phase {phase}",
     }
-    return "".join(f", {words[key](value)}" for key, value in when.items() if value is not None and key in words)
+    return "".join(f", {words[key](value)}" for key, value in when.items() if value and key in words)
 
 
 def _times(number: int) -> str:
@@ -171,8 +178,3 @@ def _times(number: int) -> str:
 
 def _parameters(given: Mapping[str, Any]) -> str:
     return f" ({', '.join(f'{key} {value}' for key, value in given.items())})" if given else ""
-
-
-def _trigger(name: str) -> str:
-    claim = registry()[name]
-    return f"when {claim.trigger}: {claim.rule[:1].lower()}{claim.rule[1:]}"

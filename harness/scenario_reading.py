@@ -280,6 +280,5 @@ def _no_property(part: Part, at: Steps, name: str, *, at_key: bool = False) -> N
     family = name.partition(".")[0]
     choices = [known for known in registry() if known.startswith(f"{family}.")] or list(registry())
     near = documents.nearest(name, registry())
-    part.problems.append(
-        Problem((*part.path, *at), f"there is no property {shown(name)}", tuple(choices), near, at_key)
-    )
+    message = f"there is no property {shown(name)}"
+    part.problems.append(Problem((*part.path, *at), message, tuple(choices), near, at_key))

@@ -102,7 +102,7 @@ def _unfit(control: ControlClient, place: int, plan: InputPlan | InputFile) -> l
 
 def _ask(control: ControlClient, sobject: str, fields: Sequence[str]) -> ControlError | None:
     try:
-        control.records(f"SELECT {', '.join(fields)} FROM {sobject} LIMIT 1")
+        control.records(f"SELECT {', '.join(fields)} FROM {sobject} LIMIT 1")  # noqa: S608
     except ControlError as error:
         return error
     return None

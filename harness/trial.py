@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,13 +19,12 @@ from harness.judge import judge, judge_laws
 from harness.letters import DeadLetters, JsonlQueue
 from harness.linking import link
 from harness.org import OrgHandle
-from harness.phases import Phase, Timeline
-from harness.properties import ParameterError, read_parameters, registry
+from harness.phases import Timeline
 from harness.result import Baseline, TrialResult
 from harness.scenario import Scenario
 from harness.subjects import CallableSubject, Run, Subject, canaries_of, environment_of
 from mock_server.control.client import ControlError
-from mock_server.documents import DocumentError, nearest
+from mock_server.documents import Problem, Steps, load
 from mock_server.org.clock import wall
 
 if TYPE_CHECKING:
@@ -42,28 +41,34 @@ Progress = Callable[[str], None]
 
 
 def check(scenario: Scenario) -> None:
-    """Refuse a scenario that cannot be run. Raises DocumentError; nothing has been run then."""
-    problems = [f"{scenario.name}: {problem}" for problem in _problems(scenario)]
-    if problems:
-        raise DocumentError(problems)
-
-
-def _problems(scenario: Scenario) -> Iterator[str]:
-    claims = registry()
+    """Refuse a scenario that is well written but cannot be run here. Raises DocumentError before anything has run."""
     if scenario.time == "virtual":
-        yield "`time: virtual` needs a subject whose clock the harness can move; write `time: real`"
-    for key, names in (("expect", scenario.expect), ("skip", scenario.skip)):
-        for name in names:
-            if name not in claims:
-                near = nearest(name, claims)
-                hint = f"; did you mean {near!r}?" if near else ""
-                yield f"{key}: there is no property {name!r}{hint} (allowed: {', '.join(claims)})"
-    for name, given in scenario.expect.items():
-        if name in claims:
-            try:
-                read_parameters(claims[name], given)
-            except ParameterError as error:
-                yield f"expect: {error}"
+        text = "`time: virtual` needs a subject whose clock can be moved, which no kind of subject has yet; write real"
+        raise scenario.document.error([Problem(("time",), text, ("real",))])
+    _definitions(scenario)
+
+
+def _definitions(scenario: Scenario) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the objects and fields of the scenario's org, those of its schema files first. Raises DocumentError."""
+    found: dict[str, dict[str, Any]] = {"objects": {}, "fields": {}}
+    for path in scenario.org.schema:
+        if Path(path).is_dir() or not path.endswith((".yaml", ".yml")):
+            text = f"{path} is no YAML file with `objects` and `fields`; other forms of a schema are not read"
+            raise scenario.document.error([Problem(("org", "schema"), text)])
+        document = load(path)
+        if not isinstance(document.data, dict) or not set(document.data) <= set(found):
+            raise document.error([Problem((), "a schema file is a mapping of `objects` and `fields`", tuple(found))])
+        for key, given in document.data.items():
+            _merge(found[key], given or {})
+    _merge(found["objects"], scenario.org.objects)
+    _merge(found["fields"], scenario.org.fields)
+    return found["objects"], found["fields"]
+
+
+def _merge(into: dict[str, Any], given: Mapping[str, Any]) -> None:
+    for name, value in given.items():
+        both = isinstance(value, Mapping) and isinstance(into.get(name), Mapping)
+        into[name] = {**into[name], **value} if both else value
 
 
 @dataclass
@@ -84,12 +89,21 @@ class Trial:
 
     def rehearse(self) -> None:
         """Make the scenario's org and arm its faults, to no end but to see that both can be. Raises DocumentError."""
+        check(self.scenario)
+        refused = self.scenario.refused
         try:
             with self._org() as org:
                 seeding.seed(org.control, self.scenario.org, seed=self.seed)
-                org.control.add_faults(_timeline(self.scenario)[0])
+                unfit = seeding.check_inputs(org.control, self.scenario.inputs)
+                if unfit:
+                    raise refused(*unfit, under=())
+                for place, rule in _rules(self.scenario):
+                    try:
+                        org.control.add_fault(rule)
+                    except ControlError as error:
+                        raise refused(error, under=place) from None
         except ControlError as error:
-            raise DocumentError([f"{self.scenario.name}: {error}"]) from None
+            raise refused(error) from None
 
     def run(self, subject: Subject) -> TrialResult:
         """Run the baseline and, when it is met, the scenario. Raises SubjectError, and what `check` raises."""
@@ -155,7 +169,7 @@ class Trial:
                 "SFMOCK_WORKDIR": work,
             }
             input_rows.write_jsonl(rows, paths["SFMOCK_INPUTS"])
-            queue = self.dead_letters or JsonlQueue(paths["SFMOCK_DLQ"], mapping=self.scenario.dead_letters)
+            queue = self.dead_letters or JsonlQueue(paths["SFMOCK_DLQ"], self.scenario.dead_letters)
             run = Run(
                 org=org,
                 inputs=tuple(rows),
@@ -170,9 +184,15 @@ class Trial:
 
     @contextmanager
     def _org(self) -> Iterator[OrgHandle]:
-        control, spec = self.server.control, self.scenario.org
+        control, plan = self.server.control, self.scenario.org
+        objects, fields = _definitions(self.scenario)
         info = control.create_org(
-            fields=spec.fields, objects=spec.objects, limits=spec.limits, seed=self.seed, journal="whole"
+            objects=objects,
+            fields=fields,
+            limits=plan.limits,
+            settings=plan.settings,
+            seed=self.seed,
+            journal="whole",
         )
         try:
             yield OrgHandle(info, self.server)
@@ -196,9 +216,8 @@ class Stage:
     @contextmanager
     def faults(self) -> Iterator[None]:
         """Put the scenario's faults in force, and walk through its phases until the block ends."""
-        rules, phases = _timeline(self.scenario)
-        self.run.org.control.add_faults(rules)
-        with Timeline(self.run.org.control, phases):
+        self.run.org.control.add_faults(rule for _, rule in _rules(self.scenario))
+        with Timeline(self.run.org.control, self.scenario.phases):
             yield
 
     def collect(self, process: Process) -> Evidence:
@@ -217,14 +236,14 @@ class Stage:
         )
 
 
-def _timeline(scenario: Scenario) -> tuple[list[dict[str, Any]], list[Phase]]:
-    """Return all fault rules, those of a phase bound to it, and the phases."""
-    rules = [dict(rule) for rule in scenario.faults]
-    phases = []
-    for phase in scenario.phases:
-        phases.append(Phase(phase.name, phase.seconds))
-        rules += [{**rule, "when": {**rule.get("when", {}), "phase": phase.name}} for rule in phase.faults]
-    return rules, phases
+def _rules(scenario: Scenario) -> Iterator[tuple[Steps, dict[str, Any]]]:
+    """Yield every fault rule and its place in the scenario; those of a phase are bound to it."""
+    for number, rule in enumerate(scenario.faults):
+        yield ("faults", number), dict(rule)
+    for place, phase in enumerate(scenario.phases):
+        for number, rule in enumerate(phase.faults):
+            bound = {**rule, "when": {**(rule.get("when") or {}), "phase": phase.name}}
+            yield ("phases", place, "faults", number), bound
 
 
 def _settled(journal: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:

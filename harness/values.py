@@ -32,10 +32,11 @@ DEFAULTS: dict[str, dict[str, FieldPlan]] = {
 """What a row of an object holds where nothing else is said: the fields it cannot be saved without, and a few more."""
 
 _NO_VALUES = frozenset(
-    "binary csv dsv enum fixed_width get_words_list image json json_bytes locale psv pydict pyiterable pylist pyobject "
-    "pyset pystruct pytuple tar time_series tsv xml zip "
-    "uuid1 uuid7".split()  # from the machine, not from the seed
+    {"binary", "csv", "dsv", "enum", "fixed_width", "get_words_list", "image", "json", "json_bytes", "locale", "psv"}
+    | {"pydict", "pyiterable", "pylist", "pyobject", "pyset", "pystruct", "pytuple", "tar", "time_series", "tsv"}
+    | {"uuid1", "uuid7", "xml", "zip"}
 )
+"""Providers of more than one value, and those that draw from the machine in place of the seed."""
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _BOUNDS = frozenset(("min", "max", "min_value", "max_value", "step"))
 _LARGEST = 200_000

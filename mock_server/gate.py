@@ -45,7 +45,7 @@ class Gate:
         call.org = org
         journal = self._world.journal_of(org)
         # A login's body is a secret: not even its fingerprint is kept.
-        body = b"" if route.operation.kind == "login" else call.body
+        body = b"" if route.operation.kind == "login" else call.body or call.raw_query.encode()
         entry = call.entry = journal.open(
             org.clock.now(), route.operation.name, call.method, call.raw_path, call.headers.get("User-Agent", ""), body
         )

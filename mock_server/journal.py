@@ -119,7 +119,8 @@ class Journal:
         return len(self._entries)
 
     def open(self, at: float, operation: str, method: str, path: str, client: str, body: bytes) -> Entry:
-        """Begin an exchange. `body` leaves only a fingerprint behind; give none for logins, whose bodies are secret."""
+        """Begin an exchange. `body` leaves only a fingerprint behind; of a request without one the
+        query string stands for it. Give none for logins, whose bodies are secret."""
         self.count += 1
         entry = Entry(self.count, at, operation, method, path, client, fingerprint(body) if body else None)
         self._entries.append(entry)

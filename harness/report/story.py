@@ -29,8 +29,9 @@ def tell_exchange(exchange: Exchange, start: float) -> str:
     parts.append(ending)
     if exchange.rows:
         parts.append(_tell_rows(exchange))
-    if exchange.rule:
-        parts.append(f"fault '{exchange.rule}' struck")
+    if exchange.rules:
+        named = ", ".join(f"'{rule}'" for rule in exchange.rules)
+        parts.append(f"struck by fault {named}" if len(exchange.rules) == 1 else f"struck by faults {named}")
     return "; ".join(parts)
 
 

@@ -6,7 +6,8 @@ import threading
 import time
 from typing import Any
 
-from harness.phases import Phase, Timeline
+from harness.phases import Timeline
+from harness.plans import PhasePlan as Phase
 
 
 class Control:

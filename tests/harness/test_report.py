@@ -49,7 +49,7 @@ def test_the_terminal_report_names_the_cause_first_and_proves_it() -> None:
     assert (
         "#1 at 0.00s rest.collections.upsert; answered 200; 2 rows: 1 saved, 1 failed (UNABLE_TO_LOCK_ROW x1)" in text
     )
-    assert "fault 'locks' struck" in text
+    assert "struck by fault 'locks'" in text
     assert "what to do: HTTP 200 says that the request was read" in text
     assert "retry.transient_retried (follows from bulk.row_results_read)" in text
     assert "armed, but never fired: outage" in text

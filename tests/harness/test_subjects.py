@@ -55,7 +55,7 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
 
 def test_a_command_that_hangs_is_stopped_with_its_children(tmp_path: Path) -> None:
     started = time.monotonic()
-    process = CommandSubject("sleep 60 & echo $! > child; wait").run(run_of(tmp_path, timeout=0.3))
+    process = CommandSubject(f"sleep 60 & echo $! > {tmp_path / 'child'}; wait").run(run_of(tmp_path, timeout=0.3))
     assert process.timed_out
     assert process.exit_code is None
     assert time.monotonic() - started < 5

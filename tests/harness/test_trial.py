@@ -1,0 +1,151 @@
+"""Trials against a real server: what is run, what is judged, and what is left behind."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from harness.evidence import Outcome
+from harness.letters import JsonlQueue
+from harness.scenario import Scenario, load
+from harness.subjects import CommandSubject, Run, SubjectError
+from harness.trial import run_trial
+from mock_server import api
+from mock_server.documents import DocumentError
+
+TEXT = """
+title: Contacts
+org:
+  fields: {Contact: {External_Id__c: {type: text, length: 64, externalId: true, unique: true}}}
+  records: {Account: {count: 3}}
+inputs:
+  - {sobject: Contact, count: 30, key: External_Id__c, fields: {LastName: last_name}}
+"""
+LOCKS = "faults: [{name: locks, on: rest.collections.*, records: {every: 10}, error: UNABLE_TO_LOCK_ROW, when: {times: 1, per: key}}]"
+
+
+def scenario(folder: Path, *more: str) -> Scenario:
+    file = folder / "case.yaml"
+    file.write_text("\n".join((TEXT, *more)))
+    return load(file, name="case")
+
+
+def upsert(run: Run, rows: Any) -> list[Any]:
+    """Send rows in one collection; return those that were not saved."""
+    credentials = run.credentials
+    answer = requests.patch(
+        f"{credentials.instance_url}/services/data/v60.0/composite/sobjects/Contact/External_Id__c",
+        json={"records": [{"attributes": {"type": "Contact"}, **row.record} for row in rows]},
+        headers={"Authorization": f"Bearer {credentials.access_token}"},
+        timeout=10,
+    )
+    if answer.status_code != 200:
+        return list(rows)
+    return [row for row, result in zip(rows, answer.json(), strict=True) if not result["success"]]
+
+
+def deliver(run: Run) -> None:
+    rows = list(run.inputs)
+    while rows:
+        rows = upsert(run, rows)
+
+
+def test_a_function_passes(server: api.Server, tmp_path: Path) -> None:
+    result = run_trial(scenario(tmp_path, LOCKS), deliver, server=server)
+    assert result.ok
+    assert result.baseline is not None
+    assert len(result.baseline.evidence.inputs) == 20
+    assert [fault.fired for fault in result.faults] == [1]
+
+
+def test_the_same_seed_gives_the_same_inputs(server: api.Server, tmp_path: Path) -> None:
+    def inputs(seed: int) -> list[Any]:
+        evidence = run_trial(scenario(tmp_path), deliver, server=server, seed=seed).evidence
+        assert evidence is not None
+        return [one.record for one in evidence.inputs]
+
+    assert inputs(1) == inputs(1)
+    assert inputs(1) != inputs(2)
+
+
+def test_nothing_is_left_behind(server: api.Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "scratch"))
+    (tmp_path / "scratch").mkdir()
+    before = {org.id for org in server.control.orgs()}
+    run_trial(scenario(tmp_path, LOCKS), deliver, server=server)
+    assert list((tmp_path / "scratch").iterdir()) == []
+    assert {org.id for org in server.control.orgs()} == before
+    kept = run_trial(scenario(tmp_path), deliver, server=server, keep=True).kept
+    assert kept is not None
+    assert (kept / "faults" / "inputs.jsonl").read_text().count("\n") == 30
+
+
+def test_without_a_steady_state_nothing_else_is_judged(server: api.Server, tmp_path: Path) -> None:
+    runs: list[Run] = []
+    result = run_trial(scenario(tmp_path, LOCKS), runs.append, server=server)
+    assert len(runs) == 1
+    assert result.baseline is not None
+    assert "delivery.nothing_lost was violated" in result.baseline.reason
+    assert (result.ok, result.judgement, result.verdicts) == (False, None, ())
+
+
+def test_a_hang_ends_at_the_deadline(server: api.Server, tmp_path: Path) -> None:
+    result = run_trial(scenario(tmp_path, "deadline: 200ms"), CommandSubject("sleep 60"), server=server)
+    assert result.baseline is not None
+    assert result.baseline.evidence.process.timed_out
+    assert result.seconds < 5
+
+
+def test_inputs_left_out_on_purpose_are_not_lost(server: api.Server, tmp_path: Path) -> None:
+    def partly(run: Run) -> None:
+        first, *others = run.inputs
+        run.skip(first.key)
+        upsert(run, others)
+
+    evidence = run_trial(scenario(tmp_path), partly, server=server).evidence
+    assert evidence is not None
+    assert evidence.outcomes[0] is Outcome.SKIPPED
+    assert set(evidence.outcomes[1:]) == {Outcome.LANDED}
+
+
+def test_letters_that_were_in_the_queue_before_do_not_count(server: api.Server, tmp_path: Path) -> None:
+    queue = tmp_path / "queue.jsonl"
+    queue.write_text('{"key": "C-000001", "error": {"code": "OLD"}}\n')
+    assert run_trial(scenario(tmp_path, LOCKS), deliver, server=server, dead_letters=JsonlQueue(queue)).ok
+
+
+def test_phases_have_faults_of_their_own(server: api.Server, tmp_path: Path) -> None:
+    phases = """
+phases:
+  - {name: outage, lasts: 100ms, faults: [{name: down, on: "*", status: 503}]}
+  - {name: heal}
+"""
+    result = run_trial(
+        scenario(tmp_path, phases, "expect: {retry.transient_retried: {}}"), deliver, server=server, timeout=20
+    )
+    assert [fault.name for fault in result.faults] == ["down"]
+    statuses = {exchange.status for exchange in result.evidence.exchanges} if result.evidence else set()
+    assert statuses == {200, 503}
+
+
+def test_a_command_that_cannot_start_is_no_verdict(server: api.Server, tmp_path: Path) -> None:
+    with pytest.raises(SubjectError):
+        run_trial(scenario(tmp_path), CommandSubject("/no/such/program"), server=server)
+
+
+@pytest.mark.parametrize("text", [f"{TEXT}time: virtual\n", "title: T\norg: {schema: [.]}\n"])
+def test_what_cannot_be_run_is_refused_before_anything_runs(text: str, server: api.Server, tmp_path: Path) -> None:
+    file = tmp_path / "case.yaml"
+    file.write_text(text)
+    runs: list[Run] = []
+    with pytest.raises(DocumentError):
+        run_trial(load(file), runs.append, server=server)
+    assert not runs
+
+
+def test_a_server_is_started_where_none_is_given(tmp_path: Path) -> None:
+    assert run_trial(scenario(tmp_path), deliver).ok
