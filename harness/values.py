@@ -17,7 +17,6 @@ _PERSON = {"FirstName": Provider("first_name"), "LastName": Provider("last_name"
 _YEAR = {"date_start": "2026-01-01", "date_end": "2026-12-31"}
 DEFAULTS: dict[str, dict[str, FieldPlan]] = {
     "account": {"Name": Provider("company")},
-    "campaign": {"Name": Provider("catch_phrase")},
     "case": {"Subject": Provider("sentence")},
     "contact": {**_PERSON},
     "lead": {**_PERSON, "Company": Provider("company")},

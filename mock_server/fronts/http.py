@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import socket
 import struct
 import zlib
@@ -27,6 +28,8 @@ LARGEST_BODY = 52_428_800
 LARGEST_LINE = 16_384
 _COMPRESS_FROM = 1024
 _COMPRESS_APART_FROM = 262_144
+_TARGET = re.compile(r"reading: (?:bytearray\()?b['\"](?:/|https?:)")
+"""In aiohttp's message about an overlong line: it was the request's target, not a header."""
 _UNKNOWN = Operation("unknown", "*", "", "read")
 
 # Recorded from a scratch org in 2026.
@@ -191,10 +194,11 @@ class _Handler(web.RequestHandler):
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
     ) -> web.StreamResponse:
-        if isinstance(exc, LineTooLong) or isinstance(getattr(exc, "__cause__", None), LineTooLong):
-            # Salesforce's edge answers in HTML (16,384 bytes for the line, and as many for headers).
-            line = "400, message:\n  Got more than" in str(exc) or "status line" in str(exc).lower()
-            status, reason = (414, "URI Too Long") if line else (431, "Request Header Fields Too Large")
+        if isinstance(exc, LineTooLong) and _TARGET.search(str(exc)):
+            # Salesforce's edge answers in HTML; it allows 16,384 bytes for the line, and as many for headers.
+            status, reason = 414, "URI Too Long"
+        elif isinstance(exc, LineTooLong) or "Too many headers" in str(exc):
+            status, reason = 431, "Request Header Fields Too Large"
         elif status >= 500:
             log.error("a request failed", exc_info=exc)
             status, reason = 500, "Server Error"

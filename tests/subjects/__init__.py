@@ -12,6 +12,6 @@ PLANTED = {
     "letters_too_early.py": ("dead_letter.complete", "row-locks"),
     "never_logs_in_again.py": ("session.refreshed_once", "expired-session"),
     "leaks_secrets.py": ("security.no_secrets_leaked", "outage"),
-    "retries_for_ever.py": ("retry.bounded", "tests/subjects/endless-outage.yaml"),
+    "retries_for_ever.py": ("retry.bounded", "never-ending-outage"),
 }
 """File of each broken subject -> the property that must be named first, and the scenario that shows it."""
