@@ -38,8 +38,10 @@ _NO_VALUES = frozenset(
 """Providers of more than one value, and those that draw from the machine in place of the seed."""
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _BOUNDS = frozenset(("min", "max", "min_value", "max_value", "step"))
-_LARGEST = 200_000
-"""The largest size that a provider may be asked for; Salesforce's longest text has 131,072 characters."""
+_LONGEST = 200_000
+"""The most characters that a provider may be asked for; Salesforce's longest text has 131,072."""
+_MOST = 1_000
+"""The most of anything else: words, sentences, folders of a path."""
 
 
 class ProviderError(ValueError):
@@ -73,8 +75,9 @@ def check(plan: Provider) -> None:
     if plan.name not in providers():
         raise ProviderError(f"there is no Faker provider {plan.name[:60]!r}", nearest(plan.name, providers()))
     for name, value in plan.arguments.items():
-        if name not in _BOUNDS and isinstance(value, int | float) and abs(value) > _LARGEST:
-            raise ProviderError(f"{plan.name}: {name} may be {_LARGEST} at most")
+        most = _LONGEST if name.endswith(("chars", "length")) else _MOST
+        if name not in _BOUNDS and isinstance(value, int | float) and abs(value) > most:
+            raise ProviderError(f"{plan.name}: {name} may be {most} at most")
     try:
         _faker().seed_instance("a try")
         value = getattr(_faker(), plan.name)(**_arguments(plan))

@@ -146,7 +146,11 @@ def _call(request: web.BaseRequest, body: bytes) -> Call:
 def _pretty(body: bytes) -> bytes:
     import orjson
 
-    return pretty(orjson.loads(body)).encode()
+    try:
+        return pretty(orjson.loads(body)).encode()
+    except orjson.JSONDecodeError:
+        # A reply fault broke it on purpose.
+        return body
 
 
 async def _compress(body: bytes) -> bytes:

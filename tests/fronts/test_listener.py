@@ -55,7 +55,12 @@ def test_fixed_hosts_are_reached_through_the_proxy(server: api.Server) -> None:
     http.trust_env = False
     http.proxies = {"https": server.url}
     http.verify = str(server.ca_bundle)
-    for host in ("login.salesforce.com", "test.salesforce.com", "acme.my.salesforce.com", "acme--uat.sandbox.my.salesforce.com"):
+    for host in (
+        "login.salesforce.com",
+        "test.salesforce.com",
+        "acme.my.salesforce.com",
+        "acme--uat.sandbox.my.salesforce.com",
+    ):
         answer = http.get(f"https://{host}/services/data", timeout=5)
         assert answer.json()[-1]["version"] == "68.0"
         assert answer.headers["Strict-Transport-Security"] == "max-age=63072000; includeSubDomains"

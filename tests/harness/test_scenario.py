@@ -458,3 +458,10 @@ def test_every_effect_has_its_words() -> None:
     from mock_server.faults.effects import BY_KEY
 
     assert set(_EFFECTS) == set(BY_KEY)
+
+
+def test_the_worked_example_of_the_readme_is_right(write: Any) -> None:
+    readme = (catalogue()[0].path.parents[1] / "README.md").read_text("utf-8")
+    example = readme.split("```yaml\n")[1].split("```")[0]
+    scenario = load(write(example))
+    assert scenario.phases and scenario.inputs and scenario.policy

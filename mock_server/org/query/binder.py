@@ -126,7 +126,9 @@ class Binder:
             return self._count(scope, query)
         children: list[Plan] = []
         selection = self._select(scope, query, children)
-        sql = f"SELECT {selection.sql()} FROM {scope.source()}{self._tail(scope, query)}"
+        # The tail may need further parents, so it comes before the joins are written.
+        tail = self._tail(scope, query)
+        sql = f"SELECT {selection.sql()} FROM {scope.source()}{tail}"
         return Plan(
             sobject, sql, tuple(scope.parameters), selection.build(self._schema), tuple(children),
             touched=tuple(self._touched.values()),
