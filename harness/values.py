@@ -45,7 +45,7 @@ _MOST = 1_000
 
 
 class ProviderError(ValueError):
-    """A provider that does not exist, or does not do what it is asked. `allowed` holds no more than a few names."""
+    """A provider that does not exist, or does not do what it is asked; `nearest` is the name that was meant."""
 
     def __init__(self, message: str, near: str | None = None) -> None:
         super().__init__(message)

@@ -94,7 +94,7 @@ class Gate:
                 if armed:
                     reply = await faults.strike(call, "before")
             if reply is None:
-                call.write = partial(self._write, call)
+                call.save = self._save
                 reply = await route.handler(call)
                 if armed:
                     reply = await faults.strike(call, "after") or reply
@@ -126,7 +126,7 @@ class Gate:
             raise errors.INVALID_SESSION_ID()
         return session
 
-    async def _write(self, call: Call, changes: Sequence[Change], *, all_or_none: bool = False) -> list[RowResult]:
+    async def _save(self, call: Call, changes: Sequence[Change], all_or_none: bool) -> list[RowResult]:
         """Save rows: row faults first, then the pipeline, waiting for row locks on the org's clock."""
         org, entry = call.org, call.entry
         faults = self._world.faults_of(org)

@@ -63,8 +63,7 @@ class Reply:
 class Call:
     """One request on its way through the gate.
 
-    `base_url` is how the client came in (`https://127.0.0.1:8080`). `write` is bound by the gate: handlers save
-    records through it, and it asks locks and row faults on the way.
+    `base_url` is how the client came in (`https://127.0.0.1:8080`). `save` is the gate's, behind `write`.
     """
 
     operation: Operation
@@ -78,11 +77,16 @@ class Call:
     org: Org = None  # type: ignore[assignment]  # set by the gate before a handler that needs one runs
     session: Session = None  # type: ignore[assignment]  # likewise
     entry: Entry = None  # type: ignore[assignment]  # likewise
-    write: Callable[..., Awaitable[list[RowResult]]] = None  # type: ignore[assignment]  # likewise
+    save: Save = None  # type: ignore[assignment]  # likewise
     reply: Reply | None = None
     """The reply on its way out, for reply faults."""
     _query: dict[str, str] | None = None
     _token: str | None = None
+
+    def write(self, changes: Sequence[Change], *, all_or_none: bool = False) -> Awaitable[list[RowResult]]:
+        """Save rows, asking row faults and waiting for row locks on the way."""
+        # The gate's method takes the call each time: bound to it, the two would keep each other alive.
+        return self.save(self, changes, all_or_none)
 
     @property
     def token(self) -> str | None:
@@ -116,6 +120,7 @@ class Call:
 
 
 Handler = Callable[[Call], Awaitable[Reply]]
+Save = Callable[[Call, "Sequence[Change]", bool], "Awaitable[list[RowResult]]"]
 Render = Callable[[ApiError], Reply]
 
 

@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from harness.scenario import catalogue, find
 
 from harness.properties import registry
 from harness.result import TrialResult
+from harness.scenario import catalogue, find
 from harness.subjects import CommandSubject
 from harness.trial import Trial
 from mock_server import api

@@ -78,7 +78,12 @@ class Front:
             return await self._respond(request, self._render(refused), close=True)
         call = _call(request, body)
         peer = request.remote or ""
-        return await self._respond(request, await self._handle(call, peer))
+        reply = await self._handle(call, peer)
+        gone = request.transport is None or request.transport.is_closing()
+        if gone and call.entry is not None and call.entry.outcome == "answered":
+            # The work is done, and nobody is left to hear of it.
+            call.entry.outcome = "abandoned"
+        return await self._respond(request, reply)
 
     async def _respond(self, request: web.BaseRequest, reply: Reply, close: bool = False) -> web.StreamResponse:
         if reply.delivery == "none":

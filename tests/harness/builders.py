@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
+from harness.evidence import ArmedFault, Canary, Evidence, Process
 from harness.inputs import Input
 from harness.letters import BrokenLetter, Letter
-
-from harness.evidence import ArmedFault, Canary, Evidence, Process
 from harness.linking import link
 from mock_server.control.client import CommitRow
 
