@@ -84,6 +84,8 @@ def _add_serve(commands: Any) -> None:
 
 
 def _serve(options: argparse.Namespace) -> int:
+    import sqlite3
+
     from mock_server.config import ConfigError, resolve
     from mock_server.documents import DocumentError
 
@@ -95,6 +97,8 @@ def _serve(options: argparse.Namespace) -> int:
         return serve(settings)
     except (ConfigError, DocumentError) as error:
         raise Refused(str(error)) from None
+    except sqlite3.Error as error:
+        raise Refused(f"cannot keep records in {settings.data}: {error}") from None
     except OSError as error:
         raise Refused(f"cannot serve on {settings.host}:{settings.port}: {error.strerror or error}") from None
 

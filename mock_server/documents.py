@@ -91,7 +91,7 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
 def duration(value: object) -> float:
     """Return seconds for `10s`, `500ms`, `1h30m` or a bare number. Raises ValueError."""
     if isinstance(value, int | float) and not isinstance(value, bool):
-        seconds = float(value)
+        seconds = float(value) if abs(value) < 1e300 else -1.0
     else:
         text = str(value).strip().lower().replace(" ", "")
         parts = _DURATION.findall(text)
@@ -99,7 +99,7 @@ def duration(value: object) -> float:
             raise ValueError(f"{value!r} is no duration; write 10s, 500ms, 2m or 1h30m")
         seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
     if not 0 <= seconds < 1e9:
-        raise ValueError(f"{value!r} is no duration from 0 to 30 years")
+        raise ValueError("a duration lies between 0 and 30 years")
     return seconds
 
 

@@ -106,5 +106,7 @@ class Reader:
 
 def shown(value: object) -> str:
     """Return a value for a message, cut to a readable length."""
+    if isinstance(value, int) and abs(value) > 10**60:
+        return "a number of more than 60 digits"
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from mock_server.org.clock import Clock, Mode
 from mock_server.org.identity.directory import Directory
 from mock_server.org.identity.sessions import Session, Sessions
-from mock_server.org.ids import IdSource, checksum
+from mock_server.org.ids import IdSource, checksum, number_of
 from mock_server.org.limits.governor import Governor
 from mock_server.org.query import Page, Queries
 from mock_server.org.records.changes import Change, Commit, LockHeld, RowResult
@@ -22,6 +22,7 @@ from mock_server.org.records.store import Store
 from mock_server.org.schema import Schema
 
 T = TypeVar("T")
+FIRST_ID = 1000
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,9 @@ class Org:
         self.clock = Clock(clock)
         self.schema = schema or Schema()
         self.store = Store(data)
-        self.ids = IdSource("Kd0")
+        last = self.store.last_id() if data is not None else None
+        # Ids of kept records are never handed out again. The fixed ids of the first user and profiles lie far below.
+        self.ids = IdSource("Kd0", first=FIRST_ID if last is None else max(FIRST_ID, number_of(last) + 1))
         self.limits = Governor(self.clock)
         self.locks = RowLocks(self.clock)
         self.log = CommitLog(keep_commits)
@@ -124,14 +127,16 @@ class Org:
 
     def snapshot(self) -> Snapshot:
         """Return a copy of all records and counters."""
-        return Snapshot(self.store.copy(), self.schema.copy(), self.ids.next_number, dict(self._pipeline.auto_numbers))
+        return Snapshot(
+            self.store.copy(), self.schema.copy(), self.ids.next_number, dict(self._pipeline.auto_numbers.used)
+        )
 
     def restore(self, snapshot: Snapshot) -> None:
         """Put all records and counters back to a snapshot. Sessions, clock and limits stay as they are."""
         self.store.load(snapshot.store)
         self.schema.become(snapshot.schema)
         self.ids.next_number = snapshot.next_id
-        self._pipeline.auto_numbers = dict(snapshot.auto_numbers)
+        self._pipeline.auto_numbers.used = dict(snapshot.auto_numbers)
         self.locks.clear()
         self.log.clear()
 

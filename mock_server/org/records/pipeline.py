@@ -7,63 +7,27 @@ before `save`, so a chunk that must be refused whole has nothing to undo.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from mock_server.org import errors
-from mock_server.org.clock import Clock, stamp
+from mock_server.org.clock import Clock
 from mock_server.org.errors import ApiError
 from mock_server.org.ids import IdSource, to_15, to_18
 from mock_server.org.records.changes import Change, LockHeld, RowResult
 from mock_server.org.records.commits import CommitLog
 from mock_server.org.records.locks import RowLocks
-from mock_server.org.records.plans import WritePlan, plan_of
-from mock_server.org.records.store import Store, fold_column, quoted
+from mock_server.org.records.plans import plan_of
+from mock_server.org.records.rows import Chunk, Row, lock_ids, validate_plain
+from mock_server.org.records.saving import AutoNumbers, Saving
+from mock_server.org.records.store import Store, fold_column
 from mock_server.org.schema import Schema
-from mock_server.org.schema.types import Field, SObject, fold
+from mock_server.org.schema.types import Field, fold
 
 CHUNK = 200
 """Rows a transaction handles at once, as a trigger sees them."""
 
 _FLAGS = {"create": ("createable", "inserted"), "update": ("updateable", "updated"), "delete": ("deletable", "deleted")}
-# Parents that every row has, and that Salesforce does not lock when a child is saved.
-_UNLOCKED_PARENTS = frozenset({"OwnerId", "CreatedById", "LastModifiedById", "RecordTypeId"})
-
-
-@dataclass(slots=True)
-class Row:
-    """A change on its way through the pipeline."""
-
-    change: Change
-    sobject: SObject = None  # type: ignore[assignment]  # set by resolve, the first step
-    plan: WritePlan = None  # type: ignore[assignment]  # likewise
-    verb: str = ""
-    id: str | None = None
-    values: dict[str, Any] = field(default_factory=dict)
-    parents: dict[Field, tuple[Field, Any]] | None = None
-    """References given as a nested record: the reference field -> the parent's external id field and value."""
-    errors: list[ApiError] = field(default_factory=list)
-
-    def fail(self, error: ApiError) -> None:
-        self.errors.append(error)
-
-
-class Chunk:
-    """Up to 200 rows that are saved together, grouped by object in order of first appearance."""
-
-    def __init__(self, changes: Sequence[Change], user_id: str, give_up: bool) -> None:
-        self.rows = [Row(change) for change in changes]
-        self.user_id = user_id
-        self.give_up = give_up
-
-    def alive(self) -> dict[tuple[str, str], list[Row]]:
-        """Return the rows that have not failed, by what is to be done and to which object."""
-        groups: dict[tuple[str, str], list[Row]] = {}
-        for row in self.rows:
-            if not row.errors:
-                groups.setdefault((row.verb, row.sobject.name), []).append(row)
-        return groups
 
 
 class Pipeline:
@@ -76,7 +40,7 @@ class Pipeline:
         self._clock = clock
         self._locks = locks
         self._log = log
-        self.auto_numbers: dict[str, int] = {}
+        self.auto_numbers = AutoNumbers(store)
         self.transaction_time = 0.0
         """Seconds for which a transaction's row locks outlive it."""
 
@@ -204,7 +168,7 @@ class Pipeline:
     def _validate(self, chunk: Chunk) -> None:
         """Turn each value into its stored form; note what is unknown, unwritable, too long or missing."""
         for row in chunk.rows:
-            if not row.errors and row.verb != "delete" and not _quick(row):
+            if not row.errors and row.verb != "delete" and not validate_plain(row):
                 self._validate_row(row)
 
     def _validate_row(self, row: Row) -> None:
@@ -358,10 +322,10 @@ class Pipeline:
         if not self._locks:
             return
         if not chunk.give_up:
-            self._locks.demand(identifier for row in chunk.rows if not row.errors for identifier in _lock_ids(row))
+            self._locks.demand(identifier for row in chunk.rows if not row.errors for identifier in lock_ids(row))
             return
         for row in chunk.rows:
-            held = () if row.errors else sorted(self._locks.held(_lock_ids(row)))
+            held = () if row.errors else sorted(self._locks.held(lock_ids(row)))
             if held:
                 row.fail(errors.UNABLE_TO_LOCK_ROW(count=len(held), ids=",".join(held)))
 
@@ -381,10 +345,17 @@ class Pipeline:
         groups = chunk.alive()
         if not groups:
             return
-        moment = self._clock.now()
         mark = self._log.last
         self._log.transactions += 1
-        save = _Save(self, chunk.user_id, moment, exchange)
+        save = Saving(
+            self._schema,
+            self._store,
+            self._log,
+            self.auto_numbers,
+            user_id=chunk.user_id,
+            moment=self._clock.now(),
+            exchange=exchange,
+        )
         try:
             with self._store.transaction():
                 for (verb, _), rows in groups.items():
@@ -398,117 +369,8 @@ class Pipeline:
             self._log.forget_after(mark)
             raise
         if self.transaction_time:
-            locked = {identifier for row in chunk.rows if not row.errors for identifier in _lock_ids(row)}
+            locked = {identifier for row in chunk.rows if not row.errors for identifier in lock_ids(row)}
             self._locks.hold(locked, self.transaction_time)
-
-    def next_auto_number(self, sobject: SObject, numbered: Field) -> str:
-        key = f"{sobject.name}.{numbered.name}"
-        number = self.auto_numbers[key] = self.auto_numbers.get(key, 0) + 1
-        display = numbered.default if isinstance(numbered.default, str) else "{00000000}"
-        head, _, rest = display.partition("{")
-        digits, _, tail = rest.partition("}")
-        return f"{head}{number:0{len(digits)}d}{tail}"
-
-
-class _Save:
-    """Writes the rows of one transaction and their commits."""
-
-    def __init__(self, pipeline: Pipeline, user_id: str, moment: float, exchange: int) -> None:
-        self._pipeline = pipeline
-        self._store = pipeline._store
-        self._log = pipeline._log
-        self._user = user_id
-        self._moment = moment
-        self._stamp = stamp(moment)
-        self._exchange = exchange
-
-    def _commit(
-        self, verb: Any, sobject: str, columns: tuple[str, ...], ids: list[str], rows: list[tuple[Any, ...]]
-    ) -> None:
-        self._log.append(verb, sobject, self._moment, self._exchange, columns, ids, rows)
-
-    def insert(self, rows: list[Row]) -> None:
-        plan = rows[0].plan
-        name = plan.sobject.name
-        groups: dict[tuple[str, ...], list[Row]] = {}
-        for row in rows:
-            values = row.values
-            for default, value in plan.defaults.items():
-                values.setdefault(default, value)
-            if plan.owned and values.get("OwnerId") is None:
-                values["OwnerId"] = self._user
-            for numbered in plan.auto_numbers:
-                values[numbered.name] = self._pipeline.next_auto_number(plan.sobject, numbered)
-            groups.setdefault(tuple(values), []).append(row)
-        system = ("Id", *plan.created, *plan.created_by)
-        tail = [*[self._stamp] * len(plan.created), *[self._user] * len(plan.created_by)]
-        for columns, same in groups.items():
-            statement = plan.insert((*columns, *system))
-            made = [statement.shadow((*row.values.values(), row.id, *tail)) for row in same]
-            self._commit("create", name, statement.columns, [str(row.id) for row in same], made)
-            self._store.execute_many(statement.sql, made)
-
-    def update(self, rows: list[Row]) -> None:
-        plan = rows[0].plan
-        name = plan.sobject.name
-        groups: dict[tuple[str, ...], list[Row]] = {}
-        for row in rows:
-            groups.setdefault(tuple(row.values), []).append(row)
-        tail = [*[self._stamp] * len(plan.modified), *[self._user] * len(plan.modified_by)]
-        for columns, same in groups.items():
-            statement = plan.update((*columns, *plan.modified, *plan.modified_by))
-            made = [(*statement.shadow((*row.values.values(), *tail)), row.id) for row in same]
-            self._commit("update", name, statement.columns, [str(row.id) for row in same], made)
-            self._store.execute_many(statement.sql, made)
-
-    def delete(self, sobject: SObject, ids: list[str]) -> None:
-        """Move records, and the children that go with them, to the recycle bin."""
-        plan = plan_of(sobject)
-        columns = ("IsDeleted", *plan.modified, *plan.modified_by)
-        tail = [*[self._stamp] * len(plan.modified), *[self._user] * len(plan.modified_by)]
-        pairs = ", ".join(f"{quoted(column)}=?" for column in columns)
-        sql = f'UPDATE {quoted(sobject.name)} SET {pairs} WHERE "Id"=?'  # noqa: S608
-        self._store.execute_many(sql, [[1, *tail, identifier] for identifier in ids])
-        self._commit("delete", sobject.name, columns, ids, [(1, *tail)] * len(ids))
-        for relationship in sobject.children:
-            child = self._pipeline._schema.get(relationship.child) if relationship.cascade_delete else None
-            if child is None or not self._store.exists(child) or relationship.field not in child.by_name:
-                continue
-            found = self._store.lookup(child, relationship.field, ids, "Id", "IsDeleted")
-            gone = [identifier for identifier, deleted in found if not deleted]
-            if gone:
-                self.delete(child, gone)
-
-
-def _quick(row: Row) -> bool:
-    """Validate a row of plain, writable fields; tell whether that was possible and nothing is wrong with it.
-
-    Rows of a call mostly name the same fields, so what their names mean is worked out once.
-    """
-    shape = row.plan.shape(row.verb == "create", tuple(row.change.values))
-    if shape is None:
-        return False
-    values: dict[str, Any] = dict(row.values)
-    try:
-        for (name, coerce), value in zip(shape, row.change.values.values(), strict=True):
-            if value is None:
-                return False
-            values[name] = stored = coerce(value)
-            if stored is None and name in row.plan.not_null:
-                return False
-    except ApiError:
-        return False
-    row.values = values
-    return True
-
-
-def _lock_ids(row: Row) -> Iterable[str]:
-    if row.id:
-        yield row.id
-    for name in row.plan.references:
-        parent = row.values.get(name)
-        if parent and name not in _UNLOCKED_PARENTS:
-            yield parent
 
 
 def _result(row: Row, rolled_back: bool) -> RowResult:

@@ -51,7 +51,8 @@ class WritePlan:
         self._slots: dict[str, Slot] = {}
         self._shapes: dict[tuple[bool, tuple[str, ...]], Shape | None] = {}
         self._statements: dict[tuple[str, tuple[str, ...]], Statement] = {}
-        self.required = tuple(field for field in sobject.fields if field.required)
+        # Whoever saves a record owns it: an owner is never missing.
+        self.required = tuple(field for field in sobject.fields if field.required and field.name != "OwnerId")
         self.not_null = frozenset(
             field.name
             for field in sobject.fields

@@ -13,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from mock_server.org.ids import number_of
 from mock_server.org.schema.types import FLOAT_TYPES, Field, SObject, fold
 
 # SQLite's own bound is 32,766 variables a statement; a smaller number keeps statement texts short and cacheable.
@@ -82,9 +83,18 @@ class Store:
         """Tell whether the sObject was ever used, so that it may have rows."""
         return sobject.name in self._ready
 
-    def count(self, sobject: SObject) -> int:
+    def last_id(self) -> str | None:
+        """Return the id with the highest counter in a kept database, None in an empty one."""
+        run = self.connection.execute
+        tables = [row[0] for row in run("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        found = [run(f'SELECT MAX("Id") FROM {quoted(table)}').fetchone()[0] for table in tables]  # noqa: S608
+        return max((identifier for identifier in found if identifier), key=number_of, default=None)
+
+    def count(self, sobject: SObject, *, deleted: bool = False) -> int:
+        """Return the number of records, with `deleted` those in the bin too."""
         self.ready(sobject)
-        sql = f'SELECT COUNT(*) FROM {quoted(sobject.name)} WHERE "IsDeleted" = 0'  # noqa: S608
+        where = "" if deleted else ' WHERE "IsDeleted" = 0'
+        sql = f"SELECT COUNT(*) FROM {quoted(sobject.name)}{where}"  # noqa: S608
         return int(self.connection.execute(sql).fetchone()[0])
 
     # -- transactions

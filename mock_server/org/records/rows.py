@@ -1,0 +1,82 @@
+"""The rows of a write on their way through the pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from mock_server.org.errors import ApiError
+from mock_server.org.records.changes import Change
+from mock_server.org.records.plans import WritePlan
+from mock_server.org.schema.types import Field, SObject
+
+# Parents that every row has, and that Salesforce does not lock when a child is saved.
+_UNLOCKED_PARENTS = frozenset({"OwnerId", "CreatedById", "LastModifiedById", "RecordTypeId"})
+
+
+@dataclass(slots=True)
+class Row:
+    """A change on its way through the pipeline."""
+
+    change: Change
+    sobject: SObject = None  # type: ignore[assignment]  # set by resolve, the first step
+    plan: WritePlan = None  # type: ignore[assignment]  # likewise
+    verb: str = ""
+    id: str | None = None
+    values: dict[str, Any] = field(default_factory=dict)
+    parents: dict[Field, tuple[Field, Any]] | None = None
+    """References given as a nested record: the reference field -> the parent's external id field and value."""
+    errors: list[ApiError] = field(default_factory=list)
+
+    def fail(self, error: ApiError) -> None:
+        self.errors.append(error)
+
+
+class Chunk:
+    """Up to 200 rows that are saved together, grouped by object in order of first appearance."""
+
+    def __init__(self, changes: Sequence[Change], user_id: str, give_up: bool) -> None:
+        self.rows = [Row(change) for change in changes]
+        self.user_id = user_id
+        self.give_up = give_up
+
+    def alive(self) -> dict[tuple[str, str], list[Row]]:
+        """Return the rows that have not failed, by what is to be done and to which object."""
+        groups: dict[tuple[str, str], list[Row]] = {}
+        for row in self.rows:
+            if not row.errors:
+                groups.setdefault((row.verb, row.sobject.name), []).append(row)
+        return groups
+
+
+def validate_plain(row: Row) -> bool:
+    """Validate a row of plain, writable fields; tell whether that was possible and nothing is wrong with it.
+
+    Rows of a call mostly name the same fields, so what their names mean is worked out once.
+    """
+    shape = row.plan.shape(row.verb == "create", tuple(row.change.values))
+    if shape is None:
+        return False
+    values: dict[str, Any] = dict(row.values)
+    try:
+        for (name, coerce), value in zip(shape, row.change.values.values(), strict=True):
+            if value is None:
+                return False
+            values[name] = stored = coerce(value)
+            if stored is None and name in row.plan.not_null:
+                return False
+    except ApiError:
+        return False
+    row.values = values
+    return True
+
+
+def lock_ids(row: Row) -> Iterator[str]:
+    """Yield the ids that a row's write locks: its own and its parents'."""
+    if row.id:
+        yield row.id
+    for name in row.plan.references:
+        parent = row.values.get(name)
+        if parent and name not in _UNLOCKED_PARENTS:
+            yield parent
