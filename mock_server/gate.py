@@ -94,6 +94,7 @@ class Gate:
                 if armed:
                     reply = await faults.strike(call, "before")
             if reply is None:
+                route.guard(call)
                 call.save = self._save
                 reply = await route.handler(call)
                 if armed:
@@ -133,9 +134,12 @@ class Gate:
         decided = None if faults.empty else faults.rows(call, changes, [row_key(org, change) for change in changes])
         save = partial(org.write, call.session, changes, all_or_none=all_or_none, exchange=entry.number)
         try:
-            results = await when_unlocked(org, save)
+            results = save()
         except LockHeld:
-            results = save(give_up=True)
+            try:
+                results = await when_unlocked(org, save)
+            except LockHeld:
+                results = save(give_up=True)
         if decided is not None:
             results = faults.after_rows(results, decided)
         self._world.journal_of(org).rows(entry, changes, results)

@@ -142,6 +142,13 @@ def _no_rows(call: Call) -> Sequence[Change]:
     return ()
 
 
+Guard = Callable[[Call], None]
+
+
+def _no_guard(call: Call) -> None:
+    return
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     operation: Operation
@@ -152,6 +159,8 @@ class Route:
     """Finds the org of a call that has no session yet (logins)."""
     peek: Peek = _no_rows
     """Reads the rows of a call that no handler has read, as far as they can be told."""
+    guard: Guard = _no_guard
+    """Refuses a call before its handler runs, by raising ApiError."""
 
 
 class Routes:
@@ -166,11 +175,13 @@ class Routes:
         find_org: FindOrg | None = None,
         choose: Callable[[Call], str] | None = None,
         peek: Peek = _no_rows,
+        guard: Guard = _no_guard,
     ) -> None:
         self.render = render
         self.find_org = find_org
         self.choose = choose
         self.peek = peek
+        self.guard = guard
         self.routes: list[Route] = []
 
     def __call__(self, *operations: Operation) -> Callable[[Handler], Handler]:
@@ -178,7 +189,7 @@ class Routes:
 
         def declare(handler: Handler) -> Handler:
             self.routes.extend(
-                Route(operation, handler, self.render, self.find_org, self.peek) for operation in operations
+                Route(operation, handler, self.render, self.find_org, self.peek, self.guard) for operation in operations
             )
             return handler
 

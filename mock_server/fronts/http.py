@@ -13,8 +13,8 @@ from typing import Any
 
 from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
-from multidict import CIMultiDict
 
+from mock_server.fronts.answers import Answer
 from mock_server.jsontext import pretty
 from mock_server.operations import JSON, Call, Operation, Reply
 from mock_server.org import errors
@@ -33,14 +33,12 @@ _TARGET = re.compile(r"reading: (?:bytearray\()?b['\"](?:/|https?:)")
 _UNKNOWN = Operation("unknown", "*", "", "read")
 
 # Recorded from a scratch org in 2026.
-_ALWAYS: CIMultiDict[str] = CIMultiDict(
-    [
-        ("Cache-Control", "no-cache,must-revalidate,max-age=0,no-store,private"),
-        ("X-Content-Type-Options", "nosniff"),
-        ("X-Robots-Tag", "none"),
-        ("Server", "sfdcedge"),
-    ]
-)
+_ALWAYS = {
+    "Cache-Control": "no-cache,must-revalidate,max-age=0,no-store,private",
+    "X-Content-Type-Options": "nosniff",
+    "X-Robots-Tag": "none",
+    "Server": "sfdcedge",
+}
 Handle = Callable[[Call, str], Awaitable[Reply]]
 """Takes a call and the peer's address."""
 
@@ -93,17 +91,12 @@ class Front:
         body = reply.body
         if body and request.headers.get("X-PrettyPrint") in ("1", "true") and reply.content_type == JSON:
             body = _pretty(body)
-        if "gzip" in request.headers.get("Accept-Encoding", "") and len(body) >= _COMPRESS_FROM:
+        if len(body) >= _COMPRESS_FROM and "gzip" in request.headers.get("Accept-Encoding", ""):
             body = await _compress(body)
             headers["Content-Encoding"] = "gzip"
-        if reply.delivery == "cut":
-            return await _cut(request, reply.status, headers, body)
-        response = web.Response(body=body, status=reply.status, headers=headers)
-        if close:
-            response.force_close()
-        return response
+        return Answer(reply.status, headers, body, close=close, cut=reply.delivery == "cut")
 
-    def _headers(self, request: web.BaseRequest, reply: Reply) -> CIMultiDict[str]:
+    def _headers(self, request: web.BaseRequest, reply: Reply) -> dict[str, str]:
         headers = _ALWAYS.copy()
         number = f"{self._chance.getrandbits(128):032x}"
         headers["X-SFDC-Request-Id"] = headers["X-Request-Id"] = number
@@ -115,8 +108,9 @@ class Front:
         if request.host.endswith((".salesforce.com", ".force.com")):
             # Never for a local name: a browser would then refuse plain HTTP to every other server on it.
             headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
-        if reply.headers:
-            headers.update(reply.headers)
+        for name, value in reply.headers.items():
+            known = next((one for one in headers if one.lower() == name.lower()), name)
+            headers[known] = value
         return headers
 
 
@@ -167,17 +161,6 @@ async def _compress(body: bytes) -> bytes:
 def _gzip(body: bytes) -> bytes:
     squeeze = zlib.compressobj(1, zlib.DEFLATED, 31)
     return squeeze.compress(body) + squeeze.flush()
-
-
-async def _cut(request: web.BaseRequest, status: int, headers: CIMultiDict[str], body: bytes) -> web.StreamResponse:
-    """Send all headers and half of the body, then close."""
-    response = web.StreamResponse(status=status, headers=headers)
-    response.content_length = max(2, len(body))
-    await response.prepare(request)
-    await response.write(body[: len(body) // 2] or b" ")
-    if request.transport is not None:
-        request.transport.close()
-    return response
 
 
 def reset(transport: asyncio.BaseTransport | None) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any, ClassVar
 
 from mock_server.org import errors
@@ -357,14 +358,10 @@ class Pipeline:
             exchange=exchange,
         )
         try:
-            with self._store.transaction():
-                for (verb, _), rows in groups.items():
-                    if verb == "create":
-                        save.insert(rows)
-                    elif verb == "update":
-                        save.update(rows)
-                    else:
-                        save.delete(rows[0].sobject, [row.id for row in rows if row.id])
+            # One row is one statement, and so a transaction by itself; only a deletion may reach further.
+            alone = len(chunk.rows) == 1 and chunk.rows[0].verb != "delete"
+            with nullcontext() if alone else self._store.transaction():
+                save.groups(groups)
         except BaseException:
             self._log.forget_after(mark)
             raise

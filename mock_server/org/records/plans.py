@@ -113,27 +113,36 @@ class WritePlan:
         return shape
 
     def insert(self, columns: tuple[str, ...]) -> Statement:
-        return self._statement("insert", columns, lambda all_columns: insert_sql(self.sobject.name, all_columns))
+        """Return the statement for a row's own columns, its Id and what the system adds, in this order."""
+        found = self._statements.get(("insert", columns))
+        if found is None:
+            whole = (*columns, "Id", *self.created, *self.created_by)
+            found = self._remember("insert", columns, whole, lambda names: insert_sql(self.sobject.name, names))
+        return found
 
     def update(self, columns: tuple[str, ...]) -> Statement:
-        """Return the statement whose last parameter, after the folded forms, is the Id."""
-
-        def sql(all_columns: Sequence[str]) -> str:
-            pairs = ", ".join(f"{quoted(column)}=?" for column in all_columns)
-            return f'UPDATE {quoted(self.sobject.name)} SET {pairs} WHERE "Id"=?'  # noqa: S608
-
-        return self._statement("update", columns, sql)
-
-    def _statement(self, kind: str, columns: tuple[str, ...], sql: Callable[[Sequence[str]], str]) -> Statement:
-        found = self._statements.get((kind, columns))
+        """Return the statement for changed columns and what the system adds; the Id follows the folded forms."""
+        found = self._statements.get(("update", columns))
         if found is None:
-            by_name = self.sobject.by_name
-            folds = tuple(place for place, column in enumerate(columns) if by_name[column].folded)
-            shadows = [fold_column(columns[place]) for place in folds]
-            found = Statement(sql([*columns, *shadows]), columns, folds)
-            if len(self._statements) < _MOST_STATEMENTS:
-                self._statements[kind, columns] = found
+            whole = (*columns, *self.modified, *self.modified_by)
+            found = self._remember("update", columns, whole, lambda names: update_sql(self.sobject.name, names))
         return found
+
+    def _remember(
+        self, kind: str, key: tuple[str, ...], columns: tuple[str, ...], sql: Callable[[Sequence[str]], str]
+    ) -> Statement:
+        by_name = self.sobject.by_name
+        folds = tuple(place for place, column in enumerate(columns) if by_name[column].folded)
+        shadows = [fold_column(columns[place]) for place in folds]
+        statement = Statement(sql([*columns, *shadows]), columns, folds)
+        if len(self._statements) < _MOST_STATEMENTS:
+            self._statements[kind, key] = statement
+        return statement
+
+
+def update_sql(table: str, columns: Sequence[str]) -> str:
+    pairs = ", ".join(f"{quoted(column)}=?" for column in columns)
+    return f'UPDATE {quoted(table)} SET {pairs} WHERE "Id"=?'  # noqa: S608
 
 
 def plan_of(sobject: SObject) -> WritePlan:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from mock_server.org.clock import stamp
@@ -66,6 +67,16 @@ class Saving:
     ) -> None:
         self._log.append(verb, sobject, self._moment, self._exchange, columns, ids, rows)
 
+    def groups(self, groups: Mapping[tuple[str, str], list[Row]]) -> None:
+        """Write rows grouped by what is to be done and to which object."""
+        for (verb, _), rows in groups.items():
+            if verb == "create":
+                self.insert(rows)
+            elif verb == "update":
+                self.update(rows)
+            else:
+                self.delete(rows[0].sobject, [row.id for row in rows if row.id])
+
     def insert(self, rows: list[Row]) -> None:
         plan = rows[0].plan
         name = plan.sobject.name
@@ -79,10 +90,9 @@ class Saving:
             for numbered in plan.auto_numbers:
                 values[numbered.name] = self._numbers.next(plan.sobject, numbered)
             groups.setdefault(tuple(values), []).append(row)
-        system = ("Id", *plan.created, *plan.created_by)
         tail = [*[self._stamp] * len(plan.created), *[self._user] * len(plan.created_by)]
         for columns, same in groups.items():
-            statement = plan.insert((*columns, *system))
+            statement = plan.insert(columns)
             made = [statement.shadow((*row.values.values(), row.id, *tail)) for row in same]
             self._commit("create", name, statement.columns, [str(row.id) for row in same], made)
             self._store.execute_many(statement.sql, made)
@@ -95,7 +105,7 @@ class Saving:
             groups.setdefault(tuple(row.values), []).append(row)
         tail = [*[self._stamp] * len(plan.modified), *[self._user] * len(plan.modified_by)]
         for columns, same in groups.items():
-            statement = plan.update((*columns, *plan.modified, *plan.modified_by))
+            statement = plan.update(columns)
             made = [(*statement.shadow((*row.values.values(), *tail)), row.id) for row in same]
             self._commit("update", name, statement.columns, [str(row.id) for row in same], made)
             self._store.execute_many(statement.sql, made)

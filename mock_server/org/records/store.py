@@ -8,7 +8,7 @@ A missing value is NULL, never empty text.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -146,8 +146,11 @@ class Store:
             part = values[start : start + _MANY]
             yield from self.connection.execute(_lookup_sql(sobject.name, column, columns, len(part)), part)
 
-    def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
-        self.connection.executemany(sql, rows)
+    def execute_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+        if len(rows) == 1:
+            self.connection.execute(sql, rows[0])
+        else:
+            self.connection.executemany(sql, rows)
 
     # -- copies
 

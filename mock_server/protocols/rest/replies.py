@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import wraps
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
 
-from mock_server.operations import Call, Handler, Operation, Reply, Routes
+from mock_server.operations import Call, Reply, Routes
 from mock_server.org import errors
 from mock_server.org.errors import ApiError
 from mock_server.org.records.changes import Change, RowResult, Verb
@@ -60,25 +59,6 @@ def saved_item(result: RowResult) -> dict[str, Any]:
     }
 
 
-class RestRoutes(Routes):
-    """Routes under `/services/data/{version}`: each handler runs only for a version that has its operation."""
-
-    def __call__(self, *operations: Operation) -> Callable[[Handler], Handler]:
-        declare = super().__call__(*operations)
-
-        def versioned(handler: Handler) -> Handler:
-            @wraps(handler)
-            async def checked(call: Call) -> Reply:
-                if version_of(call.args["version"]) < call.operation.since:
-                    raise errors.NOT_FOUND()
-                return await handler(call)
-
-            declare(checked)
-            return handler
-
-        return versioned
-
-
 _VERSIONS: dict[str, int] = {f"v{number}.0": number for number in range(OLDEST, LATEST + 1)}
 
 
@@ -90,6 +70,12 @@ def version_of(segment: str) -> int:
             raise errors.UNSUPPORTED_API_VERSION(version=segment[1:])
         raise errors.NOT_FOUND()
     return number
+
+
+def check_version(call: Call) -> None:
+    """Refuse a version that is not served, or that does not have the operation yet. Raises ApiError."""
+    if version_of(call.args["version"]) < call.operation.since:
+        raise errors.NOT_FOUND()
 
 
 _VERBS: dict[str, Verb] = {"create": "create", "update": "update", "upsert": "upsert", "delete": "delete"}
@@ -123,7 +109,7 @@ def peek(call: Call) -> list[Change]:
     return out
 
 
-routes = RestRoutes(render, peek=peek)
+routes = Routes(render, peek=peek, guard=check_version)
 unversioned = Routes(render)
 DATA = "/services/data/{version}"
 
