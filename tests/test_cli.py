@@ -1,0 +1,216 @@
+"""The `sfmock` command as a shell user meets it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+SFMOCK = [sys.executable, "-m", "mock_server.cli"]
+
+
+def run(*arguments: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*SFMOCK, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), **environment},
+        check=False,
+    )
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, object]]]:
+    yield from _serve(tmp_path)
+
+
+def _serve(folder: Path, *more: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, object]]]:
+    ready = folder / "ready.json"
+    process = subprocess.Popen(
+        [*SFMOCK, "serve", "--port", "0", "--ready-file", str(ready), *more], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        for _ in range(500):
+            if ready.exists() or process.poll() is not None:
+                break
+            time.sleep(0.02)
+        yield process, json.loads(ready.read_text())
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_serve_writes_its_ready_file_and_ends_cleanly(
+    served: tuple[subprocess.Popen[str], dict[str, object]], tmp_path: Path
+) -> None:
+    process, ready = served
+    assert list(ready) == [
+        "url",
+        "https_url",
+        "pubsub",
+        "pubsub_tls",
+        "ca_file",
+        "jwt_key_file",
+        "refresh_token",
+        "pid",
+    ]
+    assert ready["pid"] == process.pid
+    answer = requests.post(
+        f"{ready['url']}/services/oauth2/token",
+        data={
+            "grant_type": "refresh_token",
+            "refresh_token": str(ready["refresh_token"]),
+            "client_id": "sfmock-client-id",
+            "client_secret": "sfmock-client-secret",
+        },
+        timeout=5,
+    )
+    assert answer.json()["token_type"] == "Bearer"
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(10) == 0
+    assert not (tmp_path / "ready.json").exists()
+
+
+def test_env_prints_what_a_client_needs(
+    served: tuple[subprocess.Popen[str], dict[str, object]], tmp_path: Path
+) -> None:
+    shown = run("env", "--ready-file", str(tmp_path / "ready.json"), "--format", "json")
+    variables = json.loads(shown.stdout)
+    assert variables["SF_USERNAME"] == "integration@sfmock.test"
+    assert variables["HTTPS_PROXY"] == served[1]["url"]
+    assert Path(variables["REQUESTS_CA_BUNDLE"]).exists()
+    answer = requests.get(
+        f"{variables['SF_INSTANCE_URL']}/services/data/v60.0/limits",
+        headers={"Authorization": f"Bearer {variables['SF_ACCESS_TOKEN']}"},
+        verify=variables["REQUESTS_CA_BUNDLE"],
+        timeout=5,
+    )
+    assert answer.status_code == 200
+    lines = run("env", "--ready-file", str(tmp_path / "ready.json")).stdout.splitlines()
+    assert "export SF_USERNAME='integration@sfmock.test'" in lines
+
+
+def test_records_and_ids_outlive_a_restart(tmp_path: Path) -> None:
+    data = str(tmp_path / "org.db")
+    ids = []
+    for _ in range(2):
+        serving = _serve(tmp_path, "--data", data)
+        process, ready = next(serving)
+        token = requests.post(
+            f"{ready['url']}/services/oauth2/token",
+            data={
+                "grant_type": "client_credentials",
+                "client_id": "sfmock-client-id",
+                "client_secret": "sfmock-client-secret",
+            },
+            timeout=5,
+        ).json()["access_token"]
+        http = {"headers": {"Authorization": f"Bearer {token}"}, "timeout": 5}
+        url = f"{ready['url']}/services/data/v60.0"
+        ids.append(requests.post(f"{url}/sobjects/Account", json={"Name": "Acme"}, **http).json()["id"])  # type: ignore[arg-type]
+        found = requests.get(f"{url}/query", params={"q": "SELECT Id FROM Account"}, **http).json()  # type: ignore[arg-type]
+        assert [row["Id"] for row in found["records"]] == ids
+        process.terminate()
+        process.wait(10)
+        serving.close()
+    assert len(set(ids)) == 2
+
+
+def test_a_schema_file_adds_objects_and_fields(tmp_path: Path) -> None:
+    file = tmp_path / "schema.yaml"
+    file.write_text(
+        "objects:\n  Invoice__c: {label: Invoice}\nfields:\n  Contact:\n    Key__c: {type: text, externalId: true}\n"
+    )
+    for _, ready in _serve(tmp_path, "--schema", str(file)):
+        from mock_server.control.client import ControlClient
+
+        control = ControlClient(str(ready["url"]))
+        assert control.seed("Invoice__c", [{"Name": "I-1"}])[0].startswith("a00")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["serve", "--port", "99999"], "a port from 0 to 65535 is needed"),
+        (["serve", "--config", "missing.yaml"], "missing.yaml:1:1: cannot read the file"),
+        (["serve", "--schema", "missing.yaml"], "missing.yaml:1:1: cannot read the file"),
+        (["serve", "--host", "256.1.1.1", "--port", "0"], "cannot serve on 256.1.1.1:0"),
+        (["env", "--url", "http://127.0.0.1:9"], "no mock answers on http://127.0.0.1:9"),
+        (["env", "--ready-file", "missing.json"], "missing.json is no ready file"),
+        (["ca", "--out", "missing/folder/ca.pem"], "cannot write missing/folder/ca.pem"),
+        (["nonsense"], "invalid choice"),
+        (["prove", "row-lock", "--run", "true"], "row-locks"),
+        (["prove", "row-locks"], "--run"),
+    ],
+)
+def test_a_wrong_command_line_ends_with_2_and_one_clear_message(
+    arguments: list[str], said: str, tmp_path: Path
+) -> None:
+    ended = run(*arguments, cwd=tmp_path)
+    assert ended.returncode == 2, ended
+    assert said in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_taken_port_is_said_plainly(server: object, tmp_path: Path) -> None:
+    port = server.url.rsplit(":", 1)[1]  # type: ignore[attr-defined]
+    ended = run("serve", "--port", port, cwd=tmp_path)
+    assert ended.returncode == 2
+    assert f"cannot serve on 127.0.0.1:{port}" in ended.stderr
+
+
+def test_a_data_file_that_is_none_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "org.db").write_text("this is no database at all" * 100)
+    ended = run("serve", "--port", "0", "--data", "org.db", cwd=tmp_path)
+    assert ended.returncode == 2
+    assert "cannot keep records in org.db" in ended.stderr
+
+
+def test_help_and_version_name_everything() -> None:
+    assert run("--version").stdout.startswith("sfmock ")
+    shown = run("--help").stdout
+    for command in ("serve", "ca", "env", "operations", "prove", "scenarios"):
+        assert command in shown
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("prot: 1", "sfmock.yaml:1:1: unknown setting 'prot'; did you mean 'port'?"),
+        ("port: eighty", "sfmock.yaml:1:7: port: a whole number is needed, not 'eighty'"),
+        ("host: 1\nport: 1", "sfmock.yaml:1:7: host: a text is needed, not 1"),
+        ("port: 1\nport: 2", "sfmock.yaml:2:1: the key 'port' stands here twice"),
+        ("- 1", "sfmock.yaml:1:1: the settings must be a mapping"),
+        ("port: [", "sfmock.yaml:2:1: not valid YAML"),
+    ],
+)
+def test_settings_files_are_refused_with_their_place(text: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "sfmock.yaml").write_text(text)
+    ended = run("serve", cwd=tmp_path)
+    assert ended.returncode == 2
+    assert said in ended.stderr
+
+
+def test_settings_come_from_file_then_environment_then_flags(tmp_path: Path) -> None:
+    from mock_server.config import resolve
+
+    file = tmp_path / "sfmock.yaml"
+    file.write_text("port: 1\nseed: 1\nhost: localhost\ntransaction_time: 500ms\n")
+    settings = resolve({"port": 3}, environment={"SFMOCK_CFG_PORT": "2", "SFMOCK_CFG_SEED": "2"}, file=str(file))
+    assert (settings.port, settings.seed, settings.host, settings.transaction_time) == (3, 2, "localhost", 0.5)
+
+
+def test_an_unknown_environment_setting_is_refused(tmp_path: Path) -> None:
+    ended = run("serve", cwd=tmp_path, SFMOCK_CFG_PROT="1")
+    assert ended.returncode == 2
+    assert "did you mean SFMOCK_CFG_PORT?" in ended.stderr

@@ -1,0 +1,76 @@
+"""What the documentation says is so: tables are fresh, commands run, examples pass."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from mock_server import coverage
+from mock_server.api import operations
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def test_the_coverage_table_is_fresh(tmp_path: Path) -> None:
+    copy = tmp_path / "README.md"
+    copy.write_text(README)
+    assert not coverage.write(operations(), copy), "run `sfmock operations --write README.md`"
+
+
+def test_every_operation_says_what_it_does() -> None:
+    assert [operation.name for operation in operations() if not operation.summary] == []
+
+
+def test_no_operation_name_is_a_prefix_of_another() -> None:
+    names = sorted(operation.name for operation in operations())
+    assert [(one, two) for one in names for two in names if two.startswith(f"{one}.")] == []
+
+
+def test_the_yaml_example_is_a_scenario(tmp_path: Path) -> None:
+    from harness.scenario import load
+
+    (example,) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    file = tmp_path / "example.yaml"
+    file.write_text(example)
+    assert yaml.safe_load(example)["title"] == load(file).title
+
+
+def test_the_pytest_example_passes(tmp_path: Path) -> None:
+    (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    (tmp_path / "test_example.py").write_text(example)
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "harness.plugin",
+        "-p",
+        "no:cacheprovider",
+        "--rootdir",
+        str(tmp_path),
+    ]
+    if any(entry.name == "sfmock" for entry in _plugins()):
+        command.remove("harness.plugin")
+        command.remove("-p")
+    ended = subprocess.run([*command, str(tmp_path)], capture_output=True, text=True, timeout=60, cwd=ROOT, check=False)
+    assert "1 passed" in ended.stdout, ended.stdout + ended.stderr
+
+
+def _plugins() -> list[object]:
+    from importlib.metadata import entry_points
+
+    return list(entry_points(group="pytest11"))
+
+
+@pytest.mark.parametrize("folder", ["mock_server", "harness", "scenarios", "tests"])
+def test_each_house_has_its_page_and_its_links_lead_somewhere(folder: str) -> None:
+    page = ROOT / folder / "README.md"
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+        assert target.startswith("https://") or (page.parent / target).exists(), target
