@@ -107,13 +107,13 @@ class Pipeline:
         wanted: dict[Any, list[Row]] = {}
         for row in rows:
             given = row.change.key
-            if given is None or given == "":
-                row.fail(errors.KEY_NOT_SPECIFIED(field=key.name))
-                continue
             try:
-                value = slot.coerce(given)
+                value = None if given is None else slot.coerce(given)
             except ApiError as error:
                 row.fail(error)
+                continue
+            if value is None:
+                row.fail(errors.KEY_NOT_SPECIFIED(field=key.name))
                 continue
             row.values[key.name] = value
             wanted.setdefault(fold(value) if key.folded else value, []).append(row)

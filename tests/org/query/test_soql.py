@@ -434,3 +434,12 @@ def test_no_text_whatever_breaks_a_query(org: Org, soql: str, chance: random.Ran
         org.query(_who(org), soql, base=BASE)
     except ApiError as error:
         assert error.code and error.message
+
+
+@pytest.mark.heavy
+@settings(max_examples=20_000, deadline=None)
+@given(condition)
+def test_conditions_agree_with_a_naive_evaluator_for_long(org: Org, tree: Any) -> None:
+    soql = f"SELECT LastName FROM Contact WHERE {written(tree)}"
+    got = [row["LastName"] for row in org.query(_who(org), soql, base=BASE).records]
+    assert got == [row["LastName"] for row in ROWS if meets(tree, row)], soql

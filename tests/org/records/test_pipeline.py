@@ -176,6 +176,12 @@ def test_upsert_creates_then_updates_whatever_the_case_of_the_key(org: Org, who:
     assert stored(org, who, first.id, "Title", "External_Id__c") == {"Title": "Countess", "External_Id__c": "c-1"}
 
 
+@pytest.mark.parametrize("key", [None, "", "  ", "\0"])
+def test_a_key_that_is_empty_is_no_key(save: Save, key: str | None) -> None:
+    (result,) = save(Change("upsert", "Contact", {"LastName": "x"}, key_field="External_Id__c", key=key))
+    assert refusal(result)[:2] == ("MISSING_ARGUMENT", "External_Id__c not specified")
+
+
 def test_two_rows_with_one_key_in_a_call_are_both_refused(save: Save) -> None:
     row = {"LastName": "Lovelace"}
     results = save(*(Change("upsert", "Contact", dict(row), key_field="External_Id__c", key="C-1") for _ in range(2)))

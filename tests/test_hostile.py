@@ -1,0 +1,123 @@
+"""A client that knows every route and nothing else: whatever it sends, it gets one of Salesforce's answers."""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from mock_server import api
+from tests.conftest import Rest
+
+ROUTES = [route.operation for route in api.operations().routes if route.operation.name.startswith(("rest.", "oauth."))]
+FIELDS = [
+    "LastName", "Name", "Id", "AccountId", "Account", "Legacy__c", "External_Id__c", "Email", "Birthdate",
+    "MailingAddress", "MailingLatitude", "HasOptedOutOfEmail", "CreatedDate", "attributes", "OwnerId", "Owner",
+    "ReportsTo", "CloseDate", "StageName", "Amount", "", "'", "a" * 300,
+]  # fmt: skip
+OBJECTS = [
+    "Contact",
+    "Account",
+    "Nope",
+    "Task",
+    "Opportunity",
+    "ContactHistory",
+    "User",
+    "Order",
+    "Organization",
+    "Lead",
+]
+QUERIES = [
+    *(f"SELECT Id FROM {name}" for name in [*OBJECTS, "Group", "RecentlyViewed", "Name", "EntityDefinition"]),
+    "SELECT Who.Name, What.Type, Owner.Name FROM Task WHERE What.Name LIKE 'a%'",
+    "SELECT FIELDS(STANDARD) FROM Task",
+    "SELECT count(Id) FROM Contact",
+    "SELECT Id, (SELECT Id FROM Tasks), (SELECT Id FROM Opportunities) FROM Account",
+    "' OR 1=1; DROP TABLE Contact; --",
+]  # fmt: skip
+
+
+def requests_of(rest: Rest, chance: random.Random, record: str) -> Callable[[], tuple[str, str, dict[str, Any]]]:
+    values: list[Any] = [
+        None, True, 0, -1, 1.5, 1e308, 2**63, "", "x", "x" * 300, "é", "\0", "2020-01-01", "2020-13-01", record, "001",
+        "a@b.co", "a@b", [], [1], {}, {"External_Id__c": "q"}, {"a": {"b": [1]}}, {"attributes": {"type": "Account"}},
+    ]  # fmt: skip
+    fill: dict[str, list[str]] = {
+        "version": ["v60.0"] * 8 + ["v31.0", "v20.0", "vX", "v99.0"],
+        "sobject": ["Contact"] * 4 + OBJECTS,
+        "id": [record, record[:15], record.lower(), "003000000000001", "x", record[:-1], "%2e%2e"],
+        "field": ["External_Id__c", "Legacy__c", "Id", "Email", "Name"],
+        "value": ["q", "1", "%27", "a@b.co", record, "%00", "%ff", "9" * 30],
+        "locator": ["01g000000000001AAA-2000", "x", "01g"],
+        "org": [rest.org.id, "x"],
+        "user": [rest.org.user_id, "x"],
+    }
+
+    def row() -> dict[str, Any]:
+        out = {chance.choice(FIELDS): chance.choice(values) for _ in range(chance.randint(0, 4))}
+        if chance.random() < 0.8:
+            out["attributes"] = chance.choice([{"type": chance.choice(OBJECTS)}, {}, None, 5, {"type": 5}])
+        return out
+
+    def body() -> bytes:
+        kind = chance.random()
+        if kind < 0.1:
+            return chance.choice([b"", b"{", b"\0", b"<a/>", b"a=b&grant_type=password", b"[" * 50, b"\xff"])
+        if kind < 0.45:
+            rows = [row() for _ in range(chance.randint(0, 4))]
+            return json.dumps({"records": rows, "allOrNone": chance.choice([True, False, None, "x"])}).encode()
+        if kind < 0.55:
+            ids = chance.choice([[record], ["x"], 5, None, [5]])
+            return json.dumps(
+                {"ids": ids, "fields": chance.choice([["Name"], ["Nope"], None, ["Owner.Name"]])}
+            ).encode()
+        return json.dumps(chance.choice([row(), row(), row(), [], "x", 5, None])).encode()
+
+    def one() -> tuple[str, str, dict[str, Any]]:
+        operation = chance.choice(ROUTES)
+        path = re.sub(r"\{(\w+)\}", lambda match: chance.choice(fill[match[1]]), operation.path)
+        headers = {
+            "Authorization": chance.choice([f"Bearer {rest.token}"] * 8 + ["x", "Basic Og=="]),
+            "Content-Type": chance.choice(
+                ["application/json"] * 3 + ["text/plain", "application/x-www-form-urlencoded"]
+            ),
+            "X-PrettyPrint": chance.choice(["0", "0", "1"]),
+        }
+        params = {
+            chance.choice(["q", "fields", "ids"]): chance.choice([*QUERIES, record, "Id,Nope", ",,", "Owner.Name"])
+        }
+        return operation.method, path, {"headers": headers, "params": params, "data": body()}
+
+    return one
+
+
+def besiege(rest: Rest, caplog: pytest.LogCaptureFixture, seed: int, count: int) -> None:
+    record = str(rest.post("/sobjects/Contact", json={"LastName": "x", "External_Id__c": "q"}).json()["id"])
+    one = requests_of(rest, random.Random(seed), record)
+    with caplog.at_level(logging.ERROR, logger="sfmock"):
+        for _ in range(count):
+            method, path, options = one()
+            answer = rest(method, path, **options)
+            assert answer.status_code < 500, (method, path, options, answer.text)
+            if answer.status_code >= 400 and path.startswith("/services/data"):
+                (first, *_) = answer.json()
+                assert {"message", "errorCode"} <= set(first), (method, path, options, answer.text)
+    assert caplog.records == []
+    assert rest.query("SELECT COUNT() FROM Contact").status_code == 200
+
+
+def test_no_request_whatever_breaks_the_server(rest: Rest, caplog: pytest.LogCaptureFixture) -> None:
+    besiege(rest, caplog, seed=1, count=800)
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("seed", range(2, 12))
+def test_no_request_whatever_breaks_the_server_for_long(
+    rest: Rest, caplog: pytest.LogCaptureFixture, seed: int
+) -> None:
+    besiege(rest, caplog, seed, count=3000)
