@@ -73,16 +73,17 @@ class Gate:
         armed = not faults.empty
         admitted = False
         reply: Reply | None = None
-        if call.token is not None:
+        token = call.token
+        if token is not None:
             # A print of the token tells sessions apart, the dead ones too, without giving any away.
-            entry.session = _print(call.token)
+            entry.session = _print(token)
         try:
             if armed:
                 reply = await faults.strike(call, "edge")
             if reply is None:
                 if operation.auth:
                     if armed:
-                        peeked = org.sessions.peek(call.token) if call.token else None
+                        peeked = org.sessions.peek(token) if token else None
                         if peeked is not None:
                             call.session = peeked
                         await faults.strike(call, "session")
@@ -113,16 +114,18 @@ class Gate:
         return reply
 
     def _find_org(self, call: Call, route: Route) -> Org:
-        org = self._world.by_token(call.token) if call.token else None
+        token = call.token
+        org = self._world.by_token(token) if token else None
         if org is None and route.find_org is not None:
             org = route.find_org(call, self._world)
         return org or self._world.default
 
     def _session(self, call: Call, org: Org) -> Session:
-        if call.token is None:
+        token = call.token
+        if token is None:
             given = call.headers.get("Authorization")
             raise errors.INVALID_SESSION_ID() if given is None else errors.INVALID_AUTH_HEADER()
-        session = org.sessions.find(call.token)
+        session = org.sessions.find(token)
         if session is None:
             raise errors.INVALID_SESSION_ID()
         return session

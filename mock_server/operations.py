@@ -209,6 +209,8 @@ class Choice:
         return self.routes[self.choose(call)]
 
 
+_REMEMBERED = 1024
+"""Requests whose route is remembered: integrations send the same few paths again and again."""
 _METHODS = ("HEAD", "GET", "POST", "PUT", "PATCH", "DELETE")
 """In the order in which Salesforce lists what is allowed."""
 
@@ -227,6 +229,7 @@ class Registry:
 
     def __init__(self, protocols: Iterable[Routes]) -> None:
         self._root = _Node()
+        self._known: dict[tuple[str, str], tuple[Choice, dict[str, str]]] = {}
         self.routes: list[Route] = []
         self.by_name: dict[str, Operation] = {}
         for protocol in protocols:
@@ -258,8 +261,18 @@ class Registry:
 
         Raises NOT_FOUND for an unknown path, METHOD_NOT_ALLOWED with the allowed list for a known one.
         """
-        method = call.method
-        segments = [segment for segment in call.raw_path.split("/") if segment]
+        key = (call.method, call.raw_path)
+        known = self._known.get(key)
+        if known is None:
+            known = self._find(*key)
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            self._known[key] = known
+        choice, values = known
+        return choice.of(call), values.copy()
+
+    def _find(self, method: str, raw_path: str) -> tuple[Choice, dict[str, str]]:
+        segments = [segment for segment in raw_path.split("/") if segment]
         values: list[str] = []
         node = self._walk(self._root, segments, 0, values)
         if node is None:
@@ -273,7 +286,7 @@ class Registry:
                 method=method, allowed=",".join(name for name in _METHODS if name in allowed)
             )
         choice, names = found
-        return choice.of(call), dict(zip(names, values, strict=True))
+        return choice, dict(zip(names, values, strict=True))
 
     def _walk(self, node: _Node, segments: list[str], at: int, values: list[str]) -> _Node | None:
         for place in range(at, len(segments)):
