@@ -22,7 +22,7 @@ def describe(scenario: Scenario) -> str:
         ("What goes wrong", list(_troubles(scenario))),
         (
             "What must hold",
-            [f"{name}{_parameters(given)}: {registry()[name].rule}" for name, given in scenario.expect.items()],
+            [_claim(name, given) for name, given in scenario.expect.items()],
         ),
         ("Waived", [f"{name}: {reason}" for name, reason in scenario.skip.items()]),
     ]
@@ -33,6 +33,11 @@ def describe(scenario: Scenario) -> str:
             for item in items:
                 lines.append(_wrapped(" ".join(item.split()), "  - " if heading else ""))
     return "\n".join(lines) + "\n"
+
+
+def _claim(name: str, given: Mapping[str, Any]) -> str:
+    claim = registry()[name]
+    return f"{name}{_parameters(given)}: {claim.rule} Judged when: {claim.trigger.rstrip('.')}."
 
 
 def _wrapped(text: str, bullet: str) -> str:
