@@ -27,5 +27,6 @@ def client_environment(org: OrgInfo, url: str, ca_bundle: str) -> dict[str, str]
         "NO_PROXY": "127.0.0.1,localhost,::1",
         "REQUESTS_CA_BUNDLE": ca_bundle,
         "SSL_CERT_FILE": ca_bundle,
+        "CURL_CA_BUNDLE": ca_bundle,
         "NODE_EXTRA_CA_CERTS": ca_bundle,
     }

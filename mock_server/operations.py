@@ -105,7 +105,14 @@ class Call:
         return self._query
 
     def json(self) -> Any:
-        """Return the parsed body. Raises JSON_PARSER_ERROR with Salesforce's line and column."""
+        """Return the parsed body.
+
+        Raises JSON_PARSER_ERROR with Salesforce's line and column, UNSUPPORTED_MEDIA_TYPE for a body that says it is
+        something else. One that says nothing is read as JSON.
+        """
+        kind = self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if kind and not kind.endswith("json"):
+            raise errors.UNSUPPORTED_MEDIA_TYPE(type=kind)
         try:
             return orjson.loads(self.body)
         except orjson.JSONDecodeError:
