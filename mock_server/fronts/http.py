@@ -86,7 +86,7 @@ class Front:
     async def _respond(self, request: web.BaseRequest, reply: Reply, close: bool = False) -> web.StreamResponse:
         if reply.delivery == "none":
             reset(request.transport)
-            return web.Response()
+            return Answer(reply.status, {}, b"")
         headers = self._headers(request, reply)
         body = reply.body
         if body and request.headers.get("X-PrettyPrint") in ("1", "true") and reply.content_type == JSON:
@@ -163,9 +163,9 @@ def _gzip(body: bytes) -> bytes:
     return squeeze.compress(body) + squeeze.flush()
 
 
-def reset(transport: asyncio.BaseTransport | None) -> None:
+def reset(transport: asyncio.Transport | None) -> None:
     """Break a connection so that the peer sees a reset."""
-    if not isinstance(transport, asyncio.Transport):
+    if transport is None:
         return
     sock = transport.get_extra_info("socket")
     if sock is not None:

@@ -1,0 +1,87 @@
+"""How replies break on the wire, in plain HTTP and in TLS: what a client's socket really sees."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from mock_server import api
+from mock_server.control.client import OrgInfo
+
+Send = Callable[[], bytes]
+# Under TLS, Python reports a reset as an end of file that the protocol did not announce.
+BROKEN = (ConnectionResetError, ssl.SSLEOFError)
+
+
+@pytest.fixture(params=["http", "https"])
+def send(request: pytest.FixtureRequest, server: api.Server, org: OrgInfo) -> Iterator[Send]:
+    """Creates a contact over a connection of its own; returns all bytes that come back."""
+    opened: list[socket.socket] = []
+
+    def run() -> bytes:
+        sock = socket.create_connection(("127.0.0.1", int(server.url.rsplit(":", 1)[1])), 10)
+        if request.param == "https":
+            context = ssl.create_default_context(cafile=str(server.ca_file))
+            sock = context.wrap_socket(sock, server_hostname="localhost", suppress_ragged_eofs=False)
+        opened.append(sock)
+        body = b'{"LastName": "Lovelace"}'
+        sock.sendall(
+            f"POST /services/data/v60.0/sobjects/Contact HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+            f"Authorization: Bearer {org.access_token}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+            + body
+        )
+        out = b""
+        while data := sock.recv(65536):
+            out += data
+        return out
+
+    yield run
+    for sock in opened:
+        sock.close()
+
+
+def saved(server: api.Server, org: OrgInfo) -> int:
+    return len(server.control.for_org(org.id).records("SELECT Id FROM Contact"))
+
+
+@pytest.mark.parametrize(
+    ("rule", "done"), [({"reply": "lost"}, 1), ({"reply": "reset"}, 0), ({"reply": "reset", "at": "after"}, 1)]
+)
+def test_a_reset_is_a_reset(send: Send, server: api.Server, org: OrgInfo, rule: dict[str, str], done: int) -> None:
+    server.control.for_org(org.id).add_fault({"on": "rest.sobject.create", "when": {"times": 1}, **rule})
+    with pytest.raises(BROKEN):
+        send()
+    assert saved(server, org) == done
+    assert send().startswith(b"HTTP/1.1 201 Created")
+
+
+def test_a_truncated_reply_announces_more_than_it_sends(send: Send, server: api.Server, org: OrgInfo) -> None:
+    server.control.for_org(org.id).add_fault({"on": "rest.sobject.create", "reply": "truncated"})
+    head, _, body = send().partition(b"\r\n\r\n")
+    announced = int(head.lower().split(b"content-length: ")[1].split(b"\r")[0])
+    assert head.startswith(b"HTTP/1.1 201 Created")
+    assert 0 < len(body) < announced
+    assert saved(server, org) == 1
+
+
+def test_a_malformed_reply_is_whole_and_unreadable(send: Send, server: api.Server, org: OrgInfo) -> None:
+    server.control.for_org(org.id).add_fault({"on": "rest.sobject.create", "reply": "malformed"})
+    head, _, body = send().partition(b"\r\n\r\n")
+    announced = int(head.lower().split(b"content-length: ")[1].split(b"\r")[0])
+    assert len(body) == announced
+    with pytest.raises(ValueError):
+        json.loads(body)
+    assert saved(server, org) == 1
+
+
+def test_an_outage_by_reset(send: Send, server: api.Server, org: OrgInfo) -> None:
+    steer = server.control.for_org(org.id)
+    steer.add_fault({"on": "rest.*", "outage": {"down": "10s", "as": "reset"}})
+    with pytest.raises(BROKEN):
+        send()
+    steer.advance(11)
+    assert send().startswith(b"HTTP/1.1 201 Created")
