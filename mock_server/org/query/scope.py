@@ -175,11 +175,14 @@ class Scope:
     def _polymorphic(self, name: str, parents: tuple[Parent, ...], at: int) -> Bound:
         """Bind a field of a reference that leads to several objects, through the object each id belongs to."""
         parent = parents[-1]
+        if name.lower() == "id":
+            return Bound(Field("Id", "Record ID", "id", sortable=True), "", parents, parent.id_sql)
         targets = [found for target in parent.reference.reference_to if (found := self.schema.get(target))]
         key = f"substr({parent.id_sql}, 1, 3)"
-        kind = Field(name="Type", label="Type", type="picklist")
+        # Every object has these two, whatever else its fields are.
+        shared = {"type": Field("Type", "Type", "picklist"), "name": Field("Name", "Name", "string")}
+        found_field = shared.get(name.lower())
         branches = []
-        found_field: Field | None = kind if name.lower() == "type" else None
         for target in targets:
             if not target.key_prefix:
                 continue
@@ -197,8 +200,10 @@ class Scope:
                 f"WHEN '{target.key_prefix}' THEN (SELECT x.{quoted(field.name)} FROM {quoted(target.name)} x "
                 f'WHERE x."Id" = {parent.id_sql})'
             )
-        if found_field is None or not branches:
+        if found_field is None:
             raise self.fail(at, no_such_column(name, "Name"))
+        if not branches:
+            return Bound(found_field, "", parents, "NULL")
         return Bound(found_field, "", parents, f"CASE {key} {' '.join(branches)} END")
 
     def source(self) -> str:

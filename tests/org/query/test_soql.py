@@ -14,6 +14,7 @@ from mock_server.org.errors import ApiError
 from mock_server.org.org import Org
 from mock_server.org.query.context import block
 from mock_server.org.query.dates import span
+from mock_server.org.schema import Schema
 from tests.org.query.conftest import BASE, ROWS, Ask, session
 
 NAMES = ["Adams", "adler", "Ärmel", "100%_sure", "Zoë\\back"]
@@ -111,6 +112,24 @@ def test_records_have_attributes_parents_and_schema_case(ask: Ask) -> None:
     assert row["Active__c"] is True
     (orphan,) = ask("SELECT Account.Name FROM Contact WHERE Key__c = 'k4'")
     assert orphan["Account"] is None
+
+
+def test_a_reference_to_several_objects_has_id_name_and_type(org: Org, ask: Ask) -> None:
+    from mock_server.org.records.changes import Change
+
+    (contact,) = ask("SELECT Id FROM Contact WHERE Key__c = 'K1'")
+    values = {"Subject": "Call", "WhoId": contact["Id"]}
+    org.write(session(org), [Change("create", "Task", values)], all_or_none=True)
+    (task,) = ask(
+        "SELECT Who.Id, Who.Name, Who.Type, What.Name FROM Task WHERE Who.Type = 'Contact' AND Who.Name LIKE 'ann%'"
+    )
+    assert task["Who"] == {
+        "attributes": {"type": "Name", "url": f"{BASE}/Contact/{contact['Id']}"},
+        "Id": contact["Id"],
+        "Name": "Ann Adams",
+        "Type": "Contact",
+    }
+    assert task["What"] is None
 
 
 def test_children_come_with_their_parents(ask: Ask) -> None:
@@ -443,3 +462,18 @@ def test_conditions_agree_with_a_naive_evaluator_for_long(org: Org, tree: Any) -
     soql = f"SELECT LastName FROM Contact WHERE {written(tree)}"
     got = [row["LastName"] for row in org.query(_who(org), soql, base=BASE).records]
     assert got == [row["LastName"] for row in ROWS if meets(tree, row)], soql
+
+
+def test_every_bundled_object_that_can_be_queried_is(ask: Ask) -> None:
+    schema = Schema()
+    for name in schema.names():
+        sobject = schema.get(name)
+        assert sobject is not None
+        if not sobject.is_("queryable"):
+            with pytest.raises(ApiError, match="does not support query"):
+                ask(f"SELECT Id FROM {name}")
+            continue
+        parents = [field for field in sobject.fields if field.type == "reference" and field.relationship_name]
+        paths = ", ".join(["Id", *(f"{field.relationship_name}.Id" for field in parents[:10])])
+        ask(f"SELECT FIELDS(ALL) FROM {name} LIMIT 1")
+        ask(f"SELECT {paths} FROM {name} ORDER BY Id LIMIT 1")
