@@ -77,7 +77,8 @@ class World:
             org.close()
             raise
         self.orgs[org.id] = self._by_15[org.id[:15]] = org
-        self._origins[org.id] = org.snapshot()
+        if spec.data is None:
+            self._origins[org.id] = org.snapshot()
         self._specs[org.id] = spec
         self._faults[org.id] = Faults(org, self.registry, seed=spec.seed)
         self._journals[org.id] = Journal() if keep else Journal(keep=None)
@@ -119,10 +120,17 @@ class World:
 
     def reset(self, org: Org) -> None:
         """Put the org back to how it was made: records, limits, faults and journal; its sessions stay."""
-        org.restore(self._origins[org.id])
+        org.restore(self._origins.get(org.id) or self._empty(org))
         org.limits.reset()
         self._faults[org.id].clear()
         self._journals[org.id].clear()
+
+    @staticmethod
+    def _empty(org: Org) -> Snapshot:
+        """Return the beginning of an org that is kept in a file: no copy of all its records is held for that."""
+        blank = Org(org.number, schema=org.schema.copy())
+        blank.directory.seed()
+        return blank.snapshot()
 
     def info(self, org: Org, base_url: str) -> dict[str, str]:
         """Return all that a client needs to use an org: its user, its app, a live session and a refresh token."""

@@ -120,6 +120,10 @@ def test_records_and_ids_outlive_a_restart(tmp_path: Path) -> None:
         ids.append(requests.post(f"{url}/sobjects/Account", json={"Name": "Acme"}, **http).json()["id"])  # type: ignore[arg-type]
         found = requests.get(f"{url}/query", params={"q": "SELECT Id FROM Account"}, **http).json()  # type: ignore[arg-type]
         assert [row["Id"] for row in found["records"]] == ids
+        if len(ids) == 2:
+            requests.post(f"{ready['url']}/_mock/reset", timeout=5)
+            empty = requests.get(f"{url}/query", params={"q": "SELECT COUNT() FROM Account"}, **http).json()  # type: ignore[arg-type]
+            assert empty["totalSize"] == 0
         process.terminate()
         process.wait(10)
         serving.close()
