@@ -9,6 +9,7 @@ import os
 import ssl
 import tempfile
 from dataclasses import dataclass
+from fcntl import LOCK_EX, flock
 from pathlib import Path
 
 _HOSTS = (
@@ -68,17 +69,25 @@ def keep(folder: Path | None = None) -> Certificates:
     """
     chosen = folder or default_folder()
     try:
-        chosen.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if not _usable(chosen):
-            _make(chosen)
+        _prepare(chosen)
     except OSError:
         chosen = Path(tempfile.gettempdir()) / f"sfmock-{os.getuid()}"
         chosen.mkdir(exist_ok=True, mode=0o700)
         if chosen.stat().st_uid != os.getuid():
             raise
-        if not _usable(chosen):
-            _make(chosen)
+        _prepare(chosen)
     return Certificates(chosen)
+
+
+def _prepare(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if _usable(folder):
+        return
+    # Processes that start together must end up with one authority, not with one file of each.
+    with (folder / "lock").open("w") as lock:
+        flock(lock, LOCK_EX)
+        if not _usable(folder):
+            _make(folder)
 
 
 def _usable(folder: Path) -> bool:
