@@ -24,6 +24,7 @@ from mock_server.world import World
 
 log = logging.getLogger("sfmock")
 
+_DATA = "/services/data/"
 UNIMPLEMENTED = Operation("unknown", "*", "", "read", auth=False, counted=False)
 """Stands in the journal for a path or method that no operation declares."""
 
@@ -150,6 +151,10 @@ class Gate:
 
     def _unknown(self, call: Call, error: ApiError) -> Reply:
         org = (self._world.by_token(call.token) if call.token else None) or self._world.default
+        known = call.token is not None and org.sessions.find(call.token) is not None
+        if not known and call.raw_path.startswith(_DATA):
+            # Nobody learns without a session what there is.
+            error = errors.INVALID_SESSION_ID()
         entry = self._world.journal_of(org).open(
             org.clock.now(),
             UNIMPLEMENTED.name,
@@ -162,6 +167,8 @@ class Gate:
         entry.codes = (error.code,)
         entry.outcome = "answered"
         reply = self._render_unknown(error)
+        if known:
+            reply.headers["Sforce-Limit-Info"] = org.limits.usage
         entry.status, entry.end = reply.status, entry.at
         log.info("%s %s is not served: %s", call.method, call.raw_path, error.code)
         return reply

@@ -177,6 +177,12 @@ def test_mistakes_get_salesforces_status_and_body(
     assert answer.text == json.dumps(expected, separators=(",", ":"))
 
 
+def test_an_unknown_resource_needs_a_session_first(rest: Rest) -> None:
+    assert "Sforce-Limit-Info" in rest.get("/nope").headers
+    answer = rest.get("/nope", headers={"Authorization": "Bearer nonsense"})
+    assert (answer.status_code, answer.json()[0]["errorCode"]) == (401, "INVALID_SESSION_ID")
+
+
 def test_deleting_twice_answers_entity_is_deleted(rest: Rest) -> None:
     identifier = create(rest)
     rest.delete(f"/sobjects/Contact/{identifier}")
