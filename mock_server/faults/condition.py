@@ -1,4 +1,8 @@
-"""A SOQL condition on one record, for `records: {where: ...}`: comparisons, LIKE, IN, AND, OR, NOT, parentheses."""
+"""A SOQL condition on one record, for `records: {where: ...}`.
+
+It is read by SOQL's own grammar. What differs is where it is asked: not in the store but of single rows, some of which
+are only about to be saved.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,10 @@ from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import Any
 
+from mock_server.org.errors import ApiError
+from mock_server.org.query.grammar import parse, pattern_of, text_of
+from mock_server.org.query.syntax import Comparison, Junction, Not, Query, Value
+from mock_server.org.query.syntax import Condition as Tree
 from mock_server.org.schema.types import fold
 
 Look = Callable[[str], Any]
@@ -17,18 +25,9 @@ Look = Callable[[str], Any]
 Test = Callable[[Look], bool]
 
 LONGEST = 4000
-_DEEPEST = 40
-_TOKEN = re.compile(
-    r"\s*(?:(?P<text>'(?:\\.|[^'\\])*')"
-    r"|(?P<moment>\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d))?)"
-    r"|(?P<number>[+-]?\d+(?:\.\d+)?)"
-    r"|(?P<word>[A-Za-z_][\w.]*)"
-    r"|(?P<sign><=|>=|!=|<>|=|<|>|\(|\)|,))"
-)
 _ORDER: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
 }  # fmt: skip
-_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 
 
 class ConditionError(ValueError):
@@ -48,133 +47,78 @@ def compile_condition(text: str) -> Condition:
     """Read a condition. Raises ConditionError."""
     if len(text) > LONGEST:
         raise ConditionError(f"a condition has at most {LONGEST} characters")
-    parser = _Parser(text)
-    test = parser.either(0)
-    parser.end()
-    return Condition(text, tuple(dict.fromkeys(parser.fields)), test)
+    try:
+        query = parse(f"SELECT Id FROM Record WHERE {text}")  # noqa: S608  # read, never run
+        if query.where is None or query != Query(query.items, query.source, where=query.where, at=query.at):
+            raise ConditionError("only a condition has a place here, as it follows WHERE")
+        fields: list[str] = []
+        test = _test(query.where, fields)
+    except ApiError as error:
+        raise ConditionError(f"no SOQL condition: {error.message.rpartition(chr(10))[2]}") from None
+    return Condition(text, tuple(dict.fromkeys(fields)), test)
 
 
-class _Parser:
-    def __init__(self, text: str) -> None:
-        self._tokens: list[tuple[str, str]] = []
-        self._at = 0
-        self.fields: list[str] = []
-        place = 0
-        while text[place:].strip():
-            match = _TOKEN.match(text, place)
-            if match is None:
-                raise ConditionError(f"cannot read the condition at {text[place : place + 20].strip()!r}")
-            kind = str(match.lastgroup)
-            self._tokens.append((kind, match[kind]))
-            place = match.end()
-
-    def _peek(self) -> tuple[str, str]:
-        return self._tokens[self._at] if self._at < len(self._tokens) else ("end", "")
-
-    def _next(self) -> tuple[str, str]:
-        token = self._peek()
-        self._at += 1
-        return token
-
-    def _keyword(self, *words: str) -> str | None:
-        kind, text = self._peek()
-        if kind in ("word", "sign") and text.upper() in words:
-            self._at += 1
-            return text.upper()
-        return None
-
-    def _demand(self, sign: str) -> None:
-        if not self._keyword(sign):
-            raise ConditionError(f"{sign!r} is missing before {self._peek()[1] or 'the end'!r}")
-
-    def end(self) -> None:
-        if self._peek()[0] != "end":
-            raise ConditionError(f"nothing was expected at {self._peek()[1]!r}")
-
-    def either(self, depth: int) -> Test:
-        if depth > _DEEPEST:
-            raise ConditionError("the condition is nested too deeply")
-        tests = [self._one(depth)]
-        joint = self._keyword("AND", "OR")
-        joins = joint
-        while joint:
-            tests.append(self._one(depth))
-            joint = self._keyword("AND", "OR")
-            if joint and joint != joins:
-                raise ConditionError("AND and OR side by side need parentheses")
-        if len(tests) == 1:
-            return tests[0]
-        combine = all if joins == "AND" else any
+def _test(tree: Tree, fields: list[str]) -> Test:
+    if isinstance(tree, Not):
+        inner = _test(tree.condition, fields)
+        return lambda look: not inner(look)
+    if isinstance(tree, Junction):
+        tests = [_test(part, fields) for part in tree.parts]
+        combine = all if tree.word == "AND" else any
         return lambda look: combine(test(look) for test in tests)
+    return _comparison(tree, fields)
 
-    def _one(self, depth: int) -> Test:
-        if self._keyword("NOT"):
-            if depth > _DEEPEST:
-                raise ConditionError("the condition is nested too deeply")
-            inner = self._one(depth + 1)
-            return lambda look: not inner(look)
-        if self._keyword("("):
-            inner = self.either(depth + 1)
-            self._demand(")")
-            return inner
-        return self._comparison()
 
-    def _comparison(self) -> Test:
-        kind, name = self._next()
-        if kind != "word":
-            raise ConditionError(f"a field was expected at {name or 'the end'!r}")
-        if "." in name:
-            raise ConditionError(f"{name}: only fields of the record itself can be asked, not those of its parents")
-        self.fields.append(name)
-        if self._keyword("NOT"):
-            if not self._keyword("IN"):
-                raise ConditionError("IN is missing after NOT")
-            inside = self._list()
-            return lambda look: not any(equal(look(name)) for equal in inside)
-        if self._keyword("IN"):
-            listed = self._list()
-            return lambda look: any(equal(look(name)) for equal in listed)
-        if self._keyword("LIKE"):
-            kind, raw = self._next()
-            if kind != "text":
-                raise ConditionError("LIKE needs a text in quotes")
-            pattern = _glob(raw[1:-1])
-            return lambda look: fnmatchcase(fold(str(look(name) or "")), pattern)
-        sign = self._keyword("=", "!=", "<>", *_ORDER)
-        if sign is None:
-            raise ConditionError(f"an operator was expected at {self._peek()[1] or 'the end'!r}")
-        literal = self._literal()
-        if sign in _ORDER:
-            return _ordered(name, _ORDER[sign], literal)
-        equal = _equals(literal)
-        if sign == "=":
-            return lambda look: equal(look(name))
-        return lambda look: not equal(look(name))
+def _comparison(tree: Comparison, fields: list[str]) -> Test:
+    name, value = ".".join(tree.path.parts), tree.value
+    if len(tree.path.parts) > 1:
+        raise ConditionError(f"{name}: only fields of the record itself can be asked, not those of its parents")
+    fields.append(name)
+    if isinstance(value, Query):
+        raise ConditionError(f"{name}: a query inside a condition cannot be asked of single rows")
+    if isinstance(value, tuple):
+        return _listed(tree.operator, name, value)
+    if tree.operator == "LIKE":
+        if value.kind != "string":
+            raise ConditionError(f"{name}: LIKE needs a text in quotes")
+        pattern = _glob(pattern_of(value.text))
+        return lambda look: fnmatchcase(fold(str(look(name) or "")), pattern)
+    literal = _literal(name, value)
+    if tree.operator in _ORDER:
+        return _ordered(name, _ORDER[tree.operator], literal)
+    equal = _equals(literal)
+    if tree.operator == "=":
+        return lambda look: equal(look(name))
+    return lambda look: not equal(look(name))
 
-    def _list(self) -> list[Callable[[Any], bool]]:
-        self._demand("(")
-        tests = [_equals(self._literal())]
-        while self._keyword(","):
-            tests.append(_equals(self._literal()))
-        self._demand(")")
-        return tests
 
-    def _literal(self) -> Any:
-        kind, raw = self._next()
-        if kind == "text":
-            return re.sub(r"\\(.)", lambda escape: _ESCAPES.get(escape[1], escape[1]), raw[1:-1], flags=re.DOTALL)
-        if kind == "number":
-            return float(raw)
-        if kind == "moment":
-            moment = _moment(raw)
-            if moment is not None:
-                return moment
-        known = {"TRUE": True, "FALSE": False, "NULL": None}
-        if kind == "word" and raw.upper() in known:
-            return known[raw.upper()]
-        raise ConditionError(
-            f"a text in quotes, a number, a date, TRUE, FALSE or NULL was expected at {raw or 'the end'!r}"
-        )
+def _listed(word: str, name: str, values: tuple[Value, ...]) -> Test:
+    literals = [_literal(name, value) for value in values]
+    if word in ("INCLUDES", "EXCLUDES"):
+        wanted = [{fold(part) for part in str(literal).split(";")} for literal in literals]
+
+        def includes(look: Look) -> bool:
+            have = {fold(part) for part in str(look(name) or "").split(";")}
+            return any(one <= have for one in wanted)
+
+        return includes if word == "INCLUDES" else lambda look: not includes(look)
+    tests = [_equals(literal) for literal in literals]
+    if word == "IN":
+        return lambda look: any(equal(look(name)) for equal in tests)
+    return lambda look: not any(equal(look(name)) for equal in tests)
+
+
+def _literal(name: str, value: Value) -> Any:
+    if value.kind == "string":
+        return text_of(value.text)
+    if value.kind == "number":
+        return float(value.text)
+    if value.kind in ("boolean", "null"):
+        return {"true": True, "false": False, "null": None}[value.text]
+    moment = _moment(value.text) if value.kind in ("date", "datetime") else None
+    if moment is None:
+        raise ConditionError(f"{name}: {value.text} is no text in quotes, number, date, TRUE, FALSE or NULL")
+    return moment
 
 
 def _equals(literal: Any) -> Callable[[Any], bool]:
@@ -222,13 +166,13 @@ def _moment(value: Any) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _glob(raw: str) -> str:
+def _glob(pattern: str) -> str:
     """Turn a LIKE pattern into a glob; fnmatch matches those without backtracking."""
     out = []
-    for escaped, plain in re.findall(r"\\(.)|(.)", raw, flags=re.DOTALL):
+    for escaped, plain in re.findall(r"\\(.)|(.)", pattern, flags=re.DOTALL):
         if plain in ("%", "_"):
             out.append("*" if plain == "%" else "?")
         else:
-            character = plain or _ESCAPES.get(escaped, escaped)
+            character = plain or escaped
             out.append(f"[{character}]" if character in "*?[" else character)
     return fold("".join(out))

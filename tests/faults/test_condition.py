@@ -59,13 +59,25 @@ def test_a_condition_holds_as_in_soql(text: str, holds: bool) -> None:
     [
         "LastName", "= 'x'", "LastName = ", "LastName = x", "LastName LIKE 5", "LastName LIKE", "A = 1 AND B = 2 OR C = 3",
         "(A = 1", "A = 1)", "A = 1 B = 2", "A NOT LIKE 'x'", "A IN ()", "A IN 'x'", "Account.Name = 'x'", "A > null",
-        "A = 2026-13-01", "A ~ 1", "A = 'x", "NOT", "(" * 100 + "A = 1" + ")" * 100, "NOT " * 100 + "A = 1",
+        "A = 2026-13-01", "A ~ 1", "A = 'x", "NOT", "(" * 300 + "A = 1" + ")" * 300, "NOT " * 300 + "A = 1",
         "A = '" + "x" * 5000 + "'",
     ],
 )  # fmt: skip
 def test_a_condition_that_cannot_be_read_is_refused(text: str) -> None:
     with pytest.raises(ConditionError):
         compile_condition(text)
+
+
+def test_what_follows_a_condition_in_soql_has_no_place() -> None:
+    for text in ("A = 1 LIMIT 5", "A = 1 ORDER BY A", "A IN (SELECT Id FROM Contact)", "A = 1 FOR VIEW OFFSET 2"):
+        with pytest.raises(ConditionError):
+            compile_condition(text)
+
+
+def test_sets_are_asked_as_in_soql() -> None:
+    tags = {"Tags__c": "red;Blue"}.get
+    assert compile_condition("Tags__c INCLUDES ('RED;blue', 'green')").holds(tags)
+    assert not compile_condition("Tags__c EXCLUDES ('blue')").holds(tags)
 
 
 def test_a_condition_names_the_fields_it_asks_about() -> None:
