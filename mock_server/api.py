@@ -69,7 +69,7 @@ class Running:
         await app.start()
         try:
             listener = Listener(settings.host, settings.port, app.factory, kept.context(), tunnel=settings.tunnel)
-        except OSError:
+        except BaseException:
             await app.close()
             raise
         listener.start()

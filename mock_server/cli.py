@@ -5,14 +5,22 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mock_server import __version__
 
+if TYPE_CHECKING:
+    from mock_server.config import Settings
+    from mock_server.fronts.certificates import Certificates
+
 Command = Callable[[argparse.Namespace], int]
+
+
+_CONFIG = "settings file (default ./sfmock.yaml, if there is one)"
 
 
 class Refused(Exception):
@@ -22,13 +30,13 @@ class Refused(Exception):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    parser = _parser(arguments)
-    options = parser.parse_args(arguments)
-    run: Command | None = getattr(options, "run_command", None)
-    if run is None:
-        parser.print_help()
-        return 2 if arguments else 0
     try:
+        parser = _parser(arguments)
+        options = parser.parse_args(arguments)
+        run: Command | None = getattr(options, "run_command", None)
+        if run is None:
+            parser.print_help()
+            return 2 if arguments else 0
         return run(options)
     except Refused as error:
         print(f"sfmock: {error}", file=sys.stderr)
@@ -39,6 +47,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader of a pipe has gone: nobody is left to complain to.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:
+        print(f"sfmock: {error}", file=sys.stderr)
+        return 2
 
 
 def _parser(arguments: list[str]) -> argparse.ArgumentParser:
@@ -49,14 +60,30 @@ def _parser(arguments: list[str]) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"sfmock {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    _add_serve(commands)
-    _add_ca(commands)
-    _add_env(commands)
-    _add_operations(commands)
-    from harness.cli import add_parsers
+    own = {
+        "serve": _add_serve,
+        "ca": _add_ca,
+        "env": _add_env,
+        "operations": _add_operations,
+        "version": _add_version,
+    }
+    for add in own.values():
+        add(commands)
+    if not arguments or arguments[0] not in own:
+        # The server works without the harness; help and wrong commands name its commands too.
+        from harness.cli import add_parsers
 
-    add_parsers(commands)
+        add_parsers(commands)
     return parser
+
+
+def _settings(flags: dict[str, Any], file: str | None) -> Settings:
+    from mock_server.config import ConfigError, resolve
+
+    try:
+        return resolve(flags, file=file)
+    except ConfigError as error:
+        raise Refused(str(error)) from None
 
 
 # -- serve
@@ -69,7 +96,7 @@ def _add_serve(commands: Any) -> None:
         "--port", type=int, help="port for HTTP, HTTPS and proxy CONNECT (default 8080; 0: any free one)"
     )
     serve.add_argument("--pubsub-port", type=int, help="port of the Pub/Sub API, once events are served (default 7443)")
-    serve.add_argument("--config", metavar="FILE", help="settings file (default ./sfmock.yaml, if there is one)")
+    serve.add_argument("--config", metavar="FILE", help=_CONFIG)
     serve.add_argument(
         "--schema", action="append", metavar="PATH", help="YAML file with `objects` and `fields`; may be repeated"
     )
@@ -86,12 +113,12 @@ def _add_serve(commands: Any) -> None:
 def _serve(options: argparse.Namespace) -> int:
     import sqlite3
 
-    from mock_server.config import ConfigError, resolve
+    from mock_server.config import ConfigError
     from mock_server.documents import DocumentError
 
     keys = ("host", "port", "pubsub_port", "schema", "data", "seed", "ready_file")
+    settings = _settings({key: getattr(options, key) for key in keys}, options.config)
     try:
-        settings = resolve({key: getattr(options, key) for key in keys}, file=options.config)
         from mock_server.serving import serve
 
         return serve(settings)
@@ -112,13 +139,18 @@ def _add_ca(commands: Any) -> None:
         "--bundle", action="store_true", help="with the system's roots, for REQUESTS_CA_BUNDLE and the like"
     )
     ca.add_argument("--out", metavar="FILE", help="copy the certificates there")
+    ca.add_argument("--config", metavar="FILE", help=_CONFIG)
     ca.set_defaults(run_command=_ca)
 
 
-def _ca(options: argparse.Namespace) -> int:
+def _kept(settings: Settings) -> Certificates:
     from mock_server.fronts.certificates import keep
 
-    kept = keep()
+    return keep(Path(settings.state_dir) if settings.state_dir else None)
+
+
+def _ca(options: argparse.Namespace) -> int:
+    kept = _kept(_settings({}, options.config))
     path = kept.bundle() if options.bundle else kept.ca_file
     if options.out:
         try:
@@ -130,38 +162,65 @@ def _ca(options: argparse.Namespace) -> int:
     return 0
 
 
+def _sh(name: str, value: str) -> str:
+    quoted = value.replace("'", "'\\''")
+    return f"export {name}='{quoted}'"
+
+
+def _fish(name: str, value: str) -> str:
+    quoted = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"set -gx {name} '{quoted}'"
+
+
+def _powershell(name: str, value: str) -> str:
+    quoted = value.replace("'", "''")
+    return f"$env:{name} = '{quoted}'"
+
+
+def _dotenv(name: str, value: str) -> str:
+    # Bare where it can be: not every reader of these files takes the quotes off.
+    if not re.search(r"[^\w@%+=:,./~!\[\]-]", value):
+        return f"{name}={value}"
+    quoted = re.sub(r'([\\"$`])', r"\\\1", value)
+    return f"{name}='{value}'" if "'" not in value else f'{name}="{quoted}"'
+
+
 _FORMATS: dict[str, Callable[[str, str], str]] = {
-    "sh": lambda name, value: f"export {name}='{value}'",
-    "fish": lambda name, value: f"set -gx {name} '{value}'",
-    "powershell": lambda name, value: f"$env:{name} = '{value}'",
-    "dotenv": lambda name, value: f"{name}={value}",
+    "sh": _sh,
+    "fish": _fish,
+    "powershell": _powershell,
+    "dotenv": _dotenv,
 }
 
 
 def _add_env(commands: Any) -> None:
     env = commands.add_parser("env", help="print the variables that point a client at the mock")
     env.add_argument("--url", default="http://127.0.0.1:8080", help="where the mock is (default http://127.0.0.1:8080)")
-    env.add_argument("--ready-file", metavar="FILE", help="read the mock's address from its ready file")
+    env.add_argument("--ready-file", metavar="FILE", help="read the mock's address and authority from its ready file")
     env.add_argument("--format", choices=[*_FORMATS, "json"], default="sh", help="for which shell (default sh)")
+    env.add_argument("--config", metavar="FILE", help=_CONFIG)
     env.set_defaults(run_command=_env)
 
 
 def _env(options: argparse.Namespace) -> int:
+    from http.client import HTTPException
+
     from mock_server.control.client import ControlClient, ControlError
     from mock_server.environment import client_environment
-    from mock_server.fronts.certificates import keep
+    from mock_server.fronts.certificates import Certificates
 
+    settings = _settings({}, options.config)
     url = options.url
     if options.ready_file:
-        try:
-            url = json.loads(Path(options.ready_file).read_text())["url"]
-        except (OSError, ValueError, KeyError, TypeError):
-            raise Refused(f"{options.ready_file} is no ready file of a running mock") from None
+        url, ca_file = _read_ready(options.ready_file)
+        kept = Certificates(ca_file.parent)
+    else:
+        kept = _kept(settings)
     try:
-        (org, *_) = ControlClient(url).orgs()
-    except (OSError, ControlError, ValueError) as error:
+        (org, *_) = ControlClient(url, settings.control_token, str(kept.ca_file)).orgs()
+    except (OSError, HTTPException, ControlError, ValueError, TypeError) as error:
         raise Refused(f"no mock answers on {url}: {error}; start one with `sfmock serve`") from None
-    variables = client_environment(org, url, str(keep().bundle()))
+    variables = client_environment(org, url, str(kept.bundle()))
     if options.format == "json":
         print(json.dumps(variables, indent=2))
     else:
@@ -169,7 +228,18 @@ def _env(options: argparse.Namespace) -> int:
     return 0
 
 
-# -- operations
+def _read_ready(file: str) -> tuple[str, Path]:
+    try:
+        ready = json.loads(Path(file).read_text())
+        url, ca_file = ready["url"], Path(ready["ca_file"])
+    except (OSError, ValueError, KeyError, TypeError):
+        url, ca_file = None, Path()
+    if not isinstance(url, str) or not ca_file.is_file():
+        raise Refused(f"{file} is no ready file of a mock that runs on this machine")
+    return url, ca_file
+
+
+# -- operations, version
 
 
 def _add_operations(commands: Any) -> None:
@@ -190,6 +260,15 @@ def _operations(options: argparse.Namespace) -> int:
         print("changed" if changed else "up to date")
     else:
         print(coverage.table(operations()))
+    return 0
+
+
+def _add_version(commands: Any) -> None:
+    commands.add_parser("version", help="print the version").set_defaults(run_command=_version)
+
+
+def _version(_: argparse.Namespace) -> int:
+    print(f"sfmock {__version__}")
     return 0
 
 

@@ -121,6 +121,8 @@ def parse(text: str, name: str) -> Document:
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
+        # Composing recurses in C, where too deep a document ends the process: events come one by one.
+        _refuse_depth(yaml.parse(text, Loader=loader), name)
         # Composing follows aliases without copying; the walk below counts what they unfold to.
         root = yaml.compose(text, Loader=loader)
     except yaml.YAMLError as error:
@@ -128,13 +130,26 @@ def parse(text: str, name: str) -> Document:
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         what = getattr(error, "problem", None) or str(error).partition("\n")[0]
         raise DocumentError([f"{name}:{line}:{column}: not valid YAML: {what}"]) from None
-    except RecursionError:
-        raise DocumentError([f"{name}:1:1: nested too deeply"]) from None
     if root is None:
         raise DocumentError([f"{name}:1:1: the file is empty"])
     reader = _Reader(name, loader(""))
     data = reader.read(root, ())
     return Document(name, data, reader.values, reader.keys)
+
+
+def _refuse_depth(events: Iterable[Any], name: str) -> None:
+    import yaml
+
+    depth = 0
+    for event in events:
+        if isinstance(event, yaml.CollectionStartEvent):
+            if depth > _DEEPEST:
+                mark = event.start_mark
+                place = f"{mark.line + 1}:{mark.column + 1}" if mark else "1:1"
+                raise DocumentError([f"{name}:{place}: nested too deeply"])
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
 
 
 class _Reader:

@@ -13,11 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from mock_server.api import Running, new_event_loop
-from mock_server.config import Settings
+from mock_server.config import ConfigError, Settings
 
 
 def serve(settings: Settings) -> int:
-    """Serve until SIGINT or SIGTERM; return the exit status. Raises OSError when the port is taken."""
+    """Serve until SIGINT or SIGTERM; return the exit status.
+
+    Raises OSError when the port is taken, ConfigError when the ready file cannot be written.
+    """
     loop = new_event_loop()
     asyncio.set_event_loop(loop)
     # The journal keeps many small objects that live long and hold no cycles: looking through them at the usual pace
@@ -39,12 +42,15 @@ async def _serve(settings: Settings) -> None:
     ready = Path(settings.ready_file) if settings.ready_file else None
     try:
         if ready is not None:
-            _write(ready, description(running))
+            try:
+                _write(ready, description(running))
+            except OSError as error:
+                raise ConfigError(f"cannot write the ready file {ready}: {error.strerror}") from None
         _greet(running)
         await stop.wait()
     finally:
-        if ready is not None:
-            ready.unlink(missing_ok=True)
+        if ready is not None and ready.is_file():
+            ready.unlink()
         await running.close()
 
 
@@ -69,9 +75,13 @@ def _write(path: Path, value: dict[str, Any]) -> None:
     """Write the file in one step: whoever sees it sees it whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent)
-    with os.fdopen(handle, "w") as file:
-        json.dump(value, file, indent=2)
-    Path(name).replace(path)
+    try:
+        with os.fdopen(handle, "w") as file:
+            json.dump(value, file, indent=2)
+        Path(name).replace(path)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise
 
 
 def _greet(running: Running) -> None:

@@ -180,8 +180,68 @@ def test_a_data_file_that_is_none_is_refused(tmp_path: Path) -> None:
     assert "cannot keep records in org.db" in ended.stderr
 
 
+def test_a_ready_file_that_cannot_be_written_is_said_plainly(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    ended = run("serve", "--port", "0", "--ready-file", "folder", cwd=tmp_path)
+    assert (ended.returncode, ended.stderr) == (2, "sfmock: cannot write the ready file folder: Is a directory\n")
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["folder"]
+
+
+def test_the_state_folder_is_that_of_the_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "sfmock.yaml").write_text("state_dir: kept here\n")
+    shown = Path(run("ca", cwd=tmp_path).stdout.rstrip("\n"))
+    assert shown == tmp_path / "kept here" / "ca.pem"
+    monkeypatch.setenv("SFMOCK_CFG_STATE_DIR", str(tmp_path / "kept here"))
+    for _, ready in _serve(tmp_path):
+        assert ready["ca_file"] == str(shown)
+        monkeypatch.delenv("SFMOCK_CFG_STATE_DIR")
+        # Found by its ready file, or by its https address and the same settings.
+        for arguments in (["--ready-file", str(tmp_path / "ready.json")], ["--url", str(ready["https_url"])]):
+            ended = run("env", "--format", "json", *arguments, cwd=tmp_path)
+            bundle = json.loads(ended.stdout)["REQUESTS_CA_BUNDLE"]
+            assert requests.get(f"{ready['https_url']}/services/data", verify=bundle, timeout=5).status_code == 200
+
+
+@pytest.mark.parametrize("ready", ["[]", "{}", "{", '{"url": 5, "ca_file": "/"}', '{"url": "http://x", "ca_file": 5}'])
+def test_what_is_no_ready_file_is_refused(ready: str, tmp_path: Path) -> None:
+    (tmp_path / "ready.json").write_text(ready)
+    ended = run("env", "--ready-file", "ready.json", cwd=tmp_path)
+    assert ended.returncode == 2
+    assert "ready.json is no ready file" in ended.stderr
+
+
+NASTY = "/home/o'brien/a b$HOME`id`\"\\x"
+
+
+@pytest.mark.parametrize(
+    ("format", "line"),
+    [
+        ("sh", r"""export A='/home/o'\''brien/a b$HOME`id`"\x'"""),
+        ("fish", r"""set -gx A '/home/o\'brien/a b$HOME`id`"\\x'"""),
+        ("powershell", r"""$env:A = '/home/o''brien/a b$HOME`id`"\x'"""),
+        ("dotenv", r'''A="/home/o'brien/a b\$HOME\`id\`\"\\x"'''),
+    ],
+)
+def test_values_are_quoted_for_their_shell(format: str, line: str) -> None:
+    from mock_server.cli import _FORMATS
+
+    assert _FORMATS[format]("A", NASTY) == line
+    if format == "sh":
+        shown = subprocess.run(["sh", "-c", f'{line}; printf %s "$A"'], capture_output=True, text=True, check=True)
+        assert shown.stdout == NASTY
+    assert _FORMATS["dotenv"]("A", "http://[::1]:8080") == "A=http://[::1]:8080"
+
+
+@pytest.mark.parametrize("command", ["serve", "ca", "env", "operations", "version"])
+def test_the_servers_commands_do_without_the_harness(command: str) -> None:
+    code = f"import sys; from mock_server import cli; cli._parser(['{command}']); print('harness' in sys.modules)"
+    root = Path(__file__).parents[1]
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, cwd=root, check=True).stdout == b"False\n"
+
+
 def test_help_and_version_name_everything() -> None:
-    assert run("--version").stdout.startswith("sfmock ")
+    assert run("--version").stdout == run("version").stdout
+    assert run("version").stdout.startswith("sfmock ")
     shown = run("--help").stdout
     for command in ("serve", "ca", "env", "operations", "prove", "scenarios"):
         assert command in shown

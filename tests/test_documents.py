@@ -51,7 +51,8 @@ def test_an_error_lists_all_problems_in_order_of_place() -> None:
         ("? [a]\n: b", "f.yaml:1:3: a key must be a plain word"),
         ("a: !!python/object:os.system x", "f.yaml:1:4: cannot read this value"),
         ("a: &x [*x]", "nested too deeply"),
-        ("a: " + "[" * 3000, "f.yaml"),
+        ("a: " + "[" * 100_000, "f.yaml:1:64: nested too deeply"),
+        ("- " * 100_000 + "x", "nested too deeply"),
         ("x: &a [1,1,1,1,1,1,1,1,1,1]\n" + "\n".join(f"{n}: &{n} [{', '.join(['*' + ('a' if n == 'b' else chr(ord(n) - 1))] * 10)}]" for n in "bcdefg"), "too many values"),
     ],
 )  # fmt: skip

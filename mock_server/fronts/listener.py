@@ -9,16 +9,20 @@ import socket
 import ssl
 from collections.abc import Callable
 
-from mock_server.org.clock import wall
-
 log = logging.getLogger("sfmock")
 
 _TLS_HANDSHAKE = 0x16
+_CONNECT = b"CONNECT "
 _PATIENCE = 30.0
 """Seconds a client has for its first bytes, and for a CONNECT head."""
 _LONGEST_HEAD = 8192
+_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_CLOSED = frozenset({errno.EBADF, errno.EINVAL, errno.ENOTSOCK})
 _SERVED = (".salesforce.com", ".force.com", ".site.com", ".localhost")
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104  # a name that clients ask for
+
+
+_ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 
 
 def served(host: str) -> bool:
@@ -76,18 +80,21 @@ class Listener:
 
     async def _accept(self) -> None:
         loop = asyncio.get_running_loop()
+        starved = False
         while True:
             try:
                 sock, _ = await loop.sock_accept(self._socket)
             except OSError as error:
-                if error.errno not in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ECONNABORTED):
+                if error.errno in _CLOSED:
                     raise
-                # Out of file descriptors: the backlog keeps the callers until some come free.
-                log.warning("cannot accept a connection: %s", error)
-                await asyncio.sleep(0.1)
+                # Anything else concerns one caller (it left, the network refused it) or passes, and the backlog keeps
+                # the callers until then.
+                if error.errno in _EXHAUSTED and not starved:
+                    log.warning("cannot accept connections for now: %s", error)
+                    starved = True
+                await asyncio.sleep(0.1 if starved else 0.01)
                 continue
-            sock.setblocking(False)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            starved = False
             task = loop.create_task(self._greet(sock))
             self._greeting.add(task)
             task.add_done_callback(self._greeting.discard)
@@ -96,63 +103,56 @@ class Listener:
         """Find out what a client speaks and hand it on."""
         handed = False
         try:
+            sock.setblocking(False)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             async with asyncio.timeout(_PATIENCE):
-                first = await _peek(sock, 1)
-                if first[:1] == b"C" and (await _peek(sock, 8))[:8] == b"CONNECT ":
-                    if not await self._connect(sock):
-                        return
-                    first = await _peek(sock, 1)
-            if not first:
-                return
-            context = self._context if first[0] == _TLS_HANDSHAKE else None
-            loop = asyncio.get_running_loop()
-            handed = True
-            await loop.connect_accepted_socket(
-                self._factory, sock, ssl=context, ssl_handshake_timeout=_PATIENCE if context else None
-            )
+                first = await _peek(sock, len(_CONNECT))
+                elsewhere = None
+                # A part of the word is enough: nothing else that a client of Salesforce sends begins with it.
+                if first and _CONNECT.startswith(first):
+                    first, elsewhere = await self._connect(sock)
+            if elsewhere is not None:
+                await _tunnel(sock, *elsewhere)
+            elif first:
+                context = self._context if first[0] == _TLS_HANDSHAKE else None
+                handed = True
+                await asyncio.get_running_loop().connect_accepted_socket(
+                    self._factory, sock, ssl=context, ssl_handshake_timeout=_PATIENCE if context else None
+                )
         except (OSError, ssl.SSLError, TimeoutError, ValueError) as error:
             log.debug("a connection ended before its first request: %r", error)
         finally:
             if not handed:
                 sock.close()
 
-    async def _connect(self, sock: socket.socket) -> bool:
-        """Answer a CONNECT; tell whether the connection goes on here."""
-        head = await _read_head(sock)
+    async def _connect(self, sock: socket.socket) -> tuple[bytes, tuple[str, int] | None]:
+        """Answer a CONNECT. Return the first bytes behind it, or where to a tunnel leads; nothing where it ends."""
         loop = asyncio.get_running_loop()
-        parts = head.split(b"\r\n", 1)[0].split()
-        if len(parts) != 3 or b":" not in parts[1]:
+        target = _target(await _read_head(sock))
+        if target is None:
             await loop.sock_sendall(sock, _refusal(400, "Bad Request", "a CONNECT names host:port"))
-            return False
-        host, _, port = parts[1].decode("latin-1").rpartition(":")
-        if served(host):
-            await loop.sock_sendall(sock, b"HTTP/1.1 200 Connection established\r\n\r\n")
-            return True
-        if not self._tunnel or not port.isdecimal() or int(port) > 65535:
-            why = f"sfmock serves Salesforce's hosts and its own; {host} is neither, and tunnels are off"
-            await loop.sock_sendall(sock, _refusal(403, "Forbidden", why))
-            return False
-        await _tunnel(sock, host, int(port))
-        return False
+            return b"", None
+        if served(target[0]) or target == self._socket.getsockname()[:2]:
+            await loop.sock_sendall(sock, _ESTABLISHED)
+            return await _peek(sock, 1), None
+        if self._tunnel:
+            return b"", target
+        why = f"sfmock serves Salesforce's hosts and its own; {target[0]} is neither, and tunnels are off"
+        await loop.sock_sendall(sock, _refusal(403, "Forbidden", why))
+        return b"", None
 
 
-async def _peek(sock: socket.socket, wanted: int) -> bytes:
-    """Return the first bytes without taking them; fewer than wanted when no more come."""
-    loop = asyncio.get_running_loop()
-    begin = wall()
+async def _peek(sock: socket.socket, most: int) -> bytes:
+    """Return what has come, without taking it; nothing when the client has ended."""
     while True:
         try:
-            seen = sock.recv(wanted, socket.MSG_PEEK)
+            return sock.recv(most, socket.MSG_PEEK)
         except BlockingIOError:
-            await _readable(sock, loop)
-            continue
-        if len(seen) >= wanted or not seen or wall() - begin > 1.0:
-            return seen
-        # Something is there but not enough: waiting for readability would return at once and spin.
-        await asyncio.sleep(0.005)
+            await _readable(sock)
 
 
-async def _readable(sock: socket.socket, loop: asyncio.AbstractEventLoop) -> None:
+async def _readable(sock: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
     ready: asyncio.Future[None] = loop.create_future()
 
     def wake() -> None:
@@ -168,24 +168,28 @@ async def _readable(sock: socket.socket, loop: asyncio.AbstractEventLoop) -> Non
 
 async def _read_head(sock: socket.socket) -> bytes:
     """Take exactly the bytes up to and with the blank line, leaving what follows for its reader."""
-    loop = asyncio.get_running_loop()
     head = b""
-    while True:
-        seen = await _peek(sock, 1)
+    while len(head) <= _LONGEST_HEAD:
+        seen = await _peek(sock, _LONGEST_HEAD)
         if not seen:
             raise ValueError("the head of a CONNECT ended early")
-        try:
-            seen = sock.recv(_LONGEST_HEAD, socket.MSG_PEEK)
-        except BlockingIOError:
-            continue
-        whole = head + seen
-        end = whole.find(b"\r\n\r\n")
-        take = len(seen) if end < 0 else end + 4 - len(head)
-        head += await loop.sock_recv(sock, take)
+        end = (head + seen).find(b"\r\n\r\n")
+        head += sock.recv(len(seen) if end < 0 else end + 4 - len(head))
         if end >= 0:
             return head
-        if len(head) > _LONGEST_HEAD:
-            raise ValueError("the head of a CONNECT is too long")
+    raise ValueError("the head of a CONNECT is too long")
+
+
+def _target(head: bytes) -> tuple[str, int] | None:
+    """Return the host and port that a CONNECT names."""
+    parts = head.split(b"\r\n", 1)[0].decode("latin-1").split(" ")
+    if len(parts) != 3 or parts[0] != "CONNECT":
+        return None
+    host, _, port = parts[1].rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not host or not port.isdecimal() or len(port) > 5 or int(port) > 65535:
+        return None
+    return host, int(port)
 
 
 def _refusal(status: int, reason: str, why: str) -> bytes:
@@ -197,9 +201,14 @@ def _refusal(status: int, reason: str, why: str) -> bytes:
 
 
 async def _tunnel(sock: socket.socket, host: str, port: int) -> None:
+    """Carry bytes both ways until both sides have ended, or one has failed."""
     loop = asyncio.get_running_loop()
-    reader, writer = await asyncio.open_connection(host, port)
-    await loop.sock_sendall(sock, b"HTTP/1.1 200 Connection established\r\n\r\n")
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            reader, writer = await asyncio.open_connection(host, port)
+    except (OSError, ValueError) as error:
+        await loop.sock_sendall(sock, _refusal(502, "Bad Gateway", f"cannot reach {host}:{port}: {error}"))
+        return
 
     async def up() -> None:
         while data := await loop.sock_recv(sock, 65536):
@@ -212,6 +221,12 @@ async def _tunnel(sock: socket.socket, host: str, port: int) -> None:
             await loop.sock_sendall(sock, data)
         sock.shutdown(socket.SHUT_WR)
 
-    results = await asyncio.gather(up(), down(), return_exceptions=True)
-    writer.close()
-    log.debug("a tunnel to %s ended: %s", host, results)
+    try:
+        await loop.sock_sendall(sock, _ESTABLISHED)
+        async with asyncio.TaskGroup() as both:
+            both.create_task(up())
+            both.create_task(down())
+    except* OSError as failed:
+        log.debug("a tunnel to %s broke: %r", host, failed.exceptions)
+    finally:
+        writer.close()
