@@ -37,6 +37,11 @@ def add_parsers(commands: Any) -> None:
         help="where its dead letters are: a JSON Lines or CSV file, sqlite:///file.db#table or another SQLAlchemy URL, "
         "redis://host:6379/0/key (default: the file $SFMOCK_DLQ)",
     )
+    prove.add_argument(
+        "--redrive",
+        metavar="COMMAND",
+        help="what delivers its dead letters again: it is run twice after delivery, with their inputs",
+    )
     prove.add_argument("--json", type=Path, metavar="FILE", help="write the verdicts as JSON")
     prove.add_argument("--html", type=Path, metavar="FILE", help="write the verdicts as a page")
     prove.add_argument("--junit", type=Path, metavar="FILE", help="write the verdicts as JUnit XML")
@@ -141,6 +146,7 @@ def _run_all(
     from mock_server import api
 
     subject = CommandSubject(options.run)
+    redrive = CommandSubject(options.redrive) if options.redrive else None
     with api.start(port=0) as server:
         trials = [
             Trial(
@@ -149,6 +155,7 @@ def _run_all(
                 seed=options.seed,
                 timeout=options.timeout,
                 dead_letters=queue,
+                redrive=redrive,
                 keep=options.keep,
                 progress=_progress,
             )
@@ -180,6 +187,8 @@ def _replay(options: argparse.Namespace, scenario: Scenario) -> str:
     words = ["sfmock", "prove", scenario.name, "--run", options.run, "--seed", str(options.seed), "--keep"]
     if options.dlq:
         words += ["--dlq", shown(options.dlq)]
+    if options.redrive:
+        words += ["--redrive", options.redrive]
     if options.timeout:
         words += ["--timeout", f"{options.timeout:g}"]
     return shlex.join(words)

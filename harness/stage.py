@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -96,8 +96,13 @@ class Stage:
 
     # -- the runs after delivery
 
-    def follow(self, name: AfterName, work: Callable[[], Process]) -> Evidence:
-        """Carry out a run after delivery, without faults; return what it did, and the state at its end."""
+    def follow(
+        self, name: AfterName, work: Callable[[], Process], *, newer: Mapping[int, Mapping[str, Any]] | None = None
+    ) -> Evidence:
+        """Carry out a run after delivery, without faults; return what it did, and the state at its end.
+
+        `newer` are values that somebody else wrote before it.
+        """
         control = self.run.org.control
         if self._delivered is None:
             self._delivered = self._last_entry(settled=True)
@@ -117,6 +122,7 @@ class Stage:
             canaries=self.run.canaries,
             skipped=self.run.skipped,
             since=since,
+            newer=newer,
         )
         return self.after[name]
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any
 
-from harness.evidence import ArmedFault, Canary, Evidence, Process
+from harness.evidence import ArmedFault, Canary, Evidence, Leg, Process
 from harness.inputs import Input
 from harness.letters import BrokenLetter, Letter
 from harness.linking import link
@@ -131,8 +131,12 @@ class World:
         process: Process | None = None,
         canaries: Sequence[Canary] = (),
         faults: Sequence[ArmedFault] = (),
+        legs: Sequence[Leg] = (),
+        broken_queue: Evidence | None = None,
+        **more: Any,
     ) -> Evidence:
-        return link(
+        """Link the world. `more` are further arguments of `link`."""
+        found = link(
             entries=self.entries,
             commits=self.commits,
             inputs=[given(number) for number in range(1, self.inputs + 1)],
@@ -141,7 +145,10 @@ class World:
             policy=policy or (Policy(attempts=attempts) if attempts else None),
             canaries=canaries,
             faults=faults,
+            legs=legs,
+            **more,
         )
+        return replace(found, broken_queue=broken_queue)
 
 
 def strike(rule: str = "fault", effect: str = "status", point: str = "before", rows: int = 0) -> dict[str, Any]:
