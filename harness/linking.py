@@ -160,7 +160,8 @@ class _Names:
             return [place for place in found if self._inputs[place].sobject.lower() == named.lower()] or found
         if letter.record is None:
             return found
-        return [place for place in found if not differing(self._inputs[place].record, letter.record)] or found
+        odd = {place: len(differing(self._inputs[place].record, letter.record)) for place in found}
+        return [place for place in found if odd[place] == min(odd.values())]
 
 
 class _History:

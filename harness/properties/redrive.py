@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from harness.evidence import Attempt, Evidence, Outcome
 from harness.letters import BrokenLetter, Letter
@@ -147,16 +148,19 @@ class NotStale(Claim):
         stale: list[str] = []
         entries: list[int] = []
         for place, values in run.newer.items():
-            for id_ in run.records[place]:
-                stored = run.stored.get(id_, {})
-                lost = [name for name, value in values.items() if not same(value, stored.get(name.lower()))]
-                if lost:
-                    stale.append(f"{evidence.name(place)} ({', '.join(lost)})")
-                    entries.extend(run.writers.get(id_, ())[-1:])
+            # A second record beside the changed one is another matter, and so is one that was deleted.
+            held = [run.stored.get(id_, {}) for id_ in run.records[place]]
+            if held and not any(_holds(stored, values) for stored in held):
+                stale.append(f"{evidence.name(place)} ({', '.join(values)})")
+                entries.extend(number for id_ in run.records[place] for number in run.writers.get(id_, ())[-1:])
         if stale:
             reason = f"{counted(len(stale), 'newer record')} overwritten by an old letter: {some(stale)}"
             return self.violated(reason, len(run.newer), entries)
         return self.held(f"{counted(len(run.newer), 'newer record')} left as they were", len(run.newer))
+
+
+def _holds(stored: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
+    return all(same(value, stored.get(name.lower())) for name, value in values.items())
 
 
 class NoPoisonLoop(_RedriveClaim):
