@@ -101,7 +101,10 @@ def read_exchange(entry: Mapping[str, Any]) -> Exchange:
     codes = tuple(entry["codes"])
     status = entry["status"]
     outcome = entry["outcome"] or "abandoned"
-    masked = any(not strike["rows"] and strike["point"] in ("after", "reply") for strike in strikes)
+    masked = any(
+        not strike["rows"] and strike["point"] in ("after", "reply") and strike["effect"] != "subject"
+        for strike in strikes
+    )
     heard = outcome == "answered" and not masked
     unreadable = outcome in _NO_ANSWER or any(
         strike["effect"] == "reply" and strike["point"] == "reply" for strike in strikes

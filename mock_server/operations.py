@@ -80,6 +80,8 @@ class Call:
     save: Save = None  # type: ignore[assignment]  # likewise
     reply: Reply | None = None
     """The reply on its way out, for reply faults."""
+    gone: Callable[[], bool] | None = None
+    """Tells whether the client has left meanwhile; None where that cannot be known."""
     _query: dict[str, str] | None = None
     _token: str | None = None
 

@@ -9,6 +9,7 @@ import socket
 import struct
 import zlib
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -77,8 +78,7 @@ class Front:
         call = _call(request, body)
         peer = request.remote or ""
         reply = await self._handle(call, peer)
-        gone = request.transport is None or request.transport.is_closing()
-        if gone and call.entry is not None and call.entry.outcome == "answered":
+        if _gone(request) and call.entry is not None and call.entry.outcome == "answered":
             # The work is done, and nobody is left to hear of it.
             call.entry.outcome = "abandoned"
         return await self._respond(request, reply)
@@ -139,7 +139,12 @@ def _call(request: web.BaseRequest, body: bytes) -> Call:
         headers=request.headers,
         body=body,
         base_url=f"{request.scheme}://{request.host}",
+        gone=partial(_gone, request),
     )
+
+
+def _gone(request: web.BaseRequest) -> bool:
+    return request.transport is None or request.transport.is_closing()
 
 
 def _pretty(body: bytes) -> bytes:
