@@ -72,6 +72,8 @@ class Front:
             body = await request.read() if request.body_exists else b""
         except web.HTTPRequestEntityTooLarge:
             return await self._respond(request, self._render(errors.REQUEST_ENTITY_TOO_LARGE()), close=True)
+        except ConnectionError:
+            return Answer(400, {}, b"")  # the client broke off in the middle of its request
         except (web.RequestPayloadError, zlib.error, ValueError):
             refused = errors.JSON_PARSER_ERROR(text="The request body could not be read", line=1, column=1)
             return await self._respond(request, self._render(refused), close=True)

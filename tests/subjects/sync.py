@@ -153,14 +153,14 @@ class Sync:
                 self.deliver(sobject, key_field, group[start : start + self.batch])
 
     def deliver(self, sobject, key_field, items):
-        pending, causes = items, {}
+        pending, causes, sent = items, {}, 0
         for attempt in range(1, self.attempts + 1):
             if attempt > 1:
                 self.wait(attempt - 1)
             if self.over is not None:
                 causes = {item["key"]: (self.over.code, self.over.message) for item in pending}
-                attempt -= 1
                 break
+            sent = attempt
             try:
                 results = self.send(sobject, key_field, pending)
             except Failure as failure:
@@ -175,12 +175,12 @@ class Sync:
             causes = self.causes_of(pending, results)
             for item in pending:
                 if item["key"] in causes and not self.is_transient(causes[item["key"]][0]):
-                    self.dead_letter(item, *causes[item["key"]], attempt)
+                    self.dead_letter(item, *causes[item["key"]], sent)
             pending = self.next_batch(pending, causes)
             if not pending:
                 return
         for item in self.not_landed(sobject, key_field, pending, causes):
-            self.dead_letter(item, *causes[item["key"]], attempt)
+            self.dead_letter(item, *causes[item["key"]], sent)
 
     def causes_of(self, items, results):
         """Return the error of each record that was not saved; results come in the order of the records."""
