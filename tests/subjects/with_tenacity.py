@@ -35,7 +35,7 @@ def patiently(work):
     trying = Retrying(
         stop=stop_after_attempt(ATTEMPTS),
         wait=wait,
-        sleep=lambda seconds: time.sleep(seconds),  # looked up at each call: a test may move the clock
+        sleep=time.sleep,
         retry=retry_if_exception_type(Again),
         retry_error_callback=lambda state: None,
     )
