@@ -33,7 +33,7 @@ class Entry:
     `number` counts from 1 an org. `at` and `end` are clock seconds. `outcome` is how the reply left: `answered`,
     `lost` (the client got nothing after the work was done), `reset` (nothing was done), `cut` and `malformed` (it left,
     unreadable), `abandoned` (nobody was left to answer). `codes` are the request-level error codes; row-level ones
-    stand in `rows`.
+    stand in `rows`. `left` is when the client closed the connection, where it did so before its answer was ready.
     """
 
     number: int
@@ -55,6 +55,7 @@ class Entry:
     results: Sequence[RowResult] = ()
     query: str | None = None
     retry_after: str | None = None
+    left: float | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the entry in the control plane's form."""
@@ -62,6 +63,7 @@ class Entry:
             "number": self.number,
             "at": self.at,
             "end": self.end,
+            "left": self.left,
             "operation": self.operation,
             "method": self.method,
             "path": self.path,
