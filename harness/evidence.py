@@ -153,7 +153,7 @@ class Evidence:
     commits: tuple[CommitRow, ...] = ()
     legs: tuple[Leg, ...] = ()
     after: Mapping[AfterName, Evidence] = field(default_factory=dict)
-    effects: Effects = Effects()
+    effects: Effects = field(default_factory=Effects)
     baseline: Evidence | None = None
 
     @property
