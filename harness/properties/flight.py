@@ -6,6 +6,9 @@ from collections.abc import Iterable, Sequence
 
 from harness.exchanges import Exchange
 
+_NEWS = 0.05
+"""Seconds in which news travel from one worker to the others."""
+
 
 def most_at_once(exchanges: Iterable[Exchange]) -> int:
     """Return the greatest number of the exchanges that were under way at one moment.
@@ -43,4 +46,4 @@ def reaction(exchanges: Sequence[Exchange], told: float, most: int) -> list[Exch
 
     As many as had been under way at once: were nothing changed, they would be under way together again.
     """
-    return [exchange for exchange in exchanges if exchange.at >= told][:most]
+    return [exchange for exchange in exchanges if exchange.at >= told + _NEWS][:most]
