@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+from harness.effects import Effects
 from harness.evidence import (
     AfterName,
     ArmedFault,
@@ -23,6 +24,7 @@ from harness.letters import BrokenLetter, Letter
 from harness.plans import Policy
 from mock_server.control.client import CommitRow
 
+NO_EFFECTS = Effects()
 _FINISHED = Process(exit_code=0, seconds=0.0)
 
 
@@ -40,6 +42,7 @@ def link(
     legs: Sequence[Leg] = (),
     after: Mapping[AfterName, Evidence] | None = None,
     since: int = 0,
+    effects: Effects = NO_EFFECTS,
 ) -> Evidence:
     """Build the evidence of a trial from the control plane's journal entries and commits.
 
@@ -74,6 +77,7 @@ def link(
         commits=tuple(commit for commit in commits if not since or commit.exchange > since),
         legs=tuple(legs),
         after=dict(after or {}),
+        effects=effects,
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.effects import Effects, read_effects
 from harness.evidence import AfterName, ArmedFault, Evidence, Leg, LegName, Process
 from harness.linking import link
 from harness.phases import Timeline
@@ -43,6 +44,7 @@ class Stage:
     _delivered: int | None = None
     """The last journal entry of the runs that deliver, once the others have begun."""
     _letters: Sequence[Letter | BrokenLetter] = ()
+    _effects: Effects | None = None
     _commits: int = 0
     _over: list[dict[str, Any]] = field(default_factory=list)
 
@@ -106,6 +108,7 @@ class Stage:
         if self._delivered is None:
             self._delivered = self._last_entry(settled=True)
             self._letters = self.letters()
+            self._effects = self.effects()
             self._commits = len(control.commits())
             self.heal()
         since = self._last_entry(settled=True)
@@ -130,6 +133,10 @@ class Stage:
         """Return the letters of this stage: those that the queue did not hold before."""
         return list(self.queue.read())[self.earlier :]
 
+    def effects(self) -> Effects:
+        """Return what the subject says it took in."""
+        return read_effects(Path(self.run.environment["SFMOCK_EFFECTS"]))
+
     def evidence(self) -> Evidence:
         """Return the evidence of the runs that deliver, with that of the others under `after`."""
         control = self.run.org.control
@@ -151,6 +158,7 @@ class Stage:
             skipped=self.run.skipped,
             legs=self.legs,
             after=self.after,
+            effects=self._effects or self.effects(),
         )
 
     def _in_force(self) -> list[ArmedFault]:
