@@ -126,7 +126,8 @@ class Evidence:
     case field name, `writers` the exchanges that wrote it. `letters_of` holds the places in `letters` of each input's
     letters; `letters` is None when there is no queue to look at. `unlinked` are requests that failed before their rows
     were read and were never repeated. `commits` are the changes of records, the harness's own seeding among them
-    (`exchange` 0). `policy` is what the subject declared. `process` is the last run of `legs`.
+    (`exchange` 0). `policy` is what the subject declared. `process` is the last run of `legs`. `copies` are requests
+    that the network delivered a second time: they are no attempts of the subject's.
 
     `after` holds the runs that followed delivery. Each has evidence of its own: its exchanges, chains and commits are
     those of that run alone, its outcomes, records and letters the state at its end.
@@ -150,6 +151,7 @@ class Evidence:
     commits: tuple[CommitRow, ...] = ()
     legs: tuple[Leg, ...] = ()
     after: Mapping[AfterName, Evidence] = field(default_factory=dict)
+    copies: tuple[Exchange, ...] = ()
 
     @property
     def attempts(self) -> int | None:

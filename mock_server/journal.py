@@ -33,7 +33,9 @@ class Entry:
     `number` counts from 1 an org. `at` and `end` are clock seconds. `outcome` is how the reply left: `answered`,
     `lost` (the client got nothing after the work was done), `reset` (nothing was done), `cut` and `malformed` (it left,
     unreadable), `abandoned` (nobody was left to answer). `codes` are the request-level error codes; row-level ones
-    stand in `rows`.
+    stand in `rows`. `address` is how the client came in; of a login, `session` is a print of the token it handed out
+    and `instance` the address it named. `again_at` is when the network delivers the request a second time, `copy_of`
+    the number of the exchange that such a second delivery repeats.
     """
 
     number: int
@@ -55,6 +57,14 @@ class Entry:
     results: Sequence[RowResult] = ()
     query: str | None = None
     retry_after: str | None = None
+    address: str = ""
+    instance: str | None = None
+    again_at: float | None = None
+    copy_of: int | None = None
+
+    def opened(self, username: str, token: str, instance: str) -> None:
+        """Note a login that was let in. Of its token only a print is kept."""
+        self.user, self.session, self.instance = username, fingerprint(token.encode()), instance
 
     def as_json(self) -> dict[str, Any]:
         """Return the entry in the control plane's form."""
@@ -76,6 +86,10 @@ class Entry:
             "strikes": [{"rule": s.rule, "effect": s.effect, "point": s.point, "rows": s.rows} for s in self.strikes],
             "fingerprint": self.fingerprint,
             "retry_after": self.retry_after,
+            "address": self.address,
+            "instance": self.instance,
+            "again_at": self.again_at,
+            "copy_of": self.copy_of,
             "rows": [_row(change, result) for change, result in zip(self.changes, self.results, strict=False)]
             or [_row(change, None) for change in self.changes],
         }
