@@ -68,6 +68,9 @@ class Org:
         self._pipeline = Pipeline(self.schema, self.store, self.ids, self.clock, self.locks, self.log)
         self.queries = Queries(self.schema, self.store, self.clock, seed=seed)
         self.directory = Directory(self)
+        self.moved = False
+        """Whether the org lives at another address than before: logins name the new one."""
+        self.closed = False
 
     @property
     def transaction_time(self) -> float:
@@ -148,6 +151,7 @@ class Org:
         self.log.clear()
 
     def close(self) -> None:
+        self.closed = True
         self.store.close()
 
 
