@@ -41,6 +41,7 @@ WALL_LIMIT = 600.0
 """Seconds a subject may take when nothing else is said."""
 MOST_SEED = 2**53 - 1
 """The greatest seed: what every JSON reader takes for the same number."""
+_MOST_NOTES = 3
 Progress = Callable[[str], None]
 
 
@@ -152,7 +153,7 @@ class Trial:
         judgement = evidence = None
         if baseline.met:
             self.progress(f"{self.scenario.name}: running with faults")
-            evidence = self._under_faults(subject, folder / "faults")
+            evidence = replace(self._under_faults(subject, folder / "faults"), baseline=baseline.evidence)
             self.progress(f"{self.scenario.name}: judging {len(evidence.exchanges)} requests")
             judgement = judge(evidence, expect=self.scenario.expect, skip=self.scenario.skip)
         return TrialResult(
@@ -163,6 +164,7 @@ class Trial:
             baseline=baseline,
             judgement=judgement,
             evidence=evidence,
+            notes=_notes(evidence),
             kept=folder if self.keep else None,
         )
 
@@ -259,6 +261,15 @@ class Trial:
     def _limit(self) -> float:
         limits = [limit for limit in (self.timeout, self.scenario.deadline) if limit is not None]
         return min(limits, default=WALL_LIMIT)
+
+
+def _notes(evidence: Evidence | None) -> tuple[str, ...]:
+    """Say which lines of SFMOCK_EFFECTS could not be read, a few of them."""
+    broken = evidence.effects.broken if evidence else ()
+    notes = [f"SFMOCK_EFFECTS, line {line.line}: {line.reason}" for line in broken[:_MOST_NOTES]]
+    if len(broken) > _MOST_NOTES:
+        notes.append(f"SFMOCK_EFFECTS: {len(broken) - _MOST_NOTES} more lines cannot be read")
+    return tuple(notes)
 
 
 def _unmet(evidence: Evidence) -> str:
