@@ -52,7 +52,7 @@ def tell_evidence(evidence: Evidence, verdict: Verdict) -> Iterator[str]:
     """Yield the journal lines that a verdict rests on."""
     start = evidence.exchanges[0].at if evidence.exchanges else 0.0
     wanted = set(verdict.evidence)
-    for exchange in evidence.exchanges:
+    for exchange in evidence.every_exchange():
         if exchange.number in wanted:
             yield tell_exchange(exchange, start)
 
