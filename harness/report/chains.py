@@ -12,6 +12,8 @@ from harness.properties.property import Verdict, counted
 from harness.report.story import ENDINGS, start_of, tell_answer, tell_faults
 
 MOST_CHAINS = 3
+_MOST_UNNAMED = 20
+"""Inputs that requests have in common beyond which it is the requests that matter, not what they carried."""
 _MOST_STEPS = 8
 _FIRST, _LAST = 5, 2
 _WIDTH = 48
@@ -61,6 +63,8 @@ def _concerned(evidence: Evidence, verdict: Verdict) -> list[int]:
         for place, chain in enumerate(part.chains)
         if any(attempt.number in wanted for attempt in chain)
     }
+    if len(found) > _MOST_UNNAMED:
+        return []
     bad = (Outcome.LOST, Outcome.DUPLICATED)
     return sorted(found, key=lambda place: (evidence.outcomes[place] not in bad, -len(evidence.chains[place]), place))
 

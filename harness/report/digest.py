@@ -14,6 +14,7 @@ from harness.report.chains import tell_chains
 from harness.report.secrets import Hide, hider
 from harness.report.story import (
     start_of,
+    tell_claim,
     tell_evidence,
     tell_leg,
     tell_outcomes,
@@ -110,6 +111,15 @@ class Digest:
     hide: Hide
 
     @property
+    def verdict(self) -> str:
+        """The verdict as a label of a few letters."""
+        if self.evidence is None:
+            return "steady state not met"
+        if self.proofs:
+            return f"{len(self.proofs)} violated"
+        return "all held" if self.ok else "not exercised"
+
+    @property
     def headline(self) -> str:
         """The verdict in a few words."""
         if self.baseline and not self.baseline[0]:
@@ -196,7 +206,7 @@ def _proofs(result: TrialResult, rulings: tuple[Ruling, ...], hide: Hide) -> Ite
         claim = claims[verdict.property]
         yield Proof(
             ruling=told[verdict.property],
-            claim=claim.rule,
+            claim=tell_claim(claim),
             chain=_lines(tell_chains(evidence, verdict), hide),
             journal=_lines(tell_evidence(evidence, verdict), hide),
             guidance=claim.guidance,

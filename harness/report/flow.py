@@ -10,10 +10,10 @@ from harness.evidence import Evidence, Outcome
 from harness.properties.property import counted
 from harness.report.story import ENDINGS
 
-_WIDE, _HIGH = 640.0, 168.0
+_WIDE, _HIGH = 500.0, 150.0
 _GAP = 26.0
 _NODE = 10.0
-_X = (4.0, 226.0, 452.0)
+_X = (4.0, 168.0, 336.0)
 _TOP = 14.0
 _LEAST = 3.0
 """Pixels of a ribbon at least, so that one input of a thousand is seen."""
@@ -77,11 +77,12 @@ def _svg(links: dict[Link, int], ident: str) -> Iterator[str]:
     yield _node(_X[0], top, whole, "way") + _label(_X[0], top - 6, counted(total, "input"))
     for way in ways:
         count = sum(number for (by, _), number in links.items() if by == way)
-        yield _node(_X[1], middle[way], of_way[way], "way") + _label(_X[1], middle[way] - 6, f"{count} {way}")
+        yield _node(_X[1], middle[way], of_way[way], "way")
+        yield _label(_X[1] - 8, middle[way] + of_way[way] / 2 + 4.5, f"{count} {way}", style="before")
     for end in ends:
         count = sum(number for (_, to), number in links.items() if to is end)
         yield _node(_X[2], right[end], of_end[end], end.value)
-        yield _label(_X[2] + _NODE + 8, right[end] + of_end[end] / 2 + 4.5, f"{count} {ENDINGS[end]}", strong=True)
+        yield _label(_X[2] + _NODE + 8, right[end] + of_end[end] / 2 + 4.5, f"{count} {ENDINGS[end]}", style="strong")
     yield "</svg>"
 
 
@@ -108,6 +109,6 @@ def _node(x: float, y: float, size: float, style: str) -> str:
     return f'<rect class="node {style}" x="{x:.1f}" y="{y:.1f}" width="{_NODE:g}" height="{size:.1f}" rx="2"/>'
 
 
-def _label(x: float, y: float, text: str, *, strong: bool = False) -> str:
-    style = ' class="strong"' if strong else ""
-    return f'<text x="{x:.1f}" y="{y:.1f}"{style}>{escape(text)}</text>'
+def _label(x: float, y: float, text: str, *, style: str = "") -> str:
+    styled = f' class="{style}"' if style else ""
+    return f'<text x="{x:.1f}" y="{y:.1f}"{styled}>{escape(text)}</text>'

@@ -2,7 +2,8 @@
 // Draws each trial's timeline and lists its journal from the JSON beside it. Texts reach the page as text only.
 (() => {
   const TICKS = 10000;                       // of time in a second
-  const LANE = 22, HEAD_TOP = 22, BARS = 52, STRIP = 15, MOST_LANES = 18, PAGE = 100;
+  const LANE = 22, HEAD_TOP = 22, BARS = 52, STRIP = 17, MOST_LANES = 18, PAGE = 100;
+  const MINUTES = [0.25, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 360, 720, 1440];
   const style = () => getComputedStyle(document.documentElement);
   const make = (tag, text = "", attributes = {}) => {
     const element = document.createElement(tag);
@@ -12,6 +13,7 @@
   };
   const seconds = (ticks) => {
     const value = ticks / TICKS;
+    if (value === 0) return "0 s";
     if (value >= 600) return `${(value / 60).toFixed(0)} min`;
     if (value >= 100) return `${value.toFixed(0)} s`;
     if (value >= 1) return `${value.toFixed(value >= 10 ? 1 : 2)} s`;
@@ -92,10 +94,12 @@
         canvas.addEventListener("pointerleave", () => { this.tip.hidden = true; });
       }
       this.canvas.addEventListener("click", (event) => { const lane = this.laneAt(event); if (lane >= 0) this.pick(lane, true); });
+      this.canvas.addEventListener("dblclick", (event) => { const lane = this.laneAt(event); if (lane >= 0) this.fit(this.places[lane]); });
       this.head.addEventListener("pointerdown", (event) => this.grab(event));
       this.head.addEventListener("pointerup", (event) => this.release(event));
       this.head.addEventListener("dblclick", () => this.zoom("all"));
-      new ResizeObserver(() => this.draw()).observe(this.box);
+      new ResizeObserver(() => requestAnimationFrame(() => { if (this.box.clientWidth !== this.width) this.draw(); })).observe(this.box);
+      this.draw();
       matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { this.draw(); legend(trial.root); });
     }
     order(how) {
@@ -132,6 +136,7 @@
       if (event.ctrlKey || event.metaKey || event.altKey) return;
       if (moves[event.key]) this.zoom(moves[event.key]);
       else if (event.key in steps) this.pick(Math.min(this.places.length - 1, Math.max(0, this.picked + steps[event.key])), false);
+      else if (event.key === "f" && this.picked >= 0) this.fit(this.places[this.picked]);
       else if (event.key === "Home") this.pick(0, false);
       else if (event.key === "End") this.pick(this.places.length - 1, false);
       else if (event.key === "Enter" && this.picked >= 0) this.trial.journal.only({ input: this.data.inputs[this.places[this.picked]] }, true);
@@ -148,11 +153,17 @@
       this.said.textContent = this.tell(this.places[lane]);
       if (filter) this.trial.journal.only({ input: this.data.inputs[this.places[lane]] }, false);
     }
+    fit(place) {
+      const chain = this.trial.chains[place], { at, took } = this.data;
+      if (!chain.length) return;
+      const from = at[chain[0][0]], to = Math.max(...chain.map(([entry]) => at[entry] + took[entry])), room = Math.max(100, (to - from) * 0.1);
+      this.look(from - room, to + room);
+    }
     tell(place) {
-      const { inputs, ends, outcomes, says, at } = this.data, chain = this.trial.chains[place];
+      const { inputs, ends, endings, says, at } = this.data, chain = this.trial.chains[place];
       const sent = chain.slice(0, 8).map(([entry, kind]) => `${seconds(at[entry])} ${says[kind]} (#${this.data.number[entry]})`);
       const more = chain.length > 8 ? `; and ${chain.length - 8} more` : "";
-      return `${inputs[place]}: ${outcomes[ends[place]]}; ${chain.length ? counted(chain.length, "attempt") : "seen in no request"}${sent.length ? ": " : ""}${sent.join("; ")}${more}.`;
+      return `${inputs[place]}: ${endings[ends[place]]}; ${chain.length ? counted(chain.length, "attempt") : "seen in no request"}${sent.length ? ": " : ""}${sent.join("; ")}${more}.`;
     }
 
     // -- drawing
@@ -161,7 +172,7 @@
       this.width = this.box.clientWidth;
       if (!this.width) return;
       this.left = Math.min(168, Math.max(84, this.width * 0.2));
-      this.right = this.width > 620 ? 112 : 10;
+      this.right = this.width > 620 ? 124 : 10;
       const css = style();
       this.colour = (name) => css.getPropertyValue(`--${name}`).trim();
       this.colours = this.data.kinds.map((kind) => this.colour(kind));
@@ -184,6 +195,7 @@
       const wide = this.to - this.from, room = Math.max(1, (this.width - this.left - this.right) / 84);
       let step = 10 ** Math.floor(Math.log10(wide / room));
       while (wide / step > room) step *= wide / step / room > 2.5 ? 5 : 2;
+      if (step >= 10 * TICKS) step = (MINUTES.find((minutes) => wide / (minutes * 60 * TICKS) <= room) || Math.ceil(wide / room / 3600 / TICKS) * 60) * 60 * TICKS;
       pen.strokeStyle = this.colour("line"); pen.lineWidth = 1;
       pen.fillStyle = this.colour("soft"); pen.font = `11px ${this.font}`; pen.textAlign = "center"; pen.textBaseline = "middle";
       for (let at = Math.ceil(this.from / step) * step; at <= this.to; at += step) {
@@ -193,7 +205,7 @@
       }
     }
     tick(at, step) {
-      if (step >= 60 * TICKS && this.to >= 600 * TICKS) return `${(at / TICKS / 60).toFixed(step % (60 * TICKS) ? 1 : 0)} min`;
+      if (step >= 60 * TICKS) return `${(at / TICKS / 60).toFixed(0)} min`;
       const digits = Math.max(0, -Math.floor(Math.log10(step / TICKS) + 1e-9));
       return this.to < TICKS ? `${(at / TICKS * 1000).toFixed(Math.max(0, digits - 3))} ms` : `${(at / TICKS).toFixed(digits)} s`;
     }
@@ -240,20 +252,23 @@
       });
     }
     ticksOf(pen, strip, y) {
-      // What falls on one pixel is drawn once, so that ten thousand cost no more than a screen's width.
-      const seen = new Set();
-      pen.strokeStyle = pen.fillStyle = this.colour(strip.colour); pen.lineWidth = 1.5;
+      // Marks while there is room for them; then a bar a pixel, the darker the more fall on it.
+      const found = new Map();
       for (const time of strip.times) {
         if (time < this.from || time > this.to) continue;
         const x = Math.round(this.x(time));
-        if (seen.has(x)) continue;
-        seen.add(x);
+        found.set(x, (found.get(x) || 0) + 1);
+      }
+      const most = Math.max(1, ...found.values()), crowded = found.size * 9 > this.width - this.left - this.right;
+      pen.strokeStyle = this.colour(strip.colour); pen.lineWidth = 1.5;
+      for (const [x, count] of found) {
         pen.beginPath();
-        if (strip.shape === "bolt") { pen.moveTo(x + 1, y - 5); pen.lineTo(x - 2, y + 0.5); pen.lineTo(x + 2, y - 0.5); pen.lineTo(x - 1, y + 5); }
-        if (strip.shape === "bar") { pen.moveTo(x, y - 4.5); pen.lineTo(x, y + 4.5); }
-        if (strip.shape === "cross") { pen.moveTo(x - 3.5, y - 3.5); pen.lineTo(x + 3.5, y + 3.5); pen.moveTo(x + 3.5, y - 3.5); pen.lineTo(x - 3.5, y + 3.5); }
+        if (crowded || strip.shape === "bar") { pen.globalAlpha = crowded ? 0.35 + 0.65 * count / most : 1; pen.moveTo(x, y - 4.5); pen.lineTo(x, y + 4.5); }
+        else if (strip.shape === "bolt") { pen.moveTo(x + 1, y - 5); pen.lineTo(x - 2, y + 0.5); pen.lineTo(x + 2, y - 0.5); pen.lineTo(x - 1, y + 5); }
+        else { pen.moveTo(x - 3.5, y - 3.5); pen.lineTo(x + 3.5, y + 3.5); pen.moveTo(x + 3.5, y - 3.5); pen.lineTo(x - 3.5, y + 3.5); }
         pen.stroke();
       }
+      pen.globalAlpha = 1;
     }
     bars(pen, top) {
       const room = this.width - this.left - this.right, size = 5, count = Math.max(1, Math.floor(room / size));
@@ -298,12 +313,15 @@
       pen.fillText(this.cut(pen, inputs[place], this.left - 14), 0, middle);
       if (this.right > 60) {
         pen.fillStyle = this.colour(outcome); pen.fillRect(edge + 10, middle - 4, 8, 8);
-        pen.fillStyle = this.colour("soft"); pen.fillText(this.cut(pen, outcome, this.right - 26), edge + 23, middle);
+        pen.fillStyle = this.colour("soft"); pen.fillText(this.cut(pen, this.data.endings[ends[place]], this.right - 24), edge + 23, middle);
       }
       pen.save();
       pen.beginPath(); pen.rect(this.left - 7, y, edge - this.left + 14, LANE); pen.clip();
-      for (let number = 1; number < chain.length; number += 1) this.wait(pen, chain[number - 1][0], chain[number][0], middle);
-      let letter = this.trial.letters.get(place);
+      for (let number = 1; number < chain.length; number += 1) {
+        const [before, after] = [chain[number - 1][0], chain[number][0]];
+        if (this.trial.run(before) === this.trial.run(after)) this.wait(pen, before, after, middle);
+      }
+      const letter = this.trial.letters.get(place);
       let last = -100;
       for (const [entry, kind] of chain) {
         const x = this.x(at[entry]), end = this.x(at[entry] + took[entry]);
@@ -352,14 +370,14 @@
     about(event) {
       const lane = this.laneAt(event);
       if (lane < 0) return "";
-      const place = this.places[lane], { at, took, number, says, ops, op, answers, answer, faults, struck, inputs, outcomes, ends } = this.data;
+      const place = this.places[lane], { at, took, number, says, ops, op, answers, answer, faults, struck, inputs, endings, ends } = this.data;
       let best = -1, far = 9, kindOf = 0;
       for (const [entry, kind] of this.trial.chains[place]) {
         const x1 = this.x(at[entry]), x2 = this.x(at[entry] + took[entry]);
         const away = event.offsetX < x1 ? x1 - event.offsetX : Math.max(0, event.offsetX - x2);
         if (away < far) { far = away; best = entry; kindOf = kind; }
       }
-      if (best < 0) return event.offsetX < this.left ? `${inputs[place]}\n${outcomes[ends[place]]}, ${counted(this.trial.chains[place].length, "attempt")}` : "";
+      if (best < 0) return event.offsetX < this.left ? `${inputs[place]}\n${endings[ends[place]]}, ${counted(this.trial.chains[place].length, "attempt")}` : "";
       const by = struck[best].length ? `\nfault ${struck[best].map((fault) => faults[fault]).join(", ")}` : "";
       return `${inputs[place]} in #${number[best]} ${ops[op[best]]}\nat ${seconds(at[best])}, took ${seconds(took[best])}\n${says[kindOf]}\n${answers[answer[best]]}${by}`;
     }

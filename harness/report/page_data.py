@@ -12,7 +12,7 @@ from harness.evidence import Attempt, Evidence, Outcome
 from harness.exchanges import Exchange, Failure, class_of
 from harness.properties.property import counted
 from harness.report.digest import Digest
-from harness.report.story import start_of, tell_answer
+from harness.report.story import ENDINGS, start_of, tell_answer, tell_causes
 
 MOST_ENTRIES = 20_000
 """Journal entries that a page holds of one trial: beyond that the first ones and those that verdicts rest on."""
@@ -100,7 +100,7 @@ def page_data(told: Digest) -> dict[str, Any]:
         columns["took"].append(_ticks(exchange.end - exchange.at))
         columns["op"].append(operations(exchange.operation))
         columns["path"].append(paths(f"{exchange.method} {exchange.path}"))
-        columns["answer"].append(answers(tell_answer(exchange)))
+        columns["answer"].append(answers(_answer(exchange)))
         columns["kind"].append(_KIND[kind_of_exchange(exchange, commits[exchange.number] > 0)])
         columns["struck"].append([faults(rule) for rule in exchange.rules])
         columns["rows"].append(len(exchange.rows))
@@ -120,10 +120,17 @@ def page_data(told: Digest) -> dict[str, Any]:
         "inputs": [told.hide(evidence.name(place)) for place in range(len(evidence.inputs))],
         "ends": [OUTCOMES.index(outcome.value) for outcome in evidence.outcomes],
         "outcomes": list(OUTCOMES),
+        "endings": [ENDINGS[outcome] for outcome in Outcome],
         "letters": _letters(evidence, start),
         "runs": [[name, _ticks(began - start), _ticks(ended - start)] for name, began, ended in runs_of(evidence)],
         "left": len(exchanges) - len(shown),
     }
+
+
+def _answer(exchange: Exchange) -> str:
+    """Return what the client got, with what its rows were refused for."""
+    causes = "" if exchange.codes else tell_causes(exchange)
+    return tell_answer(exchange) + (f": {causes}" if causes else "")
 
 
 def _shown(exchanges: list[Exchange], wanted: set[int]) -> list[Exchange]:

@@ -14,6 +14,9 @@ from harness.report.terminal import printable
 
 MARKS = {"violated": "✕", "held": "✓", "not exercised": "○", "not applicable": "–", "waived": "~"}
 _ENTRY = re.compile(r"#(\d+)")
+_CODE = re.compile(r"`([^`]+)`")
+_MARK = re.compile(r"-+|[ox?]")
+_STYLES = {"o": "o", "x": "x", "?": "q", "-": "w"}
 _AXIS = re.compile(r"\s+[ox?.-]+  [\d.]+s")
 _STEP = re.compile(r"(\s+\+?[\d.]+s )([ox?])( #\d+ .*)", re.DOTALL)
 
@@ -23,6 +26,11 @@ def clean(text: str) -> str:
     return escape(printable(text))
 
 
+def _prose(text: str) -> str:
+    """Return one of the catalogue's own texts, with what stands in backticks as code."""
+    return _CODE.sub(r"<code>\1</code>", clean(text))
+
+
 def style_of(status: str) -> str:
     return status.replace(" ", "-")
 
@@ -30,7 +38,7 @@ def style_of(status: str) -> str:
 def trial_section(told: Digest, number: int, *, folded: bool) -> Iterator[str]:
     """Yield one trial. `folded` shows its name alone until it is opened."""
     yield f'<{"details" if folded else "article"} class="trial" id="t{number}" data-trial="{number}">'
-    heading = f'<h2>{clean(told.scenario)} <span class="pill {_tone(told)}">{clean(told.headline)}</span></h2>'
+    heading = f'<h2>{clean(told.scenario)} <span class="pill {_tone(told)}">{clean(told.verdict)}</span></h2>'
     yield f"<summary>{heading}</summary>" if folded else f"<header>{heading}"
     yield f"<p>{clean(told.title)}</p>" + _meta(told)
     yield from (f'<p class="soft">{clean(note)}</p>' for note in told.notes)
@@ -38,10 +46,10 @@ def trial_section(told: Digest, number: int, *, folded: bool) -> Iterator[str]:
     if told.evidence is None:
         yield from _baseline(told)
     else:
-        yield from _trouble(told)
         for proof in told.proofs:
             if not proof.ruling.follows_from:
                 yield from _proof(told, proof, number)
+        yield from _trouble(told)
         yield from _replay(told)
         yield from _scorecard(told, number)
         yield '<div class="two">'
@@ -108,14 +116,14 @@ def _proof(told: Digest, proof: Proof, number: int) -> Iterator[str]:
     ruling = proof.ruling
     yield f'<section class="card proof" id="t{number}-{ruling.name}"><h3><code>{ruling.name}</code>'
     yield '<span class="pill violated">violated</span></h3><dl>'
-    yield f"<dt>claim</dt><dd>{clean(proof.claim)}</dd>"
+    yield f"<dt>claim</dt><dd>{_prose(proof.claim)}</dd>"
     yield f'<dt>found</dt><dd class="found">{clean(ruling.reason)}</dd>'
     if proof.chain:
         yield f'<dt>attempts</dt><dd><pre tabindex="0">{"".join(map(_step, proof.chain))}</pre></dd>'
     if proof.journal:
         items = "".join(f"<li>{_linked(clean(line), number)}</li>" for line in proof.journal)
         yield f'<dt>journal</dt><dd><ul class="journal">{items}</ul></dd>'
-    yield f"<dt>what to do</dt><dd>{clean(proof.guidance)} "
+    yield f"<dt>what to do</dt><dd>{_prose(proof.guidance)} "
     yield f'<a href="{escape(proof.source)}" rel="noreferrer">Why this rule</a></dd>'
     followers = [other for other in told.proofs if other.ruling.follows_from == ruling.name]
     if followers:
@@ -131,16 +139,15 @@ def _step(line: str) -> str:
     """Return a line of a small timeline with its marks in colour."""
     if _AXIS.fullmatch(line):
         marks, _, span = line.rpartition("  ")
-        return "".join(map(_mark, marks)) + f'  <span class="w">{clean(span)}</span>\n'
+        return _MARK.sub(lambda found: _mark(found[0]), marks) + f'  <span class="w">{clean(span)}</span>\n'
     step = _STEP.fullmatch(line)
     if step:
         return f'<span class="w">{clean(step[1])}</span>{_mark(step[2])}{clean(step[3])}\n'
     return f"{clean(line)}\n"
 
 
-def _mark(character: str) -> str:
-    style = {"o": "o", "x": "x", "?": "q", "-": "w"}.get(character)
-    return f'<span class="{style}">{character}</span>' if style else clean(character)
+def _mark(mark: str) -> str:
+    return f'<span class="{_STYLES[mark[0]]}">{mark}</span>'
 
 
 def _linked(line: str, number: int) -> str:
@@ -226,7 +233,7 @@ def _timeline(told: Digest, number: int) -> Iterator[str]:
         f'<figure><div class="timeline" role="group" aria-labelledby="t{number}-time" aria-describedby="t{number}-words">'
         '<canvas class="head" aria-hidden="true"></canvas>'
         '<div class="lanes" tabindex="0" role="group" aria-label="Inputs and their attempts. Up and down choose an input, '
-        'left and right move in time, plus and minus zoom, Enter lists its requests."><canvas aria-hidden="true"></canvas>'
+        'left and right move in time, plus and minus zoom, f fits the chosen input, Enter lists its requests."><canvas aria-hidden="true"></canvas>'
         '<div class="room"></div></div><div class="tip" hidden></div></div>'
         '<p class="said" role="status"></p>'
     )
@@ -234,11 +241,13 @@ def _timeline(told: Digest, number: int) -> Iterator[str]:
         f'<li><canvas data-mark="{kind}" width="32" height="32" style="width:16px;height:16px" aria-hidden="true"></canvas>{clean(says)}</li>'
         for kind, says in KINDS.items()
     )
-    yield f'<ul class="legend">{kinds}</ul><figcaption id="t{number}-words">{words}</figcaption></figure>'
+    yield f'<ul class="legend">{kinds}</ul><figcaption id="t{number}-words">{words} Drag over the upper part to zoom; click an input to list its requests below, double-click to fit it.</figcaption></figure>'
     yield "<noscript><p>The picture and the journal need JavaScript; all else on this page does not.</p></noscript></section>"
 
 
 def _journal(told: Digest, number: int) -> Iterator[str]:
+    assert told.evidence is not None
+    total = sum(len(part.exchanges) for part in (told.evidence, *told.evidence.after.values()))
     yield f'<section class="card" id="t{number}-journal"><h3>Journal</h3><form class="tools" data-filter>'
     yield '<label class="grow"><span class="visually-hidden">Text</span><input type="search" name="text" placeholder="any text, or #12"></label>'
     yield '<label class="grow"><span class="visually-hidden">Input</span><input type="search" name="input" placeholder="input, such as Contact K1"></label>'
@@ -257,11 +266,10 @@ def _journal(told: Digest, number: int) -> Iterator[str]:
         ("", "faults"),
     )
     yield "".join(f'<th scope="col"{f" class={style}" if style else ""}>{text}</th>' for style, text in heads)
-    yield '</tr></thead><tbody></tbody></table><p><button type="button" data-more hidden>Show more</button></p></div></section>'
-    assert told.evidence is not None
-    total = sum(len(part.exchanges) for part in (told.evidence, *told.evidence.after.values()))
+    yield '</tr></thead><tbody></tbody></table><p><button type="button" data-more hidden>Show more</button></p></div>'
     if total > MOST_ENTRIES:
         yield f'<p class="soft">Of {total} requests the page holds the first {MOST_ENTRIES} and those that verdicts rest on.</p>'
+    yield "</section>"
 
 
 def _rulings(told: Digest, number: int) -> Iterator[str]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 from harness.evidence import Evidence, Leg, Outcome, Process
 from harness.exchanges import Exchange
-from harness.properties.property import Verdict, counted, some
+from harness.properties.property import Property, Verdict, counted, some
 from harness.result import TrialResult
 
 _NO_REPLY = {
@@ -49,12 +50,24 @@ def _tell_rows(exchange: Exchange) -> str:
     failed = [row for row in exchange.rows if row.success is False]
     text = f"{counted(len(exchange.rows), 'row')}: {saved} saved"
     if failed:
-        causes = Counter(code for row in failed for code in row.codes[:1])
-        text += f", {len(failed)} failed ({', '.join(f'{code} x{times}' for code, times in causes.most_common(3))})"
+        text += f", {len(failed)} failed ({tell_causes(exchange)})"
         named = [str(row.key or row.id) for row in failed if row.key or row.id]
         if named:
             text += f", among them {some(named, 2)}"
     return text
+
+
+def tell_causes(exchange: Exchange) -> str:
+    """Return what rows were refused for: `UNABLE_TO_LOCK_ROW x3`; empty where none was."""
+    causes = Counter(code for row in exchange.rows if row.success is False for code in row.codes[:1])
+    return ", ".join(f"{code} x{times}" for code, times in causes.most_common(3))
+
+
+def tell_claim(claim: Property[Any]) -> str:
+    """Return what a property claims as one sentence: `When ...: ...`."""
+    rule = claim.rule
+    lower = rule[:1].lower() + rule[1:] if rule[1:2].islower() or rule[1:2] == " " else rule
+    return f"When {claim.trigger}: {lower}"
 
 
 def start_of(evidence: Evidence) -> float:

@@ -57,7 +57,10 @@ def test_the_json_report() -> None:
     assert first["verdicts"][0]["evidence"] == [1]
     assert first["verdicts"][0]["journal"][0].startswith("#1 at 0.00s")
     assert first["verdicts"][0]["chain"][0] == "Contact K1: lost; 1 attempt"
-    assert first["verdicts"][0]["claim"] == "The row is sent again or dead-lettered."
+    assert (
+        first["verdicts"][0]["claim"]
+        == "When a row failed inside a collection that was answered with HTTP 200: the row is sent again or dead-lettered."
+    )
     assert first["faults"] == [
         {"name": "locks", "matched": 1, "fired": 1},
         {"name": "outage", "matched": 0, "fired": 0},
@@ -97,7 +100,7 @@ def test_the_junit_report_can_be_read_and_counts() -> None:
     assert failure is not None
     told = str(failure.text)
     assert "#1 at 0.00s" in told
-    assert "claim: The row is sent again" in told
+    assert "claim: When a row failed" in told
     assert f"run it again: {REPLAY}" in told
 
 

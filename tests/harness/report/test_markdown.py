@@ -31,7 +31,7 @@ def test_a_violation_is_told_with_its_chain_and_folded() -> None:
     text = as_markdown([broken()])
     details = text[text.index("<details>") :]
     assert "<summary><code>bulk.row_results_read</code> in row-locks</summary>" in details
-    assert "The row is sent again or dead-lettered." in details
+    assert "the row is sent again or dead-lettered." in details
     assert "Contact K1: lost; 1 attempt" in details
     assert "**Follows from it:** `retry.transient_retried`" in details
     assert "**What to do:** HTTP 200 says" in details

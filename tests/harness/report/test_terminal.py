@@ -38,7 +38,10 @@ def test_a_violation_alone_tells_all() -> None:
     text = terminal.render(broken())
     start = text.index("VIOLATED bulk.row_results_read")
     block = text[start : text.index("\n\n", start)]
-    assert "claim:      The row is sent again or dead-lettered." in block
+    assert (
+        "claim:      When a row failed inside a collection that was answered with HTTP 200: the row is sent again or"
+        in block
+    )
     assert "Contact K1: lost; 1 attempt" in block
     assert "0.00s x #1 rest.collections.upsert: UNABLE_TO_LOCK_ROW, fault 'locks'" in block
     assert "see:        https://" in block
