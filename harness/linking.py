@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+from harness.effects import Effects
 from harness.evidence import (
     AfterName,
     ArmedFault,
@@ -23,6 +24,7 @@ from harness.letters import BrokenLetter, Letter
 from harness.plans import Policy
 from mock_server.control.client import CommitRow
 
+NO_EFFECTS = Effects()
 _FINISHED = Process(exit_code=0, seconds=0.0)
 
 
@@ -40,13 +42,15 @@ def link(
     legs: Sequence[Leg] = (),
     after: Mapping[AfterName, Evidence] | None = None,
     since: int = 0,
+    effects: Effects = NO_EFFECTS,
 ) -> Evidence:
     """Build the evidence of a trial from the control plane's journal entries and commits.
 
     `letters` is None where there is no queue; `skipped` are keys that the subject says it left out on purpose.
     Of a run after delivery, `since` is the last journal entry before it: what came earlier tells the state, no more.
     """
-    exchanges = tuple(read_exchange(entry) for entry in entries if entry["number"] > since)
+    read = [read_exchange(entry) for entry in entries if entry["number"] > since]
+    exchanges = tuple(exchange for exchange in read if exchange.copy_of is None)
     names = _Names(inputs)
     history = _History(names, commits)
     chains, unlinked = _chains(exchanges, names, history)
@@ -54,6 +58,7 @@ def link(
     records = tuple(history.live(place) for place in range(len(inputs)))
     return Evidence(
         exchanges=exchanges,
+        copies=tuple(exchange for exchange in read if exchange.copy_of is not None),
         inputs=tuple(inputs),
         chains=chains,
         outcomes=tuple(
@@ -74,6 +79,7 @@ def link(
         commits=tuple(commit for commit in commits if not since or commit.exchange > since),
         legs=tuple(legs),
         after=dict(after or {}),
+        effects=effects,
     )
 
 

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +34,7 @@ BASELINE_ROWS = 20
 """Inputs of each kind that a baseline delivers."""
 WALL_LIMIT = 600.0
 """Seconds a subject may take when nothing else is said."""
+_MOST_NOTES = 3
 Progress = Callable[[str], None]
 
 
@@ -121,7 +122,7 @@ class Trial:
         judgement = evidence = None
         if baseline.met:
             self.progress(f"{self.scenario.name}: running with faults")
-            evidence = self._under_faults(subject, folder / "faults")
+            evidence = replace(self._under_faults(subject, folder / "faults"), baseline=baseline.evidence)
             self.progress(f"{self.scenario.name}: judging {len(evidence.exchanges)} requests")
             judgement = judge(evidence, expect=self.scenario.expect, skip=self.scenario.skip)
         return TrialResult(
@@ -132,6 +133,7 @@ class Trial:
             baseline=baseline,
             judgement=judgement,
             evidence=evidence,
+            notes=_notes(evidence),
             kept=folder if self.keep else None,
         )
 
@@ -210,6 +212,15 @@ class Trial:
     def _limit(self) -> float:
         limits = [limit for limit in (self.timeout, self.scenario.deadline) if limit is not None]
         return min(limits, default=WALL_LIMIT)
+
+
+def _notes(evidence: Evidence | None) -> tuple[str, ...]:
+    """Say which lines of SFMOCK_EFFECTS could not be read, a few of them."""
+    broken = evidence.effects.broken if evidence else ()
+    notes = [f"SFMOCK_EFFECTS, line {line.line}: {line.reason}" for line in broken[:_MOST_NOTES]]
+    if len(broken) > _MOST_NOTES:
+        notes.append(f"SFMOCK_EFFECTS: {len(broken) - _MOST_NOTES} more lines cannot be read")
+    return tuple(notes)
 
 
 def _unmet(evidence: Evidence) -> str:
