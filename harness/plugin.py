@@ -45,20 +45,24 @@ def salesforce_server() -> Iterator[Server]:
 def salesforce(salesforce_server: Server) -> Iterator[OrgHandle]:
     """A fresh org: credentials, and handles to steer and see it. It is gone after the test."""
     from harness.org import OrgHandle
+    from harness.redirect import Redirect
 
     info = salesforce_server.control.create_org(journal="whole")
     try:
-        yield OrgHandle(info, salesforce_server)
+        with Redirect.to(salesforce_server):
+            yield OrgHandle(info, salesforce_server)
     finally:
         salesforce_server.control.delete_org(info.id)
 
 
 @pytest.fixture
-def trial(request: pytest.FixtureRequest, salesforce_server: Server) -> TrialRunner:
+def trial(request: pytest.FixtureRequest, salesforce_server: Server) -> Iterator[TrialRunner]:
     """A scenario to pass: `trial.run(function)`, or `with trial() as run:`; a violation fails the test."""
     from harness.pytest_trial import TrialRunner
+    from harness.redirect import Redirect
 
     scenario = getattr(request, "param", None)
     if scenario is None:
         raise pytest.UsageError("the trial fixture needs @pytest.mark.scenario('name', ...)")
-    return TrialRunner(salesforce_server, scenario)
+    with Redirect.to(salesforce_server):
+        yield TrialRunner(salesforce_server, scenario)
