@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from types import TracebackType
@@ -19,15 +19,19 @@ from mock_server.config import Settings
 from mock_server.control.client import ControlClient
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
     from pathlib import Path
 
     from mock_server.fronts.certificates import Certificates
+    from mock_server.fronts.direct import Exchange
     from mock_server.fronts.listener import Listener
     from mock_server.operations import Registry
     from mock_server.server import App
     from mock_server.world import World
 
 T = TypeVar("T")
+_SLACK = 0.5
+"""Seconds that an exchange may be late by the wall clock, before the org's clock is no longer waited for."""
 
 
 def operations() -> Registry:
@@ -134,6 +138,53 @@ class Server:
     @cached_property
     def control(self) -> ControlClient:
         return ControlClient(self.url, self._settings.control_token)
+
+    def exchange(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
+        content: bytes = b"",
+        *,
+        timeout: float | None = None,
+    ) -> Exchange:
+        """Send a request past the network and return its answer: `status`, `headers`, `body`, `whole`.
+
+        The host of the URL may be one of Salesforce's. `timeout` is in seconds of the org's clock, and of the wall's.
+        Raises TimeoutError, and ConnectionResetError where a fault breaks the connection.
+        """
+        sent = self._send(method, url, headers, content, timeout)
+        try:
+            return sent.result(None if timeout is None else timeout + _SLACK)
+        except TimeoutError:
+            sent.cancel()
+            raise
+
+    async def exchange_async(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
+        content: bytes = b"",
+        *,
+        timeout: float | None = None,
+    ) -> Exchange:
+        """Do what `exchange` does without holding up the event loop of the caller. Cancelling it leaves, too."""
+        sent = asyncio.wrap_future(self._send(method, url, headers, content, timeout))
+        return await asyncio.wait_for(sent, None if timeout is None else timeout + _SLACK)
+
+    def _send(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | Iterable[tuple[str, str]],
+        content: bytes,
+        timeout: float | None,
+    ) -> Future[Exchange]:
+        from mock_server.fronts.direct import exchange
+
+        work = exchange(self._running.app.front, method, url, headers, content, timeout)
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def stop(self) -> None:
         """Stop serving and free the port. A second call does nothing."""
