@@ -135,7 +135,7 @@ class OrgHandle:
         return f"<Salesforce org {self.id}>"
 
     def respx(self, **options: Any) -> SalesforceRouter:
-        """Return a respx router, to be used in a `with`: httpx reaches Salesforce's hosts through it, without a network.
+        """Return a respx router, for a `with`: httpx then reaches Salesforce's hosts through it, without a network.
 
         Options are those of `respx.mock`. Raises ModuleNotFoundError when respx or httpx is not installed.
         """

@@ -1,8 +1,8 @@
 """The way to the mock without a network, for httpx: a respx router that asks the server itself.
 
-    with salesforce.respx() as router:
-        httpx.get("https://login.salesforce.com/services/data")
-        assert router.calls.call_count == 1
+with salesforce.respx() as router:
+    httpx.get("https://login.salesforce.com/services/data")
+    assert router.calls.call_count == 1
 """
 
 from __future__ import annotations
