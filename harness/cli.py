@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from harness.letters import DeadLetters
+    from harness.letters import Readable
     from harness.result import TrialResult
     from harness.scenario import Scenario
 
@@ -31,7 +31,12 @@ def add_parsers(commands: Any) -> None:
     prove.add_argument(
         "--run", required=True, metavar="COMMAND", help="the integration: a shell command in any language"
     )
-    prove.add_argument("--dlq", metavar="URL", help="where its dead letters are (default: the file $SFMOCK_DLQ)")
+    prove.add_argument(
+        "--dlq",
+        metavar="URL",
+        help="where its dead letters are: a JSON Lines or CSV file, sqlite:///file.db#table or another SQLAlchemy URL, "
+        "redis://host:6379/0/key (default: the file $SFMOCK_DLQ)",
+    )
     prove.add_argument("--json", type=Path, metavar="FILE", help="write the verdicts as JSON")
     prove.add_argument("--html", type=Path, metavar="FILE", help="write the verdicts as a page")
     prove.add_argument("--junit", type=Path, metavar="FILE", help="write the verdicts as JUnit XML")
@@ -81,7 +86,7 @@ def run_scenarios(options: argparse.Namespace) -> int:
 
 def run_prove(options: argparse.Namespace) -> int:
     """Run the trials; the exit status is that of the command contract, of several scenarios the worst."""
-    from harness.letters import open_queue
+    from harness.letters import QueueError, open_queue
     from harness.scenario import find
     from harness.subjects import SubjectError
     from harness.trial import check
@@ -99,13 +104,16 @@ def run_prove(options: argparse.Namespace) -> int:
             raise DocumentError(lines)
         queues = [open_queue(options.dlq, scenario.dead_letters) if options.dlq else None for scenario in scenarios]
         _check_reports(options)
+    except QueueError as error:
+        print(f"--dlq: {error}", file=sys.stderr)
+        return WRONG
     except (DocumentError, ValueError) as error:
         print(error, file=sys.stderr)
         return WRONG
     results: list[TrialResult] = []
     try:
         _run_all(options, list(zip(scenarios, queues, strict=True)), results)
-    except DocumentError as error:
+    except (DocumentError, QueueError) as error:
         print(error, file=sys.stderr)
         return WRONG
     except SubjectError as error:
@@ -125,7 +133,7 @@ def _check_reports(options: argparse.Namespace) -> None:
 
 
 def _run_all(
-    options: argparse.Namespace, planned: Sequence[tuple[Scenario, DeadLetters | None]], results: list[TrialResult]
+    options: argparse.Namespace, planned: Sequence[tuple[Scenario, Readable | None]], results: list[TrialResult]
 ) -> None:
     from harness.report.terminal import render, wants_colour
     from harness.subjects import CommandSubject
@@ -167,9 +175,11 @@ def _progress(text: str) -> None:
 
 
 def _replay(options: argparse.Namespace, scenario: Scenario) -> str:
+    from harness.letters.remote import shown
+
     words = ["sfmock", "prove", scenario.name, "--run", options.run, "--seed", str(options.seed), "--keep"]
     if options.dlq:
-        words += ["--dlq", options.dlq]
+        words += ["--dlq", shown(options.dlq)]
     if options.timeout:
         words += ["--timeout", f"{options.timeout:g}"]
     return shlex.join(words)

@@ -15,7 +15,7 @@ from harness.phases import Timeline
 from mock_server.org.clock import wall
 
 if TYPE_CHECKING:
-    from harness.letters import BrokenLetter, DeadLetters, Letter
+    from harness.letters import BrokenLetter, Letter, QueueReader
     from harness.scenario import Scenario
     from harness.subjects import Run, Subject
     from mock_server.documents import Steps
@@ -28,15 +28,11 @@ _MOST_RESTARTS = 100
 
 @dataclass
 class Stage:
-    """One org with its folder, inputs and queue.
-
-    `earlier` counts the letters that the queue held before. `legs` and `after` grow with each run.
-    """
+    """One org with its folder, inputs and queue. `legs` and `after` grow with each run."""
 
     scenario: Scenario
     run: Run
-    queue: DeadLetters
-    earlier: int = 0
+    queue: QueueReader
     legs: list[Leg] = field(default_factory=list)
     after: dict[AfterName, Evidence] = field(default_factory=dict)
     _armed: list[ArmedFault] = field(default_factory=list)
@@ -128,7 +124,7 @@ class Stage:
 
     def letters(self) -> list[Letter | BrokenLetter]:
         """Return the letters of this stage: those that the queue did not hold before."""
-        return list(self.queue.read())[self.earlier :]
+        return self.queue.since()
 
     def evidence(self) -> Evidence:
         """Return the evidence of the runs that deliver, with that of the others under `after`."""

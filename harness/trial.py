@@ -16,7 +16,7 @@ from harness import seeding
 from harness.evidence import AfterName, Evidence
 from harness.inputs import Input
 from harness.judge import judge, judge_laws
-from harness.letters import DeadLetters, JsonlQueue
+from harness.letters import DeadLetterQueue, JsonlQueue, QueueReader, as_queue
 from harness.org import OrgHandle
 from harness.properties import registry
 from harness.result import Baseline, TrialResult
@@ -70,7 +70,10 @@ def _merge(into: dict[str, Any], given: Mapping[str, Any]) -> None:
 
 @dataclass
 class Trial:
-    """Runs one scenario on a server. `dead_letters` is a queue of the subject's own choice, in place of a file.
+    """Runs one scenario on a server.
+
+    `dead_letters` is a queue of the subject's own choice, in place of a file: a URL or path, an object with a `read`
+    method, or a function that returns the letters.
 
     `timeout` is in wall seconds. `resumable` says that the subject takes up what is pending when it is run again: then
     it is, once the faults have stopped. `keep` keeps the scratch folders. `progress` is told what is going on.
@@ -80,7 +83,7 @@ class Trial:
     scenario: Scenario
     seed: int = 0
     timeout: float | None = None
-    dead_letters: DeadLetters | None = None
+    dead_letters: DeadLetterQueue | None = None
     rows: Sequence[Input] | None = None
     resumable: bool = False
     keep: bool = False
@@ -105,7 +108,10 @@ class Trial:
             raise refused(error) from None
 
     def run(self, subject: Subject) -> TrialResult:
-        """Run the baseline and, when it is met, the scenario. Raises SubjectError, and what `check` raises."""
+        """Run the baseline and, when it is met, the scenario.
+
+        Raises SubjectError, what `check` raises, and QueueError for dead letters that cannot be read.
+        """
         check(self.scenario)
         started = wall()
         folder = Path(tempfile.mkdtemp(prefix="sfmock-"))
@@ -177,7 +183,8 @@ class Trial:
                 "SFMOCK_WORKDIR": work,
             }
             input_rows.write_jsonl(rows, paths["SFMOCK_INPUTS"])
-            queue = self.dead_letters or JsonlQueue(paths["SFMOCK_DLQ"], self.scenario.dead_letters)
+            queue = self._queue(paths["SFMOCK_DLQ"])
+            queue.mark()
             run = Run(
                 org=org,
                 inputs=tuple(rows),
@@ -187,8 +194,14 @@ class Trial:
                 canaries=canaries_of(org),
                 timeout=self._limit(),
             )
-            # A queue of the subject's own may hold letters from before.
-            yield Stage(self.scenario, run, queue, len(queue.read()))
+            yield Stage(self.scenario, run, queue)
+
+    def _queue(self, path: Path) -> QueueReader:
+        """Return the queue to read: the subject's own, or the file that the trial names."""
+        mapping = self.scenario.dead_letters
+        if self.dead_letters is None:
+            return QueueReader(JsonlQueue(path, mapping))
+        return QueueReader(as_queue(self.dead_letters, mapping), mapping)
 
     @contextmanager
     def _org(self) -> Iterator[OrgHandle]:

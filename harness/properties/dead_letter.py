@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from harness.evidence import Evidence
-from harness.letters import Letter
+from harness.letters import BrokenLetter, Letter
 from harness.properties.payload import differing
 from harness.properties.property import Claim, NoParameters, Verdict, counted, some
 
@@ -43,6 +43,10 @@ class Complete(Claim):
         known = sum(map(len, evidence.letters_of))
         unknown = sum(isinstance(letter, Letter) for letter in evidence.letters) - known
         exposures = len(set(failed) | set(lettered)) + unknown
+        for letter in evidence.letters:
+            if isinstance(letter, BrokenLetter) and letter.whole_queue:
+                reason = f"the dead letters could not be read after the run: {letter.reason}"
+                return self.violated(reason, exposures, evidence.last_entries(failed))
         faults = [
             f"{counted(len(places), 'input')} {what}: {some(map(evidence.name, places))}"
             for places, what in (
@@ -85,7 +89,10 @@ class Informative(Claim):
         places: list[int] = []
         for number, letter in enumerate(evidence.letters):
             place = place_of.get(number)
-            wants = _wants(evidence, letter, place) if isinstance(letter, Letter) else ["is not readable"]
+            if isinstance(letter, Letter):
+                wants = _wants(evidence, letter, place)
+            else:
+                wants = [] if letter.whole_queue else [f"is not readable ({letter.reason[:80]})"]
             if wants:
                 poor.append(f"line {letter.line} {', '.join(wants)}")
                 if place is not None:
