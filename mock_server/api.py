@@ -208,6 +208,60 @@ class Server:
         self.stop()
 
 
+class Attached(Server):
+    """A mock that runs elsewhere, as far as it can be used like one of this process."""
+
+    def __init__(self, url: str, token: str | None, ca_file: Path) -> None:
+        self._address = url.rstrip("/")
+        self._ca_file = ca_file
+        secure = self._address.startswith("https:")
+        self.control = ControlClient(self._address, token, str(ca_file) if secure else None)
+
+    @property
+    def url(self) -> str:
+        return self._address
+
+    @property
+    def https_url(self) -> str:
+        return "https://" + self._address.partition("://")[2]
+
+    @property
+    def ca_file(self) -> Path:
+        return self._ca_file
+
+    @cached_property
+    def ca_bundle(self) -> Path:
+        """The system's roots plus the mock's authority; the authority alone where its file is not one that we keep."""
+        from mock_server.fronts.certificates import Certificates
+
+        kept = Certificates(self._ca_file.parent)
+        return kept.bundle() if kept.ca_file == self._ca_file else self._ca_file
+
+    def _send(self, *_: Any, **__: Any) -> Future[Exchange]:
+        raise RuntimeError(f"the mock at {self.url} is reached through the network alone")
+
+    def stop(self) -> None:
+        """Leave the mock; it goes on."""
+        self.control.close()
+
+
+def attach(url: str, *, token: str | None = None, ca_file: Path | str | None = None) -> Server:
+    """Use a mock that runs already. `ca_file` is its authority, by default the one that this user keeps.
+
+    Raises ValueError for what is no URL, OSError or ControlError when no mock answers there.
+    """
+    from pathlib import Path
+
+    from mock_server.fronts.certificates import Certificates, default_folder
+
+    chosen = Path(ca_file).absolute() if ca_file else Certificates(default_folder()).ca_file
+    if not chosen.is_file():
+        raise FileNotFoundError(f"there is no certificate authority {chosen}; name the mock's own (`sfmock ca`)")
+    attached = Attached(url, token, chosen)
+    attached.control.health()
+    return attached
+
+
 def start(settings: Settings | None = None, **overrides: Any) -> Server:
     """Start a server in the background and return once it answers.
 
