@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 from harness.evidence import Canary
 
@@ -22,7 +23,11 @@ class Output:
     """A sink for bytes. `leaks` names the canaries seen in all of it, however long it was."""
 
     def __init__(self, file: Path, canaries: Sequence[Canary] = ()) -> None:
-        self._file = file.open("wb")
+        self._file: BinaryIO | None = None
+        # A subject may have removed its folder in an earlier run, or put something else in its place.
+        with contextlib.suppress(OSError):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            self._file = file.open("wb")
         self._room = MOST_KEPT
         self._tail = b""
         self._patterns = {canary.name: re.compile(canary.pattern.encode()) for canary in canaries}
@@ -34,11 +39,12 @@ class Output:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
 
     def take(self, chunk: bytes) -> None:
         """Take in a piece of output."""
-        if self._room > 0:
+        if self._file is not None and self._room > 0:
             self._file.write(chunk[: self._room])
             self._room -= len(chunk)
         joined = self._tail[-_OVERLAP:] + chunk

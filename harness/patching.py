@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 _MISSING = object()
+_STANDS_FOR = "_sfmock_stands_for"
 
 Wrap = Callable[[Any], Any]
 """Takes what stood there before, returns what stands there from now on."""
@@ -25,7 +26,12 @@ class Patch:
     def put(cls, owner: Any, name: str, wrap: Wrap) -> Patch:
         """Replace an attribute. Raises AttributeError when the owner has none of the name."""
         before = vars(owner).get(name, _MISSING)
+        while hasattr(before, _STANDS_FOR):
+            # A wrapper that was undone long ago, and that somebody has put back: not to be wrapped again and again.
+            before = getattr(before, _STANDS_FOR)
+        _set(owner, name, before)
         wrapper = wrap(getattr(owner, name))
+        setattr(wrapper, _STANDS_FOR, before)
         setattr(owner, name, wrapper)
         return cls(owner, name, before, wrapper)
 
@@ -34,9 +40,12 @@ class Patch:
 
         Wrappers must therefore be harmless when they are called late.
         """
-        if vars(self.owner).get(self.name) is not self.wrapper:
-            return
-        if self.before is _MISSING:  # it was inherited
-            delattr(self.owner, self.name)
-        else:
-            setattr(self.owner, self.name, self.before)
+        if vars(self.owner).get(self.name) is self.wrapper:
+            _set(self.owner, self.name, self.before)
+
+
+def _set(owner: Any, name: str, value: Any) -> None:
+    if value is not _MISSING:
+        setattr(owner, name, value)
+    elif name in vars(owner):  # it was inherited
+        delattr(owner, name)

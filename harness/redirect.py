@@ -180,14 +180,30 @@ def _port_number(port: Any) -> int:
         raise socket.gaierror(socket.EAI_SERVICE, "the service is not known") from None
 
 
+_NOWHERE = Redirect("http://127.0.0.1:9", "")
+"""For threads that are refused: nobody listens there."""
 _lock = threading.RLock()
 _stack: list[Redirect] = []
 _patches: list[Patch] = []
 
 
+_strays: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
+
+
 def active() -> Redirect | None:
-    """Return the redirect that is in force."""
+    """Return the redirect that is in force for this thread."""
+    if _strays and threading.current_thread() in _strays:
+        return _NOWHERE
     return _stack[-1] if _stack else None
+
+
+def disown(thread: threading.Thread) -> None:
+    """Refuse Salesforce's hosts to a thread that goes on after its trial: it must reach no other org, and no real one.
+
+    The refusal stays in force while the thread lives, also when no redirect does.
+    """
+    with _lock:
+        _strays.add(thread)
 
 
 def _enter(redirect: Redirect) -> None:
@@ -212,7 +228,7 @@ def _leave(redirect: Redirect) -> None:
     with _lock:
         if redirect in _stack:
             _stack.remove(redirect)
-        if not _stack:
+        if not _stack and not any(thread.is_alive() for thread in _strays):
             while _patches:
                 _patches.pop().undo()
         redirect.drop_connections()

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
+from harness.capture import captured
 from harness.evidence import Canary, Process
 from harness.inputs import Input
 from harness.output import Output
@@ -164,16 +165,24 @@ class CallableSubject:
                 failure.append(error)
 
         thread = threading.Thread(target=call, name="subject", daemon=True)
-        thread.start()
-        thread.join(run.timeout)
+        with captured(run) as output:
+            thread.start()
+            thread.join(run.timeout)
+        left = thread.is_alive()
+        if left:
+            from harness.redirect import disown
+
+            disown(thread)
         text = "".join(traceback.format_exception(failure[0])) if failure else ""
         return Process(
             exit_code=None,
             seconds=wall() - started,
-            output=text[-16_384:],
-            timed_out=thread.is_alive(),
+            output=(output.tail + text)[-16_384:],
+            timed_out=left,
             error=repr(failure[0])[:500] if failure else None,
-            leaks=tuple(canary.name for canary in run.canaries if re.search(canary.pattern, text)),
+            leaks=tuple(
+                canary.name for canary in run.canaries if canary.name in output.leaks or re.search(canary.pattern, text)
+            ),
         )
 
 
