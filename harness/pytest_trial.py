@@ -11,12 +11,13 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from harness.evidence import Process
 from harness.guard import unharmed
 from harness.inputs import Input, given
 from harness.judge import judge
@@ -36,6 +37,17 @@ if TYPE_CHECKING:
     from harness.pytest_marks import Case
     from harness.stage import Stage
     from mock_server.api import Server
+
+
+@dataclass(frozen=True)
+class Guarded:
+    """A subject after each run of which everything is put back that it must leave alone."""
+
+    subject: Subject
+
+    def run(self, run: Run) -> Process:
+        with unharmed():
+            return self.subject.run(run)
 
 
 class TrialRunner:
@@ -68,8 +80,8 @@ class TrialRunner:
         """
         trial = self._trial(**options)
         chosen = subject if hasattr(subject, "run") else CallableSubject(_called(subject))
-        with self._told(trial), unharmed():
-            result = trial.run(chosen)
+        with self._told(trial):
+            result = trial.run(Guarded(chosen))
         return self._passed(result)
 
     @contextmanager
@@ -95,7 +107,7 @@ class TrialRunner:
                 faults = ExitStack()
                 with self._told(trial):
                     faults.enter_context(stage.faults())
-                with faults, stage.block():
+                with faults, stage.block(), unharmed():
                     yield stage.run
                 evidence = stage.evidence()
         finally:
