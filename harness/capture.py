@@ -23,8 +23,9 @@ _CHUNK = 65_536
 class _Stream(io.TextIOBase):
     """A text stream into an Output. After its end it takes anything in silence: a thread may be left that prints."""
 
-    def __init__(self, output: Output) -> None:
+    def __init__(self, output: Output, *, stderr: bool) -> None:
         self._output = output
+        self._stderr = stderr
         self._waiting: list[bytes] = []
         self._size = 0
         self._lock = threading.Lock()
@@ -57,7 +58,7 @@ class _Stream(io.TextIOBase):
             self._open = False
 
     def _pass_on(self) -> None:
-        self._output.take(b"".join(self._waiting))
+        self._output.take(b"".join(self._waiting), stderr=self._stderr)
         self._waiting, self._size = [], 0
 
 
@@ -78,13 +79,14 @@ class _Bytes(io.RawIOBase):
 def captured(run: Run) -> Iterator[Output]:
     """Take standard output and error of all threads until the block ends; their last part is printed afterwards."""
     with Output(run.workdir / "output.log", run.canaries) as output:
-        stream = _Stream(output)
+        streams = _Stream(output, stderr=False), _Stream(output, stderr=True)
         before = sys.stdout, sys.stderr
-        sys.stdout = sys.stderr = stream
+        sys.stdout, sys.stderr = streams
         try:
             yield output
         finally:
-            stream.end()
+            for stream in streams:
+                stream.end()
             # Whatever the subject has put there is not wanted either.
             sys.stdout, sys.stderr = before
             if output.tail:

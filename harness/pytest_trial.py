@@ -179,10 +179,11 @@ class TrialRunner:
 
     def _passed(self, result: TrialResult) -> TrialResult:
         if not result.ok:
-            pytest.fail(failure_text(result, replay=self._replay(result), reports=self._report(result)), pytrace=False)
+            told = replace(result, replay=self._replay())
+            pytest.fail(failure_text(told, self._report(told)), pytrace=False)
         return result
 
-    def _replay(self, result: TrialResult) -> str:
+    def _replay(self) -> str:
         """Return the command line that runs this test again, with this case alone."""
         words = ["pytest", self._test, "--sfmock-seed", str(self.seed)]
         if "sfmock_seeds" in self._choices.commanded:

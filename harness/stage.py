@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.effects import Effects, read_effects
 from harness.evidence import AfterName, ArmedFault, Evidence, Leg, LegName, Process
 from harness.linking import link
 from harness.phases import Timeline
@@ -39,6 +40,7 @@ class Stage:
     _delivered: int | None = None
     """The last journal entry of the runs that deliver, once the others have begun."""
     _letters: Sequence[Letter | BrokenLetter] = ()
+    _effects: Effects | None = None
     _commits: int = 0
     _over: list[dict[str, Any]] = field(default_factory=list)
 
@@ -96,12 +98,18 @@ class Stage:
 
     # -- the runs after delivery
 
-    def follow(self, name: AfterName, work: Callable[[], Process]) -> Evidence:
-        """Carry out a run after delivery, without faults; return what it did, and the state at its end."""
+    def follow(
+        self, name: AfterName, work: Callable[[], Process], *, newer: Mapping[int, Mapping[str, Any]] | None = None
+    ) -> Evidence:
+        """Carry out a run after delivery, without faults; return what it did, and the state at its end.
+
+        `newer` are values that somebody else wrote before it.
+        """
         control = self.run.org.control
         if self._delivered is None:
             self._delivered = self._last_entry(settled=True)
             self._letters = self.letters()
+            self._effects = self.effects()
             self._commits = len(control.commits())
             self.heal()
         since = self._last_entry(settled=True)
@@ -117,6 +125,7 @@ class Stage:
             canaries=self.run.canaries,
             skipped=self.run.skipped,
             since=since,
+            newer=newer,
         )
         return self.after[name]
 
@@ -125,6 +134,10 @@ class Stage:
     def letters(self) -> list[Letter | BrokenLetter]:
         """Return the letters of this stage: those that the queue did not hold before."""
         return self.queue.since()
+
+    def effects(self) -> Effects:
+        """Return what the subject says it took in."""
+        return read_effects(Path(self.run.environment["SFMOCK_EFFECTS"]))
 
     def evidence(self) -> Evidence:
         """Return the evidence of the runs that deliver, with that of the others under `after`."""
@@ -147,6 +160,7 @@ class Stage:
             skipped=self.run.skipped,
             legs=self.legs,
             after=self.after,
+            effects=self._effects or self.effects(),
         )
 
     def _in_force(self) -> list[ArmedFault]:
@@ -162,10 +176,20 @@ class Stage:
         pause = threading.Event()
         until = wall() + _SETTLING
         entries = self._journal()
-        while any(entry["end"] is None for entry in entries) and wall() < until:
+        while (self._hurry(entries) or any(entry["end"] is None for entry in entries)) and wall() < until:
             pause.wait(0.02)
             entries = self._journal()
         return entries
+
+    def _hurry(self, entries: Sequence[dict[str, Any]]) -> bool:
+        """Let requests that the network holds back for a second delivery arrive now; tell whether there are any."""
+        arrived = {entry["copy_of"] for entry in entries}
+        held = [entry["again_at"] for entry in entries if entry["again_at"] and entry["number"] not in arrived]
+        clock = self.run.org.clock
+        wait = max(held) - clock.now() if held else 0.0
+        if wait > 0:
+            clock.advance(wait)
+        return bool(held)
 
     def _journal(self) -> list[dict[str, Any]]:
         """Return the journal. What is over is asked for once: journals are long, and asked for at every run."""

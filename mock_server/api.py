@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from mock_server.world import World
 
 T = TypeVar("T")
-_SLACK = 0.5
-"""Seconds that an exchange may be late by the wall clock, before the org's clock is no longer waited for."""
 
 
 def operations() -> Registry:
@@ -150,15 +148,10 @@ class Server:
     ) -> Exchange:
         """Send a request past the network and return its answer: `status`, `headers`, `body`, `whole`.
 
-        The host of the URL may be one of Salesforce's. `timeout` is in seconds of the org's clock, and of the wall's.
-        Raises TimeoutError, and ConnectionResetError where a fault breaks the connection.
+        The host of the URL may be one of Salesforce's. `timeout` is in seconds of the org's clock, or of the wall's
+        where that stands still. Raises TimeoutError, and ConnectionResetError where a fault breaks the connection.
         """
-        sent = self._send(method, url, headers, content, timeout)
-        try:
-            return sent.result(None if timeout is None else timeout + _SLACK)
-        except TimeoutError:
-            sent.cancel()
-            raise
+        return self._send(method, url, headers, content, timeout).result()
 
     async def exchange_async(
         self,
@@ -170,8 +163,7 @@ class Server:
         timeout: float | None = None,
     ) -> Exchange:
         """Do what `exchange` does without holding up the event loop of the caller. Cancelling it leaves, too."""
-        sent = asyncio.wrap_future(self._send(method, url, headers, content, timeout))
-        return await asyncio.wait_for(sent, None if timeout is None else timeout + _SLACK)
+        return await asyncio.wrap_future(self._send(method, url, headers, content, timeout))
 
     def _send(
         self,

@@ -27,6 +27,7 @@ class Letter:
     failed_at: Any
     raw: str
     line: int
+    sobject: Any = None
     operation: Any = None
     first_failed_at: Any = None
 
@@ -136,6 +137,7 @@ def read_letter(raw: str, value: Mapping[str, Any], line: int, mapping: LetterMa
         failed_at=part(places.failed_at, "failed_at"),
         raw=raw,
         line=line,
+        sobject=value.get("sobject"),
         operation=value.get("operation"),
         first_failed_at=value.get("first_failed_at"),
     )

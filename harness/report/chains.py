@@ -1,149 +1,155 @@
-"""Tells the attempts of the inputs that a verdict is about, each input as a small timeline. Pure functions.
-
-Contact C-000007: 2 attempts, lost: neither in the org nor dead-lettered
-   0.00s  #3  rest.collections.upsert  refused: UNABLE_TO_LOCK_ROW  (fault 'locks')
-  +0.52s  #5  rest.collections.upsert  done, but the reply was lost  (fault 'cut')
-"""
+"""Draws what happened to a few inputs as small timelines: one mark an attempt, the waits between them to scale."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from harness.evidence import Attempt, Evidence, Outcome
 from harness.exchanges import Exchange
-from harness.letters import Letter
 from harness.properties.property import Verdict, counted
-from harness.report.story import tell_exchange
+from harness.report.story import ENDINGS, start_of, tell_answer, tell_faults
 
-MOST_INPUTS = 3
-MOST_ATTEMPTS = 12
-"""Attempts of one input to show; of more, the first and the last ones."""
-_BAD = frozenset({Outcome.LOST, Outcome.DUPLICATED})
-
-
-def timelines(evidence: Evidence, verdict: Verdict, *, inputs: int = MOST_INPUTS) -> list[str]:
-    """Return the timelines of the inputs a verdict is about; of its journal entries where it is about no input."""
-    places = concerned(evidence, verdict)
-    if not places:
-        return list(_entries(evidence, verdict))
-    lines = [line for place in places[:inputs] for line in chain_lines(evidence, place)]
-    shown = {attempt.number for place in places for attempt in evidence.chains[place]}
-    lines += _entries(evidence, verdict, leave_out=shown)
-    if len(places) > inputs:
-        lines.append(f"and {counted(len(places) - inputs, 'more input', 'more inputs')} in the same requests")
-    return lines
+MOST_CHAINS = 3
+_MOST_UNNAMED = 20
+"""Inputs that requests have in common beyond which it is the requests that matter, not what they carried."""
+_MOST_STEPS = 8
+_FIRST, _LAST = 5, 2
+_WIDTH = 48
+SAVED, FAILED, UNTOLD = "o", "x", "?"
+"""Marks: saved and told so; failed; the client was told nothing it could rely on."""
+LEGEND = f"{SAVED} saved  {FAILED} failed  {UNTOLD} no answer to rely on"
 
 
-def concerned(evidence: Evidence, verdict: Verdict) -> list[int]:
-    """Return the places of the inputs a verdict is about, the most telling first.
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One mark: an attempt of an input, or a request."""
 
-    Those that its reason names come first; then those that were sent in its journal entries, the badly ended and the
-    failed ones before the others.
+    exchange: Exchange
+    mark: str
+    text: str
+    run: str
+
+
+def tell_chains(evidence: Evidence, verdict: Verdict) -> Iterator[str]:
+    """Yield the lines of a small timeline for each of the first inputs that a verdict is about.
+
+    A verdict that concerns no input is told by its requests.
     """
-    numbers = set(verdict.evidence)
-    named, sent = [], []
-    for place, chain in enumerate(evidence.chains):
-        if _names(verdict.reason, evidence.name(place)):
-            named.append(place)
-        elif any(attempt.number in numbers for attempt in chain):
-            sent.append(place)
-    if named and not numbers:
-        return named
-    failed = {place for place in sent if any(attempt.failure for attempt in evidence.chains[place])}
-    sent.sort(key=lambda place: (evidence.outcomes[place] not in _BAD, place not in failed))
-    # What merely travelled along in the same request says nothing.
-    telling = [place for place in sent if evidence.outcomes[place] in _BAD or place in failed]
-    return named + (telling or (sent if not named else []))
+    places, start = _concerned(evidence, verdict), start_of(evidence)
+    for place in places[:MOST_CHAINS]:
+        yield f"{evidence.name(place)}: {_end(evidence, place)}"
+        yield from _drawn(_attempts(evidence, place), start)
+    if len(places) > MOST_CHAINS:
+        yield f"and {counted(len(places) - MOST_CHAINS, 'more input')} in the same requests"
+    if not places:
+        yield from _drawn(_requests(evidence, verdict), start)
 
 
-def _names(reason: str, name: str) -> bool:
-    """Tell whether a text names an input: `Contact C-1` is not named by `Contact C-10`."""
-    at = reason.find(name)
-    while at >= 0:
-        behind = reason[at + len(name) : at + len(name) + 1]
-        if not (behind.isalnum() or behind in ("-", "_")):
-            return True
-        at = reason.find(name, at + 1)
-    return False
+def _concerned(evidence: Evidence, verdict: Verdict) -> list[int]:
+    """Return the inputs that the reason names; else those of its journal entries, the worst endings first."""
+    named = [
+        place
+        for place, given in enumerate(evidence.inputs)
+        if str(given.key) in verdict.reason and _names(verdict.reason, evidence.name(place))
+    ]
+    if named:
+        return sorted(named, key=lambda place: verdict.reason.find(evidence.name(place)))
+    wanted = set(verdict.evidence)
+    found = {
+        place
+        for part in (evidence, *evidence.after.values())
+        for place, chain in enumerate(part.chains)
+        if any(attempt.number in wanted for attempt in chain)
+    }
+    if len(found) > _MOST_UNNAMED:
+        return []
+    bad = (Outcome.LOST, Outcome.DUPLICATED)
+    return sorted(found, key=lambda place: (evidence.outcomes[place] not in bad, -len(evidence.chains[place]), place))
 
 
-def chain_lines(evidence: Evidence, place: int) -> Iterator[str]:
-    """Yield the timeline of one input: how it ended, then each attempt with the time since the one before."""
-    chain = evidence.chains[place]
-    yield f"{evidence.name(place)}: {counted(len(chain), 'attempt')}, {_end(evidence, place)}"
-    start = evidence.exchanges[0].at if evidence.exchanges else 0.0
-    wide = max((len(f"#{attempt.number}") for attempt in chain), default=2)
-    before: Attempt | None = None
-    for attempt in _some(chain):
-        if attempt is None:
-            yield f"  {'...':>8}  {counted(len(chain) - MOST_ATTEMPTS, 'more attempt', 'more attempts')}"
-            before = None
-            continue
-        moment = f"{attempt.exchange.at - start:.2f}s"
-        if before is not None:
-            moment = f"+{attempt.exchange.at - before.exchange.end:.2f}s"
-        number = f"#{attempt.number}"
-        told = f"{attempt.exchange.operation}  {_outcome(attempt)}{_fault(attempt.exchange)}"
-        yield f"  {moment:>8}  {number:{wide}}  {told}"
-        before = attempt
-
-
-def _some(chain: Sequence[Attempt]) -> Iterator[Attempt | None]:
-    """Yield the attempts to show, and None where some are left out."""
-    if len(chain) <= MOST_ATTEMPTS:
-        yield from chain
-        return
-    half = MOST_ATTEMPTS // 2
-    yield from chain[:half]
-    yield None
-    yield from chain[-half:]
-
-
-def _outcome(attempt: Attempt) -> str:
-    exchange = attempt.exchange
-    codes = " ".join(attempt.codes)
-    if exchange.outcome in ("lost", "cut", "abandoned"):
-        done = "saved" if attempt.committed else "not saved"
-        told = {"lost": "the reply was lost", "cut": "the reply was cut off", "abandoned": "the client had gone"}
-        return f"{done}, but {told[exchange.outcome]}"
-    if exchange.outcome == "reset":
-        return "connection reset" + (", though it was saved" if attempt.committed else ", nothing done")
-    if attempt.committed and not attempt.heard:
-        return f"saved, but answered {exchange.status} {codes}".rstrip()
-    if attempt.success:
-        return "saved"
-    if exchange.failure is not None or not attempt.sure:
-        return f"the request was answered {exchange.status} {codes}".rstrip()
-    return f"refused: {codes}" if codes else f"refused with {exchange.status}"
-
-
-def _fault(exchange: Exchange) -> str:
-    if not exchange.rules:
-        return ""
-    named = ", ".join(f"'{rule}'" for rule in exchange.rules)
-    return f"  (fault {named})" if len(exchange.rules) == 1 else f"  (faults {named})"
+def _names(text: str, name: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(name)}(?![\w-])", text) is not None
 
 
 def _end(evidence: Evidence, place: int) -> str:
-    outcome = evidence.outcomes[place]
-    if outcome is Outcome.LOST:
-        return "lost: neither in the org nor dead-lettered"
-    if outcome is Outcome.DUPLICATED:
-        return f"in the org {len(evidence.records[place])} times"
-    letters = [evidence.letters[at] for at in evidence.letters_of[place]] if evidence.letters else []
-    if not letters:
-        return str(outcome.value)
-    codes = [one.error_code for one in letters if isinstance(one, Letter) and one.error_code]
-    text = f"dead-lettered ({codes[0]})" if codes else "dead-lettered"
-    if len(letters) > 1:
-        text += f" {len(letters)} times"
-    return text if outcome is Outcome.DEAD_LETTERED else f"{outcome.value}, and {text}"
+    end = ENDINGS[evidence.outcomes[place]]
+    sent = counted(len(evidence.chains[place]), "attempt") if evidence.chains[place] else "seen in no request"
+    return f"{end}; {sent}"
 
 
-def _entries(evidence: Evidence, verdict: Verdict, leave_out: set[int] | None = None) -> Iterator[str]:
-    """Yield the journal entries that a verdict rests on and no timeline shows."""
-    start = evidence.exchanges[0].at if evidence.exchanges else 0.0
-    wanted = set(verdict.evidence) - (leave_out or set())
-    for exchange in evidence.exchanges:
-        if exchange.number in wanted:
-            yield tell_exchange(exchange, start)
+def _attempts(evidence: Evidence, place: int) -> list[_Step]:
+    parts = [("", evidence), *evidence.after.items()]
+    return [
+        _Step(attempt.exchange, _mark(attempt), _tell(attempt), run)
+        for run, part in parts
+        for attempt in (part.chains[place] if place < len(part.chains) else ())
+    ]
+
+
+def _mark(attempt: Attempt) -> str:
+    if not attempt.heard:
+        return UNTOLD
+    return SAVED if attempt.success else FAILED
+
+
+def _tell(attempt: Attempt) -> str:
+    if attempt.success and attempt.heard:
+        return "saved"
+    if not attempt.heard:
+        return tell_answer(attempt.exchange)
+    return " ".join(attempt.codes) or tell_answer(attempt.exchange)
+
+
+def _requests(evidence: Evidence, verdict: Verdict) -> list[_Step]:
+    wanted = set(verdict.evidence)
+    return [
+        _Step(exchange, _mark_of(exchange), tell_answer(exchange), run)
+        for run, part in [("", evidence), *evidence.after.items()]
+        for exchange in part.exchanges
+        if exchange.number in wanted
+    ]
+
+
+def _mark_of(exchange: Exchange) -> str:
+    if exchange.failure == "ambiguous":
+        return UNTOLD
+    return FAILED if exchange.failure else SAVED
+
+
+def _drawn(steps: Sequence[_Step], start: float) -> Iterator[str]:
+    if not steps:
+        return
+    if len(steps) > 1:
+        yield f"  {_axis(steps)}  {steps[-1].exchange.at - steps[0].exchange.at:.2f}s"
+    listed = list(enumerate(steps))
+    cut = listed if len(listed) <= _MOST_STEPS else listed[:_FIRST]
+    for place, step in cut:
+        yield _line(steps, place, step, start)
+    if cut is not listed:
+        yield f"    ... {counted(len(steps) - _FIRST - _LAST, 'attempt')} more"
+        for place, step in listed[-_LAST:]:
+            yield _line(steps, place, step, start)
+
+
+def _axis(steps: Sequence[_Step]) -> str:
+    """Return the marks on one line, as far apart as the attempts were in time."""
+    start, span = steps[0].exchange.at, steps[-1].exchange.at - steps[0].exchange.at
+    line: list[str] = []
+    for step in steps:
+        column = round((step.exchange.at - start) / span * (_WIDTH - 1)) if span > 0 else len(line)
+        line += "-" * (column - len(line)) + step.mark
+        if len(line) > 2 * _WIDTH:
+            line += "..."
+            break
+    return "".join(line)
+
+
+def _line(steps: Sequence[_Step], place: int, step: _Step, start: float) -> str:
+    """Return one attempt: the first with its time in the trial, the others with the wait before them."""
+    exchange = step.exchange
+    when = f"+{exchange.at - steps[place - 1].exchange.at:.2f}s" if place else f"{exchange.at - start:.2f}s"
+    faults = f", {tell_faults(exchange)}" if exchange.rules else ""
+    run = f" [{step.run}]" if step.run else ""
+    return f"    {when:>9} {step.mark} #{exchange.number} {exchange.operation}: {step.text}{faults}{run}"

@@ -13,10 +13,13 @@ from urllib.parse import urlsplit
 
 from multidict import CIMultiDict
 
+from mock_server.fronts.answers import PIECES
 from mock_server.fronts.http import LARGEST_BODY, LARGEST_LINE, Front, bad_message, make_call, readable, unreadable
 from mock_server.operations import Call, Reply
 from mock_server.org import errors
 
+SLACK = 0.5
+"""Seconds of wall time by which an answer may be later than the client's time-out by the org's clock."""
 Headers = Mapping[str, str] | Iterable[tuple[str, str]]
 _NO_BODY = frozenset({204, 304})
 _PEER = "127.0.0.1"
@@ -57,6 +60,8 @@ async def exchange(
         else:
             call = make_call(method.upper(), target, asked, body, f"{parts.scheme}://{host}")
             reply = await _answered(front, call, timeout)
+            if reply.delivery == "trickle":
+                await _trickled(call, reply, timeout)
     if reply.delivery == "none":
         raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
     return _exchange(front, method.upper(), host, asked, reply)
@@ -79,7 +84,9 @@ async def _answered(front: Front, call: Call, timeout: float | None) -> Reply:
             clock = getattr(call.org, "clock", None)
             late = asyncio.ensure_future(asyncio.sleep(timeout) if clock is None else clock.sleep(timeout))
             waiting.add(late)
-        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        # A clock that stands still must hold up nobody for ever: the wall's time-out comes a little later.
+        patience = None if timeout is None else timeout + SLACK
+        await asyncio.wait(waiting, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
         if not work.done():
             raise TimeoutError(f"no answer within {timeout:g} s")
         return work.result()
@@ -91,6 +98,26 @@ async def _answered(front: Front, call: Call, timeout: float | None) -> Reply:
             late.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await late
+
+
+async def _trickled(call: Call, reply: Reply, timeout: float | None) -> None:
+    """Wait while the body comes in. A client whose patience is shorter than the pause between two pieces leaves."""
+    clock, entry = call.org.clock, call.entry
+    start, entry.end = clock.now(), None
+    pause = reply.seconds / min(PIECES, len(reply.body) or 1)
+    late = timeout is not None and timeout < pause
+    span = timeout if timeout is not None and late else reply.seconds
+    waiting = asyncio.ensure_future(clock.wait_until(start + span))
+    try:
+        await asyncio.wait({waiting}, timeout=None if timeout is None else span + SLACK)
+        if late or not waiting.done():
+            raise TimeoutError(f"nothing more within {timeout:g} s")
+    except BaseException:
+        entry.outcome = "abandoned"
+        raise
+    finally:
+        waiting.cancel()
+        entry.end = clock.now()
 
 
 def _left(call: Call) -> None:

@@ -99,6 +99,7 @@ def test_requests_that_the_edge_refuses(send: Send) -> None:
         ({"reply": "reset"}, httpx.ReadError),
         ({"reply": "truncated"}, httpx.RemoteProtocolError),
         ({"latency": "1h"}, httpx.ReadTimeout),
+        ({"reply": "trickle", "lasts": "1h"}, httpx.ReadTimeout),
     ],
 )
 def test_faults_raise_what_they_raise_on_the_network(
@@ -111,9 +112,16 @@ def test_faults_raise_what_they_raise_on_the_network(
         url = f"{handle.instance_url}/services/data/v60.0/sobjects/Contact"
         token = {"Authorization": f"Bearer {handle.access_token}"}
         httpx.post(url, json={"LastName": "x"}, headers=token, timeout=0.1)
-    saved = 2 if fault["reply" if "reply" in fault else "latency"] in ("lost", "truncated") else 0
+    saved = 2 if fault["reply" if "reply" in fault else "latency"] in ("lost", "truncated", "trickle") else 0
     assert len(handle.records.query("SELECT Id FROM Contact")) == saved
     handle.clock.advance(3601)  # the stalled ones are served, to nobody
+
+
+def test_a_trickling_answer_takes_its_time(send: Send, handle: OrgHandle) -> None:
+    handle.faults.add(on="rest.limits", reply="trickle", lasts="300ms")
+    assert "DailyApiRequests" in send("GET", data("/limits"), timeout=0.2).json()
+    (entry,) = handle.journal()
+    assert entry["end"] - entry["at"] >= 0.3
 
 
 def test_the_journal_says_that_the_client_has_gone(send: Send, handle: OrgHandle) -> None:
