@@ -95,8 +95,8 @@ class Trial:
 
     `timeout` is in wall seconds. `resumable` says that the subject takes up what is pending when it is run again: then
     it is, once the faults have stopped. `redrive` delivers dead letters again, twice: a command, or a function that
-    gets the Run, whose inputs are those of the letters, and the letters. `keep` keeps the scratch folders. `progress`
-    is told what is going on.
+    gets the Run, whose inputs are those of the letters, and the letters. `login` names the org's user and app as the
+    subject has them built in. `keep` keeps the scratch folders. `progress` is told what is going on.
     """
 
     server: Server
@@ -107,6 +107,7 @@ class Trial:
     rows: Sequence[Input] | None = None
     resumable: bool = False
     redrive: Redrive | None = None
+    login: Mapping[str, str] = field(default_factory=dict, repr=False)
     keep: bool = False
     progress: Progress = field(default=lambda _: None)
 
@@ -119,7 +120,7 @@ class Trial:
         check(self.scenario)
         refused = self.scenario.refused
         try:
-            with self._org() as org:
+            with self.org() as org:
                 seeding.seed(org.control, self.scenario.org, seed=self.seed)
                 unfit = seeding.check_inputs(org.control, self.scenario.inputs)
                 if unfit:
@@ -210,7 +211,7 @@ class Trial:
     @contextmanager
     def stage(self, folder: Path, rows: Sequence[Input]) -> Iterator[Stage]:
         """Make a fresh org, seeded, with its folder, inputs and queue; the org is gone after the block."""
-        with self._org() as org:
+        with self.org() as org:
             seeding.seed(org.control, self.scenario.org, seed=self.seed)
             work = folder / "work"
             work.mkdir(parents=True)
@@ -242,7 +243,8 @@ class Trial:
         return QueueReader(as_queue(self.dead_letters, mapping), mapping)
 
     @contextmanager
-    def _org(self) -> Iterator[OrgHandle]:
+    def org(self) -> Iterator[OrgHandle]:
+        """Make the scenario's org, empty; it is gone after the block."""
         control, plan = self.server.control, self.scenario.org
         objects, fields = _definitions(self.scenario)
         info = control.create_org(
@@ -250,6 +252,7 @@ class Trial:
             fields=fields,
             limits=plan.limits,
             settings=plan.settings,
+            login=self.login,
             seed=self.seed,
             journal="whole",
         )
