@@ -49,6 +49,15 @@ def test_a_correct_integration_is_clean(server: api.Server, scenario: str) -> No
     assert result.ok, [*result.violated, *(result.judgement.missing if result.judgement else [result.baseline])]
 
 
+@pytest.mark.parametrize("subject", ["correct.py", "threaded.py"])
+@pytest.mark.parametrize("scenario", sorted(path.name for path in HERE.glob("*-*.yaml")))
+def test_a_correct_integration_is_clean_where_another_is_caught(
+    server: api.Server, subject: str, scenario: str
+) -> None:
+    result = judged(server, subject, f"tests/subjects/{scenario}")
+    assert not result.violated, result.violated
+
+
 def test_every_property_but_the_laws_has_a_subject_that_breaks_it() -> None:
     shown = {name for name, _ in PLANTED.values()}
     laws = {name for name in registry() if name.startswith("delivery.")}

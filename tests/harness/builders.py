@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
-from harness.evidence import ArmedFault, Canary, Evidence, Process
+from harness.evidence import ArmedFault, Canary, Evidence, Leg, Process
 from harness.inputs import Input
 from harness.letters import BrokenLetter, Letter
 from harness.linking import link
@@ -54,6 +54,7 @@ class World:
     commits: list[CommitRow] = field(default_factory=list)
     letters: list[Letter | BrokenLetter] | None = field(default_factory=list)
     ids: dict[int, str] = field(default_factory=dict)
+    session: str = "s1"
 
     def exchange(self, operation: str = UPSERT, status: int | None = 200, **changes: Any) -> int:
         """Add an exchange without rows; return its number."""
@@ -70,7 +71,7 @@ class World:
                 "query": None,
                 "client": "test",
                 "user": "integration@sfmock.test",
-                "session": "s1",
+                "session": self.session,
                 "status": status,
                 "outcome": "answered",
                 "codes": [],
@@ -119,6 +120,11 @@ class World:
             CommitRow(number, number, verb, "Contact", self.ids[row], float(exchange), exchange, dict(values), True)
         )
 
+    def log_in(self, **changes: Any) -> int:
+        """Add a login, whose session is used from then on."""
+        self.session = changes.get("session", f"s{int(self.session[1:]) + 1}")
+        return self.exchange("oauth.token", **changes)
+
     def refuse(self, code: str, status: int = 400, operation: str = UPSERT, **changes: Any) -> int:
         """Add an exchange that was refused as a whole."""
         return self.exchange(operation, status, codes=[code], **changes)
@@ -131,6 +137,8 @@ class World:
         process: Process | None = None,
         canaries: Sequence[Canary] = (),
         faults: Sequence[ArmedFault] = (),
+        legs: Sequence[Leg] = (),
+        **more: Any,
     ) -> Evidence:
         return link(
             entries=self.entries,
@@ -141,6 +149,8 @@ class World:
             policy=policy or (Policy(attempts=attempts) if attempts else None),
             canaries=canaries,
             faults=faults,
+            legs=legs,
+            **more,
         )
 
 

@@ -11,6 +11,10 @@ PLANTED = {
     "letters_without_cause.py": ("dead_letter.informative", "validation-errors"),
     "letters_too_early.py": ("dead_letter.complete", "row-locks"),
     "never_logs_in_again.py": ("session.refreshed_once", "expired-session"),
+    "stampedes.py": ("session.single_flight_refresh", "tests/subjects/shared-session.yaml"),
+    "logs_in_for_ever.py": ("session.stops_on_refused_refresh", "tests/subjects/refused-login.yaml"),
+    "restarts_after_expiry.py": ("session.expiry_keeps_progress", "tests/subjects/late-expiry.yaml"),
+    "hard_coded_host.py": ("session.instance_url_followed", "tests/subjects/moved-org.yaml"),
     "leaks_secrets.py": ("security.no_secrets_leaked", "outage"),
     "retries_for_ever.py": ("retry.bounded", "never-ending-outage"),
 }

@@ -47,13 +47,14 @@ class Sync:
         self.http = requests.Session()
         self.retry_after = 0.0
         self.http.hooks["response"].append(self.note_retry_after)
-        self.connect(env["SF_ACCESS_TOKEN"])
+        self.refused = ""
+        self.connect(env["SF_ACCESS_TOKEN"], env["SF_INSTANCE_URL"])
 
     # -- the session
 
-    def connect(self, token):
+    def connect(self, token, instance):
         self.client = Salesforce(
-            instance_url=self.env["SF_INSTANCE_URL"],
+            instance_url=instance,
             session_id=token,
             version=self.env["SF_API_VERSION"],
             session=self.http,
@@ -67,17 +68,27 @@ class Sync:
             "client_secret": self.env["SF_CLIENT_SECRET"],
         }
         for attempt in range(1, self.attempts + 1):
+            if self.refused:
+                break
             try:
                 answer = self.http.post(
                     f"{self.env['SF_LOGIN_URL']}/services/oauth2/token", data=form, timeout=self.timeout
                 )
-                if answer.status_code < 500:
-                    self.connect(answer.json()["access_token"])
+                if answer.ok:
+                    told = answer.json()
+                    self.connect(told["access_token"], told["instance_url"])
                     return
+                if answer.status_code < 500:
+                    self.give_up_logins(answer.text)
+                    continue
             except requests.RequestException:
                 pass
             self.wait(attempt)
-        raise Failure("LOGIN_FAILED", "no new session was given")
+        raise Failure("LOGIN_FAILED", self.refused or "no new session was given")
+
+    def give_up_logins(self, why):
+        """Remember that a login was refused for good: trying again would lock the user out."""
+        self.refused = why
 
     def note_retry_after(self, response, **_):
         value = response.headers.get("Retry-After", "")
@@ -87,13 +98,22 @@ class Sync:
 
     def call(self, method, path, **options):
         """Send one request; log in again once when the session has ended."""
+        if self.refused:
+            raise Failure("INVALID_SESSION_ID", self.refused)
         try:
             return self.exchange(method, path, **options)
         except Failure as failure:
             if failure.code != "INVALID_SESSION_ID":
                 raise
-            self.refresh()
+            self.renew(failure)
             return self.exchange(method, path, **options)
+
+    def renew(self, failure):
+        """Log in again; where that is refused, what Salesforce said of the request stays its cause."""
+        try:
+            self.refresh()
+        except Failure as login:
+            raise Failure(failure.code, f"{failure.message}; {login}") from None
 
     def exchange(self, method, path, **options):
         try:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import importlib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,29 +12,16 @@ from harness.evidence import ArmedFault, Canary, Process
 from harness.judge import judge
 from harness.properties import ParameterError, read_parameters, registry
 from tests.harness.builders import CREATE, World, letter, strike
+from tests.harness.properties.scenes import Scene, Scenes, check, verdict_of
 
-NEEDS = {"journal", "commits", "letters", "inputs", "process", "policy"}
+NEEDS = {"journal", "commits", "letters", "inputs", "process", "policy", "legs", "rerun", "redelivery", "impostor"}
 LOCK, RULE = "UNABLE_TO_LOCK_ROW", "FIELD_CUSTOM_VALIDATION_EXCEPTION"
 LOST = {"outcome": "lost", "status": None, "strikes": [strike(effect="reply", point="reply")]}
 SECRET = (Canary("the password", "hunter2"),)
 
 
-def verdict_of(name: str, world: World, **options: Any) -> Any:
-    evidence = world.evidence(**options)
-    claim = registry()[name]
-    return claim.judge(evidence, read_parameters(claim, {}))
-
-
-Scene = Callable[[World], dict[str, Any] | None]
-SCENES: list[tuple[str, str, str, Scene]] = []
-
-
-def scene(name: str, status: str) -> Callable[[Scene], Scene]:
-    def add(build: Scene) -> Scene:
-        SCENES.append((name, status, build.__name__, build))
-        return build
-
-    return add
+SCENES = Scenes()
+scene = SCENES.add
 
 
 # -- delivery
@@ -338,54 +326,6 @@ def few_inputs(world: World) -> None:
     world.send({1: None, 2: None})
 
 
-# -- session
-
-
-def _expired(world: World) -> None:
-    world.refuse(
-        "INVALID_SESSION_ID", 401, fingerprint="body [1, 2]", strikes=[strike(effect="session", point="session")]
-    )
-
-
-@scene("session.refreshed_once", "held")
-def one_login_and_one_replay(world: World) -> None:
-    _expired(world)
-    world.exchange("oauth.token")
-    world.send({1: None, 2: None})
-
-
-@scene("session.refreshed_once", "held")
-def two_expiries_two_logins(world: World) -> None:
-    one_login_and_one_replay(world)
-    one_login_and_one_replay(world)
-
-
-@scene("session.refreshed_once", "violated")
-def no_login(world: World) -> None:
-    _expired(world)
-    world.letters = [letter(1, "INVALID_SESSION_ID"), letter(2, "INVALID_SESSION_ID")]
-
-
-@scene("session.refreshed_once", "violated")
-def two_logins_for_one_expiry(world: World) -> None:
-    _expired(world)
-    world.exchange("oauth.token")
-    world.exchange("oauth.token")
-    world.send({1: None, 2: None})
-
-
-@scene("session.refreshed_once", "violated")
-def login_without_replay(world: World) -> None:
-    _expired(world)
-    world.exchange("oauth.token")
-
-
-@scene("session.refreshed_once", "not exercised")
-def session_lasted(world: World) -> None:
-    world.exchange("oauth.token")
-    world.send({1: None, 2: None})
-
-
 # -- dead letters
 
 
@@ -474,20 +414,21 @@ def secret_in_a_url(world: World) -> dict[str, Any]:
     return {"canaries": SECRET}
 
 
-@pytest.mark.parametrize(
-    ("name", "status", "build"), [(n, s, b) for n, s, _, b in SCENES], ids=[f"{n}-{t}" for n, _, t, _ in SCENES]
-)
+@SCENES.each
 def test_a_property_in_a_scene(name: str, status: str, build: Scene) -> None:
-    world = World()
-    options = build(world) or {}
-    verdict = verdict_of(name, world, **options)
-    assert (verdict.status, bool(verdict.reason)) == (status, True), verdict
-    assert bool(verdict.exposures) == (status in ("held", "violated")), verdict
+    check(name, status, build)
+
+
+def _everywhere() -> list[tuple[str, str, Scene]]:
+    """Return the scenes of all files beside this one."""
+    names = [path.stem for path in Path(__file__).parent.glob("test_*.py") if path != Path(__file__)]
+    others = [importlib.import_module(f"{__package__}.{name}") for name in sorted(names)]
+    return SCENES.all + [scene for other in others for scene in other.SCENES.all]
 
 
 @pytest.mark.parametrize("name", sorted(registry()))
 def test_every_property_can_end_in_each_way(name: str) -> None:
-    shown = {status for scene_name, status, _, _ in SCENES if scene_name == name}
+    shown = {status for scene_name, status, _ in _everywhere() if scene_name == name}
     assert {"held", "violated"} <= shown
     assert shown & {"not exercised", "not applicable"}
 
