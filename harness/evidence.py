@@ -127,7 +127,8 @@ class Evidence:
     letters; `letters` is None when there is no queue to look at. `unlinked` are requests that failed before their rows
     were read and were never repeated. `commits` are the changes of records, the harness's own seeding among them
     (`exchange` 0). `policy` is what the subject declared. `process` is the last run of `legs`. `copies` are requests
-    that the network delivered a second time: they are no attempts of the subject's.
+    that the network delivered a second time: they are no attempts of the subject's. `loose_keys` are the key fields of
+    inputs (`Contact.External_Id__c`) that the org does not hold to be unique.
 
     `after` holds the runs that followed delivery. Each has evidence of its own: its exchanges, chains and commits are
     those of that run alone, its outcomes, records and letters the state at its end.
@@ -152,6 +153,7 @@ class Evidence:
     legs: tuple[Leg, ...] = ()
     after: Mapping[AfterName, Evidence] = field(default_factory=dict)
     copies: tuple[Exchange, ...] = ()
+    loose_keys: tuple[str, ...] = ()
 
     @property
     def attempts(self) -> int | None:

@@ -30,13 +30,15 @@ _MOST_RESTARTS = 100
 class Stage:
     """One org with its folder, inputs and queue.
 
-    `earlier` counts the letters that the queue held before. `legs` and `after` grow with each run.
+    `earlier` counts the letters that the queue held before, `loose_keys` names the inputs' keys that are not unique.
+    `legs` and `after` grow with each run.
     """
 
     scenario: Scenario
     run: Run
     queue: DeadLetters
     earlier: int = 0
+    loose_keys: Sequence[str] = ()
     legs: list[Leg] = field(default_factory=list)
     after: dict[AfterName, Evidence] = field(default_factory=dict)
     _armed: list[ArmedFault] = field(default_factory=list)
@@ -151,6 +153,7 @@ class Stage:
             skipped=self.run.skipped,
             legs=self.legs,
             after=self.after,
+            loose_keys=self.loose_keys,
         )
 
     def _in_force(self) -> list[ArmedFault]:

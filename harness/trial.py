@@ -188,7 +188,18 @@ class Trial:
                 timeout=self._limit(),
             )
             # A queue of the subject's own may hold letters from before.
-            yield Stage(self.scenario, run, queue, len(queue.read()))
+            yield Stage(self.scenario, run, queue, len(queue.read()), self._loose_keys(rows))
+
+    def _loose_keys(self, rows: Sequence[Input]) -> list[str]:
+        """Return the key fields that the scenario defines without making them unique."""
+        _, fields = _definitions(self.scenario)
+        keys = dict.fromkeys((row.sobject, row.key_field) for row in rows)
+        defined = {(sobject, key): (fields.get(sobject) or {}).get(key) for sobject, key in keys}
+        return [
+            f"{sobject}.{key}"
+            for (sobject, key), given in defined.items()
+            if isinstance(given, Mapping) and not given.get("unique")
+        ]
 
     @contextmanager
     def _org(self) -> Iterator[OrgHandle]:

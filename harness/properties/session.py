@@ -147,7 +147,7 @@ class StopsOnRefusedRefresh(Claim):
         "calls with the ended session."
     )
     guidance = (
-        "A refused grant stays refused: stop the run, keep what is undelivered (as dead letters, or unacknowledged) and "
+        "A refused grant stays refused: stop the run, keep what is undelivered (as dead letters, or unacknowledged), "
         "alert. Trying again and again locks the user out, for every other integration too."
     )
     source = "https://www.rfc-editor.org/rfc/rfc6749#section-5.2"

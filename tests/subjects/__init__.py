@@ -15,6 +15,10 @@ PLANTED = {
     "logs_in_for_ever.py": ("session.stops_on_refused_refresh", "tests/subjects/refused-login.yaml"),
     "restarts_after_expiry.py": ("session.expiry_keeps_progress", "tests/subjects/late-expiry.yaml"),
     "hard_coded_host.py": ("session.instance_url_followed", "tests/subjects/moved-org.yaml"),
+    "creates_what_is_not_done.py": ("idempotency.redelivery_changes_nothing", "tests/subjects/same-again.yaml"),
+    "stamps_each_run.py": ("idempotency.rerun_is_noop", "tests/subjects/same-again.yaml"),
+    "takes_duplicates_for_done.py": ("idempotency.concurrent_upsert", "tests/subjects/another-writer.yaml"),
+    "writes_in_two_steps.py": ("idempotency.late_duplicate_harmless", "tests/subjects/late-copy.yaml"),
     "leaks_secrets.py": ("security.no_secrets_leaked", "outage"),
     "retries_for_ever.py": ("retry.bounded", "never-ending-outage"),
 }

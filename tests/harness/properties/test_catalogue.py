@@ -211,50 +211,6 @@ def expired_sessions_do_not_count(world: World) -> dict[str, Any]:
     return {"attempts": 2}
 
 
-# -- idempotency
-
-
-@scene("idempotency.lost_reply_collections", "held")
-def upserted_again(world: World) -> None:
-    world.send({1: None, 2: None}, **LOST)
-    world.send({1: None, 2: None})
-
-
-@scene("idempotency.lost_reply_collections", "violated")
-def created_again(world: World) -> None:
-    world.send({1: None, 2: None}, CREATE, **LOST)
-    world.send({1: None, 2: None}, CREATE)
-
-
-@scene("idempotency.lost_reply_collections", "violated")
-def dead_lettered_as_a_duplicate_of_itself(world: World) -> None:
-    world.send({1: None}, CREATE, **LOST)
-    world.send({1: "DUPLICATE_VALUE"}, CREATE)
-    world.letters = [letter(1, "DUPLICATE_VALUE")]
-
-
-@scene("idempotency.lost_reply_collections", "not exercised")
-def every_reply_arrived(world: World) -> None:
-    world.send({1: None, 2: None})
-
-
-@scene("idempotency.lost_reply_create", "violated")
-def one_record_created_again(world: World) -> None:
-    world.send({1: None}, "rest.sobject.create", **LOST)
-    world.send({1: None}, "rest.sobject.create")
-
-
-@scene("idempotency.lost_reply_create", "held")
-def one_record_looked_up(world: World) -> None:
-    world.send({1: None}, "rest.sobject.create", **LOST)
-    world.exchange("rest.query.run")
-
-
-@scene("idempotency.lost_reply_create", "not exercised")
-def a_lost_create_that_saved_nothing(world: World) -> None:
-    world.exchange("rest.sobject.create", **LOST)
-
-
 # -- bulk
 
 
