@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -152,15 +152,27 @@ class Trial:
             stage.deliver(subject, resumable=self.resumable)
             for name in self._wanted_after():
                 self.progress(f"{self.scenario.name}: {name}")
+                if name == "impostor":
+                    self._mislead(stage, subject, folder / name)
+                    continue
                 run = stage.run if name == "rerun" else emptied(stage.run, folder / name)
                 stage.follow(name, partial(subject.run, run))
             return stage.evidence()
+
+    def _mislead(self, stage: Stage, subject: Subject, folder: Path) -> None:
+        """Run the subject against a server with an untrusted certificate. Comes last: what it gives up is no letter."""
+        from harness.impostor import Impostor, misled
+
+        run = emptied(stage.run, folder)
+        with Impostor() as impostor:
+            found = stage.follow("impostor", partial(subject.run, misled(run, impostor.address, folder)))
+            stage.after["impostor"] = replace(found, interception=impostor.seen())
 
     def _wanted_after(self) -> tuple[AfterName, ...]:
         """Return the runs after delivery that a required property needs. They cost as much as the delivery."""
         claims = registry()
         needs = frozenset[str]().union(*(claims[name].needs for name in self.scenario.expect))
-        names: tuple[AfterName, ...] = ("rerun", "redelivery")
+        names: tuple[AfterName, ...] = ("rerun", "redelivery", "impostor")
         return tuple(name for name in names if name in needs)
 
     @contextmanager

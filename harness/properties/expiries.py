@@ -61,6 +61,11 @@ def spans(evidence: Evidence) -> Iterator[Span]:
         yield Span(own, leg.process.crashed or leg.process.timed_out)
 
 
+def run_of(evidence: Evidence, number: int) -> int:
+    """Return in which run of the subject an exchange took place, from 1 on; 0 where the runs are not known."""
+    return sum(leg.first <= number for leg in evidence.legs)
+
+
 def opens_session(exchange: Exchange) -> bool:
     return exchange.operation in OPENERS
 

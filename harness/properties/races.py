@@ -6,6 +6,7 @@ from collections.abc import Container, Iterator
 from itertools import pairwise
 
 from harness.evidence import Attempt, Evidence, Outcome
+from harness.properties.expiries import run_of
 from harness.properties.payload import differing, same
 from harness.properties.property import Claim, NoParameters, Verdict, counted, some
 from harness.properties.reruns import AUDIT
@@ -139,24 +140,20 @@ class _Runs:
 
     def __init__(self, evidence: Evidence) -> None:
         self._evidence = evidence
-        self._starts = [leg.first for leg in evidence.legs]
         self._created = {commit.id: commit.exchange for commit in evidence.commits if commit.verb == "create"}
-
-    def _run_of(self, exchange: int) -> int:
-        return sum(start <= exchange for start in self._starts)
 
     def damage(self, place: int) -> str:
         evidence = self._evidence
         outcome, chain, records = evidence.outcomes[place], evidence.chains[place], evidence.records[place]
         if outcome is Outcome.LOST:
             # One that the last run sent, or had no time to send, was not lost by the crash.
-            last = self._run_of(chain[-1].number) if chain else 0
-            return "" if last == len(self._starts) or evidence.process.timed_out else "lost"
+            last = run_of(evidence, chain[-1].number) if chain else 0
+            return "" if last == len(evidence.legs) or evidence.process.timed_out else "lost"
         if outcome is Outcome.DUPLICATED:
-            runs = {self._run_of(self._created.get(identifier, 0)) for identifier in records}
+            runs = {run_of(evidence, self._created.get(identifier, 0)) for identifier in records}
             return "twice" if len(runs) > 1 else ""
         for identifier in records:
-            writers = {self._run_of(exchange) for exchange in evidence.writers.get(identifier, ())}
+            writers = {run_of(evidence, exchange) for exchange in evidence.writers.get(identifier, ())}
             if len(writers) > 1 and differing(evidence.inputs[place].record, evidence.stored[identifier]):
                 return "other values"
         return ""
