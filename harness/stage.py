@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.effects import Effects, read_effects
 from harness.evidence import AfterName, ArmedFault, Evidence, Leg, LegName, Process
 from harness.linking import link
 from harness.phases import Timeline
 from mock_server.org.clock import wall
 
 if TYPE_CHECKING:
-    from harness.letters import BrokenLetter, DeadLetters, Letter
+    from harness.letters import BrokenLetter, Letter, QueueReader
     from harness.scenario import Scenario
     from harness.subjects import Run, Subject
     from mock_server.documents import Steps
@@ -30,14 +31,12 @@ _MOST_RESTARTS = 100
 class Stage:
     """One org with its folder, inputs and queue.
 
-    `earlier` counts the letters that the queue held before, `loose_keys` names the inputs' keys that are not unique.
-    `legs` and `after` grow with each run.
+    `loose_keys` names the inputs' keys that are not unique. `legs` and `after` grow with each run.
     """
 
     scenario: Scenario
     run: Run
-    queue: DeadLetters
-    earlier: int = 0
+    queue: QueueReader
     loose_keys: Sequence[str] = ()
     legs: list[Leg] = field(default_factory=list)
     after: dict[AfterName, Evidence] = field(default_factory=dict)
@@ -45,6 +44,7 @@ class Stage:
     _delivered: int | None = None
     """The last journal entry of the runs that deliver, once the others have begun."""
     _letters: Sequence[Letter | BrokenLetter] = ()
+    _effects: Effects | None = None
     _commits: int = 0
     _over: list[dict[str, Any]] = field(default_factory=list)
 
@@ -102,12 +102,18 @@ class Stage:
 
     # -- the runs after delivery
 
-    def follow(self, name: AfterName, work: Callable[[], Process]) -> Evidence:
-        """Carry out a run after delivery, without faults; return what it did, and the state at its end."""
+    def follow(
+        self, name: AfterName, work: Callable[[], Process], *, newer: Mapping[int, Mapping[str, Any]] | None = None
+    ) -> Evidence:
+        """Carry out a run after delivery, without faults; return what it did, and the state at its end.
+
+        `newer` are values that somebody else wrote before it.
+        """
         control = self.run.org.control
         if self._delivered is None:
             self._delivered = self._last_entry(settled=True)
             self._letters = self.letters()
+            self._effects = self.effects()
             self._commits = len(control.commits())
             self.heal()
         since = self._last_entry(settled=True)
@@ -123,6 +129,7 @@ class Stage:
             canaries=self.run.canaries,
             skipped=self.run.skipped,
             since=since,
+            newer=newer,
         )
         return self.after[name]
 
@@ -130,7 +137,11 @@ class Stage:
 
     def letters(self) -> list[Letter | BrokenLetter]:
         """Return the letters of this stage: those that the queue did not hold before."""
-        return list(self.queue.read())[self.earlier :]
+        return self.queue.since()
+
+    def effects(self) -> Effects:
+        """Return what the subject says it took in."""
+        return read_effects(Path(self.run.environment["SFMOCK_EFFECTS"]))
 
     def evidence(self) -> Evidence:
         """Return the evidence of the runs that deliver, with that of the others under `after`."""
@@ -154,6 +165,7 @@ class Stage:
             legs=self.legs,
             after=self.after,
             loose_keys=self.loose_keys,
+            effects=self._effects or self.effects(),
         )
 
     def _in_force(self) -> list[ArmedFault]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 
@@ -26,6 +27,8 @@ from mock_server.world import World
 log = logging.getLogger("sfmock")
 
 _DATA = "/services/data/"
+_CALLER = re.compile(r"\bclient\s*=\s*([^,;]{1,100})")
+_LONGEST_MESSAGE = 200
 UNIMPLEMENTED = Operation("unknown", "*", "", "read", auth=False, counted=False)
 """Stands in the journal for a path or method that no operation declares."""
 
@@ -74,6 +77,7 @@ class Gate:
             if entry.outcome is None:
                 entry.outcome = "answered" if reply else "abandoned"
         entry.retry_after = reply.headers.get("Retry-After")
+        entry.caller = _caller(call.headers.get("Sforce-Call-Options"))
         if entry.again_at is not None:
             task = asyncio.get_running_loop().create_task(self._deliver_again(call, entry.again_at))
             self._on_their_way.add(task)
@@ -133,12 +137,13 @@ class Gate:
                     reply = await faults.strike(call, "after") or reply
         except ApiError as error:
             entry.codes = (error.code,)
+            entry.message = error.message[:_LONGEST_MESSAGE]
             reply = route.render(error)
         finally:
             if admitted:
                 org.limits.leave(entry.number)
         if operation.counted:
-            reply.headers["Sforce-Limit-Info"] = org.limits.usage
+            entry.limit_info = reply.headers["Sforce-Limit-Info"] = org.limits.usage
         if armed:
             call.reply = reply
             reply = await faults.strike(call, "reply") or reply
@@ -203,6 +208,12 @@ class Gate:
         entry.status, entry.end = reply.status, entry.at
         log.info("%s %s is not served: %s", call.method, call.raw_path, error.code)
         return reply
+
+
+def _caller(options: str | None) -> str | None:
+    """Return the `client` of a Sforce-Call-Options header."""
+    found = _CALLER.search(options) if options else None
+    return found[1].strip() if found else None
 
 
 def operation_saves(operation: Operation) -> bool:

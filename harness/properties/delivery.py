@@ -19,6 +19,7 @@ class NothingLost(Claim):
     )
     source = "https://sre.google/workbook/data-processing/"
     needs = _NEEDS
+    consequences = frozenset({"report.truthful"})
 
     def judge(self, evidence: Evidence, parameters: NoParameters) -> Verdict:
         if not evidence.inputs:

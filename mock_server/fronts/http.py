@@ -76,7 +76,11 @@ class Front:
             return await self._respond(request, self._render(refused), close=True)
         call = _call(request, body)
         peer = request.remote or ""
+        connection = request.protocol
+        assert isinstance(connection, _Handler)
+        connection.call = call
         reply = await self._handle(call, peer)
+        connection.call = None
         gone = request.transport is None or request.transport.is_closing()
         if gone and call.entry is not None and call.entry.outcome == "answered":
             # The work is done, and nobody is left to hear of it.
@@ -206,7 +210,19 @@ class _Server(web.Server):
 
 
 class _Handler(web.RequestHandler):
-    __slots__ = ()
+    __slots__ = ("call",)
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.call: Call | None = None
+        """The call that is being answered."""
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        call = self.call
+        if call is not None and call.entry is not None:
+            # How long a client was ready to wait can be told only now.
+            call.entry.left = call.org.clock.now()
+        super().connection_lost(exc)
 
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None

@@ -195,6 +195,24 @@ async def test_an_outage_without_up_happens_once_and_asks_nobody(lab: Lab) -> No
     assert await read(lab) == 200
 
 
+async def test_a_call_is_refused_while_too_many_are_running(lab: Lab) -> None:
+    lab.fault(on="rest.sobject.create", limit={"name": "ConcurrentRequests", "remaining": 1})
+    assert await read(lab) == 200
+    lab.org.limits.admit(99)
+    reply = await lab.create()
+    assert (reply.status, code(reply.body)) == (403, "REQUEST_LIMIT_EXCEEDED")
+    assert lab.last.message is not None
+    assert lab.last.message.startswith("ConcurrentRequests")
+    lab.org.limits.leave(99)
+    assert (await lab.create()).status == 201
+
+
+async def test_the_journal_keeps_who_called_and_what_it_was_told(lab: Lab) -> None:
+    await lab.send("GET", "/query", query="q=SELECT+Id+FROM+Contact", **{"Sforce-Call-Options": "client=sync/1.0, x=y"})
+    assert (lab.last.caller, lab.last.limit_info) == ("sync/1.0", lab.org.limits.usage)
+    assert lab.last.as_json()["page"] == {"total": 0, "rows": 0, "next": None}
+
+
 async def test_a_limit_is_spent_from_the_struck_call_on(lab: Lab) -> None:
     lab.fault(on="rest.sobject.*", limit={"name": "DailyApiRequests", "remaining": 0}, when={"skip": 1, "times": 1})
     assert (await lab.create("K-1")).status == 201

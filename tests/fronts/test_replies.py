@@ -6,12 +6,14 @@ import json
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
 from mock_server import api
-from mock_server.control.client import OrgInfo
+from mock_server.control.client import ControlClient, OrgInfo
 from mock_server.org.clock import wall
 
 Send = Callable[[], bytes]
@@ -114,3 +116,33 @@ def test_an_outage_by_reset(send: Send, server: api.Server, org: OrgInfo) -> Non
         send()
     steer.advance(11)
     assert send().startswith(b"HTTP/1.1 201 Created")
+
+
+def test_the_journal_knows_when_a_client_gave_up(server: api.Server, org: OrgInfo) -> None:
+    control = server.control.for_org(org.id)
+    control.add_fault({"on": "rest.versions", "latency": "400ms"})
+    sock = socket.create_connection(("127.0.0.1", int(server.url.rsplit(":", 1)[1])), 10)
+    sock.settimeout(0.1)
+    sock.sendall(
+        f"GET /services/data HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {org.access_token}\r\n\r\n".encode()
+    )
+    with pytest.raises(TimeoutError):
+        sock.recv(1)
+    sock.close()
+    entry = _over(control)
+    assert entry["outcome"] == "abandoned"
+    assert entry["at"] + 0.09 <= entry["left"] <= entry["end"] - 0.1
+
+
+def test_a_client_that_is_answered_has_not_left(server: api.Server, org: OrgInfo, send: Send) -> None:
+    assert send().startswith(b"HTTP/1.1 201 Created")
+    assert [entry["left"] for entry in server.control.for_org(org.id).journal()] == [None]
+
+
+def _over(control: ControlClient) -> dict[str, Any]:
+    for _ in range(200):
+        (entry,) = control.journal()
+        if entry["outcome"] is not None:
+            return entry
+        time.sleep(0.01)
+    raise AssertionError("the exchange never ended")
