@@ -29,6 +29,7 @@ PLANTED = {
     "stamps_each_run.py": ("idempotency.rerun_is_noop", "tests/subjects/same-again.yaml"),
     "takes_duplicates_for_done.py": ("idempotency.concurrent_upsert", "tests/subjects/another-writer.yaml"),
     "writes_in_two_steps.py": ("idempotency.late_duplicate_harmless", "tests/subjects/late-copy.yaml"),
+    "marks_done_first.py": ("idempotency.crash_safe", "tests/subjects/kill-before-save.yaml"),
     "trusts_anyone.py": ("security.tls_verified", "tests/subjects/false-server.yaml"),
     "reads_everything.py": ("security.least_privilege", "tests/subjects/few-rights.yaml"),
     "leaks_secrets.py": ("security.no_secrets_leaked", "outage"),

@@ -4,8 +4,8 @@ from sync import Sync, main
 
 
 class LogsInForEver(Sync):
-    def give_up_logins(self, why):
-        self.wait(1)
+    def login_refused(self, why):
+        self.log(why)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ class RestartsAfterExpiry(Sync):
         except Failure as failure:
             if failure.code != "INVALID_SESSION_ID":
                 raise
-            self.renew(failure)
+            self.refresh()
             raise Anew from None
 
     def run(self, items):

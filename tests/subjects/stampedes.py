@@ -5,8 +5,8 @@ from threaded import Threaded
 
 
 class Stampedes(Threaded):
-    def renew_from(self, used, failure):
-        self.renew(failure)
+    def renew_from(self, used):
+        self.refresh()
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from sync import Failure, Sync, main
+from sync import Failure, LoginRefused, Sync, main
 
 
 class Threaded(Sync):
@@ -28,21 +28,25 @@ class Threaded(Sync):
 
     def call(self, method, path, **options):
         used = self.client
-        if self.refused:
-            raise Failure("INVALID_SESSION_ID", self.refused)
         try:
             return self.exchange(method, path, **options)
         except Failure as failure:
             if failure.code != "INVALID_SESSION_ID":
                 raise
-            self.renew_from(used, failure)
+            self.renew_from(used)
             return self.exchange(method, path, **options)
 
-    def renew_from(self, used, failure):
-        """Renew the session, unless another worker has done so since."""
+    def renew_from(self, used):
+        """Renew the session, unless another worker has done so, or was refused, since."""
         with self.renewing:
+            if self.over is not None:
+                raise self.over
             if self.client is used:
-                self.renew(failure)
+                try:
+                    self.refresh()
+                except LoginRefused as refused:
+                    self.over = refused
+                    raise
 
 
 if __name__ == "__main__":
