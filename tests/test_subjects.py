@@ -16,7 +16,7 @@ from harness.trial import Trial
 from mock_server import api
 from tests.subjects import PLANTED
 
-ELSEWHERE = {"security.no_secrets_leaked", "dead_letter.sink_failure_survived"}
+ELSEWHERE = {"security.no_secrets_leaked", "security.tls_verified", "dead_letter.sink_failure_survived"}
 """Properties whose evidence is not in the journal of the trial."""
 HERE = Path(__file__).parent / "subjects"
 
@@ -77,6 +77,15 @@ IN_REAL_TIME = ("retry/retry-after-seconds", "partial/row-locks", "idempotency/c
 def test_a_correct_integration_is_clean(server: api.Server, scenario: str) -> None:
     result = judged(server, "correct.py", scenario)
     assert result.ok, told(result)
+
+
+@pytest.mark.parametrize("subject", ["correct.py", "threaded.py"])
+@pytest.mark.parametrize("scenario", sorted(path.name for path in HERE.glob("*-*.yaml")))
+def test_a_correct_integration_is_clean_where_another_is_caught(
+    server: api.Server, subject: str, scenario: str
+) -> None:
+    result = judged(server, subject, f"tests/subjects/{scenario}")
+    assert not result.violated, result.violated
 
 
 def test_every_property_but_the_laws_has_a_subject_that_breaks_it() -> None:
