@@ -13,7 +13,7 @@ from harness.scenario import catalogue, find
 from harness.subjects import CommandSubject
 from harness.trial import Trial
 from mock_server import api
-from tests.subjects import PLANTED
+from tests.subjects import CORRECT, PLANTED
 
 HERE = Path(__file__).parent / "subjects"
 
@@ -46,6 +46,14 @@ def test_a_planted_defect_is_named_first(server: api.Server, subject: str) -> No
 @pytest.mark.parametrize("scenario", [scenario.name for scenario in catalogue()])
 def test_a_correct_integration_is_clean(server: api.Server, scenario: str) -> None:
     result = judged(server, "correct.py", scenario)
+    assert result.ok, [*result.violated, *(result.judgement.missing if result.judgement else [result.baseline])]
+
+
+@pytest.mark.parametrize(
+    ("subject", "scenario"), [(subject, scenario) for subject, found in CORRECT.items() for scenario in found]
+)
+def test_a_correct_integration_of_another_kind_is_clean(server: api.Server, subject: str, scenario: str) -> None:
+    result = judged(server, subject, scenario)
     assert result.ok, [*result.violated, *(result.judgement.missing if result.judgement else [result.baseline])]
 
 

@@ -112,7 +112,7 @@ def _wants(evidence: Evidence, letter: Letter, place: int | None) -> list[str]:
         wants.append(f"has the code {str(letter.error_code)[:60]} where Salesforce said {', '.join(codes)}")
     if not letter.error_message:
         wants.append("has no error message")
-    if not _is_count(letter.attempts):
+    if not _is_count(letter.attempts, least=1 if place is None or evidence.chains[place] else 0):
         wants.append("has no number of attempts")
     if not _is_moment(letter.failed_at):
         wants.append("has no time of the failure")
@@ -129,8 +129,9 @@ def _last_codes(evidence: Evidence, place: int | None) -> tuple[str, ...]:
     return ()
 
 
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+def _is_count(value: Any, *, least: int) -> bool:
+    """Tell whether this is a number of attempts. A record that was never sent, because all was over, has none."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
 def _is_moment(value: Any) -> bool:

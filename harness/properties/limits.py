@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from statistics import median
 
 from harness.evidence import Evidence
 from harness.exchanges import UNCOUNTED, Exchange
@@ -149,14 +150,14 @@ class ConcurrentEased(Claim):
         if not refused:
             return self.not_exercised("never too many calls were running")
         told = refused[0].end
-        before = most_at_once(one for one in calls if one.at < told)
+        before = most_at_once(_as_wanted(one for one in calls if one.at < told))
         if not any(one.at >= told for one in calls):
             if evidence.process.timed_out:
                 return self.not_exercised("the subject was stopped before it could go on")
             reason = f"no call followed the refusal of {refused[0].operation}, which would have passed in a moment"
             return self.violated(reason, len(refused), [refused[0].number])
         after = reaction(calls, told, before)
-        now = most_at_once(after)
+        now = most_at_once(_as_wanted(after))
         if before > 1 and now >= before:
             reason = f"{before} calls under way at once before the refusal, {now} after it"
             return self.violated(reason, len(refused), [refused[0].number, *(one.number for one in after)])
@@ -174,6 +175,13 @@ class ConcurrentEased(Claim):
             for place, chain in enumerate(evidence.chains)
             if len(chain) == 1 and _is_concurrent(chain[0].exchange) and not evidence.landed(place)
         ]
+
+
+def _as_wanted(calls: Iterable[Exchange]) -> list[Exchange]:
+    """Let refused calls last as long as the others: how many a subject wants to run shows in those that it may not."""
+    listed = list(calls)
+    usual = median([one.end - one.at for one in listed if not _is_concurrent(one)] or [0.0])
+    return [replace(one, end=max(one.end, one.at + usual)) if _is_concurrent(one) else one for one in listed]
 
 
 @dataclass(frozen=True, slots=True)

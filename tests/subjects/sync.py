@@ -46,6 +46,7 @@ class Sync:
         self.env = env
         self.http = requests.Session()
         self.retry_after = 0.0
+        self.over = None
         self.http.hooks["response"].append(self.note_retry_after)
         self.connect(env["SF_ACCESS_TOKEN"])
 
@@ -125,6 +126,11 @@ class Sync:
     def is_transient(self, code):
         return code in TRANSIENT
 
+    def is_the_end(self, failure):
+        """Tell whether no other request can succeed either: the calls of the day are spent, or the login is refused."""
+        daily = failure.code == "REQUEST_LIMIT_EXCEEDED" and "ConcurrentRequests" not in failure.message
+        return daily or failure.code == "LOGIN_REFUSED"
+
     def run(self, items):
         groups = {}
         for item in items:
@@ -134,15 +140,22 @@ class Sync:
                 self.deliver(sobject, key_field, group[start : start + self.batch])
 
     def deliver(self, sobject, key_field, items):
-        pending, causes = items, {}
+        pending, causes, tried = items, {}, 0
         for attempt in range(1, self.attempts + 1):
             if attempt > 1:
                 self.wait(attempt - 1)
+            if self.over is not None:
+                causes = {item["key"]: (self.over.code, self.over.message) for item in pending}
+                break
+            tried = attempt
             try:
                 results = self.send(sobject, key_field, pending)
             except Failure as failure:
                 self.log(failure)
                 causes = {item["key"]: (failure.code, failure.message) for item in pending}
+                if self.is_the_end(failure):
+                    self.over = failure
+                    break
                 if not self.is_transient(failure.code):
                     break
                 continue
@@ -154,7 +167,7 @@ class Sync:
             if not pending:
                 return
         for item in self.not_landed(sobject, key_field, pending, causes):
-            self.dead_letter(item, *causes[item["key"]], attempt)
+            self.dead_letter(item, *causes[item["key"]], tried)
 
     def causes_of(self, items, results):
         """Return the error of each record that was not saved; results come in the order of the records."""
@@ -179,7 +192,9 @@ class Sync:
                 try:
                     there.update(row[key_field] for row in self.call("GET", "query", params={"q": soql})["records"])
                     break
-                except Failure:
+                except Failure as failure:
+                    if self.is_the_end(failure):
+                        break
                     self.wait(attempt)
         return [item for item in items if item["key"] not in there]
 
