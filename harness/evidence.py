@@ -129,7 +129,8 @@ class Evidence:
     letters; `letters` is None when there is no queue to look at. `unlinked` are requests that failed before their rows
     were read and were never repeated. `commits` are the changes of records, the harness's own seeding among them
     (`exchange` 0). `policy` is what the subject declared. `process` is the last run of `legs`. `effects` is what the
-    subject says it took in, `baseline` the evidence of the run without faults that came first.
+    subject says it took in, `baseline` the evidence of the run without faults that came first. `copies` are requests
+    that the network delivered a second time: they are no attempts of the subject's.
 
     `after` holds the runs that followed delivery. Each has evidence of its own: its exchanges, chains and commits are
     those of that run alone, its outcomes, records and letters the state at its end.
@@ -155,6 +156,7 @@ class Evidence:
     after: Mapping[AfterName, Evidence] = field(default_factory=dict)
     effects: Effects = field(default_factory=Effects)
     baseline: Evidence | None = None
+    copies: tuple[Exchange, ...] = ()
 
     @property
     def attempts(self) -> int | None:

@@ -18,7 +18,7 @@ UNCOUNTED = (*LOGINS, "rest.versions")
 """Operations that are not charged against the daily calls."""
 
 _USAGE = re.compile(r"api-usage=(\d{1,12})/(\d{1,12})")
-_NO_ANSWER = frozenset({"lost", "reset", "cut", "abandoned"})
+_NO_ANSWER = frozenset({"lost", "reset", "cut", "malformed", "abandoned"})
 _PASSING = frozenset({429, 500, 502, 503, 504})
 
 
@@ -53,9 +53,11 @@ class Exchange:
     `heard` is whether an answer of the platform itself reached the client whole. `failure` is the class of a
     request-level failure; None when the request was answered with results. `rules` are the faults that struck, and
     `struck` their effects, latencies aside. `repeat` is equal for requests that say the same. `session` is a print of
-    the access token, `retry_after` the header of that name as it was sent. `client` is the User-Agent, `caller` the
-    name given in Sforce-Call-Options. `soql` is the text of a query that was read, cut. `message` is the text of a
-    request-level error, `usage` the daily calls used and allowed that the answer told of, `page` what a query answered.
+    the access token (of a login: the one it handed out), `retry_after` the header of that name as it was sent. `client`
+    is the User-Agent, `caller` the name given in Sforce-Call-Options. `soql` is the text of a query that was read, cut.
+    `message` is the text of a request-level error, `usage` the daily calls used and allowed that the answer told of,
+    `page` what a query answered. `address` is how the client came in, `instance` the address that a login named.
+    `copy_of` is the exchange that the network delivered once more with this one: the client did not send it.
     """
 
     number: int
@@ -82,6 +84,9 @@ class Exchange:
     message: str | None = None
     usage: tuple[int, int] | None = None
     page: Page | None = None
+    address: str = ""
+    instance: str | None = None
+    copy_of: int | None = None
 
     @property
     def is_login(self) -> bool:
@@ -124,11 +129,10 @@ def read_exchange(entry: Mapping[str, Any]) -> Exchange:
     codes = tuple(entry["codes"])
     status = entry["status"]
     outcome = entry["outcome"] or "abandoned"
-    masked = any(not strike["rows"] and strike["point"] in ("after", "reply") for strike in strikes)
+    # What a reply fault did to the answer, the outcome says; those that leave it whole are none to the client.
+    masked = any(not strike["rows"] and strike["point"] == "after" for strike in strikes)
     heard = outcome == "answered" and not masked
-    unreadable = outcome in _NO_ANSWER or any(
-        strike["effect"] == "reply" and strike["point"] == "reply" for strike in strikes
-    )
+    unreadable = outcome in _NO_ANSWER
     # The error answer of a single record: its row says it all.
     told_by_rows = heard and any(row.success is not None for row in rows)
     return Exchange(
@@ -157,6 +161,9 @@ def read_exchange(entry: Mapping[str, Any]) -> Exchange:
         message=entry.get("message"),
         usage=_usage(entry.get("limit_info")),
         page=_page(entry.get("page")),
+        address=entry.get("address") or "",
+        instance=entry.get("instance"),
+        copy_of=entry.get("copy_of"),
     )
 
 

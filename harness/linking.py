@@ -49,7 +49,8 @@ def link(
     `letters` is None where there is no queue; `skipped` are keys that the subject says it left out on purpose.
     Of a run after delivery, `since` is the last journal entry before it: what came earlier tells the state, no more.
     """
-    exchanges = tuple(read_exchange(entry) for entry in entries if entry["number"] > since)
+    read = [read_exchange(entry) for entry in entries if entry["number"] > since]
+    exchanges = tuple(exchange for exchange in read if exchange.copy_of is None)
     names = _Names(inputs)
     history = _History(names, commits)
     chains, unlinked = _chains(exchanges, names, history)
@@ -57,6 +58,7 @@ def link(
     records = tuple(history.live(place) for place in range(len(inputs)))
     return Evidence(
         exchanges=exchanges,
+        copies=tuple(exchange for exchange in read if exchange.copy_of is not None),
         inputs=tuple(inputs),
         chains=chains,
         outcomes=tuple(
