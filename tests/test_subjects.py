@@ -14,7 +14,7 @@ from harness.scenario import Scenario, catalogue, find
 from harness.subjects import CommandSubject
 from harness.trial import Trial
 from mock_server import api
-from tests.subjects import PLANTED
+from tests.subjects import CORRECT, PLANTED
 
 ELSEWHERE = {"security.no_secrets_leaked", "security.tls_verified", "dead_letter.sink_failure_survived"}
 """Properties whose evidence is not in the journal of the trial."""
@@ -86,6 +86,14 @@ def test_a_correct_integration_is_clean_where_another_is_caught(
 ) -> None:
     result = judged(server, subject, f"tests/subjects/{scenario}")
     assert not result.violated, result.violated
+
+
+@pytest.mark.parametrize(
+    ("subject", "scenario"), [(subject, scenario) for subject, found in CORRECT.items() for scenario in found]
+)
+def test_a_correct_integration_of_another_kind_is_clean(server: api.Server, subject: str, scenario: str) -> None:
+    result = judged(server, subject, scenario)
+    assert result.ok, [*result.violated, *(result.judgement.missing if result.judgement else [result.baseline])]
 
 
 def test_every_property_but_the_laws_has_a_subject_that_breaks_it() -> None:
