@@ -100,12 +100,3 @@ def test_every_property_but_the_laws_has_a_subject_that_breaks_it() -> None:
     shown = {name for name, _ in PLANTED.values()}
     laws = {name for name in registry() if name.startswith("delivery.")}
     assert set(registry()) - laws == shown
-
-
-@pytest.mark.heavy
-@pytest.mark.parametrize("seed", range(1, 21))
-@pytest.mark.parametrize("scenario", [scenario.name for scenario in catalogue()])
-def test_a_correct_integration_is_clean_for_every_seed(server: api.Server, scenario: str, seed: int) -> None:
-    (found,) = find([scenario])
-    result = trial(server, found, "correct.py", seed=seed).run(command("correct.py"))
-    assert result.ok, [*result.violated, *(result.judgement.missing if result.judgement else [result.baseline])]
