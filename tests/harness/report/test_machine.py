@@ -56,10 +56,10 @@ def test_the_json_report() -> None:
     assert first["verdicts"][0]["property"] == "bulk.row_results_read"
     assert first["verdicts"][0]["evidence"] == [1]
     assert first["verdicts"][0]["journal"][0].startswith("#1 at 0.00s")
-    assert first["verdicts"][0]["chain"][0] == "Contact K1: lost; 1 attempt"
+    assert first["verdicts"][0]["chain"][0] == "Contact K1: 1 attempt, lost: neither in the org nor dead-lettered"
     assert (
         first["verdicts"][0]["claim"]
-        == "When a row failed inside a collection that was answered with HTTP 200: the row is sent again or dead-lettered."
+        == "When a row failed inside a collection that was answered with HTTP 200, the row is sent again or dead-lettered."
     )
     assert first["faults"] == [
         {"name": "locks", "matched": 1, "fired": 1},
