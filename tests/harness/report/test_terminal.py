@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -55,6 +57,12 @@ def test_a_chain_shows_the_waits_to_scale() -> None:
     assert axis == "?" + "-" * 46 + "o  2.50s"
     assert first == "15.00s  #9   rest.sobject.create  saved, but the reply was lost  (fault 'lost')"
     assert second == "+1.60s  #10  rest.sobject.create  saved"
+
+
+def test_the_documented_example_is_what_is_printed() -> None:
+    readme = (Path(terminal.__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```text\n(VIOLATED .*?)```", readme, re.DOTALL)
+    assert example in terminal.render(retried())
 
 
 def test_the_runs_of_a_trial_are_told() -> None:
