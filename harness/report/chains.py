@@ -59,23 +59,28 @@ def timelines(evidence: Evidence, verdict: Verdict, *, inputs: int = MOST_INPUTS
 def concerned(evidence: Evidence, verdict: Verdict) -> list[int]:
     """Return the places of the inputs a verdict is about, the most telling first.
 
-    Those that its reason names come first; then those that were sent in its journal entries, the badly ended and the
-    failed ones before the others.
+    Those that its reason names; where it names none, those that were sent in its journal entries, the badly ended and
+    the failed ones before the others.
     """
-    numbers = set(verdict.evidence)
-    named, sent = [], []
-    for place, given in enumerate(evidence.inputs):
-        if str(given.key) in verdict.reason and _names(verdict.reason, evidence.name(place)):
-            named.append(place)
-        elif any(attempt.number in numbers for _, attempt in _attempts(evidence, place)):
-            sent.append(place)
-    failed = {place for place in sent if any(attempt.failure for attempt in evidence.chains[place])}
-    sent.sort(key=lambda place: (evidence.outcomes[place] not in _BAD, place not in failed))
-    # What merely travelled along in the same request says nothing.
-    telling = [place for place in sent if evidence.outcomes[place] in _BAD or place in failed]
+    named = [
+        place
+        for place, given in enumerate(evidence.inputs)
+        if str(given.key) in verdict.reason and _names(verdict.reason, evidence.name(place))
+    ]
     if named:
-        return sorted(named, key=lambda place: verdict.reason.find(evidence.name(place))) + telling
-    return [] if len(telling or sent) > _MOST_ALIKE else telling or sent
+        return sorted(named, key=lambda place: verdict.reason.find(evidence.name(place)))
+    numbers = set(verdict.evidence)
+    runs = (evidence, *evidence.after.values())
+    sent = {
+        place: any(attempt.failure for attempt in chain)
+        for run in runs
+        for place, chain in enumerate(run.chains)
+        if any(attempt.exchange.number in numbers for attempt in chain)
+    }
+    places = sorted(sent, key=lambda place: (evidence.outcomes[place] not in _BAD, not sent[place], place))
+    # What merely travelled along in the same request says nothing.
+    telling = [place for place in places if evidence.outcomes[place] in _BAD or sent[place]]
+    return [] if len(telling or places) > _MOST_ALIKE else telling or places
 
 
 def _names(reason: str, name: str) -> bool:
