@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, Literal
 from urllib.parse import unquote
 
@@ -90,16 +91,16 @@ class Exchange:
 
     @property
     def is_login(self) -> bool:
-        return self.operation.startswith(LOGINS)
+        return _traits(self.operation).login
 
     @property
     def is_write(self) -> bool:
-        return not self.is_login and self.operation.rpartition(".")[2] in ("create", "update", "upsert", "delete")
+        return _traits(self.operation).write
 
     @property
     def replayable(self) -> bool:
         """Whether sending the request again is safe although the first one may have been done."""
-        return self.operation.rpartition(".")[2] != "create"
+        return _traits(self.operation).replayable
 
     @property
     def is_query(self) -> bool:
@@ -109,7 +110,23 @@ class Exchange:
     @property
     def many(self) -> bool:
         """Whether the operation carries rows that succeed or fail one by one."""
-        return self.operation.startswith("rest.collections.") and self.is_write
+        return _traits(self.operation).many
+
+
+@dataclass(frozen=True, slots=True)
+class _Traits:
+    login: bool
+    write: bool
+    replayable: bool
+    many: bool
+
+
+@cache
+def _traits(operation: str) -> _Traits:
+    """Return what an operation's name says, looked up once: properties ask it of every request."""
+    login, verb = operation.startswith(LOGINS), operation.rpartition(".")[2]
+    write = not login and verb in ("create", "update", "upsert", "delete")
+    return _Traits(login, write, verb != "create", write and operation.startswith("rest.collections."))
 
 
 def class_of(codes: Sequence[str], status: int | None = None) -> Failure:
