@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Literal
@@ -63,7 +63,8 @@ class Attempt:
 class Process:
     """How the subject ended. `exit_code` is None for a callable or a subject that was stopped; `seconds` are wall time.
 
-    `leaks` names the secrets seen in its output. `output` is the end of what it printed. `crashed` is True where the
+    `leaks` names the secrets seen in its output. `output` is the end of what it printed, `alerts` counts
+    the lines in it that call for somebody (errors, and what stands on stderr), up to a few. `crashed` is True where the
     trial killed it on purpose, at a crash point.
     """
 
@@ -75,6 +76,7 @@ class Process:
     signal: str | None = None
     error: str | None = None
     leaks: tuple[str, ...] = ()
+    alerts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,9 @@ class Evidence:
     that the network delivered a second time: they are no attempts of the subject's.
 
     `after` holds the runs that followed delivery. Each has evidence of its own: its exchanges, chains and commits are
-    those of that run alone, its outcomes, records and letters the state at its end.
+    those of that run alone, its outcomes, records and letters the state at its end. `newer` are values that somebody
+    else wrote into the records of inputs before such a run. `broken_queue` is a delivery on another org, with another
+    journal, whose dead-letter queue could not be written.
     """
 
     exchanges: tuple[Exchange, ...]
@@ -157,11 +161,19 @@ class Evidence:
     effects: Effects = field(default_factory=Effects)
     baseline: Evidence | None = None
     copies: tuple[Exchange, ...] = ()
+    newer: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+    broken_queue: Evidence | None = None
 
     @property
     def attempts(self) -> int | None:
         """The declared budget of attempts."""
         return self.policy.attempts if self.policy else None
+
+    def every_exchange(self) -> Iterator[Exchange]:
+        """Yield the exchanges of the runs that deliver, then of those after delivery."""
+        yield from self.exchanges
+        for run in self.after.values():
+            yield from run.exchanges
 
     def landed(self, place: int) -> bool:
         """Tell whether the org holds at least one record for the input."""

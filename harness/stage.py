@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from harness.phases import Timeline
 from mock_server.org.clock import wall
 
 if TYPE_CHECKING:
-    from harness.letters import BrokenLetter, DeadLetters, Letter
+    from harness.letters import BrokenLetter, Letter, QueueReader
     from harness.scenario import Scenario
     from harness.subjects import Run, Subject
     from mock_server.documents import Steps
@@ -30,15 +30,11 @@ _MOST_RESTARTS = 100
 
 @dataclass
 class Stage:
-    """One org with its folder, inputs and queue.
-
-    `earlier` counts the letters that the queue held before. `legs` and `after` grow with each run.
-    """
+    """One org with its folder, inputs and queue. `legs` and `after` grow with each run."""
 
     scenario: Scenario
     run: Run
-    queue: DeadLetters
-    earlier: int = 0
+    queue: QueueReader
     legs: list[Leg] = field(default_factory=list)
     after: dict[AfterName, Evidence] = field(default_factory=dict)
     _armed: list[ArmedFault] = field(default_factory=list)
@@ -106,8 +102,13 @@ class Stage:
 
     # -- the runs after delivery
 
-    def follow(self, name: AfterName, work: Callable[[], Process]) -> Evidence:
-        """Carry out a run after delivery, without faults; return what it did, and the state at its end."""
+    def follow(
+        self, name: AfterName, work: Callable[[], Process], *, newer: Mapping[int, Mapping[str, Any]] | None = None
+    ) -> Evidence:
+        """Carry out a run after delivery, without faults; return what it did, and the state at its end.
+
+        `newer` are values that somebody else wrote before it.
+        """
         control = self.run.org.control
         if self._delivered is None:
             self._delivered = self._last_entry(settled=True)
@@ -128,6 +129,7 @@ class Stage:
             canaries=self.run.canaries,
             skipped=self.run.skipped,
             since=since,
+            newer=newer,
         )
         return self.after[name]
 
@@ -135,7 +137,7 @@ class Stage:
 
     def letters(self) -> list[Letter | BrokenLetter]:
         """Return the letters of this stage: those that the queue did not hold before."""
-        return list(self.queue.read())[self.earlier :]
+        return self.queue.since()
 
     def effects(self) -> Effects:
         """Return what the subject says it took in."""

@@ -153,7 +153,10 @@ class World:
         faults: Sequence[ArmedFault] = (),
         legs: Sequence[Leg] = (),
         baseline: World | None = None,
+        broken_queue: Evidence | None = None,
+        **more: Any,
     ) -> Evidence:
+        """Link the world. `more` are further arguments of `link`."""
         found = link(
             entries=self.entries,
             commits=self.commits,
@@ -165,8 +168,9 @@ class World:
             faults=faults,
             legs=legs,
             effects=self.effects,
+            **more,
         )
-        return replace(found, baseline=baseline.evidence() if baseline else None)
+        return replace(found, baseline=baseline.evidence() if baseline else None, broken_queue=broken_queue)
 
 
 def strike(rule: str = "fault", effect: str = "status", point: str = "before", rows: int = 0) -> dict[str, Any]:

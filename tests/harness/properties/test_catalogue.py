@@ -14,7 +14,10 @@ from harness.properties import ParameterError, read_parameters, registry
 from tests.harness.builders import CREATE, World, letter, strike
 from tests.harness.properties.scenes import Scene, Scenes, check, verdict_of
 
-NEEDS = {"journal", "commits", "letters", "inputs", "process", "policy", "effects", "legs"}
+NEEDS = {
+    "journal", "commits", "letters", "inputs", "process", "policy", "effects", "legs", "redrive", "broken queue",
+    "redelivery", "rerun",
+}  # fmt: skip
 LOCK, RULE = "UNABLE_TO_LOCK_ROW", "FIELD_CUSTOM_VALIDATION_EXCEPTION"
 LOST = {"outcome": "lost", "status": None, "strikes": [strike(effect="reply", point="reply")]}
 SECRET = (Canary("the password", "hunter2"),)
