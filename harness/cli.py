@@ -1,4 +1,4 @@
-"""`sfmock prove` and `sfmock scenarios`."""
+"""`sfmock prove`, and what else the harness adds to the command line."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import argparse
 import shlex
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from harness.commands import add_parsers as commands_about_scenarios
 
 if TYPE_CHECKING:
     from harness.letters import Readable
@@ -45,7 +48,10 @@ def add_parsers(commands: Any) -> None:
         help="what delivers its dead letters again: it is run twice after delivery, with their inputs",
     )
     prove.add_argument("--json", type=Path, metavar="FILE", help="write the verdicts as JSON")
-    prove.add_argument("--html", type=Path, metavar="FILE", help="write the verdicts as a page")
+    prove.add_argument("--html", type=Path, metavar="FILE", help="write them as one page that needs nothing else")
+    prove.add_argument(
+        "--markdown", type=Path, metavar="FILE", help="write them as Markdown, short enough for a pull-request comment"
+    )
     prove.add_argument("--junit", type=Path, metavar="FILE", help="write the verdicts as JUnit XML")
     prove.add_argument("--seed", type=_seed, default=0, metavar="N", help="seed of data and faults (default 0)")
     prove.add_argument(
@@ -65,9 +71,7 @@ def add_parsers(commands: Any) -> None:
     )
     prove.add_argument("--keep", action="store_true", help="keep the scratch folders: inputs, dead letters, output")
     prove.set_defaults(run_command=run_prove)
-    scenarios = commands.add_parser("scenarios", help="list the bundled scenarios, or show some")
-    scenarios.add_argument("names", nargs="*", metavar="NAME", help="name or glob of a scenario to show in full")
-    scenarios.set_defaults(run_command=run_scenarios)
+    commands_about_scenarios(commands)
 
 
 def _seed(text: str) -> int:
@@ -92,25 +96,6 @@ def _seconds(text: str) -> float:
     if not 0 < number < 1e7:
         raise argparse.ArgumentTypeError(f"a time is a number of seconds, more than 0 and below 10000000, not {text!r}")
     return number
-
-
-def run_scenarios(options: argparse.Namespace) -> int:
-    """Print the catalogue, or whole scenarios by name."""
-    from harness.scenario import catalogue, describe, find
-    from mock_server.documents import DocumentError
-
-    try:
-        if not options.names:
-            listed = catalogue()
-            wide = max((len(scenario.name) for scenario in listed), default=0)
-            for scenario in listed:
-                print(f"{scenario.name:{wide}}  {scenario.title}")
-            return HELD
-        print("\n\n".join(describe(scenario).rstrip("\n") for scenario in find(options.names)))
-    except DocumentError as error:
-        print(error, file=sys.stderr)
-        return WRONG
-    return HELD
 
 
 def run_prove(options: argparse.Namespace) -> int:
@@ -156,7 +141,7 @@ def run_prove(options: argparse.Namespace) -> int:
 
 def _check_reports(options: argparse.Namespace) -> None:
     """Refuse a report file that cannot be written before anything has run."""
-    for file in (options.json, options.html, options.junit):
+    for file in (options.json, options.html, options.markdown, options.junit):
         if file is not None and (file.is_dir() or not file.absolute().parent.is_dir()):
             raise ValueError(f"sfmock: cannot write {file}: its folder does not exist, or it is a folder itself")
 
@@ -164,7 +149,7 @@ def _check_reports(options: argparse.Namespace) -> None:
 def _run_all(
     options: argparse.Namespace, planned: Sequence[tuple[Scenario, Readable | None]], results: list[TrialResult]
 ) -> None:
-    from harness.report.terminal import render, wants_colour
+    from harness.report.terminal import show
     from harness.subjects import CommandSubject
     from harness.trial import Trial
     from mock_server import api
@@ -191,11 +176,12 @@ def _run_all(
         for trial in trials[:: options.seeds]:
             trial.rehearse()
         for trial in trials:
-            result = trial.run(subject)
+            result = replace(trial.run(subject), replay=_replay(options, trial))
             results.append(result)
             if sys.stderr.isatty():
                 sys.stderr.write(_ESCAPE_LINE)
-            print(render(result, colour=wants_colour(sys.stdout), replay=_replay(options, trial)), flush=True)
+            show(result, sys.stdout)
+            print(flush=True)
 
 
 def _progress(text: str) -> None:
@@ -223,10 +209,18 @@ def _replay(options: argparse.Namespace, trial: Trial) -> str:
 
 
 def _write_reports(options: argparse.Namespace, results: Sequence[TrialResult]) -> None:
-    from harness.report.machine import write_json, write_junit
+    from harness.report.junit import write_junit
+    from harness.report.machine import write_json
+    from harness.report.markdown import write_markdown
     from harness.report.page import write_html
 
-    for file, write in ((options.json, write_json), (options.html, write_html), (options.junit, write_junit)):
+    reports = (
+        (options.json, write_json),
+        (options.html, write_html),
+        (options.markdown, write_markdown),
+        (options.junit, write_junit),
+    )
+    for file, write in reports:
         if file is not None:
             try:
                 write(results, file)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, ClassVar, Protocol
 
+from harness.capture import captured
 from harness.evidence import Canary, Process
 from harness.inputs import Input
 from harness.output import Output
@@ -147,6 +148,13 @@ class CommandSubject:
         return process.returncode, timed_out, crashed
 
 
+def _join(readers: Sequence[threading.Thread]) -> None:
+    """Wait a while, in all, for threads that read what is left in the pipes."""
+    until = wall() + GRACE
+    for reader in readers:
+        reader.join(max(0.0, until - wall()))
+
+
 @contextmanager
 def _crash_points(run: Run, process: subprocess.Popen[bytes]) -> Iterator[Callable[[], bool]]:
     """End the process where a crash point strikes; the function that is yielded tells whether one did."""
@@ -169,12 +177,6 @@ def _crash_points(run: Run, process: subprocess.Popen[bytes]) -> Iterator[Callab
     finally:
         for killer in killers:
             killer.cancel()
-
-
-def _join(readers: Sequence[threading.Thread]) -> None:
-    until = wall() + GRACE
-    for reader in readers:
-        reader.join(max(0.0, until - wall()))
 
 
 def _drain(pipe: BinaryIO, stderr: bool, output: Output) -> None:
@@ -220,18 +222,25 @@ class CallableSubject:
                 failure.append(error)
 
         thread = threading.Thread(target=call, name="subject", daemon=True)
-        with _errors_logged() as alerts:
+        with captured(run) as output, _errors_logged() as alerts:
             thread.start()
             thread.join(run.timeout)
+        left = thread.is_alive()
+        if left:
+            from harness.redirect import disown
+
+            disown(thread)
         text = "".join(traceback.format_exception(failure[0])) if failure else ""
         return Process(
             exit_code=None,
             seconds=wall() - started,
-            output=text[-16_384:],
-            timed_out=thread.is_alive(),
+            output=(output.tail + text)[-16_384:],
+            timed_out=left,
             error=repr(failure[0])[:500] if failure else None,
-            leaks=tuple(canary.name for canary in run.canaries if re.search(canary.pattern, text)),
-            alerts=len(alerts),
+            leaks=tuple(
+                canary.name for canary in run.canaries if canary.name in output.leaks or re.search(canary.pattern, text)
+            ),
+            alerts=len(alerts) + output.alerts,
         )
 
 

@@ -84,10 +84,10 @@ class Call:
     save: Save = None  # type: ignore[assignment]  # likewise
     reply: Reply | None = None
     """The reply on its way out, for reply faults."""
-    gone: Callable[[], bool] | None = None
-    """Tells whether the client has left meanwhile; None where that cannot be known."""
     copy_of: int | None = None
     """The journal entry of the request that the network delivers once more with this call."""
+    gone: Callable[[], bool] | None = None
+    """Tells whether the client has left meanwhile; None where that cannot be known."""
     _query: dict[str, str] | None = None
     _token: str | None = None
 

@@ -14,9 +14,9 @@ from harness.scenario import Scenario, catalogue, find
 from harness.subjects import CommandSubject
 from harness.trial import Trial
 from mock_server import api
-from tests.subjects import PLANTED
+from tests.subjects import CORRECT, PLANTED
 
-ELSEWHERE = {"security.no_secrets_leaked", "dead_letter.sink_failure_survived"}
+ELSEWHERE = {"security.no_secrets_leaked", "security.tls_verified", "dead_letter.sink_failure_survived"}
 """Properties whose evidence is not in the journal of the trial."""
 HERE = Path(__file__).parent / "subjects"
 
@@ -78,6 +78,23 @@ IN_REAL_TIME = ("retry/retry-after-seconds", "partial/row-locks", "idempotency/c
 def test_a_correct_integration_is_clean(server: api.Server, scenario: str) -> None:
     result = judged(server, "correct.py", scenario)
     assert result.ok, told(result)
+
+
+@pytest.mark.parametrize("subject", ["correct.py", "threaded.py"])
+@pytest.mark.parametrize("scenario", sorted(path.name for path in HERE.glob("*-*.yaml")))
+def test_a_correct_integration_is_clean_where_another_is_caught(
+    server: api.Server, subject: str, scenario: str
+) -> None:
+    result = judged(server, subject, f"tests/subjects/{scenario}")
+    assert not result.violated, result.violated
+
+
+@pytest.mark.parametrize(
+    ("subject", "scenario"), [(subject, scenario) for subject, found in CORRECT.items() for scenario in found]
+)
+def test_a_correct_integration_of_another_kind_is_clean(server: api.Server, subject: str, scenario: str) -> None:
+    result = judged(server, subject, scenario)
+    assert result.ok, [*result.violated, *(result.judgement.missing if result.judgement else [result.baseline])]
 
 
 def test_every_property_but_the_laws_has_a_subject_that_breaks_it() -> None:
