@@ -152,7 +152,9 @@ class BeforeAck(Claim):
     )
     source = _KAFKA
     needs = frozenset({"journal", "commits", "letters", "inputs", "legs"})
-    consequences = frozenset({"bulk.row_results_read", "dead_letter.complete", "delivery.nothing_lost"})
+    consequences = frozenset(
+        {"bulk.row_results_read", "dead_letter.complete", "delivery.nothing_lost", "idempotency.crash_safe"}
+    )
 
     def judge(self, evidence: Evidence, parameters: NoParameters) -> Verdict:
         if evidence.letters is None:
