@@ -1,0 +1,90 @@
+"""Processes that a subject starts, and what cannot run in virtual time at all."""
+
+from __future__ import annotations
+
+import multiprocessing.process
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from harness.vtime.actors import current
+from harness.vtime.conductor import outside
+from harness.vtime.patching import Change
+
+
+class NotInVirtualTime(RuntimeError):
+    """The subject does something whose time cannot be moved."""
+
+
+def _refused(name: str, real: Any) -> Any:
+    def function(*args: Any, **options: Any) -> Any:
+        if current() is None:
+            return real(*args, **options)
+        raise NotInVirtualTime(
+            f"{name}: a process of its own has its own time and cannot run in virtual time; write `time: real` in the scenario"
+        )
+
+    function.__name__ = name
+    return function
+
+
+def _outside(real: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that waits in real time, with virtual time standing still."""
+
+    def function(*args: Any, **options: Any) -> Any:
+        with outside():
+            return real(*args, **options)
+
+    function.__name__ = real.__name__
+    return function
+
+
+_FORKS = [
+    Change(owner, name, _refused(f"{label}.{name}", getattr(owner, name)))
+    for owner, name, label in (
+        (os, "fork", "os"),
+        (os, "forkpty", "os"),
+        (multiprocessing.process.BaseProcess, "start", "multiprocessing.Process"),
+    )
+    if hasattr(owner, name)
+]
+_WAITS = [
+    Change(owner, name, _outside(getattr(owner, name)))
+    for owner, name in (
+        (subprocess.Popen, "wait"),
+        (subprocess.Popen, "communicate"),
+        (os, "system"),
+        (os, "waitpid"),
+    )
+    if hasattr(owner, name)
+]
+_loops: dict[Any, Change] = {}
+
+
+def changes() -> Iterator[Change]:
+    yield from _FORKS
+    yield from _WAITS
+
+
+def loop_changes() -> Iterator[Change]:
+    """Yield the refusal of uvloop, where it has been imported: it waits beneath Python, out of reach."""
+    uvloop = sys.modules.get("uvloop")
+    kind = getattr(uvloop, "Loop", None)
+    if kind is not None:
+        if kind not in _loops:
+            _loops[kind] = Change(kind, "run_forever", _refused_loop(kind.run_forever))
+        yield _loops[kind]
+
+
+def _refused_loop(real: Callable[[Any], None]) -> Callable[[Any], None]:
+    def run_forever(self: Any) -> None:
+        if current() is None:
+            real(self)
+            return
+        raise NotInVirtualTime(
+            "uvloop waits where virtual time cannot reach it; use asyncio's own event loop, or write `time: real` in the scenario"
+        )
+
+    return run_forever
