@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from harness.exchanges import Exchange, Failure
     from harness.inputs import Input
     from harness.letters import BrokenLetter, Letter
+    from harness.plans import Policy
+    from mock_server.control.client import CommitRow
+
+LegName = Literal["faults", "restart", "heal"]
+"""The runs that deliver: under faults, again after each crash, and once more when the faults have stopped."""
+AfterName = Literal["redrive", "redrive again", "redelivery", "rerun"]
+"""The runs after delivery: the dead letters twice, then all inputs with an empty work folder, and with the old one."""
 
 
 class Outcome(Enum):
@@ -54,13 +61,15 @@ class Attempt:
 class Process:
     """How the subject ended. `exit_code` is None for a callable or a subject that was stopped; `seconds` are wall time.
 
-    `leaks` names the secrets seen in its output. `output` is the end of what it printed.
+    `leaks` names the secrets seen in its output. `output` is the end of what it printed. `crashed` is True where the
+    trial killed it on purpose, at a crash point.
     """
 
     exit_code: int | None
     seconds: float
     output: str = ""
     timed_out: bool = False
+    crashed: bool = False
     signal: str | None = None
     error: str | None = None
     leaks: tuple[str, ...] = ()
@@ -76,11 +85,28 @@ class Canary:
 
 @dataclass(frozen=True, slots=True)
 class ArmedFault:
-    """A fault rule and how often it met a request and struck it."""
+    """A fault rule and how often it met a request and struck it. `rule` is the rule as it was written."""
 
     name: str
     matched: int
     fired: int
+    rule: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One run of the subject that delivers. `first` and `last` are the numbers of the journal entries it spans.
+
+    `began` and `ended` are clock seconds. `letters` counts the dead letters there were at its end.
+    """
+
+    name: LegName
+    process: Process
+    first: int
+    last: int
+    began: float
+    ended: float
+    letters: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +125,11 @@ class Evidence:
     `records` holds the ids of the live records of each input, `stored` the last known values of each record by lower
     case field name, `writers` the exchanges that wrote it. `letters_of` holds the places in `letters` of each input's
     letters; `letters` is None when there is no queue to look at. `unlinked` are requests that failed before their rows
-    were read and were never repeated. `attempts` is the declared budget of attempts.
+    were read and were never repeated. `commits` are the changes of records, the harness's own seeding among them
+    (`exchange` 0). `policy` is what the subject declared. `process` is the last run of `legs`.
+
+    `after` holds the runs that followed delivery. Each has evidence of its own: its exchanges, chains and commits are
+    those of that run alone, its outcomes, records and letters the state at its end.
     """
 
     exchanges: tuple[Exchange, ...]
@@ -114,9 +144,17 @@ class Evidence:
     letters_of: tuple[tuple[int, ...], ...]
     unlinked: tuple[Exchange, ...]
     process: Process
-    attempts: int | None
+    policy: Policy | None
     canaries: tuple[Canary, ...]
     faults: tuple[ArmedFault, ...]
+    commits: tuple[CommitRow, ...] = ()
+    legs: tuple[Leg, ...] = ()
+    after: Mapping[AfterName, Evidence] = field(default_factory=dict)
+
+    @property
+    def attempts(self) -> int | None:
+        """The declared budget of attempts."""
+        return self.policy.attempts if self.policy else None
 
     def landed(self, place: int) -> bool:
         """Tell whether the org holds at least one record for the input."""

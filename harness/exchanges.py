@@ -41,7 +41,8 @@ class Exchange:
 
     `heard` is whether an answer of the platform itself reached the client whole. `failure` is the class of a
     request-level failure; None when the request was answered with results. `rules` are the faults that struck, and
-    `struck` their effects, latencies aside. `repeat` is equal for requests that say the same.
+    `struck` their effects, latencies aside. `repeat` is equal for requests that say the same. `session` is a print of
+    the access token, `retry_after` the header of that name as it was sent.
     """
 
     number: int
@@ -51,6 +52,9 @@ class Exchange:
     method: str
     path: str
     client: str
+    user: str | None
+    session: str | None
+    retry_after: str | None
     status: int | None
     outcome: str
     codes: tuple[str, ...]
@@ -112,6 +116,9 @@ def read_exchange(entry: Mapping[str, Any]) -> Exchange:
         method=entry["method"],
         path=entry["path"],
         client=entry["client"],
+        user=entry["user"],
+        session=entry["session"],
+        retry_after=entry["retry_after"],
         status=status,
         outcome=outcome,
         codes=codes,

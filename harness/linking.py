@@ -6,10 +6,21 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from harness.evidence import ArmedFault, Attempt, Canary, Evidence, Outcome, Process, Stray
+from harness.evidence import (
+    AfterName,
+    ArmedFault,
+    Attempt,
+    Canary,
+    Evidence,
+    Leg,
+    Outcome,
+    Process,
+    Stray,
+)
 from harness.exchanges import Exchange, Failure, Row, class_of, read_exchange, row_of_path
 from harness.inputs import Input
 from harness.letters import BrokenLetter, Letter
+from harness.plans import Policy
 from mock_server.control.client import CommitRow
 
 _FINISHED = Process(exit_code=0, seconds=0.0)
@@ -22,16 +33,20 @@ def link(
     inputs: Sequence[Input],
     letters: Sequence[Letter | BrokenLetter] | None = None,
     process: Process = _FINISHED,
-    attempts: int | None = None,
+    policy: Policy | None = None,
     canaries: Sequence[Canary] = (),
     faults: Sequence[ArmedFault] = (),
     skipped: Collection[str] = (),
+    legs: Sequence[Leg] = (),
+    after: Mapping[AfterName, Evidence] | None = None,
+    since: int = 0,
 ) -> Evidence:
     """Build the evidence of a trial from the control plane's journal entries and commits.
 
     `letters` is None where there is no queue; `skipped` are keys that the subject says it left out on purpose.
+    Of a run after delivery, `since` is the last journal entry before it: what came earlier tells the state, no more.
     """
-    exchanges = tuple(read_exchange(entry) for entry in entries)
+    exchanges = tuple(read_exchange(entry) for entry in entries if entry["number"] > since)
     names = _Names(inputs)
     history = _History(names, commits)
     chains, unlinked = _chains(exchanges, names, history)
@@ -53,9 +68,12 @@ def link(
         letters_of=letters_of,
         unlinked=unlinked,
         process=process,
-        attempts=attempts,
+        policy=policy,
         canaries=tuple(canaries),
         faults=tuple(faults),
+        commits=tuple(commit for commit in commits if not since or commit.exchange > since),
+        legs=tuple(legs),
+        after=dict(after or {}),
     )
 
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.evidence import Process
 from harness.inputs import Input, given
 from harness.judge import judge
 from harness.report.terminal import render
@@ -59,9 +58,9 @@ class TrialRunner:
         started = wall()
         try:
             with trial.stage(folder, trial.inputs()) as stage:
-                with stage.faults():
+                with stage.faults(), stage.block():
                     yield stage.run
-                evidence = stage.collect(Process(None, wall() - started))
+                evidence = stage.evidence()
         finally:
             shutil.rmtree(folder, ignore_errors=True)
         _passed(

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import inputs as input_rows
 from harness import seeding
-from harness.evidence import ArmedFault, Evidence, Process
+from harness.evidence import AfterName, Evidence
 from harness.inputs import Input
 from harness.judge import judge, judge_laws
 from harness.letters import DeadLetters, JsonlQueue
-from harness.linking import link
 from harness.org import OrgHandle
-from harness.phases import Timeline
+from harness.properties import registry
 from harness.result import Baseline, TrialResult
 from harness.scenario import Scenario
+from harness.stage import Stage, emptied, fault_rules
 from harness.subjects import CallableSubject, Run, Subject, canaries_of, environment_of
 from mock_server.control.client import ControlError
-from mock_server.documents import Problem, Steps, load
+from mock_server.documents import Problem, load
 from mock_server.org.clock import wall
 
 if TYPE_CHECKING:
@@ -34,9 +34,6 @@ BASELINE_ROWS = 20
 """Inputs of each kind that a baseline delivers."""
 WALL_LIMIT = 600.0
 """Seconds a subject may take when nothing else is said."""
-_SETTLING = 2.0
-"""Seconds to wait for exchanges that outlive the subject."""
-
 Progress = Callable[[str], None]
 
 
@@ -75,7 +72,8 @@ def _merge(into: dict[str, Any], given: Mapping[str, Any]) -> None:
 class Trial:
     """Runs one scenario on a server. `dead_letters` is a queue of the subject's own choice, in place of a file.
 
-    `timeout` is in wall seconds. `keep` keeps the scratch folders. `progress` is told what is going on.
+    `timeout` is in wall seconds. `resumable` says that the subject takes up what is pending when it is run again: then
+    it is, once the faults have stopped. `keep` keeps the scratch folders. `progress` is told what is going on.
     """
 
     server: Server
@@ -84,6 +82,7 @@ class Trial:
     timeout: float | None = None
     dead_letters: DeadLetters | None = None
     rows: Sequence[Input] | None = None
+    resumable: bool = False
     keep: bool = False
     progress: Progress = field(default=lambda _: None)
 
@@ -97,7 +96,7 @@ class Trial:
                 unfit = seeding.check_inputs(org.control, self.scenario.inputs)
                 if unfit:
                     raise refused(*unfit, under=())
-                for place, rule in _rules(self.scenario):
+                for place, rule in fault_rules(self.scenario):
                     try:
                         org.control.add_fault(rule)
                     except ControlError as error:
@@ -122,7 +121,7 @@ class Trial:
         judgement = evidence = None
         if baseline.met:
             self.progress(f"{self.scenario.name}: running with faults")
-            evidence = self._once(subject, folder / "faults", self.inputs(), faults=True)
+            evidence = self._under_faults(subject, folder / "faults")
             self.progress(f"{self.scenario.name}: judging {len(evidence.exchanges)} requests")
             judgement = judge(evidence, expect=self.scenario.expect, skip=self.scenario.skip)
         return TrialResult(
@@ -143,17 +142,26 @@ class Trial:
         return input_rows.generate(self.scenario.inputs, seed=self.seed, most=most)
 
     def _baseline(self, subject: Subject, folder: Path) -> Baseline:
-        evidence = self._once(subject, folder, self.inputs(BASELINE_ROWS), faults=False)
-        verdicts = judge_laws(evidence)
-        return Baseline(verdicts, evidence, _unmet(evidence))
+        with self.stage(folder, self.inputs(BASELINE_ROWS)) as stage:
+            stage.deliver(subject, faults=False)
+            evidence = stage.evidence()
+        return Baseline(judge_laws(evidence), evidence, _unmet(evidence))
 
-    def _once(self, subject: Subject, folder: Path, rows: Sequence[Input], *, faults: bool) -> Evidence:
-        with self.stage(folder, rows) as stage:
-            if not faults:
-                return stage.collect(subject.run(stage.run))
-            with stage.faults():
-                process = subject.run(stage.run)
-            return stage.collect(process)
+    def _under_faults(self, subject: Subject, folder: Path) -> Evidence:
+        with self.stage(folder, self.inputs()) as stage:
+            stage.deliver(subject, resumable=self.resumable)
+            for name in self._wanted_after():
+                self.progress(f"{self.scenario.name}: {name}")
+                run = stage.run if name == "rerun" else emptied(stage.run, folder / name)
+                stage.follow(name, partial(subject.run, run))
+            return stage.evidence()
+
+    def _wanted_after(self) -> tuple[AfterName, ...]:
+        """Return the runs after delivery that a required property needs. They cost as much as the delivery."""
+        claims = registry()
+        needs = frozenset[str]().union(*(claims[name].needs for name in self.scenario.expect))
+        names: tuple[AfterName, ...] = ("rerun", "redelivery")
+        return tuple(name for name in names if name in needs)
 
     @contextmanager
     def stage(self, folder: Path, rows: Sequence[Input]) -> Iterator[Stage]:
@@ -180,7 +188,7 @@ class Trial:
                 timeout=self._limit(),
             )
             # A queue of the subject's own may hold letters from before.
-            yield Stage(self.scenario, run, queue, earlier=len(queue.read()))
+            yield Stage(self.scenario, run, queue, len(queue.read()))
 
     @contextmanager
     def _org(self) -> Iterator[OrgHandle]:
@@ -202,59 +210,6 @@ class Trial:
     def _limit(self) -> float:
         limits = [limit for limit in (self.timeout, self.scenario.deadline) if limit is not None]
         return min(limits, default=WALL_LIMIT)
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One org made ready for one run, and the way to collect what the run leaves behind."""
-
-    scenario: Scenario
-    run: Run
-    queue: DeadLetters
-    earlier: int
-
-    @contextmanager
-    def faults(self) -> Iterator[None]:
-        """Put the scenario's faults in force, and walk through its phases until the block ends."""
-        self.run.org.control.add_faults(rule for _, rule in _rules(self.scenario))
-        with Timeline(self.run.org.control, self.scenario.phases):
-            yield
-
-    def collect(self, process: Process) -> Evidence:
-        """Return the evidence of the run, once no exchange is under way any more."""
-        control, policy = self.run.org.control, self.scenario.policy
-        return link(
-            entries=_settled(control.journal),
-            commits=control.commits(),
-            inputs=self.run.inputs,
-            letters=list(self.queue.read())[self.earlier :],
-            process=process,
-            attempts=policy.attempts if policy else None,
-            canaries=self.run.canaries,
-            faults=[ArmedFault(fault.name, fault.matched, fault.fired) for fault in control.faults()],
-            skipped=self.run.skipped,
-        )
-
-
-def _rules(scenario: Scenario) -> Iterator[tuple[Steps, dict[str, Any]]]:
-    """Yield every fault rule and its place in the scenario; those of a phase are bound to it."""
-    for number, rule in enumerate(scenario.faults):
-        yield ("faults", number), dict(rule)
-    for place, phase in enumerate(scenario.phases):
-        for number, rule in enumerate(phase.faults):
-            bound = {**rule, "when": {**(rule.get("when") or {}), "phase": phase.name}}
-            yield ("phases", place, "faults", number), bound
-
-
-def _settled(journal: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
-    """Return the journal once no exchange is under way any more, or after a short while."""
-    pause = threading.Event()
-    until = wall() + _SETTLING
-    entries = journal()
-    while any(entry["end"] is None for entry in entries) and wall() < until:
-        pause.wait(0.02)
-        entries = journal()
-    return entries
 
 
 def _unmet(evidence: Evidence) -> str:

@@ -11,6 +11,7 @@ from harness.evidence import ArmedFault, Canary, Evidence, Process
 from harness.inputs import Input
 from harness.letters import BrokenLetter, Letter
 from harness.linking import link
+from harness.plans import Policy
 from mock_server.control.client import CommitRow
 
 UPSERT = "rest.collections.upsert"
@@ -126,6 +127,7 @@ class World:
         self,
         *,
         attempts: int | None = None,
+        policy: Policy | None = None,
         process: Process | None = None,
         canaries: Sequence[Canary] = (),
         faults: Sequence[ArmedFault] = (),
@@ -136,7 +138,7 @@ class World:
             inputs=[given(number) for number in range(1, self.inputs + 1)],
             letters=self.letters,
             process=process or Process(0, 1.0),
-            attempts=attempts,
+            policy=policy or (Policy(attempts=attempts) if attempts else None),
             canaries=canaries,
             faults=faults,
         )

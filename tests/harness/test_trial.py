@@ -12,8 +12,8 @@ import requests
 from harness.evidence import Outcome
 from harness.letters import JsonlQueue
 from harness.scenario import Scenario, load
-from harness.subjects import CommandSubject, Run, SubjectError
-from harness.trial import run_trial
+from harness.subjects import CallableSubject, CommandSubject, Run, SubjectError
+from harness.trial import Trial, run_trial
 from mock_server import api
 from mock_server.documents import DocumentError
 
@@ -149,3 +149,29 @@ def test_what_cannot_be_run_is_refused_before_anything_runs(text: str, server: a
 
 def test_a_server_is_started_where_none_is_given(tmp_path: Path) -> None:
     assert run_trial(scenario(tmp_path), deliver).ok
+
+
+def test_a_resumable_subject_is_run_again_once_the_faults_have_stopped(server: api.Server, tmp_path: Path) -> None:
+    away = "faults: [{name: away, on: rest.collections.*, status: 503}]"
+    result = run_trial(scenario(tmp_path, away), lambda run: upsert(run, run.inputs), server=server, resumable=True)
+    evidence = result.evidence
+    assert evidence is not None
+    assert [(leg.name, leg.first, leg.last) for leg in evidence.legs] == [("faults", 1, 1), ("heal", 2, 2)]
+    assert [fault.fired for fault in result.faults] == [1]
+    assert not evidence.with_outcome(Outcome.LOST)
+
+
+def test_a_run_after_delivery_has_evidence_of_its_own(server: api.Server, tmp_path: Path) -> None:
+    case = scenario(tmp_path, LOCKS)
+    trial = Trial(server, case)
+    with trial.stage(tmp_path / "stage", trial.inputs()) as stage:
+        subject = CallableSubject(deliver)
+        stage.deliver(subject)
+        rerun = stage.follow("rerun", lambda: subject.run(stage.run))
+        evidence = stage.evidence()
+    assert evidence.after["rerun"] is rerun
+    assert [exchange.number for exchange in evidence.exchanges] == [1, 2]
+    assert [exchange.number for exchange in rerun.exchanges] == [3]
+    assert {len(chain) for chain in rerun.chains} == {1}
+    assert {commit.exchange for commit in rerun.commits} == {3}
+    assert len(rerun.with_outcome(Outcome.LANDED)) == 30

@@ -1,0 +1,196 @@
+"""A stage: one org made ready, the runs of a subject on it, and what they leave behind."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.evidence import AfterName, ArmedFault, Evidence, Leg, LegName, Process
+from harness.linking import link
+from harness.phases import Timeline
+from mock_server.org.clock import wall
+
+if TYPE_CHECKING:
+    from harness.letters import BrokenLetter, DeadLetters, Letter
+    from harness.scenario import Scenario
+    from harness.subjects import Run, Subject
+    from mock_server.documents import Steps
+
+_SETTLING = 2.0
+"""Seconds to wait for exchanges that outlive the subject."""
+_MOST_RESTARTS = 100
+"""A crash point that strikes at every start would never let a subject end."""
+
+
+@dataclass
+class Stage:
+    """One org with its folder, inputs and queue.
+
+    `earlier` counts the letters that the queue held before. `legs` and `after` grow with each run.
+    """
+
+    scenario: Scenario
+    run: Run
+    queue: DeadLetters
+    earlier: int = 0
+    legs: list[Leg] = field(default_factory=list)
+    after: dict[AfterName, Evidence] = field(default_factory=dict)
+    _armed: list[ArmedFault] = field(default_factory=list)
+    _delivered: int | None = None
+    """The last journal entry of the runs that deliver, once the others have begun."""
+    _letters: Sequence[Letter | BrokenLetter] = ()
+    _commits: int = 0
+    _over: list[dict[str, Any]] = field(default_factory=list)
+
+    # -- the runs that deliver
+
+    def deliver(self, subject: Subject, *, faults: bool = True, resumable: bool = False) -> None:
+        """Run the subject, again after each crash, and, when it is resumable, once more after the faults have stopped.
+
+        Raises SubjectError when it cannot be started.
+        """
+        if not faults:
+            self.leg("faults", lambda: subject.run(self.run))
+            return
+        with self.faults():
+            process = self.leg("faults", lambda: subject.run(self.run))
+            while process.crashed and len(self.legs) <= _MOST_RESTARTS:
+                process = self.leg("restart", lambda: subject.run(self.run))
+        if resumable:
+            self.heal()
+            self.leg("heal", lambda: subject.run(self.run))
+
+    def leg(self, name: LegName, work: Callable[[], Process]) -> Process:
+        """Carry out one run and note what it spans."""
+        first, began = self._begin()
+        process = work()
+        self._end(name, process, first, began)
+        return process
+
+    @contextmanager
+    def block(self) -> Iterator[None]:
+        """Take what happens in the block for the one run of the subject."""
+        first, began = self._begin()
+        started = wall()
+        yield
+        self._end("faults", Process(None, wall() - started), first, began)
+
+    def _begin(self) -> tuple[int, float]:
+        return self._last_entry() + 1, self.run.org.clock.now()
+
+    def _end(self, name: LegName, process: Process, first: int, began: float) -> None:
+        last = self._last_entry(settled=True)
+        self.legs.append(Leg(name, process, first, last, began, self.run.org.clock.now(), len(self.letters())))
+
+    @contextmanager
+    def faults(self) -> Iterator[None]:
+        """Put the scenario's faults in force, and walk through its phases until the block ends."""
+        self.run.org.control.add_faults(rule for _, rule in fault_rules(self.scenario))
+        with Timeline(self.run.org.control, self.scenario.phases):
+            yield
+
+    def heal(self) -> None:
+        """Stop all faults; what they did until now is kept."""
+        self._armed = self._in_force()
+        self.run.org.control.clear_faults()
+
+    # -- the runs after delivery
+
+    def follow(self, name: AfterName, work: Callable[[], Process]) -> Evidence:
+        """Carry out a run after delivery, without faults; return what it did, and the state at its end."""
+        control = self.run.org.control
+        if self._delivered is None:
+            self._delivered = self._last_entry(settled=True)
+            self._letters = self.letters()
+            self._commits = len(control.commits())
+            self.heal()
+        since = self._last_entry(settled=True)
+        process = work()
+        entries = self._settled()
+        self.after[name] = link(
+            entries=entries,
+            commits=control.commits(),
+            inputs=self.run.inputs,
+            letters=self.letters(),
+            process=process,
+            policy=self.scenario.policy,
+            canaries=self.run.canaries,
+            skipped=self.run.skipped,
+            since=since,
+        )
+        return self.after[name]
+
+    # -- what they leave behind
+
+    def letters(self) -> list[Letter | BrokenLetter]:
+        """Return the letters of this stage: those that the queue did not hold before."""
+        return list(self.queue.read())[self.earlier :]
+
+    def evidence(self) -> Evidence:
+        """Return the evidence of the runs that deliver, with that of the others under `after`."""
+        control = self.run.org.control
+        entries, commits, letters = self._settled(), control.commits(), self._letters
+        if self._delivered is None:
+            letters = self.letters()
+        else:
+            entries = [entry for entry in entries if entry["number"] <= self._delivered]
+            commits = commits[: self._commits]
+        return link(
+            entries=entries,
+            commits=commits,
+            inputs=self.run.inputs,
+            letters=letters,
+            process=self.legs[-1].process,
+            policy=self.scenario.policy,
+            canaries=self.run.canaries,
+            faults=self._armed or self._in_force(),
+            skipped=self.run.skipped,
+            legs=self.legs,
+            after=self.after,
+        )
+
+    def _in_force(self) -> list[ArmedFault]:
+        found = self.run.org.control.faults()
+        return [ArmedFault(fault.name, fault.matched, fault.fired, fault.rule) for fault in found]
+
+    def _last_entry(self, *, settled: bool = False) -> int:
+        entries = self._settled() if settled else self._journal()
+        return entries[-1]["number"] if entries else 0
+
+    def _settled(self) -> list[dict[str, Any]]:
+        """Return the journal once no exchange is under way any more, or after a short while."""
+        pause = threading.Event()
+        until = wall() + _SETTLING
+        entries = self._journal()
+        while any(entry["end"] is None for entry in entries) and wall() < until:
+            pause.wait(0.02)
+            entries = self._journal()
+        return entries
+
+    def _journal(self) -> list[dict[str, Any]]:
+        """Return the journal. What is over is asked for once: journals are long, and asked for at every run."""
+        since = self._over[-1]["number"] if self._over else 0
+        news = self.run.org.control.journal(since)
+        still = next((place for place, entry in enumerate(news) if entry["end"] is None), len(news))
+        self._over += news[:still]
+        return [*self._over, *news[still:]]
+
+
+def fault_rules(scenario: Scenario) -> Iterator[tuple[Steps, dict[str, Any]]]:
+    """Yield every fault rule and its place in the scenario; those of a phase are bound to it."""
+    for number, rule in enumerate(scenario.faults):
+        yield ("faults", number), dict(rule)
+    for place, phase in enumerate(scenario.phases):
+        for number, rule in enumerate(phase.faults):
+            bound = {**rule, "when": {**(rule.get("when") or {}), "phase": phase.name}}
+            yield ("phases", place, "faults", number), bound
+
+
+def emptied(run: Run, folder: Path) -> Run:
+    """Return the run with an empty work folder in place of its own: as on a machine that has forgotten everything."""
+    folder.mkdir(parents=True)
+    return replace(run, workdir=folder, environment={**run.environment, "SFMOCK_WORKDIR": str(folder)})
