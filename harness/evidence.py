@@ -61,8 +61,9 @@ class Attempt:
 class Process:
     """How the subject ended. `exit_code` is None for a callable or a subject that was stopped; `seconds` are wall time.
 
-    `leaks` names the secrets seen in its output. `output` is the end of what it printed. `crashed` is True where the
-    trial killed it on purpose, at a crash point.
+    `virtual` are the seconds of virtual time that it took, None in real time. `leaks` names the secrets seen in its
+    output. `output` is the end of what it printed. `crashed` is True where the trial killed it on purpose, at a crash
+    point.
     """
 
     exit_code: int | None
@@ -73,6 +74,7 @@ class Process:
     signal: str | None = None
     error: str | None = None
     leaks: tuple[str, ...] = ()
+    virtual: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import subprocess
 import threading
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
@@ -21,6 +21,8 @@ from mock_server.org.clock import wall
 
 if TYPE_CHECKING:
     from harness.org import Credentials, OrgHandle
+    from harness.vtime.run import Outcome
+    from harness.vtime.trial import VirtualTime
 
 GRACE = 3.0
 """Seconds between asking a subject to stop and stopping it."""
@@ -37,6 +39,7 @@ class Run:
     """One run of a subject: where it finds the org, its inputs and its dead-letter queue, and how long it may take.
 
     `environment` is the command contract's. `skipped` collects the keys that a callable leaves out on purpose.
+    `virtual` is None in real time.
     """
 
     org: OrgHandle
@@ -47,6 +50,7 @@ class Run:
     canaries: Sequence[Canary] = ()
     timeout: float = 600.0
     skipped: set[str] = field(default_factory=set)
+    virtual: VirtualTime | None = None
 
     @property
     def credentials(self) -> Credentials:
@@ -153,8 +157,13 @@ class CallableSubject:
     function: Callable[[Run], object]
 
     def run(self, run: Run) -> Process:
-        """Call the function. An exception that leaves it is evidence, not an error of the harness."""
+        """Call the function. An exception that leaves it is evidence, not an error of the harness.
+
+        Raises SubjectError when it does in virtual time what cannot be done there.
+        """
         started = wall()
+        if run.virtual is not None:
+            return virtual_process(run, run.virtual.call(lambda: self.function(run)), wall() - started)
         failure: list[BaseException] = []
 
         def call() -> None:
@@ -166,15 +175,30 @@ class CallableSubject:
         thread = threading.Thread(target=call, name="subject", daemon=True)
         thread.start()
         thread.join(run.timeout)
-        text = "".join(traceback.format_exception(failure[0])) if failure else ""
-        return Process(
-            exit_code=None,
-            seconds=wall() - started,
-            output=text[-16_384:],
-            timed_out=thread.is_alive(),
-            error=repr(failure[0])[:500] if failure else None,
-            leaks=tuple(canary.name for canary in run.canaries if re.search(canary.pattern, text)),
-        )
+        return _called(run, failure[0] if failure else None, wall() - started, thread.is_alive())
+
+
+def _called(run: Run, failure: BaseException | None, seconds: float, timed_out: bool) -> Process:
+    text = "".join(traceback.format_exception(failure)) if failure else ""
+    return Process(
+        exit_code=None,
+        seconds=seconds,
+        output=text[-16_384:],
+        timed_out=timed_out,
+        error=repr(failure)[:500] if failure else None,
+        leaks=tuple(canary.name for canary in run.canaries if re.search(canary.pattern, text)),
+    )
+
+
+def virtual_process(run: Run, outcome: Outcome, seconds: float) -> Process:
+    """Return how a run in virtual time ended. Raises SubjectError where it says nothing about the subject."""
+    from harness.vtime.trial import unfit
+
+    why = unfit(outcome)
+    if why is not None:
+        raise SubjectError(why)
+    process = _called(run, outcome.failure or outcome.error, seconds, outcome.timed_out)
+    return replace(process, virtual=outcome.seconds)
 
 
 def environment_of(org: OrgHandle, paths: Mapping[str, Path], seed: int) -> dict[str, str]:

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import select
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from harness.vtime import originals, reach, report
-from harness.vtime.actors import Actor, Deadlock, Ended, Wait, actors, current
+from harness.vtime.actors import Actor, Deadlock, Ended, Wait, actors
 
 if TYPE_CHECKING:
     from harness.vtime.side import Side
 
 SECOND = 1_000_000_000
-EPOCH = 1_772_323_200
-"""What clocks show when virtual time begins: 2026-03-01T00:00:00Z."""
 _FAR = 1 << 62
 _PATIENCE = 0.2
 """Real seconds that threads outside virtual time have to wake an actor before a dead-lock is one."""
@@ -31,13 +28,14 @@ _TOLD = 50
 class Conductor:
     """Virtual time of one run: its clock, its actors, and the server that they talk to.
 
-    `elapsed` is virtual time since the beginning, in nanoseconds. `deadline` is in seconds of it.
+    `elapsed` is virtual time since the beginning, in nanoseconds. `epoch` is what clocks show then, in nanoseconds
+    since 1970; `deadline` is in seconds of virtual time.
     """
 
-    def __init__(self, side: Side, *, epoch: int = EPOCH, deadline: float | None = None) -> None:
+    def __init__(self, side: Side, *, epoch: int, deadline: float | None = None) -> None:
         self.side = side
         self.elapsed = 0
-        self.epoch = epoch * SECOND
+        self.epoch = epoch
         # Whole seconds, so that differences of the clock come out as round as what was asked for.
         self.steady = -(-originals.monotonic_ns() // SECOND) * SECOND
         self.deadline = None if deadline is None else round(deadline * SECOND)
@@ -78,7 +76,7 @@ class Conductor:
 
     def at(self, seconds: float, work: Callable[[], None]) -> None:
         """Have `work` done when so many seconds of the run have gone by."""
-        heapq.heappush(self._alarms, (round(seconds * SECOND), next(self._numbers), work))
+        heapq.heappush(self._alarms, (max(0, round(seconds * SECOND)), next(self._numbers), work))
 
     # -- actors
 
@@ -249,7 +247,7 @@ class Conductor:
                 ready.add(actor.number)
                 continue
             if polled is None:
-                polled = select_poll()
+                polled = originals.poll()
             if number in by_file:
                 by_file[number].append(actor.number)
             else:
@@ -271,21 +269,29 @@ class Conductor:
 
     def _advance(self, due: int) -> None:
         """Move time to `due`, or to an alarm or the deadline before it."""
-        if (
-            self.deadline is not None
-            and due > self.deadline
-            and (not self._alarms or self._alarms[0][0] > self.deadline)
-        ):
+        first = self._alarms[0][0] if self._alarms else due
+        if self.deadline is not None and min(due, first) > self.deadline:
             self._move(self.deadline)
             self.timed_out = True
             self.end(f"the deadline of {self.deadline / SECOND:g} s has passed")
-            return
-        if self._alarms and self._alarms[0][0] <= due:
-            moment, _, work = heapq.heappop(self._alarms)
-            self._move(moment)
+        elif self._alarms and first <= due:
+            _, _, work = heapq.heappop(self._alarms)
+            self._move(first)
+            self._ring(work)
+        else:
+            self._move(due)
+
+    def _ring(self, work: Callable[[], None]) -> None:
+        """Do an alarm's work, outside virtual time: it may call the server."""
+        ident = originals.get_ident()
+        actor = actors.pop(ident, None)
+        self.side.release()
+        try:
             work()
-            return
-        self._move(due)
+        finally:
+            self.side.hold()
+            if actor is not None:
+                actors[ident] = actor
 
     def _move(self, due: int) -> None:
         self._yields = 0
@@ -317,7 +323,7 @@ class Conductor:
         self._held_since = held
         if not files:
             return self.side.in_flight([a.wait.source for a in self._parked if a.wait and a.wait.file is not None])
-        polled = select_poll()
+        polled = originals.poll()
         for number, events in files:
             polled.register(number, events)
         polled.poll(20)
@@ -370,10 +376,6 @@ class Conductor:
         return list(self._parked)
 
 
-def select_poll() -> select.poll:
-    return originals.poll()
-
-
 @contextmanager
 def outside() -> Iterator[None]:
     """A block in which the calling thread is no actor: it waits in real time, and the server runs freely."""
@@ -390,6 +392,3 @@ def outside() -> Iterator[None]:
         side.hold()
         actor.conductor.follow(side.now())
         actors[ident] = actor
-
-
-__all__ = ["EPOCH", "SECOND", "Conductor", "current", "outside"]

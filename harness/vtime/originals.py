@@ -9,6 +9,7 @@ import socket as _socket
 import ssl as _ssl
 import threading
 import time as _time
+from typing import Any
 
 allocate_lock = _thread.allocate_lock
 get_ident = _thread.get_ident
@@ -19,7 +20,7 @@ monotonic = _time.monotonic
 monotonic_ns = _time.monotonic_ns
 sleep = _time.sleep
 
-poll = getattr(_select, "poll", None)
+poll: Any = getattr(_select, "poll", None)
 select = _select.select
 
 Socket = _socket.socket

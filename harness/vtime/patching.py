@@ -67,8 +67,7 @@ class Patches:
             if known is None or known.module is not module or known.size != len(space):
                 hits = () if _left_alone(name) else tuple(_hits(module, aliases))
                 seen[name] = known = _Seen(module, len(space), hits)
-            for owner, attribute, original in known.hits:
-                yield owner, attribute, original
+            yield from known.hits
 
 
 def _left_alone(name: str) -> bool:

@@ -18,12 +18,22 @@ class NotInVirtualTime(RuntimeError):
     """The subject does something whose time cannot be moved."""
 
 
+def _end(why: str) -> NotInVirtualTime:
+    """End the calling actor's run: what it has done until now says nothing any more, whatever it makes of the error."""
+    actor = current()
+    error = NotInVirtualTime(why)
+    if actor is not None:
+        actor.conductor.end(why, error)
+    return error
+
+
 def _refused(name: str, real: Any) -> Any:
     def function(*args: Any, **options: Any) -> Any:
         if current() is None:
             return real(*args, **options)
-        raise NotInVirtualTime(
-            f"{name}: a process of its own has its own time and cannot run in virtual time; write `time: real` in the scenario"
+        raise _end(
+            f"{name}: a process of its own has its own time and cannot run in virtual time; write `time: real` in the "
+            "scenario"
         )
 
     function.__name__ = name
@@ -42,10 +52,10 @@ def _outside(real: Callable[..., Any]) -> Callable[..., Any]:
 
 
 _FORKS = [
-    Change(owner, name, _refused(f"{label}.{name}", getattr(owner, name)))
+    Change(owner, name, _refused(label, getattr(owner, name)))
     for owner, name, label in (
-        (os, "fork", "os"),
-        (os, "forkpty", "os"),
+        (os, "fork", "os.fork"),
+        (os, "forkpty", "os.forkpty"),
         (multiprocessing.process.BaseProcess, "start", "multiprocessing.Process"),
     )
     if hasattr(owner, name)
@@ -83,8 +93,9 @@ def _refused_loop(real: Callable[[Any], None]) -> Callable[[Any], None]:
         if current() is None:
             real(self)
             return
-        raise NotInVirtualTime(
-            "uvloop waits where virtual time cannot reach it; use asyncio's own event loop, or write `time: real` in the scenario"
+        raise _end(
+            "uvloop waits where virtual time cannot reach it; use asyncio's own event loop, or write `time: real` in "
+            "the scenario"
         )
 
     return run_forever

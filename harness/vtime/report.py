@@ -25,7 +25,7 @@ def _libraries() -> tuple[str, ...]:
 
 def foreign(file: str) -> bool:
     """Tell whether a source file is a library's, and no subject's."""
-    return file.startswith("<") or file.startswith(_libraries()) or "site-packages" in file
+    return file.startswith(("<", *_libraries())) or "site-packages" in file
 
 
 def _frames(ident: int) -> tuple[FrameType | None, FrameType | None]:
@@ -58,8 +58,8 @@ def line(actor: Actor) -> str:
 def deadlock(parked: Sequence[Actor], conductor: Conductor) -> str:
     """Describe a dead-lock."""
     head = (
-        f"dead-lock after {conductor.elapsed / 1e9:g} s of virtual time: every thread of the subject waits, none with a "
-        "time-out, and the server has nothing under way"
+        f"dead-lock after {conductor.elapsed / 1e9:g} s of virtual time: every thread of the subject waits, none with "
+        "a time-out, and the server has nothing under way"
     )
     return "\n".join([head, *(f"  {line(actor)}" for actor in parked)])
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from harness.vtime import engine, originals, report
 from harness.vtime.actors import Actor, Ended
-from harness.vtime.conductor import EPOCH, SECOND, Conductor, outside
+from harness.vtime.conductor import SECOND, Conductor, outside
 from harness.vtime.patching import Change
 from harness.vtime.processes import NotInVirtualTime
 
@@ -78,8 +78,8 @@ class Watchdog:
             self._until = now + 1.0
         elif actor is not None and stood > self._stuck:
             text = (
-                f"{actor.name} has run for {stood:.0f} s of real time without waiting for anything that virtual time can "
-                "see: it computes, or it is blocked in a place that virtual time does not reach (a wait inside an "
+                f"{actor.name} has run for {stood:.0f} s of real time without waiting for anything that virtual time "
+                "can see: it computes, or it is blocked in a place that virtual time does not reach (a wait inside an "
                 f"extension module, a lock made before the trial, a file); write `time: real` in the scenario\n"
                 f"{report.stack(actor.ident)}"
             )
@@ -118,7 +118,6 @@ def call(
     deadline: float | None = None,
     wall: float = WALL_LIMIT,
     stuck: float = STUCK,
-    epoch: int = EPOCH,
     alarms: Iterable[tuple[float, Callable[[], None]]] = (),
     changes: Iterable[Change] = (),
 ) -> Outcome:
@@ -127,7 +126,7 @@ def call(
     `alarms` are done on the way, at their seconds of virtual time, by a thread that is outside it. An exception of the
     function is in the outcome.
     """
-    conductor = _conductor(side, deadline, epoch, alarms)
+    conductor = _conductor(side, deadline, alarms)
     failure: list[BaseException] = []
     done = originals.allocate_lock()
     done.acquire()
@@ -166,7 +165,6 @@ def block(
     deadline: float | None = None,
     wall: float = WALL_LIMIT,
     stuck: float = STUCK,
-    epoch: int = EPOCH,
     alarms: Iterable[tuple[float, Callable[[], None]]] = (),
     changes: Iterable[Change] = (),
 ) -> Iterator[list[Outcome]]:
@@ -180,7 +178,7 @@ def block(
             raise NotInVirtualTime(
                 "the test runs on uvloop, which virtual time cannot reach; use asyncio's own event loop"
             )
-    conductor = _conductor(side, deadline, epoch, alarms)
+    conductor = _conductor(side, deadline, alarms)
     outcomes: list[Outcome] = []
     over = threading.Event()
     watchdog = Watchdog(conductor, wall=wall, stuck=stuck)
@@ -210,10 +208,8 @@ def block(
         raise error
 
 
-def _conductor(
-    side: Side, deadline: float | None, epoch: int, alarms: Iterable[tuple[float, Callable[[], None]]]
-) -> Conductor:
-    conductor = Conductor(side, epoch=epoch, deadline=deadline)
+def _conductor(side: Side, deadline: float | None, alarms: Iterable[tuple[float, Callable[[], None]]]) -> Conductor:
+    conductor = Conductor(side, epoch=side.epoch, deadline=deadline)
     for seconds, work in alarms:
         conductor.at(seconds, work)
     return conductor

@@ -15,9 +15,10 @@ _LANDING = 0.2
 
 
 class Side(Protocol):
-    """What the conductor needs of a server. Moments are nanoseconds since the run began."""
+    """What the conductor needs of a server. Moments are nanoseconds since the run began, at `epoch` (since 1970)."""
 
     ports: frozenset[int]
+    epoch: int
 
     def settle(self) -> None:
         """Return once the server has nothing to do but to wait."""
@@ -42,10 +43,11 @@ class Side(Protocol):
 class LocalSide:
     """A server in this process, and one of its orgs, whose clock is virtual."""
 
-    def __init__(self, server: Server, org_id: str, epoch: int) -> None:
+    def __init__(self, server: Server, org_id: str) -> None:
         self._turns = server.turns
         self._clock = server.clock_of(org_id)
-        self._epoch = epoch * 1_000_000_000
+        self.epoch = round(self._clock.now() * 1e9)
+        """When this began, in nanoseconds since 1970."""
         self._free = 1
         self._lock = originals.allocate_lock()
         self._since: float | None = None
@@ -69,10 +71,10 @@ class LocalSide:
 
     def next_due(self) -> int | None:
         due = self._clock.next_due()
-        return None if due is None else max(0, -(-round(due * 1e9) // 1) - self._epoch)
+        return None if due is None else max(0, -(-round(due * 1e9) // 1) - self.epoch)
 
     def advance(self, elapsed: int) -> None:
-        moment = (self._epoch + elapsed) / 1e9
+        moment = (self.epoch + elapsed) / 1e9
         due = self._clock.next_due()
         if due is not None and abs(due - moment) < 1e-6:
             # Seconds since 1970 are kept to a quarter of a microsecond: the same moment.
@@ -83,7 +85,7 @@ class LocalSide:
             self._turns.turn(lambda: self._clock.advance_to(moment))
 
     def now(self) -> int:
-        return round(self._clock.now() * 1e9) - self._epoch
+        return round(self._clock.now() * 1e9) - self.epoch
 
     def in_flight(self, sources: Iterable[Any]) -> bool:
         if not flight.under_way(sources, self._turns.connections(), self.ports):

@@ -173,8 +173,9 @@ class _Pool:
         pool = self._pool()
         if pool is None:
             return
+        workers: Any = pools._threads_queues
         for thread in pool._threads:
-            pools._threads_queues.pop(thread, None)
+            workers.pop(thread, None)
         if self._kept[2] and not any(_of_thread.get(thread) for thread in self._kept[2]):
             pool._work_queue, pool._idle_semaphore, pool._threads = self._kept
         else:
