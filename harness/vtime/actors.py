@@ -47,8 +47,12 @@ class Actor:
     thread: threading.Thread | None
     baton: Any = field(default_factory=originals.allocate_lock)
     ident: int = 0
+    native: int = 0
+    """What the system calls its thread."""
     wait: Wait | None = None
     ready: bool = False
+    yielding: bool = False
+    """It waits for nothing but the others' turn."""
     finished: bool = False
     deaf: bool = False
     """It swallows every word that the run is over, and is left parked."""

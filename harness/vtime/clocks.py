@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import datetime
 import gc
+import operator
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -56,8 +57,8 @@ def _sleep(seconds: float) -> None:
     if actor is None:
         _REAL["sleep"](seconds)
         return
-    if not isinstance(seconds, float | int):
-        seconds = float(seconds) if hasattr(seconds, "__float__") else seconds.__index__()
+    if not isinstance(seconds, float):
+        seconds = operator.index(seconds)
     if not seconds >= 0:
         raise ValueError("sleep length must be non-negative")
     conductor = actor.conductor
@@ -103,8 +104,9 @@ def changes() -> Iterator[Change]:
         yield Change(time, name, value)
 
 
-def aliases() -> dict[int, Any]:
-    return {id(_REAL[name]): value for name, value in REPLACED.items()}
+def aliases() -> dict[int, tuple[Any, Any]]:
+    """Return each original and its replacement, by the identity of the original."""
+    return {id(_REAL[name]): (_REAL[name], value) for name, value in REPLACED.items()}
 
 
 class Datetime:

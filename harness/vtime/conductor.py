@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from harness.vtime import originals, reach, report
+from harness.vtime import blocked, originals, reach, report
 from harness.vtime.actors import Actor, Deadlock, Ended, Wait, actors
 
 if TYPE_CHECKING:
@@ -19,8 +19,10 @@ SECOND = 1_000_000_000
 _FAR = 1 << 62
 _PATIENCE = 0.2
 """Real seconds that threads outside virtual time have to wake an actor before a dead-lock is one."""
-_YIELDS = 10_000
+_YIELDS = 1000
 """Times that actors may ask for nothing but the others' turn before that counts as waiting."""
+_LATE = 10_000
+"""Moves of time after the last actor has ended: exchanges that are under way for longer than that are left."""
 _TOLD = 50
 """Times that a thread is told that the run is over before it is left parked."""
 
@@ -59,6 +61,8 @@ class Conductor:
         self._yields = 0
         self._held_since: dict[int, float] = {}
         self._closing = False
+        self._lost: list[Actor] = []
+        """Actors whose turn has gone on to others while they were blocked in a lock that virtual time does not know."""
 
     # -- time
 
@@ -92,7 +96,7 @@ class Conductor:
 
     def begin(self, actor: Actor) -> None:
         """Make the calling thread the root actor: it has the turn."""
-        actor.ident = originals.get_ident()
+        actor.ident, actor.native = originals.get_ident(), threading.get_native_id()
         self.root = self.running = actor
         actors[actor.ident] = actor
 
@@ -102,7 +106,7 @@ class Conductor:
         self._parked.append(actor)
 
     def enter(self, actor: Actor) -> None:
-        actor.ident = originals.get_ident()
+        actor.ident, actor.native = originals.get_ident(), threading.get_native_id()
         actor.baton.acquire()
         actors[actor.ident] = actor
         actor.wait = None
@@ -111,12 +115,11 @@ class Conductor:
     def leave(self, actor: Actor) -> None:
         """End an actor, on its own thread: the turn goes on to the next."""
         actors.pop(actor.ident, None)
-        with self._mutex:
-            actor.finished = True
-            if actor in self._parked:
-                self._parked.remove(actor)
-            if self.running is actor:
-                self._hand_on(actor)
+        actor.finished = True
+        if self.running is actor:
+            with self._mutex:
+                if self.running is actor:
+                    self._hand_on(actor)
 
     def park(self, wait: Wait) -> bool:
         """Wait; return True when what was waited for is there, False when its time has come first.
@@ -132,18 +135,21 @@ class Conductor:
     def _park(self, actor: Actor, wait: Wait) -> None:
         actor.wait = wait
         actor.ready = False
-        with self._mutex:
-            self._parked.append(actor)
-            # An actor that was blocked outside virtual time has lost its turn meanwhile.
-            mine = self.running is actor or self.running is None
-            if mine:
-                try:
-                    mine = self._hand_on(actor) is actor
-                except BaseException:
-                    # An interrupt. It keeps the turn for what it does about it.
-                    if actor in self._parked:
-                        self._parked.remove(actor)
-                    raise
+        actor.yielding = wait.due is not None and wait.due <= self.elapsed
+        # Before the mutex is asked for: who holds it may be waiting for this very actor to park.
+        self._parked.append(actor)
+        mine = False
+        # An actor that was blocked outside virtual time has lost its turn meanwhile, perhaps to nobody.
+        if self.running is actor or self.running is None:
+            with self._mutex:
+                if self.running is actor or (self.running is None and actor in self._parked):
+                    try:
+                        mine = self._hand_on(actor) is actor
+                    except BaseException:
+                        # An interrupt. It keeps the turn for what it does about it.
+                        if actor in self._parked:
+                            self._parked.remove(actor)
+                        raise
         if not mine:
             actor.baton.acquire()
         actor.wait = None
@@ -179,8 +185,9 @@ class Conductor:
         if not self._mutex.acquire(True, 1.0):
             return False
         try:
-            if self.running is not stuck or self.turn != turn:
+            if self.running is not stuck or self.turn != turn or not self._parked:
                 return False
+            self._lost.append(stuck)
             self.running = None
             self._hand_on(stuck)
             return True
@@ -200,7 +207,7 @@ class Conductor:
             if chosen is not None:
                 self._parked.remove(chosen)
                 return chosen
-            if self._outside():
+            if self._outside() or self._astray():
                 continue
             due = self._first_due()
             if due is None:
@@ -226,13 +233,17 @@ class Conductor:
                 self._yields = 0
                 return actor
             if wait.due is not None and wait.due <= self.elapsed:
-                self._yields += 1
+                self._yields = self._yields + 1 if actor.yielding else 0
                 if self._yields > _YIELDS:
-                    # They spin. What they spin for can only come with time.
-                    due = self._first_due(after=self.elapsed)
-                    self._advance(self.elapsed + SECOND // 1000 if due is None else due)
+                    self._spin()
                 return actor
         return None
+
+    def _spin(self) -> None:
+        """Let time go by for actors that spin: what they spin for can only come with it. Each step is twice as long."""
+        step = self.elapsed + (SECOND // 1000 << min(self._yields - _YIELDS, 20))
+        due = self._first_due(after=self.elapsed)
+        self._advance(step if due is None else min(step, due))
 
     def _ready_files(self, parked: list[Actor]) -> set[int]:
         ready: set[int] = set()
@@ -294,13 +305,20 @@ class Conductor:
                 actors[ident] = actor
 
     def _move(self, due: int) -> None:
-        self._yields = 0
         self.elapsed = max(self.elapsed, due)
         self.side.advance(self.elapsed)
 
     def follow(self, elapsed: int) -> None:
         """Catch up with a clock that the control plane has moved."""
         self.elapsed = max(self.elapsed, elapsed)
+
+    def _astray(self) -> bool:
+        """Wait a moment for actors that have lost their turn and run all the same; tell whether there are any."""
+        self._lost = [actor for actor in self._lost if not actor.finished and actor not in self._parked]
+        if all(blocked.in_lock(actor.ident, actor.native) for actor in self._lost):
+            return False
+        originals.sleep(0.0005)
+        return True
 
     def _outside(self) -> bool:
         """Wait a little in real time while an actor waits for the outside world; tell whether that was so.
@@ -341,7 +359,7 @@ class Conductor:
         return next((actor for actor in self._parked if actor is not self.root), self._parked[0])
 
     def _deadlock(self) -> None:
-        failure = Deadlock(report.deadlock(self._parked, self))
+        failure = Deadlock(report.deadlock([*self._parked, *self._lost], self))
         self.end("the threads of the subject wait for each other", failure)
 
     def close(self) -> None:
@@ -364,7 +382,7 @@ class Conductor:
 
     def drain(self) -> None:
         """Let time go by until no exchange of the server is under way; with no actor left."""
-        for _ in range(_YIELDS):
+        for _ in range(_LATE):
             self.side.settle()
             due = self.side.next_due()
             if due is None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from harness.vtime import report
 
 _MISSING = object()
 _LEFT_ALONE = ("harness", "mock_server", "_pytest", "pluggy", "xdist", "execnet", "hypothesis", "_thread", "importlib")
+_LOOKED_INTO = ("sched",)
+"""Modules of the library that keep functions of time as default arguments, as the subject's own may."""
 
 
 class Change(NamedTuple):
@@ -24,26 +26,34 @@ class Change(NamedTuple):
 class _Seen(NamedTuple):
     module: ModuleType
     size: int
-    hits: tuple[tuple[Any, str, int], ...]
+    changes: tuple[Change, ...]
 
 
 class Patches:
     """A set of changes that can be made and undone. `aliases` gives the replacement of each original by identity."""
 
-    def __init__(self, changes: Iterable[Change], aliases: Mapping[int, Any]) -> None:
+    def __init__(self, changes: Iterable[Change], aliases: Mapping[int, tuple[Any, Any]]) -> None:
         self._changes = list(changes)
-        self._aliases = dict(aliases)
+        self._forth = {key: replacement for key, (_, replacement) in aliases.items()}
+        self._back = {id(replacement): original for original, replacement in aliases.values()}
         self._undo: list[tuple[Any, str, Any]] = []
         self._seen: dict[str, _Seen] = {}
 
     def install(self, more: Iterable[Change] = ()) -> None:
-        for owner, name, value in (*self._changes, *more):
-            self._set(owner, name, value)
-        for owner, name, original in self._imported():
-            self._set(owner, name, self._aliases[original])
+        for change in (*self._changes, *more):
+            self._set(change)
+        for change in self._imported():
+            self._set(change)
 
-    def _set(self, owner: Any, name: str, value: Any) -> None:
-        self._undo.append((owner, name, vars(owner).get(name, _MISSING)))
+    def _set(self, change: Change) -> None:
+        owner, name, value = change
+        if isinstance(owner, FunctionType):
+            before = getattr(owner, name)
+        else:
+            before = vars(owner).get(name, _MISSING)
+            # A test that has put a replacement back after its trial must not make it the original.
+            before = self._back.get(id(before), before)
+        self._undo.append((owner, name, before))
         setattr(owner, name, value)
 
     def undo(self) -> None:
@@ -55,31 +65,50 @@ class Patches:
                     delattr(owner, name)
             else:
                 setattr(owner, name, value)
+        for name, module in list(sys.modules.items()):
+            if name not in self._seen and isinstance(module, ModuleType) and not _left_alone(name):
+                for owner, attribute, original in _found(module, self._back):
+                    setattr(owner, attribute, original)
 
-    def _imported(self) -> Iterator[tuple[Any, str, int]]:
-        """Yield each name under which a module, a class or a default argument's owner holds an original."""
-        seen, aliases = self._seen, self._aliases
+    def _imported(self) -> Iterator[Change]:
+        """Yield each name under which a module, a class or a default argument holds an original."""
+        seen = self._seen
         for name, module in list(sys.modules.items()):
             known = seen.get(name)
-            space = getattr(module, "__dict__", None)
-            if space is None:
+            if not isinstance(module, ModuleType):
                 continue
-            if known is None or known.module is not module or known.size != len(space):
-                hits = () if _left_alone(name) else tuple(_hits(module, aliases))
-                seen[name] = known = _Seen(module, len(space), hits)
-            yield from known.hits
+            if known is None or known.module is not module or known.size != len(module.__dict__):
+                found = () if _left_alone(name) else tuple(_found(module, self._forth))
+                seen[name] = known = _Seen(module, len(module.__dict__), found)
+            yield from known.changes
 
 
 def _left_alone(name: str) -> bool:
     return name.partition(".")[0] in _LEFT_ALONE
 
 
-def _hits(module: ModuleType, aliases: Mapping[int, Any]) -> Iterator[tuple[Any, str, int]]:
-    own = not report.foreign(getattr(module, "__file__", None) or "<")
+def _found(module: ModuleType, replacements: Mapping[int, Any]) -> Iterator[Change]:
+    deep = module.__name__ in _LOOKED_INTO or not report.foreign(getattr(module, "__file__", None) or "<")
     for name, value in list(module.__dict__.items()):
-        if id(value) in aliases:
-            yield module, name, id(value)
-        elif own and isinstance(value, type) and value.__module__ == module.__name__:
-            for attribute, held in list(vars(value).items()):
-                if id(held) in aliases:
-                    yield value, attribute, id(held)
+        if id(value) in replacements:
+            yield Change(module, name, replacements[id(value)])
+        elif deep and getattr(value, "__module__", None) == module.__name__:
+            if isinstance(value, FunctionType):
+                yield from _defaults(value, replacements)
+            elif isinstance(value, type):
+                for attribute, held in list(vars(value).items()):
+                    if id(held) in replacements:
+                        yield Change(value, attribute, replacements[id(held)])
+                    elif isinstance(held, FunctionType):
+                        yield from _defaults(held, replacements)
+
+
+def _defaults(function: FunctionType, replacements: Mapping[int, Any]) -> Iterator[Change]:
+    if any(id(value) in replacements for value in function.__defaults__ or ()):
+        values = (replacements.get(id(value), value) for value in function.__defaults__ or ())
+        yield Change(function, "__defaults__", tuple(values))
+    given = function.__kwdefaults__ or {}
+    if any(id(value) in replacements for value in given.values()):
+        yield Change(
+            function, "__kwdefaults__", {name: replacements.get(id(value), value) for name, value in given.items()}
+        )

@@ -42,7 +42,7 @@ def _frames(ident: int) -> tuple[FrameType | None, FrameType | None]:
 def line(actor: Actor) -> str:
     """Say in one line where an actor is and what it waits for."""
     frame, called = _frames(actor.ident)
-    what = f"waits for {actor.wait.what}" if actor.wait else "runs"
+    what = f"waits for {actor.wait.what}" if actor.wait else "is at work or blocked"
     owner = getattr(actor.wait.source, "owner", None) if actor.wait else None
     if owner is not None and owner is not actor:
         what += f" held by {owner.name}"

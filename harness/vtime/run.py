@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.vtime import engine, originals, report
+from harness.vtime import blocked, engine, originals, report
 from harness.vtime.actors import Actor, Ended
 from harness.vtime.conductor import SECOND, Conductor, outside
 from harness.vtime.patching import Change
@@ -26,6 +26,10 @@ WALL_LIMIT = 60.0
 """Real seconds that a run in virtual time may take."""
 STUCK = 10.0
 """Real seconds that one thread may run without waiting for anything that virtual time knows."""
+_LOOK = 0.02
+"""Real seconds between two looks at a run."""
+_QUIET = 0.04
+"""Real seconds without a wait after which a look is taken at what a thread does."""
 
 
 class Stuck(RuntimeError):
@@ -62,6 +66,9 @@ class Watchdog:
         if turn != self._turn or actor is None or actor.abroad:
             self._turn, self._since = turn, now
         stood = now - self._since
+        if actor is not None and stood > _QUIET and not actor.abroad and blocked.in_lock(actor.ident, actor.native):
+            # A lock older than the trial, whose holder may be waiting for its turn.
+            conductor.hand_over(actor, turn)
         if now > self._until:
             if conductor.over is None:
                 where = "" if actor is None else f"\n  {report.line(actor)}"
@@ -147,7 +154,7 @@ def call(
         watchdog = Watchdog(conductor, wall=wall, stuck=stuck)
         _thread.start_new_thread(body, ())
         try:
-            while not done.acquire(True, 0.05) and not watchdog.gave_up:
+            while not done.acquire(True, _LOOK) and not watchdog.gave_up:
                 watchdog.look()
         except BaseException:
             conductor.end("the trial was interrupted")
@@ -184,7 +191,7 @@ def block(
     watchdog = Watchdog(conductor, wall=wall, stuck=stuck)
 
     def look() -> None:
-        while not over.wait(0.05):
+        while not over.wait(_LOOK):
             watchdog.look()
 
     watcher = threading.Thread(target=look, name="virtual time watchdog", daemon=True)

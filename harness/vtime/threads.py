@@ -65,6 +65,7 @@ class Lock:
         return f"<{'locked' if self.locked() else 'unlocked'} virtual lock at {id(self):#x}>"
 
 
+_plain_lock = threading.Lock
 _plain_rlock = threading.RLock
 _plain_simple_queue = queue.SimpleQueue
 _plain_start = threading.Thread.start
@@ -209,10 +210,14 @@ def changes() -> Iterator[Change]:
     yield Change(pools.ThreadPoolExecutor, "submit", _submit)
 
 
-def aliases() -> dict[int, Any]:
+def aliases() -> dict[int, tuple[Any, Any]]:
+    """Return each original and its replacement, by the identity of the original."""
     return {
-        id(_real_lock): _lock,
-        id(threading.Lock): _lock,
-        id(_plain_rlock): _rlock,
-        id(_plain_simple_queue): _simple_queue,
+        id(original): (original, replacement)
+        for original, replacement in (
+            (_real_lock, _lock),
+            (_plain_lock, _lock),
+            (_plain_rlock, _rlock),
+            (_plain_simple_queue, _simple_queue),
+        )
     }

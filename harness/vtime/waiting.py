@@ -111,5 +111,6 @@ def changes() -> Iterator[Change]:
 _METHODS = [(kind, _selecting(kind, real)) for kind, real in originals.selector_select.items()]
 
 
-def aliases() -> dict[int, Any]:
-    return {id(originals.select): _select, id(originals.poll): _poll}
+def aliases() -> dict[int, tuple[Any, Any]]:
+    """Return each original and its replacement, by the identity of the original."""
+    return {id(real): (real, ours) for real, ours in ((originals.select, _select), (originals.poll, _poll))}
