@@ -60,7 +60,7 @@ class Conductor:
         self._mutex = originals.allocate_lock()
         self._yields = 0
         self._held_since: dict[int, float] = {}
-        self._closing = False
+        self._closing = self._forgotten = False
         self._lost: list[Actor] = []
         """Actors whose turn has gone on to others while they were blocked in a lock that virtual time does not know."""
 
@@ -185,7 +185,7 @@ class Conductor:
         if not self._mutex.acquire(True, 1.0):
             return False
         try:
-            if self.running is not stuck or self.turn != turn or not self._parked:
+            if self.running is not stuck or self.turn != turn or (not self._parked and self.over is None):
                 return False
             self._lost.append(stuck)
             self.running = None
@@ -366,8 +366,10 @@ class Conductor:
         """End the run, on the root's thread: threads that are left over are told, and have their last turns."""
         root = self.root
         assert root is not None
+        if self._forgotten:
+            return
         others = [actor for actor in self._all if actor is not root and not actor.finished]
-        self.leftover += [report.line(actor) for actor in others]
+        self.leftover += [report.line(actor) for actor in others if not report.idle(actor)]
         self._closing = True
         self.over = self.over or "the subject has returned"
         if others:
@@ -377,6 +379,7 @@ class Conductor:
 
     def forget(self) -> None:
         """Take every actor out of virtual time."""
+        self._forgotten = True
         for actor in self._all:
             actors.pop(actor.ident, None)
 

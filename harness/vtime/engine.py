@@ -33,7 +33,7 @@ def _prepared() -> tuple[Patches, clocks.Datetime]:
                 *waiting.changes(),
                 *processes.changes(),
             ],
-            clocks.aliases() | threads.aliases() | waiting.aliases(),
+            clocks.aliases() | threads.aliases() | waiting.aliases() | processes.aliases(),
         )
     return _patches, _datetime
 
@@ -49,6 +49,7 @@ def installed(conductor: Conductor, more: Iterable[Change] = ()) -> Iterator[Non
     try:
         patches.install([*more, *processes.loop_changes()])
         date_and_time.install()
+        threads.hush_pools()
         yield
     finally:
         date_and_time.undo()

@@ -60,6 +60,7 @@ _FORKS = [
     )
     if hasattr(owner, name)
 ]
+_PLAIN_FORKS = [vars(change.owner)[change.name] for change in _FORKS]
 _WAITS = [
     Change(owner, name, _outside(getattr(owner, name)))
     for owner, name in (
@@ -70,7 +71,12 @@ _WAITS = [
     )
     if hasattr(owner, name)
 ]
-_loops: dict[Any, Change] = {}
+_loops: dict[Any, list[Change]] = {}
+
+
+def aliases() -> dict[int, tuple[Any, Any]]:
+    """Return each original and its replacement, by the identity of the original."""
+    return {id(real): (real, change.value) for change, real in zip(_FORKS, _PLAIN_FORKS, strict=True)}
 
 
 def changes() -> Iterator[Change]:
@@ -80,22 +86,23 @@ def changes() -> Iterator[Change]:
 
 def loop_changes() -> Iterator[Change]:
     """Yield the refusal of uvloop, where it has been imported: it waits beneath Python, out of reach."""
-    uvloop = sys.modules.get("uvloop")
-    kind = getattr(uvloop, "Loop", None)
+    kind = getattr(sys.modules.get("uvloop"), "Loop", None)
     if kind is not None:
         if kind not in _loops:
-            _loops[kind] = Change(kind, "run_forever", _refused_loop(kind.run_forever))
-        yield _loops[kind]
+            _loops[kind] = [
+                Change(kind, name, _refused_loop(getattr(kind, name))) for name in ("__init__", "run_forever")
+            ]
+        yield from _loops[kind]
 
 
-def _refused_loop(real: Callable[[Any], None]) -> Callable[[Any], None]:
-    def run_forever(self: Any) -> None:
+def _refused_loop(real: Callable[..., Any]) -> Callable[..., Any]:
+    def method(self: Any, *args: Any, **options: Any) -> Any:
         if current() is None:
-            real(self)
-            return
+            return real(self, *args, **options)
+        self.close()
         raise _end(
             "uvloop waits where virtual time cannot reach it; use asyncio's own event loop, or write `time: real` in "
             "the scenario"
         )
 
-    return run_forever
+    return method

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures.thread as pools
 import sys
 import sysconfig
 from collections.abc import Sequence
@@ -37,6 +38,18 @@ def _frames(ident: int) -> tuple[FrameType | None, FrameType | None]:
             called = frame
         frame = frame.f_back
     return frame, called
+
+
+def idle(actor: Actor) -> bool:
+    """Tell whether an actor is a pool's worker without work: that a pool is left to itself is usual."""
+    frame = sys._current_frames().get(actor.ident)
+    while frame is not None:
+        if frame.f_code is pools._WorkItem.run.__code__:
+            return False
+        if frame.f_code is pools._worker.__code__:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def line(actor: Actor) -> str:

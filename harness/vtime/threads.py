@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures.thread as pools
+import logging
 import queue
 import threading
 import weakref
@@ -192,11 +193,26 @@ def _submit(self: pools.ThreadPoolExecutor, fn: Callable[..., Any], /, *args: An
     return _plain_submit(self, fn, *args, **kwargs)
 
 
+class _Hush(logging.Filter):
+    """Keeps pools from reporting that a worker was told that the run is over."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not (record.exc_info and isinstance(record.exc_info[1], Ended))
+
+
+_hush = _Hush()
+
+
+def hush_pools() -> None:
+    logging.getLogger("concurrent.futures").addFilter(_hush)
+
+
 def put_pools_back() -> None:
     """Give the pools that actors used the workers back that they had before."""
     for pool in list(_pools.values()):
         pool.put_back()
     _pools.clear()
+    logging.getLogger("concurrent.futures").removeFilter(_hush)
 
 
 def changes() -> Iterator[Change]:
