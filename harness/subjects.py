@@ -21,11 +21,14 @@ from mock_server.org.clock import wall
 
 if TYPE_CHECKING:
     from harness.org import Credentials, OrgHandle
+    from harness.vtime.host import Host
     from harness.vtime.run import Outcome
     from harness.vtime.trial import VirtualTime
 
 GRACE = 3.0
 """Seconds between asking a subject to stop and stopping it."""
+JOINING = 10.0
+"""Seconds that a Python command has to join virtual time."""
 _CANNOT_START = (126, 127)
 _CHUNK = 65_536
 
@@ -76,9 +79,19 @@ class CommandSubject:
 
     def run(self, run: Run) -> Process:
         """Run the command. Raises SubjectError when the shell cannot find or execute it."""
+        if run.virtual is None:
+            return self._run(run, run.environment)
+        from harness.vtime.host import Host
+
+        given = os.environ | run.environment
+        with Host(run.virtual) as host:
+            process = self._run(run, {**run.environment, **host.environment(given)}, host.joined)
+        return joined_process(process, host)
+
+    def _run(self, run: Run, environment: Mapping[str, str], joined: threading.Event | None = None) -> Process:
         started = wall()
         with Output(run.workdir / "output.log", run.canaries) as output:
-            code, timed_out = self._execute(run, output)
+            code, timed_out = self._execute(run, output, environment, joined)
         if code in _CANNOT_START and not timed_out:
             said = output.tail.strip().splitlines()
             raise SubjectError(f"the command could not be started ({said[-1] if said else f'exit status {code}'})")
@@ -91,13 +104,15 @@ class CommandSubject:
             leaks=output.leaks,
         )
 
-    def _execute(self, run: Run, output: Output) -> tuple[int, bool]:
+    def _execute(
+        self, run: Run, output: Output, environment: Mapping[str, str], joined: threading.Event | None
+    ) -> tuple[int, bool]:
         try:
             process = subprocess.Popen(  # noqa: S602
                 self.command,
                 shell=True,  # the contract is a shell command, given by the person who runs the trial
                 cwd=self.cwd,
-                env={**os.environ, **run.environment},
+                env={**os.environ, **environment},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -111,6 +126,11 @@ class CommandSubject:
         reader.start()
         timed_out = False
         try:
+            if joined is not None and not _joins(process, joined):
+                raise SubjectError(
+                    f"{self.command!r} did not join virtual time within {JOINING:g} s: its Python takes no start-up "
+                    "hook (PYTHONPATH, sitecustomize); write `time: real` in the scenario"
+                )
             process.wait(run.timeout)
         except subprocess.TimeoutExpired:
             timed_out = True
@@ -124,6 +144,38 @@ class CommandSubject:
             reader.join(GRACE)
             process.stdout.close()
         return process.returncode, timed_out
+
+
+def _joins(process: subprocess.Popen[bytes], joined: threading.Event) -> bool:
+    """Tell whether a command has joined virtual time, or ended before."""
+    until = wall() + JOINING
+    while not joined.wait(0.01):
+        if process.poll() is not None:
+            return True
+        if wall() > until:
+            return False
+    return True
+
+
+def joined_process(process: Process, host: Host) -> Process:
+    """Return how a command in virtual time ended. Raises SubjectError where that says nothing about it."""
+    ended = host.ended
+    if not host.joined.is_set():
+        raise SubjectError(
+            f"the command ended (exit status {process.exit_code}) without joining virtual time: its Python takes no "
+            f"start-up hook\n{process.output[-500:]}"
+        )
+    if ended is None:
+        return process
+    kind, text = ended["failure"] or (None, None)
+    if kind not in (None, "Deadlock"):
+        raise SubjectError(text)
+    return replace(
+        process,
+        virtual=ended["seconds"],
+        timed_out=process.timed_out or ended["timed_out"],
+        error=process.error or text,
+    )
 
 
 def _drain(pipe: BinaryIO, output: Output) -> None:

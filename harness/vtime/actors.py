@@ -56,6 +56,8 @@ class Actor:
     finished: bool = False
     deaf: bool = False
     """It swallows every word that the run is over, and is left parked."""
+    keeps: bool = False
+    """Its thread was meant to be no daemon."""
     told: int = 0
     """How often it was told that the run is over."""
     abroad: bool = False

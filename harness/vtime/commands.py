@@ -11,7 +11,7 @@ _PYTHON = re.compile(r"python(\d(\.\d+)?)?(\.exe)?$")
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 _OPERATORS = frozenset("();<>|&")
 _EXPANSIONS = ("$(", "`", "\n")
-_UNFIT = ("-I", "-E", "-S")
+_UNFIT = re.compile(r"-[a-zA-Z]*[IES]")
 
 
 def refusal(command: str) -> str | None:
@@ -30,8 +30,7 @@ def refusal(command: str) -> str | None:
         return f"`time: virtual`: there is no command; {hint}"
     program = words[0]
     if _PYTHON.match(Path(program).name):
-        switches = {word for word in words[1:] if word.startswith("-")}
-        closed = next((switch for switch in _UNFIT if switch in switches), None)
+        closed = _closed(words[1:])
         if closed:
             return f"`time: virtual`: python {closed} takes no start-up hook, which moves its clock; leave {closed} out"
         return None
@@ -45,6 +44,16 @@ def _program(words: list[str]) -> list[str]:
     while words and (_ASSIGNMENT.match(words[0]) or words[0] in ("exec", "env")):
         words = words[1:]
     return words
+
+
+def _closed(words: list[str]) -> str | None:
+    """Return the switch of Python's own by which it takes no start-up hook."""
+    for word in words:
+        if not word.startswith("-") or word[:2] in ("-c", "-m"):
+            return None
+        if word[:2] not in ("-X", "-W") and _UNFIT.match(word):
+            return word
+    return None
 
 
 def _is_script(program: str) -> bool:

@@ -21,8 +21,6 @@ _PATIENCE = 0.2
 """Real seconds that threads outside virtual time have to wake an actor before a dead-lock is one."""
 _YIELDS = 1000
 """Times that actors may ask for nothing but the others' turn before that counts as waiting."""
-_LATE = 10_000
-"""Moves of time after the last actor has ended: exchanges that are under way for longer than that are left."""
 _TOLD = 50
 """Times that a thread is told that the run is over before it is left parked."""
 
@@ -383,18 +381,9 @@ class Conductor:
         for actor in self._all:
             actors.pop(actor.ident, None)
 
-    def drain(self) -> None:
-        """Let time go by until no exchange of the server is under way; with no actor left."""
-        for _ in range(_LATE):
-            self.side.settle()
-            due = self.side.next_due()
-            if due is None:
-                return
-            self._move(max(due, self.elapsed))
-
-    @property
-    def parked(self) -> list[Actor]:
-        return list(self._parked)
+    def keeping(self) -> list[Actor]:
+        """Return the actors that would keep the interpreter from ending."""
+        return [actor for actor in self._all if actor.keeps and not actor.finished]
 
 
 @contextmanager

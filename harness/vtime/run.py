@@ -228,7 +228,7 @@ def _in_force(conductor: Conductor, changes: Iterable[Change]) -> Iterator[None]
         conductor.side.hold()
         try:
             yield
-            conductor.drain()
+            conductor.side.drain()
         finally:
             conductor.forget()
             conductor.side.release()

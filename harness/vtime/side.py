@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 _LANDING = 0.2
 """Real seconds to wait for bytes that are on their way."""
+_LATE = 10_000
+"""Moves of time after a subject has ended; exchanges that are under way for longer are left."""
 
 
 class Side(Protocol):
@@ -34,6 +36,8 @@ class Side(Protocol):
 
     def in_flight(self, sources: Iterable[Any]) -> bool:
         """Tell whether bytes are on their way between the subject and the server, having waited a little for them."""
+
+    def drain(self) -> None: ...
 
     def hold(self) -> None: ...
 
@@ -88,7 +92,12 @@ class LocalSide:
         return round(self._clock.now() * 1e9) - self.epoch
 
     def in_flight(self, sources: Iterable[Any]) -> bool:
-        if not flight.under_way(sources, self._turns.connections(), self.ports):
+        return self.flying(list(flight.seen(sources, self.ports)))
+
+    def flying(self, seen: Iterable[flight.Seen]) -> bool:
+        """Tell whether anything is on its way on these connections, having waited a little for it."""
+        peers = self._turns.connections()
+        if not any(flight.flying(one, peers) for one in seen):
             self._since = None
             return False
         now = originals.monotonic()
@@ -98,3 +107,12 @@ class LocalSide:
             return False
         originals.sleep(0.0005)
         return True
+
+    def drain(self) -> None:
+        """Let time go by until no exchange is under way; for when no subject is left."""
+        for _ in range(_LATE):
+            self.settle()
+            due = self.next_due()
+            if due is None:
+                return
+            self.advance(max(due, self.now()))

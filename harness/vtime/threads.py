@@ -99,9 +99,11 @@ def _start(self: threading.Thread) -> None:
         _plain_start(self)
         return
     conductor = actor.conductor
+    keeps = not self.daemon
     # One that is left over must not keep the process alive.
     self.daemon = True
     newcomer = conductor.newcomer(self.name, self)
+    newcomer.keeps = keeps
     run = self.run
 
     def body() -> None:

@@ -30,6 +30,7 @@ class VirtualTime:
     org_id: str
     deadline: float | None = None
     wall: float = run.WALL_LIMIT
+    stuck: float = run.STUCK
     alarms: list[Alarm] = field(default_factory=list)
 
     def side(self) -> LocalSide:
@@ -43,7 +44,13 @@ class VirtualTime:
 
         side = self.side()
         return run.call(
-            function, side, deadline=self.deadline, wall=self.wall, alarms=self.ahead(side.epoch), changes=bypass()
+            function,
+            side,
+            deadline=self.deadline,
+            wall=self.wall,
+            stuck=self.stuck,
+            alarms=self.ahead(side.epoch),
+            changes=bypass(),
         )
 
     @contextmanager
@@ -53,7 +60,12 @@ class VirtualTime:
 
         side = self.side()
         with run.block(
-            side, deadline=self.deadline, wall=self.wall, alarms=self.ahead(side.epoch), changes=bypass()
+            side,
+            deadline=self.deadline,
+            wall=self.wall,
+            stuck=self.stuck,
+            alarms=self.ahead(side.epoch),
+            changes=bypass(),
         ) as outcomes:
             yield outcomes
 
