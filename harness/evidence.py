@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Literal
+
+from harness.effects import Effects
 
 if TYPE_CHECKING:
     from harness.exchanges import Exchange, Failure
@@ -61,9 +63,10 @@ class Attempt:
 class Process:
     """How the subject ended. `exit_code` is None for a callable or a subject that was stopped; `seconds` are wall time.
 
-    `virtual` are the seconds of virtual time that it took, None in real time. `leaks` names the secrets seen in its
-    output. `output` is the end of what it printed. `crashed` is True where the trial killed it on purpose, at a crash
-    point.
+    `virtual` are the seconds of virtual time that it took, None in real time.
+    `leaks` names the secrets seen in its output. `output` is the end of what it printed, `alerts` counts
+    the lines in it that call for somebody (errors, and what stands on stderr), up to a few. `crashed` is True where the
+    trial killed it on purpose, at a crash point.
     """
 
     exit_code: int | None
@@ -74,6 +77,7 @@ class Process:
     signal: str | None = None
     error: str | None = None
     leaks: tuple[str, ...] = ()
+    alerts: int = 0
     virtual: float | None = None
 
 
@@ -128,10 +132,14 @@ class Evidence:
     case field name, `writers` the exchanges that wrote it. `letters_of` holds the places in `letters` of each input's
     letters; `letters` is None when there is no queue to look at. `unlinked` are requests that failed before their rows
     were read and were never repeated. `commits` are the changes of records, the harness's own seeding among them
-    (`exchange` 0). `policy` is what the subject declared. `process` is the last run of `legs`.
+    (`exchange` 0). `policy` is what the subject declared. `process` is the last run of `legs`. `effects` is what the
+    subject says it took in, `baseline` the evidence of the run without faults that came first. `copies` are requests
+    that the network delivered a second time: they are no attempts of the subject's.
 
     `after` holds the runs that followed delivery. Each has evidence of its own: its exchanges, chains and commits are
-    those of that run alone, its outcomes, records and letters the state at its end.
+    those of that run alone, its outcomes, records and letters the state at its end. `newer` are values that somebody
+    else wrote into the records of inputs before such a run. `broken_queue` is a delivery on another org, with another
+    journal, whose dead-letter queue could not be written.
     """
 
     exchanges: tuple[Exchange, ...]
@@ -152,11 +160,22 @@ class Evidence:
     commits: tuple[CommitRow, ...] = ()
     legs: tuple[Leg, ...] = ()
     after: Mapping[AfterName, Evidence] = field(default_factory=dict)
+    effects: Effects = field(default_factory=Effects)
+    baseline: Evidence | None = None
+    copies: tuple[Exchange, ...] = ()
+    newer: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+    broken_queue: Evidence | None = None
 
     @property
     def attempts(self) -> int | None:
         """The declared budget of attempts."""
         return self.policy.attempts if self.policy else None
+
+    def every_exchange(self) -> Iterator[Exchange]:
+        """Yield the exchanges of the runs that deliver, then of those after delivery."""
+        yield from self.exchanges
+        for run in self.after.values():
+            yield from run.exchanges
 
     def landed(self, place: int) -> bool:
         """Tell whether the org holds at least one record for the input."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import re
 import signal
 import subprocess
 import threading
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
@@ -21,14 +22,15 @@ from mock_server.org.clock import wall
 
 if TYPE_CHECKING:
     from harness.org import Credentials, OrgHandle
-    from harness.vtime.host import Host
-    from harness.vtime.run import Outcome
     from harness.vtime.trial import VirtualTime
 
 GRACE = 3.0
 """Seconds between asking a subject to stop and stopping it."""
-JOINING = 10.0
-"""Seconds that a Python command has to join virtual time."""
+_MOST_ALERTS = 5
+_OWN_LOGGERS = ("asyncio", "aiohttp", "mock_server", "harness", "sfmock")
+"""Loggers of the server and its libraries, which may run in this process too."""
+Watch = Callable[["subprocess.Popen[bytes]"], None]
+"""Looks after a process when it has started. Raises SubjectError to end it."""
 _CANNOT_START = (126, 127)
 _CHUNK = 65_536
 
@@ -78,20 +80,17 @@ class CommandSubject:
     cwd: Path | None = None
 
     def run(self, run: Run) -> Process:
-        """Run the command. Raises SubjectError when the shell cannot find or execute it."""
-        if run.virtual is None:
-            return self._run(run, run.environment)
-        from harness.vtime.host import Host
+        """Run the command. Raises SubjectError when it cannot be started, or cannot run in virtual time."""
+        if run.virtual is not None:
+            from harness.vtime.subjects import command
 
-        given = os.environ | run.environment
-        with Host(run.virtual) as host:
-            process = self._run(run, {**run.environment, **host.environment(given)}, host.joined)
-        return joined_process(process, host)
+            return command(run, run.virtual, self._run)
+        return self._run(run, run.environment)
 
-    def _run(self, run: Run, environment: Mapping[str, str], joined: threading.Event | None = None) -> Process:
+    def _run(self, run: Run, environment: Mapping[str, str], watch: Watch | None = None) -> Process:
         started = wall()
         with Output(run.workdir / "output.log", run.canaries) as output:
-            code, timed_out = self._execute(run, output, environment, joined)
+            code, timed_out = self._execute(run, output, environment, watch)
         if code in _CANNOT_START and not timed_out:
             said = output.tail.strip().splitlines()
             raise SubjectError(f"the command could not be started ({said[-1] if said else f'exit status {code}'})")
@@ -102,10 +101,11 @@ class CommandSubject:
             timed_out=timed_out,
             signal=None if timed_out else _signal_name(code),
             leaks=output.leaks,
+            alerts=output.alerts,
         )
 
     def _execute(
-        self, run: Run, output: Output, environment: Mapping[str, str], joined: threading.Event | None
+        self, run: Run, output: Output, environment: Mapping[str, str], watch: Watch | None
     ) -> tuple[int, bool]:
         try:
             process = subprocess.Popen(  # noqa: S602
@@ -115,22 +115,21 @@ class CommandSubject:
                 env={**os.environ, **environment},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
+                stderr=subprocess.PIPE,
                 start_new_session=True,
                 bufsize=0,
             )
         except (OSError, ValueError) as error:
             raise SubjectError(f"the command could not be started ({error})") from None
-        assert process.stdout is not None
-        reader = threading.Thread(target=_drain, args=(process.stdout, output), daemon=True)
-        reader.start()
+        assert process.stdout is not None and process.stderr is not None
+        pipes = {process.stdout: False, process.stderr: True}
+        readers = [threading.Thread(target=_drain, args=(*pipe, output), daemon=True) for pipe in pipes.items()]
+        for reader in readers:
+            reader.start()
         timed_out = False
         try:
-            if joined is not None and not _joins(process, joined):
-                raise SubjectError(
-                    f"{self.command!r} did not join virtual time within {JOINING:g} s: its Python takes no start-up "
-                    "hook (PYTHONPATH, sitecustomize); write `time: real` in the scenario"
-                )
+            if watch is not None:
+                watch(process)
             process.wait(run.timeout)
         except subprocess.TimeoutExpired:
             timed_out = True
@@ -141,47 +140,17 @@ class CommandSubject:
             # Also on an interrupt, and for children that the command left behind: they hold the pipe open.
             _signal_group(process.pid, signal.SIGKILL)
             process.wait()
-            reader.join(GRACE)
-            process.stdout.close()
+            until = wall() + GRACE
+            for reader, pipe in zip(readers, pipes, strict=True):
+                reader.join(max(0.0, until - wall()))
+                pipe.close()
         return process.returncode, timed_out
 
 
-def _joins(process: subprocess.Popen[bytes], joined: threading.Event) -> bool:
-    """Tell whether a command has joined virtual time, or ended before."""
-    until = wall() + JOINING
-    while not joined.wait(0.01):
-        if process.poll() is not None:
-            return True
-        if wall() > until:
-            return False
-    return True
-
-
-def joined_process(process: Process, host: Host) -> Process:
-    """Return how a command in virtual time ended. Raises SubjectError where that says nothing about it."""
-    ended = host.ended
-    if not host.joined.is_set():
-        raise SubjectError(
-            f"the command ended (exit status {process.exit_code}) without joining virtual time: its Python takes no "
-            f"start-up hook\n{process.output[-500:]}"
-        )
-    if ended is None:
-        return process
-    kind, text = ended["failure"] or (None, None)
-    if kind not in (None, "Deadlock"):
-        raise SubjectError(text)
-    return replace(
-        process,
-        virtual=ended["seconds"],
-        timed_out=process.timed_out or ended["timed_out"],
-        error=process.error or text,
-    )
-
-
-def _drain(pipe: BinaryIO, output: Output) -> None:
+def _drain(pipe: BinaryIO, stderr: bool, output: Output) -> None:
     try:
         while chunk := pipe.read(_CHUNK):
-            output.take(chunk)
+            output.take(chunk, stderr=stderr)
     except (OSError, ValueError):
         return  # the pipe was closed under a process that had left the group
 
@@ -215,7 +184,11 @@ class CallableSubject:
         """
         started = wall()
         if run.virtual is not None:
-            return virtual_process(run, run.virtual.call(lambda: self.function(run)), wall() - started)
+            from harness.vtime.subjects import ended
+
+            with _errors_logged() as alerts:
+                outcome = run.virtual.call(lambda: self.function(run))
+            return replace(ended(run, outcome, wall() - started), alerts=len(alerts))
         failure: list[BaseException] = []
 
         def call() -> None:
@@ -225,32 +198,42 @@ class CallableSubject:
                 failure.append(error)
 
         thread = threading.Thread(target=call, name="subject", daemon=True)
-        thread.start()
-        thread.join(run.timeout)
-        return _called(run, failure[0] if failure else None, wall() - started, thread.is_alive())
+        with _errors_logged() as alerts:
+            thread.start()
+            thread.join(run.timeout)
+        process = called(run, failure[0] if failure else None, wall() - started)
+        return replace(process, timed_out=thread.is_alive(), alerts=len(alerts))
 
 
-def _called(run: Run, failure: BaseException | None, seconds: float, timed_out: bool) -> Process:
+def called(run: Run, failure: BaseException | None, seconds: float) -> Process:
+    """Return how a callable ended, with the error that left it."""
     text = "".join(traceback.format_exception(failure)) if failure else ""
     return Process(
         exit_code=None,
         seconds=seconds,
         output=text[-16_384:],
-        timed_out=timed_out,
         error=repr(failure)[:500] if failure else None,
         leaks=tuple(canary.name for canary in run.canaries if re.search(canary.pattern, text)),
     )
 
 
-def virtual_process(run: Run, outcome: Outcome, seconds: float) -> Process:
-    """Return how a run in virtual time ended. Raises SubjectError where it says nothing about the subject."""
-    from harness.vtime.trial import unfit
+@contextlib.contextmanager
+def _errors_logged() -> Iterator[list[str]]:
+    """Collect the names of the loggers that log an error meanwhile, a few."""
+    found: list[str] = []
 
-    why = unfit(outcome)
-    if why is not None:
-        raise SubjectError(why)
-    process = _called(run, outcome.failure or outcome.error, seconds, outcome.timed_out)
-    return replace(process, virtual=outcome.seconds)
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if len(found) < _MOST_ALERTS and not record.name.startswith(_OWN_LOGGERS):
+                found.append(record.name)
+
+    handler = Handler(logging.ERROR)
+    root = logging.getLogger()
+    root.addHandler(handler)
+    try:
+        yield found
+    finally:
+        root.removeHandler(handler)
 
 
 def environment_of(org: OrgHandle, paths: Mapping[str, Path], seed: int) -> dict[str, str]:

@@ -178,6 +178,11 @@ class Conductor:
             chosen.baton.release()
         return chosen
 
+    @property
+    def choosing(self) -> bool:
+        """Tell whether the next to run is being chosen: the server may be at work meanwhile."""
+        return self._mutex.locked()
+
     def hand_over(self, stuck: Actor, turn: int) -> bool:
         """Take the turn from an actor that is blocked outside virtual time; tell whether it was still its turn."""
         if not self._mutex.acquire(True, 1.0):

@@ -63,7 +63,7 @@ class Watchdog:
         """See whether the run still gets on; end it when it does not."""
         conductor, now = self._conductor, originals.monotonic()
         actor, turn = conductor.running, conductor.turn
-        if turn != self._turn or actor is None or actor.abroad:
+        if turn != self._turn or actor is None or actor.abroad or conductor.choosing:
             self._turn, self._since = turn, now
         stood = now - self._since
         if actor is not None and stood > _QUIET and not actor.abroad and blocked.in_lock(actor.ident, actor.native):

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from harness.vtime import run
-from harness.vtime.actors import Deadlock
 from harness.vtime.run import Outcome
 
 if TYPE_CHECKING:
@@ -79,10 +78,3 @@ class VirtualTime:
             alarm[1]()
 
         return ring
-
-
-def unfit(outcome: Outcome) -> str | None:
-    """Say why a run in virtual time says nothing about its subject; None where it does."""
-    if outcome.failure is None or isinstance(outcome.failure, Deadlock):
-        return None
-    return str(outcome.failure)

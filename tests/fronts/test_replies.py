@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import socket
 import ssl
+import threading
+import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
 from mock_server import api
-from mock_server.control.client import OrgInfo
+from mock_server.control.client import ControlClient, OrgInfo
+from mock_server.org.clock import wall
 
 Send = Callable[[], bytes]
 # Under TLS, Python reports a reset as an end of file that the protocol did not announce.
@@ -68,6 +72,33 @@ def test_a_truncated_reply_announces_more_than_it_sends(send: Send, server: api.
     assert saved(server, org) == 1
 
 
+def test_a_trickling_reply_comes_whole_and_slowly(send: Send, server: api.Server, org: OrgInfo) -> None:
+    steer = server.control.for_org(org.id)
+    steer.add_fault({"on": "rest.sobject.create", "reply": "trickle", "lasts": "200ms"})
+    head, _, body = send().partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 201 Created")
+    assert json.loads(body)["success"] is True
+    (entry,) = steer.journal()
+    assert entry["outcome"] == "answered"
+    assert entry["end"] - entry["at"] >= 0.2
+
+
+def test_a_client_may_leave_while_a_reply_trickles(server: api.Server, org: OrgInfo) -> None:
+    steer = server.control.for_org(org.id)
+    steer.add_fault({"on": "rest.query.run", "reply": "trickle", "lasts": "500ms"})
+    with socket.create_connection(("127.0.0.1", int(server.url.rsplit(":", 1)[1])), 10) as sock:
+        sock.sendall(
+            b"GET /services/data/v60.0/query?q=SELECT+Id+FROM+User HTTP/1.1\r\nHost: localhost\r\n"
+            + f"Authorization: Bearer {org.access_token}\r\n\r\n".encode()
+        )
+        assert sock.recv(100).startswith(b"HTTP/1.1 200 OK")
+        assert steer.journal()[0]["end"] is None
+    until = wall() + 5
+    while steer.journal()[0]["end"] is None and wall() < until:
+        threading.Event().wait(0.05)
+    assert steer.journal()[0]["outcome"] == "abandoned"
+
+
 def test_a_malformed_reply_is_whole_and_unreadable(send: Send, server: api.Server, org: OrgInfo) -> None:
     server.control.for_org(org.id).add_fault({"on": "rest.sobject.create", "reply": "malformed"})
     head, _, body = send().partition(b"\r\n\r\n")
@@ -85,3 +116,33 @@ def test_an_outage_by_reset(send: Send, server: api.Server, org: OrgInfo) -> Non
         send()
     steer.advance(11)
     assert send().startswith(b"HTTP/1.1 201 Created")
+
+
+def test_the_journal_knows_when_a_client_gave_up(server: api.Server, org: OrgInfo) -> None:
+    control = server.control.for_org(org.id)
+    control.add_fault({"on": "rest.versions", "latency": "400ms"})
+    sock = socket.create_connection(("127.0.0.1", int(server.url.rsplit(":", 1)[1])), 10)
+    sock.settimeout(0.1)
+    sock.sendall(
+        f"GET /services/data HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {org.access_token}\r\n\r\n".encode()
+    )
+    with pytest.raises(TimeoutError):
+        sock.recv(1)
+    sock.close()
+    entry = _over(control)
+    assert entry["outcome"] == "abandoned"
+    assert entry["at"] + 0.09 <= entry["left"] <= entry["end"] - 0.1
+
+
+def test_a_client_that_is_answered_has_not_left(server: api.Server, org: OrgInfo, send: Send) -> None:
+    assert send().startswith(b"HTTP/1.1 201 Created")
+    assert [entry["left"] for entry in server.control.for_org(org.id).journal()] == [None]
+
+
+def _over(control: ControlClient) -> dict[str, Any]:
+    for _ in range(200):
+        (entry,) = control.journal()
+        if entry["outcome"] is not None:
+            return entry
+        time.sleep(0.01)
+    raise AssertionError("the exchange never ended")
