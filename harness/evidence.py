@@ -64,6 +64,7 @@ class Attempt:
 class Process:
     """How the subject ended. `exit_code` is None for a callable or a subject that was stopped; `seconds` are wall time.
 
+    `virtual` are the seconds of virtual time that it took, None in real time.
     `leaks` names the secrets seen in its output. `output` is the end of what it printed, `alerts` counts
     the lines in it that call for somebody (errors, and what stands on stderr), up to a few. `crashed` is True where the
     trial killed it on purpose, at a crash point.
@@ -78,6 +79,7 @@ class Process:
     error: str | None = None
     leaks: tuple[str, ...] = ()
     alerts: int = 0
+    virtual: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
