@@ -16,7 +16,9 @@ LOGINS = ("oauth.", "soap.login")
 UNCOUNTED = (*LOGINS, "rest.versions")
 """Operations that are not charged against the daily calls."""
 
-_NO_ANSWER = frozenset({"lost", "reset", "cut", "abandoned"})
+NO_ANSWER = frozenset({"lost", "reset", "abandoned"})
+"""Outcomes of which a client sees no more than that the connection is gone, or that its patience is at an end."""
+_UNREADABLE = NO_ANSWER | {"cut"}
 _PASSING = frozenset({429, 500, 502, 503, 504})
 
 
@@ -39,10 +41,12 @@ class Row:
 class Exchange:
     """One request and how it ended, as the client saw it.
 
-    `heard` is whether an answer of the platform itself reached the client whole. `failure` is the class of a
-    request-level failure; None when the request was answered with results. `rules` are the faults that struck, and
-    `struck` their effects, latencies aside. `repeat` is equal for requests that say the same. `session` is a print of
-    the access token, `retry_after` the header of that name as it was sent.
+    `at` and `end` are clock seconds; `end` is when the client left, where it did so before its answer, and `at` of a
+    request that nobody ever saw ended (`open`). `heard` is whether an answer of the platform itself reached the client
+    whole. `failure` is the class of a request-level failure; None when the request was answered with results. `rules`
+    are the faults that struck, `row_rules` those of them that struck single rows, and `struck` their effects, latencies
+    aside; `slowed` are the latencies. `repeat` is equal for requests that say the same. `session` is a print of the
+    access token, `retry_after` the header of that name as it was sent.
     """
 
     number: int
@@ -64,6 +68,10 @@ class Exchange:
     failure: Failure | None
     rows: tuple[Row, ...]
     repeat: tuple[str, ...]
+    row_rules: tuple[str, ...] = ()
+    slowed: tuple[str, ...] = ()
+    left: float | None = None
+    open: bool = False
 
     @property
     def is_login(self) -> bool:
@@ -97,13 +105,16 @@ def class_of(codes: Sequence[str], status: int | None = None) -> Failure:
 def read_exchange(entry: Mapping[str, Any]) -> Exchange:
     """Read one journal entry of the control plane."""
     strikes = [strike for strike in entry["strikes"] if strike["effect"] != "latency"]
+    slowed = [strike["rule"] for strike in entry["strikes"] if strike["effect"] == "latency"]
+    left = entry.get("left")
+    end = entry["end"] if left is None else left
     rows = tuple(_read_row(row) for row in entry["rows"])
     codes = tuple(entry["codes"])
     status = entry["status"]
     outcome = entry["outcome"] or "abandoned"
     masked = any(not strike["rows"] and strike["point"] in ("after", "reply") for strike in strikes)
     heard = outcome == "answered" and not masked
-    unreadable = outcome in _NO_ANSWER or any(
+    unreadable = outcome in _UNREADABLE or any(
         strike["effect"] == "reply" and strike["point"] == "reply" for strike in strikes
     )
     # The error answer of a single record: its row says it all.
@@ -111,7 +122,7 @@ def read_exchange(entry: Mapping[str, Any]) -> Exchange:
     return Exchange(
         number=entry["number"],
         at=entry["at"],
-        end=entry["at"] if entry["end"] is None else entry["end"],
+        end=entry["at"] if end is None else end,
         operation=entry["operation"],
         method=entry["method"],
         path=entry["path"],
@@ -128,6 +139,10 @@ def read_exchange(entry: Mapping[str, Any]) -> Exchange:
         failure=_failure(status, codes, unreadable, told_by_rows),
         rows=rows,
         repeat=(entry["operation"], entry["method"], entry["path"], entry["query"] or "", entry["fingerprint"] or ""),
+        row_rules=tuple(dict.fromkeys(strike["rule"] for strike in strikes if strike["rows"])),
+        slowed=tuple(dict.fromkeys(slowed)),
+        left=left,
+        open=end is None,
     )
 
 

@@ -131,6 +131,7 @@ class World:
         process: Process | None = None,
         canaries: Sequence[Canary] = (),
         faults: Sequence[ArmedFault] = (),
+        **more: Any,
     ) -> Evidence:
         return link(
             entries=self.entries,
@@ -141,6 +142,7 @@ class World:
             policy=policy or (Policy(attempts=attempts) if attempts else None),
             canaries=canaries,
             faults=faults,
+            **more,
         )
 
 
