@@ -6,11 +6,12 @@ import argparse
 import shlex
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from harness.letters import DeadLetters
+    from harness.letters import Readable
     from harness.result import TrialResult
     from harness.scenario import Scenario
 
@@ -31,9 +32,22 @@ def add_parsers(commands: Any) -> None:
     prove.add_argument(
         "--run", required=True, metavar="COMMAND", help="the integration: a shell command in any language"
     )
-    prove.add_argument("--dlq", metavar="URL", help="where its dead letters are (default: the file $SFMOCK_DLQ)")
+    prove.add_argument(
+        "--dlq",
+        metavar="URL",
+        help="where its dead letters are: a JSON Lines or CSV file, sqlite:///file.db#table or another SQLAlchemy URL, "
+        "redis://host:6379/0/key (default: the file $SFMOCK_DLQ)",
+    )
+    prove.add_argument(
+        "--redrive",
+        metavar="COMMAND",
+        help="what delivers its dead letters again: it is run twice after delivery, with their inputs",
+    )
     prove.add_argument("--json", type=Path, metavar="FILE", help="write the verdicts as JSON")
-    prove.add_argument("--html", type=Path, metavar="FILE", help="write the verdicts as a page")
+    prove.add_argument("--html", type=Path, metavar="FILE", help="write them as one page that needs nothing else")
+    prove.add_argument(
+        "--markdown", type=Path, metavar="FILE", help="write them as Markdown, short enough for a pull-request comment"
+    )
     prove.add_argument("--junit", type=Path, metavar="FILE", help="write the verdicts as JUnit XML")
     prove.add_argument("--seed", type=_seed, default=0, metavar="N", help="seed of data and faults (default 0)")
     prove.add_argument(
@@ -81,7 +95,7 @@ def run_scenarios(options: argparse.Namespace) -> int:
 
 def run_prove(options: argparse.Namespace) -> int:
     """Run the trials; the exit status is that of the command contract, of several scenarios the worst."""
-    from harness.letters import open_queue
+    from harness.letters import QueueError, open_queue
     from harness.scenario import find
     from harness.subjects import SubjectError
     from harness.trial import check
@@ -99,13 +113,16 @@ def run_prove(options: argparse.Namespace) -> int:
             raise DocumentError(lines)
         queues = [open_queue(options.dlq, scenario.dead_letters) if options.dlq else None for scenario in scenarios]
         _check_reports(options)
+    except QueueError as error:
+        print(f"--dlq: {error}", file=sys.stderr)
+        return WRONG
     except (DocumentError, ValueError) as error:
         print(error, file=sys.stderr)
         return WRONG
     results: list[TrialResult] = []
     try:
         _run_all(options, list(zip(scenarios, queues, strict=True)), results)
-    except DocumentError as error:
+    except (DocumentError, QueueError) as error:
         print(error, file=sys.stderr)
         return WRONG
     except SubjectError as error:
@@ -119,20 +136,21 @@ def run_prove(options: argparse.Namespace) -> int:
 
 def _check_reports(options: argparse.Namespace) -> None:
     """Refuse a report file that cannot be written before anything has run."""
-    for file in (options.json, options.html, options.junit):
+    for file in (options.json, options.html, options.markdown, options.junit):
         if file is not None and (file.is_dir() or not file.absolute().parent.is_dir()):
             raise ValueError(f"sfmock: cannot write {file}: its folder does not exist, or it is a folder itself")
 
 
 def _run_all(
-    options: argparse.Namespace, planned: Sequence[tuple[Scenario, DeadLetters | None]], results: list[TrialResult]
+    options: argparse.Namespace, planned: Sequence[tuple[Scenario, Readable | None]], results: list[TrialResult]
 ) -> None:
-    from harness.report.terminal import render, wants_colour
+    from harness.report.terminal import show
     from harness.subjects import CommandSubject
     from harness.trial import Trial
     from mock_server import api
 
     subject = CommandSubject(options.run)
+    redrive = CommandSubject(options.redrive) if options.redrive else None
     with api.start(port=0) as server:
         trials = [
             Trial(
@@ -141,6 +159,7 @@ def _run_all(
                 seed=options.seed,
                 timeout=options.timeout,
                 dead_letters=queue,
+                redrive=redrive,
                 keep=options.keep,
                 progress=_progress,
             )
@@ -150,11 +169,12 @@ def _run_all(
         for trial in trials:
             trial.rehearse()
         for trial in trials:
-            result = trial.run(subject)
+            result = replace(trial.run(subject), replay=_replay(options, trial.scenario))
             results.append(result)
             if sys.stderr.isatty():
                 sys.stderr.write(_ESCAPE_LINE)
-            print(render(result, colour=wants_colour(sys.stdout), replay=_replay(options, trial.scenario)), flush=True)
+            show(result, sys.stdout)
+            print(flush=True)
 
 
 def _progress(text: str) -> None:
@@ -167,19 +187,31 @@ def _progress(text: str) -> None:
 
 
 def _replay(options: argparse.Namespace, scenario: Scenario) -> str:
+    from harness.letters.remote import shown
+
     words = ["sfmock", "prove", scenario.name, "--run", options.run, "--seed", str(options.seed), "--keep"]
     if options.dlq:
-        words += ["--dlq", options.dlq]
+        words += ["--dlq", shown(options.dlq)]
+    if options.redrive:
+        words += ["--redrive", options.redrive]
     if options.timeout:
         words += ["--timeout", f"{options.timeout:g}"]
     return shlex.join(words)
 
 
 def _write_reports(options: argparse.Namespace, results: Sequence[TrialResult]) -> None:
-    from harness.report.machine import write_json, write_junit
+    from harness.report.junit import write_junit
+    from harness.report.machine import write_json
+    from harness.report.markdown import write_markdown
     from harness.report.page import write_html
 
-    for file, write in ((options.json, write_json), (options.html, write_html), (options.junit, write_junit)):
+    reports = (
+        (options.json, write_json),
+        (options.html, write_html),
+        (options.markdown, write_markdown),
+        (options.junit, write_junit),
+    )
+    for file, write in reports:
         if file is not None:
             try:
                 write(results, file)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
+
+from harness.effects import Effects
 
 if TYPE_CHECKING:
     from harness.exchanges import Exchange, Failure
@@ -67,7 +69,8 @@ class Attempt:
 class Process:
     """How the subject ended. `exit_code` is None for a callable or a subject that was stopped; `seconds` are wall time.
 
-    `leaks` names the secrets seen in its output. `output` is the end of what it printed. `crashed` is True where the
+    `leaks` names the secrets seen in its output. `output` is the end of what it printed, `alerts` counts
+    the lines in it that call for somebody (errors, and what stands on stderr), up to a few. `crashed` is True where the
     trial killed it on purpose, at a crash point.
     """
 
@@ -79,6 +82,7 @@ class Process:
     signal: str | None = None
     error: str | None = None
     leaks: tuple[str, ...] = ()
+    alerts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,10 +146,14 @@ class Evidence:
     case field name, `writers` the exchanges that wrote it. `letters_of` holds the places in `letters` of each input's
     letters; `letters` is None when there is no queue to look at. `unlinked` are requests that failed before their rows
     were read and were never repeated. `commits` are the changes of records, the harness's own seeding among them
-    (`exchange` 0). `policy` is what the subject declared. `process` is the last run of `legs`.
+    (`exchange` 0). `policy` is what the subject declared. `process` is the last run of `legs`. `effects` is what the
+    subject says it took in, `baseline` the evidence of the run without faults that came first. `copies` are requests
+    that the network delivered a second time: they are no attempts of the subject's.
 
     `after` holds the runs that followed delivery. Each has evidence of its own: its exchanges, chains and commits are
-    those of that run alone, its outcomes, records and letters the state at its end.
+    those of that run alone, its outcomes, records and letters the state at its end. `newer` are values that somebody
+    else wrote into the records of inputs before such a run. `broken_queue` is a delivery on another org, with another
+    journal, whose dead-letter queue could not be written.
 
     `clock` says how exactly times can be judged. `deadline` is how many seconds of clock time the subject had.
     `healed` is the clock time from which on no fault was in force, None where they never stopped. `unique` are the
@@ -174,6 +182,12 @@ class Evidence:
     deadline: float | None = None
     healed: float | None = None
     unique: frozenset[tuple[str, str]] = frozenset()
+
+    effects: Effects = field(default_factory=Effects)
+    baseline: Evidence | None = None
+    copies: tuple[Exchange, ...] = ()
+    newer: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+    broken_queue: Evidence | None = None
 
     @cached_property
     def waits(self) -> Waits:
@@ -213,6 +227,12 @@ class Evidence:
     def attempts(self) -> int | None:
         """The declared budget of attempts."""
         return self.policy.attempts if self.policy else None
+
+    def every_exchange(self) -> Iterator[Exchange]:
+        """Yield the exchanges of the runs that deliver, then of those after delivery."""
+        yield from self.exchanges
+        for run in self.after.values():
+            yield from run.exchanges
 
     def landed(self, place: int) -> bool:
         """Tell whether the org holds at least one record for the input."""

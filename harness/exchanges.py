@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -16,9 +17,10 @@ LOGINS = ("oauth.", "soap.login")
 UNCOUNTED = (*LOGINS, "rest.versions")
 """Operations that are not charged against the daily calls."""
 
+_USAGE = re.compile(r"api-usage=(\d{1,12})/(\d{1,12})")
 NO_ANSWER = frozenset({"lost", "reset", "abandoned"})
 """Outcomes of which a client sees no more than that the connection is gone, or that its patience is at an end."""
-_UNREADABLE = NO_ANSWER | {"cut"}
+_UNREADABLE = NO_ANSWER | {"cut", "malformed"}
 _PASSING = frozenset({429, 500, 502, 503, 504})
 
 
@@ -38,6 +40,15 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Page:
+    """What a query answered: the rows it has in all, those that came now, and the locator of the next ones."""
+
+    total: int
+    rows: int
+    following: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Exchange:
     """One request and how it ended, as the client saw it.
 
@@ -45,8 +56,12 @@ class Exchange:
     request that nobody ever saw ended (`open`). `heard` is whether an answer of the platform itself reached the client
     whole. `failure` is the class of a request-level failure; None when the request was answered with results. `rules`
     are the faults that struck, `row_rules` those of them that struck single rows, and `struck` their effects, latencies
-    aside; `slowed` are the latencies. `repeat` is equal for requests that say the same. `session` is a print of the
-    access token, `retry_after` the header of that name as it was sent.
+    aside; `slowed` are the latencies. `repeat` is equal for requests that say the same. `session` is a print of
+    the access token (of a login: the one it handed out), `retry_after` the header of that name as it was sent. `client`
+    is the User-Agent, `caller` the name given in Sforce-Call-Options. `message` is the text of a request-level error,
+    `usage` the daily calls used and allowed that the answer told of, `page` what a query answered. `address` is how
+    the client came in, `instance` the address that a login named. `copy_of` is the exchange that the network delivered
+    once more with this one: the client did not send it.
     """
 
     number: int
@@ -72,6 +87,13 @@ class Exchange:
     slowed: tuple[str, ...] = ()
     left: float | None = None
     open: bool = False
+    caller: str | None = None
+    message: str | None = None
+    usage: tuple[int, int] | None = None
+    page: Page | None = None
+    address: str = ""
+    instance: str | None = None
+    copy_of: int | None = None
 
     @property
     def is_login(self) -> bool:
@@ -85,6 +107,16 @@ class Exchange:
     def replayable(self) -> bool:
         """Whether sending the request again is safe although the first one may have been done."""
         return self.operation.rpartition(".")[2] != "create"
+
+    @property
+    def soql(self) -> str:
+        """The text of a query, cut; empty for everything else."""
+        return self.repeat[3] if self.is_query else ""
+
+    @property
+    def is_query(self) -> bool:
+        """Whether it runs a query; further pages are none."""
+        return self.operation in ("rest.query.run", "rest.query.all")
 
     @property
     def many(self) -> bool:
@@ -112,11 +144,10 @@ def read_exchange(entry: Mapping[str, Any]) -> Exchange:
     codes = tuple(entry["codes"])
     status = entry["status"]
     outcome = entry["outcome"] or "abandoned"
-    masked = any(not strike["rows"] and strike["point"] in ("after", "reply") for strike in strikes)
+    # What a reply fault did to the answer, the outcome says; those that leave it whole are none to the client.
+    masked = any(not strike["rows"] and strike["point"] == "after" for strike in strikes)
     heard = outcome == "answered" and not masked
-    unreadable = outcome in _UNREADABLE or any(
-        strike["effect"] == "reply" and strike["point"] == "reply" for strike in strikes
-    )
+    unreadable = outcome in _UNREADABLE
     # The error answer of a single record: its row says it all.
     told_by_rows = heard and any(row.success is not None for row in rows)
     return Exchange(
@@ -143,7 +174,23 @@ def read_exchange(entry: Mapping[str, Any]) -> Exchange:
         slowed=tuple(dict.fromkeys(slowed)),
         left=left,
         open=end is None,
+        caller=entry.get("caller"),
+        message=entry.get("message"),
+        usage=_usage(entry.get("limit_info")),
+        page=_page(entry.get("page")),
+        address=entry.get("address") or "",
+        instance=entry.get("instance"),
+        copy_of=entry.get("copy_of"),
     )
+
+
+def _usage(header: str | None) -> tuple[int, int] | None:
+    found = _USAGE.search(header) if header else None
+    return (int(found[1]), int(found[2])) if found else None
+
+
+def _page(given: Mapping[str, Any] | None) -> Page | None:
+    return Page(given["total"], given["rows"], given["next"]) if given else None
 
 
 def _failure(status: int | None, codes: tuple[str, ...], unreadable: bool, told_by_rows: bool) -> Failure | None:

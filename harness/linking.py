@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
+from harness.effects import Effects
 from harness.evidence import (
     AfterName,
     ArmedFault,
@@ -23,8 +24,10 @@ from harness.exchanges import Exchange, Failure, Row, class_of, read_exchange, r
 from harness.inputs import Input
 from harness.letters import BrokenLetter, Letter
 from harness.plans import Policy
+from harness.properties.payload import differing
 from mock_server.control.client import CommitRow
 
+NO_EFFECTS = Effects()
 _FINISHED = Process(exit_code=0, seconds=0.0)
 
 
@@ -46,6 +49,8 @@ def link(
     deadline: float | None = None,
     healed: float | None = None,
     unique: Collection[tuple[str, str]] = (),
+    effects: Effects = NO_EFFECTS,
+    newer: Mapping[int, Mapping[str, Any]] | None = None,
 ) -> Evidence:
     """Build the evidence of a trial from the control plane's journal entries and commits.
 
@@ -53,14 +58,16 @@ def link(
     Of a run after delivery, `since` is the last journal entry before it: what came earlier tells the state, no more.
     """
     with _no_collection():
-        exchanges = tuple(read_exchange(entry) for entry in entries if entry["number"] > since)
+        read = [read_exchange(entry) for entry in entries if entry["number"] > since]
+        exchanges = tuple(exchange for exchange in read if exchange.copy_of is None)
         names = _Names(inputs)
         history = _History(names, commits)
         chains, unlinked = _chains(exchanges, names, history)
-    letters_of = _letters_of(names, letters or ())
     records = tuple(history.live(place) for place in range(len(inputs)))
+    letters_of = _letters_of(names, letters or (), records)
     return Evidence(
         exchanges=exchanges,
+        copies=tuple(exchange for exchange in read if exchange.copy_of is not None),
         inputs=tuple(inputs),
         chains=chains,
         outcomes=tuple(
@@ -85,6 +92,8 @@ def link(
         deadline=deadline,
         healed=healed,
         unique=frozenset((sobject.lower(), field.lower()) for sobject, field in unique),
+        effects=effects,
+        newer=dict(newer or {}),
     )
 
 
@@ -98,6 +107,12 @@ def _no_collection() -> Iterator[None]:
     finally:
         if running:
             gc.enable()
+
+
+def inputs_of(inputs: Sequence[Input], letters: Sequence[Letter | BrokenLetter]) -> dict[int, tuple[int, ...]]:
+    """Return the places of the inputs that have letters, each with the places of its letters."""
+    found = _letters_of(_Names(inputs), letters)
+    return {place: numbers for place, numbers in enumerate(found) if numbers}
 
 
 def _outcome(records: tuple[str, ...], lettered: bool, skipped: bool) -> Outcome:
@@ -120,7 +135,7 @@ class _Names:
         self._inputs = inputs
         self._by_key: dict[tuple[str, str, str], int] = {}
         self._by_id: dict[str, int] = {}
-        self._by_bare_key: dict[str, int | None] = {}
+        self._by_bare_key: dict[str, list[int]] = defaultdict(list)
         self._key_fields: dict[str, set[str]] = defaultdict(set)
         self._prints: dict[tuple[str, str], int | None] | None = None
         self._said_fields: dict[str, set[str]] = {}
@@ -129,8 +144,7 @@ class _Names:
             sobject, field = given.sobject.lower(), given.key_field.lower()
             self._key_fields[sobject].add(field)
             self._by_key.setdefault((sobject, field, str(given.key)), place)
-            # A letter may give the key alone; it means an input only while no two inputs share the key.
-            self._by_bare_key[str(given.key)] = None if str(given.key) in self._by_bare_key else place
+            self._by_bare_key[str(given.key)].append(place)
 
     def concerns(self, sobject: str) -> bool:
         return sobject.lower() in self._key_fields
@@ -185,15 +199,25 @@ class _Names:
         said = {name.lower(): value for name, value in values.items() if name.lower() in wanted}
         return sobject, repr(sorted((name, value) for name, value in said.items() if value is not None))
 
-    def of_letter(self, letter: Letter) -> int | None:
-        place = self._by_bare_key.get(str(letter.key)) if letter.key is not None else None
-        if place is not None or not isinstance(letter.record, Mapping):
-            return place
-        for sobject in self._key_fields:
-            place = self.by_values(sobject, letter.record)
-            if place is not None:
-                return place
-        return None
+    def of_letter(self, letter: Letter) -> list[int]:
+        """Return the inputs that a letter may mean: by its key, else by the key in its record.
+
+        Inputs of several objects may share a key; then the object that the letter names, or its record, tell.
+        """
+        found = self._by_bare_key.get(str(letter.key), []) if letter.key is not None else []
+        if not found and isinstance(letter.record, Mapping):
+            places = (self.by_values(sobject, letter.record) for sobject in self._key_fields)
+            found = [place for place in places if place is not None]
+        if len(found) < 2:
+            return found
+        attributes = (letter.record or {}).get("attributes")
+        named = attributes.get("type") if isinstance(attributes, Mapping) else letter.sobject
+        if isinstance(named, str):
+            return [place for place in found if self._inputs[place].sobject.lower() == named.lower()] or found
+        if letter.record is None:
+            return found
+        odd = {place: len(differing(self._inputs[place].record, letter.record)) for place in found}
+        return [place for place in found if odd[place] == min(odd.values())]
 
 
 class _History:
@@ -293,10 +317,14 @@ def _failure(exchange: Exchange, success: bool, codes: tuple[str, ...]) -> Failu
     return None if success else class_of(codes, exchange.status)
 
 
-def _letters_of(names: _Names, letters: Sequence[Letter | BrokenLetter]) -> tuple[tuple[int, ...], ...]:
+def _letters_of(
+    names: _Names, letters: Sequence[Letter | BrokenLetter], records: Sequence[tuple[str, ...]] = ()
+) -> tuple[tuple[int, ...], ...]:
     found: dict[int, list[int]] = defaultdict(list)
     for number, letter in enumerate(letters):
-        place = names.of_letter(letter) if isinstance(letter, Letter) else None
-        if place is not None:
+        places = names.of_letter(letter) if isinstance(letter, Letter) else []
+        if places:
+            # In doubt it means what has no letter yet, and did not land.
+            place = min(places, key=lambda place: (len(found[place]), bool(records and records[place])))
             found[place].append(number)
     return tuple(tuple(found.get(place, ())) for place in range(names.count))

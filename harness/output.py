@@ -1,8 +1,9 @@
-"""Takes in what a subject prints: a bounded file, the end of it in memory, and an eye on secrets."""
+"""Takes in what a subject prints: a bounded file, the end of it in memory, and an eye on secrets and alerts."""
 
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -16,10 +17,17 @@ TAIL = 16_384
 """Bytes of its end that are kept in memory."""
 _OVERLAP = 1024
 """Longer than any secret, so that one that falls between two chunks is seen."""
+_MOST_ALERTS = 5
+_LONGEST_LINE = 4096
+_LOUD = re.compile(rb"\b(?:error|critical|fatal|severe|alert|emerg|emergency)\b", re.IGNORECASE)
+_QUIET = re.compile(rb"\b(?:trace|debug|info|notice|warn|warning|\w+Warning)\b", re.IGNORECASE)
 
 
 class Output:
-    """A sink for bytes. `leaks` names the canaries seen in all of it, however long it was."""
+    """A sink for bytes, from several threads. `leaks` names the canaries seen in all of it, however long it was.
+
+    `alerts` counts lines that speak of an error, and lines of stderr that do not say they are less, up to a few.
+    """
 
     def __init__(self, file: Path, canaries: Sequence[Canary] = ()) -> None:
         self._file = file.open("wb")
@@ -27,6 +35,9 @@ class Output:
         self._tail = b""
         self._patterns = {canary.name: re.compile(canary.pattern.encode()) for canary in canaries}
         self._leaks: dict[str, None] = {}
+        self._lock = threading.Lock()
+        self._lines = {True: b"", False: b""}
+        self._alerts = 0
 
     def __enter__(self) -> Self:
         return self
@@ -36,8 +47,16 @@ class Output:
     ) -> None:
         self._file.close()
 
-    def take(self, chunk: bytes) -> None:
+    def take(self, chunk: bytes, *, stderr: bool = False) -> None:
         """Take in a piece of output."""
+        with self._lock:
+            self._take(chunk)
+            if self._alerts < _MOST_ALERTS:
+                *lines, rest = (self._lines[stderr] + chunk).split(b"\n")
+                self._lines[stderr] = rest[-_LONGEST_LINE:]
+                self._alerts += sum(_calls(line, stderr) for line in lines)
+
+    def _take(self, chunk: bytes) -> None:
         if self._room > 0:
             self._file.write(chunk[: self._room])
             self._room -= len(chunk)
@@ -52,6 +71,16 @@ class Output:
         return tuple(self._leaks)
 
     @property
+    def alerts(self) -> int:
+        last = sum(_calls(line, stderr) for stderr, line in self._lines.items())
+        return min(self._alerts + last, _MOST_ALERTS)
+
+    @property
     def tail(self) -> str:
         """The end of the output, as text."""
         return self._tail.decode(errors="replace")
+
+
+def _calls(line: bytes, stderr: bool) -> bool:
+    """Tell whether a line calls for somebody."""
+    return bool(_LOUD.search(line)) or (stderr and bool(line.strip()) and not _QUIET.search(line))

@@ -20,7 +20,7 @@ from harness.trial import Trial, check
 from mock_server.org.clock import wall
 
 if TYPE_CHECKING:
-    from harness.letters import DeadLetters
+    from harness.letters import DeadLetterQueue
     from harness.scenario import Scenario
     from mock_server.api import Server
 
@@ -34,14 +34,15 @@ class TrialRunner:
 
     def run(self, function: Callable[[Run], object], **options: Any) -> TrialResult:
         """Judge a function that is called with a Run; options are fields of Trial. A violation fails the test."""
-        result = Trial(self._server, self.scenario, **options).run(CallableSubject(function))
-        return _passed(result)
+        trial = Trial(self._server, self.scenario, **options)
+        _check_queue(trial)
+        return _passed(trial.run(CallableSubject(function)))
 
     @contextmanager
     def __call__(
         self,
         *,
-        dead_letters: DeadLetters | None = None,
+        dead_letters: DeadLetterQueue | None = None,
         inputs: Sequence[Mapping[str, Any]] | None = None,
         key: str | None = None,
         sobject: str | None = None,
@@ -54,6 +55,7 @@ class TrialRunner:
         check(self.scenario)
         rows = None if inputs is None else self._rows(inputs, key, sobject)
         trial = Trial(self._server, self.scenario, seed=seed, dead_letters=dead_letters, rows=rows)
+        _check_queue(trial)
         folder = Path(tempfile.mkdtemp(prefix="sfmock-"))
         started = wall()
         try:
@@ -86,6 +88,17 @@ class TrialRunner:
             return given(rows, name, field)
         except ValueError as error:
             raise pytest.UsageError(f"inputs: {error}") from None
+
+
+def _check_queue(trial: Trial) -> None:
+    """Refuse dead letters that cannot be read, before anything has run."""
+    from harness.letters import QueueError, as_queue
+
+    try:
+        if trial.dead_letters is not None:
+            as_queue(trial.dead_letters, trial.scenario.dead_letters)
+    except QueueError as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 def _passed(result: TrialResult) -> TrialResult:

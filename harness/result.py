@@ -28,7 +28,8 @@ class TrialResult:
     """One subject under one scenario.
 
     `baseline` is None where there was none; `judgement` and `evidence` are None when the baseline was not met, for then
-    nothing else is judged. `seconds` are wall time. `kept` is the folder that was kept for a look.
+    nothing else is judged. `seconds` are wall time. `kept` is the folder that was kept for a look, `replay` the
+    command line that runs the same trial again, where there is one.
     """
 
     scenario: str
@@ -40,6 +41,7 @@ class TrialResult:
     evidence: Evidence | None
     notes: tuple[str, ...] = field(default=())
     kept: Path | None = None
+    replay: str = ""
 
     @property
     def verdicts(self) -> tuple[Verdict, ...]:

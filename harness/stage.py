@@ -9,13 +9,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.effects import Effects, read_effects
 from harness.evidence import AfterName, ArmedFault, Evidence, Leg, LegName, Process
 from harness.linking import link
 from harness.phases import Timeline
 from mock_server.org.clock import wall
 
 if TYPE_CHECKING:
-    from harness.letters import BrokenLetter, DeadLetters, Letter
+    from harness.letters import BrokenLetter, Letter, QueueReader
     from harness.plans import OrgPlan
     from harness.scenario import Scenario
     from harness.subjects import Run, Subject
@@ -29,21 +30,18 @@ _MOST_RESTARTS = 100
 
 @dataclass
 class Stage:
-    """One org with its folder, inputs and queue.
-
-    `earlier` counts the letters that the queue held before. `legs` and `after` grow with each run.
-    """
+    """One org with its folder, inputs and queue. `legs` and `after` grow with each run."""
 
     scenario: Scenario
     run: Run
-    queue: DeadLetters
-    earlier: int = 0
+    queue: QueueReader
     legs: list[Leg] = field(default_factory=list)
     after: dict[AfterName, Evidence] = field(default_factory=dict)
     _armed: list[ArmedFault] = field(default_factory=list)
     _delivered: int | None = None
     """The last journal entry of the runs that deliver, once the others have begun."""
     _letters: Sequence[Letter | BrokenLetter] = ()
+    _effects: Effects | None = None
     _commits: int = 0
     _over: list[dict[str, Any]] = field(default_factory=list)
 
@@ -101,12 +99,18 @@ class Stage:
 
     # -- the runs after delivery
 
-    def follow(self, name: AfterName, work: Callable[[], Process]) -> Evidence:
-        """Carry out a run after delivery, without faults; return what it did, and the state at its end."""
+    def follow(
+        self, name: AfterName, work: Callable[[], Process], *, newer: Mapping[int, Mapping[str, Any]] | None = None
+    ) -> Evidence:
+        """Carry out a run after delivery, without faults; return what it did, and the state at its end.
+
+        `newer` are values that somebody else wrote before it.
+        """
         control = self.run.org.control
         if self._delivered is None:
             self._delivered = self._last_entry(settled=True)
             self._letters = self.letters()
+            self._effects = self.effects()
             self._commits = len(control.commits())
             self.heal()
         since = self._last_entry(settled=True)
@@ -124,6 +128,7 @@ class Stage:
             since=since,
             clock=self.scenario.time,
             deadline=self.scenario.deadline,
+            newer=newer,
         )
         return self.after[name]
 
@@ -131,7 +136,11 @@ class Stage:
 
     def letters(self) -> list[Letter | BrokenLetter]:
         """Return the letters of this stage: those that the queue did not hold before."""
-        return list(self.queue.read())[self.earlier :]
+        return self.queue.since()
+
+    def effects(self) -> Effects:
+        """Return what the subject says it took in."""
+        return read_effects(Path(self.run.environment["SFMOCK_EFFECTS"]))
 
     def evidence(self) -> Evidence:
         """Return the evidence of the runs that deliver, with that of the others under `after`."""
@@ -158,6 +167,7 @@ class Stage:
             deadline=self.scenario.deadline,
             healed=self._healed(),
             unique=unique_fields(self.scenario.org),
+            effects=self._effects or self.effects(),
         )
 
     def _healed(self) -> float | None:
@@ -184,10 +194,20 @@ class Stage:
         pause = threading.Event()
         until = wall() + _SETTLING
         entries = self._journal()
-        while any(entry["end"] is None for entry in entries) and wall() < until:
+        while (self._hurry(entries) or any(entry["end"] is None for entry in entries)) and wall() < until:
             pause.wait(0.02)
             entries = self._journal()
         return entries
+
+    def _hurry(self, entries: Sequence[dict[str, Any]]) -> bool:
+        """Let requests that the network holds back for a second delivery arrive now; tell whether there are any."""
+        arrived = {entry["copy_of"] for entry in entries}
+        held = [entry["again_at"] for entry in entries if entry["again_at"] and entry["number"] not in arrived]
+        clock = self.run.org.clock
+        wait = max(held) - clock.now() if held else 0.0
+        if wait > 0:
+            clock.advance(wait)
+        return bool(held)
 
     def _journal(self) -> list[dict[str, Any]]:
         """Return the journal. What is over is asked for once: journals are long, and asked for at every run."""

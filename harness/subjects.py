@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import re
 import signal
 import subprocess
 import threading
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 GRACE = 3.0
 """Seconds between asking a subject to stop and stopping it."""
+_MOST_ALERTS = 5
+_OWN_LOGGERS = ("asyncio", "aiohttp", "mock_server", "harness", "sfmock")
+"""Loggers of the server and its libraries, which may run in this process too."""
 _CANNOT_START = (126, 127)
 _CHUNK = 65_536
 
@@ -85,6 +89,7 @@ class CommandSubject:
             timed_out=timed_out,
             signal=None if timed_out else _signal_name(code),
             leaks=output.leaks,
+            alerts=output.alerts,
         )
 
     def _execute(self, run: Run, output: Output) -> tuple[int, bool]:
@@ -96,15 +101,17 @@ class CommandSubject:
                 env={**os.environ, **run.environment},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
+                stderr=subprocess.PIPE,
                 start_new_session=True,
                 bufsize=0,
             )
         except (OSError, ValueError) as error:
             raise SubjectError(f"the command could not be started ({error})") from None
-        assert process.stdout is not None
-        reader = threading.Thread(target=_drain, args=(process.stdout, output), daemon=True)
-        reader.start()
+        assert process.stdout is not None and process.stderr is not None
+        pipes = {process.stdout: False, process.stderr: True}
+        readers = [threading.Thread(target=_drain, args=(*pipe, output), daemon=True) for pipe in pipes.items()]
+        for reader in readers:
+            reader.start()
         timed_out = False
         try:
             process.wait(run.timeout)
@@ -117,15 +124,17 @@ class CommandSubject:
             # Also on an interrupt, and for children that the command left behind: they hold the pipe open.
             _signal_group(process.pid, signal.SIGKILL)
             process.wait()
-            reader.join(GRACE)
-            process.stdout.close()
+            until = wall() + GRACE
+            for reader, pipe in zip(readers, pipes, strict=True):
+                reader.join(max(0.0, until - wall()))
+                pipe.close()
         return process.returncode, timed_out
 
 
-def _drain(pipe: BinaryIO, output: Output) -> None:
+def _drain(pipe: BinaryIO, stderr: bool, output: Output) -> None:
     try:
         while chunk := pipe.read(_CHUNK):
-            output.take(chunk)
+            output.take(chunk, stderr=stderr)
     except (OSError, ValueError):
         return  # the pipe was closed under a process that had left the group
 
@@ -164,8 +173,9 @@ class CallableSubject:
                 failure.append(error)
 
         thread = threading.Thread(target=call, name="subject", daemon=True)
-        thread.start()
-        thread.join(run.timeout)
+        with _errors_logged() as alerts:
+            thread.start()
+            thread.join(run.timeout)
         text = "".join(traceback.format_exception(failure[0])) if failure else ""
         return Process(
             exit_code=None,
@@ -174,7 +184,27 @@ class CallableSubject:
             timed_out=thread.is_alive(),
             error=repr(failure[0])[:500] if failure else None,
             leaks=tuple(canary.name for canary in run.canaries if re.search(canary.pattern, text)),
+            alerts=len(alerts),
         )
+
+
+@contextlib.contextmanager
+def _errors_logged() -> Iterator[list[str]]:
+    """Collect the names of the loggers that log an error meanwhile, a few."""
+    found: list[str] = []
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if len(found) < _MOST_ALERTS and not record.name.startswith(_OWN_LOGGERS):
+                found.append(record.name)
+
+    handler = Handler(logging.ERROR)
+    root = logging.getLogger()
+    root.addHandler(handler)
+    try:
+        yield found
+    finally:
+        root.removeHandler(handler)
 
 
 def environment_of(org: OrgHandle, paths: Mapping[str, Path], seed: int) -> dict[str, str]:

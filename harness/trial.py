@@ -6,19 +6,23 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import inputs as input_rows
 from harness import seeding
+from harness.broken_queue import deliver_without_queue
 from harness.evidence import AfterName, Evidence
 from harness.inputs import Input
 from harness.judge import judge, judge_laws
-from harness.letters import DeadLetters, JsonlQueue
+from harness.letters import DeadLetterQueue, JsonlQueue, QueueReader, as_queue
 from harness.org import OrgHandle
 from harness.properties import registry
+from harness.properties.giving_up import SinkFailureSurvived
+from harness.properties.redrive import NotStale
+from harness.redrive import Redrive, Redriver
 from harness.result import Baseline, TrialResult
 from harness.scenario import Scenario
 from harness.stage import Stage, emptied, fault_rules
@@ -34,6 +38,7 @@ BASELINE_ROWS = 20
 """Inputs of each kind that a baseline delivers."""
 WALL_LIMIT = 600.0
 """Seconds a subject may take when nothing else is said."""
+_MOST_NOTES = 3
 Progress = Callable[[str], None]
 
 
@@ -70,19 +75,25 @@ def _merge(into: dict[str, Any], given: Mapping[str, Any]) -> None:
 
 @dataclass
 class Trial:
-    """Runs one scenario on a server. `dead_letters` is a queue of the subject's own choice, in place of a file.
+    """Runs one scenario on a server.
+
+    `dead_letters` is a queue of the subject's own choice, in place of a file: a URL or path, an object with a `read`
+    method, or a function that returns the letters.
 
     `timeout` is in wall seconds. `resumable` says that the subject takes up what is pending when it is run again: then
-    it is, once the faults have stopped. `keep` keeps the scratch folders. `progress` is told what is going on.
+    it is, once the faults have stopped. `redrive` delivers dead letters again, twice: a command, or a function that
+    gets the Run, whose inputs are those of the letters, and the letters. `keep` keeps the scratch folders. `progress`
+    is told what is going on.
     """
 
     server: Server
     scenario: Scenario
     seed: int = 0
     timeout: float | None = None
-    dead_letters: DeadLetters | None = None
+    dead_letters: DeadLetterQueue | None = None
     rows: Sequence[Input] | None = None
     resumable: bool = False
+    redrive: Redrive | None = None
     keep: bool = False
     progress: Progress = field(default=lambda _: None)
 
@@ -105,7 +116,10 @@ class Trial:
             raise refused(error) from None
 
     def run(self, subject: Subject) -> TrialResult:
-        """Run the baseline and, when it is met, the scenario. Raises SubjectError, and what `check` raises."""
+        """Run the baseline and, when it is met, the scenario.
+
+        Raises SubjectError, what `check` raises, and QueueError for dead letters that cannot be read.
+        """
         check(self.scenario)
         started = wall()
         folder = Path(tempfile.mkdtemp(prefix="sfmock-"))
@@ -121,7 +135,7 @@ class Trial:
         judgement = evidence = None
         if baseline.met:
             self.progress(f"{self.scenario.name}: running with faults")
-            evidence = self._under_faults(subject, folder / "faults")
+            evidence = replace(self._under_faults(subject, folder / "faults"), baseline=baseline.evidence)
             self.progress(f"{self.scenario.name}: judging {len(evidence.exchanges)} requests")
             judgement = judge(evidence, expect=self.scenario.expect, skip=self.scenario.skip)
         return TrialResult(
@@ -132,6 +146,7 @@ class Trial:
             baseline=baseline,
             judgement=judgement,
             evidence=evidence,
+            notes=_notes(evidence),
             kept=folder if self.keep else None,
         )
 
@@ -150,11 +165,22 @@ class Trial:
     def _under_faults(self, subject: Subject, folder: Path) -> Evidence:
         with self.stage(folder, self.inputs()) as stage:
             stage.deliver(subject, resumable=self.resumable)
+            if self.redrive is not None:
+                self.progress(f"{self.scenario.name}: redrive")
+                edits = NotStale.name in self.scenario.expect
+                Redriver(self.redrive, edits).run(stage, folder)
             for name in self._wanted_after():
                 self.progress(f"{self.scenario.name}: {name}")
                 run = stage.run if name == "rerun" else emptied(stage.run, folder / name)
                 stage.follow(name, partial(subject.run, run))
-            return stage.evidence()
+            evidence = stage.evidence()
+        if self.dead_letters is None and SinkFailureSurvived.name in self.scenario.expect:
+            self.progress(f"{self.scenario.name}: with a dead-letter queue that cannot be written")
+            took = sum(leg.process.seconds for leg in evidence.legs)
+            with self.stage(folder.with_name("broken-queue"), self.inputs()) as stage:
+                broken = deliver_without_queue(stage, subject, took=took, resumable=self.resumable)
+            return replace(evidence, broken_queue=broken)
+        return evidence
 
     def _wanted_after(self) -> tuple[AfterName, ...]:
         """Return the runs after delivery that a required property needs. They cost as much as the delivery."""
@@ -177,7 +203,8 @@ class Trial:
                 "SFMOCK_WORKDIR": work,
             }
             input_rows.write_jsonl(rows, paths["SFMOCK_INPUTS"])
-            queue = self.dead_letters or JsonlQueue(paths["SFMOCK_DLQ"], self.scenario.dead_letters)
+            queue = self._queue(paths["SFMOCK_DLQ"])
+            queue.mark()
             run = Run(
                 org=org,
                 inputs=tuple(rows),
@@ -187,8 +214,14 @@ class Trial:
                 canaries=canaries_of(org),
                 timeout=self._limit(),
             )
-            # A queue of the subject's own may hold letters from before.
-            yield Stage(self.scenario, run, queue, len(queue.read()))
+            yield Stage(self.scenario, run, queue)
+
+    def _queue(self, path: Path) -> QueueReader:
+        """Return the queue to read: the subject's own, or the file that the trial names."""
+        mapping = self.scenario.dead_letters
+        if self.dead_letters is None:
+            return QueueReader(JsonlQueue(path, mapping))
+        return QueueReader(as_queue(self.dead_letters, mapping), mapping)
 
     @contextmanager
     def _org(self) -> Iterator[OrgHandle]:
@@ -210,6 +243,15 @@ class Trial:
     def _limit(self) -> float:
         limits = [limit for limit in (self.timeout, self.scenario.deadline) if limit is not None]
         return min(limits, default=WALL_LIMIT)
+
+
+def _notes(evidence: Evidence | None) -> tuple[str, ...]:
+    """Say which lines of SFMOCK_EFFECTS could not be read, a few of them."""
+    broken = evidence.effects.broken if evidence else ()
+    notes = [f"SFMOCK_EFFECTS, line {line.line}: {line.reason}" for line in broken[:_MOST_NOTES]]
+    if len(broken) > _MOST_NOTES:
+        notes.append(f"SFMOCK_EFFECTS: {len(broken) - _MOST_NOTES} more lines cannot be read")
+    return tuple(notes)
 
 
 def _unmet(evidence: Evidence) -> str:

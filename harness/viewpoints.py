@@ -34,14 +34,14 @@ def disagreements_of(evidence: Evidence) -> tuple[Disagreement, ...]:
 
 
 def _gaps(evidence: Evidence) -> Iterator[Disagreement]:
-    for one, other in pairwise(evidence.exchanges):
-        if other.number != one.number + 1:
-            missing = f"{one.number + 1} to {other.number - 1}"
-            yield Disagreement(f"the journal lacks its entries {missing}", (one.number, other.number))
+    numbers = sorted(exchange.number for exchange in (*evidence.exchanges, *evidence.copies))
+    for one, other in pairwise(numbers):
+        if other != one + 1:
+            yield Disagreement(f"the journal lacks its entries {one + 1} to {other - 1}", (one, other))
 
 
 def _commits(evidence: Evidence) -> Iterator[Disagreement]:
-    known = {exchange.number: exchange for exchange in evidence.exchanges}
+    known = {exchange.number: exchange for exchange in (*evidence.exchanges, *evidence.copies)}
     orphans: list[int] = []
     told: list[int] = []
     for commit in evidence.commits:

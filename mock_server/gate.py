@@ -8,7 +8,9 @@ Handlers never ask about faults, limits or the journal.
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 
@@ -25,6 +27,8 @@ from mock_server.world import World
 log = logging.getLogger("sfmock")
 
 _DATA = "/services/data/"
+_CALLER = re.compile(r"\bclient\s*=\s*([^,;]{1,100})")
+_LONGEST_MESSAGE = 200
 UNIMPLEMENTED = Operation("unknown", "*", "", "read", auth=False, counted=False)
 """Stands in the journal for a path or method that no operation declares."""
 
@@ -34,6 +38,12 @@ class Gate:
         self._world = world
         self._registry = registry
         self._render_unknown = render_unknown
+        self._on_their_way: set[asyncio.Task[None]] = set()
+        """Second deliveries of requests, which wait for their time."""
+
+    def close(self) -> None:
+        for task in self._on_their_way:
+            task.cancel()
 
     async def handle(self, call: Call) -> Reply:
         """Take a call from its first byte to its reply. Never raises but for cancellation."""
@@ -50,6 +60,7 @@ class Gate:
         entry = call.entry = journal.open(
             org.clock.now(), route.operation.name, call.method, call.raw_path, call.headers.get("User-Agent", ""), body
         )
+        entry.address, entry.copy_of = call.base_url, call.copy_of
         reply = None
         try:
             reply = await self._through(call, route, org, entry)
@@ -66,12 +77,35 @@ class Gate:
             if entry.outcome is None:
                 entry.outcome = "answered" if reply else "abandoned"
         entry.retry_after = reply.headers.get("Retry-After")
+        entry.caller = _caller(call.headers.get("Sforce-Call-Options"))
+        if entry.again_at is not None:
+            task = asyncio.get_running_loop().create_task(self._deliver_again(call, entry.again_at))
+            self._on_their_way.add(task)
+            task.add_done_callback(self._on_their_way.discard)
         return reply
+
+    async def _deliver_again(self, call: Call, due: float) -> None:
+        """Take a request a second time, as a network does that held back a copy of it. Faults leave the copy alone."""
+        await call.org.clock.wait_until(due)
+        if call.org.closed:
+            return
+        copy = Call(
+            UNIMPLEMENTED,
+            call.method,
+            call.raw_path,
+            call.raw_query,
+            call.headers,
+            call.body,
+            call.base_url,
+            copy_of=call.entry.number,
+        )
+        await self.handle(copy)
+        copy.entry.outcome = "abandoned"
 
     async def _through(self, call: Call, route: Route, org: Org, entry: Entry) -> Reply:
         operation = route.operation
         faults = self._world.faults_of(org)
-        armed = not faults.empty
+        armed = not faults.empty and call.copy_of is None
         admitted = False
         reply: Reply | None = None
         token = call.token
@@ -103,12 +137,13 @@ class Gate:
                     reply = await faults.strike(call, "after") or reply
         except ApiError as error:
             entry.codes = (error.code,)
+            entry.message = error.message[:_LONGEST_MESSAGE]
             reply = route.render(error)
         finally:
             if admitted:
                 org.limits.leave(entry.number)
         if operation.counted:
-            reply.headers["Sforce-Limit-Info"] = org.limits.usage
+            entry.limit_info = reply.headers["Sforce-Limit-Info"] = org.limits.usage
         if armed:
             call.reply = reply
             reply = await faults.strike(call, "reply") or reply
@@ -135,7 +170,8 @@ class Gate:
         """Save rows: row faults first, then the pipeline, waiting for row locks on the org's clock."""
         org, entry = call.org, call.entry
         faults = self._world.faults_of(org)
-        decided = None if faults.empty else faults.rows(call, changes, [row_key(org, change) for change in changes])
+        armed = not faults.empty and call.copy_of is None
+        decided = None if not armed else faults.rows(call, changes, [row_key(org, change) for change in changes])
         save = partial(org.write, call.session, changes, all_or_none=all_or_none, exchange=entry.number)
         try:
             results = save()
@@ -172,6 +208,12 @@ class Gate:
         entry.status, entry.end = reply.status, entry.at
         log.info("%s %s is not served: %s", call.method, call.raw_path, error.code)
         return reply
+
+
+def _caller(options: str | None) -> str | None:
+    """Return the `client` of a Sforce-Call-Options header."""
+    found = _CALLER.search(options) if options else None
+    return found[1].strip() if found else None
 
 
 def operation_saves(operation: Operation) -> bool:

@@ -26,6 +26,15 @@ class Strike:
     rows: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a query answered: how many rows it has in all, how many came now, and the locator of the next ones."""
+
+    total: int
+    rows: int
+    following: str | None
+
+
 @dataclass(slots=True)
 class Entry:
     """One exchange.
@@ -34,6 +43,10 @@ class Entry:
     `lost` (the client got nothing after the work was done), `reset` (nothing was done), `cut` and `malformed` (it left,
     unreadable), `abandoned` (nobody was left to answer). `codes` are the request-level error codes; row-level ones
     stand in `rows`. `left` is when the client closed the connection, where it did so before its answer was ready.
+    `message` is what the client was told with a request-level code. `caller` is the name that it gives itself in
+    Sforce-Call-Options, `limit_info` the Sforce-Limit-Info that it was sent. `address` is how the client came in; of
+    a login, `session` is a print of the token it handed out and `instance` the address it named. `again_at` is when the
+    network delivers the request a second time, `copy_of` the number of the exchange that such a delivery repeats.
     """
 
     number: int
@@ -56,6 +69,18 @@ class Entry:
     query: str | None = None
     retry_after: str | None = None
     left: float | None = None
+    caller: str | None = None
+    message: str | None = None
+    limit_info: str | None = None
+    page: Page | None = None
+    address: str = ""
+    instance: str | None = None
+    again_at: float | None = None
+    copy_of: int | None = None
+
+    def opened(self, username: str, token: str, instance: str) -> None:
+        """Note a login that was let in. Of its token only a print is kept."""
+        self.user, self.session, self.instance = username, fingerprint(token.encode()), instance
 
     def as_json(self) -> dict[str, Any]:
         """Return the entry in the control plane's form."""
@@ -78,6 +103,16 @@ class Entry:
             "strikes": [{"rule": s.rule, "effect": s.effect, "point": s.point, "rows": s.rows} for s in self.strikes],
             "fingerprint": self.fingerprint,
             "retry_after": self.retry_after,
+            "caller": self.caller,
+            "message": self.message,
+            "limit_info": self.limit_info,
+            "page": None
+            if self.page is None
+            else {"total": self.page.total, "rows": self.page.rows, "next": self.page.following},
+            "address": self.address,
+            "instance": self.instance,
+            "again_at": self.again_at,
+            "copy_of": self.copy_of,
             "rows": [_row(change, result) for change, result in zip(self.changes, self.results, strict=False)]
             or [_row(change, None) for change in self.changes],
         }

@@ -50,13 +50,17 @@ class Operation:
 
 @dataclass(slots=True)
 class Reply:
-    """What goes back. `delivery` says how much of it really leaves: reply faults change it."""
+    """What goes back. `delivery` says how much of it really leaves: reply faults change it.
+
+    A `trickle` takes `seconds` of clock time for its body.
+    """
 
     status: int = 200
     body: bytes = b""
     content_type: str | None = JSON
     headers: dict[str, str] = field(default_factory=dict)
-    delivery: Literal["whole", "cut", "none"] = "whole"
+    delivery: Literal["whole", "cut", "none", "trickle"] = "whole"
+    seconds: float = 0.0
 
 
 @dataclass(slots=True)
@@ -80,6 +84,8 @@ class Call:
     save: Save = None  # type: ignore[assignment]  # likewise
     reply: Reply | None = None
     """The reply on its way out, for reply faults."""
+    copy_of: int | None = None
+    """The journal entry of the request that the network delivers once more with this call."""
     _query: dict[str, str] | None = None
     _token: str | None = None
 

@@ -59,6 +59,7 @@ class App:
     async def close(self) -> None:
         if self._front is not None:
             await self._front.server.shutdown(2.0)
+        self._gate.close()
         self.world.close()
 
 

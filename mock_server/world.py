@@ -121,6 +121,7 @@ class World:
     def reset(self, org: Org) -> None:
         """Put the org back to how it was made: records, limits, faults and journal; its sessions stay."""
         org.restore(self._origins.get(org.id) or self._empty(org))
+        org.moved = False
         org.limits.reset()
         self._faults[org.id].clear()
         self._journals[org.id].clear()

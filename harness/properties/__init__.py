@@ -6,13 +6,24 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from harness.properties import bulk, dead_letter, delivery, idempotency, retry, security, session
+from harness.properties import (
+    bulk,
+    dead_letter,
+    delivery,
+    idempotency,
+    limits,
+    read,
+    reporting,
+    retry,
+    security,
+    session,
+)
 from harness.properties.property import Property, Verdict
 
 __all__ = ["ParameterError", "Property", "Verdict", "read_parameters", "registry"]
 
 # In the order of a report: the laws, then their causes.
-FAMILIES = (delivery, retry, idempotency, bulk, session, dead_letter, security)
+FAMILIES = (delivery, retry, idempotency, bulk, read, limits, session, dead_letter, reporting, security)
 
 
 class ParameterError(ValueError):

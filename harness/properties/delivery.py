@@ -19,6 +19,7 @@ class NothingLost(Claim):
     )
     source = "https://sre.google/workbook/data-processing/"
     needs = _NEEDS
+    consequences = frozenset({"report.truthful"})
 
     def judge(self, evidence: Evidence, parameters: NoParameters) -> Verdict:
         if not evidence.inputs:
@@ -88,7 +89,7 @@ class NothingInvented(Claim):
                 fields = differing(evidence.inputs[place].record, evidence.stored[id_])
                 if fields:
                     wrong.append(f"{evidence.name(place)} ({', '.join(fields[:3])})")
-                    entries.extend(evidence.writers[id_][-1:])
+                    entries.extend(evidence.writers.get(id_, ())[-1:])
         if wrong:
             return self.violated(
                 f"{counted(len(wrong), 'record')} not as the input says: {some(wrong)}", exposures, entries

@@ -1,21 +1,20 @@
-"""The report for programs: JSON (schema version 1) and JUnit XML."""
+"""The report for programs: JSON, as `report.schema.json` beside this file describes it."""
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from xml.etree.ElementTree import Element, SubElement, tostring
 
-from harness.evidence import Evidence, Outcome
-from harness.properties import registry
-from harness.report.story import tell_evidence, tell_process, tell_summary
+from harness.evidence import Evidence, Process
+from harness.report.digest import Digest, Proof, Ruling, digest
+from harness.report.story import start_of, tell_process
 from harness.result import TrialResult
 
 SCHEMA = 1
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Goes up when a key changes its meaning or goes away; new keys come without that."""
+SCHEMA_FILE = Path(__file__).with_name("report.schema.json")
 
 
 def as_json(results: Sequence[TrialResult]) -> dict[str, Any]:
@@ -23,7 +22,7 @@ def as_json(results: Sequence[TrialResult]) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "ok": all(result.ok for result in results),
-        "trials": [_trial(result) for result in results],
+        "trials": [_trial(digest(result)) for result in results],
     }
 
 
@@ -31,99 +30,84 @@ def write_json(results: Sequence[TrialResult], file: Path) -> None:
     file.write_text(json.dumps(as_json(results), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _trial(result: TrialResult) -> dict[str, Any]:
-    evidence, judgement = result.evidence, result.judgement
+def _trial(told: Digest) -> dict[str, Any]:
     body: dict[str, Any] = {
-        "scenario": result.scenario,
-        "title": result.title,
-        "ok": result.ok,
-        "seed": result.seed,
-        "seconds": round(result.seconds, 3),
-        "summary": tell_summary(result),
-        "baseline": None,
-        "notes": list(result.notes),
+        "scenario": told.scenario,
+        "title": told.title,
+        "ok": told.ok,
+        "seed": told.seed,
+        "seconds": round(told.seconds, 3),
+        "summary": told.summary,
+        "replay": told.replay or None,
+        "baseline": None if told.baseline is None else {"met": told.baseline[0], "reason": told.baseline[1] or None},
+        "notes": list(told.notes),
         "verdicts": [],
-        "faults": [{"name": fault.name, "matched": fault.matched, "fired": fault.fired} for fault in result.faults],
+        "families": [],
+        "faults": [{"name": fault.name, "matched": fault.matched, "fired": fault.fired} for fault in told.faults],
     }
-    if result.baseline is not None:
-        body["baseline"] = {"met": result.baseline.met, "reason": result.baseline.reason or None}
-    if evidence is None or judgement is None:
+    evidence = told.evidence
+    if evidence is None:
         return body
-    guidance = registry()
-    for verdict in result.verdicts:
-        row: dict[str, Any] = {
-            "property": verdict.property,
-            "status": verdict.status,
-            "reason": verdict.reason,
-            "exposures": verdict.exposures,
-            "evidence": list(verdict.evidence),
-            "required": verdict.property in judgement.required,
-            "waived": judgement.waived.get(verdict.property),
-            "follows_from": judgement.follows.get(verdict.property),
+    proofs = {proof.ruling.name: proof for proof in told.proofs}
+    body["verdicts"] = [_verdict(ruling, proofs.get(ruling.name)) for ruling in told.rulings]
+    body["families"] = [{"family": family.name, **family.counts} for family in told.families]
+    body["inputs"] = dict(told.outcomes)
+    body["subject"] = {**_process(evidence.process, told), "requests": told.requests}
+    start = start_of(evidence)
+    body["legs"] = [
+        {
+            "name": leg.name,
+            "began": round(leg.began - start, 6),
+            "ended": round(leg.ended - start, 6),
+            "first": leg.first,
+            "last": leg.last,
+            "letters": leg.letters,
+            **_process(leg.process, told),
         }
-        if verdict.status == "violated":
-            row["journal"] = list(tell_evidence(evidence, verdict))
-            row["guidance"] = guidance[verdict.property].guidance
-            row["source"] = guidance[verdict.property].source
-        body["verdicts"].append(row)
-    body["inputs"] = _outcomes(evidence)
-    process = evidence.process
-    body["subject"] = {
-        "ending": tell_process(process),
-        "exit_code": process.exit_code,
-        "signal": process.signal,
-        "timed_out": process.timed_out,
-        "error": process.error,
-        "requests": len(evidence.exchanges),
-    }
+        for leg in evidence.legs
+    ]
+    body["after"] = [_after(name, run, told) for name, run in evidence.after.items()]
     return body
 
 
-def _outcomes(evidence: Evidence) -> dict[str, int]:
-    counts = {outcome.value: len(evidence.with_outcome(outcome)) for outcome in Outcome}
-    return {"total": len(evidence.inputs), **counts}
+def _verdict(ruling: Ruling, proof: Proof | None) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "property": ruling.name,
+        "status": ruling.found,
+        "reason": ruling.reason,
+        "exposures": ruling.exposures,
+        "evidence": list(ruling.evidence),
+        "required": ruling.required,
+        "waived": ruling.waived,
+        "follows_from": ruling.follows_from,
+    }
+    if proof is not None:
+        row["claim"] = proof.claim
+        row["chain"] = list(proof.chain)
+        row["journal"] = list(proof.journal)
+        row["guidance"] = proof.guidance
+        row["source"] = proof.source
+    return row
 
 
-def as_junit(results: Sequence[TrialResult]) -> str:
-    """Return the results as JUnit XML: a suite a scenario, a case a property."""
-    root = Element("testsuites", name="sfmock")
-    for result in results:
-        _suite(root, result)
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(root, encoding="unicode") + "\n"
+def _process(process: Process, told: Digest) -> dict[str, Any]:
+    return {
+        "ending": told.hide(tell_process(process)),
+        "exit_code": process.exit_code,
+        "signal": process.signal,
+        "timed_out": process.timed_out,
+        "crashed": process.crashed,
+        "error": None if process.error is None else told.hide(process.error),
+    }
 
 
-def write_junit(results: Sequence[TrialResult], file: Path) -> None:
-    file.write_text(as_junit(results), encoding="utf-8")
-
-
-def _suite(root: Element, result: TrialResult) -> None:
-    suite = SubElement(root, "testsuite", name=_xml(result.scenario), time=f"{result.seconds:.3f}")
-    if result.judgement is None or result.evidence is None:
-        case = SubElement(suite, "testcase", classname=_xml(result.scenario), name="baseline")
-        SubElement(case, "failure", message=_xml(tell_summary(result)))
-    else:
-        missing = {verdict.property for verdict in result.judgement.missing}
-        for verdict in result.verdicts:
-            case = SubElement(suite, "testcase", classname=_xml(result.scenario), name=verdict.property)
-            if verdict.property in result.judgement.waived:
-                SubElement(case, "skipped", message=_xml(f"waived: {result.judgement.waived[verdict.property]}"))
-            elif verdict.status == "violated":
-                failure = SubElement(case, "failure", message=_xml(verdict.reason))
-                failure.text = _xml("\n".join(tell_evidence(result.evidence, verdict)))
-            elif verdict.property in missing:
-                SubElement(case, "failure", message=_xml(f"required, but {verdict.status}: {verdict.reason}"))
-            elif verdict.status != "held":
-                SubElement(case, "skipped", message=_xml(f"{verdict.status}: {verdict.reason}"))
-        for fault in result.judgement.unfired:
-            case = SubElement(
-                suite, "testcase", classname=_xml(result.scenario), name=_xml(f"fault {fault.name} fired")
-            )
-            SubElement(case, "failure", message=f"armed, matched {fault.matched}, never fired")
-    suite.set("tests", str(len(suite)))
-    suite.set("failures", str(len(suite.findall("testcase/failure"))))
-    suite.set("skipped", str(len(suite.findall("testcase/skipped"))))
-
-
-def _xml(text: str) -> str:
-    """Leave out the characters that XML cannot hold."""
-    return _NOT_XML.sub("?", text)
+def _after(name: str, run: Evidence, told: Digest) -> dict[str, Any]:
+    numbers = [exchange.number for exchange in run.exchanges]
+    return {
+        "name": name,
+        "requests": len(numbers),
+        "first": numbers[0] if numbers else None,
+        "last": numbers[-1] if numbers else None,
+        "commits": len(run.commits),
+        **_process(run.process, told),
+    }

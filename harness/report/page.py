@@ -2,85 +2,87 @@
 
 from __future__ import annotations
 
+import json
+from base64 import b64encode
 from collections.abc import Iterator, Sequence
-from html import escape
+from hashlib import sha256
 from pathlib import Path
 
-from harness.properties import registry
-from harness.properties.property import Verdict
-from harness.report.story import tell_evidence, tell_process, tell_summary
+from harness.report.digest import Digest, digest
+from harness.report.page_data import page_data
+from harness.report.page_trial import MARKS, clean, style_of, trial_section
 from harness.result import TrialResult
 
-_STYLE = """
-:root { color-scheme: light dark; --ink: #1b1f24; --paper: #fff; --line: #d0d7de; --soft: #656d76;
-        --bad: #b42318; --good: #1a7f37; --open: #8a5a00; }
-@media (prefers-color-scheme: dark) {
-  :root { --ink: #e6edf3; --paper: #0d1117; --line: #30363d; --soft: #9198a1;
-          --bad: #ff7b72; --good: #56d364; --open: #e3b341; }
-}
-body { margin: 2rem auto; max-width: 72rem; padding: 0 1rem; font: 15px/1.5 system-ui, sans-serif;
-       color: var(--ink); background: var(--paper); }
-table { border-collapse: collapse; width: 100%; }
-th, td { text-align: left; vertical-align: top; padding: .35rem .6rem; border-bottom: 1px solid var(--line); }
-td.number { text-align: right; }
-.violated { color: var(--bad); font-weight: 600; } .held { color: var(--good); } .not-exercised { color: var(--open); }
-.not-applicable, .waived, .soft { color: var(--soft); }
-section.proof { border-left: 3px solid var(--bad); margin: 1rem 0; padding: .1rem 1rem; }
-pre, code { font: 13px/1.5 ui-monospace, monospace; } pre { white-space: pre-wrap; overflow-wrap: anywhere; }
-"""
+_HERE = Path(__file__).parent
 
 
 def render(results: Sequence[TrialResult]) -> str:
     """Return the page."""
-    return "\n".join(_page(results)) + "\n"
+    return "\n".join(_page([digest(result) for result in results])) + "\n"
 
 
 def write_html(results: Sequence[TrialResult], file: Path) -> None:
     file.write_text(render(results), encoding="utf-8")
 
 
-def _page(results: Sequence[TrialResult]) -> Iterator[str]:
-    title = "all held" if all(result.ok for result in results) else "not all held"
+def _page(trials: Sequence[Digest]) -> Iterator[str]:
+    title = _title(trials)
+    style = (_HERE / "page.css").read_text(encoding="utf-8")
+    script = (_HERE / "page.js").read_text(encoding="utf-8")
+    # Whatever a subject managed to put on the page: no other script runs, and nothing is loaded from anywhere.
+    allowed = b64encode(sha256(script.encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{allowed}'; img-src data:; base-uri 'none'; form-action 'none'"
     yield '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
+    yield f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
-    yield f"<title>sfmock: {title}</title><style>{_STYLE}</style></head><body>"
-    yield f"<h1>sfmock: {title}</h1>"
-    for result in results:
-        yield from _trial(result)
-    yield "</body></html>"
+    yield f'<link rel="icon" href="data:,"><title>sfmock: {clean(title)}</title><style>{style}</style></head><body>'
+    yield '<a class="skip" href="#main">Skip to the results</a><main id="main">'
+    yield f'<div class="top"><span class="brand">sfmock report</span><h1>{clean(title)}</h1></div>'
+    # Failures first; the page of a whole catalogue that passed stays short.
+    order = sorted(range(len(trials)), key=lambda number: trials[number].ok)
+    if len(trials) > 1:
+        yield from _overview(trials, order)
+    for number in order:
+        yield from trial_section(trials[number], number, folded=len(trials) > 1 and trials[number].ok)
+    yield "<footer>A property is <b>held</b> only where its trigger happened; where it did not it is <b>not exercised</b>.</footer></main>"
+    for number, told in enumerate(trials):
+        if told.evidence is not None:
+            yield f'<script type="application/json" id="data-{number}">{_embedded(told)}</script>'
+    yield f"<script>{script}</script></body></html>"
 
 
-def _trial(result: TrialResult) -> Iterator[str]:
-    yield f"<h2>{escape(result.scenario)}</h2><p>{escape(result.title)}</p>"
-    yield f'<p class="{"held" if result.ok else "violated"}">{escape(tell_summary(result))}</p>'
-    for note in result.notes:
-        yield f'<p class="soft">{escape(note)}</p>'
-    if result.judgement is None or result.evidence is None:
-        return
-    yield "<table><thead><tr><th>property</th><th>status</th><th>exposures</th><th>reason</th></tr></thead><tbody>"
-    for verdict in result.verdicts:
-        waived = result.judgement.waived.get(verdict.property)
-        status = verdict.status if waived is None else "waived"
-        reason = verdict.reason if waived is None else f"waived: {waived}"
-        yield (
-            f'<tr><td><code>{escape(verdict.property)}</code></td><td class="{status.replace(" ", "-")}">{status}</td>'
-            f'<td class="number">{verdict.exposures or ""}</td><td>{escape(reason)}</td></tr>'
-        )
-    yield "</tbody></table>"
-    for verdict in result.violated:
-        yield from _proof(result, verdict)
-    process = result.evidence.process
-    yield f'<p class="soft">The subject {escape(tell_process(process))}; seed {result.seed}.</p>'
+def _title(trials: Sequence[Digest]) -> str:
+    if len(trials) == 1:
+        return trials[0].headline
+    good = sum(trial.ok for trial in trials)
+    return "all held" if good == len(trials) else f"{len(trials) - good} of {len(trials)} scenarios failed"
 
 
-def _proof(result: TrialResult, verdict: Verdict) -> Iterator[str]:
-    assert result.evidence is not None
-    assert result.judgement is not None
-    claim = registry()[verdict.property]
-    cause = result.judgement.follows.get(verdict.property)
-    yield f'<section class="proof"><h3>{escape(verdict.property)}</h3>'
-    if cause:
-        yield f'<p class="soft">Follows from {escape(cause)}.</p>'
-    yield f"<p>{escape(claim.rule)}</p><p>{escape(verdict.reason)}</p>"
-    yield f"<pre>{escape(chr(10).join(tell_evidence(result.evidence, verdict)))}</pre>"
-    yield f'<p>{escape(claim.guidance)} <a href="{escape(claim.source)}">Why</a></p></section>'
+def _embedded(told: Digest) -> str:
+    """Return the journal as JSON that cannot end the script element it stands in."""
+    text = json.dumps(page_data(told), separators=(",", ":"), ensure_ascii=False)
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def _overview(trials: Sequence[Digest], order: Sequence[int]) -> Iterator[str]:
+    """Yield a table of scenarios by families."""
+    families = list(dict.fromkeys(family.name for trial in trials for family in trial.families))
+    yield '<section class="card"><h3>Scenarios</h3><div class="scroll"><table class="overview"><thead><tr><th scope="col">scenario</th><th scope="col">result</th>'
+    yield "".join(f'<th scope="col">{clean(name.replace("_", " "))}</th>' for name in families) + "</tr></thead><tbody>"
+    for number in order:
+        told = trials[number]
+        tone = "held" if told.ok else "violated"
+        yield f'<tr><th scope="row"><a href="#t{number}">{clean(told.scenario)}</a></th><td class="{tone}">{clean(told.headline)}</td>'
+        by_name = {family.name: family for family in told.families}
+        for name in families:
+            family = by_name.get(name)
+            if family is None:
+                yield '<td class="soft">–</td>'
+                continue
+            count = family.counts.get(family.status, 0)
+            yield (
+                f'<td class="{style_of(family.status)}" title="{family.status}">{MARKS[family.status]} {count}'
+                f'<span class="visually-hidden"> {family.status}</span></td>'
+            )
+        yield "</tr>"
+    yield "</tbody></table></div></section>"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
-from harness.evidence import Evidence, Process
+from harness.evidence import Evidence, Leg, Outcome, Process
 from harness.exchanges import Exchange
-from harness.properties.property import Verdict, counted, some
+from harness.properties.property import Property, Verdict, counted, some
 from harness.result import TrialResult
 
 _NO_REPLY = {
@@ -20,19 +21,28 @@ _NO_REPLY = {
 
 def tell_exchange(exchange: Exchange, start: float) -> str:
     """Return one exchange as a line; `start` is the clock second that counts as 0."""
-    parts = [f"#{exchange.number} at {exchange.at - start:.2f}s {exchange.operation}"]
+    parts = [f"#{exchange.number} at {exchange.at - start:.2f}s {exchange.operation}", tell_answer(exchange)]
+    if exchange.rows:
+        parts.append(_tell_rows(exchange))
+    if exchange.rules:
+        parts.append(f"struck by {tell_faults(exchange)}")
+    return "; ".join(parts)
+
+
+def tell_answer(exchange: Exchange) -> str:
+    """Return what the client got for the request: `answered 503`, or that it got nothing."""
     ending = _NO_REPLY.get(exchange.outcome) or f"answered {exchange.status}"
     if exchange.codes:
         ending += f" {' '.join(exchange.codes)}"
     if exchange.outcome == "answered" and not exchange.heard:
         ending += " in place of the real reply"
-    parts.append(ending)
-    if exchange.rows:
-        parts.append(_tell_rows(exchange))
-    if exchange.rules:
-        named = ", ".join(f"'{rule}'" for rule in exchange.rules)
-        parts.append(f"struck by fault {named}" if len(exchange.rules) == 1 else f"struck by faults {named}")
-    return "; ".join(parts)
+    return ending
+
+
+def tell_faults(exchange: Exchange) -> str:
+    """Return the rules that struck a request: `fault 'locks'`."""
+    named = ", ".join(f"'{rule}'" for rule in exchange.rules)
+    return f"fault {named}" if len(exchange.rules) == 1 else f"faults {named}"
 
 
 def _tell_rows(exchange: Exchange) -> str:
@@ -40,25 +50,69 @@ def _tell_rows(exchange: Exchange) -> str:
     failed = [row for row in exchange.rows if row.success is False]
     text = f"{counted(len(exchange.rows), 'row')}: {saved} saved"
     if failed:
-        causes = Counter(code for row in failed for code in row.codes[:1])
-        text += f", {len(failed)} failed ({', '.join(f'{code} x{times}' for code, times in causes.most_common(3))})"
+        text += f", {len(failed)} failed ({tell_causes(exchange)})"
         named = [str(row.key or row.id) for row in failed if row.key or row.id]
         if named:
             text += f", among them {some(named, 2)}"
     return text
 
 
+def tell_causes(exchange: Exchange) -> str:
+    """Return what rows were refused for: `UNABLE_TO_LOCK_ROW x3`; empty where none was."""
+    causes = Counter(code for row in exchange.rows if row.success is False for code in row.codes[:1])
+    return ", ".join(f"{code} x{times}" for code, times in causes.most_common(3))
+
+
+def tell_claim(claim: Property[Any]) -> str:
+    """Return what a property claims as one sentence: `When ...: ...`."""
+    rule = claim.rule
+    lower = rule[:1].lower() + rule[1:] if rule[1:2].islower() or rule[1:2] == " " else rule
+    return f"When {claim.trigger}: {lower}"
+
+
+def start_of(evidence: Evidence) -> float:
+    """Return the clock second that reports count from: the first request's, or the first run's begin."""
+    begins = [exchange.at for exchange in evidence.exchanges[:1]] + [leg.began for leg in evidence.legs[:1]]
+    return min(begins, default=0.0)
+
+
 def tell_evidence(evidence: Evidence, verdict: Verdict) -> Iterator[str]:
-    """Yield the journal lines that a verdict rests on."""
-    start = evidence.exchanges[0].at if evidence.exchanges else 0.0
+    """Yield the journal lines that a verdict rests on, those of the runs after delivery among them."""
+    start = start_of(evidence)
     wanted = set(verdict.evidence)
-    for exchange in evidence.exchanges:
+    for exchange in evidence.every_exchange():
         if exchange.number in wanted:
             yield tell_exchange(exchange, start)
 
 
+ENDINGS = {
+    Outcome.LANDED: "landed",
+    Outcome.DEAD_LETTERED: "dead-lettered",
+    Outcome.SKIPPED: "skipped",
+    Outcome.LOST: "lost",
+    Outcome.DUPLICATED: "in the org twice",
+}
+"""How an input ended, in a reader's words."""
+
+
+def tell_outcomes(evidence: Evidence) -> str:
+    """Return what became of the inputs: `400 inputs: 392 landed, 8 dead-lettered`."""
+    found = Counter(evidence.outcomes)
+    parts = [f"{found[outcome]} {words}" for outcome, words in ENDINGS.items() if found[outcome]]
+    return f"{counted(len(evidence.inputs), 'input')}: {', '.join(parts)}" if parts else "no inputs"
+
+
+def tell_leg(leg: Leg, start: float) -> str:
+    """Return one delivering run as a line."""
+    requests = counted(max(0, leg.last - leg.first + 1), "request")
+    when = f"from {leg.began - start:.2f}s to {leg.ended - start:.2f}s"
+    return f"{leg.name}: {when}, {requests}; {tell_process(leg.process)}"
+
+
 def tell_process(process: Process) -> str:
     """Return how the subject ended."""
+    if process.crashed:
+        return f"killed at a crash point after {process.seconds:.1f}s"
     if process.timed_out:
         return f"stopped after {process.seconds:.1f}s: it was not done in time"
     if process.signal:

@@ -16,7 +16,7 @@ from typing import Any
 
 from mock_server.org.errors import ApiError
 from mock_server.org.query.grammar import parse, pattern_of, text_of
-from mock_server.org.query.syntax import Comparison, Junction, Not, Query, Value
+from mock_server.org.query.syntax import Call, Comparison, Junction, Not, Query, Value
 from mock_server.org.query.syntax import Condition as Tree
 from mock_server.org.schema.types import fold
 
@@ -70,6 +70,8 @@ def _test(tree: Tree, fields: list[str]) -> Test:
 
 
 def _comparison(tree: Comparison, fields: list[str]) -> Test:
+    if isinstance(tree.path, Call):
+        raise ConditionError(f"{tree.path.name}(): functions cannot be asked of single rows")
     name, value = ".".join(tree.path.parts), tree.value
     if len(tree.path.parts) > 1:
         raise ConditionError(f"{name}: only fields of the record itself can be asked, not those of its parents")

@@ -6,7 +6,8 @@ time is as large as the org's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache
 from http import HTTPStatus
 
@@ -14,13 +15,29 @@ from aiohttp import web
 from aiohttp.helpers import rfc822_formatted_time
 
 _NO_BODY = frozenset({204, 304})
+PIECES = 20
+"""Pieces of a body that trickles, one byte each at least."""
 
 
 class Answer(web.StreamResponse):
-    """A whole answer, or with `cut` its head and half of its body before the connection is closed."""
+    """A whole answer, or with `cut` its head and half of its body before the connection is closed.
 
-    def __init__(self, status: int, headers: Mapping[str, str], body: bytes, *, close: bool = False, cut: bool = False):
+    With `pause` the body comes in pieces, each after a pause; it is given the share of the whole time that is due.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        headers: Mapping[str, str],
+        body: bytes,
+        *,
+        close: bool = False,
+        cut: bool = False,
+        pause: Callable[[float], Awaitable[None]] | None = None,
+    ) -> None:
         super().__init__(status=status)
+        self._pause = pause
+        self._written = False
         self._lines = headers
         self._content = body
         self._close = close or cut
@@ -32,7 +49,9 @@ class Answer(web.StreamResponse):
         return self._kept
 
     async def prepare(self, request: web.BaseRequest) -> None:
-        """Write the answer. Raises ConnectionError when the client has gone."""
+        """Write the answer, once. Raises ConnectionError when the client has gone."""
+        if self._written:
+            return
         self._kept = bool(request.keep_alive) and not self._close
         transport = request.transport
         if transport is None or transport.is_closing():
@@ -40,11 +59,25 @@ class Answer(web.StreamResponse):
         body = b"" if request.method == "HEAD" or self.status in _NO_BODY else self._content
         if self._cut:
             body = body[: len(body) // 2]
+        if self._pause is not None:
+            transport.write(self._head(request))
+            await self._trickle(transport, body, self._pause)
+            self._written = True
+            return
         transport.write(self._head(request) + body)
         if self._cut:
             transport.close()
         else:
             await request.writer.drain()
+
+    @staticmethod
+    async def _trickle(transport: asyncio.Transport, body: bytes, pause: Callable[[float], Awaitable[None]]) -> None:
+        size = -(-len(body) // PIECES) or 1
+        for start in range(0, len(body) or 1, size):
+            await pause(min(1.0, (start + size) / (len(body) or 1)))
+            if transport.is_closing():
+                raise ConnectionResetError("the client has gone")
+            transport.write(body[start : start + size])
 
     async def write_eof(self, data: bytes = b"") -> None:
         """Nothing is left to write."""

@@ -85,9 +85,34 @@ class Front:
         if gone and call.entry is not None and call.entry.outcome == "answered":
             # The work is done, and nobody is left to hear of it.
             call.entry.outcome = "abandoned"
+        if reply.delivery == "trickle":
+            return await self._trickle(request, call, reply)
         return await self._respond(request, reply)
 
-    async def _respond(self, request: web.BaseRequest, reply: Reply, close: bool = False) -> web.StreamResponse:
+    async def _trickle(self, request: web.BaseRequest, call: Call, reply: Reply) -> web.StreamResponse:
+        """Answer so slowly that the exchange goes on meanwhile; the journal has its end when the last byte has left."""
+        clock, entry = call.org.clock, call.entry
+        start, entry.end = clock.now(), None
+
+        async def pause(share: float) -> None:
+            await clock.wait_until(start + share * reply.seconds)
+
+        answer = await self._respond(request, reply, pause=pause)
+        try:
+            await answer.prepare(request)
+        except ConnectionError:
+            entry.outcome = "abandoned"
+        finally:
+            entry.end = clock.now()
+        return answer
+
+    async def _respond(
+        self,
+        request: web.BaseRequest,
+        reply: Reply,
+        close: bool = False,
+        pause: Callable[[float], Awaitable[None]] | None = None,
+    ) -> web.StreamResponse:
         if reply.delivery == "none":
             reset(request.transport)
             return Answer(reply.status, {}, b"")
@@ -98,7 +123,7 @@ class Front:
         if len(body) >= _COMPRESS_FROM and "gzip" in request.headers.get("Accept-Encoding", ""):
             body = await _compress(body)
             headers["Content-Encoding"] = "gzip"
-        return Answer(reply.status, headers, body, close=close, cut=reply.delivery == "cut")
+        return Answer(reply.status, headers, body, close=close, cut=reply.delivery == "cut", pause=pause)
 
     def _headers(self, request: web.BaseRequest, reply: Reply) -> dict[str, str]:
         headers = _ALWAYS.copy()

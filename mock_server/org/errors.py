@@ -244,6 +244,14 @@ EXCEEDED_ID_LIMIT = _row(
 )
 INVALID_BATCH_SIZE = _row("INVALID_BATCH_SIZE", 400, "{text}", "permanent", "statement", "K", text="batch size invalid")
 
+AGGREGATE_TOO_LARGE = _row(
+    "EXCEEDED_ID_LIMIT",
+    400,
+    "Aggregate query does not support queryMore(), use LIMIT to restrict the results to a single batch",
+    "permanent",
+    "statement",
+    "R",
+)
 # --- statements (the texts of SOQL errors come with a context block in front; see query.context)
 MALFORMED_QUERY = _row(
     "MALFORMED_QUERY", 400, "{text}", "permanent", "statement", "R", text="unexpected token: '<EOF>'"

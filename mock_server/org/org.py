@@ -68,6 +68,9 @@ class Org:
         self._pipeline = Pipeline(self.schema, self.store, self.ids, self.clock, self.locks, self.log)
         self.queries = Queries(self.schema, self.store, self.clock, seed=seed)
         self.directory = Directory(self)
+        self.moved = False
+        """Whether the org lives at another address than before: logins name the new one."""
+        self.closed = False
 
     @property
     def transaction_time(self) -> float:
@@ -80,7 +83,14 @@ class Org:
 
     def query(self, who: Session, soql: str, *, all_rows: bool = False, size: int = 2000, base: str) -> Page:
         """Run a SOQL query. `base` goes into each record's url: `/services/data/v60.0/sobjects`."""
-        return self.queries.run(soql, user_id=who.user_id, all_rows=all_rows, size=size, base=base)
+        return self.queries.run(
+            soql,
+            user_id=who.user_id,
+            all_rows=all_rows,
+            size=size,
+            base=base,
+            time_zone=lambda: self.directory.time_zone(who.username),
+        )
 
     def more(self, who: Session, cursor: str, *, size: int = 2000, base: str) -> Page:
         return self.queries.more(cursor, user_id=who.user_id, size=size, base=base)
@@ -141,6 +151,7 @@ class Org:
         self.log.clear()
 
     def close(self) -> None:
+        self.closed = True
         self.store.close()
 
 

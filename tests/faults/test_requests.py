@@ -107,6 +107,7 @@ async def test_a_malformed_reply_is_whole_but_unreadable(lab: Lab) -> None:
     lab.fault(on="*", reply="malformed")
     reply = await lab.send(*QUERY, query=SOQL)
     assert (reply.status, reply.delivery) == (200, "whole")
+    assert lab.last.outcome == "malformed"
     with pytest.raises(orjson.JSONDecodeError):
         orjson.loads(reply.body)
     empty = await lab.send("PATCH", "/sobjects/Contact/External_Id__c/K-1", {"LastName": "M"})
@@ -115,7 +116,57 @@ async def test_a_malformed_reply_is_whole_but_unreadable(lab: Lab) -> None:
         orjson.loads(empty.body)
 
 
-@pytest.mark.parametrize("how", ["expire", "revoke"])
+async def test_a_trickling_reply_is_whole(lab: Lab) -> None:
+    lab.fault(on="rest.sobject.create", reply="trickle", lasts="20s")
+    reply = await lab.create("K-1")
+    assert (reply.status, reply.delivery, reply.seconds, lab.contacts()) == (201, "trickle", 20.0, ["K-1"])
+
+
+async def test_a_duplicated_request_comes_again_later_and_is_told_apart(lab: Lab) -> None:
+    lab.fault(on="rest.collections.*", reply="duplicated", delay="5s", when={"times": 1})
+    assert await lab.upsert("K-1", LastName="old") == [None]
+    assert await lab.upsert("K-1", LastName="new") == [None]
+    first, second = list(lab.journal)
+    assert (first.outcome, first.again_at, second.again_at) == ("answered", lab.org.clock.now() + 5, None)
+    lab.org.clock.advance(4)
+    await settle()
+    assert len(lab.journal) == 2
+    lab.org.clock.advance(1)
+    await settle()
+    assert (lab.last.copy_of, lab.last.status, lab.last.outcome) == (first.number, 200, "abandoned")
+    assert lab.last.fingerprint == first.fingerprint
+    last = list(lab.org.commits())[-1]
+    assert (last.exchange, last.values["LastName"]) == (lab.last.number, "old")
+
+
+async def test_faults_leave_the_second_delivery_alone(lab: Lab) -> None:
+    lab.fault(on="rest.sobject.create", reply="duplicated", delay=0)
+    lab.fault(on="*", error="UNABLE_TO_LOCK_ROW", level="row", records={"every": 1}, when={"skip": 1})
+    assert (await lab.create("K-1")).status == 201
+    await settle()
+    assert (lab.last.codes, lab.last.results[0].errors[0].code) == ((), "DUPLICATE_VALUE")
+    assert lab.last.strikes == []
+    assert lab.counters() == [(1, 1), (1, 0)]
+
+
+async def test_a_refused_request_is_not_duplicated(lab: Lab) -> None:
+    lab.fault(on="rest.collections.*", reply="duplicated", when={"times": 1})
+    await lab.upsert("K-1", Nothing__c="x")
+    assert lab.last.again_at is None
+    await lab.upsert("K-1")
+    assert lab.last.again_at is not None
+
+
+async def test_a_copy_on_its_way_to_an_org_that_is_gone_is_dropped(lab: Lab) -> None:
+    lab.fault(on="rest.sobject.create", reply="duplicated", delay="5s")
+    await lab.create("K-1")
+    lab.org.close()
+    lab.org.clock.advance(5)
+    await settle()
+    assert len(lab.journal) == 1
+
+
+@pytest.mark.parametrize("how", ["expire", "revoke", "moved"])
 async def test_a_session_ends_under_the_caller(lab: Lab, how: str) -> None:
     lab.fault(on="rest.query.run", session=how, when={"times": 1})
     reply = await lab.send(*QUERY, query=SOQL)
@@ -142,6 +193,24 @@ async def test_an_outage_without_up_happens_once_and_asks_nobody(lab: Lab) -> No
     assert await read(lab) == 200
     lab.org.clock.advance(100)
     assert await read(lab) == 200
+
+
+async def test_a_call_is_refused_while_too_many_are_running(lab: Lab) -> None:
+    lab.fault(on="rest.sobject.create", limit={"name": "ConcurrentRequests", "remaining": 1})
+    assert await read(lab) == 200
+    lab.org.limits.admit(99)
+    reply = await lab.create()
+    assert (reply.status, code(reply.body)) == (403, "REQUEST_LIMIT_EXCEEDED")
+    assert lab.last.message is not None
+    assert lab.last.message.startswith("ConcurrentRequests")
+    lab.org.limits.leave(99)
+    assert (await lab.create()).status == 201
+
+
+async def test_the_journal_keeps_who_called_and_what_it_was_told(lab: Lab) -> None:
+    await lab.send("GET", "/query", query="q=SELECT+Id+FROM+Contact", **{"Sforce-Call-Options": "client=sync/1.0, x=y"})
+    assert (lab.last.caller, lab.last.limit_info) == ("sync/1.0", lab.org.limits.usage)
+    assert lab.last.as_json()["page"] == {"total": 0, "rows": 0, "next": None}
 
 
 async def test_a_limit_is_spent_from_the_struck_call_on(lab: Lab) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 
 from mock_server import api
 from mock_server.control.client import ControlClient, OrgInfo
+from mock_server.org.clock import wall
 
 Send = Callable[[], bytes]
 # Under TLS, Python reports a reset as an end of file that the protocol did not announce.
@@ -68,6 +70,33 @@ def test_a_truncated_reply_announces_more_than_it_sends(send: Send, server: api.
     assert head.startswith(b"HTTP/1.1 201 Created")
     assert 0 < len(body) < announced
     assert saved(server, org) == 1
+
+
+def test_a_trickling_reply_comes_whole_and_slowly(send: Send, server: api.Server, org: OrgInfo) -> None:
+    steer = server.control.for_org(org.id)
+    steer.add_fault({"on": "rest.sobject.create", "reply": "trickle", "lasts": "200ms"})
+    head, _, body = send().partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 201 Created")
+    assert json.loads(body)["success"] is True
+    (entry,) = steer.journal()
+    assert entry["outcome"] == "answered"
+    assert entry["end"] - entry["at"] >= 0.2
+
+
+def test_a_client_may_leave_while_a_reply_trickles(server: api.Server, org: OrgInfo) -> None:
+    steer = server.control.for_org(org.id)
+    steer.add_fault({"on": "rest.query.run", "reply": "trickle", "lasts": "500ms"})
+    with socket.create_connection(("127.0.0.1", int(server.url.rsplit(":", 1)[1])), 10) as sock:
+        sock.sendall(
+            b"GET /services/data/v60.0/query?q=SELECT+Id+FROM+User HTTP/1.1\r\nHost: localhost\r\n"
+            + f"Authorization: Bearer {org.access_token}\r\n\r\n".encode()
+        )
+        assert sock.recv(100).startswith(b"HTTP/1.1 200 OK")
+        assert steer.journal()[0]["end"] is None
+    until = wall() + 5
+    while steer.journal()[0]["end"] is None and wall() < until:
+        threading.Event().wait(0.05)
+    assert steer.journal()[0]["outcome"] == "abandoned"
 
 
 def test_a_malformed_reply_is_whole_and_unreadable(send: Send, server: api.Server, org: OrgInfo) -> None:

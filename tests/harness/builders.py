@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any
 
-from harness.evidence import ArmedFault, Canary, Evidence, Process
+from harness.effects import Effects, Taken
+from harness.evidence import ArmedFault, Canary, Evidence, Leg, Process
 from harness.inputs import Input
 from harness.letters import BrokenLetter, Letter
 from harness.linking import link
@@ -54,6 +55,7 @@ class World:
     commits: list[CommitRow] = field(default_factory=list)
     letters: list[Letter | BrokenLetter] | None = field(default_factory=list)
     ids: dict[int, str] = field(default_factory=dict)
+    effects: Effects = field(default_factory=Effects)
 
     def exchange(self, operation: str = UPSERT, status: int | None = 200, **changes: Any) -> int:
         """Add an exchange without rows; return its number."""
@@ -119,6 +121,24 @@ class World:
             CommitRow(number, number, verb, "Contact", self.ids[row], float(exchange), exchange, dict(values), True)
         )
 
+    def query(
+        self, soql: str, rows: int = 1, total: int | None = None, following: str | None = None, **changes: Any
+    ) -> int:
+        """Add a query and its page."""
+        page = {"total": rows if total is None else total, "rows": rows, "next": following}
+        return self.exchange("rest.query.run", query=soql, page=page, **changes)
+
+    def more(self, locator: str, rows: int = 0, total: int = 0, following: str | None = None, **changes: Any) -> int:
+        """Add the request for a further page; without rows it has no answer to speak of."""
+        page = {"total": total, "rows": rows, "next": following} if rows else None
+        path = f"/services/data/v60.0/query/{locator}"
+        return self.exchange("rest.query.more", **{"path": path, "fingerprint": None, "page": page, **changes})
+
+    def take(self, *numbers: int) -> None:
+        """Note contacts as taken in by the subject."""
+        lines = [Taken("Contact", f"003{number:012d}AAA", None, None, number) for number in numbers]
+        self.effects = replace(self.effects, taken=(*self.effects.taken, *lines))
+
     def refuse(self, code: str, status: int = 400, operation: str = UPSERT, **changes: Any) -> int:
         """Add an exchange that was refused as a whole."""
         return self.exchange(operation, status, codes=[code], **changes)
@@ -131,9 +151,13 @@ class World:
         process: Process | None = None,
         canaries: Sequence[Canary] = (),
         faults: Sequence[ArmedFault] = (),
+        legs: Sequence[Leg] = (),
+        baseline: World | None = None,
+        broken_queue: Evidence | None = None,
         **more: Any,
     ) -> Evidence:
-        return link(
+        """Link the world. `more` are further arguments of `link`."""
+        found = link(
             entries=self.entries,
             commits=self.commits,
             inputs=[given(number) for number in range(1, self.inputs + 1)],
@@ -142,8 +166,11 @@ class World:
             policy=policy or (Policy(attempts=attempts) if attempts else None),
             canaries=canaries,
             faults=faults,
+            legs=legs,
+            effects=self.effects,
             **more,
         )
+        return replace(found, baseline=baseline.evidence() if baseline else None, broken_queue=broken_queue)
 
 
 def strike(rule: str = "fault", effect: str = "status", point: str = "before", rows: int = 0) -> dict[str, Any]:

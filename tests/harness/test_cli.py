@@ -117,6 +117,9 @@ def test_a_wrong_scenario_runs_nothing(
         ["--timeout", "soon"],
         ["--json", "/no/such/folder/x.json"],
         ["--dlq", "gopher://x"],
+        ["--dlq", "no/such/folder/x.jsonl"],
+        ["--dlq", "sqlite:///none.db#letters"],
+        ["--dlq", "redis://127.0.0.1:1/0/letters"],
     ],
 )
 def test_a_wrong_command_line_runs_nothing(flags: list[str], tmp_path: Path) -> None:

@@ -9,7 +9,10 @@ import pytest
 
 from harness.evidence import Outcome
 from harness.exchanges import class_of, read_exchange
+from harness.inputs import Input
 from harness.judge import judge
+from harness.letters import read_letter
+from harness.linking import inputs_of
 from harness.properties.payload import differing, same
 from tests.harness.builders import CREATE, World, letter, strike
 
@@ -94,7 +97,8 @@ def test_a_request_that_nothing_tells_about_is_unlinked() -> None:
         ({"outcome": "reset", "status": None}, False, "ambiguous"),
         ({"outcome": "cut"}, False, "ambiguous"),
         ({"outcome": None, "status": None, "end": None}, False, "ambiguous"),
-        ({"strikes": [strike(effect="reply", point="reply")]}, False, "ambiguous"),
+        ({"outcome": "malformed", "strikes": [strike(effect="reply", point="reply")]}, False, "ambiguous"),
+        ({"strikes": [strike(effect="reply", point="reply")]}, True, None),
         ({"strikes": [strike(effect="latency", point="after")]}, True, None),
         ({"strikes": [strike(effect="error", point="row", rows=3)]}, True, None),
     ],
@@ -148,3 +152,23 @@ def test_a_hundred_thousand_rows_are_judged_in_seconds() -> None:
     judgement = judge(world.evidence())
     assert time.process_time() - started < 5
     assert judgement.violated[0].property == "bulk.only_failed_rows_retried"
+
+
+@pytest.mark.parametrize(
+    ("says", "places"),
+    [
+        ({"record": {"Key__c": "K1", "Subject": "Broken"}}, (1,)),
+        ({"record": {"Key__c": "K1", "attributes": {"type": "case"}}}, (1,)),
+        ({"record": {"Key__c": "K1"}, "sobject": "Case"}, (1,)),
+        ({"key": "K1", "sobject": "Case"}, (1,)),
+        ({"key": "K1", "record": {"Subject": "Broken"}}, (1,)),
+        ({"key": "K1"}, (0,)),
+        ({"record": {"Key__c": "K1", "Subject": "Other"}}, (0,)),
+    ],
+)
+def test_letters_of_several_objects_with_one_key(says: dict[str, Any], places: tuple[int, ...]) -> None:
+    inputs = [
+        Input("Contact", "Key__c", "K1", {"Key__c": "K1", "LastName": "Ada"}),
+        Input("Case", "Key__c", "K1", {"Key__c": "K1", "Subject": "Broken"}),
+    ]
+    assert tuple(inputs_of(inputs, [read_letter("{}", says, 1)])) == places

@@ -157,3 +157,24 @@ def test_the_plugin_costs_nothing_until_it_is_used() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "['harness', 'harness.plugin']"
+
+
+def test_dead_letters_that_cannot_be_read_are_a_usage_error(outer: pytest.Pytester) -> None:
+    result = run(
+        outer,
+        """
+        import pytest, sync
+
+        @pytest.mark.scenario("locks.yaml")
+        def test_function(trial):
+            trial.run(sync.good, dead_letters="no/such/folder/letters.csv")
+
+        @pytest.mark.scenario("locks.yaml")
+        def test_block(trial):
+            with trial(dead_letters=lambda: 1 / 0) as run:
+                raise AssertionError("the block was entered")
+        """,
+    )
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines(["*UsageError: dead-letter queue *no/such/folder does not exist*"])
+    result.stdout.fnmatch_lines(["*UsageError: dead-letter queue *ZeroDivisionError*"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ import pytest
 import requests
 
 from harness.evidence import Outcome
-from harness.letters import JsonlQueue
+from harness.letters import JsonlQueue, QueueError
 from harness.scenario import Scenario, load
 from harness.subjects import CallableSubject, CommandSubject, Run, SubjectError
 from harness.trial import Trial, run_trial
@@ -175,3 +177,28 @@ def test_a_run_after_delivery_has_evidence_of_its_own(server: api.Server, tmp_pa
     assert {len(chain) for chain in rerun.chains} == {1}
     assert {commit.exchange for commit in rerun.commits} == {3}
     assert len(rerun.with_outcome(Outcome.LANDED)) == 30
+
+
+def test_a_subject_that_removes_its_folders_is_told_so(server: api.Server, tmp_path: Path) -> None:
+    def rampage(run: Run) -> None:
+        upsert(run, run.inputs)
+        if len(run.inputs) > 20:
+            shutil.rmtree(run.dlq_path.parent)
+
+    result = run_trial(scenario(tmp_path), rampage, server=server)
+    assert [(verdict.property, "its folder is gone" in verdict.reason) for verdict in result.violated] == [
+        ("dead_letter.complete", True)
+    ]
+
+
+def test_a_queue_of_any_kind_serves_a_trial(server: api.Server, tmp_path: Path) -> None:
+    kept: list[dict[str, object]] = [{"key": "C-000001", "from": "before"}]
+
+    def deliver_and_keep(run: Run) -> None:
+        deliver(run)
+        if run.dlq_path.exists():
+            kept.extend(map(json.loads, run.dlq_path.read_text().splitlines()))
+
+    assert run_trial(scenario(tmp_path, LOCKS), deliver_and_keep, server=server, dead_letters=lambda: kept).ok
+    with pytest.raises(QueueError, match="does not exist"):
+        run_trial(scenario(tmp_path), deliver, server=server, dead_letters=f"{tmp_path}/none/q.csv")

@@ -6,6 +6,7 @@ As it stands it is correct. The broken subjects override one hook each, and noth
 import json
 import os
 import random
+import sys
 import time
 from datetime import UTC, datetime
 
@@ -46,6 +47,8 @@ class Sync:
         self.env = env
         self.http = requests.Session()
         self.retry_after = 0.0
+        self.letters = 0
+        self.redriven = {}
         self.http.hooks["response"].append(self.note_retry_after)
         self.connect(env["SF_ACCESS_TOKEN"])
 
@@ -187,28 +190,85 @@ class Sync:
         delay = min(self.cap, self.base * self.factor ** (attempt - 1))
         time.sleep(max(self.retry_after, delay * random.uniform(1 - self.jitter, 1 + self.jitter)))
 
+    # -- redrive
+
+    def redrive(self, items):
+        """Deliver again what is in the dead-letter queue; a letter leaves it once its record is there, or refused anew."""
+        self.redriven = {letter["key"]: letter for letter in self.read_letters()}
+        self.run(self.not_overtaken(items))
+        self.take_out(self.redriven)
+
+    def not_overtaken(self, items):
+        """Leave out the records that were changed in Salesforce after their letters were written."""
+        changed = {}
+        for sobject, key_field in {(item["sobject"], item["key_field"]) for item in items}:
+            keys = [item["key"] for item in items if item["sobject"] == sobject]
+            for start in range(0, len(keys), 100):
+                listed = ", ".join("'" + key.replace("'", "\\'") + "'" for key in keys[start : start + 100])
+                soql = f"SELECT {key_field}, SystemModstamp FROM {sobject} WHERE {key_field} IN ({listed})"
+                for row in self.call("GET", "query", params={"q": soql})["records"]:
+                    changed[row[key_field]] = datetime.fromisoformat(row["SystemModstamp"])
+        failed = {key: datetime.fromisoformat(letter["failed_at"]) for key, letter in self.redriven.items()}
+        return [
+            item
+            for item in items
+            if not changed.get(item["key"], datetime.min.replace(tzinfo=UTC)) > failed[item["key"]]
+        ]
+
+    def read_letters(self):
+        try:
+            with open(self.env["SFMOCK_DLQ"], encoding="utf-8") as queue:
+                return [json.loads(line) for line in queue]
+        except FileNotFoundError:
+            return []
+
+    def take_out(self, letters):
+        """Take letters out of the queue, by whole files, so that a crash leaves either all or none."""
+        old = list(letters.values())
+        left = [letter for letter in self.read_letters() if letter not in old]
+        with open(self.env["SFMOCK_DLQ"] + ".new", "w", encoding="utf-8") as queue:
+            queue.writelines(json.dumps(letter) + "\n" for letter in left)
+        os.replace(self.env["SFMOCK_DLQ"] + ".new", self.env["SFMOCK_DLQ"])
+
     # -- what others see
 
     def log(self, failure):
         print(f"a request failed: {failure}", flush=True)
 
     def dead_letter(self, item, code, message, attempts):
-        self.write_letter(
-            {
-                "record": item["record"],
-                "key": item["key"],
-                "error": {"code": code, "message": message},
-                "attempts": attempts,
-                "failed_at": datetime.now(UTC).isoformat(),
-            }
-        )
+        letter = {
+            "record": item["record"],
+            "key": item["key"],
+            "error": {"code": code, "message": message},
+            "attempts": attempts,
+            "failed_at": datetime.now(UTC).isoformat(),
+        }
+        if item["key"] in self.redriven:
+            before = self.redriven[item["key"]]
+            letter["attempts"] += before["attempts"]
+            letter["redrives"] = before.get("redrives", 0) + 1
+        self.write_letter(letter)
 
     def write_letter(self, letter):
         with open(self.env["SFMOCK_DLQ"], "a", encoding="utf-8") as queue:
             queue.write(json.dumps(letter) + "\n")
+        self.letters += 1
+
+    def alert(self):
+        """Call for somebody, once a run."""
+        if self.letters:
+            print(f"ERROR: {self.letters} records dead-lettered", file=sys.stderr, flush=True)
 
 
-def main(kind):
-    with open(os.environ["SFMOCK_INPUTS"], encoding="utf-8") as file:
-        items = [json.loads(line) for line in file]
-    kind().run(items)
+def read_inputs(env):
+    with open(env["SFMOCK_INPUTS"], encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+def main(kind, env=os.environ):
+    sync = kind(env)
+    if sys.argv[1:] == ["redrive"]:
+        sync.redrive(read_inputs(env))
+    else:
+        sync.run(read_inputs(env))
+    sync.alert()

@@ -50,7 +50,7 @@ class BackoffGrows(Claim):
     )
     source = _SOURCE
     needs = frozenset({"journal", "inputs", "policy"})
-    consequences = frozenset({"retry.jittered", "retry.backoff_capped"})
+    consequences = frozenset({"retry.jittered"})
 
     def judge(self, evidence: Evidence, parameters: Growth) -> Verdict:
         waits = plain_waits(evidence)
@@ -121,7 +121,7 @@ class BackoffCapped(Claim):
     )
     source = _SOURCE
     needs = frozenset({"journal", "inputs", "policy"})
-    consequences = frozenset({"retry.within_deadline", "retry.recovers_after_heal"})
+    consequences = frozenset({"retry.backoff_grows", "retry.within_deadline", "retry.recovers_after_heal"})
 
     def judge(self, evidence: Evidence, parameters: Cap) -> Verdict:
         policy = evidence.policy
@@ -151,7 +151,10 @@ def _reaches(policy: Policy | None, wait: Wait, cap: float | None) -> bool:
 class Jittered(Claim):
     name = "retry.jittered"
     trigger = "30 requests were tried again for the first time (with a declared policy, of any time)"
-    rule = "Their waits differ: the standard deviation is at least 3 % of the mean."
+    rule = (
+        "Their waits differ: the standard deviation is at least 3 % of the mean, or a sixth of the declared jitter of the "
+        "declared wait."
+    )
     guidance = (
         "Draw each wait at random around its nominal length. Clients that failed at one instant come back at one "
         "instant otherwise, and fail together again."
@@ -167,8 +170,8 @@ class Jittered(Claim):
             if not policy.jitter:
                 return self.not_applicable("the policy declares no jitter")
             values = [wait.gap / delay for wait in waits if (delay := nominal(policy, wait.number)) > 0]
-            # Evenly spread jitter varies by its share over the root of three; a half of that is far from chance.
-            least = min(least, policy.jitter / 3.5)
+            # Evenly spread jitter varies by its share over the root of three, a bell-shaped one by a third of it.
+            least = policy.jitter / 6
         else:
             waits = [wait for wait in waits if wait.number == 1]
             values = [wait.gap for wait in waits]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.evidence import Attempt, Evidence
 from harness.properties import statistics
 from harness.properties.property import MOST_EVIDENCE, Claim, NoParameters, Verdict, counted
-from harness.properties.retry.bounds import DEFAULT_ATTEMPTS, tries_of
+from harness.properties.retry.bounds import DEFAULT_ATTEMPTS
 from harness.properties.retry.timing import gaps_of, plain_waits, told
 
 _NEEDLESS = 0.1
@@ -36,22 +36,19 @@ class AmplificationBounded(Claim):
     )
     source = "https://sre.google/sre-book/handling-overload/"
     needs = frozenset({"journal", "inputs", "policy"})
-    consequences = frozenset(
-        {"retry.bounded", "retry.slow_is_not_dead", "bulk.only_failed_rows_retried", "delivery.nothing_twice"}
-    )
+    consequences = frozenset({"retry.bounded", "retry.slow_is_not_dead", "delivery.nothing_twice"})
 
     def judge(self, evidence: Evidence, parameters: Amplification) -> Verdict:
         inputs = failures = needless = 0
         entries: list[int] = []
         for chain in evidence.chains:
+            failures += sum(attempt.failure is not None for attempt in chain)
             for run in evidence.by_leg(chain):
-                tries = tries_of(evidence, run)
-                inputs += bool(tries)
-                failures += sum(attempt.failure is not None for attempt in tries)
-                extra = _needless(tries)
+                inputs += 1
+                extra = _needless(run) if len(run) > 1 else 0
                 needless += extra
                 if extra and len(entries) < MOST_EVIDENCE:
-                    entries += [attempt.number for attempt in tries]
+                    entries += [attempt.number for attempt in run]
         if not failures:
             return self.not_exercised("no attempt failed")
         most = parameters.max if parameters.max is not None else evidence.attempts or DEFAULT_ATTEMPTS
@@ -65,12 +62,13 @@ class AmplificationBounded(Claim):
         return self.held(found, failures)
 
 
-def _needless(tries: Sequence[Attempt]) -> int:
-    """Return how many attempts say what another has said, beyond one more for each of its failures."""
-    said: dict[tuple[str, str], list[bool]] = defaultdict(list)
-    for attempt in tries:
-        said[attempt.verb, attempt.fingerprint].append(attempt.failure is not None)
-    return sum(max(0, len(failed) - 1 - sum(failed)) for failed in said.values())
+def _needless(run: Sequence[Attempt]) -> int:
+    """Return how many attempts say what another one, which was told its success, says too."""
+    told = [attempt for attempt in run if attempt.failure is None]
+    if len(told) < 2:
+        return 0
+    said = Counter((attempt.verb, attempt.fingerprint) for attempt in told)
+    return sum(said.values()) - len(said)
 
 
 _CHAINS = 10
@@ -99,6 +97,7 @@ class SingleLayer(Claim):
             "retry.backoff_capped",
             "retry.amplification_bounded",
             "retry.within_deadline",
+            "dead_letter.attempts_true",
         }
     )
 

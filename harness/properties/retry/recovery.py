@@ -108,7 +108,7 @@ class NoStarvation(Claim):
     def judge(self, evidence: Evidence, parameters: Share) -> Verdict:
         fresh = _first_requests(evidence)
         requests = [exchange for exchange in evidence.exchanges if exchange.is_write]
-        failing = sum(exchange.failure in ("transient", "ambiguous") for exchange in requests)
+        failing = len({wait.before.number for wait in evidence.waits if wait.before.is_write})
         if len(fresh) < _REQUESTS or not requests:
             return self.not_exercised(f"{counted(len(fresh), 'fresh request')}; {_REQUESTS} are needed")
         if not _LEAST_FAILING <= failing / len(requests) <= _MOST_FAILING:

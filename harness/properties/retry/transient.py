@@ -26,7 +26,9 @@ class TransientRetried(Claim):
     )
     source = "https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/"
     needs = frozenset({"journal", "inputs", "letters", "policy"})
-    consequences = frozenset({"delivery.nothing_lost", "dead_letter.complete", "retry.recovers_after_heal"})
+    consequences = frozenset(
+        {"delivery.nothing_lost", "dead_letter.complete", "retry.recovers_after_heal", "read.all_pages"}
+    )
 
     def judge(self, evidence: Evidence, parameters: NoParameters) -> Verdict:
         # A subject that was stopped may have been about to go on: then only giving up at once counts.

@@ -1,4 +1,8 @@
-"""`limit: {name: DailyApiRequests, remaining: 0}`: a limit is used up from now on, whoever used it."""
+"""`limit: {name: DailyApiRequests, remaining: 0}`: a limit is used up from now on, whoever used it.
+
+`limit: {name: ConcurrentRequests, remaining: 4}`: others keep the org busy with long calls, so that a call is refused
+while 4 of this client's are running. Unlike a daily limit, it lets go at once.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +11,16 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from mock_server.faults.effects.effect import Effect, Point
 from mock_server.faults.reader import Reader
+from mock_server.org import errors
 from mock_server.org.chance import Random
 from mock_server.org.limits.catalogue import ALLOCATIONS
 
 if TYPE_CHECKING:
     from mock_server.operations import Call, Operation, Reply
+
+
+CONCURRENT = "ConcurrentRequests"
+"""Not one of the `limits` resource: Salesforce names it in the error only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +44,8 @@ class SetLimit(Effect):
             if "name" not in given:
                 given.refuse("name", "a limit needs its name", sorted(ALLOCATIONS))
             return None
-        if name not in ALLOCATIONS:
-            given.refuse("name", f"there is no limit {name}", sorted(ALLOCATIONS), name)
+        if name != CONCURRENT and name not in ALLOCATIONS:
+            given.refuse("name", f"there is no limit {name}", sorted((*ALLOCATIONS, CONCURRENT)), name)
             return None
         return cls(name, remaining or 0)
 
@@ -46,6 +55,11 @@ class SetLimit(Effect):
     def refuses(self, operation: Operation) -> str | None:
         return None if operation.auth else f"{operation.name} needs no session, and is charged against no limit"
 
+    def applies(self, call: Call, age: float) -> bool:
+        return self.name != CONCURRENT or call.org.limits.running >= self.remaining
+
     async def strike(self, call: Call, point: Point, chance: Random) -> Reply | None:
+        if self.name == CONCURRENT:
+            raise errors.CONCURRENT_LIMIT_EXCEEDED()
         call.org.limits.set(self.name, remaining=self.remaining)
         return None

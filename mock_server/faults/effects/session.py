@@ -1,4 +1,4 @@
-"""`session: expire | revoke`: the caller's session ends just before it is asked for."""
+"""`session: expire | revoke | moved`: the caller's session ends just before it is asked for."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class EndSession(Effect):
+    """`moved`: the org goes to another address too, which the next login names as its `instance_url`."""
+
     key: ClassVar[str] = "session"
     points: ClassVar[frozenset[Point]] = frozenset({"session"})
 
@@ -22,7 +24,7 @@ class EndSession(Effect):
 
     @classmethod
     def read(cls, reader: Reader, *, rows_selected: bool) -> Self | None:
-        how = reader.choice("session", ("expire", "revoke"))
+        how = reader.choice("session", ("expire", "revoke", "moved"))
         return None if how is None else cls(how)
 
     def point(self, operation: Operation) -> Point:
@@ -36,8 +38,9 @@ class EndSession(Effect):
 
     async def strike(self, call: Call, point: Point, chance: Random) -> Reply | None:
         sessions = call.org.sessions
-        if self.how == "expire":
-            sessions.expire(call.session.token)
-        else:
+        if self.how == "revoke":
             sessions.revoke(call.session.token)
+        else:
+            sessions.expire(call.session.token)
+            call.org.moved = call.org.moved or self.how == "moved"
         return None

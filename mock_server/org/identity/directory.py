@@ -101,6 +101,11 @@ class Directory:
         known = self.users.get(username.lower())
         return None if known is None else self._as_recorded(known)
 
+    def time_zone(self, username: str) -> str:
+        """Return the name of a user's time zone, `America/Los_Angeles`; empty for an unknown user."""
+        user = self.user(username)
+        return user.time_zone if user else ""
+
     def _as_recorded(self, user: User) -> User:
         sobject = self._org.schema.get("User")
         assert sobject is not None

@@ -102,6 +102,11 @@ class Governor:
         self._running.pop(number, None)
 
     @property
+    def running(self) -> int:
+        """How many counted calls are under way."""
+        return len(self._running)
+
+    @property
     def usage(self) -> str:
         """The value of the Sforce-Limit-Info header."""
         return f"api-usage={self._api.used}/{self._api.maximum}"

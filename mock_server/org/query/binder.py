@@ -4,33 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date
-from typing import Any
+from functools import cached_property
 
 from mock_server.org import errors
 from mock_server.org.errors import ApiError
+from mock_server.org.query import functions
 from mock_server.org.query.context import failure
 from mock_server.org.query.filters import Filters, source_name, unsupported
 from mock_server.org.query.grammar import unexpected
-from mock_server.org.query.rows import Build, Children, Compound, Leaf, Nested, compiled, compound_keys
+from mock_server.org.query.grouping import MOST_GROUPS, Grouping, is_grouped
+from mock_server.org.query.rows import Build, Children, Compound, Leaf, Nested, Variant, compiled, compound_keys
 from mock_server.org.query.scope import HINT, Bound, Moment, Parameter, Scope
-from mock_server.org.query.syntax import Call, Path, Query
+from mock_server.org.query.syntax import Aliased, Call, Path, Query, TypeOf
 from mock_server.org.records.store import quoted
 from mock_server.org.schema import Schema
 from mock_server.org.schema.types import COMPOUND_TYPES, TEXT_TYPES, Field, SObject
 
 MOST_OFFSET = 2000
 MOST_SUBQUERIES = 20
+MOST_LEVELS = 5
+"""Levels of a query with its subqueries, the outermost among them."""
 MOST_OF_FIELDS = 200
 
 
 PARENTS = object()
 """Stands among a child query's parameters for the ids of the parents of the page."""
+ME = object()
+"""Stands among a query's parameters for the id of the user who runs it."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A bound query. Rows come as tuples whose first column is the Id; `parent_column` is a child query's parent."""
+    """A bound query. Rows come as tuples whose first column is the Id; `parent_column` is a child query's parent.
+
+    `most` is set for groups, which have neither ids nor further pages: more rows are an error.
+    """
 
     sobject: SObject
     sql: str
@@ -38,11 +46,14 @@ class Plan:
     build: Build | None
     children: tuple[Plan, ...] = ()
     count: bool = False
+    most: int | None = None
     touched: tuple[SObject, ...] = ()
     parent_column: int = 0
 
-    def arguments(self, today: date) -> list[Any]:
-        return [value.of(today) if isinstance(value, Moment) else value for value in self.parameters]
+    @cached_property
+    def variable(self) -> bool:
+        """Whether a parameter depends on the day the query runs, or on who runs it."""
+        return any(isinstance(value, Moment) or value is ME for value in self.parameters)
 
 
 class Selection:
@@ -59,23 +70,26 @@ class Selection:
         self._columns.append(sql)
         return len(self._columns) - 1
 
-    def add(self, bound: Bound, at: int) -> None:
-        """Select a field, inside the records of the parents on its path. Raises INVALID_FIELD for a second time."""
-        record = self.record
-        for parent in bound.parents:
+    def add(self, bound: Bound, at: int, *, name: str | None = None, into: Nested | None = None) -> None:
+        """Select a field, inside the records of the parents on its path. Raises INVALID_FIELD for a second time.
+
+        `name` is an alias, which stands in the record itself; `into` the record to select into, its own by default.
+        """
+        record = into or self.record
+        for parent in bound.parents if name is None else ():
             nested = record.fields.get(parent.name)
             if not isinstance(nested, Nested):
                 nested = Nested(parent.sobject.name if parent.sobject else None, self.column(parent.id_sql), {})
                 record.fields[parent.name] = nested
             record = nested
-        field = bound.field
-        if field.name in record.fields:
-            raise self._scope.fail(at, f"duplicate field selected: {field.name}")
+        field, key = bound.field, name or bound.field.name
+        if key in record.fields:
+            raise self._scope.fail(at, f"duplicate field selected: {key}")
         if field.type in COMPOUND_TYPES:
             owner = bound.parents[-1].sobject if bound.parents else self._scope.sobject
-            record.fields[field.name] = self._compound(field, bound.table, owner)
+            record.fields[key] = self._compound(field, bound.table, owner)
         else:
-            record.fields[field.name] = Leaf(self.column(bound.sql), field.type == "boolean")
+            record.fields[key] = Leaf(self.column(bound.sql), field.type == "boolean")
 
     def _compound(self, field: Field, table: str, owner: SObject | None) -> Compound:
         keys = compound_keys(field.type)
@@ -120,12 +134,15 @@ class Binder:
             raise unsupported(soql, query.source.at, source_name(query))
         if not sobject.is_("queryable"):
             raise errors.INVALID_TYPE_FOR_OPERATION(sobject=sobject.name, operation="query")
-        scope = Scope(self._schema, self._ready, soql, sobject, alias=query.alias, all_rows=all_rows)
-        counts = [item for item in query.items if isinstance(item, Call) and item.name.lower() == "count"]
-        if counts and len(query.items) == 1 and counts[0].argument is None:
+        every = all_rows or query.all_rows
+        scope = Scope(self._schema, self._ready, soql, sobject, alias=query.alias, all_rows=every)
+        (item, *more) = query.items
+        if isinstance(item, Call) and item.name.lower() == "count" and not (item.arguments or more):
             return self._count(scope, query)
+        if is_grouped(query):
+            return self._groups(scope, query)
         children: list[Plan] = []
-        selection = self._select(scope, query, children)
+        selection = self._select(scope, query, children, 1)
         # The tail may need further parents, so it comes before the joins are written.
         tail = self._tail(scope, query)
         sql = f"SELECT {selection.sql()} FROM {scope.source()}{tail}"
@@ -145,15 +162,34 @@ class Binder:
             scope.sobject, sql, tuple(scope.parameters), None, count=True, touched=tuple(self._touched.values())
         )
 
-    def _select(self, scope: Scope, query: Query, children: list[Plan] | None) -> Selection:
+    def _groups(self, scope: Scope, query: Query) -> Plan:
+        grouping = Grouping(scope, query)
+        # The joins of all clauses must be known before the first part is written.
+        grouping.sql(lambda inner: self._where(inner, query))
+        scope.parameters.clear()
+        sql = grouping.sql(lambda inner: self._where(inner, query)) + self._limit(scope, query)
+        return Plan(
+            scope.sobject, sql, tuple(scope.parameters), grouping.build(), most=MOST_GROUPS,
+            touched=tuple(self._touched.values()),
+        )  # fmt: skip
+
+    def _select(self, scope: Scope, query: Query, children: list[Plan], level: int) -> Selection:
         selection = Selection(scope)
         for item in query.items:
             if isinstance(item, Query):
-                if children is None:
+                if level == MOST_LEVELS:
                     raise unexpected(scope.soql, item.at, "SELECT")
-                self._select_children(scope, item, selection, children)
-            elif isinstance(item, Call):
+                self._select_children(scope, item, selection, children, level)
+            elif isinstance(item, TypeOf):
+                self._select_variant(scope, item, selection)
+            elif isinstance(item, Call) and item.name.lower() == "fields":
                 self._select_fields(scope, query, item, selection)
+            elif isinstance(item, Call):
+                selection.add(functions.bind(scope, item), item.at)
+            elif isinstance(item, Aliased):
+                if isinstance(item.item, Path) or item.item.name.lower() == "fields":
+                    raise errors.MALFORMED_QUERY(text="only aggregate expressions use field aliasing")
+                selection.add(functions.bind(scope, item.item), item.at, name=item.alias)
             else:
                 bound = scope.find(item)
                 if bound.field.type in COMPOUND_TYPES and not bound.table:
@@ -162,8 +198,9 @@ class Binder:
         return selection
 
     def _select_fields(self, scope: Scope, query: Query, call: Call, selection: Selection) -> None:
-        group = call.argument.parts[0].lower() if call.argument and len(call.argument.parts) == 1 else ""
-        if call.name.lower() != "fields" or group not in ("all", "standard", "custom"):
+        (argument, *more) = call.arguments or (None,)
+        group = argument.parts[0].lower() if isinstance(argument, Path) and len(argument.parts) == 1 else ""
+        if more or group not in ("all", "standard", "custom"):
             raise unexpected(scope.soql, call.at + len(call.name), "(")
         if group != "standard" and (query.limit is None or query.limit > MOST_OF_FIELDS):
             raise errors.MALFORMED_QUERY(text=f"The SOQL FIELDS function must have a LIMIT of at most {MOST_OF_FIELDS}")
@@ -171,7 +208,31 @@ class Binder:
             if group == "all" or field.custom == (group == "custom"):
                 selection.add(scope.find(Path((field.name,), call.at)), call.at)
 
-    def _select_children(self, scope: Scope, query: Query, selection: Selection, children: list[Plan]) -> None:
+    def _select_variant(self, scope: Scope, item: TypeOf, selection: Selection) -> None:
+        """Select fields by the object that a reference to several objects leads to."""
+        reference, id_sql = scope.reference(item.reference)
+        name = reference.relationship_name or reference.name
+        if name in selection.record.fields:
+            raise scope.fail(item.at, f"duplicate field selected: {name}")
+        cases = []
+        for word, fields in item.cases:
+            target = self._schema.get(".".join(word.parts))
+            if target is None or target.name not in reference.reference_to:
+                raise unsupported(scope.soql, word.at, ".".join(word.parts))
+            record = Nested(target.name, selection.column(id_sql), {}, optional=False)
+            for path in fields:
+                selection.add(scope.find_in(item.reference, target, path), path.at, into=record)
+            cases.append((target.key_prefix or "", record))
+        otherwise = None
+        if item.otherwise:
+            otherwise = Nested(None, selection.column(id_sql), {}, optional=False)
+            for path in item.otherwise:
+                selection.add(scope.find_name(item.reference, path), path.at, into=otherwise)
+        selection.record.fields[name] = Variant(selection.column(id_sql), tuple(cases), otherwise)
+
+    def _select_children(
+        self, scope: Scope, query: Query, selection: Selection, children: list[Plan], level: int
+    ) -> None:
         name = source_name(query).rpartition(".")[2]
         relationship = scope.sobject.child(name)
         child = self._schema.get(relationship.child) if relationship else None
@@ -193,12 +254,15 @@ class Binder:
         if relationship.name in selection.record.fields:
             raise scope.fail(query.source.at, f"duplicate field selected: {relationship.name}")
         selection.record.fields[relationship.name] = Children(len(children))
-        children.append(self._child(scope, query, child, relationship.field))
+        children.append(self._child(scope, query, child, relationship.field, level + 1))
 
-    def _child(self, outer: Scope, query: Query, child: SObject, key: str) -> Plan:
+    def _child(self, outer: Scope, query: Query, child: SObject, key: str, level: int) -> Plan:
         """Bind a child subquery: one statement for all parents, whose ids come as one JSON parameter."""
         scope = Scope(self._schema, self._ready, outer.soql, child, alias=query.alias, all_rows=outer.all_rows)
-        selection = self._select(scope, query, None)
+        if is_grouped(query):
+            raise unexpected(outer.soql, query.at, "SELECT")
+        children: list[Plan] = []
+        selection = self._select(scope, query, children, level)
         parent = f"{scope.table}.{quoted(key)}"
         inside = f"{parent} IN (SELECT value FROM json_each(?))"
         scope.parameters.append(PARENTS)
@@ -218,7 +282,7 @@ class Binder:
             scope.parameters.extend([query.offset, last])
             column = -2
         build = selection.build(self._schema, extra=-column)
-        return Plan(child, sql, tuple(scope.parameters), build, parent_column=column)
+        return Plan(child, sql, tuple(scope.parameters), build, tuple(children), parent_column=column)
 
     # -- clauses
 
@@ -226,15 +290,21 @@ class Binder:
         out = self._where(scope, query)
         if order:
             out += f" ORDER BY {self._order(scope, query)}"
+        return out + self._limit(scope, query)
+
+    @staticmethod
+    def _limit(scope: Scope, query: Query) -> str:
         if query.offset > MOST_OFFSET:
             raise errors.OFFSET_OUT_OF_RANGE()
-        if query.limit is not None or query.offset:
-            out += f" LIMIT {scope.add(-1 if query.limit is None else query.limit)} OFFSET {scope.add(query.offset)}"
-        return out
+        if query.limit is None and not query.offset:
+            return ""
+        return f" LIMIT {scope.add(-1 if query.limit is None else query.limit)} OFFSET {scope.add(query.offset)}"
 
     @staticmethod
     def _where(scope: Scope, query: Query, extra: str | None = None) -> str:
         tests = [] if scope.all_rows else [f'{scope.table}."IsDeleted" = 0']
+        if query.scope is not None and _only_own(scope, query.scope):
+            tests.append(f'{scope.table}."OwnerId" = {scope.add(ME)}')
         if extra is not None:
             tests.append(extra)
         if query.where is not None:
@@ -245,15 +315,28 @@ class Binder:
     def _order(scope: Scope, query: Query) -> str:
         terms = []
         for key in query.order:
-            bound = scope.find(key.path)
+            bound = functions.bind(scope, key.path)
             field = bound.field
-            if not field.sortable or not field.stored:
+            if isinstance(key.path, Path) and (not field.sortable or not field.stored):
                 raise scope.fail(key.path.at, f"field '{field.name}' can not be sorted in a query call")
             sql = f"{bound.sql} COLLATE NOCASE" if field.type in TEXT_TYPES else bound.sql
             way = "DESC" if key.descending else "ASC"
             terms.append(f"{sql} {way} NULLS {'LAST' if key.nulls_last else 'FIRST'}")
         # Equal keys keep the order of creation, so that every run pages alike.
         return ", ".join([*terms, f'{scope.table}."Id"'])
+
+
+def _only_own(scope: Scope, name: Path) -> bool:
+    """Tell whether USING SCOPE narrows a query to the user's own records. Raises MALFORMED_QUERY for no such scope."""
+    word = ".".join(name.parts).lower()
+    known = {known.lower() for known, _ in scope.sobject.scopes} | {"everything"}
+    owned = "OwnerId" in scope.sobject.by_name
+    if word not in known | ({"mine"} if owned else set()):
+        # The text is from recall.
+        text = f"'{'.'.join(name.parts)}' is not a scope of {scope.sobject.name}"
+        raise failure(errors.MALFORMED_QUERY, scope.soql, name.at, text)
+    # Teams, territories and queues do not exist in the org: nobody shares a record by them, so only one's own is left.
+    return owned and word != "everything"
 
 
 def read_plan(schema: Schema, ready: Callable[[SObject], None], sobject: SObject, fields: Sequence[str] | None) -> Plan:

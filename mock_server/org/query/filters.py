@@ -6,16 +6,17 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import orjson
 
 from mock_server.org import errors
 from mock_server.org.ids import to_18
-from mock_server.org.query import dates
+from mock_server.org.query import dates, functions
 from mock_server.org.query.context import failure
 from mock_server.org.query.grammar import pattern_of, text_of, unexpected
 from mock_server.org.query.scope import Bound, Moment, Parameter, Scope
-from mock_server.org.query.syntax import Comparison, Condition, Not, Query, Value
+from mock_server.org.query.syntax import Call, Comparison, Condition, Expression, Not, Path, Query, Value
 from mock_server.org.schema.types import ID_TYPES, NUMBER_TYPES, TEXT_TYPES, Field, fold
 
 _WIDE = 500
@@ -28,8 +29,9 @@ _SQL_OPERATORS = {"=": "=", "!=": "<>", "<": "<", ">": ">", "<=": "<=", ">=": ">
 class Filters:
     """Turns the conditions of one SELECT into SQL."""
 
-    def __init__(self, scope: Scope) -> None:
+    def __init__(self, scope: Scope, bind: Callable[[Scope, Expression], Bound] = functions.bind) -> None:
         self._scope = scope
+        self._bind = bind
         self._negated = False
 
     def sql(self, condition: Condition, *, top: bool = True) -> str:
@@ -53,10 +55,12 @@ class Filters:
         return f"IFNULL({test}, 0)" if self._negated else test
 
     def _comparison(self, comparison: Comparison, *, top: bool) -> str:
-        bound = self._scope.find(comparison.path)
+        bound = self._bind(self._scope, comparison.path)
         field, value, operator = bound.field, comparison.value, comparison.operator
         if field.type in ("address", "location"):
             raise errors.INVALID_FIELD(text="Address fields can only be filtered using Distance expressions")
+        if isinstance(comparison.path, Call):
+            _refuse_call(self._scope, comparison, comparison.path)
         if not field.filterable or not field.stored:
             raise self._scope.fail(comparison.path.at, f"field '{field.name}' can not be filtered in a query call")
         if isinstance(value, Query):
@@ -206,9 +210,9 @@ class Filters:
             alias=query.alias, prefix=scope.nested_prefix(), all_rows=scope.all_rows,
         )  # fmt: skip
         (item, *more) = query.items
-        if more or not hasattr(item, "parts"):
+        if more or not isinstance(item, Path) or query.group or query.having:
             raise errors.MALFORMED_QUERY(text="Semi join sub-selects must select exactly one field")
-        chosen = inner.find(item)  # type: ignore[arg-type]
+        chosen = inner.find(item)
         if chosen.field.type not in ID_TYPES:
             raise scope.fail(
                 item.at, f"The selected field '{chosen.field.name}' in the subquery must be an id or reference field"
@@ -232,8 +236,8 @@ class Filters:
             raise unexpected(self._scope.soql, value.at, word)
         form = _day if field.type == "date" else _midnight
         return (
-            Moment(lambda today: form((dates.span(word, today) or (today, today))[0])),
-            Moment(lambda today: form((dates.span(word, today) or (today, today))[1])),
+            Moment(lambda today, zone: form((dates.span(word, today) or (today, today))[0], zone)),
+            Moment(lambda today, zone: form((dates.span(word, today) or (today, today))[1], zone)),
         )
 
     def _in_days(self, bound: Bound, operator: str, days: tuple[Moment, Moment]) -> str:
@@ -319,6 +323,16 @@ class Filters:
         )
 
 
+def _refuse_call(scope: Scope, comparison: Comparison, call: Call) -> None:
+    """Refuse what a function's value cannot be compared with. Raises MALFORMED_QUERY."""
+    name = call.name.lower()
+    if name == "format":
+        raise unexpected(scope.soql, call.at + len(call.name), "(")
+    if name == "distance" and comparison.operator not in ("<", ">"):
+        text = "DISTANCE can only be compared by < and >"
+        raise failure(errors.MALFORMED_QUERY, scope.soql, call.at, text)
+
+
 def kind_name(field: Field) -> str:
     """Return a field's type as messages name it."""
     if field.type in TEXT_TYPES or field.type in ID_TYPES:
@@ -353,9 +367,14 @@ def balanced(tests: list[str], word: str) -> str:
     return tests[0]
 
 
-def _day(day: date) -> str:
+def _day(day: date, _: ZoneInfo) -> str:
     return day.isoformat()
 
 
-def _midnight(day: date) -> str:
-    return f"{day.isoformat()}T00:00:00.000+0000"
+def _midnight(day: date, zone: ZoneInfo) -> str:
+    """Return the moment, in UTC, at which a day begins in a time zone."""
+    try:
+        moment = datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
+    except OverflowError:
+        return f"{day.isoformat()}T00:00:00.000+0000"
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.000+0000".rjust(28, "0")

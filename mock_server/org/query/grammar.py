@@ -9,7 +9,21 @@ from typing import TYPE_CHECKING, Any
 from mock_server.org import errors
 from mock_server.org.errors import ApiError
 from mock_server.org.query.context import failure
-from mock_server.org.query.syntax import Call, Comparison, Condition, Junction, Not, Order, Path, Query, Value
+from mock_server.org.query.syntax import (
+    Aliased,
+    Call,
+    Comparison,
+    Condition,
+    Expression,
+    Group,
+    Junction,
+    Not,
+    Order,
+    Path,
+    Query,
+    TypeOf,
+    Value,
+)
 
 if TYPE_CHECKING:
     from lark import Lark, Token
@@ -20,11 +34,19 @@ _DEEPEST = 200
 
 _GRAMMAR = r"""
 start: query
-query: SELECT items FROM PATH alias? scope? where? with? order? limit? offset? view?
+query: SELECT items FROM PATH alias? scope? where? with? group? having? order? limit? offset? purpose* all_rows?
 items: item ("," item)*
-?item: path | call | "(" query ")"
+?item: expression | aliased | typeof | "(" query ")"
+aliased: expression PATH
+?expression: path | call
 path: PATH
-call: PATH "(" PATH? ")"
+call: PATH "(" (argument ("," argument)*)? ")"
+?argument: expression | constant
+constant: STRING | NUMBER
+typeof: TYPEOF PATH when+ else? END
+when: WHEN PATH THEN paths
+else: ELSE paths
+paths: PATH ("," PATH)*
 alias: AS? PATH
 scope: USING SCOPE PATH
 where: WHERE condition
@@ -33,21 +55,24 @@ conjunction: term (AND term)+
 disjunction: term (OR term)+
 ?term: comparison | "(" condition ")" | negation
 negation: NOT term
-comparison: PATH OPERATOR value        -> compare
-          | PATH LIKE value            -> like
-          | PATH IN set                -> within
-          | PATH NOT IN set            -> without
-          | PATH INCLUDES values       -> includes
-          | PATH EXCLUDES values       -> excludes
+comparison: expression OPERATOR value  -> compare
+          | expression LIKE value      -> like
+          | expression IN set          -> within
+          | expression NOT IN set      -> without
+          | expression INCLUDES values -> includes
+          | expression EXCLUDES values -> excludes
 ?set: values | "(" query ")"
 values: "(" value ("," value)* ")"
 value: STRING | NUMBER | DATE | DATETIME | TIME | RANGE | PATH
-with: WITH (SECURITY_ENFORCED | USER_MODE)
+with: WITH (SECURITY_ENFORCED | USER_MODE | SYSTEM_MODE)
+group: GROUP BY expression ("," expression)*
+having: HAVING condition
 order: ORDER BY ordering ("," ordering)*
-ordering: PATH DIRECTION? (NULLS EDGE)?
+ordering: expression DIRECTION? (NULLS EDGE)?
 limit: LIMIT NUMBER
 offset: OFFSET NUMBER
-view: FOR (VIEW | REFERENCE)
+purpose: FOR (VIEW | REFERENCE | UPDATE) | UPDATE (TRACKING | VIEWSTAT) ("," (TRACKING | VIEWSTAT))*
+all_rows: ALL ROWS
 
 SELECT.3: /select\b/i
 FROM.3: /from\b/i
@@ -65,6 +90,14 @@ EXCLUDES.3: /excludes\b/i
 WITH.3: /with\b/i
 SECURITY_ENFORCED.3: /security_enforced\b/i
 USER_MODE.3: /user_mode\b/i
+SYSTEM_MODE.3: /system_mode\b/i
+GROUP.3: /group\b/i
+HAVING.3: /having\b/i
+TYPEOF.3: /typeof\b(?!\s*[,.(]|\s+from\b)/i
+WHEN.3: /when\b/i
+THEN.3: /then\b/i
+ELSE.3: /else\b/i
+END.3: /end\b/i
 ORDER.3: /order\b/i
 BY.3: /by\b/i
 DIRECTION.3: /(asc|desc)\b/i
@@ -75,6 +108,11 @@ OFFSET.3: /offset\b/i
 FOR.3: /for\b/i
 VIEW.3: /view\b/i
 REFERENCE.3: /reference\b/i
+UPDATE.3: /update\b/i
+TRACKING.3: /tracking\b/i
+VIEWSTAT.3: /viewstat\b/i
+ALL.3: /all\b/i
+ROWS.3: /rows\b/i
 OPERATOR: "=" | "!=" | "<>" | "<=" | ">=" | "<" | ">"
 STRING: /'(\\[\s\S]|[^'\\])*'/
 DATETIME.5: /\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)/i
@@ -166,15 +204,34 @@ def _parser() -> Lark:
         def path(self, token: Token) -> Path:
             return _path(token)
 
-        def call(self, name: Token, argument: Token | None = None) -> Call:
-            return Call(str(name), _path(argument) if argument is not None else None, name.start_pos or 0)
+        def call(self, name: Token, *arguments: Any) -> Call:
+            return Call(str(name), arguments, name.start_pos or 0)
+
+        def constant(self, token: Token) -> Value:
+            return _value(token)
+
+        def aliased(self, item: Path | Call, alias: Token) -> Aliased:
+            return Aliased(item, str(alias), alias.start_pos or 0)
+
+        def typeof(self, word: Token, reference: Token, *parts: Any) -> TypeOf:
+            cases = tuple(part for part in parts if isinstance(part, tuple))
+            other = next((part for part in parts if isinstance(part, list)), [])
+            return TypeOf(_path(reference), cases, tuple(other), word.start_pos or 0)
+
+        def when(self, _when: Token, name: Token, _then: Token, fields: list[Path]) -> tuple[Path, tuple[Path, ...]]:
+            return _path(name), tuple(fields)
+
+        def else_(self, _: Token, fields: list[Path]) -> list[Path]:
+            return fields
+
+        def paths(self, *tokens: Token) -> list[Path]:
+            return [_path(token) for token in tokens]
 
         def alias(self, *tokens: Token) -> tuple[str, str]:
             return ("alias", str(tokens[-1]))
 
-        def scope(self, *_: Token) -> None:
-            # Scopes narrow by ownership and teams; every record is the default user's own.
-            return None
+        def scope(self, _using: Token, _scope: Token, name: Token) -> tuple[str, Path]:
+            return ("scope", _path(name))
 
         def where(self, _: Token, condition: Condition) -> tuple[str, Condition]:
             return ("where", condition)
@@ -188,23 +245,23 @@ def _parser() -> Lark:
         def negation(self, _: Token, condition: Condition) -> Not:
             return Not(condition)
 
-        def compare(self, path: Token, operator: Token, value: Value) -> Comparison:
-            return Comparison(_path(path), "!=" if operator == "<>" else str(operator), value)
+        def compare(self, path: Expression, operator: Token, value: Value) -> Comparison:
+            return Comparison(path, "!=" if operator == "<>" else str(operator), value)
 
-        def like(self, path: Token, _: Token, value: Value) -> Comparison:
-            return Comparison(_path(path), "LIKE", value)
+        def like(self, path: Expression, _: Token, value: Value) -> Comparison:
+            return Comparison(path, "LIKE", value)
 
-        def within(self, path: Token, _: Token, found: Any) -> Comparison:
-            return Comparison(_path(path), "IN", found)
+        def within(self, path: Expression, _: Token, found: Any) -> Comparison:
+            return Comparison(path, "IN", found)
 
-        def without(self, path: Token, _not: Token, _in: Token, found: Any) -> Comparison:
-            return Comparison(_path(path), "NOT IN", found)
+        def without(self, path: Expression, _not: Token, _in: Token, found: Any) -> Comparison:
+            return Comparison(path, "NOT IN", found)
 
-        def includes(self, path: Token, _: Token, found: Any) -> Comparison:
-            return Comparison(_path(path), "INCLUDES", found)
+        def includes(self, path: Expression, _: Token, found: Any) -> Comparison:
+            return Comparison(path, "INCLUDES", found)
 
-        def excludes(self, path: Token, _: Token, found: Any) -> Comparison:
-            return Comparison(_path(path), "EXCLUDES", found)
+        def excludes(self, path: Expression, _: Token, found: Any) -> Comparison:
+            return Comparison(path, "EXCLUDES", found)
 
         def values(self, *values: Value) -> tuple[Value, ...]:
             return values
@@ -219,9 +276,9 @@ def _parser() -> Lark:
         def order(self, _order: Token, _by: Token, *orderings: Order) -> tuple[str, tuple[Order, ...]]:
             return ("order", orderings)
 
-        def ordering(self, path: Token, *words: Token) -> Order:
+        def ordering(self, key: Expression, *words: Token) -> Order:
             said = [word.lower() for word in words]
-            return Order(_path(path), "desc" in said, "last" in said)
+            return Order(key, "desc" in said, "last" in said)
 
         def limit(self, _: Token, number: Token) -> tuple[str, int]:
             return ("limit", _whole(number))
@@ -229,11 +286,26 @@ def _parser() -> Lark:
         def offset(self, _: Token, number: Token) -> tuple[str, int]:
             return ("offset", _whole(number))
 
-        def view(self, *_: Token) -> None:
+        def group(self, word: Token, _by: Token, *keys: Expression) -> tuple[str, Group]:
+            (first, *more) = keys
+            kind = first.name.lower() if isinstance(first, Call) and not more else ""
+            if isinstance(first, Call) and kind in ("rollup", "cube"):
+                return ("group", Group(first.arguments, kind, word.start_pos or 0))  # type: ignore[arg-type]
+            return ("group", Group(keys, "none", word.start_pos or 0))
+
+        def having(self, _: Token, condition: Condition) -> tuple[str, Condition]:
+            return ("having", condition)
+
+        def purpose(self, *_: Token) -> None:
+            # What a record was read for shows in recent items and statistics only. Rows are not locked past a request.
             return None
+
+        def all_rows(self, *_: Token) -> tuple[str, bool]:
+            return ("all_rows", True)
 
     build: Any = Build
     setattr(build, "with", build.with_)
+    setattr(build, "else", build.else_)
     return Lark(_GRAMMAR, parser="lalr", transformer=build(), maybe_placeholders=False)
 
 

@@ -5,19 +5,23 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import datetime
+from functools import lru_cache
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import orjson
 
 from mock_server.org import errors
 from mock_server.org.clock import Clock
 from mock_server.org.ids import IdSource
-from mock_server.org.query.binder import PARENTS, Binder, Plan, read_plan
+from mock_server.org.query import display
+from mock_server.org.query.binder import ME, PARENTS, Binder, Plan, read_plan
 from mock_server.org.query.grammar import parse
 from mock_server.org.query.rows import Row
+from mock_server.org.query.scope import Moment
 from mock_server.org.records.store import Store, fold_column, quoted
 from mock_server.org.schema import Schema
 from mock_server.org.schema.types import TEXT_TYPES, Field, SObject, fold
@@ -29,6 +33,18 @@ _BOUND = re.compile(r"too many|too large|too complex|at most|overflow|too big")
 _CACHED = 500
 _LONGEST_CACHED = 10_000
 _MOST_READ_PLANS = 200
+
+
+_UTC = ZoneInfo("UTC")
+
+
+@lru_cache(600)
+def zone_of(name: str) -> ZoneInfo:
+    """Return a user's time zone; one that this machine does not know, or none, counts as UTC."""
+    try:
+        return ZoneInfo(name or "UTC")
+    except (ZoneInfoNotFoundError, ValueError):
+        return _UTC
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +77,35 @@ class Queries:
         self._locators = IdSource("Kd0", first=1 + seed % 1000)
         self._plans: OrderedDict[tuple[str, bool], tuple[int, Plan]] = OrderedDict()
         self._cursors: OrderedDict[str, Cursor] = OrderedDict()
+        self._user_id = ""
+        self._zone_name: Callable[[], str] = str
+        self._zone: ZoneInfo | None = None
+        for name, count, function in display.functions(self._users_zone):
+            store.connection.create_function(name, count, function)
 
-    def run(self, soql: str, *, user_id: str, all_rows: bool = False, size: int = 2000, base: str) -> Page:
-        """Run a query and return its first page. Raises ApiError with Salesforce's message."""
+    def run(
+        self,
+        soql: str,
+        *,
+        user_id: str,
+        all_rows: bool = False,
+        size: int = 2000,
+        base: str,
+        time_zone: Callable[[], str] = str,
+    ) -> Page:
+        """Run a query and return its first page. Raises ApiError with Salesforce's message.
+
+        `time_zone` tells the name of the user's time zone; it is asked only where a day or an hour matters.
+        """
+        self._user_id, self._zone_name, self._zone = user_id, time_zone, None
         plan = self._plan(soql, all_rows)
         rows = self._fetch(plan)
         if plan.count:
             return Page(rows[0][0], [])
+        if plan.most is not None:
+            if len(rows) > plan.most:
+                raise errors.AGGREGATE_TOO_LARGE()
+            return Page(len(rows), self._build(plan, rows, base))
         if len(rows) <= size:
             return Page(len(rows), self._build(plan, rows, base))
         cursor = Cursor(self._locators.take("01g"), user_id, plan, rows, self._clock.now())
@@ -140,12 +178,22 @@ class Queries:
                 self._plans.popitem(last=False)
         return plan
 
-    def _today(self) -> date:
-        return datetime.fromtimestamp(self._clock.now(), UTC).date()
+    def _users_zone(self) -> ZoneInfo:
+        if self._zone is None:
+            self._zone = zone_of(self._zone_name())
+        return self._zone
+
+    def _arguments(self, plan: Plan) -> list[Any]:
+        if not plan.variable:
+            return list(plan.parameters)
+        zone = self._users_zone()
+        today = datetime.fromtimestamp(self._clock.now(), zone).date()
+        given = [self._user_id if value is ME else value for value in plan.parameters]
+        return [value.of(today, zone) if isinstance(value, Moment) else value for value in given]
 
     def _fetch(self, plan: Plan) -> list[Row]:
         try:
-            return self._store.connection.execute(plan.sql, plan.arguments(self._today())).fetchall()
+            return self._store.connection.execute(plan.sql, self._arguments(plan)).fetchall()
         except sqlite3.OperationalError as error:
             if not _BOUND.search(str(error)):
                 raise
@@ -155,18 +203,18 @@ class Queries:
     def _build(self, plan: Plan, rows: Sequence[Row], base: str) -> list[dict[str, Any]]:
         build = plan.build
         assert build is not None
-        children = [self._children(child, rows, base) for child in plan.children]
-        return build(rows, base, children)
+        return build(rows, base, [self._children(child, rows, base) for child in plan.children])
 
     def _children(self, plan: Plan, parents: Sequence[Row], base: str) -> Mapping[str, Any]:
         """Fetch the children of a page's records in one statement; return the answer's form by parent id."""
         build = plan.build
         assert build is not None
         ids = orjson.dumps([row[0] for row in parents]).decode()
-        arguments = [ids if one is PARENTS else one for one in plan.arguments(self._today())]
+        arguments = [ids if one is PARENTS else one for one in self._arguments(plan)]
         out: dict[str, dict[str, Any]] = {}
         rows = self._store.connection.execute(plan.sql, arguments).fetchall()
-        for row, record in zip(rows, build(rows, base, ()), strict=True):
+        nested = [self._children(child, rows, base) for child in plan.children]
+        for row, record in zip(rows, build(rows, base, nested), strict=True):
             listed = out.setdefault(row[plan.parent_column], {"totalSize": 0, "done": True, "records": []})
             listed["totalSize"] += 1
             listed["records"].append(record)

@@ -83,6 +83,22 @@ class Nested:
         return f"(None if {identifier} is None else {record})" if self.optional else record
 
 
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A record whose fields depend on the object that an id belongs to, by key prefix; None where no case fits."""
+
+    id_column: int
+    cases: tuple[tuple[str, Nested], ...]
+    otherwise: Nested | None
+
+    def code(self, source: _Source) -> str:
+        identifier = f"c{self.id_column}"
+        chosen = "None" if self.otherwise is None else self.otherwise.code(source)
+        for prefix, record in reversed(self.cases):
+            chosen = f"({record.code(source)} if {identifier}[:3] == {prefix!r} else {chosen})"
+        return f"(None if {identifier} is None else {chosen})"
+
+
 def compiled(record: Nested, columns: int, extra: int, object_of: Callable[[str], str]) -> Build:
     """Return the function that builds a selection's records from rows of `columns` columns, and `extra` unused ones.
 
@@ -96,6 +112,27 @@ def compiled(record: Nested, columns: int, extra: int, object_of: Callable[[str]
     names: dict[str, Any] = {"object_of": object_of}
     exec(compile(source, "<row builder>", "exec"), names)  # noqa: S102
     build: Build = names["build"]
+    return build
+
+
+def compiled_groups(columns: Sequence[tuple[str, bool]]) -> Build:
+    """Return the function that builds the rows of an aggregate query: name and whether it is a boolean, by column.
+
+    Names may be a client's own aliases: they are data, never source. Rows may end with sort keys, which are left out.
+    """
+    names = [name for name, _ in columns]
+    booleans = [place for place, (_, boolean) in enumerate(columns) if boolean]
+    count = len(columns)
+
+    def build(rows: Sequence[Row], base: str, children: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        out = []
+        for row in rows:
+            cells = list(row[:count])
+            for place in booleans:
+                cells[place] = None if cells[place] is None else cells[place] == 1
+            out.append({"attributes": {"type": "AggregateResult"}, **dict(zip(names, cells, strict=True))})
+        return out
+
     return build
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from mock_server.org import errors
 from mock_server.org.errors import ApiError
@@ -21,9 +22,9 @@ Parameter = Any
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A parameter that depends on the day the query runs."""
+    """A parameter that depends on the day the query runs, and on the time zone of the user who runs it."""
 
-    of: Callable[[date], str]
+    of: Callable[[date, ZoneInfo], str]
 
 
 HINT = " Please reference your WSDL or the describe call for the appropriate names."
@@ -128,10 +129,44 @@ class Scope:
                 path.at,
                 "SOQL relationship queries reach at most 5 levels of parents",
             )
-        sobject: SObject | None = self.sobject
-        table = self.table
-        parents: tuple[Parent, ...] = ()
-        trail: tuple[str, ...] = ()
+        return self._walk(parts, at, self.sobject, self.table, (), ())
+
+    def find_in(self, reference: Path, target: SObject, path: Path) -> Bound:
+        """Bind a path from an object that a reference leads to. Parents on the way count from that object."""
+        field, id_sql = self.reference(reference)
+        trail = (field.relationship_name or field.name, target.name)
+        table = self._tables.get(trail)
+        if table is None:
+            self.ready(target)
+            table = self._tables[trail] = f"{self.prefix}{len(self.joins) + 1}"
+            self.joins.append(f'LEFT JOIN {quoted(target.name)} {table} ON {table}."Id" = {id_sql}')
+        return self._walk(path.parts, path.at, target, table, (), trail)
+
+    def find_name(self, reference: Path, path: Path) -> Bound:
+        """Bind a field that all objects have which a reference leads to."""
+        field, id_sql = self.reference(reference)
+        if len(path.parts) > 1:
+            raise self.fail(path.at, no_such_relationship(path.parts[0]))
+        parent = Parent(field.relationship_name or field.name, None, id_sql, field)
+        return replace(self._polymorphic(path.parts[0], (parent,), path.at), parents=())
+
+    def reference(self, path: Path) -> tuple[Field, str]:
+        """Return the reference behind a relationship's name, and the SQL of its id. Raises INVALID_FIELD."""
+        found = self.sobject.parent(path.parts[0]) if len(path.parts) == 1 else None
+        if found is None:
+            raise self.fail(path.at, no_such_relationship(path.parts[0]))
+        return found, f"{self.table}.{quoted(found.name)}"
+
+    def _walk(
+        self,
+        parts: tuple[str, ...],
+        at: int,
+        start: SObject,
+        table: str,
+        parents: tuple[Parent, ...],
+        trail: tuple[str, ...],
+    ) -> Bound:
+        sobject: SObject | None = start
         for step in parts[:-1]:
             reference = sobject.parent(step) if sobject is not None else None
             if reference is None or reference.relationship_name is None:

@@ -18,10 +18,10 @@ class Path:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A function over a field, such as `COUNT()` or `FIELDS(ALL)`."""
+    """A function: `COUNT()`, `FIELDS(ALL)`, `CALENDAR_YEAR(convertTimezone(CreatedDate))`."""
 
     name: str
-    argument: Path | None
+    arguments: tuple[Path | Call | Value, ...]
     at: int
 
 
@@ -34,9 +34,12 @@ class Value:
     at: int
 
 
+Expression = Path | Call
+
+
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    path: Path
+    path: Expression
     operator: str
     value: Value | tuple[Value, ...] | Query
 
@@ -59,18 +62,53 @@ Condition = Comparison | Not | Junction
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    path: Path
+    path: Expression
     descending: bool
     nulls_last: bool
 
 
 @dataclass(frozen=True, slots=True)
+class Aliased:
+    """An item of a SELECT with a name of its own: `COUNT(Id) total`."""
+
+    item: Expression
+    alias: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class TypeOf:
+    """`TYPEOF What WHEN Account THEN Phone ELSE Name END`: fields by the object that a reference leads to."""
+
+    reference: Path
+    cases: tuple[tuple[Path, tuple[Path, ...]], ...]
+    otherwise: tuple[Path, ...]
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """GROUP BY: the keys, and whether their subtotals are wanted too."""
+
+    keys: tuple[Expression, ...]
+    totals: Literal["none", "rollup", "cube"]
+    at: int
+
+
+Item = Path | Call | Aliased | TypeOf
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
-    items: tuple[Path | Call | Query, ...]
+    items: tuple[Item | Query, ...]
     source: Path
     alias: str | None = None
+    scope: Path | None = None
     where: Condition | None = None
+    group: Group | None = None
+    having: Condition | None = None
     order: tuple[Order, ...] = ()
     limit: int | None = None
     offset: int = 0
+    all_rows: bool = False
     at: int = 0

@@ -59,7 +59,7 @@ def authenticated_app(call: Call, fields: dict[str, str], *, secret: bool = True
 def _opened(call: Call, user: User, app: ConnectedApp, scopes: tuple[str, ...]) -> dict[str, str]:
     """Start a session and return every value an answer may tell of it."""
     session = call.org.sessions.open(user, app, scopes)
-    call.entry.user = user.username
+    call.entry.opened(user.username, session.token, instance_url(call, call.org))
     identity = identity_url(call, user.id)
     issued_at = str(int(session.created * 1000))
     digest = hmac.new(app.client_secret.encode(), (identity + issued_at).encode(), sha256).digest()

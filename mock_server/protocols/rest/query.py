@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from mock_server.journal import Page as PageNote
 from mock_server.operations import Call, Operation, Reply
 from mock_server.org import errors
 from mock_server.org.query import Page
@@ -51,6 +52,7 @@ def _size(call: Call) -> int:
 
 
 def _page(call: Call, page: Page) -> Reply:
+    call.entry.page = PageNote(page.total, len(page.records), page.cursor)
     body: dict[str, Any] = {"totalSize": page.total, "done": page.cursor is None}
     if page.cursor is not None:
         body["nextRecordsUrl"] = f"/services/data/{call.args['version']}/query/{page.cursor}"

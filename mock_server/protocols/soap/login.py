@@ -55,8 +55,9 @@ def _log_in(call: Call, api: Api) -> Reply:
         # Whatever the reason: SOAP does not tell it to strangers.
         raise errors.INVALID_LOGIN() from None
     session = call.org.sessions.open(user, None, ("api",))
-    call.entry.user = user.username
-    base, org15 = escape(instance_url(call, call.org)), to_15(call.org.id)
+    instance, org15 = instance_url(call, call.org), to_15(call.org.id)
+    call.entry.opened(user.username, session.token, instance)
+    base = escape(instance)
     return api.answer(
         "<loginResponse><result>"
         f"<metadataServerUrl>{base}/services/Soap/m/{version}.0/{org15}</metadataServerUrl>"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import importlib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,29 +12,19 @@ from harness.evidence import ArmedFault, Canary, Process
 from harness.judge import judge
 from harness.properties import ParameterError, read_parameters, registry
 from tests.harness.builders import CREATE, World, letter, strike
+from tests.harness.properties.scenes import Scene, Scenes, check, verdict_of
 
-NEEDS = {"journal", "commits", "letters", "inputs", "process", "policy"}
+NEEDS = {
+    "journal", "commits", "letters", "inputs", "process", "policy", "effects", "legs", "redrive", "broken queue",
+    "redelivery", "rerun",
+}  # fmt: skip
 LOCK, RULE = "UNABLE_TO_LOCK_ROW", "FIELD_CUSTOM_VALIDATION_EXCEPTION"
 LOST = {"outcome": "lost", "status": None, "strikes": [strike(effect="reply", point="reply")]}
 SECRET = (Canary("the password", "hunter2"),)
 
 
-def verdict_of(name: str, world: World, **options: Any) -> Any:
-    evidence = world.evidence(**options)
-    claim = registry()[name]
-    return claim.judge(evidence, read_parameters(claim, {}))
-
-
-Scene = Callable[[World], dict[str, Any] | None]
-SCENES: list[tuple[str, str, str, Scene]] = []
-
-
-def scene(name: str, status: str) -> Callable[[Scene], Scene]:
-    def add(build: Scene) -> Scene:
-        SCENES.append((name, status, build.__name__, build))
-        return build
-
-    return add
+SCENES = Scenes()
+scene = SCENES.add
 
 
 # -- delivery
@@ -474,20 +465,21 @@ def secret_in_a_url(world: World) -> dict[str, Any]:
     return {"canaries": SECRET}
 
 
-@pytest.mark.parametrize(
-    ("name", "status", "build"), [(n, s, b) for n, s, _, b in SCENES], ids=[f"{n}-{t}" for n, _, t, _ in SCENES]
-)
+@SCENES.each
 def test_a_property_in_a_scene(name: str, status: str, build: Scene) -> None:
-    world = World()
-    options = build(world) or {}
-    verdict = verdict_of(name, world, **options)
-    assert (verdict.status, bool(verdict.reason)) == (status, True), verdict
-    assert bool(verdict.exposures) == (status in ("held", "violated")), verdict
+    check(name, status, build)
+
+
+def _everywhere() -> list[tuple[str, str, Scene]]:
+    """Return the scenes of all files beside this one."""
+    names = [path.stem for path in Path(__file__).parent.glob("test_*.py") if path != Path(__file__)]
+    others = [importlib.import_module(f"{__package__}.{name}") for name in sorted(names)]
+    return SCENES.all + [scene for other in others for scene in other.SCENES.all]
 
 
 @pytest.mark.parametrize("name", sorted(registry()))
 def test_every_property_can_end_in_each_way(name: str) -> None:
-    shown = {status for scene_name, status, _, _ in SCENES if scene_name == name}
+    shown = {status for scene_name, status, _ in _everywhere() if scene_name == name}
     assert {"held", "violated"} <= shown
     assert shown & {"not exercised", "not applicable"}
 

@@ -434,6 +434,8 @@ SEEDS = [
     "SELECT Id, Account.Name, (SELECT Id FROM Contacts) FROM Account WHERE Name LIKE 'a%' AND CreatedDate > LAST_N_DAYS:3 LIMIT 5",
     "SELECT COUNT() FROM Contact WHERE Id IN (SELECT AccountId FROM Contact) OR (NOT Score__c IN (1, 2.5)) ORDER BY Id OFFSET 3",
     "SELECT FIELDS(ALL) FROM Contact WHERE Tags__c INCLUDES ('a;b') AND Birthdate = 2026-01-01 LIMIT 200 FOR VIEW",
+    "SELECT Active__c, GROUPING(Active__c) g, COUNT_DISTINCT(LastName), SUM(Score__c) s FROM Contact GROUP BY ROLLUP(Active__c, CALENDAR_YEAR(Birthdate)) HAVING COUNT(Id) > 0 ORDER BY MAX(Score__c)",
+    "SELECT TYPEOF What WHEN Account THEN Name, Parent.Name ELSE Type END, FORMAT(CreatedDate) d FROM Task USING SCOPE everything WHERE HOUR_IN_DAY(convertTimezone(CreatedDate)) < 9",
 ]
 
 

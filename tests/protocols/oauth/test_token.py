@@ -13,7 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mock_server.journal import fingerprint
 from mock_server.org.identity.directory import SCOPES
+from tests.conftest import Rest
 from tests.protocols.desk import FORM, Desk, json_of
 
 TOKEN = "/services/oauth2/token"
@@ -273,3 +275,34 @@ def test_no_form_brings_the_endpoint_down(fields: dict[str, str], header: str | 
 
 
 _SHARED = Desk()
+
+
+@pytest.mark.parametrize(
+    ("base", "moved"),
+    [
+        ("http://127.0.0.1:8080", "http://localhost:8080"),
+        ("https://[::1]:8080", "https://localhost:8080"),
+        ("https://localhost:8080", "https://localhost:8080"),
+        ("https://sfmock.my.salesforce.com", "https://sfmock-moved.my.salesforce.com"),
+        ("https://login.salesforce.com", "https://sfmock-moved.my.salesforce.com"),
+        ("http://mock:8080", "http://mock:8080"),
+    ],
+)
+def test_an_org_that_has_moved_says_so_at_login(desk: Desk, base: str, moved: str) -> None:
+    desk.org.moved = True
+    body = json_of(desk.post(TOKEN, PASSWORD, base))
+    entry = desk.last()
+    assert (body["instance_url"], entry.instance, entry.address) == (moved, moved, base)
+    assert entry.session == fingerprint(body["access_token"].encode())
+    assert body["access_token"] not in str(entry.as_json())
+
+
+def test_the_session_of_a_moved_org_ends_and_the_next_login_names_the_new_address(rest: Rest) -> None:
+    control = {"on": "rest.query.run", "session": "moved", "when": {"times": 1}}
+    assert rest.post(f"/_mock/orgs/{rest.org.id}/faults", json=control).status_code < 300
+    assert rest.query("SELECT Id FROM User").status_code == 401
+    form = {**CLIENT, "client_id": rest.org.client_id}
+    told = rest.http.post(rest.url + TOKEN, data=form).json()
+    assert told["instance_url"] == rest.url.replace("127.0.0.1", "localhost")
+    rest.url, rest.token = told["instance_url"], told["access_token"]
+    assert rest.query("SELECT Id FROM User").status_code == 200

@@ -1,26 +1,23 @@
-"""Dead-letter queues: what a subject could not deliver, read without overlooking anything."""
+"""Dead letters: what a subject could not deliver, in the contract's form or in one that a mapping describes."""
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import unquote, urlsplit
 
 import orjson
 
 from mock_server.documents import Steps
 
-_RAW = 2_000
-_KINDS = "a path, file:///path or jsonl:path of a JSON Lines file"
-
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A dead letter. What it does not say, or says in another form, is None; `raw` is its text, cut."""
+    """A dead letter. What it does not say, or says in another form, is None.
+
+    `raw` is its whole text, in which secrets are looked for. `line` is its place in the queue, from 1.
+    """
 
     record: Mapping[str, Any] | None
     key: str | None
@@ -30,15 +27,29 @@ class Letter:
     failed_at: Any
     raw: str
     line: int
+    sobject: Any = None
+    operation: Any = None
+    first_failed_at: Any = None
 
 
 @dataclass(frozen=True, slots=True)
 class BrokenLetter:
-    """A line that is no letter, because it was written in part or is not a JSON object."""
+    """A line that is no letter, because it was written in part or is not an object.
+
+    `line` is 0 where the queue as a whole could not be read (any further).
+    """
 
     raw: str
     line: int
     reason: str
+
+    @property
+    def whole_queue(self) -> bool:
+        return self.line == 0
+
+
+class QueueError(ValueError):
+    """A dead-letter queue that is not there or cannot be read."""
 
 
 class DeadLetters(Protocol):
@@ -98,9 +109,12 @@ class LetterMap:
     failed_at: Steps | None = None
 
 
+_CONTRACT = LetterMap()
+
+
 def read_letter(raw: str, value: Mapping[str, Any], line: int, mapping: LetterMap | None = None) -> Letter:
     """Read one letter: the contract's form, or the one that the mapping describes."""
-    places = mapping or LetterMap()
+    places = mapping or _CONTRACT
 
     def part(steps: Steps | None, name: str) -> Any:
         return value.get(name) if steps is None else follow(steps, value)
@@ -121,8 +135,11 @@ def read_letter(raw: str, value: Mapping[str, Any], line: int, mapping: LetterMa
         error_message=message,
         attempts=part(places.attempts, "attempts"),
         failed_at=part(places.failed_at, "failed_at"),
-        raw=raw[:_RAW],
+        raw=raw,
         line=line,
+        sobject=value.get("sobject"),
+        operation=value.get("operation"),
+        first_failed_at=value.get("first_failed_at"),
     )
 
 
@@ -148,79 +165,3 @@ def _decoded(text: str) -> Any:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
         return None
-
-
-@dataclass(frozen=True)
-class JsonlQueue:
-    """A file with one JSON object a line."""
-
-    path: Path | str
-    mapping: LetterMap | None = None
-
-    def read(self) -> list[Letter | BrokenLetter]:
-        """Read the file, or nothing where there is none. Raises OSError when it cannot be read."""
-        try:
-            data = Path(self.path).read_bytes()
-        except FileNotFoundError:
-            return []
-        lines = data.split(b"\n")
-        if not lines[-1]:
-            lines.pop()
-        return [self._letter(line, number) for number, line in enumerate(lines, 1)]
-
-    def _letter(self, line: bytes, number: int) -> Letter | BrokenLetter:
-        raw = line.decode("utf-8", "replace")
-        try:
-            value = orjson.loads(line)
-        except orjson.JSONDecodeError as error:
-            reason = "the line is empty" if not line.strip() else f"not JSON: {error}"
-            return BrokenLetter(raw[:_RAW], number, reason)
-        if not isinstance(value, dict):
-            return BrokenLetter(raw[:_RAW], number, "a letter must be a JSON object")
-        return read_letter(raw, value, number, self.mapping)
-
-
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
-
-
-def open_queue(where: str | Path, mapping: LetterMap | None = None) -> JsonlQueue:
-    """Open the queue that `--dlq` names. Raises ValueError for a kind of queue that there is no reader for."""
-    path = Path(where) if isinstance(where, Path) else _path(where)
-    if path.is_dir():
-        raise ValueError(f"--dlq {where}: this is a folder; give {_KINDS}")
-    if not path.absolute().parent.is_dir():
-        raise ValueError(f"--dlq {where}: the folder {path.absolute().parent} does not exist")
-    if path.exists() and not os.access(path, os.R_OK):
-        raise ValueError(f"--dlq {where}: the file may not be read")
-    return JsonlQueue(path, mapping)
-
-
-def _path(text: str) -> Path:
-    scheme = _SCHEME.match(text)
-    if not text or "\0" in text:
-        raise ValueError(f"--dlq: {text!r} names no queue; give {_KINDS}")
-    if scheme is None:  # one letter and a colon are a Windows drive
-        return Path(text)
-    kind = scheme[1].lower()
-    if kind == "jsonl":
-        path = Path(text[len("jsonl:") :].removeprefix("//"))
-    elif kind == "file":
-        path = _of_url(text)
-    else:
-        raise ValueError(
-            f"--dlq {text}: there is no reader for {kind}: queues; give {_KINDS}, or pass an object with a `read` "
-            "method as `dead_letters` in Python"
-        )
-    if path == Path():
-        raise ValueError(f"--dlq {text}: this names no file; give {_KINDS}")
-    return path
-
-
-def _of_url(text: str) -> Path:
-    try:
-        parts = urlsplit(text)
-    except ValueError:
-        raise ValueError(f"--dlq {text}: this is no URL; give {_KINDS}") from None
-    if parts.netloc not in ("", "localhost"):
-        raise ValueError(f"--dlq {text}: a file on another machine cannot be read")
-    return Path(unquote(parts.path))

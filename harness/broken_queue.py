@@ -1,0 +1,37 @@
+"""Breaks the dead-letter queue: a folder stands where its file would be, so that no letter can be written."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from harness.evidence import Evidence
+    from harness.stage import Stage
+    from harness.subjects import Subject
+
+_OBSTACLE = "the trial put this folder here"
+_PATIENCE, _SLACK = 3.0, 5.0
+"""A subject that waits for its queue is waited for this many times as long as the delivery took, and some seconds."""
+
+
+def deliver_without_queue(stage: Stage, subject: Subject, *, took: float, resumable: bool) -> Evidence:
+    """Deliver under faults with a queue that cannot be written; once more with it mended when it is resumable.
+
+    `took` are the wall seconds of the delivery with a queue. It works for root too, whom no file mode stops.
+    """
+    place = stage.run.dlq_path
+    place.mkdir()
+    (place / _OBSTACLE).touch()
+    run = replace(stage.run, timeout=min(stage.run.timeout, _SLACK + _PATIENCE * took))
+    with stage.faults():
+        process = stage.leg("faults", lambda: subject.run(run))
+        if process.crashed:
+            stage.leg("restart", lambda: subject.run(run))
+    if place.is_dir():
+        shutil.rmtree(place)
+    if resumable:
+        stage.heal()
+        stage.leg("heal", lambda: subject.run(stage.run))
+    return stage.evidence()

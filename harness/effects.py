@@ -1,0 +1,124 @@
+"""What a subject says it took in: the JSON Lines file named by SFMOCK_EFFECTS."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+_RAW = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """One record that the subject took in. `id` or `key` says which one; `line` counts from 1."""
+
+    sobject: str
+    id: str | None
+    key: str | None
+    record: Mapping[str, Any] | None
+    line: int
+
+    @property
+    def identity(self) -> str:
+        """What tells the record from others of its object: the id in its 15-character form, else the key."""
+        return self.id[:15] if self.id else f"key {self.key}"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The subject's own count of its inputs. What it does not say is None."""
+
+    landed: int | None
+    failed: int | None
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenLine:
+    """A line that says nothing, because it was written in part or is not of the contract's form."""
+
+    line: int
+    reason: str
+    raw: str
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """All lines of one file, in their order."""
+
+    taken: tuple[Taken, ...] = ()
+    reports: tuple[Report, ...] = ()
+    broken: tuple[BrokenLine, ...] = ()
+
+    def of(self, sobject: str) -> list[Taken]:
+        """Return what was taken in of one object."""
+        return [one for one in self.taken if one.sobject.lower() == sobject.lower()]
+
+
+def read_effects(path: Path) -> Effects:
+    """Read the file; nothing where there is none. What cannot be read is among the broken lines, never an error."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return Effects()
+    except OSError as error:
+        return Effects(broken=(BrokenLine(0, f"the file cannot be read: {error.strerror}", ""),))
+    lines = data.split(b"\n")
+    if not lines[-1]:
+        lines.pop()
+    found = [_line(line, number) for number, line in enumerate(lines, 1)]
+    return Effects(
+        tuple(one for one in found if isinstance(one, Taken)),
+        tuple(one for one in found if isinstance(one, Report)),
+        tuple(one for one in found if isinstance(one, BrokenLine)),
+    )
+
+
+def _line(line: bytes, number: int) -> Taken | Report | BrokenLine:
+    raw = line[:_RAW].decode("utf-8", "replace")
+    try:
+        value = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        return BrokenLine(number, "the line is empty" if not line.strip() else f"not JSON: {error}", raw)
+    if not isinstance(value, dict):
+        return BrokenLine(number, "a line must be a JSON object", raw)
+    if "report" in value:
+        return _report(value["report"], number, raw)
+    return _taken(value, number, raw)
+
+
+def _report(value: Any, number: int, raw: str) -> Report | BrokenLine:
+    if not isinstance(value, dict):
+        return BrokenLine(number, "`report` must be an object of `landed` and `failed`", raw)
+    counts = {}
+    for name in ("landed", "failed"):
+        count = value.get(name)
+        if count is not None and (isinstance(count, bool) or not isinstance(count, int) or count < 0):
+            return BrokenLine(number, f"`report.{name}` must be a whole number of at least 0", raw)
+        counts[name] = count
+    if set(counts.values()) == {None}:
+        return BrokenLine(number, "`report` says neither `landed` nor `failed`", raw)
+    return Report(counts["landed"], counts["failed"], number)
+
+
+def _taken(value: Mapping[str, Any], number: int, raw: str) -> Taken | BrokenLine:
+    record = value.get("record")
+    if record is not None and not isinstance(record, dict):
+        return BrokenLine(number, "`record` must be an object", raw)
+    sobject, identifier, key = value.get("sobject"), value.get("id"), value.get("key")
+    if record is not None:
+        # A record as Salesforce sent it names its object and its id itself.
+        attributes = record.get("attributes")
+        sobject = sobject or (attributes.get("type") if isinstance(attributes, dict) else None)
+        identifier = identifier or (None if key is not None else record.get("Id"))
+    if not isinstance(sobject, str) or not sobject:
+        return BrokenLine(number, "`sobject` is missing", raw)
+    if identifier is not None and not (isinstance(identifier, str) and len(identifier) in (15, 18)):
+        return BrokenLine(number, "`id` must be an id of 15 or 18 characters", raw)
+    if identifier is None and (isinstance(key, bool) or not isinstance(key, str | int | float)):
+        return BrokenLine(number, "neither `id` nor `key` says which record it is", raw)
+    return Taken(sobject, identifier, None if key is None else str(key), record, number)
