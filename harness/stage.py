@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.crashes import Crashes, is_crash
 from harness.effects import Effects, read_effects
 from harness.evidence import AfterName, ArmedFault, Evidence, Leg, LegName, Process
 from harness.linking import link
@@ -29,11 +30,15 @@ _MOST_RESTARTS = 100
 
 @dataclass
 class Stage:
-    """One org with its folder, inputs and queue. `legs` and `after` grow with each run."""
+    """One org with its folder, inputs and queue.
+
+    `loose_keys` names the inputs' keys that are not unique. `legs` and `after` grow with each run.
+    """
 
     scenario: Scenario
     run: Run
     queue: QueueReader
+    loose_keys: Sequence[str] = ()
     legs: list[Leg] = field(default_factory=list)
     after: dict[AfterName, Evidence] = field(default_factory=dict)
     _armed: list[ArmedFault] = field(default_factory=list)
@@ -54,10 +59,13 @@ class Stage:
         if not faults:
             self.leg("faults", lambda: subject.run(self.run))
             return
+        run = self.run
+        if any(is_crash(rule) for _, rule in fault_rules(self.scenario)):
+            run = replace(run, crashes=Crashes(run.org.control))
         with self.faults():
-            process = self.leg("faults", lambda: subject.run(self.run))
+            process = self.leg("faults", lambda: subject.run(run))
             while process.crashed and len(self.legs) <= _MOST_RESTARTS:
-                process = self.leg("restart", lambda: subject.run(self.run))
+                process = self.leg("restart", lambda: subject.run(run))
         if resumable:
             self.heal()
             self.leg("heal", lambda: subject.run(self.run))
@@ -160,6 +168,7 @@ class Stage:
             skipped=self.run.skipped,
             legs=self.legs,
             after=self.after,
+            loose_keys=self.loose_keys,
             effects=self._effects or self.effects(),
         )
 

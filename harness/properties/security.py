@@ -6,6 +6,7 @@ import json
 import re
 
 from harness.evidence import Evidence
+from harness.properties import access
 from harness.properties.property import Claim, NoParameters, Verdict, counted, some
 
 
@@ -49,4 +50,4 @@ def _in_letters(evidence: Evidence, patterns: list[tuple[str, re.Pattern[str]]])
     return found
 
 
-PROPERTIES = (NoSecretsLeaked(),)
+PROPERTIES = (NoSecretsLeaked(), *access.PROPERTIES)
