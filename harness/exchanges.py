@@ -55,10 +55,10 @@ class Exchange:
     request-level failure; None when the request was answered with results. `rules` are the faults that struck, and
     `struck` their effects, latencies aside. `repeat` is equal for requests that say the same. `session` is a print of
     the access token (of a login: the one it handed out), `retry_after` the header of that name as it was sent. `client`
-    is the User-Agent, `caller` the name given in Sforce-Call-Options. `message` is the text of a request-level error,
-    `usage` the daily calls used and allowed that the answer told of, `page` what a query answered. `address` is how
-    the client came in, `instance` the address that a login named. `copy_of` is the exchange that the network delivered
-    once more with this one: the client did not send it.
+    is the User-Agent, `caller` the name given in Sforce-Call-Options. `soql` is the text of a query that was read, cut.
+    `message` is the text of a request-level error, `usage` the daily calls used and allowed that the answer told of,
+    `page` what a query answered. `address` is how the client came in, `instance` the address that a login named.
+    `copy_of` is the exchange that the network delivered once more with this one: the client did not send it.
     """
 
     number: int
@@ -80,6 +80,7 @@ class Exchange:
     failure: Failure | None
     rows: tuple[Row, ...]
     repeat: tuple[str, ...]
+    soql: str = ""
     caller: str | None = None
     message: str | None = None
     usage: tuple[int, int] | None = None
@@ -100,11 +101,6 @@ class Exchange:
     def replayable(self) -> bool:
         """Whether sending the request again is safe although the first one may have been done."""
         return _traits(self.operation).replayable
-
-    @property
-    def soql(self) -> str:
-        """The text of a query, cut; empty for everything else."""
-        return self.repeat[3] if self.is_query else ""
 
     @property
     def is_query(self) -> bool:
@@ -177,7 +173,9 @@ def read_exchange(entry: Mapping[str, Any]) -> Exchange:
         heard=heard,
         failure=_failure(status, codes, unreadable, told_by_rows),
         rows=rows,
-        repeat=(entry["operation"], entry["method"], entry["path"], entry["query"] or "", entry["fingerprint"] or ""),
+        # Not the query's text: a request that was struck before it was read has none, only its print.
+        repeat=(entry["operation"], entry["method"], entry["path"], entry["fingerprint"] or entry["query"] or ""),
+        soql=entry["query"] or "",
         caller=entry.get("caller"),
         message=entry.get("message"),
         usage=_usage(entry.get("limit_info")),

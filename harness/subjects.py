@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, ClassVar, Protocol
 
+from harness.capture import captured
 from harness.evidence import Canary, Process
 from harness.inputs import Input
 from harness.output import Output
@@ -221,22 +222,29 @@ class CallableSubject:
                 failure.append(error)
 
         thread = threading.Thread(target=call, name="subject", daemon=True)
-        with _errors_logged() as alerts:
+        with captured(run) as output, _errors_logged() as alerts:
             thread.start()
             thread.join(run.timeout)
+        left = thread.is_alive()
+        if left:
+            from harness.redirect import disown
+
+            disown(thread)
         text = "".join(traceback.format_exception(failure[0])) if failure else ""
         return Process(
             exit_code=None,
             seconds=wall() - started,
-            output=text[-16_384:],
-            timed_out=thread.is_alive(),
+            output=(output.tail + text)[-16_384:],
+            timed_out=left,
             error=repr(failure[0])[:500] if failure else None,
-            leaks=tuple(canary.name for canary in run.canaries if re.search(canary.pattern, text)),
-            alerts=len(alerts),
+            leaks=tuple(
+                canary.name for canary in run.canaries if canary.name in output.leaks or re.search(canary.pattern, text)
+            ),
+            alerts=len(alerts) + output.alerts,
         )
 
 
-@contextlib.contextmanager
+@contextmanager
 def _errors_logged() -> Iterator[list[str]]:
     """Collect the names of the loggers that log an error meanwhile, a few."""
     found: list[str] = []
