@@ -28,7 +28,7 @@ from harness.pytest_server import told
 from harness.report.failure import failure_text
 from harness.result import TrialResult
 from harness.subjects import CallableSubject, Run, Subject
-from harness.trial import Trial, check
+from harness.trial import Trial, check, check_crashes
 from mock_server.control.client import ControlError
 from mock_server.org.clock import wall
 
@@ -44,6 +44,10 @@ class Guarded:
     """A subject after each run of which everything is put back that it must leave alone."""
 
     subject: Subject
+
+    @property
+    def has_process(self) -> bool:
+        return bool(getattr(self.subject, "has_process", False))
 
     def run(self, run: Run) -> Process:
         with unharmed():
@@ -98,6 +102,8 @@ class TrialRunner:
 
         There is no baseline. An exception that leaves the block fails the test as it is.
         """
+        with told(self.scenario):
+            check_crashes(self.scenario)
         rows = None if inputs is None else self._rows(inputs, key, sobject)
         trial = self._trial(dead_letters=dead_letters, rows=rows, seed=seed)
         folder = Path(tempfile.mkdtemp(prefix="sfmock-"))

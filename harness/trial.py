@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from harness import inputs as input_rows
 from harness import seeding
 from harness.broken_queue import deliver_without_queue
+from harness.crashes import is_crash
 from harness.evidence import AfterName, Evidence
 from harness.inputs import Input
 from harness.judge import judge, judge_laws
@@ -39,6 +40,8 @@ BASELINE_ROWS = 20
 WALL_LIMIT = 600.0
 """Seconds a subject may take when nothing else is said."""
 _MOST_NOTES = 3
+MOST_SEED = 2**53 - 1
+"""The greatest seed: what every JSON reader takes for the same number."""
 Progress = Callable[[str], None]
 
 
@@ -48,6 +51,16 @@ def check(scenario: Scenario) -> None:
         text = "`time: virtual` needs a subject whose clock can be moved, which no kind of subject has yet; write real"
         raise scenario.document.error([Problem(("time",), text, ("real",))])
     _definitions(scenario)
+
+
+def check_crashes(scenario: Scenario, subject: Subject | None = None) -> None:
+    """Refuse crash points where there is no process to kill. Raises DocumentError."""
+    if getattr(subject, "has_process", False):
+        return
+    text = "a crash point needs a subject with a process of its own, one that can be killed: a command"
+    problems = [Problem((*place, "subject"), text) for place, rule in fault_rules(scenario) if is_crash(rule)]
+    if problems:
+        raise scenario.document.error(problems)
 
 
 def _definitions(scenario: Scenario) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -98,6 +111,10 @@ class Trial:
     keep: bool = False
     progress: Progress = field(default=lambda _: None)
 
+    def __post_init__(self) -> None:
+        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed <= MOST_SEED:
+            raise ValueError(f"a seed is a whole number from 0 to {MOST_SEED}, not {self.seed!r}")
+
     def rehearse(self) -> None:
         """Make the scenario's org and arm its faults, to no end but to see that both can be. Raises DocumentError."""
         check(self.scenario)
@@ -122,6 +139,7 @@ class Trial:
         Raises SubjectError, what `check` raises, and QueueError for dead letters that cannot be read.
         """
         check(self.scenario)
+        check_crashes(self.scenario, subject)
         started = wall()
         folder = Path(tempfile.mkdtemp(prefix="sfmock-"))
         try:

@@ -9,6 +9,7 @@ import socket
 import struct
 import zlib
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -71,6 +72,8 @@ class Front:
             body = await request.read() if request.body_exists else b""
         except web.HTTPRequestEntityTooLarge:
             return await self._respond(request, self.render(errors.REQUEST_ENTITY_TOO_LARGE()), close=True)
+        except ConnectionError:
+            return Answer(400, {}, b"")  # the client broke off in the middle of its request
         except (web.RequestPayloadError, zlib.error, ValueError):
             return await self._respond(request, self.render(unreadable()), close=True)
         call = _call(request, body)
@@ -80,8 +83,7 @@ class Front:
         connection.call = call
         reply = await self.handle(call, peer)
         connection.call = None
-        gone = request.transport is None or request.transport.is_closing()
-        if gone and call.entry is not None and call.entry.outcome == "answered":
+        if _gone(request) and call.entry is not None and call.entry.outcome == "answered":
             # The work is done, and nobody is left to hear of it.
             call.entry.outcome = "abandoned"
         if reply.delivery == "trickle":
@@ -149,10 +151,13 @@ def _request(*parts: Any) -> web.BaseRequest:
 
 
 def _call(request: web.BaseRequest, body: bytes) -> Call:
-    return make_call(request.method, request.raw_path, request.headers, body, f"{request.scheme}://{request.host}")
+    base_url, gone = f"{request.scheme}://{request.host}", partial(_gone, request)
+    return make_call(request.method, request.raw_path, request.headers, body, base_url, gone)
 
 
-def make_call(method: str, target: str, headers: Mapping[str, str], body: bytes, base_url: str) -> Call:
+def make_call(
+    method: str, target: str, headers: Mapping[str, str], body: bytes, base_url: str, gone: Callable[[], bool]
+) -> Call:
     """Return the call that a request is. `target` is what stands in its first line."""
     if not target.startswith("/"):
         # The absolute form, which clients of a plain HTTP proxy send.
@@ -169,7 +174,12 @@ def make_call(method: str, target: str, headers: Mapping[str, str], body: bytes,
         headers=headers,
         body=body,
         base_url=base_url,
+        gone=gone,
     )
+
+
+def _gone(request: web.BaseRequest) -> bool:
+    return request.transport is None or request.transport.is_closing()
 
 
 def readable(headers: Mapping[str, str], reply: Reply) -> bytes:
