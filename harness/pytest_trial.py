@@ -40,18 +40,12 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Guarded:
-    """A subject after each run of which everything is put back that it must leave alone."""
-
-    subject: Subject
-
-    @property
-    def has_process(self) -> bool:
-        return bool(getattr(self.subject, "has_process", False))
+class GuardedSubject(CallableSubject):
+    """A function after each call of which everything is put back that it must leave alone."""
 
     def run(self, run: Run) -> Process:
         with unharmed():
-            return self.subject.run(run)
+            return super().run(run)
 
 
 class TrialRunner:
@@ -83,9 +77,9 @@ class TrialRunner:
         A coroutine function runs on an event loop of its own. Options are fields of Trial.
         """
         trial = self._trial(**options)
-        chosen = subject if hasattr(subject, "run") else CallableSubject(_called(subject))
+        chosen = subject if hasattr(subject, "run") else GuardedSubject(_called(subject))
         with self._told(trial):
-            result = trial.run(Guarded(chosen))
+            result = trial.run(chosen)
         return self._passed(result)
 
     @contextmanager
