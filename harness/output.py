@@ -35,7 +35,7 @@ class Output:
         # A subject may have removed its folder in an earlier run, or put something else in its place.
         with contextlib.suppress(OSError):
             file.parent.mkdir(parents=True, exist_ok=True)
-            self._file = file.open("ab")  # it may run several times in one folder
+            self._file = file.open("ab")  # a subject may run several times in one folder
         self._room = MOST_KEPT
         self._tail = b""
         self._patterns = {canary.name: re.compile(canary.pattern.encode()) for canary in canaries}

@@ -30,11 +30,15 @@ _MOST_RESTARTS = 100
 
 @dataclass
 class Stage:
-    """One org with its folder, inputs and queue. `legs` and `after` grow with each run."""
+    """One org with its folder, inputs and queue.
+
+    `loose_keys` names the inputs' keys that are not unique. `legs` and `after` grow with each run.
+    """
 
     scenario: Scenario
     run: Run
     queue: QueueReader
+    loose_keys: Sequence[str] = ()
     legs: list[Leg] = field(default_factory=list)
     after: dict[AfterName, Evidence] = field(default_factory=dict)
     _armed: list[ArmedFault] = field(default_factory=list)
@@ -164,6 +168,7 @@ class Stage:
             skipped=self.run.skipped,
             legs=self.legs,
             after=self.after,
+            loose_keys=self.loose_keys,
             effects=self._effects or self.effects(),
         )
 

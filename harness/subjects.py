@@ -244,7 +244,7 @@ class CallableSubject:
         )
 
 
-@contextlib.contextmanager
+@contextmanager
 def _errors_logged() -> Iterator[list[str]]:
     """Collect the names of the loggers that log an error meanwhile, a few."""
     found: list[str] = []

@@ -190,6 +190,9 @@ class Trial:
                 Redriver(self.redrive, edits).run(stage, folder)
             for name in self._wanted_after():
                 self.progress(f"{self.scenario.name}: {name}")
+                if name == "impostor":
+                    self._mislead(stage, subject, folder / name)
+                    continue
                 run = stage.run if name == "rerun" else emptied(stage.run, folder / name)
                 stage.follow(name, partial(subject.run, run))
             evidence = stage.evidence()
@@ -201,11 +204,20 @@ class Trial:
             return replace(evidence, broken_queue=broken)
         return evidence
 
+    def _mislead(self, stage: Stage, subject: Subject, folder: Path) -> None:
+        """Run the subject against a server with an untrusted certificate. Comes last: what it gives up is no letter."""
+        from harness.impostor import Impostor, misled
+
+        run = emptied(stage.run, folder)
+        with Impostor() as impostor:
+            found = stage.follow("impostor", partial(subject.run, misled(run, impostor.address, folder)))
+            stage.after["impostor"] = replace(found, interception=impostor.seen())
+
     def _wanted_after(self) -> tuple[AfterName, ...]:
         """Return the runs after delivery that a required property needs. They cost as much as the delivery."""
         claims = registry()
         needs = frozenset[str]().union(*(claims[name].needs for name in self.scenario.expect))
-        names: tuple[AfterName, ...] = ("rerun", "redelivery")
+        names: tuple[AfterName, ...] = ("rerun", "redelivery", "impostor")
         return tuple(name for name in names if name in needs)
 
     @contextmanager
@@ -233,7 +245,18 @@ class Trial:
                 canaries=canaries_of(org),
                 timeout=self._limit(),
             )
-            yield Stage(self.scenario, run, queue)
+            yield Stage(self.scenario, run, queue, self._loose_keys(rows))
+
+    def _loose_keys(self, rows: Sequence[Input]) -> list[str]:
+        """Return the key fields that the scenario defines without making them unique."""
+        _, fields = _definitions(self.scenario)
+        keys = dict.fromkeys((row.sobject, row.key_field) for row in rows)
+        defined = {(sobject, key): (fields.get(sobject) or {}).get(key) for sobject, key in keys}
+        return [
+            f"{sobject}.{key}"
+            for (sobject, key), given in defined.items()
+            if isinstance(given, Mapping) and not given.get("unique")
+        ]
 
     def _queue(self, path: Path) -> QueueReader:
         """Return the queue to read: the subject's own, or the file that the trial names."""

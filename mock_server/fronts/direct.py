@@ -59,7 +59,8 @@ async def exchange(
             reply = front.render(errors.REQUEST_ENTITY_TOO_LARGE())
         else:
             left: list[bool] = []
-            call = make_call(method.upper(), target, asked, body, f"{parts.scheme}://{host}", gone=lambda: bool(left))
+            call = make_call(method.upper(), target, asked, body, f"{parts.scheme}://{host}")
+            call.gone = lambda: bool(left)
             try:
                 reply = await _answered(front, call, timeout)
                 if reply.delivery == "trickle":

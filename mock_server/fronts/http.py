@@ -77,6 +77,7 @@ class Front:
         except (web.RequestPayloadError, zlib.error, ValueError):
             return await self._respond(request, self.render(unreadable()), close=True)
         call = _call(request, body)
+        call.gone = partial(_gone, request)
         peer = request.remote or ""
         connection = request.protocol
         assert isinstance(connection, _Handler)
@@ -151,13 +152,10 @@ def _request(*parts: Any) -> web.BaseRequest:
 
 
 def _call(request: web.BaseRequest, body: bytes) -> Call:
-    base_url, gone = f"{request.scheme}://{request.host}", partial(_gone, request)
-    return make_call(request.method, request.raw_path, request.headers, body, base_url, gone)
+    return make_call(request.method, request.raw_path, request.headers, body, f"{request.scheme}://{request.host}")
 
 
-def make_call(
-    method: str, target: str, headers: Mapping[str, str], body: bytes, base_url: str, gone: Callable[[], bool]
-) -> Call:
+def make_call(method: str, target: str, headers: Mapping[str, str], body: bytes, base_url: str) -> Call:
     """Return the call that a request is. `target` is what stands in its first line."""
     if not target.startswith("/"):
         # The absolute form, which clients of a plain HTTP proxy send.
@@ -174,7 +172,6 @@ def make_call(
         headers=headers,
         body=body,
         base_url=base_url,
-        gone=gone,
     )
 
 
