@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from harness.letters import Readable
     from harness.result import TrialResult
     from harness.scenario import Scenario
+    from harness.trial import Trial
 
 HELD, BROKEN, WRONG, NOT_STARTED = 0, 1, 2, 3
+_MOST_SEEDS = 100_000
 _ESCAPE_LINE = "\r\x1b[K"
 
 
@@ -51,6 +53,18 @@ def add_parsers(commands: Any) -> None:
     prove.add_argument("--junit", type=Path, metavar="FILE", help="write the verdicts as JUnit XML")
     prove.add_argument("--seed", type=_seed, default=0, metavar="N", help="seed of data and faults (default 0)")
     prove.add_argument(
+        "--seeds",
+        type=_count,
+        default=1,
+        metavar="N",
+        help="run each scenario with N seeds, from --seed on (default 1)",
+    )
+    prove.add_argument(
+        "--resumable",
+        action="store_true",
+        help="the command takes up what is pending when it is run again: run it once more when the faults have stopped",
+    )
+    prove.add_argument(
         "--timeout", type=_seconds, metavar="SECONDS", help="wall-clock limit of each run of the command"
     )
     prove.add_argument("--keep", action="store_true", help="keep the scratch folders: inputs, dead letters, output")
@@ -61,16 +75,26 @@ def add_parsers(commands: Any) -> None:
 
 
 def _seed(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise ValueError
-    return number
+    from harness.trial import MOST_SEED
+
+    if not text.isdecimal() or int(text) > MOST_SEED:
+        raise argparse.ArgumentTypeError(f"a seed is a whole number from 0 to {MOST_SEED}, not {text!r}")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) <= _MOST_SEEDS:
+        raise argparse.ArgumentTypeError(f"a number of seeds is a whole number from 1 to {_MOST_SEEDS}, not {text!r}")
+    return int(text)
 
 
 def _seconds(text: str) -> float:
-    number = float(text)
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
     if not 0 < number < 1e7:
-        raise ValueError
+        raise argparse.ArgumentTypeError(f"a time is a number of seconds, more than 0 and below 10000000, not {text!r}")
     return number
 
 
@@ -156,20 +180,22 @@ def _run_all(
             Trial(
                 server,
                 scenario,
-                seed=options.seed,
+                seed=seed,
                 timeout=options.timeout,
                 dead_letters=queue,
                 redrive=redrive,
+                resumable=options.resumable,
                 keep=options.keep,
                 progress=_progress,
             )
             for scenario, queue in planned
+            for seed in range(options.seed, options.seed + options.seeds)
         ]
         # What only an org can tell (an object that it does not have) is found out before anything runs.
-        for trial in trials:
+        for trial in trials[:: options.seeds]:
             trial.rehearse()
         for trial in trials:
-            result = replace(trial.run(subject), replay=_replay(options, trial.scenario))
+            result = replace(trial.run(subject), replay=_replay(options, trial))
             results.append(result)
             if sys.stderr.isatty():
                 sys.stderr.write(_ESCAPE_LINE)
@@ -186,10 +212,12 @@ def _progress(text: str) -> None:
         print(f"{text} ...", file=sys.stderr, flush=True)
 
 
-def _replay(options: argparse.Namespace, scenario: Scenario) -> str:
+def _replay(options: argparse.Namespace, trial: Trial) -> str:
     from harness.letters.remote import shown
 
-    words = ["sfmock", "prove", scenario.name, "--run", options.run, "--seed", str(options.seed), "--keep"]
+    words = ["sfmock", "prove", trial.scenario.name, "--run", options.run, "--seed", str(trial.seed), "--keep"]
+    if options.resumable:
+        words.append("--resumable")
     if options.dlq:
         words += ["--dlq", shown(options.dlq)]
     if options.redrive:

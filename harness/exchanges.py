@@ -134,7 +134,9 @@ def read_exchange(entry: Mapping[str, Any]) -> Exchange:
     status = entry["status"]
     outcome = entry["outcome"] or "abandoned"
     # What a reply fault did to the answer, the outcome says; those that leave it whole are none to the client.
-    masked = any(not strike["rows"] and strike["point"] == "after" for strike in strikes)
+    masked = any(
+        not strike["rows"] and strike["point"] == "after" and strike["effect"] != "subject" for strike in strikes
+    )
     heard = outcome == "answered" and not masked
     unreadable = outcome in _NO_ANSWER
     # The error answer of a single record: its row says it all.

@@ -30,7 +30,7 @@ class Output:
     """
 
     def __init__(self, file: Path, canaries: Sequence[Canary] = ()) -> None:
-        self._file = file.open("wb")
+        self._file = file.open("ab")  # a subject may run several times in one folder
         self._room = MOST_KEPT
         self._tail = b""
         self._patterns = {canary.name: re.compile(canary.pattern.encode()) for canary in canaries}

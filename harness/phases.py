@@ -15,8 +15,13 @@ if TYPE_CHECKING:
     from mock_server.control.client import ControlClient
 
 
+_LOOK = 0.01
+"""Seconds between two looks for the first request."""
+
+
 class Timeline:
-    """A `with` block in which the org's phase changes as time goes by: the wall's, or virtual time."""
+    """A `with` block in which the org's phase changes as time goes by: from the first request on, for how long a
+    program takes to start says nothing about it. In virtual time, where that takes no time, from the beginning."""
 
     def __init__(self, control: ControlClient, phases: Sequence[PhasePlan], virtual: VirtualTime | None = None) -> None:
         self._virtual = virtual
@@ -26,6 +31,9 @@ class Timeline:
         self._thread = threading.Thread(target=self._walk, name="phases", daemon=True)
 
     def _walk(self) -> None:
+        while not self._control.journal():
+            if self._over.wait(_LOOK):
+                return
         for before, phase in pairwise(self._phases):
             if before.seconds is None or self._over.wait(before.seconds):
                 return

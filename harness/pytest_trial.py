@@ -16,7 +16,7 @@ from harness.judge import judge
 from harness.report.terminal import render
 from harness.result import TrialResult
 from harness.subjects import CallableSubject, Run
-from harness.trial import Trial, check
+from harness.trial import Trial, check, check_crashes
 from mock_server.org.clock import wall
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ class TrialRunner:
         There is no baseline. An exception that leaves the block fails the test as it is.
         """
         check(self.scenario)
+        check_crashes(self.scenario)
         rows = None if inputs is None else self._rows(inputs, key, sobject)
         trial = Trial(self._server, self.scenario, seed=seed, dead_letters=dead_letters, rows=rows)
         _check_queue(trial)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.crashes import Crashes, is_crash
 from harness.effects import Effects, read_effects
 from harness.evidence import AfterName, ArmedFault, Evidence, Leg, LegName, Process
 from harness.linking import link
@@ -54,10 +55,13 @@ class Stage:
         if not faults:
             self.leg("faults", lambda: subject.run(self.run))
             return
+        run = self.run
+        if any(is_crash(rule) for _, rule in fault_rules(self.scenario)):
+            run = replace(run, crashes=Crashes(run.org.control))
         with self.faults():
-            process = self.leg("faults", lambda: subject.run(self.run))
+            process = self.leg("faults", lambda: subject.run(run))
             while process.crashed and len(self.legs) <= _MOST_RESTARTS:
-                process = self.leg("restart", lambda: subject.run(self.run))
+                process = self.leg("restart", lambda: subject.run(run))
         if resumable:
             self.heal()
             self.leg("heal", lambda: subject.run(self.run))

@@ -11,9 +11,10 @@ import subprocess
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, ClassVar, Protocol
 
 from harness.evidence import Canary, Process
 from harness.inputs import Input
@@ -21,6 +22,7 @@ from harness.output import Output
 from mock_server.org.clock import wall
 
 if TYPE_CHECKING:
+    from harness.crashes import Crashes, How
     from harness.org import Credentials, OrgHandle
     from harness.vtime.trial import VirtualTime
 
@@ -44,6 +46,7 @@ class Run:
     """One run of a subject: where it finds the org, its inputs and its dead-letter queue, and how long it may take.
 
     `environment` is the command contract's. `skipped` collects the keys that a callable leaves out on purpose.
+    `crashes` are the points at which the subject is to be ended, None where there are none.
     `virtual` is None in real time.
     """
 
@@ -55,6 +58,7 @@ class Run:
     canaries: Sequence[Canary] = ()
     timeout: float = 600.0
     skipped: set[str] = field(default_factory=set)
+    crashes: Crashes | None = None
     virtual: VirtualTime | None = None
 
     @property
@@ -67,6 +71,8 @@ class Run:
 
 
 class Subject(Protocol):
+    """What a trial runs. One that can be killed says so by `has_process`; crash points need such a subject."""
+
     def run(self, run: Run) -> Process:
         """Run to the end or to the time limit. Raises SubjectError when it cannot be started."""
         ...
@@ -76,6 +82,7 @@ class Subject(Protocol):
 class CommandSubject:
     """A shell command. It runs in a process group of its own, which is gone when `run` returns."""
 
+    has_process: ClassVar[bool] = True
     command: str
     cwd: Path | None = None
 
@@ -89,8 +96,9 @@ class CommandSubject:
 
     def _run(self, run: Run, environment: Mapping[str, str], watch: Watch | None = None) -> Process:
         started = wall()
+        run.workdir.mkdir(parents=True, exist_ok=True)  # an earlier run may have deleted it
         with Output(run.workdir / "output.log", run.canaries) as output:
-            code, timed_out = self._execute(run, output, environment, watch)
+            code, timed_out, crashed = self._execute(run, output, environment, watch)
         if code in _CANNOT_START and not timed_out:
             said = output.tail.strip().splitlines()
             raise SubjectError(f"the command could not be started ({said[-1] if said else f'exit status {code}'})")
@@ -99,6 +107,7 @@ class CommandSubject:
             seconds=wall() - started,
             output=output.tail,
             timed_out=timed_out,
+            crashed=crashed,
             signal=None if timed_out else _signal_name(code),
             leaks=output.leaks,
             alerts=output.alerts,
@@ -106,7 +115,8 @@ class CommandSubject:
 
     def _execute(
         self, run: Run, output: Output, environment: Mapping[str, str], watch: Watch | None
-    ) -> tuple[int, bool]:
+    ) -> tuple[int, bool, bool]:
+        """Run the command; return its exit status, whether its time ran out, and whether a crash point ended it."""
         try:
             process = subprocess.Popen(  # noqa: S602
                 self.command,
@@ -126,25 +136,62 @@ class CommandSubject:
         readers = [threading.Thread(target=_drain, args=(*pipe, output), daemon=True) for pipe in pipes.items()]
         for reader in readers:
             reader.start()
-        timed_out = False
+        timed_out = crashed = False
         try:
             if watch is not None:
                 watch(process)
-            process.wait(run.timeout)
-        except subprocess.TimeoutExpired:
-            timed_out = True
-            _signal_group(process.pid, signal.SIGTERM)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(GRACE)
+            with _crash_points(run, process) as struck:
+                try:
+                    process.wait(run.timeout)
+                except subprocess.TimeoutExpired:
+                    timed_out = True
+                crashed = struck()
+            if timed_out:
+                _signal_group(process.pid, signal.SIGTERM)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(GRACE)
+            elif crashed:
+                # A shell ends at once when it is asked to; the program that it started may want its time.
+                _join(readers)
         finally:
             # Also on an interrupt, and for children that the command left behind: they hold the pipe open.
             _signal_group(process.pid, signal.SIGKILL)
             process.wait()
-            until = wall() + GRACE
-            for reader, pipe in zip(readers, pipes, strict=True):
-                reader.join(max(0.0, until - wall()))
+            _join(readers)
+            for pipe in pipes:
                 pipe.close()
-        return process.returncode, timed_out
+        return process.returncode, timed_out, crashed
+
+
+def _join(readers: Sequence[threading.Thread]) -> None:
+    """Wait a while, in all, for threads that read what is left in the pipes."""
+    until = wall() + GRACE
+    for reader in readers:
+        reader.join(max(0.0, until - wall()))
+
+
+@contextmanager
+def _crash_points(run: Run, process: subprocess.Popen[bytes]) -> Iterator[Callable[[], bool]]:
+    """End the process where a crash point strikes; the function that is yielded tells whether one did."""
+    if run.crashes is None:
+        yield lambda: False
+        return
+    killers: list[threading.Timer] = []
+
+    def end(how: How) -> None:
+        if how == "kill":
+            _signal_group(process.pid, signal.SIGKILL)
+            return
+        _signal_group(process.pid, signal.SIGTERM)
+        killers.append(threading.Timer(GRACE, _signal_group, (process.pid, signal.SIGKILL)))
+        killers[-1].start()
+
+    try:
+        with run.crashes.watched(end) as struck:
+            yield struck
+    finally:
+        for killer in killers:
+            killer.cancel()
 
 
 def _drain(pipe: BinaryIO, stderr: bool, output: Output) -> None:
@@ -175,6 +222,7 @@ def _signal_name(code: int) -> str | None:
 class CallableSubject:
     """A Python function, called with the Run in a thread of its own. It cannot be killed: past its time it is left."""
 
+    has_process: ClassVar[bool] = False
     function: Callable[[Run], object]
 
     def run(self, run: Run) -> Process:

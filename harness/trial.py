@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from harness import inputs as input_rows
 from harness import seeding
 from harness.broken_queue import deliver_without_queue
+from harness.crashes import is_crash
 from harness.evidence import AfterName, Evidence
 from harness.inputs import Input
 from harness.judge import judge, judge_laws
@@ -42,6 +43,8 @@ WALL_LIMIT = 600.0
 EPOCH = 1_772_323_200
 """What an org's virtual clock shows at first: 2026-03-01T00:00:00Z."""
 _MOST_NOTES = 3
+MOST_SEED = 2**53 - 1
+"""The greatest seed: what every JSON reader takes for the same number."""
 Progress = Callable[[str], None]
 
 
@@ -54,6 +57,16 @@ def check(scenario: Scenario, subject: Subject | None = None) -> None:
         if why is not None:
             raise scenario.document.error([Problem(("time",), why, ("real",))])
     _definitions(scenario)
+
+
+def check_crashes(scenario: Scenario, subject: Subject | None = None) -> None:
+    """Refuse crash points where there is no process to kill. Raises DocumentError."""
+    if getattr(subject, "has_process", False):
+        return
+    text = "a crash point needs a subject with a process of its own, one that can be killed: a command"
+    problems = [Problem((*place, "subject"), text) for place, rule in fault_rules(scenario) if is_crash(rule)]
+    if problems:
+        raise scenario.document.error(problems)
 
 
 def _definitions(scenario: Scenario) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -103,6 +116,10 @@ class Trial:
     keep: bool = False
     progress: Progress = field(default=lambda _: None)
 
+    def __post_init__(self) -> None:
+        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed <= MOST_SEED:
+            raise ValueError(f"a seed is a whole number from 0 to {MOST_SEED}, not {self.seed!r}")
+
     def rehearse(self) -> None:
         """Make the scenario's org and arm its faults, to no end but to see that both can be. Raises DocumentError."""
         check(self.scenario)
@@ -127,6 +144,7 @@ class Trial:
         Raises SubjectError, what `check` raises, and QueueError for dead letters that cannot be read.
         """
         check(self.scenario, subject)
+        check_crashes(self.scenario, subject)
         started = wall()
         folder = Path(tempfile.mkdtemp(prefix="sfmock-"))
         try:

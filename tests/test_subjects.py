@@ -56,10 +56,27 @@ def test_a_planted_defect_is_named_first(server: api.Server, subject: str) -> No
     assert result.violated[0].evidence or name in ELSEWHERE
 
 
-@pytest.mark.parametrize("scenario", [scenario.name for scenario in catalogue()])
+def told(result: TrialResult) -> list[object]:
+    """Return what a failed assertion should show of a trial."""
+    if result.judgement is None:
+        return [result.baseline]
+    return [*result.violated, *result.judgement.missing, *result.judgement.unfired]
+
+
+IN_REAL_TIME = ("retry/retry-after-seconds", "partial/row-locks", "idempotency/crash-after-commit", "network/resets")
+"""Bundled scenarios that the quick suite runs with a process and a clock of their own; `make test-all` runs all."""
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        pytest.param(scenario.name, marks=() if scenario.name in IN_REAL_TIME else pytest.mark.heavy)
+        for scenario in catalogue()
+    ],
+)
 def test_a_correct_integration_is_clean(server: api.Server, scenario: str) -> None:
     result = judged(server, "correct.py", scenario)
-    assert result.ok, [*result.violated, *(result.judgement.missing if result.judgement else [result.baseline])]
+    assert result.ok, told(result)
 
 
 def test_every_property_but_the_laws_has_a_subject_that_breaks_it() -> None:

@@ -9,6 +9,7 @@ import socket
 import struct
 import zlib
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -71,6 +72,8 @@ class Front:
             body = await request.read() if request.body_exists else b""
         except web.HTTPRequestEntityTooLarge:
             return await self._respond(request, self._render(errors.REQUEST_ENTITY_TOO_LARGE()), close=True)
+        except ConnectionError:
+            return Answer(400, {}, b"")  # the client broke off in the middle of its request
         except (web.RequestPayloadError, zlib.error, ValueError):
             refused = errors.JSON_PARSER_ERROR(text="The request body could not be read", line=1, column=1)
             return await self._respond(request, self._render(refused), close=True)
@@ -81,8 +84,7 @@ class Front:
         connection.call = call
         reply = await self._handle(call, peer)
         connection.call = None
-        gone = request.transport is None or request.transport.is_closing()
-        if gone and call.entry is not None and call.entry.outcome == "answered":
+        if _gone(request) and call.entry is not None and call.entry.outcome == "answered":
             # The work is done, and nobody is left to hear of it.
             call.entry.outcome = "abandoned"
         if reply.delivery == "trickle":
@@ -168,7 +170,12 @@ def _call(request: web.BaseRequest, body: bytes) -> Call:
         headers=request.headers,
         body=body,
         base_url=f"{request.scheme}://{request.host}",
+        gone=partial(_gone, request),
     )
+
+
+def _gone(request: web.BaseRequest) -> bool:
+    return request.transport is None or request.transport.is_closing()
 
 
 def _pretty(body: bytes) -> bytes:
