@@ -111,7 +111,7 @@ def says_yes(run: Run) -> None:
     [
         ("conditional/rest.sobject.upsert/busy", never_again, "1 requests, and 2 are right"),
         ("conditional/rest.sobject.upsert/busy", never_again, "the client says failure, and success is right"),
-        ("never/rest.sobject.create/lost-answer", blindly_again, "2 requests, and 1 are right"),
+        ("never/rest.sobject.create/lost-answer", blindly_again, "3 requests, and 1 are right"),
         ("permanent/rest.sobject.upsert/refused", blindly_again, "3 requests, and 1 are right"),
         ("bounded/rest.query.run/busy-for-ever", for_ever, "20 requests, and 2 to 10 are right"),
         ("never/rest.sobject.create/busy", says_yes, "success is claimed, and N-1 is not there"),
