@@ -57,17 +57,17 @@ class Sync:
         self.http = requests.Session()
         self.http.headers["Sforce-Call-Options"] = "client=contact-sync"
         self.retry_after = 0.0
+        self.over = None
         self.letters = 0
         self.redriven = {}
-        self.over = None
         self.http.hooks["response"].append(self.note_retry_after)
-        self.connect(env["SF_ACCESS_TOKEN"])
+        self.connect(env["SF_ACCESS_TOKEN"], env["SF_INSTANCE_URL"])
 
     # -- the session
 
-    def connect(self, token):
+    def connect(self, token, instance):
         self.client = Salesforce(
-            instance_url=self.env["SF_INSTANCE_URL"],
+            instance_url=instance,
             session_id=token,
             version=self.env["SF_API_VERSION"],
             session=self.http,
@@ -86,15 +86,18 @@ class Sync:
                     f"{self.env['SF_LOGIN_URL']}/services/oauth2/token", data=form, timeout=self.timeout
                 )
                 if answer.status_code == 200:
-                    self.connect(answer.json()["access_token"])
+                    told = answer.json()
+                    self.connect(told["access_token"], told["instance_url"])
                     return
                 if answer.status_code < 500:
-                    why = answer.json().get("error_description", "")
-                    raise LoginRefused("INVALID_SESSION_ID", f"the session has ended, and the login is refused: {why}")
+                    self.login_refused(answer.json().get("error_description", ""))
             except requests.RequestException:
                 pass
             self.wait(attempt)
         raise Failure("LOGIN_FAILED", "no new session was given")
+
+    def login_refused(self, why):
+        raise LoginRefused("INVALID_SESSION_ID", f"the session has ended, and the login is refused: {why}")
 
     def note_retry_after(self, response, **_):
         self.retry_after = seconds_of(response.headers.get("Retry-After", ""))
