@@ -57,6 +57,7 @@ class Sync:
         self.http = requests.Session()
         self.http.headers["Sforce-Call-Options"] = "client=contact-sync"
         self.retry_after = 0.0
+        self.over = None
         self.letters = 0
         self.redriven = {}
         self.lettered = None
