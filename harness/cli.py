@@ -102,7 +102,7 @@ def run_prove(options: argparse.Namespace) -> int:
     """Run the trials; the exit status is that of the command contract, of several scenarios the worst."""
     from harness.letters import QueueError, open_queue
     from harness.scenario import find
-    from harness.subjects import SubjectError
+    from harness.subjects import CommandSubject, SubjectError
     from harness.trial import check
     from mock_server.documents import DocumentError
 
@@ -111,7 +111,7 @@ def run_prove(options: argparse.Namespace) -> int:
         lines: list[str] = []
         for scenario in scenarios:
             try:
-                check(scenario)
+                check(scenario, CommandSubject(options.run))
             except DocumentError as error:
                 lines.extend(error.lines)
         if lines:

@@ -1,4 +1,4 @@
-"""The commands about scenarios and properties: `scenarios`, `new`, `lint`, `schema`, `properties`."""
+"""The commands about scenarios and properties: `scenarios`, `new`, `lint`, `schema`, `properties`, `conformance`."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from harness.conformance import Case
     from harness.scenario import Listed
 
-DONE, WRONG = 0, 2
+DONE, BROKEN, WRONG, NOT_STARTED = 0, 1, 2, 3
 SCHEMA_FILE = "scenario.schema.json"
 
 
@@ -51,6 +52,19 @@ def add_parsers(commands: Any) -> None:
     properties.add_argument("--json", action="store_true", help="print them as JSON")
     properties.add_argument("--write", type=Path, metavar="FILE", help="write the page of all properties")
     properties.set_defaults(run_command=run_properties)
+
+    conformance = commands.add_parser(
+        "conformance",
+        help="try a client with one request and one failure at a time",
+        description="Give a client one request and one failure at a time, and judge how often it sends it and what it "
+        "says. Exit status: 0 all cases are right; 1 some are not; 2 this command line is wrong; 3 the client could "
+        "not be started.",
+    )
+    conformance.add_argument("cases", nargs="*", metavar="CASE", help="glob of cases, such as never/* (default: all)")
+    conformance.add_argument("--run", metavar="COMMAND", help="the client: makes the request of the file $SFMOCK_TASK")
+    conformance.add_argument("--list", action="store_true", help="list the cases and what is right")
+    conformance.add_argument("--json", type=Path, metavar="FILE", help="write the findings as JSON")
+    conformance.set_defaults(run_command=run_conformance)
 
 
 # -- scenarios
@@ -212,3 +226,54 @@ def run_properties(options: argparse.Namespace) -> int:
         for heading, text in properties_page.described(claim):
             print(textwrap.fill(f"{heading}: {text}", 100, initial_indent="  ", subsequent_indent="    "))
     return DONE
+
+
+# -- conformance
+
+
+def run_conformance(options: argparse.Namespace) -> int:
+    """Try a client with the cases, and print what came of each."""
+    from harness import conformance
+    from harness.subjects import CommandSubject, SubjectError
+    from mock_server import api
+
+    suite = conformance.load()
+    cases = conformance.chosen(suite, options.cases)
+    if not cases:
+        names = [case.name for case in suite.cases]
+        print(f"sfmock: no case is called {' or '.join(options.cases)}; the first is {names[0]}", file=sys.stderr)
+        return WRONG
+    if options.list:
+        print("\n".join(f"{case.name}  {_right(case)}" for case in cases))
+        return DONE
+    if not options.run:
+        print("sfmock: give the client with --run COMMAND, or --list to see the cases", file=sys.stderr)
+        return WRONG
+    findings: list[conformance.Finding] = []
+    with api.start(port=0) as server:
+        for case in cases:
+            try:
+                found = conformance.try_case(server, suite, case, CommandSubject(options.run))
+            except SubjectError as error:
+                print(f"sfmock: {error}", file=sys.stderr)
+                return NOT_STARTED
+            findings.append(found)
+            word = "ok" if found.ok and found.supported else "WRONG" if found.problems else "not offered"
+            print("\n".join((f"{word:11}  {case.name}", *(f"{' ':15}{text}" for text in found.problems))), flush=True)
+    wrong = sum(not found.ok for found in findings)
+    absent = sum(not found.supported for found in findings)
+    print(f"{len(findings)} cases: {len(findings) - wrong - absent} right, {wrong} wrong, {absent} not offered")
+    if options.json is not None:
+        rows = [
+            {"case": one.case.name, "ok": one.ok, "supported": one.supported, "problems": one.problems}
+            for one in findings
+        ]
+        if _written(options.json, json.dumps(rows, indent=2) + "\n") != DONE:
+            return WRONG
+    return BROKEN if wrong else DONE
+
+
+def _right(case: Case) -> str:
+    counts = [("requests", case.requests), ("logins", case.logins)]
+    words = [f"{least}{f' to {most}' if most != least else ''} {what}" for what, (least, most) in counts if most]
+    return f"{', '.join(words)}; {case.outcome}{', success only after a read' if case.lookup else ''}"
