@@ -152,8 +152,8 @@ class Jittered(Claim):
     name = "retry.jittered"
     trigger = "30 requests were tried again for the first time (with a declared policy, of any time)"
     rule = (
-        "Their waits differ: the standard deviation is at least 3 % of the mean, or a sixth of the declared jitter of the "
-        "declared wait."
+        "Their waits differ: the standard deviation is at least 3 % of the mean, or a sixth of the declared jitter of "
+        "the declared wait."
     )
     guidance = (
         "Draw each wait at random around its nominal length. Clients that failed at one instant come back at one "
