@@ -15,11 +15,12 @@ class Crew(Sync):
 
     def run(self, items):
         own = threading.local()
+        crew = []
 
         def alone(item):
             if not hasattr(own, "worker"):
                 own.worker = type(self)(self.env)
-                own.worker.chief = self
+                crew.append(own.worker)
             own.worker.deliver(item["sobject"], item["key_field"], [item])
 
         with ThreadPoolExecutor(self.workers) as pool:
@@ -29,6 +30,7 @@ class Crew(Sync):
                 time.sleep(self.pace)
             for job in jobs:
                 job.result()
+        self.letters = sum(worker.letters for worker in crew)
 
 
 if __name__ == "__main__":
