@@ -1,4 +1,4 @@
-"""`sfmock prove` and `sfmock scenarios`."""
+"""`sfmock prove`, and what else the harness adds to the command line."""
 
 from __future__ import annotations
 
@@ -10,12 +10,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.commands import add_parsers as commands_about_scenarios
+
 if TYPE_CHECKING:
     from harness.letters import Readable
     from harness.result import TrialResult
     from harness.scenario import Scenario
+    from harness.trial import Trial
 
 HELD, BROKEN, WRONG, NOT_STARTED = 0, 1, 2, 3
+_MOST_SEEDS = 100_000
 _ESCAPE_LINE = "\r\x1b[K"
 
 
@@ -51,53 +55,54 @@ def add_parsers(commands: Any) -> None:
     prove.add_argument("--junit", type=Path, metavar="FILE", help="write the verdicts as JUnit XML")
     prove.add_argument("--seed", type=_seed, default=0, metavar="N", help="seed of data and faults (default 0)")
     prove.add_argument(
+        "--seeds",
+        type=_count,
+        default=1,
+        metavar="N",
+        help="run each scenario with N seeds, from --seed on (default 1)",
+    )
+    prove.add_argument(
+        "--resumable",
+        action="store_true",
+        help="the command takes up what is pending when it is run again: run it once more when the faults have stopped",
+    )
+    prove.add_argument(
         "--timeout", type=_seconds, metavar="SECONDS", help="wall-clock limit of each run of the command"
     )
     prove.add_argument("--keep", action="store_true", help="keep the scratch folders: inputs, dead letters, output")
     prove.set_defaults(run_command=run_prove)
-    scenarios = commands.add_parser("scenarios", help="list the bundled scenarios, or show some")
-    scenarios.add_argument("names", nargs="*", metavar="NAME", help="name or glob of a scenario to show in full")
-    scenarios.set_defaults(run_command=run_scenarios)
+    commands_about_scenarios(commands)
 
 
 def _seed(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise ValueError
-    return number
+    from harness.trial import MOST_SEED
+
+    if not text.isdecimal() or int(text) > MOST_SEED:
+        raise argparse.ArgumentTypeError(f"a seed is a whole number from 0 to {MOST_SEED}, not {text!r}")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) <= _MOST_SEEDS:
+        raise argparse.ArgumentTypeError(f"a number of seeds is a whole number from 1 to {_MOST_SEEDS}, not {text!r}")
+    return int(text)
 
 
 def _seconds(text: str) -> float:
-    number = float(text)
-    if not 0 < number < 1e7:
-        raise ValueError
-    return number
-
-
-def run_scenarios(options: argparse.Namespace) -> int:
-    """Print the catalogue, or whole scenarios by name."""
-    from harness.scenario import catalogue, describe, find
-    from mock_server.documents import DocumentError
-
     try:
-        if not options.names:
-            listed = catalogue()
-            wide = max((len(scenario.name) for scenario in listed), default=0)
-            for scenario in listed:
-                print(f"{scenario.name:{wide}}  {scenario.title}")
-            return HELD
-        print("\n\n".join(describe(scenario).rstrip("\n") for scenario in find(options.names)))
-    except DocumentError as error:
-        print(error, file=sys.stderr)
-        return WRONG
-    return HELD
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < 1e7:
+        raise argparse.ArgumentTypeError(f"a time is a number of seconds, more than 0 and below 10000000, not {text!r}")
+    return number
 
 
 def run_prove(options: argparse.Namespace) -> int:
     """Run the trials; the exit status is that of the command contract, of several scenarios the worst."""
     from harness.letters import QueueError, open_queue
     from harness.scenario import find
-    from harness.subjects import SubjectError
+    from harness.subjects import CommandSubject, SubjectError
     from harness.trial import check
     from mock_server.documents import DocumentError
 
@@ -106,7 +111,7 @@ def run_prove(options: argparse.Namespace) -> int:
         lines: list[str] = []
         for scenario in scenarios:
             try:
-                check(scenario)
+                check(scenario, CommandSubject(options.run))
             except DocumentError as error:
                 lines.extend(error.lines)
         if lines:
@@ -156,20 +161,22 @@ def _run_all(
             Trial(
                 server,
                 scenario,
-                seed=options.seed,
+                seed=seed,
                 timeout=options.timeout,
                 dead_letters=queue,
                 redrive=redrive,
+                resumable=options.resumable,
                 keep=options.keep,
                 progress=_progress,
             )
             for scenario, queue in planned
+            for seed in range(options.seed, options.seed + options.seeds)
         ]
         # What only an org can tell (an object that it does not have) is found out before anything runs.
-        for trial in trials:
+        for trial in trials[:: options.seeds]:
             trial.rehearse()
         for trial in trials:
-            result = replace(trial.run(subject), replay=_replay(options, trial.scenario))
+            result = replace(trial.run(subject), replay=_replay(options, trial))
             results.append(result)
             if sys.stderr.isatty():
                 sys.stderr.write(_ESCAPE_LINE)
@@ -186,10 +193,12 @@ def _progress(text: str) -> None:
         print(f"{text} ...", file=sys.stderr, flush=True)
 
 
-def _replay(options: argparse.Namespace, scenario: Scenario) -> str:
+def _replay(options: argparse.Namespace, trial: Trial) -> str:
     from harness.letters.remote import shown
 
-    words = ["sfmock", "prove", scenario.name, "--run", options.run, "--seed", str(options.seed), "--keep"]
+    words = ["sfmock", "prove", trial.scenario.name, "--run", options.run, "--seed", str(trial.seed), "--keep"]
+    if options.resumable:
+        words.append("--resumable")
     if options.dlq:
         words += ["--dlq", shown(options.dlq)]
     if options.redrive:

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 LegName = Literal["faults", "restart", "heal"]
 """The runs that deliver: under faults, again after each crash, and once more when the faults have stopped."""
-AfterName = Literal["redrive", "redrive again", "redelivery", "rerun"]
-"""The runs after delivery: the dead letters twice, then all inputs with an empty work folder, and with the old one."""
+AfterName = Literal["redrive", "redrive again", "redelivery", "rerun", "impostor"]
+"""The runs after delivery: the dead letters twice, then all inputs with an empty work folder, and with the old one; a
+few inputs to a server that nobody should trust."""
 
 
 class Outcome(Enum):
@@ -69,6 +70,7 @@ class Attempt:
 class Process:
     """How the subject ended. `exit_code` is None for a callable or a subject that was stopped; `seconds` are wall time.
 
+    `virtual` are the seconds of virtual time that it took, None in real time.
     `leaks` names the secrets seen in its output. `output` is the end of what it printed, `alerts` counts
     the lines in it that call for somebody (errors, and what stands on stderr), up to a few. `crashed` is True where the
     trial killed it on purpose, at a crash point.
@@ -83,6 +85,7 @@ class Process:
     error: str | None = None
     leaks: tuple[str, ...] = ()
     alerts: int = 0
+    virtual: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +141,15 @@ class Stray:
     exchange: int
 
 
+@dataclass(frozen=True, slots=True)
+class Interception:
+    """What an impostor with an untrusted certificate saw: TLS connections that it was asked for, and requests that it
+    got all the same, by method and path."""
+
+    offered: int
+    taken: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class Evidence:
     """Everything a property may look at. Tuples named after inputs are in the order of the inputs.
@@ -148,7 +160,9 @@ class Evidence:
     were read and were never repeated. `commits` are the changes of records, the harness's own seeding among them
     (`exchange` 0). `policy` is what the subject declared. `process` is the last run of `legs`. `effects` is what the
     subject says it took in, `baseline` the evidence of the run without faults that came first. `copies` are requests
-    that the network delivered a second time: they are no attempts of the subject's.
+    that the network delivered a second time: they are no attempts of the subject's. `loose_keys` are the key fields of
+    inputs (`Contact.External_Id__c`) that the org does not hold to be unique. `interception` is what the impostor saw,
+    in the run of that name.
 
     `after` holds the runs that followed delivery. Each has evidence of its own: its exchanges, chains and commits are
     those of that run alone, its outcomes, records and letters the state at its end. `newer` are values that somebody
@@ -186,6 +200,8 @@ class Evidence:
     effects: Effects = field(default_factory=Effects)
     baseline: Evidence | None = None
     copies: tuple[Exchange, ...] = ()
+    loose_keys: tuple[str, ...] = ()
+    interception: Interception | None = None
     newer: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     broken_queue: Evidence | None = None
 

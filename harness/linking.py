@@ -45,6 +45,7 @@ def link(
     legs: Sequence[Leg] = (),
     after: Mapping[AfterName, Evidence] | None = None,
     since: int = 0,
+    loose_keys: Sequence[str] = (),
     clock: Literal["real", "virtual"] = "real",
     deadline: float | None = None,
     healed: float | None = None,
@@ -63,7 +64,7 @@ def link(
         names = _Names(inputs)
         history = _History(names, commits)
         chains, unlinked = _chains(exchanges, names, history)
-    records = tuple(history.live(place) for place in range(len(inputs)))
+    records = tuple(history.live(place, given.record) for place, given in enumerate(inputs))
     letters_of = _letters_of(names, letters or (), records)
     return Evidence(
         exchanges=exchanges,
@@ -88,6 +89,7 @@ def link(
         commits=tuple(commit for commit in commits if not since or commit.exchange > since),
         legs=tuple(legs),
         after=dict(after or {}),
+        loose_keys=tuple(loose_keys),
         clock=clock,
         deadline=deadline,
         healed=healed,
@@ -229,6 +231,7 @@ class _History:
         self.strays: list[Stray] = []
         self.by_exchange: dict[int, set[int]] = defaultdict(set)
         self._live: dict[int, dict[str, bool]] = defaultdict(dict)
+        self._seeded: dict[int, dict[str, bool]] = defaultdict(dict)
         for commit in commits:
             self._add(names, commit)
 
@@ -244,12 +247,16 @@ class _History:
         if commit.verb == "delete":
             if place is not None:
                 self._live[place].pop(identifier, None)
+                self._seeded[place].pop(identifier, None)
             return
         values = self.stored.setdefault(identifier, {})
         for name, value in commit.values.items():
             values[name.lower()] = value
         if not exchange:
-            return  # the harness's own seeding delivers nothing
+            # The harness's own seeding delivers nothing, but what it put there counts as soon as it is touched.
+            if place is not None:
+                self._seeded[place][identifier] = True
+            return
         self.writers[identifier].append(exchange)
         if place is None:
             self.strays.append(Stray(sobject, identifier, exchange))
@@ -257,8 +264,15 @@ class _History:
             self._live[place][identifier] = True
             self.by_exchange[exchange].add(place)
 
-    def live(self, place: int) -> tuple[str, ...]:
-        return tuple(self._live.get(place, ()))
+    def live(self, place: int, record: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return the records that stand for an input: those that were written, and what was there under its key before.
+
+        An input that was there already, as it should be, needs no write.
+        """
+        written, seeded = self._live.get(place, {}), self._seeded.get(place, {})
+        if written:
+            return tuple({**written, **seeded})
+        return tuple(identifier for identifier in seeded if not differing(record, self.stored[identifier]))[:1]
 
 
 def _chains(

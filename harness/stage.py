@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.crashes import Crashes, is_crash
 from harness.effects import Effects, read_effects
 from harness.evidence import AfterName, ArmedFault, Evidence, Leg, LegName, Process
 from harness.linking import link
@@ -30,11 +31,15 @@ _MOST_RESTARTS = 100
 
 @dataclass
 class Stage:
-    """One org with its folder, inputs and queue. `legs` and `after` grow with each run."""
+    """One org with its folder, inputs and queue.
+
+    `loose_keys` names the inputs' keys that are not unique. `legs` and `after` grow with each run.
+    """
 
     scenario: Scenario
     run: Run
     queue: QueueReader
+    loose_keys: Sequence[str] = ()
     legs: list[Leg] = field(default_factory=list)
     after: dict[AfterName, Evidence] = field(default_factory=dict)
     _armed: list[ArmedFault] = field(default_factory=list)
@@ -55,10 +60,13 @@ class Stage:
         if not faults:
             self.leg("faults", lambda: subject.run(self.run))
             return
+        run = self.run
+        if any(is_crash(rule) for _, rule in fault_rules(self.scenario)):
+            run = replace(run, crashes=Crashes(run.org.control))
         with self.faults():
-            process = self.leg("faults", lambda: subject.run(self.run))
+            process = self.leg("faults", lambda: subject.run(run))
             while process.crashed and len(self.legs) <= _MOST_RESTARTS:
-                process = self.leg("restart", lambda: subject.run(self.run))
+                process = self.leg("restart", lambda: subject.run(run))
         if resumable:
             self.heal()
             self.leg("heal", lambda: subject.run(self.run))
@@ -75,8 +83,17 @@ class Stage:
         """Take what happens in the block for the one run of the subject."""
         first, began = self._begin()
         started = wall()
-        yield
-        self._end("faults", Process(None, wall() - started), first, began)
+        virtual = self.run.virtual
+        if virtual is None:
+            yield
+            process = Process(None, wall() - started)
+        else:
+            from harness.vtime.subjects import ended
+
+            with virtual.block() as outcomes:
+                yield
+            process = replace(ended(outcomes[0]), seconds=wall() - started)
+        self._end("faults", process, first, began)
 
     def _begin(self) -> tuple[int, float]:
         return self._last_entry() + 1, self.run.org.clock.now()
@@ -89,7 +106,7 @@ class Stage:
     def faults(self) -> Iterator[None]:
         """Put the scenario's faults in force, and walk through its phases until the block ends."""
         self.run.org.control.add_faults(rule for _, rule in fault_rules(self.scenario))
-        with Timeline(self.run.org.control, self.scenario.phases):
+        with Timeline(self.run.org.control, self.scenario.phases, self.run.virtual):
             yield
 
     def heal(self) -> None:
@@ -163,6 +180,7 @@ class Stage:
             skipped=self.run.skipped,
             legs=self.legs,
             after=self.after,
+            loose_keys=self.loose_keys,
             clock=self.scenario.time,
             deadline=self.scenario.deadline,
             healed=self._healed(),

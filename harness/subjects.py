@@ -11,23 +11,29 @@ import subprocess
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, ClassVar, Protocol
 
+from harness.capture import captured
 from harness.evidence import Canary, Process
 from harness.inputs import Input
 from harness.output import Output
 from mock_server.org.clock import wall
 
 if TYPE_CHECKING:
+    from harness.crashes import Crashes, How
     from harness.org import Credentials, OrgHandle
+    from harness.vtime.trial import VirtualTime
 
 GRACE = 3.0
 """Seconds between asking a subject to stop and stopping it."""
 _MOST_ALERTS = 5
 _OWN_LOGGERS = ("asyncio", "aiohttp", "mock_server", "harness", "sfmock")
 """Loggers of the server and its libraries, which may run in this process too."""
+Watch = Callable[["subprocess.Popen[bytes]"], None]
+"""Looks after a process when it has started. Raises SubjectError to end it."""
 _CANNOT_START = (126, 127)
 _CHUNK = 65_536
 
@@ -41,6 +47,8 @@ class Run:
     """One run of a subject: where it finds the org, its inputs and its dead-letter queue, and how long it may take.
 
     `environment` is the command contract's. `skipped` collects the keys that a callable leaves out on purpose.
+    `crashes` are the points at which the subject is to be ended, None where there are none. `virtual` is None in real
+    time.
     """
 
     org: OrgHandle
@@ -51,6 +59,8 @@ class Run:
     canaries: Sequence[Canary] = ()
     timeout: float = 600.0
     skipped: set[str] = field(default_factory=set)
+    crashes: Crashes | None = None
+    virtual: VirtualTime | None = None
 
     @property
     def credentials(self) -> Credentials:
@@ -62,6 +72,8 @@ class Run:
 
 
 class Subject(Protocol):
+    """What a trial runs. One that can be killed says so by `has_process`; crash points need such a subject."""
+
     def run(self, run: Run) -> Process:
         """Run to the end or to the time limit. Raises SubjectError when it cannot be started."""
         ...
@@ -71,14 +83,23 @@ class Subject(Protocol):
 class CommandSubject:
     """A shell command. It runs in a process group of its own, which is gone when `run` returns."""
 
+    has_process: ClassVar[bool] = True
     command: str
     cwd: Path | None = None
 
     def run(self, run: Run) -> Process:
-        """Run the command. Raises SubjectError when the shell cannot find or execute it."""
+        """Run the command. Raises SubjectError when it cannot be started, or cannot run in virtual time."""
+        if run.virtual is not None:
+            from harness.vtime.subjects import command
+
+            return command(run, run.virtual, self._run)
+        return self._run(run, run.environment)
+
+    def _run(self, run: Run, environment: Mapping[str, str], watch: Watch | None = None) -> Process:
         started = wall()
+        run.workdir.mkdir(parents=True, exist_ok=True)  # an earlier run may have deleted it
         with Output(run.workdir / "output.log", run.canaries) as output:
-            code, timed_out = self._execute(run, output)
+            code, timed_out, crashed = self._execute(run, output, environment, watch)
         if code in _CANNOT_START and not timed_out:
             said = output.tail.strip().splitlines()
             raise SubjectError(f"the command could not be started ({said[-1] if said else f'exit status {code}'})")
@@ -87,18 +108,22 @@ class CommandSubject:
             seconds=wall() - started,
             output=output.tail,
             timed_out=timed_out,
+            crashed=crashed,
             signal=None if timed_out else _signal_name(code),
             leaks=output.leaks,
             alerts=output.alerts,
         )
 
-    def _execute(self, run: Run, output: Output) -> tuple[int, bool]:
+    def _execute(
+        self, run: Run, output: Output, environment: Mapping[str, str], watch: Watch | None
+    ) -> tuple[int, bool, bool]:
+        """Run the command; return its exit status, whether its time ran out, and whether a crash point ended it."""
         try:
             process = subprocess.Popen(  # noqa: S602
                 self.command,
                 shell=True,  # the contract is a shell command, given by the person who runs the trial
                 cwd=self.cwd,
-                env={**os.environ, **run.environment},
+                env={**os.environ, **environment},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -112,23 +137,62 @@ class CommandSubject:
         readers = [threading.Thread(target=_drain, args=(*pipe, output), daemon=True) for pipe in pipes.items()]
         for reader in readers:
             reader.start()
-        timed_out = False
+        timed_out = crashed = False
         try:
-            process.wait(run.timeout)
-        except subprocess.TimeoutExpired:
-            timed_out = True
-            _signal_group(process.pid, signal.SIGTERM)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(GRACE)
+            if watch is not None:
+                watch(process)
+            with _crash_points(run, process) as struck:
+                try:
+                    process.wait(run.timeout)
+                except subprocess.TimeoutExpired:
+                    timed_out = True
+                crashed = struck()
+            if timed_out:
+                _signal_group(process.pid, signal.SIGTERM)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(GRACE)
+            elif crashed:
+                # A shell ends at once when it is asked to; the program that it started may want its time.
+                _join(readers)
         finally:
             # Also on an interrupt, and for children that the command left behind: they hold the pipe open.
             _signal_group(process.pid, signal.SIGKILL)
             process.wait()
-            until = wall() + GRACE
-            for reader, pipe in zip(readers, pipes, strict=True):
-                reader.join(max(0.0, until - wall()))
+            _join(readers)
+            for pipe in pipes:
                 pipe.close()
-        return process.returncode, timed_out
+        return process.returncode, timed_out, crashed
+
+
+def _join(readers: Sequence[threading.Thread]) -> None:
+    """Wait a while, in all, for threads that read what is left in the pipes."""
+    until = wall() + GRACE
+    for reader in readers:
+        reader.join(max(0.0, until - wall()))
+
+
+@contextmanager
+def _crash_points(run: Run, process: subprocess.Popen[bytes]) -> Iterator[Callable[[], bool]]:
+    """End the process where a crash point strikes; the function that is yielded tells whether one did."""
+    if run.crashes is None:
+        yield lambda: False
+        return
+    killers: list[threading.Timer] = []
+
+    def end(how: How) -> None:
+        if how == "kill":
+            _signal_group(process.pid, signal.SIGKILL)
+            return
+        _signal_group(process.pid, signal.SIGTERM)
+        killers.append(threading.Timer(GRACE, _signal_group, (process.pid, signal.SIGKILL)))
+        killers[-1].start()
+
+    try:
+        with run.crashes.watched(end) as struck:
+            yield struck
+    finally:
+        for killer in killers:
+            killer.cancel()
 
 
 def _drain(pipe: BinaryIO, stderr: bool, output: Output) -> None:
@@ -159,11 +223,34 @@ def _signal_name(code: int) -> str | None:
 class CallableSubject:
     """A Python function, called with the Run in a thread of its own. It cannot be killed: past its time it is left."""
 
+    has_process: ClassVar[bool] = False
     function: Callable[[Run], object]
 
     def run(self, run: Run) -> Process:
-        """Call the function. An exception that leaves it is evidence, not an error of the harness."""
+        """Call the function. An exception that leaves it is evidence, not an error of the harness.
+
+        Raises SubjectError when it does in virtual time what cannot be done there.
+        """
         started = wall()
+        with captured(run) as output, _errors_logged() as alerts:
+            process = self._virtually(run) if run.virtual is not None else self._on_a_thread(run)
+        text = process.output
+        leaks = [canary.name for canary in run.canaries if re.search(canary.pattern, text)]
+        return replace(
+            process,
+            seconds=wall() - started,
+            output=(output.tail + text)[-16_384:],
+            leaks=tuple(dict.fromkeys((*output.leaks, *leaks))),
+            alerts=len(alerts) + output.alerts,
+        )
+
+    def _virtually(self, run: Run) -> Process:
+        from harness.vtime.subjects import ended
+
+        assert run.virtual is not None
+        return ended(run.virtual.call(lambda: self.function(run)))
+
+    def _on_a_thread(self, run: Run) -> Process:
         failure: list[BaseException] = []
 
         def call() -> None:
@@ -173,22 +260,23 @@ class CallableSubject:
                 failure.append(error)
 
         thread = threading.Thread(target=call, name="subject", daemon=True)
-        with _errors_logged() as alerts:
-            thread.start()
-            thread.join(run.timeout)
-        text = "".join(traceback.format_exception(failure[0])) if failure else ""
-        return Process(
-            exit_code=None,
-            seconds=wall() - started,
-            output=text[-16_384:],
-            timed_out=thread.is_alive(),
-            error=repr(failure[0])[:500] if failure else None,
-            leaks=tuple(canary.name for canary in run.canaries if re.search(canary.pattern, text)),
-            alerts=len(alerts),
-        )
+        thread.start()
+        thread.join(run.timeout)
+        left = thread.is_alive()
+        if left:
+            from harness.redirect import disown
+
+            disown(thread)
+        return replace(called(failure[0] if failure else None), timed_out=left)
 
 
-@contextlib.contextmanager
+def called(failure: BaseException | None) -> Process:
+    """Return how a callable ended, with the error that left it; `output` is that error's traceback."""
+    text = "".join(traceback.format_exception(failure)) if failure else ""
+    return Process(exit_code=None, seconds=0.0, output=text, error=repr(failure)[:500] if failure else None)
+
+
+@contextmanager
 def _errors_logged() -> Iterator[list[str]]:
     """Collect the names of the loggers that log an error meanwhile, a few."""
     found: list[str] = []

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from harness import inputs as input_rows
 from harness import seeding
 from harness.broken_queue import deliver_without_queue
+from harness.crashes import is_crash
 from harness.evidence import AfterName, Evidence
 from harness.inputs import Input
 from harness.judge import judge, judge_laws
@@ -26,28 +27,46 @@ from harness.redrive import Redrive, Redriver
 from harness.result import Baseline, TrialResult
 from harness.scenario import Scenario
 from harness.stage import Stage, emptied, fault_rules
-from harness.subjects import CallableSubject, Run, Subject, canaries_of, environment_of
+from harness.subjects import CallableSubject, CommandSubject, Run, Subject, canaries_of, environment_of
 from mock_server.control.client import ControlError
 from mock_server.documents import Problem, load
 from mock_server.org.clock import wall
 
 if TYPE_CHECKING:
+    from harness.vtime.trial import VirtualTime
     from mock_server.api import Server
 
 BASELINE_ROWS = 20
 """Inputs of each kind that a baseline delivers."""
 WALL_LIMIT = 600.0
 """Seconds a subject may take when nothing else is said."""
+EPOCH = 1_772_323_200
+"""What an org's virtual clock shows at first: 2026-03-01T00:00:00Z."""
 _MOST_NOTES = 3
+MOST_SEED = 2**53 - 1
+"""The greatest seed: what every JSON reader takes for the same number."""
 Progress = Callable[[str], None]
 
 
-def check(scenario: Scenario) -> None:
+def check(scenario: Scenario, subject: Subject | None = None) -> None:
     """Refuse a scenario that is well written but cannot be run here. Raises DocumentError before anything has run."""
-    if scenario.time == "virtual":
-        text = "`time: virtual` needs a subject whose clock can be moved, which no kind of subject has yet; write real"
-        raise scenario.document.error([Problem(("time",), text, ("real",))])
+    if scenario.time == "virtual" and isinstance(subject, CommandSubject):
+        from harness.vtime.commands import refusal
+
+        why = refusal(subject.command)
+        if why is not None:
+            raise scenario.document.error([Problem(("time",), why, ("real",))])
     _definitions(scenario)
+
+
+def check_crashes(scenario: Scenario, subject: Subject | None = None) -> None:
+    """Refuse crash points where there is no process to kill. Raises DocumentError."""
+    if getattr(subject, "has_process", False):
+        return
+    text = "a crash point needs a subject with a process of its own, one that can be killed: a command"
+    problems = [Problem((*place, "subject"), text) for place, rule in fault_rules(scenario) if is_crash(rule)]
+    if problems:
+        raise scenario.document.error(problems)
 
 
 def _definitions(scenario: Scenario) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -82,8 +101,8 @@ class Trial:
 
     `timeout` is in wall seconds. `resumable` says that the subject takes up what is pending when it is run again: then
     it is, once the faults have stopped. `redrive` delivers dead letters again, twice: a command, or a function that
-    gets the Run, whose inputs are those of the letters, and the letters. `keep` keeps the scratch folders. `progress`
-    is told what is going on.
+    gets the Run, whose inputs are those of the letters, and the letters. `login` names the org's user and app as the
+    subject has them built in. `keep` keeps the scratch folders. `progress` is told what is going on.
     """
 
     server: Server
@@ -94,15 +113,20 @@ class Trial:
     rows: Sequence[Input] | None = None
     resumable: bool = False
     redrive: Redrive | None = None
+    login: Mapping[str, str] = field(default_factory=dict, repr=False)
     keep: bool = False
     progress: Progress = field(default=lambda _: None)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed <= MOST_SEED:
+            raise ValueError(f"a seed is a whole number from 0 to {MOST_SEED}, not {self.seed!r}")
 
     def rehearse(self) -> None:
         """Make the scenario's org and arm its faults, to no end but to see that both can be. Raises DocumentError."""
         check(self.scenario)
         refused = self.scenario.refused
         try:
-            with self._org() as org:
+            with self.org() as org:
                 seeding.seed(org.control, self.scenario.org, seed=self.seed)
                 unfit = seeding.check_inputs(org.control, self.scenario.inputs)
                 if unfit:
@@ -120,7 +144,8 @@ class Trial:
 
         Raises SubjectError, what `check` raises, and QueueError for dead letters that cannot be read.
         """
-        check(self.scenario)
+        check(self.scenario, subject)
+        check_crashes(self.scenario, subject)
         started = wall()
         folder = Path(tempfile.mkdtemp(prefix="sfmock-"))
         try:
@@ -171,6 +196,9 @@ class Trial:
                 Redriver(self.redrive, edits).run(stage, folder)
             for name in self._wanted_after():
                 self.progress(f"{self.scenario.name}: {name}")
+                if name == "impostor":
+                    self._mislead(stage, subject, folder / name)
+                    continue
                 run = stage.run if name == "rerun" else emptied(stage.run, folder / name)
                 stage.follow(name, partial(subject.run, run))
             evidence = stage.evidence()
@@ -182,17 +210,26 @@ class Trial:
             return replace(evidence, broken_queue=broken)
         return evidence
 
+    def _mislead(self, stage: Stage, subject: Subject, folder: Path) -> None:
+        """Run the subject against a server with an untrusted certificate. Comes last: what it gives up is no letter."""
+        from harness.impostor import Impostor, misled
+
+        run = emptied(stage.run, folder)
+        with Impostor() as impostor:
+            found = stage.follow("impostor", partial(subject.run, misled(run, impostor.address, folder)))
+            stage.after["impostor"] = replace(found, interception=impostor.seen())
+
     def _wanted_after(self) -> tuple[AfterName, ...]:
         """Return the runs after delivery that a required property needs. They cost as much as the delivery."""
         claims = registry()
         needs = frozenset[str]().union(*(claims[name].needs for name in self.scenario.expect))
-        names: tuple[AfterName, ...] = ("rerun", "redelivery")
+        names: tuple[AfterName, ...] = ("rerun", "redelivery", "impostor")
         return tuple(name for name in names if name in needs)
 
     @contextmanager
     def stage(self, folder: Path, rows: Sequence[Input]) -> Iterator[Stage]:
         """Make a fresh org, seeded, with its folder, inputs and queue; the org is gone after the block."""
-        with self._org() as org:
+        with self.org() as org:
             seeding.seed(org.control, self.scenario.org, seed=self.seed)
             work = folder / "work"
             work.mkdir(parents=True)
@@ -213,8 +250,20 @@ class Trial:
                 environment=environment_of(org, paths, self.seed),
                 canaries=canaries_of(org),
                 timeout=self._limit(),
+                virtual=self._virtual(org),
             )
-            yield Stage(self.scenario, run, queue)
+            yield Stage(self.scenario, run, queue, self._loose_keys(rows))
+
+    def _loose_keys(self, rows: Sequence[Input]) -> list[str]:
+        """Return the key fields that the scenario defines without making them unique."""
+        _, fields = _definitions(self.scenario)
+        keys = dict.fromkeys((row.sobject, row.key_field) for row in rows)
+        defined = {(sobject, key): (fields.get(sobject) or {}).get(key) for sobject, key in keys}
+        return [
+            f"{sobject}.{key}"
+            for (sobject, key), given in defined.items()
+            if isinstance(given, Mapping) and not given.get("unique")
+        ]
 
     def _queue(self, path: Path) -> QueueReader:
         """Return the queue to read: the subject's own, or the file that the trial names."""
@@ -224,7 +273,8 @@ class Trial:
         return QueueReader(as_queue(self.dead_letters, mapping), mapping)
 
     @contextmanager
-    def _org(self) -> Iterator[OrgHandle]:
+    def org(self) -> Iterator[OrgHandle]:
+        """Make the scenario's org, empty; it is gone after the block."""
         control, plan = self.server.control, self.scenario.org
         objects, fields = _definitions(self.scenario)
         info = control.create_org(
@@ -232,16 +282,29 @@ class Trial:
             fields=fields,
             limits=plan.limits,
             settings=plan.settings,
+            login=self.login,
             seed=self.seed,
             journal="whole",
+            clock=self.scenario.time,
+            clock_start=EPOCH if self.scenario.time == "virtual" else None,
         )
         try:
             yield OrgHandle(info, self.server)
         finally:
             control.delete_org(info.id)
 
+    def _virtual(self, org: OrgHandle) -> VirtualTime | None:
+        if self.scenario.time == "real":
+            return None
+        from harness.vtime.trial import VirtualTime
+
+        virtual = VirtualTime(self.server, org.id, self.scenario.deadline)
+        return virtual if self.timeout is None else replace(virtual, wall=self.timeout)
+
     def _limit(self) -> float:
-        limits = [limit for limit in (self.timeout, self.scenario.deadline) if limit is not None]
+        """Return the wall-clock limit of a run; a deadline in virtual time is none."""
+        deadline = self.scenario.deadline if self.scenario.time == "real" else None
+        limits = [limit for limit in (self.timeout, deadline) if limit is not None]
         return min(limits, default=WALL_LIMIT)
 
 

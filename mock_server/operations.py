@@ -86,6 +86,8 @@ class Call:
     """The reply on its way out, for reply faults."""
     copy_of: int | None = None
     """The journal entry of the request that the network delivers once more with this call."""
+    gone: Callable[[], bool] | None = None
+    """Tells whether the client has left meanwhile; None where that cannot be known."""
     _query: dict[str, str] | None = None
     _token: str | None = None
 

@@ -87,9 +87,10 @@ class NothingInvented(Claim):
         for place in landed:
             for id_ in evidence.records[place]:
                 fields = differing(evidence.inputs[place].record, evidence.stored[id_])
-                if fields:
+                # What the subject has not touched, it has not invented.
+                if fields and id_ in evidence.writers:
                     wrong.append(f"{evidence.name(place)} ({', '.join(fields[:3])})")
-                    entries.extend(evidence.writers.get(id_, ())[-1:])
+                    entries.extend(evidence.writers[id_][-1:])
         if wrong:
             return self.violated(
                 f"{counted(len(wrong), 'record')} not as the input says: {some(wrong)}", exposures, entries

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from harness.evidence import Attempt, Evidence
+from harness.properties import races, reruns
 from harness.properties.property import Claim, NoParameters, Verdict, counted, some
 
 _NEEDS = frozenset({"journal", "commits", "inputs", "letters"})
@@ -75,4 +76,4 @@ class LostReplyCollections(LostReply):
         return attempt.exchange.many
 
 
-PROPERTIES = (LostReplyCreate(), LostReplyCollections())
+PROPERTIES = (LostReplyCreate(), LostReplyCollections(), *races.PROPERTIES, *reruns.PROPERTIES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import orjson
@@ -390,3 +391,15 @@ async def test_rules_can_be_taken_away(lab: Lab) -> None:
     assert await read(lab) == 200
     with pytest.raises(KeyError):
         lab.faults.remove("a")
+
+
+async def test_a_header_may_hold_a_date_to_come(lab: Lab) -> None:
+    lab.fault(on="rest.*", status=503, headers={"Retry-After": "date+90s"})
+    said = (await lab.send(*QUERY, query=SOQL)).headers["Retry-After"]
+    assert 90 <= parsedate_to_datetime(said).timestamp() - lab.org.clock.now() <= 91
+
+
+async def test_the_codes_of_a_body_in_salesforces_form_are_journaled(lab: Lab) -> None:
+    lab.fault(on="rest.*", status=403, body='[{"message": "Limit exceeded.", "errorCode": "REQUEST_LIMIT_EXCEEDED"}]')
+    await lab.send(*QUERY, query=SOQL)
+    assert lab.last.codes == ("REQUEST_LIMIT_EXCEEDED",)

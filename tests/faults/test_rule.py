@@ -106,6 +106,7 @@ def problems(rule: Any) -> list[tuple[tuple[str | int, ...], str | None]]:
         ({"on": "rest.*", "status": 503, "body": "maintenence"}, ("body",), "maintenance"),
         ({"on": "rest.*", "status": 503, "headers": {"Bad Name": "x"}}, ("headers", "Bad Name"), None),
         ({"on": "rest.*", "status": 503, "headers": {"X": "a\r\nb"}}, ("headers", "X"), None),
+        ({"on": "rest.*", "status": 503, "headers": {"Retry-After": "date+soon"}}, ("headers", "Retry-After"), None),
         ({"on": "rest.*", "status": 503, "headers": {"Content-Length": "1"}}, ("headers", "Content-Length"), None),
         ({"on": "rest.*", "latency": "soon"}, ("latency",), None),
         ({"on": "rest.*", "latency": -1}, ("latency",), None),

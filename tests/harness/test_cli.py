@@ -150,3 +150,36 @@ def test_the_catalogue_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert names
     assert main(["scenarios", names[0]]) == 0
     assert names[0] in capsys.readouterr().out
+
+
+def test_a_resumable_subject_is_run_once_more_when_the_faults_have_stopped(tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    command = f"echo run >> {runs}; {subject('correct')}"
+    arguments = ["prove", scenario(tmp_path, expect="retry.permanent_not_retried"), "--run", command]
+    main([*arguments, "--resumable"])
+    assert runs.read_text().count("run") == 3  # the baseline, the faults, the heal
+
+
+def test_several_seeds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "out.json"
+    main(["prove", scenario(tmp_path), "--run", subject("correct"), "--seed", "5", "--seeds", "3", "--json", str(file)])
+    assert [trial["seed"] for trial in json.loads(file.read_text())["trials"]] == [5, 6, 7]
+
+
+@pytest.mark.parametrize(
+    ("flags", "text"),
+    [
+        (["--seed", "-1"], "a seed is a whole number from 0 to"),
+        (["--seed", "1e3"], "a seed is a whole number from 0 to"),
+        (["--seed", "9007199254740992"], "a seed is a whole number from 0 to 9007199254740991"),
+        (["--seeds", "0"], "a number of seeds is a whole number from 1"),
+        (["--timeout", "soon"], "a time is a number of seconds"),
+    ],
+)
+def test_numbers_that_cannot_be(
+    flags: list[str], text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["prove", scenario(tmp_path), "--run", "true", *flags])
+    assert ended.value.code == 2
+    assert text in capsys.readouterr().err

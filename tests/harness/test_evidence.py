@@ -38,7 +38,7 @@ def test_a_row_created_twice_is_duplicated_until_one_is_deleted() -> None:
 def test_seeded_records_deliver_nothing() -> None:
     world = World(inputs=1)
     world.ids[1] = "003000000000001AAA"
-    world.commit(1, "create", {"External_Id__c": "K1", "LastName": "Name 1"}, 0)
+    world.commit(1, "create", {"External_Id__c": "K1", "LastName": "Name of old"}, 0)
     assert world.evidence().outcomes == (Outcome.LOST,)
 
 

@@ -13,7 +13,11 @@ from harness.plans import PhasePlan as Phase
 class Control:
     def __init__(self) -> None:
         self.seen: list[str] = []
+        self.entries: list[object] = [{}]
         self.changed = threading.Event()
+
+    def journal(self) -> list[object]:
+        return self.entries
 
     def set_phase(self, phase: str) -> None:
         self.seen.append(phase)
@@ -30,6 +34,15 @@ def test_phases_follow_each_other() -> None:
     with timeline(control, Phase("calm", 0.01), Phase("outage", 0.01), Phase("heal", None)):
         assert control.changed.wait(5)
     assert control.seen == ["calm", "outage", "heal"]
+
+
+def test_the_clock_of_the_first_phase_starts_with_the_first_request() -> None:
+    control = Control()
+    control.entries = []
+    with timeline(control, Phase("calm", 0.01), Phase("outage", 0.01), Phase("heal", None)):
+        assert not control.changed.wait(0.1)
+        control.entries = [{}]
+        assert control.changed.wait(5)
 
 
 def test_the_first_phase_is_in_force_at_once_and_the_end_of_the_block_ends_the_walk() -> None:

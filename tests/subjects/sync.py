@@ -9,6 +9,7 @@ import random
 import sys
 import time
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 import requests
 from simple_salesforce import Salesforce
@@ -27,6 +28,10 @@ TRANSIENT = {
 }
 
 
+DOUBTFUL = {"CONNECTION_LOST", "SERVER_UNAVAILABLE", "UNKNOWN_EXCEPTION"}
+"""After these nobody knows whether the work was done."""
+
+
 class Failure(Exception):
     """A request that did not succeed: its error code, or a word of our own where Salesforce gave none."""
 
@@ -37,26 +42,31 @@ class Failure(Exception):
         self.retry_after = retry_after
 
 
+class LoginRefused(Failure):
+    """The session has ended, and no new one is given."""
+
+
 class Sync:
     attempts = 6
     base, factor, cap, jitter = 0.1, 2.0, 2.0, 0.5
-    timeout = 10
+    timeout = 3
     batch = 200
 
     def __init__(self, env=os.environ):
         self.env = env
         self.http = requests.Session()
+        self.http.headers["Sforce-Call-Options"] = "client=contact-sync"
         self.retry_after = 0.0
         self.letters = 0
         self.redriven = {}
         self.http.hooks["response"].append(self.note_retry_after)
-        self.connect(env["SF_ACCESS_TOKEN"])
+        self.connect(env["SF_ACCESS_TOKEN"], env["SF_INSTANCE_URL"])
 
     # -- the session
 
-    def connect(self, token):
+    def connect(self, token, instance):
         self.client = Salesforce(
-            instance_url=self.env["SF_INSTANCE_URL"],
+            instance_url=instance,
             session_id=token,
             version=self.env["SF_API_VERSION"],
             session=self.http,
@@ -74,17 +84,22 @@ class Sync:
                 answer = self.http.post(
                     f"{self.env['SF_LOGIN_URL']}/services/oauth2/token", data=form, timeout=self.timeout
                 )
-                if answer.status_code < 500:
-                    self.connect(answer.json()["access_token"])
+                if answer.status_code == 200:
+                    told = answer.json()
+                    self.connect(told["access_token"], told["instance_url"])
                     return
+                if answer.status_code < 500:
+                    self.login_refused(answer.json().get("error_description", ""))
             except requests.RequestException:
                 pass
             self.wait(attempt)
         raise Failure("LOGIN_FAILED", "no new session was given")
 
+    def login_refused(self, why):
+        raise LoginRefused("INVALID_SESSION_ID", f"the session has ended, and the login is refused: {why}")
+
     def note_retry_after(self, response, **_):
-        value = response.headers.get("Retry-After", "")
-        self.retry_after = float(value) if value.isdigit() else 0.0
+        self.retry_after = seconds_of(response.headers.get("Retry-After", ""))
 
     # -- one request
 
@@ -99,6 +114,7 @@ class Sync:
             return self.exchange(method, path, **options)
 
     def exchange(self, method, path, **options):
+        self.retry_after = 0.0
         try:
             return self.client.restful(path, method=method, timeout=self.timeout, **options)
         except SalesforceError as error:
@@ -128,6 +144,11 @@ class Sync:
     def is_transient(self, code):
         return code in TRANSIENT
 
+    def is_the_end(self, failure):
+        """Tell whether no other request can succeed either: the calls of the day are spent, or the login is refused."""
+        daily = failure.code == "REQUEST_LIMIT_EXCEEDED" and "ConcurrentRequests" not in failure.message
+        return daily or isinstance(failure, LoginRefused)
+
     def run(self, items):
         groups = {}
         for item in items:
@@ -137,27 +158,34 @@ class Sync:
                 self.deliver(sobject, key_field, group[start : start + self.batch])
 
     def deliver(self, sobject, key_field, items):
-        pending, causes = items, {}
+        pending, causes, sent = items, {}, 0
         for attempt in range(1, self.attempts + 1):
             if attempt > 1:
                 self.wait(attempt - 1)
+            if self.over is not None:
+                causes = {item["key"]: (self.over.code, self.over.message) for item in pending}
+                break
+            sent = attempt
             try:
                 results = self.send(sobject, key_field, pending)
             except Failure as failure:
                 self.log(failure)
                 causes = {item["key"]: (failure.code, failure.message) for item in pending}
+                if self.is_the_end(failure):
+                    self.over = failure
+                    break
                 if not self.is_transient(failure.code):
                     break
                 continue
             causes = self.causes_of(pending, results)
             for item in pending:
                 if item["key"] in causes and not self.is_transient(causes[item["key"]][0]):
-                    self.dead_letter(item, *causes[item["key"]], attempt)
+                    self.dead_letter(item, *causes[item["key"]], sent)
             pending = self.next_batch(pending, causes)
             if not pending:
                 return
         for item in self.not_landed(sobject, key_field, pending, causes):
-            self.dead_letter(item, *causes[item["key"]], attempt)
+            self.dead_letter(item, *causes[item["key"]], sent)
 
     def causes_of(self, items, results):
         """Return the error of each record that was not saved; results come in the order of the records."""
@@ -173,7 +201,7 @@ class Sync:
 
     def not_landed(self, sobject, key_field, items, causes):
         """Leave out the records that are there although the answer never came."""
-        doubtful = [item for item in items if causes[item["key"]][0] in ("CONNECTION_LOST", "SERVER_UNAVAILABLE")]
+        doubtful = [item for item in items if causes[item["key"]][0] in DOUBTFUL]
         there = set()
         for start in range(0, len(doubtful), 100):
             keys = ", ".join("'" + str(item["key"]).replace("'", "\\'") + "'" for item in doubtful[start : start + 100])
@@ -182,7 +210,9 @@ class Sync:
                 try:
                     there.update(row[key_field] for row in self.call("GET", "query", params={"q": soql})["records"])
                     break
-                except Failure:
+                except Failure as failure:
+                    if self.is_the_end(failure):
+                        break
                     self.wait(attempt)
         return [item for item in items if item["key"] not in there]
 
@@ -206,7 +236,7 @@ class Sync:
             for start in range(0, len(keys), 100):
                 listed = ", ".join("'" + key.replace("'", "\\'") + "'" for key in keys[start : start + 100])
                 soql = f"SELECT {key_field}, SystemModstamp FROM {sobject} WHERE {key_field} IN ({listed})"
-                for row in self.call("GET", "query", params={"q": soql})["records"]:
+                for row in self.look(soql):
                     changed[row[key_field]] = datetime.fromisoformat(row["SystemModstamp"])
         failed = {key: datetime.fromisoformat(letter["failed_at"]) for key, letter in self.redriven.items()}
         return [
@@ -214,6 +244,17 @@ class Sync:
             for item in items
             if not changed.get(item["key"], datetime.min.replace(tzinfo=UTC)) > failed[item["key"]]
         ]
+
+    def look(self, soql):
+        """Return the records of a query."""
+        for attempt in range(1, self.attempts):
+            try:
+                return self.call("GET", "query", params={"q": soql})["records"]
+            except Failure as failure:
+                if not self.is_transient(failure.code):
+                    raise
+                self.wait(attempt)
+        return self.call("GET", "query", params={"q": soql})["records"]
 
     def read_letters(self):
         try:
@@ -255,9 +296,23 @@ class Sync:
         self.letters += 1
 
     def alert(self):
-        """Call for somebody, once a run."""
-        if self.letters:
-            print(f"ERROR: {self.letters} records dead-lettered", file=sys.stderr, flush=True)
+        alert(self.letters)
+
+
+def alert(letters):
+    """Call for somebody, once a run."""
+    if letters:
+        print(f"ERROR: {letters} records dead-lettered", file=sys.stderr, flush=True)
+
+
+def seconds_of(retry_after):
+    """Read a Retry-After header: seconds, or a date."""
+    if retry_after.isdigit():
+        return float(retry_after)
+    try:
+        return max(0.0, parsedate_to_datetime(retry_after).timestamp() - time.time())
+    except ValueError:
+        return 0.0
 
 
 def read_inputs(env):

@@ -115,6 +115,8 @@ class ErrorsMatchedToRows(Claim):
             "bulk.poison_row_isolated",
             "retry.transient_retried",
             "dead_letter.complete",
+            "dead_letter.attempts_true",
+            "dead_letter.per_row",
             "dead_letter.informative",
             "delivery.nothing_lost",
         }

@@ -10,6 +10,7 @@ from mock_server.faults.effects.outage import Outage
 from mock_server.faults.effects.reply import ReplyFault
 from mock_server.faults.effects.session import EndSession
 from mock_server.faults.effects.status import Status
+from mock_server.faults.effects.subject import EndSubject
 
-EFFECTS: tuple[type[Effect], ...] = (Error, Status, Latency, ReplyFault, EndSession, Outage, SetLimit)
+EFFECTS: tuple[type[Effect], ...] = (Error, Status, Latency, ReplyFault, EndSession, Outage, SetLimit, EndSubject)
 BY_KEY: dict[str, type[Effect]] = {effect.key: effect for effect in EFFECTS}
