@@ -59,7 +59,7 @@ class ConcurrentUpsert(Claim):
 
 
 def _beaten(attempt: Attempt) -> bool:
-    return attempt.verb == "upsert" and attempt.heard and not attempt.success and bool(_TAKEN & set(attempt.codes))
+    return bool(attempt.codes) and attempt.verb == "upsert" and attempt.heard and not _TAKEN.isdisjoint(attempt.codes)
 
 
 class LateDuplicateHarmless(Claim):
