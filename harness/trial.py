@@ -27,29 +27,35 @@ from harness.redrive import Redrive, Redriver
 from harness.result import Baseline, TrialResult
 from harness.scenario import Scenario
 from harness.stage import Stage, emptied, fault_rules
-from harness.subjects import CallableSubject, Run, Subject, canaries_of, environment_of
+from harness.subjects import CallableSubject, CommandSubject, Run, Subject, canaries_of, environment_of
 from mock_server.control.client import ControlError
 from mock_server.documents import Problem, load
 from mock_server.org.clock import wall
 
 if TYPE_CHECKING:
+    from harness.vtime.trial import VirtualTime
     from mock_server.api import Server
 
 BASELINE_ROWS = 20
 """Inputs of each kind that a baseline delivers."""
 WALL_LIMIT = 600.0
 """Seconds a subject may take when nothing else is said."""
+EPOCH = 1_772_323_200
+"""What an org's virtual clock shows at first: 2026-03-01T00:00:00Z."""
 _MOST_NOTES = 3
 MOST_SEED = 2**53 - 1
 """The greatest seed: what every JSON reader takes for the same number."""
 Progress = Callable[[str], None]
 
 
-def check(scenario: Scenario) -> None:
+def check(scenario: Scenario, subject: Subject | None = None) -> None:
     """Refuse a scenario that is well written but cannot be run here. Raises DocumentError before anything has run."""
-    if scenario.time == "virtual":
-        text = "`time: virtual` needs a subject whose clock can be moved, which no kind of subject has yet; write real"
-        raise scenario.document.error([Problem(("time",), text, ("real",))])
+    if scenario.time == "virtual" and isinstance(subject, CommandSubject):
+        from harness.vtime.commands import refusal
+
+        why = refusal(subject.command)
+        if why is not None:
+            raise scenario.document.error([Problem(("time",), why, ("real",))])
     _definitions(scenario)
 
 
@@ -95,8 +101,8 @@ class Trial:
 
     `timeout` is in wall seconds. `resumable` says that the subject takes up what is pending when it is run again: then
     it is, once the faults have stopped. `redrive` delivers dead letters again, twice: a command, or a function that
-    gets the Run, whose inputs are those of the letters, and the letters. `keep` keeps the scratch folders. `progress`
-    is told what is going on.
+    gets the Run, whose inputs are those of the letters, and the letters. `login` names the org's user and app as the
+    subject has them built in. `keep` keeps the scratch folders. `progress` is told what is going on.
     """
 
     server: Server
@@ -107,6 +113,7 @@ class Trial:
     rows: Sequence[Input] | None = None
     resumable: bool = False
     redrive: Redrive | None = None
+    login: Mapping[str, str] = field(default_factory=dict, repr=False)
     keep: bool = False
     progress: Progress = field(default=lambda _: None)
 
@@ -119,7 +126,7 @@ class Trial:
         check(self.scenario)
         refused = self.scenario.refused
         try:
-            with self._org() as org:
+            with self.org() as org:
                 seeding.seed(org.control, self.scenario.org, seed=self.seed)
                 unfit = seeding.check_inputs(org.control, self.scenario.inputs)
                 if unfit:
@@ -137,7 +144,7 @@ class Trial:
 
         Raises SubjectError, what `check` raises, and QueueError for dead letters that cannot be read.
         """
-        check(self.scenario)
+        check(self.scenario, subject)
         check_crashes(self.scenario, subject)
         started = wall()
         folder = Path(tempfile.mkdtemp(prefix="sfmock-"))
@@ -222,7 +229,7 @@ class Trial:
     @contextmanager
     def stage(self, folder: Path, rows: Sequence[Input]) -> Iterator[Stage]:
         """Make a fresh org, seeded, with its folder, inputs and queue; the org is gone after the block."""
-        with self._org() as org:
+        with self.org() as org:
             seeding.seed(org.control, self.scenario.org, seed=self.seed)
             work = folder / "work"
             work.mkdir(parents=True)
@@ -243,6 +250,7 @@ class Trial:
                 environment=environment_of(org, paths, self.seed),
                 canaries=canaries_of(org),
                 timeout=self._limit(),
+                virtual=self._virtual(org),
             )
             yield Stage(self.scenario, run, queue, self._loose_keys(rows))
 
@@ -265,7 +273,8 @@ class Trial:
         return QueueReader(as_queue(self.dead_letters, mapping), mapping)
 
     @contextmanager
-    def _org(self) -> Iterator[OrgHandle]:
+    def org(self) -> Iterator[OrgHandle]:
+        """Make the scenario's org, empty; it is gone after the block."""
         control, plan = self.server.control, self.scenario.org
         objects, fields = _definitions(self.scenario)
         info = control.create_org(
@@ -273,16 +282,29 @@ class Trial:
             fields=fields,
             limits=plan.limits,
             settings=plan.settings,
+            login=self.login,
             seed=self.seed,
             journal="whole",
+            clock=self.scenario.time,
+            clock_start=EPOCH if self.scenario.time == "virtual" else None,
         )
         try:
             yield OrgHandle(info, self.server)
         finally:
             control.delete_org(info.id)
 
+    def _virtual(self, org: OrgHandle) -> VirtualTime | None:
+        if self.scenario.time == "real":
+            return None
+        from harness.vtime.trial import VirtualTime
+
+        virtual = VirtualTime(self.server, org.id, self.scenario.deadline)
+        return virtual if self.timeout is None else replace(virtual, wall=self.timeout)
+
     def _limit(self) -> float:
-        limits = [limit for limit in (self.timeout, self.scenario.deadline) if limit is not None]
+        """Return the wall-clock limit of a run; a deadline in virtual time is none."""
+        deadline = self.scenario.deadline if self.scenario.time == "real" else None
+        limits = [limit for limit in (self.timeout, deadline) if limit is not None]
         return min(limits, default=WALL_LIMIT)
 
 

@@ -30,7 +30,7 @@ class NoSecretsLeaked(Claim):
         leaks += _in_letters(evidence, patterns)
         entries: list[int] = []
         for exchange in evidence.exchanges:
-            address = f"{exchange.path}?{exchange.repeat[3]}"
+            address = f"{exchange.path}?{exchange.soql}"
             for name, pattern in patterns:
                 if pattern.search(address):
                     leaks.append(f"{name} in the URL of {exchange.operation}")

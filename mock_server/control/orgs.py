@@ -10,6 +10,7 @@ from mock_server.control.call import ControlCall, Refused, answer, done, operati
 from mock_server.faults.reader import Reader
 from mock_server.operations import Reply
 from mock_server.org.clock import Mode
+from mock_server.org.identity.directory import LOGIN_KEYS
 from mock_server.org.limits.catalogue import ALLOCATIONS
 from mock_server.org.schema import SchemaError
 from mock_server.world import OrgSpec
@@ -30,7 +31,7 @@ async def list_orgs(call: ControlCall) -> Reply:
 
 @routes.at(operation("orgs.create", "POST", ORGS, "Make an org"))
 async def create(call: ControlCall) -> Reply:
-    keys = ("from", "fields", "objects", "limits", "seed", "journal", "clock", "settings")
+    keys = ("from", "fields", "objects", "limits", "login", "seed", "journal", "clock", "settings")
     with call.reading(*keys, what="an org") as body:
         spec = _spec(call, body)
     try:
@@ -48,8 +49,9 @@ def _spec(call: ControlCall, body: Reader) -> OrgSpec:
         body.refuse("from", f"there is no org {template}", call.world.orgs, template)
     clock = body.mapping("clock")
     if clock is not None:
-        clock.only(("mode",), "a clock")
+        clock.only(("mode", "start"), "a clock")
     mode = clock.choice("mode", get_args(Mode)) if clock else None
+    start = clock.count("start", 0, 10**10) if clock else None
     settings = body.mapping("settings")
     if settings is not None:
         settings.only(("transaction_time",), "the settings of an org")
@@ -57,9 +59,11 @@ def _spec(call: ControlCall, body: Reader) -> OrgSpec:
         fields=_definitions(body, "fields"),
         objects=_definitions(body, "objects"),
         limits=_limits(body),
+        login=_login(body),
         seed=body.count("seed", 0) or 0,
         journal="whole" if body.choice("journal", ("bounded", "whole")) == "whole" else "bounded",
         clock="virtual" if mode == "virtual" else "real",
+        start=None if start is None else float(start),
         transaction_time=(settings.seconds("transaction_time") if settings else None) or 0.0,
         template=template,
     )
@@ -68,6 +72,14 @@ def _spec(call: ControlCall, body: Reader) -> OrgSpec:
 def _definitions(body: Reader, key: str) -> Mapping[str, Any]:
     given = body.mapping(key)
     return {} if given is None else given.data
+
+
+def _login(body: Reader) -> dict[str, str]:
+    given = body.mapping("login")
+    if given is None:
+        return {}
+    given.only(LOGIN_KEYS, "the login of an org")
+    return {key: text for key in LOGIN_KEYS if (text := given.text(key)) is not None}
 
 
 def _limits(body: Reader) -> dict[str, int]:

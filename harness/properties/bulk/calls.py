@@ -197,7 +197,7 @@ def _first_calls(evidence: Evidence) -> list[Exchange]:
         if places is not None:
             fresh = not seen_inputs.issuperset(places)
             seen_inputs.update(places)
-        elif exchange.failure is not None:
+        elif exchange.failure not in (None, "permanent"):
             fresh = False  # its repetition counts
         else:
             seen_requests.add(exchange.repeat)

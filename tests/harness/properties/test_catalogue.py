@@ -382,7 +382,7 @@ def _everywhere() -> list[tuple[str, str, Scene]]:
     """Return the scenes of all files beside this one."""
     names = [path.stem for path in Path(__file__).parent.glob("test_*.py") if path != Path(__file__)]
     others = [importlib.import_module(f"{__package__}.{name}") for name in sorted(names)]
-    return SCENES.all + [scene for other in others for scene in other.SCENES.all]
+    return SCENES.all + [scene for other in others for scene in getattr(other, "SCENES", Scenes()).all]
 
 
 @pytest.mark.parametrize("name", sorted(registry()))
