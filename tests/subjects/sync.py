@@ -95,7 +95,7 @@ class Sync:
             except requests.RequestException:
                 pass
             self.wait(attempt)
-        raise Failure("LOGIN_FAILED", "no new session was given")
+        raise Failure("INVALID_SESSION_ID", "the session has ended, and no new one was given")
 
     def login_refused(self, why):
         raise LoginRefused("INVALID_SESSION_ID", f"the session has ended, and the login is refused: {why}")
