@@ -1,4 +1,4 @@
-"""`sfmock prove` and `sfmock scenarios`."""
+"""`sfmock prove`, and what else the harness adds to the command line."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from harness.commands import add_parsers as commands_about_scenarios
 
 if TYPE_CHECKING:
     from harness.letters import Readable
@@ -69,9 +71,7 @@ def add_parsers(commands: Any) -> None:
     )
     prove.add_argument("--keep", action="store_true", help="keep the scratch folders: inputs, dead letters, output")
     prove.set_defaults(run_command=run_prove)
-    scenarios = commands.add_parser("scenarios", help="list the bundled scenarios, or show some")
-    scenarios.add_argument("names", nargs="*", metavar="NAME", help="name or glob of a scenario to show in full")
-    scenarios.set_defaults(run_command=run_scenarios)
+    commands_about_scenarios(commands)
 
 
 def _seed(text: str) -> int:
@@ -98,30 +98,11 @@ def _seconds(text: str) -> float:
     return number
 
 
-def run_scenarios(options: argparse.Namespace) -> int:
-    """Print the catalogue, or whole scenarios by name."""
-    from harness.scenario import catalogue, describe, find
-    from mock_server.documents import DocumentError
-
-    try:
-        if not options.names:
-            listed = catalogue()
-            wide = max((len(scenario.name) for scenario in listed), default=0)
-            for scenario in listed:
-                print(f"{scenario.name:{wide}}  {scenario.title}")
-            return HELD
-        print("\n\n".join(describe(scenario).rstrip("\n") for scenario in find(options.names)))
-    except DocumentError as error:
-        print(error, file=sys.stderr)
-        return WRONG
-    return HELD
-
-
 def run_prove(options: argparse.Namespace) -> int:
     """Run the trials; the exit status is that of the command contract, of several scenarios the worst."""
     from harness.letters import QueueError, open_queue
     from harness.scenario import find
-    from harness.subjects import SubjectError
+    from harness.subjects import CommandSubject, SubjectError
     from harness.trial import check
     from mock_server.documents import DocumentError
 
@@ -130,7 +111,7 @@ def run_prove(options: argparse.Namespace) -> int:
         lines: list[str] = []
         for scenario in scenarios:
             try:
-                check(scenario)
+                check(scenario, CommandSubject(options.run))
             except DocumentError as error:
                 lines.extend(error.lines)
         if lines:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import pairwise
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from harness.plans import PhasePlan
+    from harness.vtime.trial import Alarm, VirtualTime
     from mock_server.control.client import ControlClient
 
 
@@ -19,9 +21,10 @@ _LOOK = 0.01
 
 class Timeline:
     """A `with` block in which the org's phase changes as time goes by: from the first request on, for how long a
-    program takes to start says nothing about it."""
+    program takes to start says nothing about it. In virtual time, where that takes no time, from the beginning."""
 
-    def __init__(self, control: ControlClient, phases: Sequence[PhasePlan]) -> None:
+    def __init__(self, control: ControlClient, phases: Sequence[PhasePlan], virtual: VirtualTime | None = None) -> None:
+        self._virtual = virtual
         self._control = control
         self._phases = phases
         self._over = threading.Event()
@@ -40,12 +43,24 @@ class Timeline:
         if self._phases:
             # The first phase is in force before the subject sends anything.
             self._control.set_phase(self._phases[0].name)
-            self._thread.start()
+            if self._virtual is None:
+                self._thread.start()
+            else:
+                self._virtual.alarms += self._changes(self._control.clock().now)
         return self
+
+    def _changes(self, moment: float) -> Iterator[Alarm]:
+        for before, phase in pairwise(self._phases):
+            if before.seconds is None:
+                return
+            moment += before.seconds
+            yield moment, partial(self._control.set_phase, phase.name)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._over.set()
-        if self._phases:
+        if self._virtual is not None:
+            self._virtual.alarms.clear()
+        elif self._phases:
             self._thread.join(10)

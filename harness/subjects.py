@@ -12,7 +12,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, ClassVar, Protocol
 
@@ -25,12 +25,15 @@ from mock_server.org.clock import wall
 if TYPE_CHECKING:
     from harness.crashes import Crashes, How
     from harness.org import Credentials, OrgHandle
+    from harness.vtime.trial import VirtualTime
 
 GRACE = 3.0
 """Seconds between asking a subject to stop and stopping it."""
 _MOST_ALERTS = 5
 _OWN_LOGGERS = ("asyncio", "aiohttp", "mock_server", "harness", "sfmock")
 """Loggers of the server and its libraries, which may run in this process too."""
+Watch = Callable[["subprocess.Popen[bytes]"], None]
+"""Looks after a process when it has started. Raises SubjectError to end it."""
 _CANNOT_START = (126, 127)
 _CHUNK = 65_536
 
@@ -44,7 +47,8 @@ class Run:
     """One run of a subject: where it finds the org, its inputs and its dead-letter queue, and how long it may take.
 
     `environment` is the command contract's. `skipped` collects the keys that a callable leaves out on purpose.
-    `crashes` are the points at which the subject is to be ended, None where there are none.
+    `crashes` are the points at which the subject is to be ended, None where there are none. `virtual` is None in real
+    time.
     """
 
     org: OrgHandle
@@ -56,6 +60,7 @@ class Run:
     timeout: float = 600.0
     skipped: set[str] = field(default_factory=set)
     crashes: Crashes | None = None
+    virtual: VirtualTime | None = None
 
     @property
     def credentials(self) -> Credentials:
@@ -83,11 +88,18 @@ class CommandSubject:
     cwd: Path | None = None
 
     def run(self, run: Run) -> Process:
-        """Run the command. Raises SubjectError when the shell cannot find or execute it."""
+        """Run the command. Raises SubjectError when it cannot be started, or cannot run in virtual time."""
+        if run.virtual is not None:
+            from harness.vtime.subjects import command
+
+            return command(run, run.virtual, self._run)
+        return self._run(run, run.environment)
+
+    def _run(self, run: Run, environment: Mapping[str, str], watch: Watch | None = None) -> Process:
         started = wall()
         run.workdir.mkdir(parents=True, exist_ok=True)  # an earlier run may have deleted it
         with Output(run.workdir / "output.log", run.canaries) as output:
-            code, timed_out, crashed = self._execute(run, output)
+            code, timed_out, crashed = self._execute(run, output, environment, watch)
         if code in _CANNOT_START and not timed_out:
             said = output.tail.strip().splitlines()
             raise SubjectError(f"the command could not be started ({said[-1] if said else f'exit status {code}'})")
@@ -102,14 +114,16 @@ class CommandSubject:
             alerts=output.alerts,
         )
 
-    def _execute(self, run: Run, output: Output) -> tuple[int, bool, bool]:
+    def _execute(
+        self, run: Run, output: Output, environment: Mapping[str, str], watch: Watch | None
+    ) -> tuple[int, bool, bool]:
         """Run the command; return its exit status, whether its time ran out, and whether a crash point ended it."""
         try:
             process = subprocess.Popen(  # noqa: S602
                 self.command,
                 shell=True,  # the contract is a shell command, given by the person who runs the trial
                 cwd=self.cwd,
-                env={**os.environ, **run.environment},
+                env={**os.environ, **environment},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -125,6 +139,8 @@ class CommandSubject:
             reader.start()
         timed_out = crashed = False
         try:
+            if watch is not None:
+                watch(process)
             with _crash_points(run, process) as struck:
                 try:
                     process.wait(run.timeout)
@@ -211,8 +227,30 @@ class CallableSubject:
     function: Callable[[Run], object]
 
     def run(self, run: Run) -> Process:
-        """Call the function. An exception that leaves it is evidence, not an error of the harness."""
+        """Call the function. An exception that leaves it is evidence, not an error of the harness.
+
+        Raises SubjectError when it does in virtual time what cannot be done there.
+        """
         started = wall()
+        with captured(run) as output, _errors_logged() as alerts:
+            process = self._virtually(run) if run.virtual is not None else self._on_a_thread(run)
+        text = process.output
+        leaks = [canary.name for canary in run.canaries if re.search(canary.pattern, text)]
+        return replace(
+            process,
+            seconds=wall() - started,
+            output=(output.tail + text)[-16_384:],
+            leaks=tuple(dict.fromkeys((*output.leaks, *leaks))),
+            alerts=len(alerts) + output.alerts,
+        )
+
+    def _virtually(self, run: Run) -> Process:
+        from harness.vtime.subjects import ended
+
+        assert run.virtual is not None
+        return ended(run.virtual.call(lambda: self.function(run)))
+
+    def _on_a_thread(self, run: Run) -> Process:
         failure: list[BaseException] = []
 
         def call() -> None:
@@ -222,29 +260,23 @@ class CallableSubject:
                 failure.append(error)
 
         thread = threading.Thread(target=call, name="subject", daemon=True)
-        with captured(run) as output, _errors_logged() as alerts:
-            thread.start()
-            thread.join(run.timeout)
+        thread.start()
+        thread.join(run.timeout)
         left = thread.is_alive()
         if left:
             from harness.redirect import disown
 
             disown(thread)
-        text = "".join(traceback.format_exception(failure[0])) if failure else ""
-        return Process(
-            exit_code=None,
-            seconds=wall() - started,
-            output=(output.tail + text)[-16_384:],
-            timed_out=left,
-            error=repr(failure[0])[:500] if failure else None,
-            leaks=tuple(
-                canary.name for canary in run.canaries if canary.name in output.leaks or re.search(canary.pattern, text)
-            ),
-            alerts=len(alerts) + output.alerts,
-        )
+        return replace(called(failure[0] if failure else None), timed_out=left)
 
 
-@contextlib.contextmanager
+def called(failure: BaseException | None) -> Process:
+    """Return how a callable ended, with the error that left it; `output` is that error's traceback."""
+    text = "".join(traceback.format_exception(failure)) if failure else ""
+    return Process(exit_code=None, seconds=0.0, output=text, error=repr(failure)[:500] if failure else None)
+
+
+@contextmanager
 def _errors_logged() -> Iterator[list[str]]:
     """Collect the names of the loggers that log an error meanwhile, a few."""
     found: list[str] = []

@@ -27,29 +27,35 @@ from harness.redrive import Redrive, Redriver
 from harness.result import Baseline, TrialResult
 from harness.scenario import Scenario
 from harness.stage import Stage, emptied, fault_rules
-from harness.subjects import CallableSubject, Run, Subject, canaries_of, environment_of
+from harness.subjects import CallableSubject, CommandSubject, Run, Subject, canaries_of, environment_of
 from mock_server.control.client import ControlError
 from mock_server.documents import Problem, load
 from mock_server.org.clock import wall
 
 if TYPE_CHECKING:
+    from harness.vtime.trial import VirtualTime
     from mock_server.api import Server
 
 BASELINE_ROWS = 20
 """Inputs of each kind that a baseline delivers."""
 WALL_LIMIT = 600.0
 """Seconds a subject may take when nothing else is said."""
+EPOCH = 1_772_323_200
+"""What an org's virtual clock shows at first: 2026-03-01T00:00:00Z."""
 _MOST_NOTES = 3
 MOST_SEED = 2**53 - 1
 """The greatest seed: what every JSON reader takes for the same number."""
 Progress = Callable[[str], None]
 
 
-def check(scenario: Scenario) -> None:
+def check(scenario: Scenario, subject: Subject | None = None) -> None:
     """Refuse a scenario that is well written but cannot be run here. Raises DocumentError before anything has run."""
-    if scenario.time == "virtual":
-        text = "`time: virtual` needs a subject whose clock can be moved, which no kind of subject has yet; write real"
-        raise scenario.document.error([Problem(("time",), text, ("real",))])
+    if scenario.time == "virtual" and isinstance(subject, CommandSubject):
+        from harness.vtime.commands import refusal
+
+        why = refusal(subject.command)
+        if why is not None:
+            raise scenario.document.error([Problem(("time",), why, ("real",))])
     _definitions(scenario)
 
 
@@ -138,7 +144,7 @@ class Trial:
 
         Raises SubjectError, what `check` raises, and QueueError for dead letters that cannot be read.
         """
-        check(self.scenario)
+        check(self.scenario, subject)
         check_crashes(self.scenario, subject)
         started = wall()
         folder = Path(tempfile.mkdtemp(prefix="sfmock-"))
@@ -244,6 +250,7 @@ class Trial:
                 environment=environment_of(org, paths, self.seed),
                 canaries=canaries_of(org),
                 timeout=self._limit(),
+                virtual=self._virtual(org),
             )
             yield Stage(self.scenario, run, queue, self._loose_keys(rows))
 
@@ -278,14 +285,26 @@ class Trial:
             login=self.login,
             seed=self.seed,
             journal="whole",
+            clock=self.scenario.time,
+            clock_start=EPOCH if self.scenario.time == "virtual" else None,
         )
         try:
             yield OrgHandle(info, self.server)
         finally:
             control.delete_org(info.id)
 
+    def _virtual(self, org: OrgHandle) -> VirtualTime | None:
+        if self.scenario.time == "real":
+            return None
+        from harness.vtime.trial import VirtualTime
+
+        virtual = VirtualTime(self.server, org.id, self.scenario.deadline)
+        return virtual if self.timeout is None else replace(virtual, wall=self.timeout)
+
     def _limit(self) -> float:
-        limits = [limit for limit in (self.timeout, self.scenario.deadline) if limit is not None]
+        """Return the wall-clock limit of a run; a deadline in virtual time is none."""
+        deadline = self.scenario.deadline if self.scenario.time == "real" else None
+        limits = [limit for limit in (self.timeout, deadline) if limit is not None]
         return min(limits, default=WALL_LIMIT)
 
 

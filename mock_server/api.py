@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from mock_server.fronts.direct import Exchange
     from mock_server.fronts.listener import Listener
     from mock_server.operations import Registry
+    from mock_server.org.clock import Clock
     from mock_server.server import App
+    from mock_server.turns import Turns
     from mock_server.world import World
 
 T = TypeVar("T")
@@ -93,7 +95,10 @@ class Server:
     """A server on a thread of its own. Leaving the `with` block, or `stop`, ends it."""
 
     def __init__(self, settings: Settings) -> None:
-        self._loop = new_event_loop()
+        # Not the fastest loop there is: one that virtual time can hold.
+        from mock_server.turns import TurnLoop
+
+        self._loop = TurnLoop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="sfmock", daemon=True)
         self._thread.start()
         self._settings = settings
@@ -128,6 +133,15 @@ class Server:
     def world(self) -> World:
         """The orgs themselves. They belong to the server's thread: use the control client for all but looking."""
         return self._running.app.world
+
+    def clock_of(self, org_id: str) -> Clock:
+        """Return an org's clock. Raises KeyError for an unknown org."""
+        return self.world.orgs[org_id].clock
+
+    @property
+    def turns(self) -> Turns:
+        """Holds the server's event loop, and lets it run in turns."""
+        return self._loop.turns
 
     @property
     def pid(self) -> int:

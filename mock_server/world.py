@@ -27,6 +27,7 @@ class OrgSpec:
 
     `template` is the id of an org whose schema and records it starts with. `login` holds what its user and app are
     known by, where not by the usual names; of several orgs that share a name the newest is found.
+    `start` is what its clock shows at first, in seconds since 1970; None for the time of day.
     """
 
     fields: Mapping[str, Any] = field(default_factory=dict)
@@ -36,6 +37,7 @@ class OrgSpec:
     seed: int = 0
     journal: Literal["bounded", "whole"] = "bounded"
     clock: Mode = "real"
+    start: float | None = None
     transaction_time: float = 0.0
     template: str | None = None
     data: Path | None = None
@@ -65,7 +67,15 @@ class World:
         schema.add(spec.objects, spec.fields)
         self._created += 1
         keep = None if spec.journal == "whole" else KEPT_COMMITS
-        org = Org(self._created, schema=schema, clock=spec.clock, seed=spec.seed, data=spec.data, keep_commits=keep)
+        org = Org(
+            self._created,
+            schema=schema,
+            clock=spec.clock,
+            start=spec.start,
+            seed=spec.seed,
+            data=spec.data,
+            keep_commits=keep,
+        )
         try:
             if template is not None:
                 org.store.load(template.store)
@@ -98,6 +108,7 @@ class World:
                 seed=spec.seed,
                 journal=spec.journal,
                 clock=spec.clock,
+                start=spec.start,
                 transaction_time=spec.transaction_time,
                 template=org.id,
             )

@@ -32,7 +32,8 @@ def command(subject: str, *words: str) -> CommandSubject:
 
 def trial(server: api.Server, scenario: Scenario, subject: str, **options: Any) -> Trial:
     wants_redrive = any("redrive" in registry()[name].needs for name in scenario.expect)
-    redrive = command(subject, "redrive") if wants_redrive else None
+    # Letters of one form can be redriven by one program.
+    redrive = command(subject if subject in PLANTED else "correct.py", "redrive") if wants_redrive else None
     return Trial(server, scenario, timeout=120, redrive=redrive, **options)
 
 
@@ -100,12 +101,3 @@ def test_every_property_but_the_laws_has_a_subject_that_breaks_it() -> None:
     shown = {name for name, _ in PLANTED.values()}
     laws = {name for name in registry() if name.startswith("delivery.")}
     assert set(registry()) - laws == shown
-
-
-@pytest.mark.heavy
-@pytest.mark.parametrize("seed", range(1, 21))
-@pytest.mark.parametrize("scenario", [scenario.name for scenario in catalogue()])
-def test_a_correct_integration_is_clean_for_every_seed(server: api.Server, scenario: str, seed: int) -> None:
-    (found,) = find([scenario])
-    result = trial(server, found, "correct.py", seed=seed).run(command("correct.py"))
-    assert result.ok, [*result.violated, *(result.judgement.missing if result.judgement else [result.baseline])]

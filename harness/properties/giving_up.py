@@ -152,7 +152,7 @@ class BeforeAck(Claim):
     )
     source = _KAFKA
     needs = frozenset({"journal", "commits", "letters", "inputs", "legs"})
-    consequences = frozenset({"dead_letter.complete", "delivery.nothing_lost"})
+    consequences = frozenset({"bulk.row_results_read", "dead_letter.complete", "delivery.nothing_lost"})
 
     def judge(self, evidence: Evidence, parameters: NoParameters) -> Verdict:
         if evidence.letters is None:
@@ -184,7 +184,11 @@ def _restarted(leg: Leg, after: Leg) -> bool:
 def _given_up_in(leg: Leg, chain: Sequence[Attempt]) -> bool:
     """Tell whether the last thing that the subject heard of a record in this run was a refusal for good."""
     here = [attempt for attempt in chain if leg.first <= attempt.number <= leg.last]
-    return bool(here) and here[-1].failure == "permanent" and here[-1].heard
+    return bool(here) and _refused(here[-1])
+
+
+def _refused(attempt: Attempt) -> bool:
+    return attempt.failure == "permanent" and attempt.heard
 
 
 class SinkFailureSurvived(Claim):
@@ -211,6 +215,9 @@ class SinkFailureSurvived(Claim):
             )
         broken = [leg for leg in run.legs if leg.name != "heal"]
         failed = [place for place, chain in enumerate(run.chains) if any(_given_up_in(leg, chain) for leg in broken)]
+        if not failed and _loud(broken[-1].process):
+            # It stopped before anything failed: what would have failed is known from the delivery with a queue.
+            failed = [place for place, chain in enumerate(evidence.chains) if chain and _refused(chain[-1])]
         if not failed:
             return self.not_exercised("nothing failed for good while the queue could not be written")
         lost = [place for place in failed if run.outcomes[place] is Outcome.LOST]

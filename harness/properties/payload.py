@@ -17,6 +17,8 @@ def differing(record: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
     References through a parent's key (`Account: {...}`, `Account.Key__c`) are left out: they are stored as ids.
     """
     values = {name.lower(): value for name, value in other.items()}
+    if all(name.lower() in values and value == values[name.lower()] for name, value in record.items()):
+        return []  # as a rule it is: the rest is for the exceptions
     return [
         name
         for name, value in record.items()

@@ -49,8 +49,9 @@ def _spec(call: ControlCall, body: Reader) -> OrgSpec:
         body.refuse("from", f"there is no org {template}", call.world.orgs, template)
     clock = body.mapping("clock")
     if clock is not None:
-        clock.only(("mode",), "a clock")
+        clock.only(("mode", "start"), "a clock")
     mode = clock.choice("mode", get_args(Mode)) if clock else None
+    start = clock.count("start", 0, 10**10) if clock else None
     settings = body.mapping("settings")
     if settings is not None:
         settings.only(("transaction_time",), "the settings of an org")
@@ -62,6 +63,7 @@ def _spec(call: ControlCall, body: Reader) -> OrgSpec:
         seed=body.count("seed", 0) or 0,
         journal="whole" if body.choice("journal", ("bounded", "whole")) == "whole" else "bounded",
         clock="virtual" if mode == "virtual" else "real",
+        start=None if start is None else float(start),
         transaction_time=(settings.seconds("transaction_time") if settings else None) or 0.0,
         template=template,
     )

@@ -49,6 +49,22 @@ class Clock:
         self._wake()
         return self.now()
 
+    def advance_to(self, moment: float) -> float:
+        """Move time forward to `moment` (seconds since 1970) exactly, and wake whoever is due; return the new time.
+
+        A moment that has passed moves nothing. For virtual clocks.
+        """
+        assert self.mode == "virtual"
+        self._still = max(self._still, moment)
+        self._wake()
+        return self._still
+
+    def next_due(self) -> float | None:
+        """Return when the first sleeper wakes, in seconds since 1970; None when nobody sleeps."""
+        while self._sleepers and self._sleepers[0][2].done():
+            heapq.heappop(self._sleepers)
+        return self._sleepers[0][0] if self._sleepers else None
+
     async def sleep(self, seconds: float) -> None:
         await self.wait_until(self.now() + seconds)
 

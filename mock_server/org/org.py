@@ -47,6 +47,7 @@ class Org:
         *,
         schema: Schema | None = None,
         clock: Mode = "real",
+        start: float | None = None,
         seed: int = 0,
         data: Path | None = None,
         keep_commits: int | None = 20_000,
@@ -55,7 +56,7 @@ class Org:
         self.id = fifteen + checksum(fifteen)
         self.number = number
         self.seed = seed
-        self.clock = Clock(clock)
+        self.clock = Clock(clock, start)
         self.schema = schema or Schema()
         self.store = Store(data)
         last = self.store.last_id() if data is not None else None

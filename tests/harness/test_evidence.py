@@ -148,9 +148,9 @@ def test_a_hundred_thousand_rows_are_judged_in_seconds() -> None:
         rows = range(start, start + 200)
         world.send({row: LOCK if row % 7 == 0 else None for row in rows})
         world.send(dict.fromkeys(rows))
-    started = time.perf_counter()
+    started = time.process_time()
     judgement = judge(world.evidence())
-    assert time.perf_counter() - started < 6
+    assert time.process_time() - started < 5
     assert judgement.violated[0].property == "bulk.only_failed_rows_retried"
 
 

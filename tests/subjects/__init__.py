@@ -29,6 +29,7 @@ PLANTED = {
     "letters_before_spent.py": ("dead_letter.only_when_spent", "row-locks"),
     "letters_for_whole_batch.py": ("dead_letter.per_row", "validation-errors"),
     "letters_with_headers.py": ("dead_letter.no_secrets", "validation-errors"),
+    "letters_at_the_end.py": ("dead_letter.before_ack", "tests/subjects/crash-with-letters.yaml"),
     "silent_letters.py": ("dead_letter.alerted", "validation-errors"),
     "swallows_queue_errors.py": ("dead_letter.sink_failure_survived", "redrive"),
     "redrive_leaves_letters.py": ("dead_letter.redrive_lands", "redrive"),

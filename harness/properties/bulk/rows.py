@@ -61,7 +61,13 @@ class OnlyFailedRowsRetried(Claim):
     source = _COLLECTIONS
     needs = frozenset({"journal", "inputs"})
     consequences = frozenset(
-        {"retry.permanent_not_retried", "retry.bounded", "delivery.nothing_twice", "dead_letter.complete"}
+        {
+            "retry.permanent_not_retried",
+            "retry.bounded",
+            "retry.amplification_bounded",
+            "delivery.nothing_twice",
+            "dead_letter.complete",
+        }
     )
 
     def judge(self, evidence: Evidence, parameters: NoParameters) -> Verdict:
