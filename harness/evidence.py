@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from harness.effects import Effects
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from harness.inputs import Input
     from harness.letters import BrokenLetter, Letter
     from harness.plans import Policy
+    from harness.viewpoints import Disagreement
+    from harness.waits import Waits
     from mock_server.control.client import CommitRow
 
 LegName = Literal["faults", "restart", "heal"]
@@ -39,7 +42,8 @@ class Attempt:
 
     `success` and `codes` are what the org decided about the row; `heard` is whether the client was told. `failure` is
     what the client had to make of it, None for a success it was told. `sure` is False where the row was never decoded
-    and is known from a repetition of the request or from its path.
+    and is known from a repetition of the request or from its path. `values` is what the row said. `rules` are the
+    faults that touched this row: those of its request, and those of single rows where this one failed.
     """
 
     exchange: Exchange
@@ -50,6 +54,8 @@ class Attempt:
     codes: tuple[str, ...]
     failure: Failure | None
     sure: bool
+    values: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    rules: tuple[str, ...] = ()
 
     @property
     def heard(self) -> bool:
@@ -98,6 +104,16 @@ class ArmedFault:
     matched: int
     fired: int
     rule: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """What a fault really touched: requests, by their numbers, the attempts in them, and the places of the inputs."""
+
+    rule: str
+    exchanges: tuple[int, ...]
+    attempts: int
+    inputs: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +168,10 @@ class Evidence:
     those of that run alone, its outcomes, records and letters the state at its end. `newer` are values that somebody
     else wrote into the records of inputs before such a run. `broken_queue` is a delivery on another org, with another
     journal, whose dead-letter queue could not be written.
+
+    `clock` says how exactly times can be judged. `deadline` is how many seconds of clock time the subject had.
+    `healed` is the clock time from which on no fault was in force, None where they never stopped. `unique` are the
+    fields, by object, that the org lets no two records share (both in lower case).
     """
 
     exchanges: tuple[Exchange, ...]
@@ -172,6 +192,11 @@ class Evidence:
     commits: tuple[CommitRow, ...] = ()
     legs: tuple[Leg, ...] = ()
     after: Mapping[AfterName, Evidence] = field(default_factory=dict)
+    clock: Literal["real", "virtual"] = "real"
+    deadline: float | None = None
+    healed: float | None = None
+    unique: frozenset[tuple[str, str]] = frozenset()
+
     effects: Effects = field(default_factory=Effects)
     baseline: Evidence | None = None
     copies: tuple[Exchange, ...] = ()
@@ -179,6 +204,40 @@ class Evidence:
     interception: Interception | None = None
     newer: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     broken_queue: Evidence | None = None
+
+    @cached_property
+    def waits(self) -> Waits:
+        """The pauses between failed requests and those that carry on with them."""
+        from harness.waits import waits_of
+
+        return waits_of(self)
+
+    @cached_property
+    def exposures(self) -> Mapping[str, Exposure]:
+        """What each fault really touched, by its name; latencies too."""
+        from harness.exposure import exposures_of
+
+        return exposures_of(self)
+
+    @cached_property
+    def disagreements(self) -> tuple[Disagreement, ...]:
+        """Where two viewpoints of the same event do not agree."""
+        from harness.viewpoints import disagreements_of
+
+        return disagreements_of(self)
+
+    def leg_of(self, number: int) -> int:
+        """Return the place in `legs` of the run that a journal entry belongs to; 0 where there are none."""
+        return next((place for place, leg in enumerate(self.legs) if number <= leg.last), max(0, len(self.legs) - 1))
+
+    def by_leg(self, chain: Sequence[Attempt]) -> list[Sequence[Attempt]]:
+        """Cut a chain where the subject was started anew: a budget of attempts is that of one run."""
+        if len(self.legs) < 2 or len(chain) < 2:
+            return [chain] if chain else []
+        found: dict[int, list[Attempt]] = {}
+        for attempt in chain:
+            found.setdefault(self.leg_of(attempt.number), []).append(attempt)
+        return list(found.values())
 
     @property
     def attempts(self) -> int | None:

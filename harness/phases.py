@@ -21,7 +21,7 @@ _LOOK = 0.01
 
 class Timeline:
     """A `with` block in which the org's phase changes as time goes by: from the first request on, for how long a
-    program takes to start says nothing about it."""
+    program takes to start says nothing about it. In virtual time, where that takes no time, from the beginning."""
 
     def __init__(self, control: ControlClient, phases: Sequence[PhasePlan], virtual: VirtualTime | None = None) -> None:
         self._virtual = virtual

@@ -40,14 +40,12 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Guarded:
-    """A subject after each run of which everything is put back that it must leave alone."""
-
-    subject: Subject
+class GuardedSubject(CallableSubject):
+    """A function after each call of which everything is put back that it must leave alone."""
 
     def run(self, run: Run) -> Process:
         with unharmed():
-            return self.subject.run(run)
+            return super().run(run)
 
 
 class TrialRunner:
@@ -79,9 +77,9 @@ class TrialRunner:
         A coroutine function runs on an event loop of its own. Options are fields of Trial.
         """
         trial = self._trial(**options)
-        chosen = subject if hasattr(subject, "run") else CallableSubject(_called(subject))
+        chosen = subject if hasattr(subject, "run") else GuardedSubject(_called(subject))
         with self._told(trial):
-            result = trial.run(Guarded(chosen))
+            result = trial.run(chosen)
         return self._passed(result)
 
     @contextmanager
@@ -98,7 +96,8 @@ class TrialRunner:
 
         There is no baseline. An exception that leaves the block fails the test as it is.
         """
-        check_crashes(self.scenario)
+        with told(self.scenario):
+            check_crashes(self.scenario)
         rows = None if inputs is None else self._rows(inputs, key, sobject)
         trial = self._trial(dead_letters=dead_letters, rows=rows, seed=seed)
         folder = Path(tempfile.mkdtemp(prefix="sfmock-"))

@@ -14,7 +14,7 @@ from select import select
 from typing import Any
 
 _allocate_lock = threading.Lock  # the real one, whatever stands in for it later
-_SOON = 0.05
+_SOON = 0.2
 """A timer of the loop that is due within so many seconds counts as work that is under way."""
 
 

@@ -27,6 +27,7 @@ class LostReply(Claim):
             "delivery.nothing_twice",
             "dead_letter.complete",
             "retry.permanent_not_retried",
+            "retry.unsafe_not_replayed",
             "bulk.only_failed_rows_retried",
         }
     )

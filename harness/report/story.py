@@ -146,4 +146,6 @@ def tell_summary(result: TrialResult) -> str:
         text += f"; required, but not exercised: {', '.join(v.property for v in result.judgement.missing)}"
     if result.judgement.unfired:
         text += f"; armed, but never fired: {', '.join(fault.name for fault in result.judgement.unfired)}"
+    for disagreement in result.judgement.disagreements:
+        text += f"; two viewpoints differ: {disagreement.text}"
     return text

@@ -47,6 +47,7 @@ def installed(conductor: Conductor, more: Iterable[Change] = ()) -> Iterator[Non
     patches, date_and_time = _prepared()
     _active = conductor
     try:
+        sockets.stand_on_what_is_there()
         patches.install([*more, *processes.loop_changes()])
         date_and_time.install()
         threads.hush_pools()

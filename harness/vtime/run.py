@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import _thread
 import asyncio
-import contextlib
 import ctypes
 import signal
 import threading
@@ -179,12 +178,8 @@ def block(
 
     A dead-lock, and a thread that never waits, leave the block as its error.
     """
-    with contextlib.suppress(RuntimeError):
-        loop = asyncio.get_running_loop()
-        if type(loop).__module__.partition(".")[0] == "uvloop":
-            raise NotInVirtualTime(
-                "the test runs on uvloop, which virtual time cannot reach; use asyncio's own event loop"
-            )
+    if type(asyncio._get_running_loop()).__module__.partition(".")[0] == "uvloop":
+        raise NotInVirtualTime("the test runs on uvloop, which virtual time cannot reach; use asyncio's own event loop")
     conductor = _conductor(side, deadline, alarms)
     outcomes: list[Outcome] = []
     over = threading.Event()

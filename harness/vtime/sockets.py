@@ -96,17 +96,28 @@ def _sendall(self: socket.socket, data: Any, flags: int = 0) -> None:
 _plain_sendall = _Socket.sendall
 
 
+_beneath: list[Callable[..., Any]] = [_plain_connect]
+"""What connects: what stood there when virtual time began, which may lead elsewhere."""
+
+
+def stand_on_what_is_there() -> None:
+    """Take note of who has replaced `connect` before virtual time does."""
+    found = vars(_Socket).get("connect", _plain_connect)
+    if found is not _connect:
+        _beneath[0] = found
+
+
 def _connect(self: socket.socket, address: Any) -> None:
     actor = actors.get(_get_ident())
     timeout = None if actor is None else _gettimeout(self)
     if actor is None or timeout == 0.0:
-        _plain_connect(self, address)
+        _beneath[0](self, address)
         return
     due = actor.conductor.due(timeout)
     _settimeout(self, 0.0)
     try:
         try:
-            _plain_connect(self, address)
+            _beneath[0](self, address)
         except BlockingIOError:
             _await(actor, self, _OUT, due, f"a connection to {address}")
             failed = self.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)

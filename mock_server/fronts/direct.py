@@ -58,10 +58,16 @@ async def exchange(
         if len(body) > LARGEST_BODY:
             reply = front.render(errors.REQUEST_ENTITY_TOO_LARGE())
         else:
+            left: list[bool] = []
             call = make_call(method.upper(), target, asked, body, f"{parts.scheme}://{host}")
-            reply = await _answered(front, call, timeout)
-            if reply.delivery == "trickle":
-                await _trickled(call, reply, timeout)
+            call.gone = lambda: bool(left)
+            try:
+                reply = await _answered(front, call, timeout)
+                if reply.delivery == "trickle":
+                    await _trickled(call, reply, timeout)
+            except BaseException:
+                left.append(True)
+                raise
     if reply.delivery == "none":
         raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
     return _exchange(front, method.upper(), host, asked, reply)

@@ -37,6 +37,10 @@ PLANTED = {
     "redrive_overwrites.py": ("dead_letter.redrive_not_stale", "redrive"),
     "redrive_forgets_attempts.py": ("dead_letter.no_poison_loop", "redrive"),
     "never_logs_in_again.py": ("session.refreshed_once", "expired-session"),
+    "logs_without_keys.py": ("report.failures_traceable", "validation-errors"),
+    "reports_what_it_sent.py": ("report.truthful", "validation-errors"),
+    "nameless.py": ("report.client_identified", "validation-errors"),
+    "acknowledges_what_it_fetched.py": ("report.graceful_stop", "tests/subjects/stopped.yaml"),
     "stampedes.py": ("session.single_flight_refresh", "tests/subjects/shared-session.yaml"),
     "logs_in_for_ever.py": ("session.stops_on_refused_refresh", "tests/subjects/refused-login.yaml"),
     "restarts_after_expiry.py": ("session.expiry_keeps_progress", "tests/subjects/late-expiry.yaml"),
@@ -48,9 +52,6 @@ PLANTED = {
     "marks_done_first.py": ("idempotency.crash_safe", "tests/subjects/kill-before-save.yaml"),
     "trusts_anyone.py": ("security.tls_verified", "tests/subjects/false-server.yaml"),
     "reads_everything.py": ("security.least_privilege", "tests/subjects/few-rights.yaml"),
-    "logs_without_keys.py": ("report.failures_traceable", "validation-errors"),
-    "reports_what_it_sent.py": ("report.truthful", "validation-errors"),
-    "nameless.py": ("report.client_identified", "validation-errors"),
     "leaks_secrets.py": ("security.no_secrets_leaked", "outage"),
     "retries_for_ever.py": ("retry.bounded", "never-ending-outage"),
 }
@@ -66,6 +67,7 @@ CORRECT = {
         "tests/subjects/slow.yaml",
         "row-locks",
     ),
+    "stoppable.py": ("tests/subjects/stopped.yaml",),
     "all_or_none.py": ("tests/subjects/one-bad-row.yaml",),
     "reporting.py": ("validation-errors", "row-locks", "never-ending-outage"),
     "correct.py": (

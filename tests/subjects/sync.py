@@ -59,7 +59,6 @@ class Sync:
         self.http.trust_env = env is os.environ  # called as a function, it has an environment of its own
         self.http.headers["Sforce-Call-Options"] = "client=contact-sync"
         self.retry_after = 0.0
-        self.over = None
         self.letters = 0
         self.redriven = {}
         self.http.hooks["response"].append(self.note_retry_after)
@@ -239,7 +238,7 @@ class Sync:
             for start in range(0, len(keys), 100):
                 listed = ", ".join("'" + key.replace("'", "\\'") + "'" for key in keys[start : start + 100])
                 soql = f"SELECT {key_field}, SystemModstamp FROM {sobject} WHERE {key_field} IN ({listed})"
-                for row in self.call("GET", "query", params={"q": soql})["records"]:
+                for row in self.look(soql):
                     changed[row[key_field]] = datetime.fromisoformat(row["SystemModstamp"])
         failed = {key: datetime.fromisoformat(letter["failed_at"]) for key, letter in self.redriven.items()}
         return [
@@ -247,6 +246,17 @@ class Sync:
             for item in items
             if not changed.get(item["key"], datetime.min.replace(tzinfo=UTC)) > failed[item["key"]]
         ]
+
+    def look(self, soql):
+        """Return the records of a query."""
+        for attempt in range(1, self.attempts):
+            try:
+                return self.call("GET", "query", params={"q": soql})["records"]
+            except Failure as failure:
+                if not self.is_transient(failure.code):
+                    raise
+                self.wait(attempt)
+        return self.call("GET", "query", params={"q": soql})["records"]
 
     def read_letters(self):
         try:
@@ -288,9 +298,13 @@ class Sync:
         self.letters += 1
 
     def alert(self):
-        """Call for somebody, once a run."""
-        if self.letters:
-            print(f"ERROR: {self.letters} records dead-lettered", file=sys.stderr, flush=True)
+        alert(self.letters)
+
+
+def alert(letters):
+    """Call for somebody, once a run."""
+    if letters:
+        print(f"ERROR: {letters} records dead-lettered", file=sys.stderr, flush=True)
 
 
 def seconds_of(retry_after):

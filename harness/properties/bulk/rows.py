@@ -61,7 +61,13 @@ class OnlyFailedRowsRetried(Claim):
     source = _COLLECTIONS
     needs = frozenset({"journal", "inputs"})
     consequences = frozenset(
-        {"retry.permanent_not_retried", "retry.bounded", "delivery.nothing_twice", "dead_letter.complete"}
+        {
+            "retry.permanent_not_retried",
+            "retry.bounded",
+            "retry.amplification_bounded",
+            "delivery.nothing_twice",
+            "dead_letter.complete",
+        }
     )
 
     def judge(self, evidence: Evidence, parameters: NoParameters) -> Verdict:
@@ -109,6 +115,8 @@ class ErrorsMatchedToRows(Claim):
             "bulk.poison_row_isolated",
             "retry.transient_retried",
             "dead_letter.complete",
+            "dead_letter.attempts_true",
+            "dead_letter.per_row",
             "dead_letter.informative",
             "delivery.nothing_lost",
         }

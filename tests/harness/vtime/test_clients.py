@@ -18,7 +18,7 @@ import requests
 import tenacity
 from simple_salesforce.api import Salesforce
 
-from tests.harness.vtime.conftest import World
+from tests.harness.vtime.conftest import LIMITS, World
 
 
 def with_requests(world: World) -> None:
@@ -203,17 +203,13 @@ def test_a_lost_reply_is_heard_of_at_once(world: World) -> None:
 
 
 def test_a_large_answer_arrives_whole(world: World) -> None:
-    world.org.records.seed("Account", [{"Name": "N" * 200, "Description": "x" * 20_000} for _ in range(200)])
-
     def subject() -> None:
         for url, verify in ((world.server.url, True), (world.server.https_url, str(world.server.ca_file))):
-            answer = requests.get(
-                f"{url}/services/data/v60.0/query?q=SELECT+Name,Description+FROM+Account",
-                headers=world.headers,
-                timeout=5,
-                verify=verify,
-            )
-            assert len(answer.json()["records"]) == 200
+            for headers in (world.headers, {**world.headers, "Accept-Encoding": "identity"}):
+                answer = requests.get(
+                    f"{url}/services/data/v60.0/sobjects/Account/describe", headers=headers, timeout=5, verify=verify
+                )
+                assert len(answer.json()["fields"]) > 50
 
     assert world(subject).seconds == 0
 
@@ -233,6 +229,23 @@ def test_a_large_request_arrives_whole(world: World) -> None:
         assert [row["success"] for row in answer.json()] == [True] * 200
 
     assert world(subject).seconds == 0
+
+
+def test_a_redirect_beneath_virtual_time_stays_in_force(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    port = int(world.server.url.rsplit(":", 1)[1])
+
+    def led(self: socket.socket, address: Any) -> None:
+        plain(self, ("127.0.0.1", port) if address[0] == "127.83.70.1" else address)
+
+    plain = socket.socket.connect
+    monkeypatch.setattr(socket.socket, "connect", led)
+    world.stall("20s")
+
+    def subject() -> None:
+        assert requests.get(f"http://127.83.70.1{LIMITS}", headers=world.headers, timeout=30).status_code == 200
+
+    assert world(subject).seconds == 20
+    assert socket.socket.connect is led
 
 
 def test_sockets_of_the_subjects_own_run_in_its_time(world: World) -> None:

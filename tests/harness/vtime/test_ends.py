@@ -227,6 +227,17 @@ def test_uvloop_is_refused(world: World) -> None:
     assert "uvloop" in str(failure)
 
 
+def test_a_block_on_uvloop_is_refused(world: World) -> None:
+    uvloop = pytest.importorskip("uvloop")
+
+    async def main() -> None:
+        with run.block(LocalSide(world.server, world.org.id)):
+            pass
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner, pytest.raises(NotInVirtualTime, match="uvloop"):
+        runner.run(main())
+
+
 def test_threads_that_outlive_the_subject_are_told_and_named(world: World) -> None:
     cleaned: list[str] = []
 
