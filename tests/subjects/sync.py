@@ -55,6 +55,8 @@ class Sync:
     def __init__(self, env=os.environ):
         self.env = env
         self.http = requests.Session()
+        self.http.verify = env.get("REQUESTS_CA_BUNDLE", True)
+        self.http.trust_env = env is os.environ  # called as a function, it has an environment of its own
         self.http.headers["Sforce-Call-Options"] = "client=contact-sync"
         self.retry_after = 0.0
         self.over = None
