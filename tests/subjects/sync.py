@@ -55,6 +55,8 @@ class Sync:
     def __init__(self, env=os.environ):
         self.env = env
         self.http = requests.Session()
+        self.http.verify = env.get("REQUESTS_CA_BUNDLE", True)
+        self.http.trust_env = env is os.environ  # called as a function, it has an environment of its own
         self.http.headers["Sforce-Call-Options"] = "client=contact-sync"
         self.retry_after = 0.0
         self.over = None
@@ -95,7 +97,7 @@ class Sync:
             except requests.RequestException:
                 pass
             self.wait(attempt)
-        raise Failure("LOGIN_FAILED", "no new session was given")
+        raise Failure("INVALID_SESSION_ID", "the session has ended, and no new one was given")
 
     def login_refused(self, why):
         raise LoginRefused("INVALID_SESSION_ID", f"the session has ended, and the login is refused: {why}")
