@@ -1,4 +1,4 @@
-"""`sfmock prove` and `sfmock scenarios`."""
+"""`sfmock prove`, and what else the harness adds to the command line."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from harness.commands import add_parsers as commands_about_scenarios
 
 if TYPE_CHECKING:
     from harness.letters import Readable
@@ -69,9 +71,7 @@ def add_parsers(commands: Any) -> None:
     )
     prove.add_argument("--keep", action="store_true", help="keep the scratch folders: inputs, dead letters, output")
     prove.set_defaults(run_command=run_prove)
-    scenarios = commands.add_parser("scenarios", help="list the bundled scenarios, or show some")
-    scenarios.add_argument("names", nargs="*", metavar="NAME", help="name or glob of a scenario to show in full")
-    scenarios.set_defaults(run_command=run_scenarios)
+    commands_about_scenarios(commands)
 
 
 def _seed(text: str) -> int:
@@ -96,25 +96,6 @@ def _seconds(text: str) -> float:
     if not 0 < number < 1e7:
         raise argparse.ArgumentTypeError(f"a time is a number of seconds, more than 0 and below 10000000, not {text!r}")
     return number
-
-
-def run_scenarios(options: argparse.Namespace) -> int:
-    """Print the catalogue, or whole scenarios by name."""
-    from harness.scenario import catalogue, describe, find
-    from mock_server.documents import DocumentError
-
-    try:
-        if not options.names:
-            listed = catalogue()
-            wide = max((len(scenario.name) for scenario in listed), default=0)
-            for scenario in listed:
-                print(f"{scenario.name:{wide}}  {scenario.title}")
-            return HELD
-        print("\n\n".join(describe(scenario).rstrip("\n") for scenario in find(options.names)))
-    except DocumentError as error:
-        print(error, file=sys.stderr)
-        return WRONG
-    return HELD
 
 
 def run_prove(options: argparse.Namespace) -> int:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from harness.effects import Effects
@@ -14,12 +15,15 @@ if TYPE_CHECKING:
     from harness.inputs import Input
     from harness.letters import BrokenLetter, Letter
     from harness.plans import Policy
+    from harness.viewpoints import Disagreement
+    from harness.waits import Waits
     from mock_server.control.client import CommitRow
 
 LegName = Literal["faults", "restart", "heal"]
 """The runs that deliver: under faults, again after each crash, and once more when the faults have stopped."""
-AfterName = Literal["redrive", "redrive again", "redelivery", "rerun"]
-"""The runs after delivery: the dead letters twice, then all inputs with an empty work folder, and with the old one."""
+AfterName = Literal["redrive", "redrive again", "redelivery", "rerun", "impostor"]
+"""The runs after delivery: the dead letters twice, then all inputs with an empty work folder, and with the old one; a
+few inputs to a server that nobody should trust."""
 
 
 class Outcome(Enum):
@@ -38,7 +42,8 @@ class Attempt:
 
     `success` and `codes` are what the org decided about the row; `heard` is whether the client was told. `failure` is
     what the client had to make of it, None for a success it was told. `sure` is False where the row was never decoded
-    and is known from a repetition of the request or from its path.
+    and is known from a repetition of the request or from its path. `values` is what the row said. `rules` are the
+    faults that touched this row: those of its request, and those of single rows where this one failed.
     """
 
     exchange: Exchange
@@ -49,6 +54,8 @@ class Attempt:
     codes: tuple[str, ...]
     failure: Failure | None
     sure: bool
+    values: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    rules: tuple[str, ...] = ()
 
     @property
     def heard(self) -> bool:
@@ -100,6 +107,16 @@ class ArmedFault:
 
 
 @dataclass(frozen=True, slots=True)
+class Exposure:
+    """What a fault really touched: requests, by their numbers, the attempts in them, and the places of the inputs."""
+
+    rule: str
+    exchanges: tuple[int, ...]
+    attempts: int
+    inputs: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Leg:
     """One run of the subject that delivers. `first` and `last` are the numbers of the journal entries it spans.
 
@@ -124,6 +141,15 @@ class Stray:
     exchange: int
 
 
+@dataclass(frozen=True, slots=True)
+class Interception:
+    """What an impostor with an untrusted certificate saw: TLS connections that it was asked for, and requests that it
+    got all the same, by method and path."""
+
+    offered: int
+    taken: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class Evidence:
     """Everything a property may look at. Tuples named after inputs are in the order of the inputs.
@@ -134,12 +160,18 @@ class Evidence:
     were read and were never repeated. `commits` are the changes of records, the harness's own seeding among them
     (`exchange` 0). `policy` is what the subject declared. `process` is the last run of `legs`. `effects` is what the
     subject says it took in, `baseline` the evidence of the run without faults that came first. `copies` are requests
-    that the network delivered a second time: they are no attempts of the subject's.
+    that the network delivered a second time: they are no attempts of the subject's. `loose_keys` are the key fields of
+    inputs (`Contact.External_Id__c`) that the org does not hold to be unique. `interception` is what the impostor saw,
+    in the run of that name.
 
     `after` holds the runs that followed delivery. Each has evidence of its own: its exchanges, chains and commits are
     those of that run alone, its outcomes, records and letters the state at its end. `newer` are values that somebody
     else wrote into the records of inputs before such a run. `broken_queue` is a delivery on another org, with another
     journal, whose dead-letter queue could not be written.
+
+    `clock` says how exactly times can be judged. `deadline` is how many seconds of clock time the subject had.
+    `healed` is the clock time from which on no fault was in force, None where they never stopped. `unique` are the
+    fields, by object, that the org lets no two records share (both in lower case).
     """
 
     exchanges: tuple[Exchange, ...]
@@ -160,11 +192,52 @@ class Evidence:
     commits: tuple[CommitRow, ...] = ()
     legs: tuple[Leg, ...] = ()
     after: Mapping[AfterName, Evidence] = field(default_factory=dict)
+    clock: Literal["real", "virtual"] = "real"
+    deadline: float | None = None
+    healed: float | None = None
+    unique: frozenset[tuple[str, str]] = frozenset()
+
     effects: Effects = field(default_factory=Effects)
     baseline: Evidence | None = None
     copies: tuple[Exchange, ...] = ()
+    loose_keys: tuple[str, ...] = ()
+    interception: Interception | None = None
     newer: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     broken_queue: Evidence | None = None
+
+    @cached_property
+    def waits(self) -> Waits:
+        """The pauses between failed requests and those that carry on with them."""
+        from harness.waits import waits_of
+
+        return waits_of(self)
+
+    @cached_property
+    def exposures(self) -> Mapping[str, Exposure]:
+        """What each fault really touched, by its name; latencies too."""
+        from harness.exposure import exposures_of
+
+        return exposures_of(self)
+
+    @cached_property
+    def disagreements(self) -> tuple[Disagreement, ...]:
+        """Where two viewpoints of the same event do not agree."""
+        from harness.viewpoints import disagreements_of
+
+        return disagreements_of(self)
+
+    def leg_of(self, number: int) -> int:
+        """Return the place in `legs` of the run that a journal entry belongs to; 0 where there are none."""
+        return next((place for place, leg in enumerate(self.legs) if number <= leg.last), max(0, len(self.legs) - 1))
+
+    def by_leg(self, chain: Sequence[Attempt]) -> list[Sequence[Attempt]]:
+        """Cut a chain where the subject was started anew: a budget of attempts is that of one run."""
+        if len(self.legs) < 2 or len(chain) < 2:
+            return [chain] if chain else []
+        found: dict[int, list[Attempt]] = {}
+        for attempt in chain:
+            found.setdefault(self.leg_of(attempt.number), []).append(attempt)
+        return list(found.values())
 
     @property
     def attempts(self) -> int | None:

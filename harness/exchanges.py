@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, Literal
 from urllib.parse import unquote
 
@@ -18,7 +19,9 @@ UNCOUNTED = (*LOGINS, "rest.versions")
 """Operations that are not charged against the daily calls."""
 
 _USAGE = re.compile(r"api-usage=(\d{1,12})/(\d{1,12})")
-_NO_ANSWER = frozenset({"lost", "reset", "cut", "malformed", "abandoned"})
+NO_ANSWER = frozenset({"lost", "reset", "abandoned"})
+"""Outcomes of which a client sees no more than that the connection is gone, or that its patience is at an end."""
+_UNREADABLE = NO_ANSWER | {"cut", "malformed"}
 _PASSING = frozenset({429, 500, 502, 503, 504})
 
 
@@ -50,14 +53,16 @@ class Page:
 class Exchange:
     """One request and how it ended, as the client saw it.
 
-    `heard` is whether an answer of the platform itself reached the client whole. `failure` is the class of a
-    request-level failure; None when the request was answered with results. `rules` are the faults that struck, and
-    `struck` their effects, latencies aside. `repeat` is equal for requests that say the same. `session` is a print of
+    `at` and `end` are clock seconds; `end` is when the client left, where it did so before its answer, and `at` of a
+    request that nobody ever saw ended (`open`). `heard` is whether an answer of the platform itself reached the client
+    whole. `failure` is the class of a request-level failure; None when the request was answered with results. `rules`
+    are the faults that struck, `row_rules` those of them that struck single rows, and `struck` their effects, latencies
+    aside; `slowed` are the latencies. `repeat` is equal for requests that say the same. `session` is a print of
     the access token (of a login: the one it handed out), `retry_after` the header of that name as it was sent. `client`
-    is the User-Agent, `caller` the name given in Sforce-Call-Options. `message` is the text of a request-level error,
-    `usage` the daily calls used and allowed that the answer told of, `page` what a query answered. `address` is how
-    the client came in, `instance` the address that a login named. `copy_of` is the exchange that the network delivered
-    once more with this one: the client did not send it.
+    is the User-Agent, `caller` the name given in Sforce-Call-Options. `soql` is the text of a query that was read, cut.
+    `message` is the text of a request-level error, `usage` the daily calls used and allowed that the answer told of,
+    `page` what a query answered. `address` is how the client came in, `instance` the address that a login named.
+    `copy_of` is the exchange that the network delivered once more with this one: the client did not send it.
     """
 
     number: int
@@ -79,6 +84,11 @@ class Exchange:
     failure: Failure | None
     rows: tuple[Row, ...]
     repeat: tuple[str, ...]
+    soql: str = ""
+    row_rules: tuple[str, ...] = ()
+    slowed: tuple[str, ...] = ()
+    left: float | None = None
+    open: bool = False
     caller: str | None = None
     message: str | None = None
     usage: tuple[int, int] | None = None
@@ -89,21 +99,16 @@ class Exchange:
 
     @property
     def is_login(self) -> bool:
-        return self.operation.startswith(LOGINS)
+        return _traits(self.operation).login
 
     @property
     def is_write(self) -> bool:
-        return not self.is_login and self.operation.rpartition(".")[2] in ("create", "update", "upsert", "delete")
+        return _traits(self.operation).write
 
     @property
     def replayable(self) -> bool:
         """Whether sending the request again is safe although the first one may have been done."""
-        return self.operation.rpartition(".")[2] != "create"
-
-    @property
-    def soql(self) -> str:
-        """The text of a query, cut; empty for everything else."""
-        return self.repeat[3] if self.is_query else ""
+        return _traits(self.operation).replayable
 
     @property
     def is_query(self) -> bool:
@@ -113,7 +118,23 @@ class Exchange:
     @property
     def many(self) -> bool:
         """Whether the operation carries rows that succeed or fail one by one."""
-        return self.operation.startswith("rest.collections.") and self.is_write
+        return _traits(self.operation).many
+
+
+@dataclass(frozen=True, slots=True)
+class _Traits:
+    login: bool
+    write: bool
+    replayable: bool
+    many: bool
+
+
+@cache
+def _traits(operation: str) -> _Traits:
+    """Return what an operation's name says, looked up once: properties ask it of every request."""
+    login, verb = operation.startswith(LOGINS), operation.rpartition(".")[2]
+    write = not login and verb in ("create", "update", "upsert", "delete")
+    return _Traits(login, write, verb != "create", write and operation.startswith("rest.collections."))
 
 
 def class_of(codes: Sequence[str], status: int | None = None) -> Failure:
@@ -129,6 +150,9 @@ def class_of(codes: Sequence[str], status: int | None = None) -> Failure:
 def read_exchange(entry: Mapping[str, Any]) -> Exchange:
     """Read one journal entry of the control plane."""
     strikes = [strike for strike in entry["strikes"] if strike["effect"] != "latency"]
+    slowed = [strike["rule"] for strike in entry["strikes"] if strike["effect"] == "latency"]
+    left = entry.get("left")
+    end = entry["end"] if left is None else left
     rows = tuple(_read_row(row) for row in entry["rows"])
     codes = tuple(entry["codes"])
     status = entry["status"]
@@ -138,13 +162,13 @@ def read_exchange(entry: Mapping[str, Any]) -> Exchange:
         not strike["rows"] and strike["point"] == "after" and strike["effect"] != "subject" for strike in strikes
     )
     heard = outcome == "answered" and not masked
-    unreadable = outcome in _NO_ANSWER
+    unreadable = outcome in _UNREADABLE
     # The error answer of a single record: its row says it all.
     told_by_rows = heard and any(row.success is not None for row in rows)
     return Exchange(
         number=entry["number"],
         at=entry["at"],
-        end=entry["at"] if entry["end"] is None else entry["end"],
+        end=entry["at"] if end is None else end,
         operation=entry["operation"],
         method=entry["method"],
         path=entry["path"],
@@ -160,7 +184,13 @@ def read_exchange(entry: Mapping[str, Any]) -> Exchange:
         heard=heard,
         failure=_failure(status, codes, unreadable, told_by_rows),
         rows=rows,
-        repeat=(entry["operation"], entry["method"], entry["path"], entry["query"] or "", entry["fingerprint"] or ""),
+        # Not the query's text: a request that was struck before it was read has none, only its print.
+        repeat=(entry["operation"], entry["method"], entry["path"], entry["fingerprint"] or entry["query"] or ""),
+        soql=entry["query"] or "",
+        row_rules=tuple(dict.fromkeys(strike["rule"] for strike in strikes if strike["rows"])),
+        slowed=tuple(dict.fromkeys(slowed)),
+        left=left,
+        open=end is None,
         caller=entry.get("caller"),
         message=entry.get("message"),
         usage=_usage(entry.get("limit_info")),

@@ -10,6 +10,7 @@ from harness.evidence import ArmedFault, Evidence
 from harness.properties import read_parameters, registry
 from harness.properties.delivery import PROPERTIES as LAW_CLAIMS
 from harness.properties.property import Verdict
+from harness.viewpoints import Disagreement
 
 LAWS = frozenset(claim.name for claim in LAW_CLAIMS)
 
@@ -19,7 +20,8 @@ class Judgement:
     """The verdicts, causes first, and what else decides the exit status.
 
     `waived` gives the reason of each property that the scenario skips; `required` those that must have been exercised;
-    `follows` names, for a violated property, the violated cause it follows from.
+    `follows` names, for a violated property, the violated cause it follows from. `disagreements` say where two
+    viewpoints of the same event differ: verdicts that rest on them prove nothing.
     """
 
     verdicts: tuple[Verdict, ...]
@@ -27,6 +29,7 @@ class Judgement:
     required: frozenset[str]
     follows: Mapping[str, str]
     unfired: tuple[ArmedFault, ...]
+    disagreements: tuple[Disagreement, ...] = ()
 
     @property
     def violated(self) -> tuple[Verdict, ...]:
@@ -48,7 +51,7 @@ class Judgement:
 
     @property
     def ok(self) -> bool:
-        return not (self.violated or self.missing or self.unfired)
+        return not (self.violated or self.missing or self.unfired or self.disagreements)
 
 
 def judge(
@@ -71,6 +74,7 @@ def judge(
         required=frozenset(expected),
         follows=follows,
         unfired=tuple(fault for fault in evidence.faults if not fault.fired),
+        disagreements=evidence.disagreements,
     )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal
 
 from harness.effects import Effects
 from harness.evidence import (
@@ -43,6 +45,11 @@ def link(
     legs: Sequence[Leg] = (),
     after: Mapping[AfterName, Evidence] | None = None,
     since: int = 0,
+    loose_keys: Sequence[str] = (),
+    clock: Literal["real", "virtual"] = "real",
+    deadline: float | None = None,
+    healed: float | None = None,
+    unique: Collection[tuple[str, str]] = (),
     effects: Effects = NO_EFFECTS,
     newer: Mapping[int, Mapping[str, Any]] | None = None,
 ) -> Evidence:
@@ -51,12 +58,13 @@ def link(
     `letters` is None where there is no queue; `skipped` are keys that the subject says it left out on purpose.
     Of a run after delivery, `since` is the last journal entry before it: what came earlier tells the state, no more.
     """
-    read = [read_exchange(entry) for entry in entries if entry["number"] > since]
-    exchanges = tuple(exchange for exchange in read if exchange.copy_of is None)
-    names = _Names(inputs)
-    history = _History(names, commits)
-    chains, unlinked = _chains(exchanges, names, history)
-    records = tuple(history.live(place) for place in range(len(inputs)))
+    with _no_collection():
+        read = [read_exchange(entry) for entry in entries if entry["number"] > since]
+        exchanges = tuple(exchange for exchange in read if exchange.copy_of is None)
+        names = _Names(inputs)
+        history = _History(names, commits)
+        chains, unlinked = _chains(exchanges, names, history)
+    records = tuple(history.live(place, given.record) for place, given in enumerate(inputs))
     letters_of = _letters_of(names, letters or (), records)
     return Evidence(
         exchanges=exchanges,
@@ -81,9 +89,26 @@ def link(
         commits=tuple(commit for commit in commits if not since or commit.exchange > since),
         legs=tuple(legs),
         after=dict(after or {}),
+        loose_keys=tuple(loose_keys),
+        clock=clock,
+        deadline=deadline,
+        healed=healed,
+        unique=frozenset((sobject.lower(), field.lower()) for sobject, field in unique),
         effects=effects,
         newer=dict(newer or {}),
     )
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Keep the garbage collector from walking, again and again, over a hundred thousand small objects that all stay."""
+    running = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if running:
+            gc.enable()
 
 
 def inputs_of(inputs: Sequence[Input], letters: Sequence[Letter | BrokenLetter]) -> dict[int, tuple[int, ...]]:
@@ -103,14 +128,19 @@ def _outcome(records: tuple[str, ...], lettered: bool, skipped: bool) -> Outcome
 
 
 class _Names:
-    """Finds an input by the object and the value of its key field, or by the id of a record known to be its own."""
+    """Finds an input by the object and the value of its key field, or by the id of a record known to be its own.
+
+    A row that has neither is known by what it says, as far as only one input says the same.
+    """
 
     def __init__(self, inputs: Sequence[Input]) -> None:
+        self._inputs = inputs
         self._by_key: dict[tuple[str, str, str], int] = {}
         self._by_id: dict[str, int] = {}
         self._by_bare_key: dict[str, list[int]] = defaultdict(list)
-        self._inputs = inputs
         self._key_fields: dict[str, set[str]] = defaultdict(set)
+        self._prints: dict[tuple[str, str], int | None] | None = None
+        self._said_fields: dict[str, set[str]] = {}
         self.count = len(inputs)
         for place, given in enumerate(inputs):
             sobject, field = given.sobject.lower(), given.key_field.lower()
@@ -147,7 +177,29 @@ class _Names:
             if place is not None:
                 return place
         place = self.by_values(row.sobject, row.values)
-        return self.by_id(row.id) if place is None else place
+        if place is None:
+            place = self.by_id(row.id)
+        return self._by_print(row) if place is None and row.id is None and row.values else place
+
+    def _by_print(self, row: Row) -> int | None:
+        sobject = row.sobject.lower()
+        if sobject not in self._key_fields:
+            return None
+        if self._prints is None:
+            self._prints = {}
+            self._said_fields = defaultdict(set)
+            for given in self._inputs:
+                self._said_fields[given.sobject.lower()].update(name.lower() for name in given.record)
+            for place, given in enumerate(self._inputs):
+                said = self._print(given.sobject.lower(), given.record)
+                self._prints[said] = None if said in self._prints else place
+        return self._prints.get(self._print(sobject, row.values))
+
+    def _print(self, sobject: str, values: Mapping[str, Any]) -> tuple[str, str]:
+        """Return what values say, keys and the fields that no input has (stamps, ids of a request) left out."""
+        wanted = self._said_fields[sobject] - self._key_fields[sobject]
+        said = {name.lower(): value for name, value in values.items() if name.lower() in wanted}
+        return sobject, repr(sorted((name, value) for name, value in said.items() if value is not None))
 
     def of_letter(self, letter: Letter) -> list[int]:
         """Return the inputs that a letter may mean: by its key, else by the key in its record.
@@ -179,6 +231,7 @@ class _History:
         self.strays: list[Stray] = []
         self.by_exchange: dict[int, set[int]] = defaultdict(set)
         self._live: dict[int, dict[str, bool]] = defaultdict(dict)
+        self._seeded: dict[int, dict[str, bool]] = defaultdict(dict)
         for commit in commits:
             self._add(names, commit)
 
@@ -194,12 +247,16 @@ class _History:
         if commit.verb == "delete":
             if place is not None:
                 self._live[place].pop(identifier, None)
+                self._seeded[place].pop(identifier, None)
             return
         values = self.stored.setdefault(identifier, {})
         for name, value in commit.values.items():
             values[name.lower()] = value
         if not exchange:
-            return  # the harness's own seeding delivers nothing
+            # The harness's own seeding delivers nothing, but what it put there counts as soon as it is touched.
+            if place is not None:
+                self._seeded[place][identifier] = True
+            return
         self.writers[identifier].append(exchange)
         if place is None:
             self.strays.append(Stray(sobject, identifier, exchange))
@@ -207,8 +264,15 @@ class _History:
             self._live[place][identifier] = True
             self.by_exchange[exchange].add(place)
 
-    def live(self, place: int) -> tuple[str, ...]:
-        return tuple(self._live.get(place, ()))
+    def live(self, place: int, record: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return the records that stand for an input: those that were written, and what was there under its key before.
+
+        An input that was there already, as it should be, needs no write.
+        """
+        written, seeded = self._live.get(place, {}), self._seeded.get(place, {})
+        if written:
+            return tuple({**written, **seeded})
+        return tuple(identifier for identifier in seeded if not differing(record, self.stored[identifier]))[:1]
 
 
 def _chains(
@@ -250,7 +314,15 @@ def _attempt(exchange: Exchange, row: Row, sure: bool, committed: bool) -> Attem
         codes=codes,
         failure=_failure(exchange, success, codes),
         sure=sure,
+        values=row.values,
+        rules=exchange.rules if codes and not success else _of_request(exchange),
     )
+
+
+def _of_request(exchange: Exchange) -> tuple[str, ...]:
+    if not exchange.row_rules:
+        return exchange.rules
+    return tuple(rule for rule in exchange.rules if rule not in exchange.row_rules)
 
 
 def _failure(exchange: Exchange, success: bool, codes: tuple[str, ...]) -> Failure | None:

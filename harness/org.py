@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from harness.respx_route import SalesforceRouter
     from mock_server.api import Server
     from mock_server.control.client import CommitRow, ControlClient, OrgInfo
 
@@ -110,6 +112,7 @@ class OrgHandle:
         from mock_server.environment import client_environment
 
         self.id = info.id
+        self._server = server
         self.control = server.control.for_org(info.id)
         self.environment = client_environment(info, server.url, str(server.ca_bundle))
         """The variables that point a client, in another process too, at this org."""
@@ -124,12 +127,27 @@ class OrgHandle:
         self.clock = ClockHandle(self.control)
 
     def __getattr__(self, name: str) -> str:
-        if name == "credentials":  # not there before __init__ has run (copying, unpickling)
+        if name in ("credentials", "_server"):  # not there before __init__ has run (copying, unpickling)
             raise AttributeError(name)
         return str(getattr(self.credentials, name))
 
     def __repr__(self) -> str:
         return f"<Salesforce org {self.id}>"
+
+    def respx(self, **options: Any) -> SalesforceRouter:
+        """Return a respx router, for a `with`: httpx then reaches Salesforce's hosts through it, without a network.
+
+        Options are those of `respx.mock`. Raises ModuleNotFoundError when respx or httpx is not installed.
+        """
+        for needed in ("httpx", "respx"):
+            try:
+                importlib.import_module(needed)
+            except ModuleNotFoundError:
+                text = f"the respx route needs {needed}, which is not installed: pip install httpx respx"
+                raise ModuleNotFoundError(text, name=needed) from None
+        from harness.respx_route import SalesforceRouter
+
+        return SalesforceRouter(self._server, **options)
 
     def journal(self, since: int = 0) -> list[dict[str, Any]]:
         """Return the exchanges after a number, oldest first."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 from harness.evidence import Canary
 
@@ -30,7 +31,11 @@ class Output:
     """
 
     def __init__(self, file: Path, canaries: Sequence[Canary] = ()) -> None:
-        self._file = file.open("ab")  # a subject may run several times in one folder
+        self._file: BinaryIO | None = None
+        # A subject may have removed its folder in an earlier run, or put something else in its place.
+        with contextlib.suppress(OSError):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            self._file = file.open("ab")  # a subject may run several times in one folder
         self._room = MOST_KEPT
         self._tail = b""
         self._patterns = {canary.name: re.compile(canary.pattern.encode()) for canary in canaries}
@@ -45,7 +50,8 @@ class Output:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
 
     def take(self, chunk: bytes, *, stderr: bool = False) -> None:
         """Take in a piece of output."""
@@ -57,7 +63,7 @@ class Output:
                 self._alerts += sum(_calls(line, stderr) for line in lines)
 
     def _take(self, chunk: bytes) -> None:
-        if self._room > 0:
+        if self._file is not None and self._room > 0:
             self._file.write(chunk[: self._room])
             self._room -= len(chunk)
         joined = self._tail[-_OVERLAP:] + chunk

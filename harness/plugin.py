@@ -1,14 +1,17 @@
 """The pytest plugin: `salesforce`, a fresh org for a test, and `trial`, a scenario to pass.
 
-Nothing is imported, and no server started, before a test asks for one of the fixtures.
+Nothing heavy is imported, and no server started, before a test asks for one of the fixtures.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from harness import pytest_options
+from harness.pytest_options import CHOICES
 
 if TYPE_CHECKING:
     from harness.org import OrgHandle
@@ -16,49 +19,113 @@ if TYPE_CHECKING:
     from mock_server.api import Server
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    pytest_options.add(parser)
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    config.stash[CHOICES] = pytest_options.read(config)
     config.addinivalue_line(
-        "markers", "scenario(*patterns): run the test once for each scenario that matches, with the `trial` fixture"
+        "markers",
+        "scenario(*patterns, seeds=None): run the test, which takes the `trial` fixture, once for each scenario that "
+        "matches (a name, a glob such as 'retry/*', a file) and each seed: a number of seeds, or a list of them",
     )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    marker = metafunc.definition.get_closest_marker("scenario")
-    if marker is None or "trial" not in metafunc.fixturenames:
+    if metafunc.definition.get_closest_marker("scenario") is None:
         return
-    from harness.scenario import find
+    from harness.pytest_marks import cases_of
 
-    scenarios = find(list(marker.args))
-    metafunc.parametrize("trial", scenarios, indirect=True, ids=[scenario.name for scenario in scenarios])
+    found = cases_of(metafunc, metafunc.config.stash[CHOICES])
+    if found is not None:
+        cases, ids = found
+        metafunc.parametrize("trial", cases, indirect=True, ids=ids)
 
 
 @pytest.fixture(scope="session")
-def salesforce_server() -> Iterator[Server]:
-    """One Salesforce for the test session: its `url`, `https_url`, `ca_bundle` and `control` client."""
-    from mock_server import api
+def salesforce_schema() -> Any:
+    """Override point: the schema of every org. A mapping of `objects` and `fields`, or paths of schema files."""
+    return None
 
-    with api.start(port=0) as server:
+
+@pytest.fixture(scope="session")
+def salesforce_records() -> Any:
+    """Override point: the records of every org. Rows by object, or what `org.records` of a scenario takes."""
+    return None
+
+
+@pytest.fixture(scope="session")
+def salesforce_credentials() -> Any:
+    """Override point: what the code logs in with, so that every org knows it. A mapping: `username`, `password`,
+    `security_token`, `client_id`, `client_secret`; what is left out is the mock's own."""
+    return None
+
+
+@pytest.fixture(scope="session")
+def salesforce_dead_letters() -> Any:
+    """Override point: the dead-letter queue of every trial. A path, a URL, a queue, a function; None for a file."""
+    return None
+
+
+@pytest.fixture(scope="session")
+def salesforce_server(pytestconfig: pytest.Config) -> Iterator[Server]:
+    """One Salesforce for the test session, or for each worker of it: `url`, `https_url`, `ca_bundle`, `control`."""
+    from harness.pytest_server import serving
+
+    with serving(pytestconfig.stash[CHOICES]) as server:
         yield server
 
 
 @pytest.fixture
-def salesforce(salesforce_server: Server) -> Iterator[OrgHandle]:
-    """A fresh org: credentials, and handles to steer and see it. It is gone after the test."""
-    from harness.org import OrgHandle
+def salesforce(
+    salesforce_server: Server,
+    salesforce_schema: Any,
+    salesforce_records: Any,
+    salesforce_credentials: Any,
+    request: pytest.FixtureRequest,
+) -> Iterator[OrgHandle]:
+    """A fresh org: credentials, and handles to steer and see it. It is gone after the test.
 
-    info = salesforce_server.control.create_org(journal="whole")
-    try:
-        yield OrgHandle(info, salesforce_server)
-    finally:
-        salesforce_server.control.delete_org(info.id)
+    While the test runs, Salesforce's hosts lead to the mock, whatever client asks for them.
+    """
+    from harness.pytest_server import fresh_org, surroundings
+
+    given = salesforce_schema, salesforce_records, salesforce_credentials
+    seed = request.config.stash[CHOICES]["sfmock_seed"] or 0
+    org = fresh_org(salesforce_server, *given, folder=request.config.rootpath, seed=seed)
+    with org as handle, surroundings(salesforce_server):
+        yield handle
 
 
 @pytest.fixture
-def trial(request: pytest.FixtureRequest, salesforce_server: Server) -> TrialRunner:
-    """A scenario to pass: `trial.run(function)`, or `with trial() as run:`; a violation fails the test."""
+def trial(
+    request: pytest.FixtureRequest,
+    salesforce_server: Server,
+    salesforce_schema: Any,
+    salesforce_records: Any,
+    salesforce_credentials: Any,
+    salesforce_dead_letters: Any,
+) -> Iterator[TrialRunner]:
+    """A scenario to pass: `trial.run(function)`, or `with trial() as run:`; a violation fails the test.
+
+    While the test runs, Salesforce's hosts lead to the mock, whatever client asks for them.
+    """
+    from harness import pytest_org
+    from harness.pytest_server import surroundings
     from harness.pytest_trial import TrialRunner
 
-    scenario = getattr(request, "param", None)
-    if scenario is None:
+    case = getattr(request, "param", None)
+    if case is None:
         raise pytest.UsageError("the trial fixture needs @pytest.mark.scenario('name', ...)")
-    return TrialRunner(salesforce_server, scenario)
+    config = request.config
+    given = pytest_org.read(salesforce_schema, salesforce_records, salesforce_credentials, config.rootpath)
+    with surroundings(salesforce_server):
+        yield TrialRunner(
+            salesforce_server,
+            case,
+            given=given,
+            dead_letters=salesforce_dead_letters,
+            choices=config.stash[CHOICES],
+            test=request.node.nodeid,
+        )

@@ -18,6 +18,8 @@ from mock_server.documents import DocumentError, nearest
 __all__ = ["Listed", "PhasePlan", "Policy", "Scenario", "catalogue", "describe", "find", "load", "locate"]
 
 _SUFFIXES = (".yaml", ".yml")
+_NO_FAMILIES = ("conformance",)
+"""Folders beside those of the families whose files are no scenarios."""
 
 
 class Listed(NamedTuple):
@@ -32,7 +34,8 @@ class Listed(NamedTuple):
 @cache
 def _bundled() -> dict[str, Path]:
     root = Path(str(files("scenarios")))
-    return {path.relative_to(root).with_suffix("").as_posix(): path for path in sorted(root.glob("*/*.yaml"))}
+    found = (path for path in sorted(root.glob("*/*.yaml")) if path.parent.name not in _NO_FAMILIES)
+    return {path.relative_to(root).with_suffix("").as_posix(): path for path in found}
 
 
 def catalogue() -> list[Listed]:

@@ -27,7 +27,7 @@ KEYS = (
 _ORG = ("schema", "fields", "objects", "records", "limits", "settings")
 _POLICY = ("attempts", "base", "factor", "cap", "jitter", "timeout")
 _LETTERS = ("record", "key", "error", "code", "message", "attempts", "failed_at")
-_MOST_ATTEMPTS = 1_000
+MOST_ATTEMPTS = 1_000
 _NO_REASON = "waived by the scenario"
 
 
@@ -138,7 +138,7 @@ def _policy(scenario: Part) -> Policy | None:
         return None
     part.only(_POLICY, "a policy")
     policy = Policy(
-        attempts=part.count("attempts", 1, _MOST_ATTEMPTS),
+        attempts=part.count("attempts", 1, MOST_ATTEMPTS),
         base=part.seconds("base", zero=True),
         factor=part.number("factor", 1, 1000),
         cap=part.seconds("cap", zero=True),

@@ -18,6 +18,7 @@ from mock_server.org.clock import wall
 
 if TYPE_CHECKING:
     from harness.letters import BrokenLetter, Letter, QueueReader
+    from harness.plans import OrgPlan
     from harness.scenario import Scenario
     from harness.subjects import Run, Subject
     from mock_server.documents import Steps
@@ -30,11 +31,15 @@ _MOST_RESTARTS = 100
 
 @dataclass
 class Stage:
-    """One org with its folder, inputs and queue. `legs` and `after` grow with each run."""
+    """One org with its folder, inputs and queue.
+
+    `loose_keys` names the inputs' keys that are not unique. `legs` and `after` grow with each run.
+    """
 
     scenario: Scenario
     run: Run
     queue: QueueReader
+    loose_keys: Sequence[str] = ()
     legs: list[Leg] = field(default_factory=list)
     after: dict[AfterName, Evidence] = field(default_factory=dict)
     _armed: list[ArmedFault] = field(default_factory=list)
@@ -87,7 +92,7 @@ class Stage:
 
             with virtual.block() as outcomes:
                 yield
-            process = ended(self.run, outcomes[0], wall() - started)
+            process = replace(ended(outcomes[0]), seconds=wall() - started)
         self._end("faults", process, first, began)
 
     def _begin(self) -> tuple[int, float]:
@@ -138,6 +143,8 @@ class Stage:
             canaries=self.run.canaries,
             skipped=self.run.skipped,
             since=since,
+            clock=self.scenario.time,
+            deadline=self.scenario.deadline,
             newer=newer,
         )
         return self.after[name]
@@ -173,8 +180,24 @@ class Stage:
             skipped=self.run.skipped,
             legs=self.legs,
             after=self.after,
+            loose_keys=self.loose_keys,
+            clock=self.scenario.time,
+            deadline=self.scenario.deadline,
+            healed=self._healed(),
+            unique=unique_fields(self.scenario.org),
             effects=self._effects or self.effects(),
         )
+
+    def _healed(self) -> float | None:
+        """Return the clock time at which the faults stopped: for a run of its own, or for a phase named `heal`."""
+        healing = next((leg for leg in self.legs if leg.name == "heal"), None)
+        if healing is not None:
+            return healing.began
+        names = [phase.name for phase in self.scenario.phases]
+        if not self.legs or "heal" not in names or self.scenario.phases[names.index("heal")].faults:
+            return None
+        before = self.scenario.phases[: names.index("heal")]
+        return self.legs[0].began + sum(phase.seconds or 0.0 for phase in before)
 
     def _in_force(self) -> list[ArmedFault]:
         found = self.run.org.control.faults()
@@ -211,6 +234,20 @@ class Stage:
         still = next((place for place, entry in enumerate(news) if entry["end"] is None), len(news))
         self._over += news[:still]
         return [*self._over, *news[still:]]
+
+
+def unique_fields(plan: OrgPlan) -> set[tuple[str, str]]:
+    """Return the fields that the scenario declares unique, by object."""
+    declared = dict(plan.fields)
+    for name, given in plan.objects.items():
+        fields = given.get("fields") if isinstance(given, Mapping) else None
+        declared[name] = {**(fields or {}), **declared.get(name, {})}
+    return {
+        (sobject, name)
+        for sobject, fields in declared.items()
+        for name, given in (fields or {}).items()
+        if isinstance(given, Mapping) and given.get("unique")
+    }
 
 
 def fault_rules(scenario: Scenario) -> Iterator[tuple[Steps, dict[str, Any]]]:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, ClassVar, Protocol
 
+from harness.capture import captured
 from harness.evidence import Canary, Process
 from harness.inputs import Input
 from harness.output import Output
@@ -46,8 +47,8 @@ class Run:
     """One run of a subject: where it finds the org, its inputs and its dead-letter queue, and how long it may take.
 
     `environment` is the command contract's. `skipped` collects the keys that a callable leaves out on purpose.
-    `crashes` are the points at which the subject is to be ended, None where there are none.
-    `virtual` is None in real time.
+    `crashes` are the points at which the subject is to be ended, None where there are none. `virtual` is None in real
+    time.
     """
 
     org: OrgHandle
@@ -231,12 +232,25 @@ class CallableSubject:
         Raises SubjectError when it does in virtual time what cannot be done there.
         """
         started = wall()
-        if run.virtual is not None:
-            from harness.vtime.subjects import ended
+        with captured(run) as output, _errors_logged() as alerts:
+            process = self._virtually(run) if run.virtual is not None else self._on_a_thread(run)
+        text = process.output
+        leaks = [canary.name for canary in run.canaries if re.search(canary.pattern, text)]
+        return replace(
+            process,
+            seconds=wall() - started,
+            output=(output.tail + text)[-16_384:],
+            leaks=tuple(dict.fromkeys((*output.leaks, *leaks))),
+            alerts=len(alerts) + output.alerts,
+        )
 
-            with _errors_logged() as alerts:
-                outcome = run.virtual.call(lambda: self.function(run))
-            return replace(ended(run, outcome, wall() - started), alerts=len(alerts))
+    def _virtually(self, run: Run) -> Process:
+        from harness.vtime.subjects import ended
+
+        assert run.virtual is not None
+        return ended(run.virtual.call(lambda: self.function(run)))
+
+    def _on_a_thread(self, run: Run) -> Process:
         failure: list[BaseException] = []
 
         def call() -> None:
@@ -246,26 +260,23 @@ class CallableSubject:
                 failure.append(error)
 
         thread = threading.Thread(target=call, name="subject", daemon=True)
-        with _errors_logged() as alerts:
-            thread.start()
-            thread.join(run.timeout)
-        process = called(run, failure[0] if failure else None, wall() - started)
-        return replace(process, timed_out=thread.is_alive(), alerts=len(alerts))
+        thread.start()
+        thread.join(run.timeout)
+        left = thread.is_alive()
+        if left:
+            from harness.redirect import disown
+
+            disown(thread)
+        return replace(called(failure[0] if failure else None), timed_out=left)
 
 
-def called(run: Run, failure: BaseException | None, seconds: float) -> Process:
-    """Return how a callable ended, with the error that left it."""
+def called(failure: BaseException | None) -> Process:
+    """Return how a callable ended, with the error that left it; `output` is that error's traceback."""
     text = "".join(traceback.format_exception(failure)) if failure else ""
-    return Process(
-        exit_code=None,
-        seconds=seconds,
-        output=text[-16_384:],
-        error=repr(failure)[:500] if failure else None,
-        leaks=tuple(canary.name for canary in run.canaries if re.search(canary.pattern, text)),
-    )
+    return Process(exit_code=None, seconds=0.0, output=text, error=repr(failure)[:500] if failure else None)
 
 
-@contextlib.contextmanager
+@contextmanager
 def _errors_logged() -> Iterator[list[str]]:
     """Collect the names of the loggers that log an error meanwhile, a few."""
     found: list[str] = []

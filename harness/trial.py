@@ -101,8 +101,8 @@ class Trial:
 
     `timeout` is in wall seconds. `resumable` says that the subject takes up what is pending when it is run again: then
     it is, once the faults have stopped. `redrive` delivers dead letters again, twice: a command, or a function that
-    gets the Run, whose inputs are those of the letters, and the letters. `keep` keeps the scratch folders. `progress`
-    is told what is going on.
+    gets the Run, whose inputs are those of the letters, and the letters. `login` names the org's user and app as the
+    subject has them built in. `keep` keeps the scratch folders. `progress` is told what is going on.
     """
 
     server: Server
@@ -113,6 +113,7 @@ class Trial:
     rows: Sequence[Input] | None = None
     resumable: bool = False
     redrive: Redrive | None = None
+    login: Mapping[str, str] = field(default_factory=dict, repr=False)
     keep: bool = False
     progress: Progress = field(default=lambda _: None)
 
@@ -125,7 +126,7 @@ class Trial:
         check(self.scenario)
         refused = self.scenario.refused
         try:
-            with self._org() as org:
+            with self.org() as org:
                 seeding.seed(org.control, self.scenario.org, seed=self.seed)
                 unfit = seeding.check_inputs(org.control, self.scenario.inputs)
                 if unfit:
@@ -195,6 +196,9 @@ class Trial:
                 Redriver(self.redrive, edits).run(stage, folder)
             for name in self._wanted_after():
                 self.progress(f"{self.scenario.name}: {name}")
+                if name == "impostor":
+                    self._mislead(stage, subject, folder / name)
+                    continue
                 run = stage.run if name == "rerun" else emptied(stage.run, folder / name)
                 stage.follow(name, partial(subject.run, run))
             evidence = stage.evidence()
@@ -206,17 +210,26 @@ class Trial:
             return replace(evidence, broken_queue=broken)
         return evidence
 
+    def _mislead(self, stage: Stage, subject: Subject, folder: Path) -> None:
+        """Run the subject against a server with an untrusted certificate. Comes last: what it gives up is no letter."""
+        from harness.impostor import Impostor, misled
+
+        run = emptied(stage.run, folder)
+        with Impostor() as impostor:
+            found = stage.follow("impostor", partial(subject.run, misled(run, impostor.address, folder)))
+            stage.after["impostor"] = replace(found, interception=impostor.seen())
+
     def _wanted_after(self) -> tuple[AfterName, ...]:
         """Return the runs after delivery that a required property needs. They cost as much as the delivery."""
         claims = registry()
         needs = frozenset[str]().union(*(claims[name].needs for name in self.scenario.expect))
-        names: tuple[AfterName, ...] = ("rerun", "redelivery")
+        names: tuple[AfterName, ...] = ("rerun", "redelivery", "impostor")
         return tuple(name for name in names if name in needs)
 
     @contextmanager
     def stage(self, folder: Path, rows: Sequence[Input]) -> Iterator[Stage]:
         """Make a fresh org, seeded, with its folder, inputs and queue; the org is gone after the block."""
-        with self._org() as org:
+        with self.org() as org:
             seeding.seed(org.control, self.scenario.org, seed=self.seed)
             work = folder / "work"
             work.mkdir(parents=True)
@@ -239,7 +252,18 @@ class Trial:
                 timeout=self._limit(),
                 virtual=self._virtual(org),
             )
-            yield Stage(self.scenario, run, queue)
+            yield Stage(self.scenario, run, queue, self._loose_keys(rows))
+
+    def _loose_keys(self, rows: Sequence[Input]) -> list[str]:
+        """Return the key fields that the scenario defines without making them unique."""
+        _, fields = _definitions(self.scenario)
+        keys = dict.fromkeys((row.sobject, row.key_field) for row in rows)
+        defined = {(sobject, key): (fields.get(sobject) or {}).get(key) for sobject, key in keys}
+        return [
+            f"{sobject}.{key}"
+            for (sobject, key), given in defined.items()
+            if isinstance(given, Mapping) and not given.get("unique")
+        ]
 
     def _queue(self, path: Path) -> QueueReader:
         """Return the queue to read: the subject's own, or the file that the trial names."""
@@ -249,7 +273,8 @@ class Trial:
         return QueueReader(as_queue(self.dead_letters, mapping), mapping)
 
     @contextmanager
-    def _org(self) -> Iterator[OrgHandle]:
+    def org(self) -> Iterator[OrgHandle]:
+        """Make the scenario's org, empty; it is gone after the block."""
         control, plan = self.server.control, self.scenario.org
         objects, fields = _definitions(self.scenario)
         info = control.create_org(
@@ -257,6 +282,7 @@ class Trial:
             fields=fields,
             limits=plan.limits,
             settings=plan.settings,
+            login=self.login,
             seed=self.seed,
             journal="whole",
             clock=self.scenario.time,

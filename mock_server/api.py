@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from types import TracebackType
@@ -19,9 +19,11 @@ from mock_server.config import Settings
 from mock_server.control.client import ControlClient
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
     from pathlib import Path
 
     from mock_server.fronts.certificates import Certificates
+    from mock_server.fronts.direct import Exchange
     from mock_server.fronts.listener import Listener
     from mock_server.operations import Registry
     from mock_server.org.clock import Clock
@@ -152,6 +154,47 @@ class Server:
         link = InsideLink(self._loop, self._running.app.control.handle, self.url, self._settings.control_token)
         return ControlClient.over(link, self.url)
 
+    def exchange(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
+        content: bytes = b"",
+        *,
+        timeout: float | None = None,
+    ) -> Exchange:
+        """Send a request past the network and return its answer: `status`, `headers`, `body`, `whole`.
+
+        The host of the URL may be one of Salesforce's. `timeout` is in seconds of the org's clock, or of the wall's
+        where that stands still. Raises TimeoutError, and ConnectionResetError where a fault breaks the connection.
+        """
+        return self._send(method, url, headers, content, timeout).result()
+
+    async def exchange_async(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
+        content: bytes = b"",
+        *,
+        timeout: float | None = None,
+    ) -> Exchange:
+        """Do what `exchange` does without holding up the event loop of the caller. Cancelling it leaves, too."""
+        return await asyncio.wrap_future(self._send(method, url, headers, content, timeout))
+
+    def _send(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | Iterable[tuple[str, str]],
+        content: bytes,
+        timeout: float | None,
+    ) -> Future[Exchange]:
+        from mock_server.fronts.direct import exchange
+
+        work = exchange(self._running.app.front, method, url, headers, content, timeout)
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
     def stop(self) -> None:
         """Stop serving and free the port. A second call does nothing."""
         if not self._thread.is_alive():
@@ -172,6 +215,60 @@ class Server:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+class Attached(Server):
+    """A mock that runs elsewhere, as far as it can be used like one of this process."""
+
+    def __init__(self, url: str, token: str | None, ca_file: Path) -> None:
+        self._address = url.rstrip("/")
+        self._ca_file = ca_file
+        secure = self._address.startswith("https:")
+        self.control = ControlClient(self._address, token, str(ca_file) if secure else None)
+
+    @property
+    def url(self) -> str:
+        return self._address
+
+    @property
+    def https_url(self) -> str:
+        return "https://" + self._address.partition("://")[2]
+
+    @property
+    def ca_file(self) -> Path:
+        return self._ca_file
+
+    @cached_property
+    def ca_bundle(self) -> Path:
+        """The system's roots plus the mock's authority; the authority alone where its file is not one that we keep."""
+        from mock_server.fronts.certificates import Certificates
+
+        kept = Certificates(self._ca_file.parent)
+        return kept.bundle() if kept.ca_file == self._ca_file else self._ca_file
+
+    def _send(self, *_: Any, **__: Any) -> Future[Exchange]:
+        raise RuntimeError(f"the mock at {self.url} is reached through the network alone")
+
+    def stop(self) -> None:
+        """Leave the mock; it goes on."""
+        self.control.close()
+
+
+def attach(url: str, *, token: str | None = None, ca_file: Path | str | None = None) -> Server:
+    """Use a mock that runs already. `ca_file` is its authority, by default the one that this user keeps.
+
+    Raises ValueError for what is no URL, OSError or ControlError when no mock answers there.
+    """
+    from pathlib import Path
+
+    from mock_server.fronts.certificates import Certificates, default_folder
+
+    chosen = Path(ca_file).absolute() if ca_file else Certificates(default_folder()).ca_file
+    if not chosen.is_file():
+        raise FileNotFoundError(f"there is no certificate authority {chosen}; name the mock's own (`sfmock ca`)")
+    attached = Attached(url, token, chosen)
+    attached.control.health()
+    return attached
 
 
 def start(settings: Settings | None = None, **overrides: Any) -> Server:

@@ -36,10 +36,15 @@ class App:
         self._front: Front | None = None
 
     @property
-    def factory(self) -> Server:
-        """The protocol factory for the listener; there is one once the app has started."""
+    def front(self) -> Front:
+        """The HTTP front; there is one once the app has started."""
         assert self._front is not None
-        return self._front.server
+        return self._front
+
+    @property
+    def factory(self) -> Server:
+        """The protocol factory for the listener."""
+        return self.front.server
 
     async def _handle(self, call: Call, peer: str) -> Reply:
         if call.raw_path.startswith("/_mock/") or call.raw_path == "/_mock":

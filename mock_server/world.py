@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -23,14 +23,17 @@ CLIENT_VERSION = "66.0"
 
 @dataclass(frozen=True)
 class OrgSpec:
-    """What a new org is made from. `template` is the id of an org whose schema and records it starts with.
+    """What a new org is made from.
 
+    `template` is the id of an org whose schema and records it starts with. `login` holds what its user and app are
+    known by, where not by the usual names; of several orgs that share a name the newest is found.
     `start` is what its clock shows at first, in seconds since 1970; None for the time of day.
     """
 
     fields: Mapping[str, Any] = field(default_factory=dict)
     objects: Mapping[str, Any] = field(default_factory=dict)
     limits: Mapping[str, int] = field(default_factory=dict)
+    login: Mapping[str, str] = field(default_factory=dict, repr=False)
     seed: int = 0
     journal: Literal["bounded", "whole"] = "bounded"
     clock: Mode = "real"
@@ -77,6 +80,8 @@ class World:
             if template is not None:
                 org.store.load(template.store)
                 org.ids.next_number = template.ids.next_number
+            if spec.login:
+                org.directory.rename(spec.login)
             org.directory.seed()
             if self.trusted_key is not None:
                 org.directory.trust(self.trusted_key)
@@ -183,10 +188,13 @@ class World:
         return self.by_token(token) or next((org for org in self.orgs.values() if org.sessions.granted(token)), None)
 
     def by_username(self, username: str) -> Org | None:
-        return next((org for org in self.orgs.values() if org.directory.user(username) is not None), None)
+        return next((org for org in self._newest_first() if org.directory.user(username) is not None), None)
 
     def by_client_id(self, client_id: str) -> Org | None:
-        return next((org for org in self.orgs.values() if org.directory.app(client_id) is not None), None)
+        return next((org for org in self._newest_first() if org.directory.app(client_id) is not None), None)
+
+    def _newest_first(self) -> Iterator[Org]:
+        return reversed(self.orgs.values())
 
     def close(self) -> None:
         for org in self.orgs.values():

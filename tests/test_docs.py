@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -67,6 +68,38 @@ def _plugins() -> list[object]:
     from importlib.metadata import entry_points
 
     return list(entry_points(group="pytest11"))
+
+
+def test_the_harness_pages_pytest_examples_pass(tmp_path: Path) -> None:
+    from tests.harness.inner import SCENARIO
+
+    page = (ROOT / "harness" / "README.md").read_text()
+    for name, text in re.findall(r"```python\n# (\w+\.py)\n(.*?)```", page, re.DOTALL):
+        (tmp_path / name).write_text(text)
+    (tmp_path / "locks.yaml").write_text(SCENARIO)
+    (tmp_path / "pytest.ini").write_text("[pytest]\nasyncio_mode = auto\n")
+    environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "harness.plugin",
+        "-p",
+        "pytest_asyncio.plugin",
+        str(tmp_path),
+    ]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=ROOT, check=False, env=environment)
+    assert "5 passed" in ended.stdout, ended.stdout + ended.stderr
+
+
+def test_every_option_of_the_plugin_is_in_its_table() -> None:
+    from harness.pytest_options import OPTIONS
+
+    page = (ROOT / "harness" / "README.md").read_text()
+    rows = re.findall(r"^\| `(--sfmock-\S+ \S+)` \| `(\w+)` \|", page, re.MULTILINE)
+    assert rows == [(f"{option.flag} {option.metavar}", option.name) for option in OPTIONS]
 
 
 @pytest.mark.parametrize("folder", ["mock_server", "harness", "scenarios", "tests"])

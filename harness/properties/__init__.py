@@ -47,8 +47,13 @@ def read_parameters(claim: Property[Any], given: Mapping[str, Any] | None) -> An
         if name not in known:
             takes = f"it takes {', '.join(allowed)}" if allowed else "it takes none"
             raise ParameterError(f"{claim.name} has no parameter {name}; {takes}", allowed)
+        if "str" in str(known[name].type):
+            if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
+                raise ParameterError(f"{claim.name}: {name} must be a list of names, not {value!r}")
+            continue
         if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
             raise ParameterError(f"{claim.name}: {name} must be a number of at least 0, not {value!r}")
         if "int" in str(known[name].type) and not isinstance(value, int):
             raise ParameterError(f"{claim.name}: {name} must be a whole number, not {value!r}")
-    return claim.parameters(**(given or {}))
+    lists = {name: tuple(value) for name, value in (given or {}).items() if isinstance(value, list)}
+    return claim.parameters(**{**(given or {}), **lists})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from harness.evidence import Attempt, Evidence
+from harness.properties import races, reruns
 from harness.properties.property import Claim, NoParameters, Verdict, counted, some
 
 _NEEDS = frozenset({"journal", "commits", "inputs", "letters"})
@@ -26,6 +27,7 @@ class LostReply(Claim):
             "delivery.nothing_twice",
             "dead_letter.complete",
             "retry.permanent_not_retried",
+            "retry.unsafe_not_replayed",
             "bulk.only_failed_rows_retried",
         }
     )
@@ -74,4 +76,4 @@ class LostReplyCollections(LostReply):
         return attempt.exchange.many
 
 
-PROPERTIES = (LostReplyCreate(), LostReplyCollections())
+PROPERTIES = (LostReplyCreate(), LostReplyCollections(), *races.PROPERTIES, *reruns.PROPERTIES)

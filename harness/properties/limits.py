@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from statistics import median
 
 from harness.evidence import Evidence
 from harness.exchanges import UNCOUNTED, Exchange
@@ -77,9 +78,10 @@ def _closer_than(calls: Iterable[Exchange], before: Exchange, seconds: float) ->
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """`max`: calls a minute while the daily limit is exceeded."""
+    """`max`: refused calls sent again a minute; `workers`: calls that may still go out before everybody knows."""
 
     max: float = 2.0
+    workers: int = 25
 
 
 class DailyPaused(Claim):
@@ -87,33 +89,52 @@ class DailyPaused(Claim):
     parameters = Pause
     trigger = "a call was refused because the org's daily calls were spent (REQUEST_LIMIT_EXCEEDED, TotalRequests)"
     rule = (
-        "While calls go on being refused, at most `max` a minute are made, and once one more for each other worker "
-        "that was at work at the first refusal."
+        "While calls go on being refused, what was refused is sent again at most `max` times a minute, and nothing new "
+        "is begun but by workers (`workers` at most) who have not heard of it yet."
     )
     guidance = (
         "The window of the daily limit is 24 hours: retrying within seconds is of no use, and refused calls help "
         "nobody. Stop calling, keep what is pending, and look again once in a while, or at the next run."
     )
     source = _LIMITS
-    needs = frozenset({"journal"})
+    needs = frozenset({"journal", "inputs"})
     consequences = frozenset({"limits.quota_watched", "retry.bounded"})
 
     def judge(self, evidence: Evidence, parameters: Pause) -> Verdict:
-        calls = _calls(evidence)
-        refused = [one for one in calls if _is_daily(one)]
+        refused = [one for one in _calls(evidence) if _is_daily(one)]
         if not refused:
             return self.not_exercised("the daily calls were never spent")
-        told = refused[0].end
-        while_spent = [one for one in refused if one.at >= told]
-        most, entries = _most_a_minute(while_spent)
-        allowed = parameters.max + most_at_once(one for one in calls if one.at < told) - 1
-        if most > allowed:
-            total = counted(len(while_spent), "call")
-            reason = f"{total} refused after the first refusal, {most} within a minute ({allowed:g} allowed)"
-            return self.violated(reason, len(refused), [refused[0].number, *entries])
+        again = _sent_again(evidence, refused)
+        known = {one.number for one in again}
+        fresh = [one for one in refused[1:] if one.number not in known]
+        for calls, allowed, what in ((again, parameters.max, "sent again"), (fresh, parameters.workers, "begun anew")):
+            most, entries = _most_a_minute(calls)
+            if most > allowed:
+                reason = f"{counted(most, 'call')} {what} within a minute of the first refusal ({allowed:g} allowed)"
+                if calls[0].at - refused[0].at >= MINUTE:
+                    reason = f"{counted(most, 'call')} {what} within a minute, while calls were refused"
+                return self.violated(reason, len(refused), [refused[0].number, *entries])
         return self.held(
-            f"{counted(len(while_spent), 'call')} more while the calls of the day were spent", len(refused)
+            f"{counted(len(refused) - 1, 'call')} more while the calls of the day were spent", len(refused)
         )
+
+
+def _sent_again(evidence: Evidence, refused: Sequence[Exchange]) -> list[Exchange]:
+    """Return the refused calls that say what had been refused before, or carry a row that had been."""
+    rows: dict[int, set[int]] = {one.number: set() for one in refused}
+    for place, chain in enumerate(evidence.chains):
+        for attempt in chain:
+            if attempt.number in rows:
+                rows[attempt.number].add(place)
+    said: set[tuple[str, ...]] = set()
+    carried: set[int] = set()
+    found = []
+    for one in refused:
+        if one.repeat in said or carried & rows[one.number]:
+            found.append(one)
+        said.add(one.repeat)
+        carried |= rows[one.number]
+    return found
 
 
 def _most_a_minute(calls: Sequence[Exchange]) -> tuple[int, list[int]]:
@@ -149,14 +170,14 @@ class ConcurrentEased(Claim):
         if not refused:
             return self.not_exercised("never too many calls were running")
         told = refused[0].end
-        before = most_at_once(one for one in calls if one.at < told)
+        before = most_at_once(_as_wanted(one for one in calls if one.at < told))
         if not any(one.at >= told for one in calls):
             if evidence.process.timed_out:
                 return self.not_exercised("the subject was stopped before it could go on")
             reason = f"no call followed the refusal of {refused[0].operation}, which would have passed in a moment"
             return self.violated(reason, len(refused), [refused[0].number])
         after = reaction(calls, told, before)
-        now = most_at_once(after)
+        now = most_at_once(_as_wanted(after))
         if before > 1 and now >= before:
             reason = f"{before} calls under way at once before the refusal, {now} after it"
             return self.violated(reason, len(refused), [refused[0].number, *(one.number for one in after)])
@@ -174,6 +195,13 @@ class ConcurrentEased(Claim):
             for place, chain in enumerate(evidence.chains)
             if len(chain) == 1 and _is_concurrent(chain[0].exchange) and not evidence.landed(place)
         ]
+
+
+def _as_wanted(calls: Iterable[Exchange]) -> list[Exchange]:
+    """Let refused calls last as long as the others: how many a subject wants to run shows in those that it may not."""
+    listed = list(calls)
+    usual = median([one.end - one.at for one in listed if not _is_concurrent(one)] or [0.0])
+    return [replace(one, end=max(one.end, one.at + usual)) if _is_concurrent(one) else one for one in listed]
 
 
 @dataclass(frozen=True, slots=True)

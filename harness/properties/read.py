@@ -165,6 +165,7 @@ class ResumedNotRestarted(Claim):
     )
     source = _QUERY
     needs = frozenset({"journal", "legs"})
+    consequences = frozenset({"retry.transient_retried", "bulk.no_query_in_loop"})
 
     def judge(self, evidence: Evidence, parameters: NoParameters) -> Verdict:
         found = readings(evidence.exchanges)

@@ -76,6 +76,8 @@ class Lands(_RedriveClaim):
         if not due:
             return self.not_exercised("every redriven record was refused for good again")
         absent = [place for place in due if not run.landed(place)]
+        if absent and any(exchange.failure == "quota" for exchange in run.exchanges):
+            return self.not_exercised("the calls of the day were spent still when the letters were redriven")
         left = [place for place in due if run.landed(place) and run.letters_of[place]]
         wrong = [
             f"{counted(len(places), 'input')} {what}: {some(map(run.name, places))}"

@@ -136,6 +136,7 @@ class GracefulStop(Claim):
         {
             "delivery.nothing_lost",
             "delivery.nothing_twice",
+            "idempotency.crash_safe",
             "dead_letter.complete",
             "dead_letter.informative",
             "bulk.row_results_read",
@@ -179,8 +180,7 @@ class Names:
 _LIBRARY = re.compile(
     r"^(python-requests|python-httpx|python-urllib3?|aiohttp|axios|node|node-fetch|undici|got|curl|wget|go-http-client"
     r"|okhttp|java(-http-client)?|apache-httpclient|jersey|ruby|faraday|guzzlehttp|php|perl|libwww-perl|dart|rust"
-    r"|reqwest)(?=[/ (]|$)"
-    r"|^Python/\d",
+    r"|reqwest)(?=[/ (]|$)|^Python/\d",
     re.IGNORECASE,
 )
 

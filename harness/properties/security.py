@@ -6,6 +6,7 @@ import json
 import re
 
 from harness.evidence import Evidence
+from harness.properties import access
 from harness.properties.property import Claim, NoParameters, Verdict, counted, some
 
 
@@ -29,7 +30,7 @@ class NoSecretsLeaked(Claim):
         leaks += _in_letters(evidence, patterns)
         entries: list[int] = []
         for exchange in evidence.exchanges:
-            address = f"{exchange.path}?{exchange.repeat[3]}"
+            address = f"{exchange.path}?{exchange.soql}"
             for name, pattern in patterns:
                 if pattern.search(address):
                     leaks.append(f"{name} in the URL of {exchange.operation}")
@@ -49,4 +50,4 @@ def _in_letters(evidence: Evidence, patterns: list[tuple[str, re.Pattern[str]]])
     return found
 
 
-PROPERTIES = (NoSecretsLeaked(),)
+PROPERTIES = (NoSecretsLeaked(), *access.PROPERTIES)

@@ -10,7 +10,7 @@ from harness.evidence import ArmedFault, Evidence, Outcome, Process
 from harness.output import TAIL
 from harness.properties import registry
 from harness.properties.property import counted
-from harness.report.chains import tell_chains
+from harness.report.chains import timelines
 from harness.report.secrets import Hide, hider
 from harness.report.story import (
     start_of,
@@ -207,7 +207,7 @@ def _proofs(result: TrialResult, rulings: tuple[Ruling, ...], hide: Hide) -> Ite
         yield Proof(
             ruling=told[verdict.property],
             claim=tell_claim(claim),
-            chain=_lines(tell_chains(evidence, verdict), hide),
+            chain=_lines(timelines(evidence, verdict, journal=False), hide),
             journal=_lines(tell_evidence(evidence, verdict), hide),
             guidance=claim.guidance,
             source=claim.source,

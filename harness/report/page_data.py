@@ -12,7 +12,7 @@ from harness.evidence import Attempt, Evidence, Outcome
 from harness.exchanges import Exchange, Failure, class_of
 from harness.properties.property import counted
 from harness.report.digest import Digest
-from harness.report.story import ENDINGS, start_of, tell_answer, tell_causes
+from harness.report.story import ENDINGS, journal_of, start_of, tell_answer, tell_causes
 
 MOST_ENTRIES = 20_000
 """Journal entries that a page holds of one trial: beyond that the first ones and those that verdicts rest on."""
@@ -87,7 +87,7 @@ def page_data(told: Digest) -> dict[str, Any]:
             for attempt in chain:
                 attempts.setdefault(attempt.number, []).append((place, kind_of_attempt(attempt)))
     commits = Counter(commit.exchange for _, part in parts for commit in part.commits if commit.exchange)
-    exchanges = [exchange for _, part in parts for exchange in part.exchanges]
+    exchanges = journal_of(evidence)
     shown = _shown(exchanges, {number for proof in told.proofs for number in proof.ruling.evidence})
     operations, answers, faults, paths = (_Texts(told.hide) for _ in range(4))
     columns: dict[str, list[Any]] = {
@@ -122,7 +122,10 @@ def page_data(told: Digest) -> dict[str, Any]:
         "outcomes": list(OUTCOMES),
         "endings": [ENDINGS[outcome] for outcome in Outcome],
         "letters": _letters(evidence, start),
-        "runs": [[name, _ticks(began - start), _ticks(ended - start)] for name, began, ended in runs_of(evidence)],
+        "runs": [
+            [name, max(0, _ticks(began - start)), max(0, _ticks(ended - start))]
+            for name, began, ended in runs_of(evidence)
+        ],
         "left": len(exchanges) - len(shown),
     }
 
@@ -130,7 +133,8 @@ def page_data(told: Digest) -> dict[str, Any]:
 def _answer(exchange: Exchange) -> str:
     """Return what the client got, with what its rows were refused for."""
     causes = "" if exchange.codes else tell_causes(exchange)
-    return tell_answer(exchange) + (f": {causes}" if causes else "")
+    copied = f"#{exchange.copy_of} once more: " if exchange.copy_of is not None else ""
+    return copied + tell_answer(exchange) + (f": {causes}" if causes else "")
 
 
 def _shown(exchanges: list[Exchange], wanted: set[int]) -> list[Exchange]:
@@ -164,7 +168,7 @@ def runs_of(evidence: Evidence) -> list[tuple[str, float, float]]:
 
 def tell_timeline(evidence: Evidence) -> str:
     """Return in words what the picture of the timeline shows."""
-    exchanges = [exchange for part in (evidence, *evidence.after.values()) for exchange in part.exchanges]
+    exchanges = journal_of(evidence)
     if not exchanges:
         return "No request was made."
     committed = Counter(commit.exchange for commit in evidence.commits if commit.exchange)

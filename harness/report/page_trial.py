@@ -7,9 +7,11 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from harness.properties.property import counted
+from harness.report.chains import mark_of
 from harness.report.digest import STATUSES, Digest, Proof, Ruling
 from harness.report.flow import count_flow, draw_flow, tell_flow
 from harness.report.page_data import KINDS, MOST_ENTRIES, tell_timeline
+from harness.report.story import journal_of
 from harness.report.terminal import printable
 
 MARKS = {"violated": "✕", "held": "✓", "not exercised": "○", "not applicable": "–", "waived": "~"}
@@ -18,7 +20,7 @@ _CODE = re.compile(r"`([^`]+)`")
 _MARK = re.compile(r"-+|[ox?]")
 _STYLES = {"o": "o", "x": "x", "?": "q", "-": "w"}
 _AXIS = re.compile(r"\s+[ox?.-]+  [\d.]+s")
-_STEP = re.compile(r"(\s+\+?[\d.]+s )([ox?])( #\d+ .*)", re.DOTALL)
+_STEP = re.compile(r"(\s+\+?[\d.]+s  )(#\d+\s+\S+  )(.*)", re.DOTALL)
 
 
 def clean(text: str) -> str:
@@ -142,7 +144,8 @@ def _step(line: str) -> str:
         return _MARK.sub(lambda found: _mark(found[0]), marks) + f'  <span class="w">{clean(span)}</span>\n'
     step = _STEP.fullmatch(line)
     if step:
-        return f'<span class="w">{clean(step[1])}</span>{_mark(step[2])}{clean(step[3])}\n'
+        told = f'<span class="{_STYLES[mark_of(step[3])]}">{clean(step[3])}</span>'
+        return f'<span class="w">{clean(step[1])}</span>{clean(step[2])}{told}\n'
     return f"{clean(line)}\n"
 
 
@@ -247,7 +250,7 @@ def _timeline(told: Digest, number: int) -> Iterator[str]:
 
 def _journal(told: Digest, number: int) -> Iterator[str]:
     assert told.evidence is not None
-    total = sum(len(part.exchanges) for part in (told.evidence, *told.evidence.after.values()))
+    total = len(journal_of(told.evidence))
     yield f'<section class="card" id="t{number}-journal"><h3>Journal</h3><form class="tools" data-filter>'
     yield '<label class="grow"><span class="visually-hidden">Text</span><input type="search" name="text" placeholder="any text, or #12"></label>'
     yield '<label class="grow"><span class="visually-hidden">Input</span><input type="search" name="input" placeholder="input, such as Contact K1"></label>'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TextIO
 
 from rich.console import Console, Group, RenderableType
@@ -12,11 +13,14 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.properties.property import counted
+from harness.report.chains import mark_of
 from harness.report.digest import STATUSES, Digest, Proof, Ruling
 from harness.report.terminal import printable
 
 _STYLES = {"violated": "bold red", "held": "green", "not exercised": "yellow", "not applicable": "dim", "waived": "dim"}
 _MARKS = {"violated": "✗", "held": "✓", "not exercised": "○", "not applicable": "–", "waived": "~"}
+_AXIS = re.compile(r"\s+[ox?.-]+  [\d.]+s")
+_STEP = re.compile(r"(\s+\+?[\d.]+s  )(#\d+\s+\S+  )(.*)", re.DOTALL)
 _STEPS = {"o": "green", "x": "red", "?": "magenta"}
 
 
@@ -76,18 +80,15 @@ def _proof(proof: Proof) -> RenderableType:
 
 
 def _step(line: str) -> Text:
-    """Colour the marks of a chain's line: of its axis all, of an attempt the one before its number."""
+    """Colour a line of a small timeline: on its axis the marks, of an attempt what became of it."""
     text = _text(line)
-    bare = line.strip()
-    if bare and not set(bare.split(" ")[0]) - set("ox?-."):
-        text.highlight_regex(r"o", _STEPS["o"])
-        text.highlight_regex(r"x", _STEPS["x"])
-        text.highlight_regex(r"\?", _STEPS["?"])
-    else:
+    step = _STEP.fullmatch(line)
+    if step:
+        text.stylize("dim", 0, step.end(1))
+        text.stylize(_STEPS[mark_of(step[3])], step.start(3))
+    elif _AXIS.fullmatch(line):
         for mark, style in _STEPS.items():
-            place = line.find(f"s {mark} #")
-            if place >= 0:
-                text.stylize(style, place + 2, place + 3)
+            text.highlight_regex(re.escape(mark), style)
     return text
 
 

@@ -15,6 +15,7 @@ _NO_REPLY = {
     "lost": "done, but the reply was lost",
     "reset": "connection reset, nothing done",
     "cut": "the reply was cut off",
+    "malformed": "the reply could not be read",
     "abandoned": "the client had gone",
 }
 
@@ -24,6 +25,8 @@ def tell_exchange(exchange: Exchange, start: float) -> str:
     parts = [f"#{exchange.number} at {exchange.at - start:.2f}s {exchange.operation}", tell_answer(exchange)]
     if exchange.rows:
         parts.append(_tell_rows(exchange))
+    if exchange.copy_of is not None:
+        parts.append(f"#{exchange.copy_of} once more, delivered by the network")
     if exchange.rules:
         parts.append(f"struck by {tell_faults(exchange)}")
     return "; ".join(parts)
@@ -64,23 +67,28 @@ def tell_causes(exchange: Exchange) -> str:
 
 
 def tell_claim(claim: Property[Any]) -> str:
-    """Return what a property claims as one sentence: `When ...: ...`."""
+    """Return what a property claims as one sentence: `When ..., ...`."""
     rule = claim.rule
     lower = rule[:1].lower() + rule[1:] if rule[1:2].islower() or rule[1:2] == " " else rule
-    return f"When {claim.trigger}: {lower}"
+    return f"When {claim.trigger}, {lower}"
 
 
 def start_of(evidence: Evidence) -> float:
-    """Return the clock second that reports count from: the first request's, or the first run's begin."""
-    begins = [exchange.at for exchange in evidence.exchanges[:1]] + [leg.began for leg in evidence.legs[:1]]
+    """Return the clock second that reports count from: the first request's."""
+    begins = [exchange.at for exchange in evidence.exchanges[:1]] or [leg.began for leg in evidence.legs[:1]]
     return min(begins, default=0.0)
 
 
+def journal_of(evidence: Evidence) -> list[Exchange]:
+    """Return every request in order: those of the runs after delivery, and those that the network sent twice."""
+    runs = (evidence, *evidence.after.values())
+    return sorted((one for run in runs for one in (*run.exchanges, *run.copies)), key=lambda one: one.number)
+
+
 def tell_evidence(evidence: Evidence, verdict: Verdict) -> Iterator[str]:
-    """Yield the journal lines that a verdict rests on, those of the runs after delivery among them."""
-    start = start_of(evidence)
-    wanted = set(verdict.evidence)
-    for exchange in evidence.every_exchange():
+    """Yield the journal lines that a verdict rests on."""
+    start, wanted = start_of(evidence), set(verdict.evidence)
+    for exchange in journal_of(evidence):
         if exchange.number in wanted:
             yield tell_exchange(exchange, start)
 
@@ -105,7 +113,7 @@ def tell_outcomes(evidence: Evidence) -> str:
 def tell_leg(leg: Leg, start: float) -> str:
     """Return one delivering run as a line."""
     requests = counted(max(0, leg.last - leg.first + 1), "request")
-    when = f"from {leg.began - start:.2f}s to {leg.ended - start:.2f}s"
+    when = f"from {max(0.0, leg.began - start):.2f}s to {max(0.0, leg.ended - start):.2f}s"
     return f"{leg.name}: {when}, {requests}; {tell_process(leg.process)}"
 
 
@@ -138,4 +146,6 @@ def tell_summary(result: TrialResult) -> str:
         text += f"; required, but not exercised: {', '.join(v.property for v in result.judgement.missing)}"
     if result.judgement.unfired:
         text += f"; armed, but never fired: {', '.join(fault.name for fault in result.judgement.unfired)}"
+    for disagreement in result.judgement.disagreements:
+        text += f"; two viewpoints differ: {disagreement.text}"
     return text

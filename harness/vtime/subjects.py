@@ -22,11 +22,11 @@ JOINING = 10.0
 """Seconds that a Python command has to join virtual time."""
 
 
-def ended(run: Run, outcome: Outcome, seconds: float) -> Process:
-    """Return how a run in this process ended; `seconds` are real. Raises SubjectError where it says nothing."""
+def ended(outcome: Outcome) -> Process:
+    """Return how a run in this process ended. Raises SubjectError where it says nothing."""
     if outcome.failure is not None and not isinstance(outcome.failure, Deadlock):
         raise SubjectError(str(outcome.failure))
-    process = called(run, outcome.failure or outcome.error, seconds)
+    process = called(outcome.failure or outcome.error)
     return replace(process, timed_out=outcome.timed_out, virtual=outcome.seconds)
 
 

@@ -227,14 +227,18 @@ class ControlClient:
         clock: str = "real",
         clock_start: int | None = None,
         settings: Mapping[str, Any] | None = None,
+        login: Mapping[str, str] | None = None,
     ) -> OrgInfo:
         """Make an org. `template` is the id of an org whose schema and records it starts with.
 
-        `clock` is `real` or `virtual`; `clock_start` is what it shows at first, in seconds since 1970.
+        `login` names the user and app that the clients have built in: `username`, `password`, `security_token`,
+        `client_id`, `client_secret`; each may be left out. `clock` is `real` or `virtual`; `clock_start` is what it
+        shows at first, in seconds since 1970.
         """
         spec = {
             "from": template, "fields": fields, "objects": objects, "limits": limits, "seed": seed, "journal": journal,
             "clock": {"mode": clock} | ({} if clock_start is None else {"start": clock_start}), "settings": settings,
+            "login": login or None,
         }  # fmt: skip
         body = {key: value for key, value in spec.items() if value is not None}
         return OrgInfo(**self._link.call("POST", "/_mock/orgs", body))

@@ -10,6 +10,7 @@ from mock_server.control.call import ControlCall, Refused, answer, done, operati
 from mock_server.faults.reader import Reader
 from mock_server.operations import Reply
 from mock_server.org.clock import Mode
+from mock_server.org.identity.directory import LOGIN_KEYS
 from mock_server.org.limits.catalogue import ALLOCATIONS
 from mock_server.org.schema import SchemaError
 from mock_server.world import OrgSpec
@@ -30,7 +31,7 @@ async def list_orgs(call: ControlCall) -> Reply:
 
 @routes.at(operation("orgs.create", "POST", ORGS, "Make an org"))
 async def create(call: ControlCall) -> Reply:
-    keys = ("from", "fields", "objects", "limits", "seed", "journal", "clock", "settings")
+    keys = ("from", "fields", "objects", "limits", "login", "seed", "journal", "clock", "settings")
     with call.reading(*keys, what="an org") as body:
         spec = _spec(call, body)
     try:
@@ -58,6 +59,7 @@ def _spec(call: ControlCall, body: Reader) -> OrgSpec:
         fields=_definitions(body, "fields"),
         objects=_definitions(body, "objects"),
         limits=_limits(body),
+        login=_login(body),
         seed=body.count("seed", 0) or 0,
         journal="whole" if body.choice("journal", ("bounded", "whole")) == "whole" else "bounded",
         clock="virtual" if mode == "virtual" else "real",
@@ -70,6 +72,14 @@ def _spec(call: ControlCall, body: Reader) -> OrgSpec:
 def _definitions(body: Reader, key: str) -> Mapping[str, Any]:
     given = body.mapping(key)
     return {} if given is None else given.data
+
+
+def _login(body: Reader) -> dict[str, str]:
+    given = body.mapping("login")
+    if given is None:
+        return {}
+    given.only(LOGIN_KEYS, "the login of an org")
+    return {key: text for key in LOGIN_KEYS if (text := given.text(key)) is not None}
 
 
 def _limits(body: Reader) -> dict[str, int]:

@@ -8,6 +8,7 @@ from statistics import NormalDist
 from typing import Protocol
 
 from mock_server.faults.reader import LONGEST, Reader
+from mock_server.faults.shapes import DURATION, Shape, mapping
 from mock_server.org.chance import Random
 
 _Z99 = NormalDist().inv_cdf(0.99)
@@ -49,6 +50,15 @@ class LogNormal:
 
 
 _PARAMETERS = {"fixed": ("value",), "uniform": ("min", "max"), "lognormal": ("p50", "p99")}
+
+
+def shape() -> Shape:
+    """Return the JSON Schema of what `read` takes."""
+    shapes = []
+    for kind, names in _PARAMETERS.items():
+        keys: Shape = {"distribution": {"const": kind}, **dict.fromkeys(names, DURATION)}
+        shapes.append(mapping(keys, required=tuple(keys)))
+    return {"anyOf": [DURATION, *shapes]}
 
 
 def read(reader: Reader, key: str) -> Distribution | None:

@@ -8,7 +8,7 @@ import re
 import socket
 import struct
 import zlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -51,8 +51,8 @@ class Front:
     """
 
     def __init__(self, handle: Handle, render: Callable[[ApiError], Reply], chance: Random) -> None:
-        self._handle = handle
-        self._render = render
+        self.handle = handle
+        self.render = render
         self._chance = chance
         self.server = _Server(
             self._serve,
@@ -71,18 +71,18 @@ class Front:
         try:
             body = await request.read() if request.body_exists else b""
         except web.HTTPRequestEntityTooLarge:
-            return await self._respond(request, self._render(errors.REQUEST_ENTITY_TOO_LARGE()), close=True)
+            return await self._respond(request, self.render(errors.REQUEST_ENTITY_TOO_LARGE()), close=True)
         except ConnectionError:
             return Answer(400, {}, b"")  # the client broke off in the middle of its request
         except (web.RequestPayloadError, zlib.error, ValueError):
-            refused = errors.JSON_PARSER_ERROR(text="The request body could not be read", line=1, column=1)
-            return await self._respond(request, self._render(refused), close=True)
+            return await self._respond(request, self.render(unreadable()), close=True)
         call = _call(request, body)
+        call.gone = partial(_gone, request)
         peer = request.remote or ""
         connection = request.protocol
         assert isinstance(connection, _Handler)
         connection.call = call
-        reply = await self._handle(call, peer)
+        reply = await self.handle(call, peer)
         connection.call = None
         if _gone(request) and call.entry is not None and call.entry.outcome == "answered":
             # The work is done, and nobody is left to hear of it.
@@ -118,25 +118,24 @@ class Front:
         if reply.delivery == "none":
             reset(request.transport)
             return Answer(reply.status, {}, b"")
-        headers = self._headers(request, reply)
-        body = reply.body
-        if body and request.headers.get("X-PrettyPrint") in ("1", "true") and reply.content_type == JSON:
-            body = _pretty(body)
+        headers = self.headers(request.method, request.host, reply)
+        body = readable(request.headers, reply)
         if len(body) >= _COMPRESS_FROM and "gzip" in request.headers.get("Accept-Encoding", ""):
             body = await _compress(body)
             headers["Content-Encoding"] = "gzip"
         return Answer(reply.status, headers, body, close=close, cut=reply.delivery == "cut", pause=pause)
 
-    def _headers(self, request: web.BaseRequest, reply: Reply) -> dict[str, str]:
+    def headers(self, method: str, host: str, reply: Reply) -> dict[str, str]:
+        """Return a reply's headers, as a request of this method to this host has them."""
         headers = _ALWAYS.copy()
         number = f"{self._chance.getrandbits(128):032x}"
         headers["X-SFDC-Request-Id"] = headers["X-Request-Id"] = number
         if reply.content_type is not None:
             headers["Content-Type"] = reply.content_type
             headers["Vary"] = "Accept-Encoding"
-        if request.method == "GET" and reply.status < 400:
+        if method == "GET" and reply.status < 400:
             headers["X-SFDC-Edge-Cache"] = "MISS"
-        if request.host.endswith((".salesforce.com", ".force.com")):
+        if host.endswith((".salesforce.com", ".force.com")):
             # Never for a local name: a browser would then refuse plain HTTP to every other server on it.
             headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
         for name, value in reply.headers.items():
@@ -153,13 +152,16 @@ def _request(*parts: Any) -> web.BaseRequest:
 
 
 def _call(request: web.BaseRequest, body: bytes) -> Call:
-    target = request.raw_path
+    return make_call(request.method, request.raw_path, request.headers, body, f"{request.scheme}://{request.host}")
+
+
+def make_call(method: str, target: str, headers: Mapping[str, str], body: bytes, base_url: str) -> Call:
+    """Return the call that a request is. `target` is what stands in its first line."""
     if not target.startswith("/"):
         # The absolute form, which clients of a plain HTTP proxy send.
         _, _, rest = target.partition("://")
         target = "/" + rest.partition("/")[2]
     path, _, query = target.partition("?")
-    method = request.method
     if method == "POST" and "_HttpMethod=" in query:
         method = query.partition("_HttpMethod=")[2].partition("&")[0].upper()
     return Call(
@@ -167,15 +169,21 @@ def _call(request: web.BaseRequest, body: bytes) -> Call:
         method=method,
         raw_path=path,
         raw_query=query,
-        headers=request.headers,
+        headers=headers,
         body=body,
-        base_url=f"{request.scheme}://{request.host}",
-        gone=partial(_gone, request),
+        base_url=base_url,
     )
 
 
 def _gone(request: web.BaseRequest) -> bool:
     return request.transport is None or request.transport.is_closing()
+
+
+def readable(headers: Mapping[str, str], reply: Reply) -> bytes:
+    """Return a reply's body: over several lines where the request asks for that."""
+    if reply.body and headers.get("X-PrettyPrint") in ("1", "true") and reply.content_type == JSON:
+        return _pretty(reply.body)
+    return reply.body
 
 
 def _pretty(body: bytes) -> bytes:
@@ -207,6 +215,11 @@ def reset(transport: asyncio.Transport | None) -> None:
     if sock is not None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()
+
+
+def unreadable() -> ApiError:
+    """Return the refusal of a body whose encoding is not what its headers say."""
+    return errors.JSON_PARSER_ERROR(text="The request body could not be read", line=1, column=1)
 
 
 class _Server(web.Server):
@@ -244,8 +257,11 @@ class _Handler(web.RequestHandler):
             status, reason = 500, "Server Error"
         else:
             reason = "Bad Request"
-        response = web.Response(
-            status=status, text=f"<h1>Bad Message {status}</h1><pre>reason: {reason}</pre>", content_type="text/html"
-        )
+        response = web.Response(status=status, text=bad_message(status, reason), content_type="text/html")
         response.force_close()
         return response
+
+
+def bad_message(status: int, reason: str) -> str:
+    """Return the page by which Salesforce's edge refuses a request that it does not read."""
+    return f"<h1>Bad Message {status}</h1><pre>reason: {reason}</pre>"

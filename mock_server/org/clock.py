@@ -12,6 +12,9 @@ from typing import Literal
 
 Mode = Literal["real", "virtual"]
 
+# Taken once: code under test in the same process may put something else in their place.
+_wall_time, _steady_time = time.time, time.monotonic
+
 
 class Clock:
     """Tells and moves an org's time, in seconds since 1970 (UTC).
@@ -22,17 +25,17 @@ class Clock:
 
     def __init__(self, mode: Mode = "real", start: float | None = None) -> None:
         self.mode: Mode = mode
-        self._offset = 0.0 if start is None else start - time.time()
-        self._still = time.time() if start is None else start
+        self._offset = 0.0 if start is None else start - _wall_time()
+        self._still = _wall_time() if start is None else start
         # Asked several times in every exchange, and mostly by clocks that nobody has moved.
-        self.now: Callable[[], float] = self._moved if mode == "virtual" or start is not None else time.time
+        self.now: Callable[[], float] = self._moved if mode == "virtual" or start is not None else _wall_time
         """Return the time, in seconds since 1970 (UTC)."""
         self._order = itertools.count()
         self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
         self._timer: asyncio.TimerHandle | None = None
 
     def _moved(self) -> float:
-        return self._still if self.mode == "virtual" else time.time() + self._offset
+        return self._still if self.mode == "virtual" else _wall_time() + self._offset
 
     def advance(self, seconds: float) -> float:
         """Move time forward and wake whoever is due; return the new time. Raises ValueError for a negative step."""
@@ -111,4 +114,4 @@ _last: dict[int, str] = {}
 
 def wall() -> float:
     """Seconds of a steady wall clock: for wall-clock limits and measurements, never for anything the org shows."""
-    return time.monotonic()
+    return _steady_time()

@@ -55,6 +55,7 @@ class World:
     commits: list[CommitRow] = field(default_factory=list)
     letters: list[Letter | BrokenLetter] | None = field(default_factory=list)
     ids: dict[int, str] = field(default_factory=dict)
+    session: str = "s1"
     effects: Effects = field(default_factory=Effects)
 
     def exchange(self, operation: str = UPSERT, status: int | None = 200, **changes: Any) -> int:
@@ -72,7 +73,7 @@ class World:
                 "query": None,
                 "client": "test",
                 "user": "integration@sfmock.test",
-                "session": "s1",
+                "session": self.session,
                 "status": status,
                 "outcome": "answered",
                 "codes": [],
@@ -120,6 +121,11 @@ class World:
         self.commits.append(
             CommitRow(number, number, verb, "Contact", self.ids[row], float(exchange), exchange, dict(values), True)
         )
+
+    def log_in(self, **changes: Any) -> int:
+        """Add a login, whose session is used from then on."""
+        self.session = changes.get("session", f"s{int(self.session[1:]) + 1}")
+        return self.exchange("oauth.token", **changes)
 
     def query(
         self, soql: str, rows: int = 1, total: int | None = None, following: str | None = None, **changes: Any

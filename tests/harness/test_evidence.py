@@ -38,7 +38,7 @@ def test_a_row_created_twice_is_duplicated_until_one_is_deleted() -> None:
 def test_seeded_records_deliver_nothing() -> None:
     world = World(inputs=1)
     world.ids[1] = "003000000000001AAA"
-    world.commit(1, "create", {"External_Id__c": "K1", "LastName": "Name 1"}, 0)
+    world.commit(1, "create", {"External_Id__c": "K1", "LastName": "Name of old"}, 0)
     assert world.evidence().outcomes == (Outcome.LOST,)
 
 
@@ -148,9 +148,9 @@ def test_a_hundred_thousand_rows_are_judged_in_seconds() -> None:
         rows = range(start, start + 200)
         world.send({row: LOCK if row % 7 == 0 else None for row in rows})
         world.send(dict.fromkeys(rows))
-    started = time.perf_counter()
+    started = time.process_time()
     judgement = judge(world.evidence())
-    assert time.perf_counter() - started < 6
+    assert time.process_time() - started < 5
     assert judgement.violated[0].property == "bulk.only_failed_rows_retried"
 
 

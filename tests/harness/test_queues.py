@@ -413,3 +413,27 @@ def test_a_server_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.Mon
     silent = socket.create_server(("127.0.0.1", 0))
     with silent, pytest.raises(QueueError, match=r"no answer within 0\.2 s"):
         open_queue(f"redis://127.0.0.1:{silent.getsockname()[1]}/0/key")
+
+
+@pytest.mark.parametrize("name", ["q.jsonl", "q.csv"])
+def test_a_queue_that_changes_meanwhile_is_read_all_the_same(tmp_path: Path, name: str) -> None:
+    path, over = tmp_path / name, threading.Event()
+    lines = "key,attempts\n" + '"K",1\n' * 500 if name.endswith("csv") else '{"key": "K", "attempts": 1}\n' * 500
+
+    def write() -> None:
+        while not over.is_set():
+            path.write_text(lines)
+            path.write_text("")
+
+    path.write_text(lines)
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for _ in range(50):
+            found = QueueReader(open_queue(path)).read()
+            assert all(letter.key == "K" for letter in found if isinstance(letter, Letter))
+            # What breaks off is one line at most.
+            assert sum(isinstance(letter, BrokenLetter) for letter in found) <= 1
+    finally:
+        over.set()
+        writer.join()

@@ -178,6 +178,25 @@ def test_a_run_after_delivery_has_evidence_of_its_own(server: api.Server, tmp_pa
     assert len(rerun.with_outcome(Outcome.LANDED)) == 30
 
 
+def test_what_a_function_takes_in_is_evidence_and_a_broken_line_a_note(server: api.Server, tmp_path: Path) -> None:
+    def read(run: Run) -> None:
+        deliver(run)
+        with Path(run.environment["SFMOCK_EFFECTS"]).open("a") as effects:
+            effects.write('{"sobject": "Account", "key": 1}\n{"sobject": "Acc')
+
+    result = run_trial(scenario(tmp_path), read, server=server)
+    assert result.evidence is not None
+    assert [one.identity for one in result.evidence.effects.taken] == ["key 1"]
+    assert [note for note in result.notes if "SFMOCK_EFFECTS, line 2: not JSON" in note]
+
+
+def test_the_baseline_is_evidence_of_the_run_with_faults(server: api.Server, tmp_path: Path) -> None:
+    evidence = run_trial(scenario(tmp_path, LOCKS), deliver, server=server).evidence
+    assert evidence is not None
+    assert evidence.baseline is not None
+    assert len(evidence.baseline.inputs) == 20
+
+
 def test_a_subject_that_removes_its_folders_is_told_so(server: api.Server, tmp_path: Path) -> None:
     def rampage(run: Run) -> None:
         upsert(run, run.inputs)

@@ -67,7 +67,9 @@ def main(env=os.environ):
 
     if env is os.environ:
         signal.signal(signal.SIGTERM, stop)
-    return sync.run(read_inputs(env))
+    status = sync.run(read_inputs(env))
+    sync.alert()
+    return status
 
 
 if __name__ == "__main__":

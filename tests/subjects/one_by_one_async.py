@@ -8,7 +8,7 @@ import time
 from datetime import UTC, datetime
 
 import httpx
-from sync import DOUBTFUL, TRANSIENT, read_inputs, seconds_of
+from sync import DOUBTFUL, TRANSIENT, alert, read_inputs, seconds_of
 
 ATTEMPTS, BASE, FACTOR, CAP, JITTER, TIMEOUT, WORKERS = 6, 0.1, 2.0, 2.0, 0.5, 3.0, 10
 
@@ -25,6 +25,7 @@ class Delivery:
         self.token = env["SF_ACCESS_TOKEN"]
         self.renewing = asyncio.Lock()
         self.quiet_until = 0.0
+        self.letters = 0
         self.over = None
         """The failure after which no request can succeed any more."""
 
@@ -151,6 +152,7 @@ class Delivery:
         }
         with open(self.env["SFMOCK_DLQ"], "a", encoding="utf-8") as queue:
             queue.write(json.dumps(letter) + "\n")
+        self.letters += 1
 
 
 async def run(env):
@@ -170,6 +172,7 @@ async def run(env):
                 await delivery.deliver(queue.get_nowait())
 
         await asyncio.gather(*(work() for _ in range(WORKERS)))
+    alert(delivery.letters)
 
 
 def main(env=os.environ):

@@ -55,19 +55,22 @@ class Sync:
     def __init__(self, env=os.environ):
         self.env = env
         self.http = requests.Session()
+        self.http.verify = env.get("REQUESTS_CA_BUNDLE", True)
+        self.http.trust_env = env is os.environ  # called as a function, it has an environment of its own
         self.http.headers["Sforce-Call-Options"] = "client=contact-sync"
         self.retry_after = 0.0
+        self.over = None
         self.letters = 0
         self.redriven = {}
-        self.over = None
+        self.lettered = None
         self.http.hooks["response"].append(self.note_retry_after)
-        self.connect(env["SF_ACCESS_TOKEN"])
+        self.connect(env["SF_ACCESS_TOKEN"], env["SF_INSTANCE_URL"])
 
     # -- the session
 
-    def connect(self, token):
+    def connect(self, token, instance):
         self.client = Salesforce(
-            instance_url=self.env["SF_INSTANCE_URL"],
+            instance_url=instance,
             session_id=token,
             version=self.env["SF_API_VERSION"],
             session=self.http,
@@ -86,15 +89,18 @@ class Sync:
                     f"{self.env['SF_LOGIN_URL']}/services/oauth2/token", data=form, timeout=self.timeout
                 )
                 if answer.status_code == 200:
-                    self.connect(answer.json()["access_token"])
+                    told = answer.json()
+                    self.connect(told["access_token"], told["instance_url"])
                     return
                 if answer.status_code < 500:
-                    why = answer.json().get("error_description", "")
-                    raise LoginRefused("INVALID_SESSION_ID", f"the session has ended, and the login is refused: {why}")
+                    self.login_refused(answer.json().get("error_description", ""))
             except requests.RequestException:
                 pass
             self.wait(attempt)
-        raise Failure("LOGIN_FAILED", "no new session was given")
+        raise Failure("INVALID_SESSION_ID", "the session has ended, and no new one was given")
+
+    def login_refused(self, why):
+        raise LoginRefused("INVALID_SESSION_ID", f"the session has ended, and the login is refused: {why}")
 
     def note_retry_after(self, response, **_):
         self.retry_after = seconds_of(response.headers.get("Retry-After", ""))
@@ -234,7 +240,7 @@ class Sync:
             for start in range(0, len(keys), 100):
                 listed = ", ".join("'" + key.replace("'", "\\'") + "'" for key in keys[start : start + 100])
                 soql = f"SELECT {key_field}, SystemModstamp FROM {sobject} WHERE {key_field} IN ({listed})"
-                for row in self.call("GET", "query", params={"q": soql})["records"]:
+                for row in self.look(soql):
                     changed[row[key_field]] = datetime.fromisoformat(row["SystemModstamp"])
         failed = {key: datetime.fromisoformat(letter["failed_at"]) for key, letter in self.redriven.items()}
         return [
@@ -242,6 +248,17 @@ class Sync:
             for item in items
             if not changed.get(item["key"], datetime.min.replace(tzinfo=UTC)) > failed[item["key"]]
         ]
+
+    def look(self, soql):
+        """Return the records of a query."""
+        for attempt in range(1, self.attempts):
+            try:
+                return self.call("GET", "query", params={"q": soql})["records"]
+            except Failure as failure:
+                if not self.is_transient(failure.code):
+                    raise
+                self.wait(attempt)
+        return self.call("GET", "query", params={"q": soql})["records"]
 
     def read_letters(self):
         try:
@@ -278,14 +295,22 @@ class Sync:
         self.write_letter(letter)
 
     def write_letter(self, letter):
+        if self.lettered is None:
+            self.lettered = {old["key"] for old in self.read_letters()} - set(self.redriven)
+        if letter["key"] in self.lettered:
+            return  # of a run before: a crash must not make a second letter
         with open(self.env["SFMOCK_DLQ"], "a", encoding="utf-8") as queue:
             queue.write(json.dumps(letter) + "\n")
         self.letters += 1
 
     def alert(self):
-        """Call for somebody, once a run."""
-        if self.letters:
-            print(f"ERROR: {self.letters} records dead-lettered", file=sys.stderr, flush=True)
+        alert(self.letters)
+
+
+def alert(letters):
+    """Call for somebody, once a run."""
+    if letters:
+        print(f"ERROR: {letters} records dead-lettered", file=sys.stderr, flush=True)
 
 
 def seconds_of(retry_after):

@@ -7,7 +7,7 @@ import time
 from datetime import UTC, datetime
 
 import requests
-from sync import DOUBTFUL, TRANSIENT, read_inputs, seconds_of
+from sync import DOUBTFUL, TRANSIENT, alert, read_inputs, seconds_of
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
 ATTEMPTS, BASE, FACTOR, CAP, JITTER, TIMEOUT, BATCH = 6, 0.1, 2.0, 2.0, 0.5, 3, 200
@@ -175,7 +175,7 @@ class Batch:
 
 class Letters:
     def __init__(self, path):
-        self.path = path
+        self.path, self.written = path, 0
 
     def write(self, item, code, message, attempts):
         letter = {
@@ -187,6 +187,7 @@ class Letters:
         }
         with open(self.path, "a", encoding="utf-8") as queue:
             queue.write(json.dumps(letter) + "\n")
+        self.written += 1
 
 
 def main(env=os.environ):
@@ -205,6 +206,7 @@ def main(env=os.environ):
             else:
                 batch.fail(*over)
             batch.bury()
+    alert(letters.written)
 
 
 if __name__ == "__main__":

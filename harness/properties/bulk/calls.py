@@ -67,9 +67,13 @@ def _largest(calls: list[Exchange]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Filling:
-    """`share`: of the records that would fit into a call; judged for more than `above` records of one kind."""
+    """`share`: of the records that would fit into a call; judged for more than `above` records of one kind.
 
-    share: float = 0.8
+    A tenth is what the budget of calls a record allows. Small calls can be a choice, against locks and time-outs;
+    demand 0.8 of a subject whose throughput matters.
+    """
+
+    share: float = 0.1
     above: int = 200
 
 
@@ -197,7 +201,7 @@ def _first_calls(evidence: Evidence) -> list[Exchange]:
         if places is not None:
             fresh = not seen_inputs.issuperset(places)
             seen_inputs.update(places)
-        elif exchange.failure is not None:
+        elif exchange.failure not in (None, "permanent"):
             fresh = False  # its repetition counts
         else:
             seen_requests.add(exchange.repeat)

@@ -61,7 +61,13 @@ class OnlyFailedRowsRetried(Claim):
     source = _COLLECTIONS
     needs = frozenset({"journal", "inputs"})
     consequences = frozenset(
-        {"retry.permanent_not_retried", "retry.bounded", "delivery.nothing_twice", "dead_letter.complete"}
+        {
+            "retry.permanent_not_retried",
+            "retry.bounded",
+            "retry.amplification_bounded",
+            "delivery.nothing_twice",
+            "dead_letter.complete",
+        }
     )
 
     def judge(self, evidence: Evidence, parameters: NoParameters) -> Verdict:
@@ -72,9 +78,11 @@ class OnlyFailedRowsRetried(Claim):
         }
         again: list[str] = []
         entries: list[int] = []
-        for place, chain in enumerate(evidence.chains):
+        # A subject that was started again need not know what was saved before.
+        runs = ((place, run) for place, chain in enumerate(evidence.chains) for run in evidence.by_leg(chain))
+        for place, run in runs:
             saved: Attempt | None = None
-            for attempt in chain:
+            for attempt in run:
                 if saved is not None and attempt.exchange.at >= saved.exchange.end and attempt.verb == saved.verb:
                     again.append(evidence.name(place))
                     entries.extend((saved.number, attempt.number))
@@ -109,6 +117,8 @@ class ErrorsMatchedToRows(Claim):
             "bulk.poison_row_isolated",
             "retry.transient_retried",
             "dead_letter.complete",
+            "dead_letter.attempts_true",
+            "dead_letter.per_row",
             "dead_letter.informative",
             "delivery.nothing_lost",
         }

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from mock_server.faults.reader import Reader
+from mock_server.faults.shapes import Shape
 from mock_server.org.chance import Random
 from mock_server.org.errors import ApiError
 
@@ -32,6 +33,11 @@ class Effect(ABC):
     @abstractmethod
     def read(cls, reader: Reader, *, rows_selected: bool) -> Self | None:
         """Read the effect's keys from a rule; None when a problem was noted."""
+
+    @classmethod
+    @abstractmethod
+    def shapes(cls) -> dict[str, Shape]:
+        """Return the JSON Schema of the effect's key and of each further one that it takes, for editors."""
 
     @abstractmethod
     def point(self, operation: Operation) -> Point:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from mock_server.faults.effects.effect import BEFORE_AFTER, Point, RowEffect, has_rows
 from mock_server.faults.keys import known_ids
 from mock_server.faults.reader import Reader
+from mock_server.faults.shapes import AT, Shape
 from mock_server.org.chance import Random
 from mock_server.org.errors import BY_CODE, CATALOGUE, ApiError, ErrorSpec
 
@@ -48,6 +49,11 @@ class Error(RowEffect):
         if self.level is not None:
             return self.level == "row"
         return has_rows(operation) and self.code in ROW_SPECS
+
+    @classmethod
+    def shapes(cls) -> dict[str, Shape]:
+        codes = {"enum": sorted(BY_CODE), "description": "an error code of Salesforce"}
+        return {"error": codes, "level": {"enum": ["row", "request"]}, "at": AT}
 
     def point(self, operation: Operation) -> Point:
         if self._strikes_rows(operation):

@@ -9,6 +9,7 @@ from mock_server.faults import distributions
 from mock_server.faults.distributions import Distribution
 from mock_server.faults.effects.effect import BEFORE_AFTER, Effect, Point
 from mock_server.faults.reader import Reader
+from mock_server.faults.shapes import AT, Shape
 from mock_server.org.chance import Random
 
 if TYPE_CHECKING:
@@ -29,6 +30,10 @@ class Latency(Effect):
         distribution = distributions.read(reader, "latency")
         at = reader.choice("at", BEFORE_AFTER)
         return None if distribution is None else cls(distribution, "after" if at == "after" else "before")
+
+    @classmethod
+    def shapes(cls) -> dict[str, Shape]:
+        return {"latency": distributions.shape(), "at": AT}
 
     def point(self, operation: Operation) -> Point:
         return self.at

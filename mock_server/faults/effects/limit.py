@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from mock_server.faults.effects.effect import Effect, Point
 from mock_server.faults.reader import Reader
+from mock_server.faults.shapes import Shape, count, mapping
 from mock_server.org import errors
 from mock_server.org.chance import Random
 from mock_server.org.limits.catalogue import ALLOCATIONS
@@ -48,6 +49,11 @@ class SetLimit(Effect):
             given.refuse("name", f"there is no limit {name}", sorted((*ALLOCATIONS, CONCURRENT)), name)
             return None
         return cls(name, remaining or 0)
+
+    @classmethod
+    def shapes(cls) -> dict[str, Shape]:
+        names = {"enum": sorted((*ALLOCATIONS, CONCURRENT))}
+        return {"limit": mapping({"name": names, "remaining": count(0)}, required=("name",))}
 
     def point(self, operation: Operation) -> Point:
         return "session"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from mock_server.faults.effects.effect import Effect, Point
 from mock_server.faults.reader import Reader
+from mock_server.faults.shapes import DURATION, Shape, mapping
 from mock_server.operations import Reply
 from mock_server.org import errors
 from mock_server.org.chance import Random
@@ -40,6 +41,11 @@ class Outage(Effect):
                 given.refuse(key, f"{key} must be more than 0")
         how = given.choice("as", ("status", "reset"))
         return None if not down or up == 0 else cls(down, up, how == "reset")
+
+    @classmethod
+    def shapes(cls) -> dict[str, Shape]:
+        keys = {"up": DURATION, "down": DURATION, "as": {"enum": ["status", "reset"]}}
+        return {"outage": mapping(keys, required=("down",))}
 
     def point(self, operation: Operation) -> Point:
         return "edge"

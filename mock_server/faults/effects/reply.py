@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from mock_server.faults.effects.effect import BEFORE_AFTER, Effect, Point
 from mock_server.faults.reader import Reader
+from mock_server.faults.shapes import AT, DURATION, Shape
 from mock_server.operations import JSON, Reply
 from mock_server.org.chance import Random
 
@@ -58,6 +59,10 @@ class ReplyFault(Effect):
         elif kind == "duplicated":
             seconds = DELAY if delay is None else delay
         return None if kind is None else cls(kind, kind != "reset" or at == "after", seconds)
+
+    @classmethod
+    def shapes(cls) -> dict[str, Shape]:
+        return {"reply": {"enum": list(KINDS)}, "at": AT, "delay": DURATION, "lasts": DURATION}
 
     def point(self, operation: Operation) -> Point:
         return "reply" if self.after else "edge"

@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from mock_server.faults.effects.effect import Effect, Point
 from mock_server.faults.reader import Reader
+from mock_server.faults.shapes import Shape
 from mock_server.org.chance import Random
 
 if TYPE_CHECKING:
     from mock_server.operations import Call, Operation, Reply
+
+
+HOW = ("expire", "revoke", "moved")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +28,12 @@ class EndSession(Effect):
 
     @classmethod
     def read(cls, reader: Reader, *, rows_selected: bool) -> Self | None:
-        how = reader.choice("session", ("expire", "revoke", "moved"))
+        how = reader.choice("session", HOW)
         return None if how is None else cls(how)
+
+    @classmethod
+    def shapes(cls) -> dict[str, Shape]:
+        return {"session": {"enum": list(HOW)}}
 
     def point(self, operation: Operation) -> Point:
         return "session"

@@ -14,6 +14,7 @@ from mock_server.documents import duration, nearest
 from mock_server.faults.effects.effect import BEFORE_AFTER, Effect, Point
 from mock_server.faults.effects.pages import HTML, PAGES
 from mock_server.faults.reader import Reader, shown
+from mock_server.faults.shapes import AT, Shape
 from mock_server.operations import JSON, Reply
 from mock_server.org.chance import Random
 
@@ -52,6 +53,13 @@ class Status(Effect):
             reader.refuse("body", f"an answer of status {status} has no body")
         at = reader.choice("at", BEFORE_AFTER)
         return None if status is None else cls(status, headers, body, "after" if at == "after" else "before")
+
+    @classmethod
+    def shapes(cls) -> dict[str, Shape]:
+        body = {"type": "string", "description": f"a text, or the name of a page: {', '.join(PAGES)}"}
+        headers = {"type": "object", "additionalProperties": {"type": ["string", "number"]}}
+        status = {"type": "integer", "minimum": 200, "maximum": 599}
+        return {"status": status, "headers": headers, "body": body, "at": AT}
 
     def point(self, operation: Operation) -> Point:
         return self.at

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from mock_server.faults.effects.effect import BEFORE_AFTER, Effect, Point
 from mock_server.faults.reader import Reader
+from mock_server.faults.shapes import AT, Shape
 from mock_server.operations import Reply
 from mock_server.org.chance import Random
 from mock_server.org.clock import wall
@@ -42,6 +43,10 @@ class EndSubject(Effect):
         how = reader.choice("subject", ("kill", "stop"))
         at = reader.choice("at", BEFORE_AFTER)
         return None if how is None else cls(how, at == "after")
+
+    @classmethod
+    def shapes(cls) -> dict[str, Shape]:
+        return {"subject": {"enum": ["kill", "stop"], "description": "how the subject's process ends"}, "at": AT}
 
     def point(self, operation: Operation) -> Point:
         return "reply" if self.after else "before"

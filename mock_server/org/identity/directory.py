@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hmac
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mock_server.org.clock import stamp, wall
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from mock_server.org.org import Org
 
 LOGINS_AN_HOUR = 3600
+LOGIN_KEYS = ("username", "password", "security_token", "client_id", "client_secret")
+"""What the first user and the first app of an org are known by."""
 SCOPES = ("api", "refresh_token", "full", "id", "openid")
 
 # Fixed, so that the orgs of a process share them: records of a cloned org refer to them.
@@ -87,6 +90,14 @@ class Directory:
         self.apps = {app.client_id: app}
         self._logins: dict[str, deque[float]] = {}
         self._ahead_of_wall = org.clock.now() - wall()
+
+    def rename(self, names: Mapping[str, str]) -> None:
+        """Give the first user and app other `LOGIN_KEYS`; to be called before the org's records are written."""
+        user: dict[str, Any] = {key: names[key] for key in ("username", "password", "security_token") if key in names}
+        app: dict[str, Any] = {key: names[key] for key in ("client_id", "client_secret") if key in names}
+        renamed = replace(self.default_user, **user)
+        self.apps = {one.client_id: one for one in [replace(self.default_app, run_as=renamed.username, **app)]}
+        self.users = {renamed.username.lower(): renamed}
 
     @property
     def default_user(self) -> User:

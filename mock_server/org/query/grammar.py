@@ -34,7 +34,18 @@ _DEEPEST = 200
 
 _GRAMMAR = r"""
 start: query
-query: SELECT items FROM PATH alias? scope? where? with? group? having? order? limit? offset? purpose* all_rows?
+query: SELECT items FROM PATH _alias _scope _where _with _group _having _order _limit _offset _purposes _all_rows
+_alias: alias?
+_scope: scope?
+_where: where?
+_with: with?
+_group: group?
+_having: having?
+_order: order?
+_limit: limit?
+_offset: offset?
+_purposes: purpose*
+_all_rows: all_rows?
 items: item ("," item)*
 ?item: expression | aliased | typeof | "(" query ")"
 aliased: expression PATH

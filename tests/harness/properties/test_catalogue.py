@@ -16,7 +16,7 @@ from tests.harness.properties.scenes import Scene, Scenes, check, verdict_of
 
 NEEDS = {
     "journal", "commits", "letters", "inputs", "process", "policy", "effects", "legs", "redrive", "broken queue",
-    "redelivery", "rerun",
+    "redelivery", "rerun", "impostor",
 }  # fmt: skip
 LOCK, RULE = "UNABLE_TO_LOCK_ROW", "FIELD_CUSTOM_VALIDATION_EXCEPTION"
 LOST = {"outcome": "lost", "status": None, "strikes": [strike(effect="reply", point="reply")]}
@@ -214,50 +214,6 @@ def expired_sessions_do_not_count(world: World) -> dict[str, Any]:
     return {"attempts": 2}
 
 
-# -- idempotency
-
-
-@scene("idempotency.lost_reply_collections", "held")
-def upserted_again(world: World) -> None:
-    world.send({1: None, 2: None}, **LOST)
-    world.send({1: None, 2: None})
-
-
-@scene("idempotency.lost_reply_collections", "violated")
-def created_again(world: World) -> None:
-    world.send({1: None, 2: None}, CREATE, **LOST)
-    world.send({1: None, 2: None}, CREATE)
-
-
-@scene("idempotency.lost_reply_collections", "violated")
-def dead_lettered_as_a_duplicate_of_itself(world: World) -> None:
-    world.send({1: None}, CREATE, **LOST)
-    world.send({1: "DUPLICATE_VALUE"}, CREATE)
-    world.letters = [letter(1, "DUPLICATE_VALUE")]
-
-
-@scene("idempotency.lost_reply_collections", "not exercised")
-def every_reply_arrived(world: World) -> None:
-    world.send({1: None, 2: None})
-
-
-@scene("idempotency.lost_reply_create", "violated")
-def one_record_created_again(world: World) -> None:
-    world.send({1: None}, "rest.sobject.create", **LOST)
-    world.send({1: None}, "rest.sobject.create")
-
-
-@scene("idempotency.lost_reply_create", "held")
-def one_record_looked_up(world: World) -> None:
-    world.send({1: None}, "rest.sobject.create", **LOST)
-    world.exchange("rest.query.run")
-
-
-@scene("idempotency.lost_reply_create", "not exercised")
-def a_lost_create_that_saved_nothing(world: World) -> None:
-    world.exchange("rest.sobject.create", **LOST)
-
-
 # -- bulk
 
 
@@ -326,54 +282,6 @@ def a_query_for_each_record(world: World) -> None:
 
 @scene("bulk.calls_per_record", "not exercised")
 def few_inputs(world: World) -> None:
-    world.send({1: None, 2: None})
-
-
-# -- session
-
-
-def _expired(world: World) -> None:
-    world.refuse(
-        "INVALID_SESSION_ID", 401, fingerprint="body [1, 2]", strikes=[strike(effect="session", point="session")]
-    )
-
-
-@scene("session.refreshed_once", "held")
-def one_login_and_one_replay(world: World) -> None:
-    _expired(world)
-    world.exchange("oauth.token")
-    world.send({1: None, 2: None})
-
-
-@scene("session.refreshed_once", "held")
-def two_expiries_two_logins(world: World) -> None:
-    one_login_and_one_replay(world)
-    one_login_and_one_replay(world)
-
-
-@scene("session.refreshed_once", "violated")
-def no_login(world: World) -> None:
-    _expired(world)
-    world.letters = [letter(1, "INVALID_SESSION_ID"), letter(2, "INVALID_SESSION_ID")]
-
-
-@scene("session.refreshed_once", "violated")
-def two_logins_for_one_expiry(world: World) -> None:
-    _expired(world)
-    world.exchange("oauth.token")
-    world.exchange("oauth.token")
-    world.send({1: None, 2: None})
-
-
-@scene("session.refreshed_once", "violated")
-def login_without_replay(world: World) -> None:
-    _expired(world)
-    world.exchange("oauth.token")
-
-
-@scene("session.refreshed_once", "not exercised")
-def session_lasted(world: World) -> None:
-    world.exchange("oauth.token")
     world.send({1: None, 2: None})
 
 
@@ -474,7 +382,7 @@ def _everywhere() -> list[tuple[str, str, Scene]]:
     """Return the scenes of all files beside this one."""
     names = [path.stem for path in Path(__file__).parent.glob("test_*.py") if path != Path(__file__)]
     others = [importlib.import_module(f"{__package__}.{name}") for name in sorted(names)]
-    return SCENES.all + [scene for other in others for scene in other.SCENES.all]
+    return SCENES.all + [scene for other in others for scene in getattr(other, "SCENES", Scenes()).all]
 
 
 @pytest.mark.parametrize("name", sorted(registry()))

@@ -317,6 +317,18 @@ def made_up_for_when_resumed(_: World) -> dict[str, Any]:
     return without_queue(leg("faults", 1, 1), leg("heal", 2, 2), lettered=True)
 
 
+@scene("dead_letter.sink_failure_survived", "held")
+def stopped_before_anything_was_sent(world: World) -> dict[str, Any]:
+    world.send({1: RULE, 2: None})
+    return {"broken_queue": World().evidence(legs=[leg("faults", 1, 0, exit_code=1)])}
+
+
+@scene("dead_letter.sink_failure_survived", "not exercised")
+def ended_well_before_anything_was_sent(world: World) -> dict[str, Any]:
+    world.send({1: RULE, 2: None})
+    return {"broken_queue": World().evidence(legs=[leg("faults", 1, 0)])}
+
+
 @scene("dead_letter.sink_failure_survived", "violated")
 def dropped_in_silence(_: World) -> dict[str, Any]:
     return without_queue(leg("faults", 1, 1))
@@ -368,6 +380,12 @@ def too_early_is_another_matter(world: World) -> None:
     world.send({1: RULE, 2: LOCK, 3: None})
     world.send({2: None})
     world.letters = [letter(1, RULE), letter(2, LOCK)]
+
+
+@scene("dead_letter.per_row", "held")
+def the_wrong_row_is_another_matter(world: World) -> None:
+    world.send({1: RULE, 2: None})
+    world.letters = [letter(2, RULE)]
 
 
 @scene("dead_letter.per_row", "not exercised")
@@ -488,6 +506,12 @@ def queue_gone_after_the_redrive(world: World) -> dict[str, Any]:
 
     down(world)
     return afterwards(world, lose)
+
+
+@scene("dead_letter.redrive_lands", "not exercised")
+def refused_for_want_of_calls(world: World) -> dict[str, Any]:
+    down(world)
+    return afterwards(world, lambda world: world.refuse("REQUEST_LIMIT_EXCEEDED", 403) and None)
 
 
 @scene("dead_letter.redrive_lands", "not applicable")

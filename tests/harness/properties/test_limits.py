@@ -21,7 +21,8 @@ def _used(world: World, used: int, **changes: Any) -> int:
 
 
 def _refused(world: World, message: str, rows: tuple[int, ...] = (), **changes: Any) -> int:
-    number = world.send({}, status=403, codes=["REQUEST_LIMIT_EXCEEDED"], message=message, **changes)
+    said = {"fingerprint": f"body {rows}", "codes": ["REQUEST_LIMIT_EXCEEDED"], "message": message}
+    number = world.send({}, status=403, **said, **changes)
     for row in rows:
         world.entries[-1]["rows"].append(
             {
@@ -93,11 +94,22 @@ def looked_again_every_minute(world: World) -> None:
 
 
 @scene("limits.daily_paused", "held")
-def five_workers_learn_of_it(world: World) -> None:
-    for _ in range(5):
-        _refused(world, DAILY, **_at(1.0))
-    for _ in range(4):
-        _refused(world, DAILY, **_at(1.6))
+def ten_workers_learn_of_it(world: World) -> None:
+    for number in range(10):
+        _refused(world, DAILY, (number,), **_at(1.0 + number / 100, 0.0))
+
+
+@scene("limits.daily_paused", "violated")
+def batch_after_batch(world: World) -> None:
+    for number in range(40):
+        _refused(world, DAILY, (number,))
+
+
+@scene("limits.daily_paused", "violated")
+def the_same_rows_in_other_batches(world: World) -> None:
+    world.inputs = 9
+    for rows in ((1, 2, 3, 4), (1, 2), (3, 4), (4, 9)):
+        _refused(world, DAILY, rows)
 
 
 @scene("limits.daily_paused", "not exercised")
@@ -180,7 +192,11 @@ def test_a_property_in_a_scene(name: str, status: str, build: Scene) -> None:
     ("build", "name", "words"),
     [
         (went_on, "limits.quota_watched", "14 calls in haste after being told of 950 of 1000"),
-        (tried_again_six_times, "limits.daily_paused", "5 within a minute (2 allowed)"),
+        (
+            tried_again_six_times,
+            "limits.daily_paused",
+            "5 calls sent again within a minute of the first refusal (2 allowed)",
+        ),
         (as_many_as_before, "limits.concurrent_eased", "4 calls under way at once before the refusal, 4 after"),
         (a_hundred_and_one_at_once, "limits.own_ceiling", "101 calls"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -14,6 +15,7 @@ import pytest
 from harness.report import junit, machine
 from tests.harness.report.samples import REPLAY, SAMPLES, SECRET, broken, fine, in_legs, unsteady
 
+README = (Path(machine.__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 SCHEMA = json.loads(machine.SCHEMA_FILE.read_text(encoding="utf-8"))
 
 
@@ -25,6 +27,13 @@ def closed(schema: Any) -> Any:
     return [closed(item) for item in schema] if isinstance(schema, list) else schema
 
 
+def optional(schema: Any) -> Any:
+    """Return the schema with every key optional."""
+    if isinstance(schema, dict):
+        return {key: optional(value) for key, value in schema.items() if key != "required" or isinstance(value, dict)}
+    return [optional(item) for item in schema] if isinstance(schema, list) else schema
+
+
 def test_the_schema_is_one() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     assert SCHEMA["properties"]["schema"]["const"] == machine.SCHEMA
@@ -33,6 +42,11 @@ def test_the_schema_is_one() -> None:
 def test_every_key_that_is_written_is_described() -> None:
     body = json.loads(json.dumps(machine.as_json(list(SAMPLES.values()))))
     jsonschema.Draft202012Validator(closed(SCHEMA)).validate(body)
+
+
+def test_the_documented_example_has_the_form_that_is_written() -> None:
+    (example,) = re.findall(r"```json\n(.*?)```", README, re.DOTALL)
+    jsonschema.Draft202012Validator(closed(optional(SCHEMA))).validate(json.loads(example))
 
 
 @pytest.mark.parametrize(
@@ -56,10 +70,10 @@ def test_the_json_report() -> None:
     assert first["verdicts"][0]["property"] == "bulk.row_results_read"
     assert first["verdicts"][0]["evidence"] == [1]
     assert first["verdicts"][0]["journal"][0].startswith("#1 at 0.00s")
-    assert first["verdicts"][0]["chain"][0] == "Contact K1: lost; 1 attempt"
+    assert first["verdicts"][0]["chain"][0] == "Contact K1: 1 attempt, lost: neither in the org nor dead-lettered"
     assert (
         first["verdicts"][0]["claim"]
-        == "When a row failed inside a collection that was answered with HTTP 200: the row is sent again or dead-lettered."
+        == "When a row failed inside a collection that was answered with HTTP 200, the row is sent again or dead-lettered."
     )
     assert first["faults"] == [
         {"name": "locks", "matched": 1, "fired": 1},

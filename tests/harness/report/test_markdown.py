@@ -32,7 +32,7 @@ def test_a_violation_is_told_with_its_chain_and_folded() -> None:
     details = text[text.index("<details>") :]
     assert "<summary><code>bulk.row_results_read</code> in row-locks</summary>" in details
     assert "the row is sent again or dead-lettered." in details
-    assert "Contact K1: lost; 1 attempt" in details
+    assert "Contact K1: 1 attempt, lost" in details
     assert "**Follows from it:** `retry.transient_retried`" in details
     assert "**What to do:** HTTP 200 says" in details
     assert "sfmock prove row-locks" in details
@@ -41,7 +41,7 @@ def test_a_violation_is_told_with_its_chain_and_folded() -> None:
 
 def test_one_scenario_is_summed_up_in_the_heading() -> None:
     assert as_markdown([fine()]).startswith("### sfmock: all held\n")
-    assert as_markdown([retried()]).startswith("### sfmock: idempotency.lost_reply_create violated")
+    assert as_markdown([retried()]).startswith(f"### sfmock: {retried().violated[0].property} violated")
 
 
 @pytest.mark.parametrize("title", ["<img src=x>", "[a](http://x)", "a | b", "`x`", "*x*", "@octocat #12", "```\nx"])

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -39,29 +41,35 @@ def test_a_violation_alone_tells_all() -> None:
     start = text.index("VIOLATED bulk.row_results_read")
     block = text[start : text.index("\n\n", start)]
     assert (
-        "claim:      When a row failed inside a collection that was answered with HTTP 200: the row is sent again or"
+        "claim:      When a row failed inside a collection that was answered with HTTP 200, the row is sent again or"
         in block
     )
-    assert "Contact K1: lost; 1 attempt" in block
-    assert "0.00s x #1 rest.collections.upsert: UNABLE_TO_LOCK_ROW, fault 'locks'" in block
+    assert "Contact K1: 1 attempt, lost" in block
+    assert "0.00s  #1  rest.collections.upsert  refused: UNABLE_TO_LOCK_ROW  (fault 'locks')" in block
     assert "see:        https://" in block
     assert f"run it again: {REPLAY}" in text
 
 
 def test_a_chain_shows_the_waits_to_scale() -> None:
     lines = terminal.render(retried()).splitlines()
-    place = next(number for number, line in enumerate(lines) if "Contact K4: in the org twice; 2 attempts" in line)
+    place = next(number for number, line in enumerate(lines) if "Contact K4: 2 attempts, in the org 2 times" in line)
     axis, first, second = (line.strip() for line in lines[place + 1 : place + 4])
     assert axis == "?" + "-" * 46 + "o  2.50s"
-    assert first == "15.00s ? #9 rest.sobject.create: done, but the reply was lost, fault 'lost'"
-    assert second == "+2.50s o #10 rest.sobject.create: saved"
+    assert first == "15.00s  #9   rest.sobject.create  saved, but the reply was lost  (fault 'lost')"
+    assert second == "+1.60s  #10  rest.sobject.create  saved"
+
+
+def test_the_documented_example_is_what_is_printed() -> None:
+    readme = (Path(terminal.__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```text\n(VIOLATED .*?)```", readme, re.DOTALL)
+    assert example in terminal.render(retried())
 
 
 def test_the_runs_of_a_trial_are_told() -> None:
     text = terminal.render(in_legs())
-    assert "run faults: from 0.00s to 1.10s, 1 request; killed at a crash point after 2.0s" in text
-    assert "run heal: from 7.00s to 8.00s, 1 request; ended after 1.0s" in text
-    assert "run redelivery: from 9.50s, 1 request;" in text
+    assert "run faults: from 0.00s to 0.60s, 1 request; killed at a crash point after 2.0s" in text
+    assert "run heal: from 6.50s to 7.50s, 1 request; ended after 1.0s" in text
+    assert "run redelivery: from 9.00s, 1 request;" in text
 
 
 def test_an_unmet_baseline_is_said_first() -> None:

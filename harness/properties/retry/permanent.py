@@ -1,0 +1,88 @@
+"""What was refused for good is not sent again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from harness.evidence import Attempt, Evidence
+from harness.exchanges import Exchange
+from harness.properties.property import Claim, NoParameters, Verdict, counted, some
+
+_RACES = frozenset({"DUPLICATE_VALUE"})
+"""Permanent by their class, but a second writer may have caused them: trying again can be right."""
+
+
+class PermanentNotRetried(Claim):
+    name = "retry.permanent_not_retried"
+    trigger = "a row or request was refused for good: a validation, permission or syntax error"
+    rule = "It is never sent again unchanged."
+    guidance = (
+        "Sort errors by errorCode before retrying: validation, permission, reference and syntax errors stay as they "
+        "are however often the row is sent. Dead-letter it at the first refusal."
+    )
+    source = "https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/errorcodes.htm"
+    needs = frozenset({"journal", "inputs"})
+    consequences = frozenset({"retry.bounded"})
+
+    def judge(self, evidence: Evidence, parameters: NoParameters) -> Verdict:
+        exposures = 0
+        again: list[str] = []
+        entries: list[int] = []
+        for place, chain in _runs(evidence):
+            refused: Attempt | None = None
+            for attempt in chain:
+                if (
+                    refused is not None
+                    and attempt.exchange.at >= refused.exchange.end
+                    and (attempt.verb, attempt.fingerprint) == (refused.verb, refused.fingerprint)
+                ):
+                    again.append(f"{evidence.name(place)} ({refused.codes[0] if refused.codes else 'refused'})")
+                    entries.extend((refused.number, attempt.number))
+                    break
+                if _refused_for_good(attempt):
+                    exposures += 1
+                    refused = attempt
+        by_request, times = _refused_requests(evidence)
+        exposures += times
+        for first, second in by_request:
+            again.append(f"{first.operation} ({', '.join(first.codes) or first.status})")
+            entries.extend((first.number, second.number))
+        if again:
+            return self.violated(f"{len(again)} sent again unchanged: {some(again)}", exposures, entries)
+        if not exposures:
+            return self.not_exercised("nothing was refused for good")
+        return self.held(f"{counted(exposures, 'refusal')}, none sent again", exposures)
+
+
+def _runs(evidence: Evidence) -> Iterator[tuple[int, Sequence[Attempt]]]:
+    """Yield each input's attempts run by run: a subject that was killed may not know any more what was refused."""
+    for place, chain in enumerate(evidence.chains):
+        for run in evidence.by_leg(chain):
+            yield place, run
+
+
+def _refused_for_good(attempt: Attempt) -> bool:
+    return attempt.failure == "permanent" and attempt.heard and attempt.sure and not _RACES.intersection(attempt.codes)
+
+
+def _refused_requests(evidence: Evidence) -> tuple[list[tuple[Exchange, Exchange]], int]:
+    """Return pairs of a refused request and its first repetition, and how many were refused.
+
+    Reads that found nothing are left out: what is not there yet may be there at the next look.
+    """
+    refused: dict[tuple[str, ...], Exchange] = {}
+    pairs: dict[tuple[str, ...], tuple[Exchange, Exchange]] = {}
+    times = 0
+    leg = 0
+    for exchange in evidence.exchanges:
+        if len(evidence.legs) > 1 and evidence.leg_of(exchange.number) != leg:
+            leg = evidence.leg_of(exchange.number)
+            refused.clear()
+        earlier = refused.get(exchange.repeat)
+        if earlier is not None and exchange.at >= earlier.end:
+            pairs.setdefault(exchange.repeat, (earlier, exchange))
+        absent = exchange.status == 404 and not exchange.is_write
+        if exchange.failure == "permanent" and exchange.heard and not (exchange.is_login or absent):
+            times += 1
+            refused.setdefault(exchange.repeat, exchange)
+    return list(pairs.values()), times

@@ -1,0 +1,121 @@
+"""The grammar of a scenario file as JSON Schema, put together from what the reader itself goes by: for editors."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from harness.datafiles import MOST_ROWS
+from harness.properties import Property, registry
+from harness.scenario_reading import MOST_ATTEMPTS
+from mock_server.faults.shapes import DURATION, SHARE, TEXT, Shape, count, mapping, optional, rule
+
+ID = "https://sfmock.invalid/scenario.schema.json"
+_API_NAME: Shape = {"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9_]{0,99}$"}
+_PLAIN: Shape = {"type": ["string", "number", "boolean", "null"]}
+_PATH: Shape = {"type": "string", "pattern": r"^\$", "description": "a path into a letter: $.payload, $.errors[0].code"}
+_FIELD: Shape = {
+    "anyOf": [
+        {"type": "string", "description": "a Faker provider: last_name, email, company"},
+        {"type": "object", "required": ["provider"], "properties": {"provider": TEXT}},
+        {"type": "object", "required": ["value"], "properties": {"value": _PLAIN}, "additionalProperties": False},
+        {"type": "object", "required": ["ref"], "properties": {"ref": TEXT}, "additionalProperties": False},
+    ]
+}
+_FIELDS: Shape = {"type": "object", "additionalProperties": _FIELD}
+
+
+def scenario_schema() -> Shape:
+    """Return the schema: operations, effects, error codes and properties are those of this version."""
+    from mock_server import api
+
+    fault = rule(api.operations())
+    names = sorted(registry())
+    faults: Shape = {"type": "array", "items": {"$ref": "#/$defs/fault"}}
+    whole = mapping(
+        {
+            "title": {**TEXT, "description": "one line"},
+            "story": {**TEXT, "description": "why this happens to people"},
+            "org": _org(),
+            "inputs": {"type": "array", "items": {"anyOf": [_made(), _given()]}},
+            "policy": _policy(),
+            "faults": faults,
+            "phases": {
+                "type": "array",
+                "items": mapping({"name": TEXT, "lasts": DURATION, "faults": faults}, required=("name",)),
+                "description": "a timeline: one phase after the other; the last has no lasts",
+            },
+            "time": {"enum": ["real", "virtual"]},
+            "deadline": {**DURATION, "description": "how long the subject may take"},
+            "dead_letters": mapping(
+                dict.fromkeys(("record", "key", "error", "code", "message", "attempts", "failed_at"), _PATH),
+                description="where the parts of a letter stand",
+            ),
+            "skip": {
+                "type": "array",
+                "items": {
+                    "anyOf": [
+                        {"enum": names},
+                        mapping({"property": {"enum": names}, "reason": TEXT}, required=("property",)),
+                    ]
+                },
+                "description": "properties that do not count, with the reason",
+            },
+            "expect": mapping(
+                {name: _claim(claim) for name, claim in sorted(registry().items())},
+                description="properties that must have been exercised, with their parameters",
+            ),
+        },
+        required=("title",),
+        description="a scenario of sfmock",
+    )
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": ID, **whole, "$defs": {"fault": fault}}
+
+
+def _org() -> Shape:
+    records = mapping({"count": count(1), "fields": _FIELDS, "file": TEXT})
+    files = {"type": "array", "items": TEXT}
+    return mapping(
+        {
+            "schema": {"anyOf": [TEXT, files]},
+            "fields": {"type": "object", "additionalProperties": {"type": "object"}},
+            "objects": {"type": "object", "additionalProperties": {"type": "object"}},
+            "records": {"anyOf": [{"type": "object", "additionalProperties": records}, files]},
+            "limits": {"type": "object", "additionalProperties": count(0)},
+            "settings": {"type": "object"},
+        },
+        description="the org before the start",
+    )
+
+
+def _made() -> Shape:
+    rows = {"type": "integer", "minimum": 1, "maximum": MOST_ROWS}
+    keys = {"sobject": _API_NAME, "key": _API_NAME, "count": rows, "fields": _FIELDS}
+    return mapping(keys, required=("sobject", "key", "count"), description="inputs that are made up")
+
+
+def _given() -> Shape:
+    keys = {"sobject": _API_NAME, "key": _API_NAME, "file": TEXT}
+    return mapping(keys, required=("sobject", "key", "file"), description="inputs of a CSV or JSON Lines file")
+
+
+def _policy() -> Shape:
+    return mapping(
+        {
+            "attempts": {"type": "integer", "minimum": 1, "maximum": MOST_ATTEMPTS},
+            "base": DURATION,
+            "factor": {"type": "number", "minimum": 1, "maximum": 1000},
+            "cap": DURATION,
+            "jitter": SHARE,
+            "timeout": DURATION,
+        },
+        description="what the subject claims about its retries",
+    )
+
+
+def _claim(claim: Property[Any]) -> Shape:
+    keys = {
+        spec.name: {"type": "integer" if "float" not in str(spec.type) else "number", "minimum": 0}
+        for spec in fields(claim.parameters)  # type: ignore[arg-type]  # always a dataclass
+    }
+    return optional(mapping(keys)) | {"description": claim.rule}

@@ -1,0 +1,221 @@
+"""Waits: the pauses between a failed request and the next one that carries on with it, each counted once.
+
+A whole batch waits once, however many rows it has: a wait stands between a failed request and the first later one that
+carries any of what failed. Where that splits a batch or joins several, the failed request that ended last counts.
+Requests refused for an ended session are no failures in this sense, and what is sent right after one has not waited.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+from harness.exchanges import NO_ANSWER
+
+if TYPE_CHECKING:
+    from harness.evidence import Evidence
+    from harness.exchanges import Exchange, Failure
+
+AT_ONCE = 0.05
+"""Seconds: whoever sends again sooner has not waited."""
+_RETRIED = ("transient", "ambiguous", "quota")
+_READS = ("rest.query.", "rest.sobject.", "rest.collections.", "rest.composite")
+"""Reads that are retried when they fail; others (a job's status, limits) are asked again and again anyway."""
+_SAFE_METHODS = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """The pause between the end of `before`, as the client saw it, and the start of `after`.
+
+    `number` counts the waits of its chain, from 1. `least` is smaller where the client may count in another way: where
+    rows of different ages go together, or where failed requests and failed rows are counted apart. `chain` is the
+    number of the first request of the chain. `busy` are the seconds of the pause in which other requests were under
+    way, `others` the requests that began in it.
+    """
+
+    before: Exchange
+    after: Exchange
+    kind: Failure
+    number: int
+    least: int
+    chain: int
+    busy: float = 0.0
+    others: int = 0
+
+    @property
+    def gap(self) -> float:
+        return max(0.0, self.after.at - self.before.end)
+
+    @property
+    def idle(self) -> float:
+        """The part of the pause in which nothing else was under way."""
+        return max(0.0, self.gap - self.busy)
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """All waits of a trial, in the order of the requests that ended them.
+
+    `resends` are the requests that a client library sent by itself, at once and once, when a kept connection turned
+    out to be dead (RFC 9112, section 9.3.1): they are neither waits nor attempts of the subject's own.
+    """
+
+    all: tuple[Wait, ...] = ()
+    resends: frozenset[int] = frozenset()
+
+    def __iter__(self) -> Iterator[Wait]:
+        return iter(self.all)
+
+
+@dataclass(slots=True)
+class _State:
+    """Where one input, or one request that is known by what it says, stands. `before` is its last failure."""
+
+    before: Exchange
+    kind: Failure
+    root: int
+    requests: int = 0
+    rows: int = 0
+    total: int = 0
+
+    @property
+    def least(self) -> int:
+        return self.requests or self.rows
+
+
+_Thing = tuple[object, "Failure | None", bool]
+"""What a request carries: a key, how it failed, and whether that was the failure of a single row."""
+
+
+def waits_of(evidence: Evidence) -> Waits:
+    """Find all waits. Linear in the attempts."""
+    walk = _Walk(_things(evidence))
+    ends = [leg.last for leg in evidence.legs[:-1]]
+    for exchange in evidence.exchanges:
+        while ends and exchange.number > ends[0]:
+            ends.pop(0)
+            walk.states.clear()  # a subject that is started anew goes on with nothing
+        if not exchange.is_login:
+            walk.step(exchange)
+    kept = [(key, wait) for key, wait in walk.found if key not in walk.crowded]
+    traffic = _Traffic(evidence.exchanges)
+    return Waits(tuple(traffic.weigh(wait) for _, wait in kept), frozenset(walk.resends))
+
+
+def _things(evidence: Evidence) -> dict[int, list[_Thing]]:
+    found: dict[int, list[_Thing]] = {}
+    for place, chain in enumerate(evidence.chains):
+        for attempt in chain:
+            of_row = attempt.exchange.failure is None
+            found.setdefault(attempt.number, []).append((place, attempt.failure, of_row))
+    return found
+
+
+class _Walk:
+    def __init__(self, things: dict[int, list[_Thing]]) -> None:
+        self._things = things
+        self._waited: set[int] = set()
+        self.states: dict[object, _State] = {}
+        self.found: list[tuple[object, Wait]] = []
+        self.resends: set[int] = set()
+        self.crowded: set[object] = set()
+        """Requests that several workers send alike: which of them goes on with which cannot be told."""
+
+    def step(self, exchange: Exchange) -> None:
+        things = self._things.get(exchange.number)
+        if things is None:
+            if not exchange.operation.startswith(_READS):
+                return
+            things = [(exchange.repeat, exchange.failure, False)]
+        states = [self.states.get(thing[0]) for thing in things]
+        before = self._before(exchange, things, states)
+        resent = before is not None and self._is_resend(before, exchange)
+        if resent:
+            self.resends.add(exchange.number)
+        if before is not None and before.before.number not in self._waited:
+            self._waited.add(before.before.number)
+            if before.kind != "session" and not resent:
+                fresh = any(state is None for state in states)
+                known = [state.least for state in states if state is not None and state.least]
+                number = max((state.total for state in states if state is not None), default=1)
+                least = 1 if fresh else min(known, default=1)
+                wait = Wait(before.before, exchange, before.kind, max(1, number), least, before.root)
+                self.found.append((things[0][0], wait))
+        for thing, state in zip(things, states, strict=True):
+            self._settle(exchange, thing, state, resent)
+
+    def _before(self, exchange: Exchange, things: Sequence[_Thing], states: Sequence[_State | None]) -> _State | None:
+        """Return the failure that this request goes on with: of several the one that ended last."""
+        last: _State | None = None
+        for thing, state in zip(things, states, strict=True):
+            if state is None:
+                continue
+            if exchange.at < state.before.end:
+                self.crowded.add(thing[0])
+            elif last is None or state.before.end > last.before.end:
+                last = state
+        return last
+
+    def _is_resend(self, state: _State, exchange: Exchange) -> bool:
+        before = state.before
+        return (
+            before.outcome in NO_ANSWER
+            and before.left is None
+            and before.number not in self.resends
+            and exchange.repeat == before.repeat
+            and exchange.method in _SAFE_METHODS
+            and exchange.at - before.end < AT_ONCE
+        )
+
+    def _settle(self, exchange: Exchange, thing: _Thing, state: _State | None, resent: bool) -> None:
+        key, failure, of_row = thing
+        if failure in _RETRIED:
+            if state is None:
+                state = self.states[key] = _State(exchange, failure, exchange.number)
+            state.before, state.kind = exchange, failure
+            if not resent:
+                state.total += 1
+                state.rows += of_row
+                state.requests = 0 if of_row else state.requests + 1
+        elif failure == "session":
+            if state is None:
+                state = self.states[key] = _State(exchange, failure, exchange.number)
+            state.before, state.kind = exchange, failure
+        else:
+            self.states.pop(key, None)
+
+
+class _Traffic:
+    """What was under way when: the union of all exchanges, and where each began."""
+
+    def __init__(self, exchanges: Sequence[Exchange]) -> None:
+        self._begun = sorted(exchange.at for exchange in exchanges)
+        self._starts: list[float] = []
+        self._ends: list[float] = []
+        for start, end in sorted((exchange.at, exchange.end) for exchange in exchanges):
+            if self._ends and start <= self._ends[-1]:
+                self._ends[-1] = max(self._ends[-1], end)
+            else:
+                self._starts.append(start)
+                self._ends.append(end)
+        lengths = (end - start for start, end in zip(self._starts, self._ends, strict=True))
+        self._sums = [0.0, *accumulate(lengths)]
+
+    def weigh(self, wait: Wait) -> Wait:
+        start, end = wait.before.end, wait.after.at
+        others = bisect_left(self._begun, end) - bisect_right(self._begun, start)
+        busy = self._until(end) - self._until(start)
+        return Wait(
+            wait.before, wait.after, wait.kind, wait.number, wait.least, wait.chain, max(0.0, busy), max(0, others)
+        )
+
+    def _until(self, moment: float) -> float:
+        """Return for how many seconds before a moment anything was under way."""
+        place = bisect_right(self._starts, moment)
+        if not place:
+            return 0.0
+        return self._sums[place - 1] + min(moment, self._ends[place - 1]) - self._starts[place - 1]

@@ -1,0 +1,143 @@
+"""The front without a network: a request comes as a function's arguments, its answer as a value."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from multidict import CIMultiDict
+
+from mock_server.fronts.answers import PIECES
+from mock_server.fronts.http import LARGEST_BODY, LARGEST_LINE, Front, bad_message, make_call, readable, unreadable
+from mock_server.operations import Call, Reply
+from mock_server.org import errors
+
+SLACK = 0.5
+"""Seconds of wall time by which an answer may be later than the client's time-out by the org's clock."""
+Headers = Mapping[str, str] | Iterable[tuple[str, str]]
+_NO_BODY = frozenset({204, 304})
+_PEER = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """An answer. `whole` is False where the connection ended in the middle of the body."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    whole: bool = True
+
+
+async def exchange(
+    front: Front, method: str, url: str, headers: Headers, content: bytes, timeout: float | None
+) -> Exchange:
+    """Answer one request as the network's front does.
+
+    `timeout` is in seconds of the org's clock. Raises TimeoutError when the answer takes longer, ConnectionResetError
+    when there will be none. Work that is under way goes on all the same, as it does for a client that leaves.
+    """
+    parts = urlsplit(url)
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    asked = CIMultiDict(headers)
+    host = asked.get("Host") or parts.netloc.rpartition("@")[2]
+    if len(target) > LARGEST_LINE - len(method) - len("  HTTP/1.1"):
+        text = bad_message(414, "URI Too Long").encode()
+        return Exchange(414, (("Content-Type", "text/html; charset=utf-8"), ("Content-Length", str(len(text)))), text)
+    try:
+        body = _decoded(content, asked.get("Content-Encoding", ""))
+    except zlib.error:
+        reply = front.render(unreadable())
+    else:
+        if len(body) > LARGEST_BODY:
+            reply = front.render(errors.REQUEST_ENTITY_TOO_LARGE())
+        else:
+            left: list[bool] = []
+            call = make_call(method.upper(), target, asked, body, f"{parts.scheme}://{host}")
+            call.gone = lambda: bool(left)
+            try:
+                reply = await _answered(front, call, timeout)
+                if reply.delivery == "trickle":
+                    await _trickled(call, reply, timeout)
+            except BaseException:
+                left.append(True)
+                raise
+    if reply.delivery == "none":
+        raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
+    return _exchange(front, method.upper(), host, asked, reply)
+
+
+def _decoded(content: bytes, encoding: str) -> bytes:
+    """Unpack a body as far as it may be large. Raises zlib.error."""
+    if encoding.lower() not in ("gzip", "deflate"):
+        return content
+    return zlib.decompressobj(47).decompress(content, LARGEST_BODY + 1)
+
+
+async def _answered(front: Front, call: Call, timeout: float | None) -> Reply:
+    work = asyncio.ensure_future(front.handle(call, _PEER))
+    late: asyncio.Future[None] | None = None
+    try:
+        await asyncio.sleep(0)  # the gate finds the org before it waits for anything
+        waiting: set[asyncio.Future[Reply] | asyncio.Future[None]] = {work}
+        if timeout is not None:
+            clock = getattr(call.org, "clock", None)
+            late = asyncio.ensure_future(asyncio.sleep(timeout) if clock is None else clock.sleep(timeout))
+            waiting.add(late)
+        # A clock that stands still must hold up nobody for ever: the wall's time-out comes a little later.
+        patience = None if timeout is None else timeout + SLACK
+        await asyncio.wait(waiting, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+        if not work.done():
+            raise TimeoutError(f"no answer within {timeout:g} s")
+        return work.result()
+    except BaseException:
+        work.add_done_callback(lambda _: _left(call))
+        raise
+    finally:
+        if late is not None:
+            late.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await late
+
+
+async def _trickled(call: Call, reply: Reply, timeout: float | None) -> None:
+    """Wait while the body comes in. A client whose patience is shorter than the pause between two pieces leaves."""
+    clock, entry = call.org.clock, call.entry
+    start, entry.end = clock.now(), None
+    pause = reply.seconds / min(PIECES, len(reply.body) or 1)
+    late = timeout is not None and timeout < pause
+    span = timeout if timeout is not None and late else reply.seconds
+    waiting = asyncio.ensure_future(clock.wait_until(start + span))
+    try:
+        await asyncio.wait({waiting}, timeout=None if timeout is None else span + SLACK)
+        if late or not waiting.done():
+            raise TimeoutError(f"nothing more within {timeout:g} s")
+    except BaseException:
+        entry.outcome = "abandoned"
+        raise
+    finally:
+        waiting.cancel()
+        entry.end = clock.now()
+
+
+def _left(call: Call) -> None:
+    """Note that nobody was left to hear the answer."""
+    if call.entry is not None and call.entry.outcome == "answered":
+        call.entry.outcome = "abandoned"
+
+
+def _exchange(front: Front, method: str, host: str, asked: Mapping[str, str], reply: Reply) -> Exchange:
+    lines = front.headers(method, host, reply)
+    body = readable(asked, reply)
+    if reply.status not in _NO_BODY:
+        lines["Content-Length"] = str(len(body))
+    if method == "HEAD" or reply.status in _NO_BODY:
+        body = b""
+    cut = reply.delivery == "cut"
+    return Exchange(reply.status, tuple(lines.items()), body[: len(body) // 2] if cut else body, whole=not cut)
