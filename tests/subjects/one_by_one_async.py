@@ -22,7 +22,7 @@ class Failure(Exception):
 class Delivery:
     def __init__(self, env, http):
         self.env, self.http = env, http
-        self.token = env["SF_ACCESS_TOKEN"]
+        self.token, self.instance = env["SF_ACCESS_TOKEN"], env["SF_INSTANCE_URL"]
         self.renewing = asyncio.Lock()
         self.quiet_until = 0.0
         self.letters = 0
@@ -32,7 +32,7 @@ class Delivery:
     # -- requests
 
     async def request(self, method, path, token, **options):
-        url = f"{self.env['SF_INSTANCE_URL']}/services/data/v{self.env['SF_API_VERSION']}/{path}"
+        url = f"{self.instance}/services/data/v{self.env['SF_API_VERSION']}/{path}"
         headers = {"Authorization": f"Bearer {token}", "Sforce-Call-Options": "client=contact-async"}
         try:
             answer = await self.http.request(method, url, headers=headers, **options)
@@ -83,7 +83,8 @@ class Delivery:
                 except httpx.HTTPError:
                     answer = None
                 if answer is not None and answer.status_code == 200:
-                    self.token = answer.json()["access_token"]
+                    told = answer.json()
+                    self.token, self.instance = told["access_token"], told["instance_url"]
                     return
                 if answer is not None and answer.status_code < 500:
                     break
