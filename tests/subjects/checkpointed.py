@@ -51,10 +51,10 @@ class Checkpointed(Sync):
 
     def write_letter(self, letter):
         # A crash between a letter and its note must not make a second letter.
-        if letter["key"] not in self.lettered():
+        if letter["key"] not in self.letters_before():
             super().write_letter(letter)
 
-    def lettered(self):
+    def letters_before(self):
         queue = Path(self.env["SFMOCK_DLQ"])
         return {json.loads(line)["key"] for line in queue.read_text().splitlines()} if queue.exists() else set()
 
