@@ -1,4 +1,4 @@
-"""A correct integration: one upsert a record with httpx, ten at a time, on asyncio."""
+"""A correct integration: one upsert a record with httpx, eight at a time, on asyncio."""
 
 import asyncio
 import json
@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import httpx
 from sync import DOUBTFUL, TRANSIENT, alert, read_inputs, seconds_of
 
-ATTEMPTS, BASE, FACTOR, CAP, JITTER, TIMEOUT, WORKERS = 6, 0.1, 2.0, 2.0, 0.5, 3.0, 10
+ATTEMPTS, BASE, FACTOR, CAP, JITTER, TIMEOUT, WORKERS = 6, 0.1, 2.0, 2.0, 0.5, 3.0, 8
 
 
 class Failure(Exception):

@@ -59,6 +59,7 @@ class Sync:
         self.http.trust_env = env is os.environ  # called as a function, it has an environment of its own
         self.http.headers["Sforce-Call-Options"] = "client=contact-sync"
         self.retry_after = 0.0
+        self.over = None
         self.letters = 0
         self.redriven = {}
         self.http.hooks["response"].append(self.note_retry_after)
