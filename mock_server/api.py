@@ -149,7 +149,10 @@ class Server:
 
     @cached_property
     def control(self) -> ControlClient:
-        return ControlClient(self.url, self._settings.control_token)
+        from mock_server.inside import InsideLink
+
+        link = InsideLink(self._loop, self._running.app.control.handle, self.url, self._settings.control_token)
+        return ControlClient.over(link, self.url)
 
     def exchange(
         self,

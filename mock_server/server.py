@@ -32,7 +32,7 @@ class App:
         self.registry = registry()
         self.world = World(self.registry, _default_org(settings))
         self._gate = Gate(self.world, self.registry, rest.render)
-        self._control = ControlPlane(self.world, settings.control_token)
+        self.control = ControlPlane(self.world, settings.control_token)
         self._front: Front | None = None
 
     @property
@@ -48,7 +48,7 @@ class App:
 
     async def _handle(self, call: Call, peer: str) -> Reply:
         if call.raw_path.startswith("/_mock/") or call.raw_path == "/_mock":
-            return await self._control.handle(call, peer)
+            return await self.control.handle(call, peer)
         return await self._gate.handle(call)
 
     def trust(self, public_key: str) -> None:

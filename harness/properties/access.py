@@ -102,7 +102,7 @@ def _refusals(evidence: Evidence) -> tuple[int, list[str], list[int]]:
     faults: list[str] = []
     entries: list[int] = []
     for place, chain in enumerate(evidence.chains):
-        refused = [attempt for attempt in chain if attempt.heard and attempt.sure and _REFUSED & set(attempt.codes)]
+        refused = [one for one in chain if one.codes and one.heard and one.sure and not _REFUSED.isdisjoint(one.codes)]
         exposures += len(refused)
         if not refused:
             continue

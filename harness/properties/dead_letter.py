@@ -185,7 +185,13 @@ class PerRow(Claim):
     source = "https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/resources_composite_sobjects_collections.htm"
     needs = frozenset({"journal", "letters", "inputs"})
     consequences = frozenset(
-        {"dead_letter.complete", "dead_letter.informative", "dead_letter.attempts_true", "delivery.nothing_lost"}
+        {
+            "bulk.errors_matched_to_rows",
+            "dead_letter.complete",
+            "dead_letter.informative",
+            "dead_letter.attempts_true",
+            "delivery.nothing_lost",
+        }
     )
 
     def judge(self, evidence: Evidence, parameters: NoParameters) -> Verdict:
@@ -206,7 +212,8 @@ class PerRow(Claim):
             elif here and all(attempt.success for attempt in chain) and evidence.letters_of[place]:
                 dragged.append(place)
         batches = _batch_letters(evidence, [place for place in refused if not evidence.letters_of[place]])
-        if dragged:
+        # Where a refused row has no letter, the one of a saved row may be meant for it: another claim's matter.
+        if dragged and all(evidence.letters_of[place] for place in refused):
             reason = f"{counted(len(dragged), 'saved row')} dead-lettered along with the refused ones"
             named = some(map(evidence.name, dragged))
             return self.violated(f"{reason}: {named}", len(refused), evidence.last_entries(dragged))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from harness.evidence import Evidence, Outcome
-from harness.properties.payload import differing
+from harness.evidence import Evidence, Outcome, Process
+from harness.properties.payload import differing, misplaced, parents_of
 from harness.properties.property import Claim, NoParameters, Verdict, counted, some
 
 _NEEDS = frozenset({"journal", "commits", "letters", "inputs"})
@@ -30,11 +30,24 @@ class NothingLost(Claim):
             more = f"; {unsent} of them seen in no request" if unsent else ""
             where = "not in the org" if evidence.letters is None else "neither in the org nor in the dead letters"
             total = counted(len(evidence.inputs), "input")
-            reason = f"{len(lost)} of {total} {where}{more}: {some(map(evidence.name, lost))}"
+            reason = (
+                f"{len(lost)} of {total} {where}{more}: {some(map(evidence.name, lost))}{_ending(evidence.process)}"
+            )
             return self.violated(reason, len(evidence.inputs), evidence.last_entries(lost))
         landed = len(evidence.inputs) - len(evidence.with_outcome(Outcome.DEAD_LETTERED))
         landed -= len(evidence.with_outcome(Outcome.SKIPPED))
         return self.held(f"{landed} of {counted(len(evidence.inputs), 'input')} landed", len(evidence.inputs))
+
+
+def _ending(process: Process) -> str:
+    """Say how the subject ended, where that may be why inputs are lost."""
+    if process.timed_out:
+        return " (the subject was stopped by the time limit)"
+    if process.error:
+        return f" (the subject ended with {process.error[:100]})"
+    if process.signal:
+        return f" (the subject ended by {process.signal})"
+    return f" (the subject ended with exit status {process.exit_code})" if process.exit_code else ""
 
 
 class NothingTwice(Claim):
@@ -84,9 +97,11 @@ class NothingInvented(Claim):
             return self.violated(reason, exposures, (stray.exchange for stray in evidence.strays))
         wrong: list[str] = []
         entries: list[int] = []
+        parents = parents_of(evidence)
         for place in landed:
+            record = evidence.inputs[place].record
             for id_ in evidence.records[place]:
-                fields = differing(evidence.inputs[place].record, evidence.stored[id_])
+                fields = differing(record, evidence.stored[id_]) + misplaced(record, evidence.stored[id_], parents)
                 # What the subject has not touched, it has not invented.
                 if fields and id_ in evidence.writers:
                     wrong.append(f"{evidence.name(place)} ({', '.join(fields[:3])})")

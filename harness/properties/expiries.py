@@ -27,10 +27,10 @@ class Expiry:
     """All logins in that time, those that failed too."""
     renewed: list[Exchange] = field(default_factory=list)
     """Requests under another session from then on, as many as were refused."""
-
-    @property
-    def sessions(self) -> set[str | None]:
-        return {exchange.session for exchange in self.refused}
+    sessions: set[str | None] = field(default_factory=set)
+    """The sessions that ended."""
+    given: set[str | None] = field(default_factory=set)
+    """The sessions that the logins opened."""
 
     def refused_together(self) -> list[Exchange]:
         """Return the requests that were under way before the first new session was there: those of several workers."""
@@ -97,6 +97,7 @@ class _Reader:
                 self._open.tried.append(exchange)
                 if let_in(exchange):
                     self._open.logins.append(exchange)
+                self._open.given.add(exchange.session)
         elif exchange.is_login:
             return
         elif exchange.failure == "session":
@@ -107,12 +108,13 @@ class _Reader:
     def _refused(self, exchange: Exchange) -> None:
         expiry = self._of_session.get(exchange.session)
         if expiry is None:
-            if self._open is None or exchange.session in {login.session for login in self._open.logins}:
+            if self._open is None or exchange.session in self._open.given:
                 self._open = Expiry()
                 self._waiting.clear()
                 self.found.append(self._open)
             expiry = self._of_session[exchange.session] = self._open
         expiry.refused.append(exchange)
+        expiry.sessions.add(exchange.session)
         if expiry is self._open:
             self._waiting[family(exchange)] += 1
 

@@ -21,12 +21,10 @@ class AttemptsTrue(Claim):
     trigger = "a dead letter says how often its record was tried"
     rule = (
         "The number is that of the requests that carried the record. A request whose connection broke, one that an "
-        "ended session refused, and a failed look-up may be counted or not; so may those of before a restart."
+        "ended session refused, one that a client library sent again on its own, and a failed look-up may be counted "
+        "or not; so may those of before a restart."
     )
-    guidance = (
-        "Count each request where it is sent, the first one as 1, and write that count into the letter. A client "
-        "library that retries on its own makes more attempts than the code around it knows of."
-    )
+    guidance = "Count each request where it is sent, the first one as 1, and write that count into the letter."
     source = _AZURE
     needs = frozenset({"journal", "letters", "inputs"})
 
@@ -66,7 +64,12 @@ def _certain(evidence: Evidence, chain: Sequence[Attempt]) -> int:
     """Return how many attempts the last run of the subject that made some must know of."""
     starts = [leg.first for leg in evidence.legs if leg.first <= chain[-1].number]
     since = max(starts, default=0)
-    return sum(attempt.number >= since and attempt.failure not in ("session", "ambiguous") for attempt in chain)
+    return sum(
+        attempt.number >= since
+        and attempt.failure not in ("session", "ambiguous")
+        and attempt.number not in evidence.waits.resends
+        for attempt in chain
+    )
 
 
 def _between(least: int, most: int) -> str:
@@ -152,7 +155,9 @@ class BeforeAck(Claim):
     )
     source = _KAFKA
     needs = frozenset({"journal", "commits", "letters", "inputs", "legs"})
-    consequences = frozenset({"bulk.row_results_read", "dead_letter.complete", "delivery.nothing_lost"})
+    consequences = frozenset(
+        {"bulk.row_results_read", "dead_letter.complete", "delivery.nothing_lost", "idempotency.crash_safe"}
+    )
 
     def judge(self, evidence: Evidence, parameters: NoParameters) -> Verdict:
         if evidence.letters is None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from harness.evidence import Evidence
 
 _DATETIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
 _ID = re.compile(r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?")
@@ -27,6 +30,45 @@ def differing(record: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
         and not isinstance(value, Mapping)
         and not same(value, values.get(name.lower()))
     ]
+
+
+Parents = Mapping[tuple[str, str], Collection[str]]
+"""Ids of records by a field in lower case and a value that it has had."""
+
+
+def parents_of(evidence: Evidence) -> Parents:
+    """Return the records that inputs may refer to by a parent's key; nothing where no input does."""
+    wanted = {key.lower() for given in evidence.inputs for _, key, _ in _references(given.record)}
+    found: dict[tuple[str, str], set[str]] = {}
+    for commit in evidence.commits if wanted else ():
+        for name, value in commit.values.items():
+            if value is not None and name.lower() in wanted:
+                found.setdefault((name.lower(), str(value).casefold()), set()).add(commit.id)
+    return found
+
+
+def misplaced(record: Mapping[str, Any], stored: Mapping[str, Any], parents: Parents) -> list[str]:
+    """Return the references by a parent's key (`Account: {Number__c: A-1}`) that lead to another record.
+
+    Those to parents that nobody knows are left out.
+    """
+    wrong = []
+    for relation, key, value in _references(record):
+        name = relation.lower()
+        field = f"{name[:-3]}__c" if name.endswith("__r") else f"{name}id"
+        meant = parents.get((key.lower(), str(value).casefold()))
+        if meant and field in stored and stored[field] not in meant:
+            wrong.append(f"{relation}.{key}")
+    return wrong
+
+
+def _references(record: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
+    """Yield the relation, key field and value of each reference by a parent's key."""
+    for name, value in record.items():
+        if isinstance(value, Mapping) and name != "attributes":
+            keys = [key for key in value if key != "attributes"]
+            if len(keys) == 1 and value[keys[0]] is not None:
+                yield name, keys[0], value[keys[0]]
 
 
 def same(left: Any, right: Any) -> bool:

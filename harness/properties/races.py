@@ -59,7 +59,7 @@ class ConcurrentUpsert(Claim):
 
 
 def _beaten(attempt: Attempt) -> bool:
-    return attempt.verb == "upsert" and attempt.heard and not attempt.success and bool(_TAKEN & set(attempt.codes))
+    return bool(attempt.codes) and attempt.verb == "upsert" and attempt.heard and not _TAKEN.isdisjoint(attempt.codes)
 
 
 class LateDuplicateHarmless(Claim):
@@ -117,7 +117,15 @@ class CrashSafe(Claim):
     )
     source = "https://aws.amazon.com/builders-library/making-retries-safe-with-idempotent-APIs/"
     needs = _NEEDS | {"process", "legs"}
-    consequences = frozenset({"delivery.nothing_lost", "delivery.nothing_twice", "delivery.nothing_invented"})
+    consequences = frozenset(
+        {
+            "retry.transient_retried",
+            "dead_letter.complete",
+            "delivery.nothing_lost",
+            "delivery.nothing_twice",
+            "delivery.nothing_invented",
+        }
+    )
 
     def judge(self, evidence: Evidence, parameters: NoParameters) -> Verdict:
         crashes = sum(one.process.crashed and two.name == "restart" for one, two in pairwise(evidence.legs))

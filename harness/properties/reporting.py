@@ -136,6 +136,7 @@ class GracefulStop(Claim):
         {
             "delivery.nothing_lost",
             "delivery.nothing_twice",
+            "idempotency.crash_safe",
             "dead_letter.complete",
             "dead_letter.informative",
             "bulk.row_results_read",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from harness.evidence import Attempt, Evidence
@@ -44,10 +46,11 @@ class RefreshedOnce(Claim):
         faults: list[str] = []
         entries: list[int] = []
         for span in spans(evidence):
+            last = {family(exchange): exchange.number for exchange in span.exchanges}
             for expiry in expiries(span.exchanges):
                 exposures += len(expiry.refused)
                 ends += 1
-                fault = _fault(expiry, span, parameters.max)
+                fault = _fault(expiry, parameters.max, last, span.cut_off)
                 if fault:
                     faults.append(fault)
                     entries.extend(exchange.number for exchange in (*expiry.refused[:2], *expiry.logins[:3]))
@@ -58,34 +61,37 @@ class RefreshedOnce(Claim):
         return self.held(f"{counted(ends, 'expiry', 'expiries')}, each answered by one login", exposures)
 
 
-def _fault(expiry: Expiry, span: Span, most: int) -> str | None:
+def _fault(expiry: Expiry, most: int, last: Mapping[str, int], cut_off: bool) -> str | None:
+    """Say what is wrong about one expiry. `last` is the last exchange of each operation."""
     first = expiry.refused[0]
     allowed = max(most, len(expiry.refused_together()), len(expiry.sessions))
     if len(expiry.logins) > allowed:
         return f"{len(expiry.logins)} logins for one expired session"
-    times, again = max((_in_a_row(expiry, exchange), exchange.operation) for exchange in expiry.refused)
+    again, times = _most_in_a_row(expiry)
     if times > 2:
         return f"{again} was sent {times} times with an ended session"
-    if span.cut_off:
+    if cut_off:
         return None  # nobody knows what would have come next
     if expiry.logins:
-        renewed = expiry.logins[0].number
-        for refused in expiry.refused:
-            # A request whose body changed (a new batch of the same rows) is known by its operation.
-            if not any(later.number > renewed and family(later) == family(refused) for later in span.exchanges):
-                return f"{refused.operation} was not sent again after the login"
-    elif not expiry.tried and not expiry.renewed:
+        # A request whose body changed (a new batch of the same rows) is known by its operation.
+        stuck = [one for one in expiry.refused if last[family(one)] <= expiry.logins[0].number]
+        return f"{stuck[0].operation} was not sent again after the login" if stuck else None
+    if not expiry.tried and not expiry.renewed:
         return f"{first.operation} was refused {counted(len(expiry.refused), 'time')} and no login followed"
     return None
 
 
-def _in_a_row(expiry: Expiry, one: Exchange) -> int:
-    """Return how often a request was sent with its ended session, each time after the refusal of the time before."""
-    times, end = 0, 0.0
+def _most_in_a_row(expiry: Expiry) -> tuple[str, int]:
+    """Return the request that was sent most often with its ended session, each time after it had been refused."""
+    times: Counter[tuple[str | None, ...]] = Counter()
+    ends: dict[tuple[str | None, ...], float] = {}
     for exchange in expiry.refused:
-        if (exchange.repeat, exchange.session) == (one.repeat, one.session) and exchange.at >= end:
-            times, end = times + 1, exchange.end
-    return times
+        key = (*exchange.repeat, exchange.session)
+        if exchange.at >= ends.get(key, 0.0):
+            times[key] += 1
+            ends[key] = exchange.end
+    key, most = times.most_common(1)[0]
+    return str(key[0]), most
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,16 +165,15 @@ class StopsOnRefusedRefresh(Claim):
         faults: list[str] = []
         entries: list[int] = []
         for span in spans(evidence):
-            for run in _refused_runs(span.exchanges):
-                exposures += len(run)
-                allowed = 2 * _workers(run, span.exchanges)
-                late = _hopeless(run[min(allowed, len(run)) - 1], span.exchanges)
-                if len(run) > allowed:
-                    faults.append(f"{len(run)} logins although the first was refused for good ({_why(run[0])})")
-                    entries.extend(exchange.number for exchange in (run[0], run[allowed], run[-1]))
+            for run in _refusals(span.exchanges):
+                exposures += len(run.logins)
+                first, late = run.logins[0], run.hopeless()
+                if len(run.logins) > run.allowed:
+                    faults.append(f"{len(run.logins)} logins although the first was refused for good ({_why(first)})")
+                    entries.extend(login.number for login in (first, run.logins[run.allowed], run.logins[-1]))
                 elif len(late) > parameters.requests:
-                    faults.append(f"{len(late)} calls with the ended session after a refused login ({_why(run[0])})")
-                    entries.extend((run[-1].number, late[0].number, late[-1].number))
+                    faults.append(f"{len(late)} calls with the ended session after a refused login ({_why(first)})")
+                    entries.extend((run.logins[-1].number, late[0].number, late[-1].number))
         if faults:
             return self.violated(some(faults), exposures, entries)
         if not exposures:
@@ -180,33 +185,37 @@ def _why(login: Exchange) -> str:
     return ", ".join(login.codes) or f"status {login.status}"
 
 
-def _refused_runs(exchanges: tuple[Exchange, ...]) -> list[list[Exchange]]:
-    """Return the logins that were refused for good, parted where one was let in."""
-    runs: list[list[Exchange]] = [[]]
+@dataclass(slots=True)
+class _Refusals:
+    """Logins that were refused for good, with none let in between, and the calls that met an ended session."""
+
+    logins: list[Exchange] = field(default_factory=list)
+    calls: list[Exchange] = field(default_factory=list)
+
+    @property
+    def allowed(self) -> int:
+        """Two for each worker that was under way when the first was refused: each may find out for itself."""
+        end = self.logins[0].end
+        calls = {call.repeat for call in self.calls if call.at < end}
+        return 2 * max(1, len(calls), sum(login.at < end for login in self.logins))
+
+    def hopeless(self) -> list[Exchange]:
+        """Return the calls that began after the last login that was allowed had been refused."""
+        end = self.logins[: self.allowed][-1].end
+        return [call for call in self.calls if call.at >= end]
+
+
+def _refusals(exchanges: tuple[Exchange, ...]) -> list[_Refusals]:
+    runs = [_Refusals()]
     for exchange in exchanges:
         if let_in(exchange):
-            runs.append([])
-        elif opens_session(exchange) and exchange.heard and exchange.failure == "permanent":
-            runs[-1].append(exchange)
-    return [run for run in runs if run]
-
-
-def _workers(run: list[Exchange], exchanges: tuple[Exchange, ...]) -> int:
-    """Return how many workers were under way when the first login was refused: each may find out for itself."""
-    end = run[0].end
-    refused = {one.repeat for one in exchanges if one.failure == "session" and not one.is_login and one.at < end}
-    return max(1, len(refused), sum(login.at < end for login in run))
-
-
-def _hopeless(refused: Exchange, exchanges: tuple[Exchange, ...]) -> list[Exchange]:
-    """Return the calls that were made with an ended session after a login was refused, up to the next that was not."""
-    found: list[Exchange] = []
-    for exchange in exchanges:
-        if let_in(exchange) and exchange.at >= refused.end:
-            break
-        if exchange.failure == "session" and not exchange.is_login and exchange.at >= refused.end:
-            found.append(exchange)
-    return found
+            runs.append(_Refusals())
+        elif opens_session(exchange):
+            if exchange.heard and exchange.failure == "permanent":
+                runs[-1].logins.append(exchange)
+        elif exchange.failure == "session":
+            runs[-1].calls.append(exchange)
+    return [run for run in runs if run.logins]
 
 
 class ExpiryKeepsProgress(Claim):
@@ -229,20 +238,20 @@ class ExpiryKeepsProgress(Claim):
         faults: list[str] = []
         entries: list[int] = []
         for span in spans(evidence):
-            for expiry in expiries(span.exchanges):
-                pages = [one for one in expiry.refused if one.operation == "rest.query.more"]
-                exposures += len(pages)
-                for page in pages:
-                    anew = _begun_anew(page, span.exchanges)
-                    if anew is not None:
-                        faults.append("a query was begun anew in place of going on with its next page")
-                        entries.extend((page.number, anew.number))
-                landed, again = _sent_again(evidence, expiry, span)
-                exposures += landed
-                if again:
-                    names = some(evidence.name(place) for place, _ in again)
-                    faults.append(f"{counted(len(again), 'row')} sent again although landed before: {names}")
-                    entries.extend((expiry.refused[0].number, again[0][1].number, again[-1][1].number))
+            ends = expiries(span.exchanges)
+            if not ends:
+                continue
+            pages = [one for end in ends for one in end.refused if one.operation == "rest.query.more"]
+            exposures += len(pages)
+            for page, anew in _begun_anew(pages, span.exchanges):
+                faults.append("a query was begun anew in place of going on with its next page")
+                entries.extend((page.number, anew.number))
+            landed, again = _sent_again(evidence, ends, span)
+            exposures += landed
+            if again:
+                names = some(evidence.name(place) for place, _ in again)
+                faults.append(f"{counted(len(again), 'row')} sent again although landed before: {names}")
+                entries.extend((ends[0].refused[0].number, again[0][1].number, again[-1][1].number))
         if faults:
             return self.violated(some(faults), exposures, entries)
         if not exposures:
@@ -251,44 +260,47 @@ class ExpiryKeepsProgress(Claim):
         return self.held(f"{met} in the middle of work, none began it anew", exposures)
 
 
-def _begun_anew(page: Exchange, exchanges: tuple[Exchange, ...]) -> Exchange | None:
-    """Return the repetition of an earlier query that came in place of the page, None where the page came."""
-    earlier = {one.repeat for one in exchanges if one.operation == "rest.query.run" and one.number < page.number}
+def _begun_anew(pages: list[Exchange], exchanges: tuple[Exchange, ...]) -> Iterator[tuple[Exchange, Exchange]]:
+    """Yield each page in whose place an earlier query was sent again."""
+    waiting: dict[tuple[str, ...], Exchange] = {}
+    refused = {page.number: page for page in pages}
+    queries: dict[tuple[str, ...], int] = {}
     for exchange in exchanges:
-        if exchange.number > page.number and exchange.failure != "session":
-            if exchange.repeat == page.repeat:
-                return None
-            if exchange.repeat in earlier:
-                return exchange
-    return None
+        if exchange.number in refused:
+            waiting[exchange.repeat] = exchange
+        elif exchange.operation == "rest.query.more":
+            waiting.pop(exchange.repeat, None)
+        elif exchange.operation == "rest.query.run" and exchange.failure != "session":
+            earlier = queries.setdefault(exchange.repeat, exchange.number)
+            for key in [key for key, page in waiting.items() if earlier < page.number]:
+                yield waiting.pop(key), exchange
 
 
-def _sent_again(evidence: Evidence, expiry: Expiry, span: Span) -> tuple[int, list[tuple[int, Attempt]]]:
-    """Tell whether rows had landed before the expiry (1 or 0), and return those of them that were sent again for it."""
-    first, last = expiry.refused[0], span.exchanges[-1].number
-    start = span.exchanges[0].number
-    landed = 0
+def _sent_again(evidence: Evidence, ends: list[Expiry], span: Span) -> tuple[int, list[tuple[int, Attempt]]]:
+    """Count the expiries before which rows had landed; return the rows that were sent again after one all the same."""
+    begin, last = span.exchanges[0].number, span.exchanges[-1].number
+    first = [end.refused[0] for end in ends]
+    times = [exchange.at for exchange in first]
+    earliest = float("inf")
+    # Rows of an answer in part may be sent again for its sake.
+    part = {
+        exchange.number for exchange in span.exchanges if exchange.many and not all(r.success for r in exchange.rows)
+    }
     again: list[tuple[int, Attempt]] = []
     for place, chain in enumerate(evidence.chains):
         saved: Attempt | None = None
         for attempt in chain:
-            if not start <= attempt.number <= last:
+            if not begin <= attempt.number <= last:
                 continue
-            if saved is not None and attempt.number > first.number and _same(saved, attempt):
-                again.append((place, attempt))
-                break
-            if attempt.exchange.end <= first.at:
-                # Rows of an answer in part may be sent again for its sake; that is another matter.
-                whole = all(row.success for row in attempt.exchange.rows)
-                saved = attempt if attempt.success and attempt.heard and whole else None
-            elif saved is not None and attempt.number < first.number:
-                saved = None
-        landed = landed or int(saved is not None)
-    return landed, again
-
-
-def _same(saved: Attempt, attempt: Attempt) -> bool:
-    return (saved.verb, saved.fingerprint) == (attempt.verb, attempt.fingerprint)
+            if saved is not None and (saved.verb, saved.fingerprint) == (attempt.verb, attempt.fingerprint):
+                between = bisect_left(times, saved.exchange.end)
+                if between < len(first) and first[between].number < attempt.number:
+                    again.append((place, attempt))
+                    break
+            saved = attempt if attempt.success and attempt.heard and attempt.number not in part else None
+            if saved is not None:
+                earliest = min(earliest, saved.exchange.end)
+    return len(times) - bisect_left(times, earliest), again
 
 
 class InstanceUrlFollowed(Claim):

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from harness.vtime.conductor import outside
 from harness.vtime.patching import Change
 from mock_server.control import client
+from mock_server.inside import InsideLink
 
-_plain_call = client._Link.call
+
+def _calling(real: Callable[..., Any]) -> Callable[..., Any]:
+    def call(self: client.Link, method: str, path: str, body: Any) -> Any:
+        with outside():
+            return real(self, method, path, body)
+
+    return call
 
 
-def _call(self: client._Link, method: str, path: str, body: Any) -> Any:
-    with outside():
-        return _plain_call(self, method, path, body)
+_CHANGES = [Change(link, "call", _calling(link.call)) for link in (client._Link, InsideLink)]
 
 
 def bypass() -> Iterator[Change]:
     """Yield what lets calls of the control plane run in real time, also where a subject makes them."""
-    yield Change(client._Link, "call", _call)
+    yield from _CHANGES

@@ -8,8 +8,8 @@ import socket
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
-from typing import Any
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from typing import Any, Protocol
 from urllib.parse import quote, urlencode, urlsplit
 
 
@@ -120,7 +120,7 @@ class _Link:
             except (OSError, HTTPException):
                 self._drop()
                 raise
-        return _parsed(response, text)
+        return parsed(response.status, text)
 
     def _drop(self) -> None:
         if self._connection is not None:
@@ -137,21 +137,30 @@ def _stale(sock: socket.socket | None) -> bool:
     return sock is None or bool(select.select([sock], [], [], 0)[0])
 
 
-def _parsed(response: HTTPResponse, text: bytes) -> Any:
+def parsed(status: int, text: bytes) -> Any:
+    """Return what an answer of the control plane holds. Raises ControlError where it is a refusal."""
     try:
         value = json.loads(text) if text else None
     except ValueError:
-        raise ControlError(response.status, f"the answer is not of the control plane: {text[:80]!r}") from None
-    if response.status < 400:
+        raise ControlError(status, f"the answer is not of the control plane: {text[:80]!r}") from None
+    if status < 400:
         return value
     problem = value if isinstance(value, dict) else {}
     raise ControlError(
-        response.status,
-        problem.get("error") or f"status {response.status}",
+        status,
+        problem.get("error") or f"status {status}",
         problem.get("path") or "",
         problem.get("allowed") or (),
         problem.get("nearest"),
     )
+
+
+class Link(Protocol):
+    """The way to a server. `call` raises ControlError and OSError."""
+
+    def call(self, method: str, path: str, body: Any) -> Any: ...
+
+    def close(self) -> None: ...
 
 
 class ControlClient:
@@ -164,8 +173,15 @@ class ControlClient:
         self, url: str, token: str | None = None, ca_file: str | None = None, *, timeout: float = 30.0
     ) -> None:
         self.url = url.rstrip("/")
-        self._link = _Link(url, token, ca_file, timeout)
+        self._link: Link = _Link(url, token, ca_file, timeout)
         self._base = "/_mock"
+
+    @classmethod
+    def over(cls, link: Link, url: str) -> ControlClient:
+        """Return a client that goes another way than by HTTP."""
+        client = object.__new__(cls)
+        client.url, client._link, client._base = url, link, "/_mock"
+        return client
 
     def for_org(self, org_id: str) -> ControlClient:
         """Return a client of another org, on the same connection."""

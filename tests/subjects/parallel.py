@@ -56,11 +56,11 @@ class Parallel(Sync):
         groups = {}
         for item in items:
             groups.setdefault((item["sobject"], item["key_field"]), []).append(item)
-        batches = []
-        for names, group in groups.items():
-            # Many records go out in calls as large as the workers can share.
-            size = self.batch if len(group) <= 200 else min(200, -(-len(group) // self.workers))
-            batches += [(*names, group[start : start + size]) for start in range(0, len(group), size)]
+        batches = [
+            (*names, group[start : start + self.batch])
+            for names, group in groups.items()
+            for start in range(0, len(group), self.batch)
+        ]
         with ThreadPoolExecutor(self.workers) as pool:
             list(pool.map(lambda batch: self.deliver(*batch), batches))
 

@@ -1,11 +1,11 @@
-"""Has no end to its attempts within any reasonable time."""
+"""Tries on although the attempts it has declared are spent."""
 
 from sync import Sync, main
 
 
 class RetriesForEver(Sync):
-    attempts = 40
-    base, cap = 0.02, 0.02
+    attempts = 12
+    base, cap, jitter = 0.08, 0.08, 0.1
 
 
 if __name__ == "__main__":

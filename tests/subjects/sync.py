@@ -62,6 +62,7 @@ class Sync:
         self.over = None
         self.letters = 0
         self.redriven = {}
+        self.lettered = None
         self.http.hooks["response"].append(self.note_retry_after)
         self.connect(env["SF_ACCESS_TOKEN"], env["SF_INSTANCE_URL"])
 
@@ -96,7 +97,7 @@ class Sync:
             except requests.RequestException:
                 pass
             self.wait(attempt)
-        raise Failure("LOGIN_FAILED", "no new session was given")
+        raise Failure("INVALID_SESSION_ID", "the session has ended, and no new one was given")
 
     def login_refused(self, why):
         raise LoginRefused("INVALID_SESSION_ID", f"the session has ended, and the login is refused: {why}")
@@ -294,6 +295,10 @@ class Sync:
         self.write_letter(letter)
 
     def write_letter(self, letter):
+        if self.lettered is None:
+            self.lettered = {old["key"] for old in self.read_letters()} - set(self.redriven)
+        if letter["key"] in self.lettered:
+            return  # of a run before: a crash must not make a second letter
         with open(self.env["SFMOCK_DLQ"], "a", encoding="utf-8") as queue:
             queue.write(json.dumps(letter) + "\n")
         self.letters += 1

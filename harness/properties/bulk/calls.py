@@ -67,9 +67,13 @@ def _largest(calls: list[Exchange]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Filling:
-    """`share`: of the records that would fit into a call; judged for more than `above` records of one kind."""
+    """`share`: of the records that would fit into a call; judged for more than `above` records of one kind.
 
-    share: float = 0.8
+    A tenth is what the budget of calls a record allows. Small calls can be a choice, against locks and time-outs;
+    demand 0.8 of a subject whose throughput matters.
+    """
+
+    share: float = 0.1
     above: int = 200
 
 

@@ -78,9 +78,11 @@ class OnlyFailedRowsRetried(Claim):
         }
         again: list[str] = []
         entries: list[int] = []
-        for place, chain in enumerate(evidence.chains):
+        # A subject that was started again need not know what was saved before.
+        runs = ((place, run) for place, chain in enumerate(evidence.chains) for run in evidence.by_leg(chain))
+        for place, run in runs:
             saved: Attempt | None = None
-            for attempt in chain:
+            for attempt in run:
                 if saved is not None and attempt.exchange.at >= saved.exchange.end and attempt.verb == saved.verb:
                     again.append(evidence.name(place))
                     entries.extend((saved.number, attempt.number))

@@ -62,19 +62,15 @@ class Store:
             return
         run = self.connection.execute
         have = {row[1] for row in run(f"PRAGMA table_xinfo({quoted(sobject.name)})")}
-        columns = dict(_columns(sobject))
+        columns, table, indexes = _definition(sobject)
         if not have:
-            run(f"CREATE TABLE {quoted(sobject.name)} ({', '.join(columns.values())}) WITHOUT ROWID")
+            run(table)
         else:
             for name, definition in columns.items():
                 if name not in have:
                     run(f"ALTER TABLE {quoted(sobject.name)} ADD COLUMN {definition}")
-        for column in indexed_columns(sobject):
-            # NULLs stay out: most references are empty, and no query looks for them by index.
-            run(
-                f"CREATE INDEX IF NOT EXISTS {quoted(f'{sobject.name}.{column}')} ON "
-                f"{quoted(sobject.name)} ({quoted(column)}) WHERE {quoted(column)} IS NOT NULL"
-            )
+        for index in indexes:
+            run(index)
         self._ready[sobject.name] = sobject
         if self._depth:
             self._made_inside.append(sobject.name)
@@ -222,6 +218,23 @@ def indexed_columns(sobject: SObject) -> list[str]:
         elif (field.unique or field.external_id) and field.stored:
             out.append(field.name)
     return out
+
+
+def _definition(sobject: SObject) -> tuple[dict[str, str], str, list[str]]:
+    """Return an sObject's columns, and the statements for its table and its indexes. Every new org asks for some."""
+    known = sobject.memo.get(_definition)
+    if known is None:
+        columns = dict(_columns(sobject))
+        table = quoted(sobject.name)
+        # NULLs stay out: most references are empty, and no query looks for them by index.
+        indexes = [
+            f"CREATE INDEX IF NOT EXISTS {quoted(f'{sobject.name}.{column}')} ON "
+            f"{table} ({quoted(column)}) WHERE {quoted(column)} IS NOT NULL"
+            for column in indexed_columns(sobject)
+        ]
+        known = columns, f"CREATE TABLE {table} ({', '.join(columns.values())}) WITHOUT ROWID", indexes
+        sobject.memo[_definition] = known
+    return known  # type: ignore[return-value]
 
 
 def _columns(sobject: SObject) -> Iterator[tuple[str, str]]:

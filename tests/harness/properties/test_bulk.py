@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from harness.evidence import Process
+from harness.properties import read_parameters, registry
 from tests.harness.builders import CREATE, World, letter, strike
 from tests.harness.properties.scenes import Scene, Scenes, check, verdict_of
 
@@ -397,3 +398,11 @@ def test_a_violation_says_what_was_seen(build: Scene, name: str, words: str) -> 
     verdict = verdict_of(name, world)
     assert verdict.evidence
     assert words in verdict.reason
+
+
+def test_a_subject_whose_throughput_matters_fills_its_calls() -> None:
+    world = World()
+    _in_batches(world, 400, 50)
+    claim = registry()["bulk.batches_filled"]
+    statuses = [claim.judge(world.evidence(), read_parameters(claim, given)).status for given in ({}, {"share": 0.8})]
+    assert statuses == ["held", "violated"]

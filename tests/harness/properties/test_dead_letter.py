@@ -382,6 +382,12 @@ def too_early_is_another_matter(world: World) -> None:
     world.letters = [letter(1, RULE), letter(2, LOCK)]
 
 
+@scene("dead_letter.per_row", "held")
+def the_wrong_row_is_another_matter(world: World) -> None:
+    world.send({1: RULE, 2: None})
+    world.letters = [letter(2, RULE)]
+
+
 @scene("dead_letter.per_row", "not exercised")
 def all_rows_refused(world: World) -> None:
     world.send({1: RULE, 2: RULE})

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from harness.evidence import Leg, Outcome, Process
-from tests.harness.builders import CREATE, UPSERT, World, letter, strike
+from harness.properties import read_parameters, registry
+from mock_server.control.client import CommitRow
+from tests.harness.builders import CREATE, UPSERT, World, given, letter, strike
 from tests.harness.properties.scenes import Scene, Scenes, check, verdict_of
 
 SCENES = Scenes()
@@ -352,3 +355,32 @@ def test_a_second_record_beside_one_that_was_there_already_is_a_duplicate() -> N
     world.send({1: None}, CREATE)
     assert world.evidence().outcomes == (Outcome.DUPLICATED,)
     assert verdict_of("delivery.nothing_invented", world).status == "held"
+
+
+@pytest.mark.parametrize(
+    ("account", "status"), [("A-1", "held"), ("A-2", "violated"), (None, "violated"), ("elsewhere", "held")]
+)
+def test_a_record_belongs_to_the_parent_that_the_input_names(account: str | None, status: str) -> None:
+    world = World(inputs=1)
+    for number, key in ((1, "A-1"), (2, "A-2")):
+        row = CommitRow(
+            number, number, "create", "Account", f"00100000000000{number}", 0.0, 0, {"Number__c": key}, None
+        )
+        world.commits.append(row)
+    world.send({1: None})
+    ids = {"A-1": "001000000000001", "A-2": "001000000000002"}
+    world.commits[-1].values["AccountId"] = ids.get(account or "")
+    evidence = world.evidence()
+    named = "A-9" if account == "elsewhere" else "A-1"
+    inputs = (given(1, Account={"Number__c": named}),)
+    claim = registry()["delivery.nothing_invented"]
+    verdict = claim.judge(replace(evidence, inputs=inputs), read_parameters(claim, {}))
+    assert verdict.status == status
+    assert ("Account.Number__c" in verdict.reason) is (status == "violated")
+
+
+def test_an_input_that_is_lost_brings_how_the_subject_ended() -> None:
+    world = World()
+    world.send({1: None})
+    verdict = verdict_of("delivery.nothing_lost", world, process=Process(None, 60.0, timed_out=True))
+    assert "stopped by the time limit" in verdict.reason
