@@ -28,6 +28,7 @@ class Delivery:
         self.letters = 0
         self.over = None
         """The failure after which no request can succeed any more."""
+        self.letters = 0
 
     # -- requests
 
@@ -172,6 +173,7 @@ async def run(env):
                 await delivery.deliver(queue.get_nowait())
 
         await asyncio.gather(*(work() for _ in range(WORKERS)))
+        alert(delivery.letters)
     alert(delivery.letters)
 
 
