@@ -1,4 +1,4 @@
-"""A correct integration: one upsert a record with httpx, ten at a time, on asyncio."""
+"""A correct integration: one upsert a record with httpx, eight at a time, on asyncio."""
 
 import asyncio
 import json
@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import httpx
 from sync import DOUBTFUL, TRANSIENT, alert, read_inputs, seconds_of
 
-ATTEMPTS, BASE, FACTOR, CAP, JITTER, TIMEOUT, WORKERS = 6, 0.1, 2.0, 2.0, 0.5, 3.0, 10
+ATTEMPTS, BASE, FACTOR, CAP, JITTER, TIMEOUT, WORKERS = 6, 0.1, 2.0, 2.0, 0.5, 3.0, 8
 
 
 class Failure(Exception):
@@ -28,6 +28,7 @@ class Delivery:
         self.letters = 0
         self.over = None
         """The failure after which no request can succeed any more."""
+        self.letters = 0
 
     # -- requests
 
@@ -173,6 +174,7 @@ async def run(env):
                 await delivery.deliver(queue.get_nowait())
 
         await asyncio.gather(*(work() for _ in range(WORKERS)))
+        alert(delivery.letters)
     alert(delivery.letters)
 
 
