@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo serve test test-all bench lint clean
+.PHONY: demo serve test test-all bench kill-matrix lint clean
 .DEFAULT_GOAL := help
 
 help:
@@ -12,6 +12,7 @@ help:
 	@echo "make serve     start a local org on http://127.0.0.1:8080"
 	@echo "make test      lint, types, import rules and the quick tests"
 	@echo "make test-all  the same, and the long suites"
+	@echo "make kill-matrix  run every broken integration, write harness/KILL_MATRIX.md"
 	@echo "make bench     measure beside bare aiohttp + sqlite3, print ratios"
 
 $(READY): pyproject.toml .ci/constraints.txt
@@ -43,6 +44,9 @@ test-all: lint
 
 bench: $(READY)
 	@$(BIN)/python -m tests.bench
+
+kill-matrix: $(READY)
+	@$(BIN)/python -m tests.kill_matrix
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -10,6 +10,7 @@ from harness.evidence import ArmedFault, Evidence
 from harness.properties import read_parameters, registry
 from harness.properties.delivery import PROPERTIES as LAW_CLAIMS
 from harness.properties.property import Verdict
+from harness.uncollected import uncollected
 from harness.viewpoints import Disagreement
 
 LAWS = frozenset(claim.name for claim in LAW_CLAIMS)
@@ -54,6 +55,7 @@ class Judgement:
         return not (self.violated or self.missing or self.unfired or self.disagreements)
 
 
+@uncollected()
 def judge(
     evidence: Evidence,
     *,

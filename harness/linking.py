@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from harness.effects import Effects
@@ -25,6 +23,7 @@ from harness.inputs import Input
 from harness.letters import BrokenLetter, Letter
 from harness.plans import Policy
 from harness.properties.payload import differing
+from harness.uncollected import uncollected
 from mock_server.control.client import CommitRow
 
 NO_EFFECTS = Effects()
@@ -58,7 +57,7 @@ def link(
     `letters` is None where there is no queue; `skipped` are keys that the subject says it left out on purpose.
     Of a run after delivery, `since` is the last journal entry before it: what came earlier tells the state, no more.
     """
-    with _no_collection():
+    with uncollected():
         read = [read_exchange(entry) for entry in entries if entry["number"] > since]
         exchanges = tuple(exchange for exchange in read if exchange.copy_of is None)
         names = _Names(inputs)
@@ -97,18 +96,6 @@ def link(
         effects=effects,
         newer=dict(newer or {}),
     )
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Keep the garbage collector from walking, again and again, over a hundred thousand small objects that all stay."""
-    running = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if running:
-            gc.enable()
 
 
 def inputs_of(inputs: Sequence[Input], letters: Sequence[Letter | BrokenLetter]) -> dict[int, tuple[int, ...]]:

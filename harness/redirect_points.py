@@ -213,7 +213,8 @@ def _family(redirect: Redirect) -> int:
 
 
 async def _connected(loop: Any, redirect: Redirect, address: tuple[Any, ...]) -> socket.socket:
-    sock = socket.socket(_family(redirect), socket.SOCK_STREAM)
+    # The event loop switches Nagle's algorithm off where a socket says that it is TCP.
+    sock = socket.socket(_family(redirect), socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         sock.setblocking(False)
         await loop.sock_connect(sock, address)

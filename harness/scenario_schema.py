@@ -115,7 +115,13 @@ def _policy() -> Shape:
 
 def _claim(claim: Property[Any]) -> Shape:
     keys = {
-        spec.name: {"type": "integer" if "float" not in str(spec.type) else "number", "minimum": 0}
+        spec.name: _parameter(str(spec.type))
         for spec in fields(claim.parameters)  # type: ignore[arg-type]  # always a dataclass
     }
     return optional(mapping(keys)) | {"description": claim.rule}
+
+
+def _parameter(kind: str) -> Shape:
+    if "str" in kind:
+        return {"type": "array", "items": TEXT}
+    return {"type": "integer" if "float" not in kind else "number", "minimum": 0}

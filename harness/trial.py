@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -149,10 +149,19 @@ class Trial:
         started = wall()
         folder = Path(tempfile.mkdtemp(prefix="sfmock-"))
         try:
-            return self._run(subject, folder, started)
+            with self._redirect(subject):
+                return self._run(subject, folder, started)
         finally:
             if not self.keep:
                 shutil.rmtree(folder, ignore_errors=True)
+
+    def _redirect(self, subject: Subject) -> AbstractContextManager[object]:
+        """Lead a function of this process to the server; a command has its environment for that."""
+        if not isinstance(subject, CallableSubject):
+            return nullcontext()
+        from harness.redirect import Redirect
+
+        return Redirect.to(self.server)
 
     def _run(self, subject: Subject, folder: Path, started: float) -> TrialResult:
         self.progress(f"{self.scenario.name}: baseline")

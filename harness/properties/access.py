@@ -110,7 +110,8 @@ def _refusals(evidence: Evidence) -> tuple[int, list[str], list[int]]:
         again = [
             attempt
             for attempt in chain
-            if attempt.exchange.at >= first.exchange.end
+            if attempt.number > first.number
+            and attempt.exchange.at >= first.exchange.end
             and run_of(evidence, attempt.number) == run_of(evidence, first.number)
             and (attempt.verb, attempt.fingerprint) == (first.verb, first.fingerprint)
         ]

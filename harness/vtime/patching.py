@@ -38,6 +38,7 @@ class Patches:
         self._back = {id(replacement): original for original, replacement in aliases.values()}
         self._undo: list[tuple[Any, str, Any]] = []
         self._seen: dict[str, _Seen] = {}
+        self._modules = 0
 
     def install(self, more: Iterable[Change] = ()) -> None:
         for change in (*self._changes, *more):
@@ -65,7 +66,8 @@ class Patches:
                     delattr(owner, name)
             else:
                 setattr(owner, name, value)
-        for name, module in list(sys.modules.items()):
+        news = [] if len(sys.modules) == self._modules else list(sys.modules.items())
+        for name, module in news:
             if name not in self._seen and isinstance(module, ModuleType) and not _left_alone(name):
                 for owner, attribute, original in _found(module, self._back):
                     setattr(owner, attribute, original)
@@ -73,6 +75,14 @@ class Patches:
     def _imported(self) -> Iterator[Change]:
         """Yield each name under which a module, a class or a default argument holds an original."""
         seen = self._seen
+        # All of them are looked through again only when one has come or gone: that is most of what a short run costs.
+        if len(sys.modules) == self._modules:
+            for one in seen.values():
+                yield from one.changes
+            return
+        self._modules = len(sys.modules)
+        for name in seen.keys() - sys.modules.keys():
+            del seen[name]
         for name, module in list(sys.modules.items()):
             known = seen.get(name)
             if not isinstance(module, ModuleType):

@@ -242,7 +242,7 @@ class Faults:
         struck = {place for place, result in enumerate(results) if not result.success}
         failed = self._strike_rows(plan, saved.call, saved.changes, saved.keys, struck, saved=True)
         return [
-            RowResult(None, False, False, (failed[place],)) if place in failed else result
+            RowResult(None, False, False, (error,)) if (error := failed.get(place)) is not None else result
             for place, result in enumerate(results)
         ]
 
@@ -255,8 +255,8 @@ class Faults:
         struck: set[int],
         *,
         saved: bool,
-    ) -> dict[int, ApiError]:
-        errors: dict[int, ApiError] = {}
+    ) -> dict[int, ApiError | None]:
+        errors: dict[int, ApiError | None] = {}
         entry = call.entry
         for armed in plan:
             effect, when = armed.rule.effect, armed.rule.when
@@ -266,7 +266,11 @@ class Faults:
             if not picked:
                 continue
             armed.saw(entry.number)
-            places = [place for place in picked if place not in struck and place not in errors]
+            places = [
+                place
+                for place in picked
+                if place not in struck and place not in errors and effect.concerns(self._org, changes[place])
+            ]
             if not places or not when.open(self._org.clock.now() - armed.added, self.phase):
                 continue
             names = [(changes[place].sobject.lower(), keys[place]) for place in places]

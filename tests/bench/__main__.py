@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.bench import trials
+
 CONNECTIONS = 8
 ROUNDS = 7
 DATA = "/services/data/v60.0"
@@ -233,6 +235,12 @@ def main() -> int:
         command = [sys.executable, "-m", "mock_server.cli", "--help"]
         help_time = median_seconds(lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL))
         show("sfmock --help", f"{help_time:.2f} s", "< 0.3 s", help_time < 0.3)
+    mine, bare, ratio = trials.ten_calls()
+    show(
+        "a ten-call subject judged (two runs)", f"{mine:8.1f}/s of {bare:8.1f}/s = {ratio:.2f}", ">= 0.5", ratio >= 0.5
+    )
+    whole = trials.collections()
+    show("a trial of 400 inputs with retries", f"{whole:.2f} s, virtual time", "< 0.5 s", whole < 0.5)
     return 0 if all(ok for *_, ok in rows) else 1
 
 

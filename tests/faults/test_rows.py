@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import orjson
@@ -176,3 +177,45 @@ async def test_odd_keys_are_refused_by_the_platform_not_by_the_faults(lab: Lab, 
     reply = await lab.send("PATCH", "/composite/sobjects/Contact/External_Id__c", {"records": records})
     assert reply.status < 500
     assert lab.counters() == [(0, 0)]
+
+
+async def test_a_held_lock_is_met_by_every_save_until_it_comes_free(lab: Lab) -> None:
+    await lab.upsert("a", "b")
+    lab.fault(on="rest.collections.*", lock="hold", lasts="25s", records={"keys": ["a"]}, when={"times": 1})
+    seen = []
+    for _ in range(3):
+        call = asyncio.create_task(lab.upsert("a", "b", LastName="M"))
+        while not call.done():
+            await asyncio.sleep(0)
+            lab.org.clock.advance(1)
+        seen.append(await call)
+    # Each save waits ten seconds; the third gets the record when the lock is given up.
+    assert seen == [["UNABLE_TO_LOCK_ROW", None], ["UNABLE_TO_LOCK_ROW", None], [None, None]]
+    assert lab.counters() == [(3, 1)]
+
+
+async def test_a_lock_shorter_than_a_save_waits_is_only_slow(lab: Lab) -> None:
+    await lab.upsert("a")
+    lab.fault(on="rest.collections.*", lock="hold", lasts="5s")
+    call = asyncio.create_task(lab.upsert("a", LastName="M"))
+    for _ in range(5):
+        await asyncio.sleep(0)
+        assert not call.done()
+        lab.org.clock.advance(1)
+    assert await call == [None]
+
+
+async def test_a_record_that_nobody_has_cannot_be_held(lab: Lab) -> None:
+    lab.fault(on="rest.collections.*", lock="hold")
+    assert await lab.upsert("new") == [None]
+    assert lab.counters() == [(1, 0)]
+
+
+async def test_the_parent_of_a_new_record_is_held(lab: Lab) -> None:
+    made = orjson.loads((await lab.send("POST", "/sobjects/Account", {"Name": "A"})).body)
+    lab.fault(on="rest.collections.*", lock="hold", when={"times": 1})
+    call = asyncio.create_task(lab.upsert("new", AccountId=made["id"]))
+    while not call.done():
+        await asyncio.sleep(0)
+        lab.org.clock.advance(1)
+    assert await call == ["UNABLE_TO_LOCK_ROW"]

@@ -481,6 +481,60 @@ def test_async_tests_and_coroutine_functions(outer: pytest.Pytester) -> None:
     result.assert_outcomes(passed=4)
 
 
+def test_virtual_time_with_built_in_hosts(outer: pytest.Pytester) -> None:
+    result = run(
+        outer,
+        """
+        import asyncio, time
+        import httpx, pytest
+        from simple_salesforce import Salesforce
+
+        PATH = "composite/sobjects/Contact/External_Id__c"
+
+        def bodies(rows):
+            return {"records": [{"attributes": {"type": "Contact"}, **row.record} for row in rows]}
+
+        def failed(rows, results):
+            return [row for row, result in zip(rows, results, strict=True) if not result["success"]]
+
+        def sync(run):
+            client = Salesforce(username=run.credentials.username, password="sfmock-password", security_token="")
+            rows = run.inputs
+            while rows := failed(rows, client.restful(PATH, method="PATCH", json=bodies(rows), timeout=30)):
+                time.sleep(900)
+
+        async def asynchronous(run):
+            url = f"https://acme.my.salesforce.com/services/data/v60.0/{PATH}"
+            token = {"Authorization": f"Bearer {run.credentials.access_token}"}
+            rows = run.inputs
+            async with httpx.AsyncClient(headers=token, timeout=30) as client:
+                while rows := failed(rows, (await client.patch(url, json=bodies(rows))).json()):
+                    await asyncio.sleep(900)
+
+        @pytest.mark.parametrize("subject", [sync, asynchronous])
+        @pytest.mark.scenario("locks.yaml")
+        def test_function(trial, subject):
+            result = trial.run(subject)
+            first, *_, last = [one for one in result.evidence.exchanges if one.is_write]
+            assert 900 <= last.at - first.at < 901
+            assert result.seconds < 30
+
+        @pytest.mark.scenario("locks.yaml")
+        def test_block(trial):
+            with trial() as run:
+                sync(run)
+
+        def test_real_again(salesforce):
+            before = time.monotonic()
+            time.sleep(0.01)
+            assert 0.01 <= time.monotonic() - before < 5
+        """,
+        "--sfmock-time",
+        "virtual",
+    )
+    result.assert_outcomes(passed=4)
+
+
 def test_each_worker_has_its_server_and_all_have_the_same_cases(outer: pytest.Pytester) -> None:
     result = run(
         outer,

@@ -143,6 +143,16 @@ def test_streams_of_an_event_loop(redirect: Redirect, new_loop: Any) -> None:
     assert run(new_loop, main()) == b"HTTP/1.1 200 OK\r\n"
 
 
+def test_small_writes_of_an_event_loop_are_not_held_back(redirect: Redirect) -> None:
+    async def main() -> int:
+        _, writer = await asyncio.open_connection("login.salesforce.com", 443)
+        no_delay: int = writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        writer.close()
+        return no_delay
+
+    assert asyncio.run(main())
+
+
 def test_the_standard_library(redirect: Redirect) -> None:
     with urllib.request.urlopen(versions("https://login.salesforce.com"), timeout=5) as answer:
         assert answer.status == 200

@@ -64,6 +64,16 @@ def test_a_function_passes(server: api.Server, tmp_path: Path) -> None:
     assert [fault.fired for fault in result.faults] == [1]
 
 
+def test_a_function_reaches_built_in_hosts_without_any_environment(server: api.Server, tmp_path: Path) -> None:
+    def with_hosts(run: Run) -> None:
+        url = "https://acme.my.salesforce.com/services/data/v60.0/composite/sobjects/Contact/External_Id__c"
+        records = [{"attributes": {"type": "Contact"}, **row.record} for row in run.inputs]
+        headers = {"Authorization": f"Bearer {run.credentials.access_token}"}
+        assert requests.patch(url, json={"records": records}, headers=headers, timeout=10).ok
+
+    assert run_trial(scenario(tmp_path), with_hosts, server=server).ok
+
+
 def test_the_same_seed_gives_the_same_inputs(server: api.Server, tmp_path: Path) -> None:
     def inputs(seed: int) -> list[Any]:
         evidence = run_trial(scenario(tmp_path), deliver, server=server, seed=seed).evidence

@@ -39,6 +39,7 @@ PLANTED = {
     "never_logs_in_again.py": ("session.refreshed_once", "expired-session"),
     "logs_without_keys.py": ("report.failures_traceable", "validation-errors"),
     "reports_what_it_sent.py": ("report.truthful", "validation-errors"),
+    "forgets_on_sigterm.py": ("report.graceful_stop", "idempotency/stop-in-mid-run"),
     "nameless.py": ("report.client_identified", "validation-errors"),
     "acknowledges_what_it_fetched.py": ("report.graceful_stop", "tests/subjects/stopped.yaml"),
     "stampedes.py": ("session.single_flight_refresh", "tests/subjects/shared-session.yaml"),

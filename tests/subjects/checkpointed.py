@@ -5,14 +5,14 @@ changes nothing, for it upserts. A SIGTERM lets the request under way end. While
 pending left pending, for the next run: it is to be judged as resumable.
 """
 
-import json
 import os
 import signal
 import sys
 from pathlib import Path
 
-from sync import DOUBTFUL, Sync, read_inputs
+from sync import Sync, read_inputs
 
+AWAY = {"CONNECTION_LOST", "SERVER_UNAVAILABLE"}
 PENDING = 75
 """The exit status that says: not all is done, run me again."""
 
@@ -44,19 +44,10 @@ class Checkpointed(Sync):
             os.fsync(file.fileno())
 
     def not_landed(self, sobject, key_field, items, causes):
-        if items and all(causes[item["key"]][0] in DOUBTFUL for item in items):
+        if items and all(causes[item["key"]][0] in AWAY for item in items):
             self.left = True  # nobody answers: no fault of the rows, the next run sends them again
             return []
         return super().not_landed(sobject, key_field, items, causes)
-
-    def write_letter(self, letter):
-        # A crash between a letter and its note must not make a second letter.
-        if letter["key"] not in self.letters_before():
-            super().write_letter(letter)
-
-    def letters_before(self):
-        queue = Path(self.env["SFMOCK_DLQ"])
-        return {json.loads(line)["key"] for line in queue.read_text().splitlines()} if queue.exists() else set()
 
 
 def main(env=os.environ):

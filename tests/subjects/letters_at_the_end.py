@@ -7,6 +7,8 @@ from sync import Sync, main
 
 
 class LettersAtTheEnd(Sync):
+    batch = 50
+
     def run(self, items):
         self.kept = []
         checkpoint = Path(self.env["SFMOCK_WORKDIR"]) / "done.json"

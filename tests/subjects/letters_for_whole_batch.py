@@ -7,7 +7,7 @@ class LettersForWholeBatch(Sync):
     def causes_of(self, items, results):
         causes = super().causes_of(items, results)
         refused = next((cause for cause in causes.values() if not self.is_transient(cause[0])), None)
-        return {item["key"]: refused for item in items} if refused else causes
+        return {item["key"]: causes.get(item["key"], refused) for item in items} if refused else causes
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A correct integration: one upsert a record with httpx, ten at a time, on asyncio."""
+"""A correct integration: one upsert a record with httpx, eight at a time, on asyncio."""
 
 import asyncio
 import json
@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import httpx
 from sync import DOUBTFUL, TRANSIENT, alert, read_inputs, seconds_of
 
-ATTEMPTS, BASE, FACTOR, CAP, JITTER, TIMEOUT, WORKERS = 6, 0.1, 2.0, 2.0, 0.5, 3.0, 10
+ATTEMPTS, BASE, FACTOR, CAP, JITTER, TIMEOUT, WORKERS = 6, 0.1, 2.0, 2.0, 0.5, 3.0, 8
 
 
 class Failure(Exception):
@@ -22,17 +22,18 @@ class Failure(Exception):
 class Delivery:
     def __init__(self, env, http):
         self.env, self.http = env, http
-        self.token = env["SF_ACCESS_TOKEN"]
+        self.token, self.instance = env["SF_ACCESS_TOKEN"], env["SF_INSTANCE_URL"]
         self.renewing = asyncio.Lock()
         self.quiet_until = 0.0
         self.letters = 0
         self.over = None
         """The failure after which no request can succeed any more."""
+        self.letters = 0
 
     # -- requests
 
     async def request(self, method, path, token, **options):
-        url = f"{self.env['SF_INSTANCE_URL']}/services/data/v{self.env['SF_API_VERSION']}/{path}"
+        url = f"{self.instance}/services/data/v{self.env['SF_API_VERSION']}/{path}"
         headers = {"Authorization": f"Bearer {token}", "Sforce-Call-Options": "client=contact-async"}
         try:
             answer = await self.http.request(method, url, headers=headers, **options)
@@ -83,7 +84,8 @@ class Delivery:
                 except httpx.HTTPError:
                     answer = None
                 if answer is not None and answer.status_code == 200:
-                    self.token = answer.json()["access_token"]
+                    told = answer.json()
+                    self.token, self.instance = told["access_token"], told["instance_url"]
                     return
                 if answer is not None and answer.status_code < 500:
                     break
@@ -172,6 +174,7 @@ async def run(env):
                 await delivery.deliver(queue.get_nowait())
 
         await asyncio.gather(*(work() for _ in range(WORKERS)))
+        alert(delivery.letters)
     alert(delivery.letters)
 
 

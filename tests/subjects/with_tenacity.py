@@ -49,12 +49,12 @@ class Org:
         self.env = env
         self.http = requests.Session()
         self.http.headers["Sforce-Call-Options"] = "client=contact-tenacity"
-        self.token = env["SF_ACCESS_TOKEN"]
+        self.token, self.instance = env["SF_ACCESS_TOKEN"], env["SF_INSTANCE_URL"]
         self.refused = ""
 
     def request(self, method, path, **options):
         """Return (status, code, message, body, seconds to wait) of one request."""
-        url = f"{self.env['SF_INSTANCE_URL']}/services/data/v{self.env['SF_API_VERSION']}/{path}"
+        url = f"{self.instance}/services/data/v{self.env['SF_API_VERSION']}/{path}"
         try:
             answer = self.http.request(
                 method, url, headers={"Authorization": f"Bearer {self.token}"}, timeout=TIMEOUT, **options
@@ -96,7 +96,8 @@ class Org:
                 raise Again(seconds_of(answer.headers.get("Retry-After", "")))
             if answer.status_code != 200:
                 raise Stop("the session has ended, and the login is refused")
-            self.token = answer.json()["access_token"]
+            told = answer.json()
+            self.token, self.instance = told["access_token"], told["instance_url"]
 
         patiently(once)
 

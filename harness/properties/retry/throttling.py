@@ -121,7 +121,8 @@ class QuietWhileThrottled(Claim):
         )
         place = 0
         for exchange in evidence.exchanges:
-            while place < len(ended) and ended[place].end <= exchange.at:
+            # In virtual time an exchange may end when it begins: its own answer asks nothing of it.
+            while place < len(ended) and ended[place].end <= exchange.at and ended[place].number < exchange.number:
                 told_by = ended[place]
                 place += 1
                 over = told_by.end + (announced(told_by) or 0.0) - (1.0 if _is_date(told_by) else 0.0)

@@ -12,6 +12,7 @@ when at least half of the waits of its number are too long.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Literal
@@ -28,6 +29,8 @@ _LEAST_TOLERANCE, _SHARE = 0.05, 0.05
 _EACH_OTHER = 0.01
 _GROSS = 1.0
 _FEW = 3
+_DATE_LASTS = 60.0
+"""Seconds for which a Retry-After in another form is taken to hold, where it excuses other waits."""
 
 
 def tolerance(seconds: float, clock: Clock, others: int = 0) -> float:
@@ -70,8 +73,34 @@ def interval(policy: Policy, wait: Wait) -> tuple[float, float]:
 
 
 def plain_waits(evidence: Evidence) -> list[Wait]:
-    """Return the waits that a policy speaks of: not those that Salesforce itself has set, or a used up quota."""
-    return [wait for wait in evidence.waits if wait.kind != "quota" and wait.before.retry_after is None]
+    """Return the waits that a policy speaks of: not those that Salesforce itself has set, or a used up quota.
+
+    What one worker was told holds for all of them: a wait that falls into the announced time is not the policy's.
+    """
+    asked = _announced_times(evidence)
+    begins = [begin for begin, _ in asked]
+
+    def was_asked(wait: Wait) -> bool:
+        place = bisect_right(begins, wait.after.at)
+        return place > 0 and asked[place - 1][1] > wait.before.end
+
+    return [
+        wait
+        for wait in evidence.waits
+        if wait.kind != "quota" and wait.before.retry_after is None and not was_asked(wait)
+    ]
+
+
+def _announced_times(evidence: Evidence) -> list[tuple[float, float]]:
+    """Return when answers with Retry-After asked to be left alone: from when, and the latest end so far."""
+    found: list[tuple[float, float]] = []
+    latest = float("-inf")
+    for exchange in sorted(evidence.exchanges, key=lambda one: one.end):
+        if exchange.retry_after is not None:
+            text = exchange.retry_after.strip()
+            latest = max(latest, exchange.end + (float(text) if text.isascii() and text.isdigit() else _DATE_LASTS))
+            found.append((exchange.end, latest))
+    return found
 
 
 def too_short(waits: Iterable[Wait], policy: Policy, clock: Clock) -> list[Wait]:

@@ -6,11 +6,22 @@ from mock_server.faults.effects.effect import Effect
 from mock_server.faults.effects.error import Error
 from mock_server.faults.effects.latency import Latency
 from mock_server.faults.effects.limit import SetLimit
+from mock_server.faults.effects.lock import HoldLock
 from mock_server.faults.effects.outage import Outage
 from mock_server.faults.effects.reply import ReplyFault
 from mock_server.faults.effects.session import EndSession
 from mock_server.faults.effects.status import Status
 from mock_server.faults.effects.subject import EndSubject
 
-EFFECTS: tuple[type[Effect], ...] = (Error, Status, Latency, ReplyFault, EndSession, Outage, SetLimit, EndSubject)
+EFFECTS: tuple[type[Effect], ...] = (
+    Error,
+    Status,
+    Latency,
+    ReplyFault,
+    EndSession,
+    Outage,
+    SetLimit,
+    HoldLock,
+    EndSubject,
+)
 BY_KEY: dict[str, type[Effect]] = {effect.key: effect for effect in EFFECTS}

@@ -62,9 +62,13 @@ class RowEffect(Effect):
     saved_first: bool
     """Whether the row is saved, and only reported as failed."""
 
+    def concerns(self, org: Org, change: Change) -> bool:
+        """Tell whether there is something about a row to strike."""
+        return True
+
     @abstractmethod
-    def refusal(self, org: Org, change: Change) -> ApiError:
-        """Return the error that a row gets."""
+    def refusal(self, org: Org, change: Change) -> ApiError | None:
+        """Return the error that a row gets; None where what happens to it is for the save to find out."""
 
 
 def has_rows(operation: Operation) -> bool:

@@ -164,3 +164,14 @@ def test_a_look_at_the_certificate_alone_is_no_request() -> None:
         with socket.create_connection((host, int(port)), 5) as plain, context.wrap_socket(plain) as secured:
             assert secured.getpeercert(binary_form=True)
         assert there.seen() == Interception(1, ())
+
+
+def test_an_editor_knows_that_names_are_given_as_a_list() -> None:
+    from jsonschema import Draft202012Validator
+
+    from harness.scenario_schema import scenario_schema
+
+    check = Draft202012Validator(scenario_schema())
+    good = {"title": "T", "expect": {"security.least_privilege": {"objects": ["Account"]}}}
+    assert check.is_valid(good)
+    assert not check.is_valid({**good, "expect": {"security.least_privilege": {"objects": 3}}})

@@ -18,11 +18,12 @@ from mock_server import api
 from tests.harness.test_trial import TEXT, deliver, upsert
 
 ROOT = Path(__file__).parents[3]
+SKIP = "skip: [{property: retry.backoff_capped, reason: waits of many minutes are what is tried here}]"
 
 
 def scenario(folder: Path, *more: str) -> Scenario:
     file = folder / "case.yaml"
-    file.write_text("\n".join((TEXT, "time: virtual", *more)))
+    file.write_text("\n".join((TEXT, "time: virtual", SKIP, *more)))
     return load(file, name="case")
 
 
@@ -128,7 +129,9 @@ def test_an_exchange_that_outlives_the_subject_is_in_the_evidence(server: api.Se
     evidence = run_trial(scenario(tmp_path, faults), impatient, server=server).evidence
     assert evidence is not None
     assert evidence.process.virtual == 10
-    assert [exchange.end - exchange.at for exchange in evidence.exchanges if exchange.end] == [3600]
+    # The client left after ten seconds; the work that it did not wait for was done all the same.
+    assert [exchange.end - exchange.at for exchange in evidence.exchanges] == [10]
+    assert [commit.at - EPOCH for commit in evidence.commits if commit.sobject == "Contact"] == [3600] * 30
     assert len(evidence.outcomes) == 30
     assert {outcome.value for outcome in evidence.outcomes} == {"landed"}
 
