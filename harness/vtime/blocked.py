@@ -7,8 +7,8 @@ from typing import Any
 
 from harness.vtime import originals
 
-_LOOK = 0.003
-"""Real seconds between two looks: a thread that waits for the interpreter stirs in less."""
+_LOOK = 0.012
+"""Real seconds between two looks: a thread that waits for the interpreter stirs every 5 ms."""
 _clock_of: Any = getattr(time, "pthread_getcpuclockid", None)
 _read_clock: Any = getattr(time, "clock_gettime_ns", None)
 

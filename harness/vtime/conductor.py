@@ -400,10 +400,12 @@ def outside() -> Iterator[None]:
         yield
         return
     side = actor.conductor.side
+    actor.abroad = True
     side.release()
     try:
         yield
     finally:
         side.hold()
         actor.conductor.follow(side.now())
+        actor.abroad = False
         actors[ident] = actor

@@ -151,7 +151,7 @@ def test_a_hundred_thousand_rows_are_judged_in_seconds() -> None:
     started = time.process_time()
     judgement = judge(world.evidence())
     assert time.process_time() - started < 5
-    assert judgement.violated[0].property == "bulk.only_failed_rows_retried"
+    assert "bulk.only_failed_rows_retried" in [verdict.property for verdict in judgement.violated]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import json
 import re
 import sqlite3
 import sys
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -266,3 +267,15 @@ def test_the_command_line_takes_a_redrive(tmp_path: Path, capsys: pytest.Capture
     out = capsys.readouterr().out
     assert "not in the org after the redrive" in out
     assert "--redrive true" in out
+
+
+def test_a_redrive_goes_by_the_clock_of_its_trial(server: api.Server, tmp_path: Path) -> None:
+    """In virtual time a pause of an hour before the redrive costs nothing, and the changes in between are later."""
+
+    def patient(run: Run, letters: list[Letter]) -> None:
+        time.sleep(3600)
+        redrive(run, letters)
+
+    result = run_trial(scenario(tmp_path, STALE, "time: virtual"), sync, server=server, redrive=patient)
+    assert [verdict.property for verdict in result.violated] == ["dead_letter.redrive_not_stale"]
+    assert result.seconds < 60
