@@ -1,8 +1,10 @@
 """Statistics of waits where no policy is declared: what can be said about them without ever blaming a correct client.
 
 Each rule was tried on 20,000 simulated trials of every common policy (full jitter, equal jitter, +-10 %, added jitter,
-none); `tests/harness/properties/test_statistics.py` does it again. Rules that look simpler (medians of ratios,
-histograms) blame correct clients in one trial of six and are not used.
+none): growth was never denied, and jitter in fewer than one trial of 10,000;
+`tests/harness/properties/test_statistics.py` does it
+again. Rules that look simpler (medians of ratios, histograms) blame correct clients in one trial of six and are not
+used.
 """
 
 from __future__ import annotations

@@ -96,10 +96,13 @@ def test_constant_waits_seldom_pass(draw: Draw, trials: int) -> None:
 
 @trials
 @pytest.mark.parametrize("draw", JITTERED, ids=lambda draw: draw.__name__)
-def test_jitter_is_never_overlooked(draw: Draw, trials: int) -> None:
+def test_jitter_is_overlooked_in_one_trial_of_ten_thousand_at_most(draw: Draw, trials: int) -> None:
     chance = stream(3, "jitter", draw.__name__)
-    least = min(statistics.variation([draw(chance, 1) for _ in range(statistics.FIRST_WAITS)]) for _ in range(trials))
-    assert least >= statistics.MIN_VARIATION
+    blamed = sum(
+        statistics.variation([draw(chance, 1) for _ in range(statistics.FIRST_WAITS)]) < statistics.MIN_VARIATION
+        for _ in range(trials)
+    )
+    assert blamed <= trials / 10_000
 
 
 @trials
