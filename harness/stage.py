@@ -111,7 +111,8 @@ class Stage:
 
     def heal(self) -> None:
         """Stop all faults; what they did until now is kept."""
-        self._armed = self._in_force()
+        # Asked again, before a run after delivery, there is nothing in force any more.
+        self._armed = self._armed or self._in_force()
         self.run.org.control.clear_faults()
 
     # -- the runs after delivery
