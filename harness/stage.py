@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.crashes import Crashes, is_crash
+from harness.definitions import definitions, uniqueness
 from harness.effects import Effects, read_effects
 from harness.evidence import AfterName, ArmedFault, Evidence, Leg, LegName, Process
 from harness.linking import link
@@ -18,7 +19,6 @@ from mock_server.org.clock import wall
 
 if TYPE_CHECKING:
     from harness.letters import BrokenLetter, Letter, QueueReader
-    from harness.plans import OrgPlan
     from harness.scenario import Scenario
     from harness.subjects import Run, Subject
     from mock_server.documents import Steps
@@ -31,15 +31,11 @@ _MOST_RESTARTS = 100
 
 @dataclass
 class Stage:
-    """One org with its folder, inputs and queue.
-
-    `loose_keys` names the inputs' keys that are not unique. `legs` and `after` grow with each run.
-    """
+    """One org with its folder, inputs and queue. `legs` and `after` grow with each run."""
 
     scenario: Scenario
     run: Run
     queue: QueueReader
-    loose_keys: Sequence[str] = ()
     legs: list[Leg] = field(default_factory=list)
     after: dict[AfterName, Evidence] = field(default_factory=dict)
     _armed: list[ArmedFault] = field(default_factory=list)
@@ -49,6 +45,11 @@ class Stage:
     _effects: Effects | None = None
     _commits: int = 0
     _over: list[dict[str, Any]] = field(default_factory=list)
+    _unique: dict[tuple[str, str], bool] = field(init=False)
+
+    def __post_init__(self) -> None:
+        # Now: the subject may do anything to the files of a schema.
+        self._unique = uniqueness(definitions(self.scenario))
 
     # -- the runs that deliver
 
@@ -181,11 +182,10 @@ class Stage:
             skipped=self.run.skipped,
             legs=self.legs,
             after=self.after,
-            loose_keys=self.loose_keys,
             clock=self.scenario.time,
             deadline=self.scenario.deadline,
             healed=self._healed(),
-            unique=unique_fields(self.scenario.org),
+            unique=self._unique,
             effects=self._effects or self.effects(),
         )
 
@@ -237,20 +237,6 @@ class Stage:
         still = next((place for place, entry in enumerate(news) if entry["end"] is None), len(news))
         self._over += news[:still]
         return [*self._over, *news[still:]]
-
-
-def unique_fields(plan: OrgPlan) -> set[tuple[str, str]]:
-    """Return the fields that the scenario declares unique, by object."""
-    declared = dict(plan.fields)
-    for name, given in plan.objects.items():
-        fields = given.get("fields") if isinstance(given, Mapping) else None
-        declared[name] = {**(fields or {}), **declared.get(name, {})}
-    return {
-        (sobject, name)
-        for sobject, fields in declared.items()
-        for name, given in (fields or {}).items()
-        if isinstance(given, Mapping) and given.get("unique")
-    }
 
 
 def fault_rules(scenario: Scenario) -> Iterator[tuple[Steps, dict[str, Any]]]:
