@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,18 +53,27 @@ class Stage:
 
     # -- the runs that deliver
 
-    def deliver(self, subject: Subject, *, faults: bool = True, resumable: bool = False) -> None:
+    def deliver(
+        self,
+        subject: Subject,
+        *,
+        faults: bool = True,
+        resumable: bool = False,
+        timeout: float | None = None,
+        under: AbstractContextManager[object] | None = None,
+    ) -> None:
         """Run the subject, again after each crash, and, when it is resumable, once more after the faults have stopped.
 
-        Raises SubjectError when it cannot be started.
+        `timeout` are the wall seconds of a run under faults, where they are to be fewer than the trial's. `under` is
+        entered and left with the faults. Raises SubjectError when the subject cannot be started.
         """
         if not faults:
             self.leg("faults", lambda: subject.run(self.run))
             return
-        run = self.run
+        run = self.run if timeout is None else replace(self.run, timeout=min(self.run.timeout, timeout))
         if any(is_crash(rule) for _, rule in fault_rules(self.scenario)):
             run = replace(run, crashes=Crashes(run.org.control))
-        with self.faults():
+        with self.faults(), under or nullcontext():
             process = self.leg("faults", lambda: subject.run(run))
             while process.crashed and len(self.legs) <= _MOST_RESTARTS:
                 process = self.leg("restart", lambda: subject.run(run))
