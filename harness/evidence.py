@@ -90,10 +90,14 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class Canary:
-    """A secret that must show up nowhere. `pattern` is a regular expression; only `name` is ever reported."""
+    """A secret that must show up nowhere. `pattern` is a regular expression; only `name` is ever reported.
+
+    `payload`: it is a field of an input, so that the record in a dead letter holds it by right, and nothing else does.
+    """
 
     name: str
     pattern: str
+    payload: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from typing import Any
 import orjson
 
 from harness import values
-from harness.plans import InputFile, InputPlan
+from harness.evidence import Canary
+from harness.plans import InputFile, InputPlan, Provider
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,13 @@ def given(rows: Iterable[Mapping[str, Any]], sobject: str, key: str) -> list[Inp
             raise ValueError(f"row {number} has the {key} of row {first}: {value}")
         found.append(Input(sobject, key, str(value), dict(row)))
     return found
+
+
+def canaries(plans: Sequence[InputPlan | InputFile]) -> tuple[Canary, ...]:
+    """Return the secrets that stand in the inputs: the fields that the provider `canary` fills."""
+    providers = (plan for source in plans if isinstance(source, InputPlan) for plan in source.fields.values())
+    planted = any(isinstance(plan, Provider) and plan.name == values.CANARY for plan in providers)
+    return (Canary("a secret field of an input", values.CANARY_PATTERN, payload=True),) if planted else ()
 
 
 def write_jsonl(inputs: Iterable[Input], path: Path) -> None:

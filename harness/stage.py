@@ -194,10 +194,12 @@ class Stage:
         if healing is not None:
             return healing.began
         names = [phase.name for phase in self.scenario.phases]
-        if not self.legs or "heal" not in names or self.scenario.phases[names.index("heal")].faults:
+        entries = self._over
+        if not entries or "heal" not in names or self.scenario.phases[names.index("heal")].faults:
             return None
         before = self.scenario.phases[: names.index("heal")]
-        return self.legs[0].began + sum(phase.seconds or 0.0 for phase in before)
+        # The phases begin with the first request; in virtual time a program takes none to start.
+        return float(entries[0]["at"]) + sum(phase.seconds or 0.0 for phase in before)
 
     def _in_force(self) -> list[ArmedFault]:
         found = self.run.org.control.faults()

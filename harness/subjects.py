@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import logging
 import os
@@ -313,5 +314,7 @@ def canaries_of(org: OrgHandle) -> tuple[Canary, ...]:
         "the security token": org.credentials["SF_SECURITY_TOKEN"],
         "the client secret": org.credentials["SF_CLIENT_SECRET"],
     }
+    pair = f"{org.credentials['SF_CLIENT_ID']}:{org.credentials['SF_CLIENT_SECRET']}"
+    secrets["the Authorization header of a login"] = base64.b64encode(pair.encode()).decode()
     token = Canary("an access token", re.escape(org.id[:15]) + r"(?:!|%21)[A-Za-z0-9._]{20,}")
     return (*(Canary(name, re.escape(value)) for name, value in secrets.items() if value), token)

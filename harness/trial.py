@@ -257,7 +257,7 @@ class Trial:
                 dlq_path=paths["SFMOCK_DLQ"],
                 workdir=work,
                 environment=environment_of(org, paths, self.seed),
-                canaries=canaries_of(org),
+                canaries=(*canaries_of(org), *input_rows.canaries(self.scenario.inputs)),
                 timeout=self._limit(),
                 virtual=self._virtual(org),
             )

@@ -37,6 +37,9 @@ _NO_VALUES = frozenset(
 )
 """Providers of more than one value, and those that draw from the machine in place of the seed."""
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
+CANARY = "canary"
+"""The provider of a secret that a subject has to deliver and must not let out."""
+CANARY_PATTERN = r"sfmock-canary-[0-9a-f]{16}"
 _BOUNDS = frozenset(("min", "max", "min_value", "max_value", "step"))
 _LONGEST = 200_000
 """The most characters that a provider may be asked for; Salesforce's longest text has 131,072."""
@@ -61,8 +64,8 @@ def _faker() -> Any:
 
 @cache
 def providers() -> frozenset[str]:
-    """Return the names of the Faker providers that make one plain value."""
-    return frozenset(
+    """Return the names of the Faker providers that make one plain value, and `canary`."""
+    return frozenset((CANARY,)) | frozenset(
         name
         for provider in _faker().get_providers()
         for name in dir(provider)
@@ -74,6 +77,10 @@ def check(plan: Provider) -> None:
     """Try a provider once. Raises ProviderError."""
     if plan.name not in providers():
         raise ProviderError(f"there is no Faker provider {plan.name[:60]!r}", nearest(plan.name, providers()))
+    if plan.name == CANARY:
+        if plan.arguments:
+            raise ProviderError(f"{CANARY} takes no arguments")
+        return
     for name, value in plan.arguments.items():
         most = _LONGEST if name.endswith(("chars", "length")) else _MOST
         if name not in _BOUNDS and isinstance(value, int | float) and abs(value) > most:
@@ -143,6 +150,9 @@ def column(
     if isinstance(plan, Ref):
         choices = parent_values(plan, seed, parents)
         return [choices[place] for place in picks(plan.sobject, len(choices), count, seed, purpose)]
+    if plan.name == CANARY:
+        chance = stream(seed, purpose, name, CANARY)
+        return [f"sfmock-canary-{chance.getrandbits(64):016x}" for _ in range(count)]
     faker, arguments = _faker(), _arguments(plan)
     faker.seed_instance(f"{seed}:{purpose}/{name}")
     make = getattr(faker, plan.name)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from harness.evidence import Evidence
+from harness.leaks import in_letter
 from harness.letters import BrokenLetter, Letter
 from harness.properties import giving_up, redrive
 from harness.properties.payload import differing
@@ -261,7 +262,7 @@ class NoSecrets(Claim):
         for canary in evidence.canaries:
             pattern = re.compile(canary.pattern)
             for number, letter in enumerate(evidence.letters):
-                if pattern.search(letter.raw):
+                if in_letter(letter, canary, pattern):
                     leaks.setdefault(canary.name, []).append(letter.line)
                     if number in place_of:
                         places.append(place_of[number])

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 from harness.evidence import Evidence
+from harness.leaks import in_letter
 from harness.properties import access
 from harness.properties.property import Claim, NoParameters, Verdict, counted, some
 
@@ -27,7 +27,7 @@ class NoSecretsLeaked(Claim):
         patterns = [(canary.name, re.compile(canary.pattern)) for canary in evidence.canaries]
         # A long output is kept only in part, so that the subject's runner looks for secrets while it is printed.
         leaks = [f"{name} in the output" for name in evidence.process.leaks]
-        leaks += _in_letters(evidence, patterns)
+        leaks += _in_letters(evidence)
         entries: list[int] = []
         for exchange in evidence.exchanges:
             address = f"{exchange.path}?{exchange.soql}"
@@ -42,12 +42,14 @@ class NoSecretsLeaked(Claim):
         return self.held(f"{counted(searched, 'secret')} looked for, none found", searched)
 
 
-def _in_letters(evidence: Evidence, patterns: list[tuple[str, re.Pattern[str]]]) -> list[str]:
-    found = []
-    for letter in evidence.letters or ():
-        text = letter.raw if isinstance(letter.raw, str) else json.dumps(letter.raw, default=str)
-        found += [f"{name} in a dead letter" for name, pattern in patterns if pattern.search(text)]
-    return found
+def _in_letters(evidence: Evidence) -> list[str]:
+    secrets = [(canary, re.compile(canary.pattern)) for canary in evidence.canaries]
+    return [
+        f"{canary.name} in a dead letter"
+        for letter in evidence.letters or ()
+        for canary, pattern in secrets
+        if in_letter(letter, canary, pattern)
+    ]
 
 
 PROPERTIES = (NoSecretsLeaked(), *access.PROPERTIES)

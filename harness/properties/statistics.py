@@ -1,8 +1,10 @@
 """Statistics of waits where no policy is declared: what can be said about them without ever blaming a correct client.
 
 Each rule was tried on 20,000 simulated trials of every common policy (full jitter, equal jitter, +-10 %, added jitter,
-none); `tests/harness/properties/test_statistics.py` does it again. Rules that look simpler (medians of ratios,
-histograms) blame correct clients in one trial of six and are not used.
+none): growth was never denied, and jitter in fewer than one trial of 10,000;
+`tests/harness/properties/test_statistics.py` does it
+again. Rules that look simpler (medians of ratios, histograms) blame correct clients in one trial of six and are not
+used.
 """
 
 from __future__ import annotations
@@ -24,6 +26,13 @@ AT_ONCE = 0.05
 """Seconds: the longest of many waits is at least this, or they are none."""
 IMMEDIATE_WAITS = 12
 """Waits that are needed to call them none; full jitter makes a short one now and then, but not twelve in a row."""
+
+JITTER_SHARE = 6
+"""Evenly spread jitter varies by its share over the root of three, a bell-shaped one by a third of it."""
+LAYERED_CHAINS = 10
+"""Chains that are needed to see layers: the longest wait of ten hides what jitter does to one."""
+RESET, CLEAR_RESET = 1.8, 3.0
+"""How much shorter a wait must be than the one before it, to be the first of another round: twice or more, and once."""
 
 Gaps = Sequence[Sequence[float]]
 """The waits of each chain in their order, in seconds."""
@@ -75,3 +84,26 @@ def variation(values: Sequence[float]) -> float:
     if mean <= 0:
         return 0.0
     return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / len(values)) / mean
+
+
+def rounds(chains: Gaps) -> int | None:
+    """Return the attempts of one round, where the longest waits start anew at regular places and nowhere else.
+
+    The chains are of one length. None where they are one series.
+    """
+    longest = envelope(chains)
+    attempts = len(longest) + 1
+    for inner in range(2, attempts // 2 + 1):
+        if attempts % inner:
+            continue
+        starts = range(inner, attempts - 1, inner)
+        drops = [longest[start - 1] / max(longest[start], 1e-9) for start in starts]
+        within = [
+            longest[place] / max(longest[place + 1], 1e-9)
+            for place in range(attempts - 2)
+            if (place + 1) % inner and place + 1 < attempts - 1
+        ]
+        needed = CLEAR_RESET if len(drops) == 1 else RESET
+        if drops and min(drops) >= needed and max(within, default=0.0) < RESET:
+            return inner
+    return None

@@ -4,10 +4,10 @@ from sync import Sync, main
 
 
 class Nameless(Sync):
-    def connect(self, token, instance):
+    def connect(self, *given):
         self.http.headers["User-Agent"] = ""
         self.http.headers.pop("Sforce-Call-Options", None)
-        super().connect(token, instance)
+        super().connect(*given)
 
 
 if __name__ == "__main__":

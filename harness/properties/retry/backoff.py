@@ -170,8 +170,7 @@ class Jittered(Claim):
             if not policy.jitter:
                 return self.not_applicable("the policy declares no jitter")
             values = [wait.gap / delay for wait in waits if (delay := nominal(policy, wait.number)) > 0]
-            # Evenly spread jitter varies by its share over the root of three, a bell-shaped one by a third of it.
-            least = policy.jitter / 6
+            least = policy.jitter / statistics.JITTER_SHARE
         else:
             waits = [wait for wait in waits if wait.number == 1]
             values = [wait.gap for wait in waits]

@@ -71,12 +71,6 @@ def _needless(run: Sequence[Attempt]) -> int:
     return sum(said.values()) - len(said)
 
 
-_CHAINS = 10
-"""Chains that are needed to see layers: the longest wait of ten hides what jitter does to one."""
-_RESET, _CLEAR_RESET = 1.8, 3.0
-"""How much shorter a wait must be than the one before it, to be the first of another round: twice or more, and once."""
-
-
 class SingleLayer(Claim):
     name = "retry.single_layer"
     trigger = "ten or more requests were tried at least four times"
@@ -106,13 +100,19 @@ class SingleLayer(Claim):
         by_depth: dict[int, list[list[float]]] = defaultdict(list)
         for gaps in gaps_of(waits):
             by_depth[len(gaps)].append(gaps)
-        judged = {depth: chains for depth, chains in by_depth.items() if depth >= 3 and len(chains) >= _CHAINS}
+        judged = {
+            depth: chains
+            for depth, chains in by_depth.items()
+            if depth >= 3 and len(chains) >= statistics.LAYERED_CHAINS
+        }
         total = sum(map(len, judged.values()))
         if not total:
-            return self.not_exercised(f"fewer than {_CHAINS} requests were tried four times or more, and as often")
+            return self.not_exercised(
+                f"fewer than {statistics.LAYERED_CHAINS} requests were tried four times or more, and as often"
+            )
         for depth, chains in sorted(judged.items(), reverse=True):
             longest = statistics.envelope(chains)
-            inner = _round(longest)
+            inner = statistics.rounds(chains)
             if inner:
                 outer = (depth + 1) // inner
                 reason = (
@@ -122,22 +122,3 @@ class SingleLayer(Claim):
                 entries = [number for wait in waits[:depth] for number in (wait.before.number, wait.after.number)]
                 return self.violated(reason, total, entries)
         return self.held(f"{counted(total, 'chain')}, the waits of each in one series", total)
-
-
-def _round(longest: Sequence[float]) -> int | None:
-    """Return the attempts of one round, where the waits start anew at regular places and nowhere else; else None."""
-    attempts = len(longest) + 1
-    for inner in range(2, attempts // 2 + 1):
-        if attempts % inner:
-            continue
-        starts = range(inner, attempts - 1, inner)
-        drops = [longest[start - 1] / max(longest[start], 1e-9) for start in starts]
-        within = [
-            longest[place] / max(longest[place + 1], 1e-9)
-            for place in range(attempts - 2)
-            if (place + 1) % inner and place + 1 < attempts - 1
-        ]
-        needed = _CLEAR_RESET if len(drops) == 1 else _RESET
-        if drops and min(drops) >= needed and max(within, default=0.0) < _RESET:
-            return inner
-    return None

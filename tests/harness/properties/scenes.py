@@ -12,7 +12,7 @@ from harness.properties.property import Verdict
 from tests.harness.builders import World
 
 Scene = Callable[[World], dict[str, Any] | None]
-"""Builds a world; returns options of `World.evidence`."""
+"""Builds a world; returns options of `World.evidence`, and under `parameters` what the property is asked with."""
 
 
 class Scenes:
@@ -33,9 +33,9 @@ class Scenes:
         return pytest.mark.parametrize(("name", "status", "build"), self.all, ids=ids)(test)
 
 
-def verdict_of(name: str, world: World, **options: Any) -> Verdict:
+def verdict_of(name: str, world: World, parameters: dict[str, Any] | None = None, **options: Any) -> Verdict:
     claim = registry()[name]
-    return claim.judge(world.evidence(**options), read_parameters(claim, {}))
+    return claim.judge(world.evidence(**options), read_parameters(claim, parameters))
 
 
 def check(name: str, status: str, build: Scene) -> None:
