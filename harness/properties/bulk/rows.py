@@ -175,7 +175,7 @@ def _blamed_in_place_of(evidence: Evidence, rows: _Rows) -> Iterable[str]:
         # Of a row that had failed before, an earlier letter or a late resend may speak of that failure.
         if not attempt.success or any(not other.success for other in chain):
             continue
-        again = any(other.exchange.at >= attempt.exchange.end for other in chain)
+        again = any(other.number > attempt.number and other.exchange.at >= attempt.exchange.end for other in chain)
         if again or evidence.letters_of[place]:
             yield f"{evidence.name(place)} (failed: {evidence.name(forgotten[0])})"
 
