@@ -67,6 +67,11 @@ def add_parsers(commands: Any) -> None:
         help="the command takes up what is pending when it is run again: run it once more when the faults have stopped",
     )
     prove.add_argument(
+        "--time",
+        choices=("real", "virtual"),
+        help="run the scenarios in real or in virtual time, whatever they say; virtual takes a Python command",
+    )
+    prove.add_argument(
         "--timeout", type=_seconds, metavar="SECONDS", help="wall-clock limit of each run of the command"
     )
     prove.add_argument("--keep", action="store_true", help="keep the scratch folders: inputs, dead letters, output")
@@ -107,13 +112,16 @@ def run_prove(options: argparse.Namespace) -> int:
     from mock_server.documents import DocumentError
 
     try:
-        scenarios = find(options.scenarios)
+        scenarios = [
+            replace(scenario, time=options.time) if options.time else scenario for scenario in find(options.scenarios)
+        ]
         lines: list[str] = []
         for scenario in scenarios:
-            try:
-                check(scenario, CommandSubject(options.run))
-            except DocumentError as error:
-                lines.extend(error.lines)
+            for command in filter(None, (options.run, options.redrive)):
+                try:
+                    check(scenario, CommandSubject(command))
+                except DocumentError as error:
+                    lines.extend(error.lines)
         if lines:
             raise DocumentError(lines)
         queues = [open_queue(options.dlq, scenario.dead_letters) if options.dlq else None for scenario in scenarios]
@@ -199,6 +207,8 @@ def _replay(options: argparse.Namespace, trial: Trial) -> str:
     words = ["sfmock", "prove", trial.scenario.name, "--run", options.run, "--seed", str(trial.seed), "--keep"]
     if options.resumable:
         words.append("--resumable")
+    if options.time:
+        words += ["--time", options.time]
     if options.dlq:
         words += ["--dlq", shown(options.dlq)]
     if options.redrive:

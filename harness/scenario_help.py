@@ -158,6 +158,7 @@ _EFFECTS: dict[str, Callable[[Any, Mapping[str, Any]], str]] = {
     "latency": _latency,
     "outage": _outage,
     "limit": lambda limit, _: f"{limit.get('remaining') or 0} left of {limit['name']}",
+    "lock": lambda _, rule: f"a lock held by others for {_span(rule.get('lasts') or 30.0)}",
     "subject": lambda how, _: {"kill": "the subject is killed", "stop": "the subject is asked to stop"}[how],
 }
 

@@ -21,6 +21,7 @@ from harness.capture import captured
 from harness.evidence import Canary, Process
 from harness.inputs import Input
 from harness.output import Output
+from harness.strays import end_strays
 from mock_server.org.clock import wall
 
 if TYPE_CHECKING:
@@ -101,6 +102,9 @@ class CommandSubject:
         run.workdir.mkdir(parents=True, exist_ok=True)  # an earlier run may have deleted it
         with Output(run.workdir / "output.log", run.canaries) as output:
             code, timed_out, crashed = self._execute(run, output, environment, watch)
+            left = end_strays(run.workdir)
+            if left:
+                output.take(f"sfmock: ended what outlived the command: {', '.join(left)}\n".encode())
         if code in _CANNOT_START and not timed_out:
             said = output.tail.strip().splitlines()
             raise SubjectError(f"the command could not be started ({said[-1] if said else f'exit status {code}'})")

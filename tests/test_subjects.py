@@ -80,13 +80,27 @@ def test_a_correct_integration_is_clean(server: api.Server, scenario: str) -> No
     assert result.ok, told(result)
 
 
+OF_WORKERS = [
+    scenario
+    for name, scenario in PLANTED.values()
+    if name.startswith(("session.", "idempotency.", "security.")) and scenario.startswith("tests/")
+]
+"""What befalls several workers otherwise than one."""
+
+
 @pytest.mark.parametrize("subject", ["correct.py", "threaded.py"])
-@pytest.mark.parametrize("scenario", sorted(path.name for path in HERE.glob("*-*.yaml")))
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        pytest.param(scenario, marks=() if "shared-session" in scenario else pytest.mark.heavy)
+        for scenario in sorted(set(OF_WORKERS))
+    ],
+)
 def test_a_correct_integration_is_clean_where_another_is_caught(
     server: api.Server, subject: str, scenario: str
 ) -> None:
-    result = judged(server, subject, f"tests/subjects/{scenario}")
-    assert not result.violated, result.violated
+    result = judged(server, subject, scenario)
+    assert not result.violated, told(result)
 
 
 @pytest.mark.parametrize(

@@ -231,7 +231,14 @@ class ExpiryKeepsProgress(Claim):
     )
     source = "https://developer.salesforce.com/docs/atlas.en-us.salesforce_app_limits_cheatsheet.meta/salesforce_app_limits_cheatsheet/salesforce_app_limits_platform_api.htm"
     needs = frozenset({"journal", "inputs"})
-    consequences = frozenset({"session.refreshed_once", "bulk.only_failed_rows_retried", "delivery.nothing_twice"})
+    consequences = frozenset(
+        {
+            "session.refreshed_once",
+            "retry.amplification_bounded",
+            "bulk.only_failed_rows_retried",
+            "delivery.nothing_twice",
+        }
+    )
 
     def judge(self, evidence: Evidence, parameters: NoParameters) -> Verdict:
         exposures = 0

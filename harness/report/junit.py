@@ -54,7 +54,7 @@ def _suite(root: Element, told: Digest) -> None:
 def _text(proof: Proof, told: Digest) -> list[str]:
     follows = [f"follows from {proof.ruling.follows_from}"] if proof.ruling.follows_from else []
     again = [f"run it again: {told.replay}"] if told.replay else []
-    return [f"claim: {proof.claim}", *follows, *proof.chain, *proof.journal, f"what to do: {proof.guidance}", *again]
+    return [f"claim: {proof.claim}", *follows, *proof.chain, *proof.journal, f"likely bug: {proof.guidance}", *again]
 
 
 def _xml(text: str) -> str:

@@ -125,7 +125,7 @@ def _proof(told: Digest, proof: Proof, number: int) -> Iterator[str]:
     if proof.journal:
         items = "".join(f"<li>{_linked(clean(line), number)}</li>" for line in proof.journal)
         yield f'<dt>journal</dt><dd><ul class="journal">{items}</ul></dd>'
-    yield f"<dt>what to do</dt><dd>{_prose(proof.guidance)} "
+    yield f"<dt>likely bug</dt><dd>{_prose(proof.guidance)} "
     yield f'<a href="{escape(proof.source)}" rel="noreferrer">Why this rule</a></dd>'
     followers = [other for other in told.proofs if other.ruling.follows_from == ruling.name]
     if followers:

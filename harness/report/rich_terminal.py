@@ -68,7 +68,7 @@ def _proof(proof: Proof) -> RenderableType:
             grid.add_row("attempts", Group(*map(_step, proof.chain)))
         if proof.journal:
             grid.add_row("journal", Group(*(_text(line, "dim") for line in proof.journal)))
-        grid.add_row("what to do", _text(proof.guidance))
+        grid.add_row("likely bug", _text(proof.guidance))
         grid.add_row("see", _text(proof.source, f"dim link {proof.source}"))
     body.append(grid)
     title = Text(ruling.name, style="bold red")

@@ -77,7 +77,7 @@ def _proof(proof: Proof, width: int) -> Iterator[str]:
         yield ("  attempts:   " if number == 0 else " " * 14) + printable(line)
     for number, line in enumerate(proof.journal):
         yield from block("  journal:    " if number == 0 else " " * 14, line, width)
-    yield from block("  what to do: ", proof.guidance, width)
+    yield from block("  likely bug: ", proof.guidance, width)
     yield f"  see:        {proof.source}"
 
 

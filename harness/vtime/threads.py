@@ -117,6 +117,7 @@ def _start(self: threading.Thread) -> None:
             conductor.leave(newcomer)
 
     self.run = body  # type: ignore[method-assign]
+    actor.abroad = True
     del actors[actor.ident]
     try:
         _plain_start(self)
@@ -125,6 +126,7 @@ def _start(self: threading.Thread) -> None:
         raise
     finally:
         actors[actor.ident] = actor
+        actor.abroad = False
     _of_thread[self] = newcomer
     conductor.queue(newcomer)
 

@@ -61,7 +61,7 @@ def test_all_held(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_something_violated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["prove", scenario(tmp_path), "--run", subject("swallows_row_errors")]) == 1
     out = capsys.readouterr().out
-    assert "what to do:" in out
+    assert "likely bug:" in out
     assert "run it again: sfmock prove" in out
 
 
@@ -183,3 +183,13 @@ def test_numbers_that_cannot_be(
         main(["prove", scenario(tmp_path), "--run", "true", *flags])
     assert ended.value.code == 2
     assert text in capsys.readouterr().err
+
+
+def test_time_may_be_chosen_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    case = scenario(tmp_path)
+    assert main(["prove", case, "--run", "node sync.js", "--time", "virtual"]) == 2
+    assert "'node' is no Python program" in capsys.readouterr().err
+    assert main(["prove", case, "--run", subject("correct"), "--redrive", "node again.js", "--time", "virtual"]) == 2
+    assert "'node' is no Python program" in capsys.readouterr().err
+    assert main(["prove", case, "--run", subject("swallows_row_errors"), "--time", "virtual"]) == 1
+    assert "--time virtual" in capsys.readouterr().out

@@ -445,6 +445,8 @@ def test_every_wrong_file_is_named(write: Any) -> None:
         ("{on: rest.*, latency: {distribution: uniform, min: 1ms, max: 2ms}}", "a delay (uniform: min 1ms, max 2ms) for rest.*"),
         ("{on: rest.*, latency: 2s, at: after}", "a delay of 2s, after the work was done, for rest.*"),
         ("{on: '*', outage: {up: 3s, down: 1s}}", "an outage of 1s after every 3s for every operation"),
+        ("{on: rest.sobject.upsert, lock: hold, lasts: 2s}", "a lock held by others for 2s for rest.sobject.upsert"),
+        ("{on: rest.*, subject: kill, at: after}", "the subject is killed, after the work was done, for rest.*"),
         ("{on: rest.*, limit: {name: DailyApiRequests, remaining: 3}}", "3 left of DailyApiRequests for rest.*"),
     ],
 )  # fmt: skip

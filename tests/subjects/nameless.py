@@ -4,10 +4,10 @@ from sync import Sync, main
 
 
 class Nameless(Sync):
-    def connect(self, token):
+    def connect(self, *given):
         self.http.headers["User-Agent"] = ""
         self.http.headers.pop("Sforce-Call-Options", None)
-        super().connect(token)
+        super().connect(*given)
 
 
 if __name__ == "__main__":

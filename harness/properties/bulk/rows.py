@@ -187,6 +187,8 @@ def _forgotten(evidence: Evidence, place: int, attempt: Attempt) -> bool:
 def _with_anothers_code(evidence: Evidence, rows: _Rows) -> Iterable[str]:
     """Yield rows whose dead letter has an error that was never theirs, and is another row's in the same answer."""
     lettered = [place for place, _ in rows if evidence.letters_of[place]]
+    if any(attempt.success and evidence.letters_of[place] for place, attempt in rows):
+        return  # one error for the whole batch, good rows included: no mistake about which row it was
     there = {code for _, attempt in rows for code in attempt.codes} if lettered else set()
     for place in lettered:
         chain = evidence.chains[place]

@@ -66,6 +66,13 @@ def errors_swapped(world: World) -> None:
     world.letters = [letter(1, MISSING), letter(2, RULE)]
 
 
+@scene("bulk.errors_matched_to_rows", "held")
+def one_error_for_the_whole_batch(world: World) -> None:
+    world.inputs = 3
+    world.send({1: RULE, 2: MISSING, 3: None})
+    world.letters = [letter(number, RULE) for number in (1, 2, 3)]
+
+
 @scene("bulk.errors_matched_to_rows", "not exercised")
 @scene("bulk.all_or_none_understood", "not exercised")
 @scene("bulk.poison_row_isolated", "not exercised")

@@ -28,7 +28,7 @@ def test_the_report_names_the_cause_first_and_proves_it() -> None:
     assert cause < consequence
     assert "#1 at 0.00s rest.collections.upsert; answered 200; 2 rows: 1 saved, 1 failed (UNABLE_TO_LOCK_ROW" in text
     assert "struck by fault 'locks'" in text
-    assert "what to do: HTTP 200 says that the request was read" in text
+    assert "likely bug: HTTP 200 says that the request was read" in text
     assert "retry.transient_retried (follows from bulk.row_results_read)" in text
     assert "armed, but never fired: outage" in text
     assert "required, but not exercised: session.refreshed_once" in text
@@ -100,7 +100,7 @@ def test_lines_keep_to_the_width_where_they_are_not_to_be_copied(name: str, widt
     lines = [line for line in terminal.render(SAMPLES[name], width=width).splitlines() if not line.startswith(copied)]
     # A row of the table and a line of a timeline stay whole: cut, they could not be read.
     prose = [
-        line for line in lines if line.startswith(("  claim:", "  found:", "  what to do:", "not exercised", "run "))
+        line for line in lines if line.startswith(("  claim:", "  found:", "  likely bug:", "not exercised", "run "))
     ]
     assert max(map(len, prose), default=0) <= width
     assert (
