@@ -146,7 +146,7 @@ def test_virtual_time_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[s
 
 def test_the_catalogue_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["scenarios"]) == 0
-    names = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    names = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line]
     assert names
     assert main(["scenarios", names[0]]) == 0
     assert names[0] in capsys.readouterr().out
