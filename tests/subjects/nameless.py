@@ -4,17 +4,10 @@ from sync import Sync, main
 
 
 class Nameless(Sync):
-<<<<<<< HEAD
-    def connect(self, *given):
-        self.http.headers["User-Agent"] = ""
-        self.http.headers.pop("Sforce-Call-Options", None)
-        super().connect(*given)
-=======
     def connect(self, token, instance):
         self.http.headers["User-Agent"] = ""
         self.http.headers.pop("Sforce-Call-Options", None)
         super().connect(token, instance)
->>>>>>> main
 
 
 if __name__ == "__main__":
