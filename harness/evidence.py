@@ -243,6 +243,37 @@ class Evidence:
             found.setdefault(self.leg_of(attempt.number), []).append(attempt)
         return list(found.values())
 
+    def stopped_after(self, number: int) -> bool:
+        """Tell whether the run that made a request was killed on purpose, or stopped by its time limit."""
+        process = self.legs[self.leg_of(number)].process if self.legs else self.process
+        return process.crashed or process.timed_out
+
+    def cut_off(self, place: int, attempt: Attempt) -> bool:
+        """Tell whether an input's failed attempt was the last of a run only because that run was stopped.
+
+        Whoever is dead has not given up. A dead letter says that it had been given up all the same, and so does a
+        refusal for good after which the run went on with other requests.
+        """
+        if not self.stopped_after(attempt.number):
+            return False
+        chain, leg = self.chains[place], self.leg_of(attempt.number)
+        if any(later.number > attempt.number and self.leg_of(later.number) == leg for later in chain):
+            return False
+        # A later run, that tried again, has letters of its own.
+        known = self.legs[leg].letters if self.legs and chain[-1] is not attempt else None
+        if any(known is None or number < known for number in self.letters_of[place]):
+            return False
+        return attempt.failure != "permanent" or self._last_begun[leg] < attempt.exchange.end
+
+    @cached_property
+    def _last_begun(self) -> dict[int, float]:
+        """The clock time of the last request of each run, by its place in `legs`."""
+        found: dict[int, float] = {}
+        for exchange in self.exchanges:
+            leg = self.leg_of(exchange.number)
+            found[leg] = max(exchange.at, found.get(leg, exchange.at))
+        return found
+
     @property
     def attempts(self) -> int | None:
         """The declared budget of attempts."""

@@ -37,7 +37,10 @@ class Complete(Claim):
         failed = [
             place
             for place, chain in enumerate(evidence.chains)
-            if chain and chain[-1].failure is not None and not evidence.landed(place)
+            if chain
+            and chain[-1].failure is not None
+            and not evidence.landed(place)
+            and not evidence.cut_off(place, chain[-1])
         ]
         lettered = [place for place, numbers in enumerate(evidence.letters_of) if numbers]
         missing = [place for place in failed if not evidence.letters_of[place]]

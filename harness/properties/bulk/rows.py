@@ -37,7 +37,7 @@ class RowResultsRead(Claim):
         for place, chain in enumerate(evidence.chains):
             failed = sum(_row_failed(attempt) for attempt in chain)
             exposures += failed
-            if failed and _row_failed(chain[-1]) and not evidence.letters_of[place] and not evidence.landed(place):
+            if failed and _row_failed(chain[-1]) and _forgotten(evidence, place, chain[-1]):
                 ignored.append(place)
         if ignored:
             reason = (
@@ -181,7 +181,10 @@ def _blamed_in_place_of(evidence: Evidence, rows: _Rows) -> Iterable[str]:
 
 
 def _forgotten(evidence: Evidence, place: int, attempt: Attempt) -> bool:
-    return evidence.chains[place][-1] is attempt and not evidence.letters_of[place] and not evidence.landed(place)
+    """Tell whether nothing came after an attempt: no other, no letter, no record, and no end of the run either."""
+    if evidence.chains[place][-1] is not attempt or evidence.letters_of[place] or evidence.landed(place):
+        return False
+    return not evidence.cut_off(place, attempt)
 
 
 def _with_anothers_code(evidence: Evidence, rows: _Rows) -> Iterable[str]:
