@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from harness.exchanges import Exchange, Failure
     from harness.inputs import Input
     from harness.letters import BrokenLetter, Letter
+    from harness.lookups import Lookups
     from harness.plans import Policy
     from harness.viewpoints import Disagreement
     from harness.waits import Waits
@@ -264,6 +265,31 @@ class Evidence:
         if any(known is None or number < known for number in self.letters_of[place]):
             return False
         return attempt.failure != "permanent" or self._last_begun[leg] < attempt.exchange.end
+
+    def unknowable(self, place: int) -> bool:
+        """Tell whether the client could not learn that an input is in the org, although it went on trying.
+
+        The reply was lost after the work was done, and nothing that it asked later was answered.
+        """
+        chain = self.chains[place]
+        done = [attempt.number for attempt in chain if attempt.committed]
+        told = any(attempt.heard and (attempt.success or "DUPLICATE_VALUE" in attempt.codes) for attempt in chain)
+        if not done or told or self._lookups.between(place, done[0], self.exchanges[-1].number + 1):
+            return False
+        spent = self.attempts is not None and len(chain) >= self.attempts
+        return spent or chain[-1].number > done[-1] or self._last_refused_read > done[-1]
+
+    @cached_property
+    def _lookups(self) -> Lookups:
+        from harness.lookups import Lookups
+
+        return Lookups(self)
+
+    @cached_property
+    def _last_refused_read(self) -> int:
+        """The number of the last read that came to nothing; 0 without one."""
+        failed = (one.number for one in self.exchanges if one.failure and not (one.is_write or one.is_login))
+        return max(failed, default=0)
 
     @cached_property
     def _last_begun(self) -> dict[int, float]:
