@@ -8,7 +8,6 @@ from harness.evidence import Attempt, Evidence
 from harness.exchanges import class_of
 from harness.properties.property import Claim, NoParameters, Verdict, counted, some
 from harness.properties.retry.bounds import tries_of
-from harness.properties.retry.transient import was_cut_off
 
 
 class ClassifiedByErrorCode(Claim):
@@ -46,7 +45,7 @@ class ClassifiedByErrorCode(Claim):
                     continue
                 exposures += 1
                 last = at == len(run) - 1
-                if attempt.failure == "transient" and last and not was_cut_off(evidence, attempt):
+                if attempt.failure == "transient" and last and not evidence.cut_off(place, attempt):
                     astray = len(tries_of(evidence, run)) < least
                 else:
                     astray = attempt.failure == "permanent" and not last and _same(attempt, run[at + 1])

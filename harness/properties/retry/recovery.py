@@ -26,7 +26,10 @@ class RecoversAfterHeal(Claim):
         "the faults stopped (a phase named `heal`, or the run after them of a resumable subject) while inputs were "
         "pending"
     )
-    rule = "The first of them lands within twice the cap, and all of them in the end."
+    rule = (
+        "The first of them lands within twice the cap, and all of them in the end. What the time limit cut off while "
+        "work went on does not count."
+    )
     guidance = (
         "Keep what is pending, and keep trying at the cap: a breaker that never closes, a worker that died of its last "
         "exception or a checkpoint that skips what failed leave work behind when nothing stands in its way any more."
@@ -45,9 +48,13 @@ class RecoversAfterHeal(Claim):
         pending = [place for place in range(len(evidence.inputs)) if _pending(evidence, place, landed, healed)]
         if not pending:
             return self.not_exercised("nothing was pending when the faults stopped")
-        stuck = [place for place in pending if place not in landed]
         cap = evidence.policy.cap if evidence.policy else None
         within = parameters.within if parameters.within is not None else 2 * (300.0 if cap is None else cap)
+        if _stopped_at_work(evidence, landed, healed, within):
+            pending = [place for place in pending if place in landed or not _cut_off(evidence, place)]
+            if not pending:
+                return self.not_exercised("the subject was stopped before it had to go on")
+        stuck = [place for place in pending if place not in landed]
         arrivals = sorted(landed[place] for place in pending if place in landed)
         if stuck:
             reason = f"{len(stuck)} of {counted(len(pending), 'pending input')} never arrived: "
@@ -69,6 +76,19 @@ def _landings(evidence: Evidence) -> dict[int, float]:
         if place is not None and commit.exchange:
             found.setdefault(place, commit.at)
     return found
+
+
+def _stopped_at_work(evidence: Evidence, landed: dict[int, float], healed: float, within: float) -> bool:
+    """Tell whether the time limit came before work had stood still for as long as it may."""
+    if not (evidence.legs and evidence.legs[-1].process.timed_out):
+        return False
+    since = max([healed, *landed.values()])
+    return evidence.legs[-1].ended <= since + within + tolerance(within, evidence.clock)
+
+
+def _cut_off(evidence: Evidence, place: int) -> bool:
+    chain = evidence.chains[place]
+    return not chain or evidence.cut_off(place, chain[-1])
 
 
 def _pending(evidence: Evidence, place: int, landed: dict[int, float], healed: float) -> bool:

@@ -41,7 +41,7 @@ class TransientRetried(Claim):
         last_read = reads[-1] if reads else 0
         for place, chain in enumerate(evidence.chains):
             exposures += sum(_must_retry(attempt) for attempt in chain)
-            if not chain or not _must_retry(chain[-1]) or was_cut_off(evidence, chain[-1]):
+            if not chain or not _must_retry(chain[-1]) or evidence.cut_off(place, chain[-1]):
                 continue
             if chain[-1].committed and last_read > chain[-1].number:
                 continue
@@ -61,11 +61,6 @@ class TransientRetried(Claim):
         if not exposures:
             return self.not_exercised("nothing failed in a way that passes")
         return self.held(f"{counted(exposures, 'passing failure')}, each tried again", exposures)
-
-
-def was_cut_off(evidence: Evidence, attempt: Attempt) -> bool:
-    """Tell whether the run that made an attempt was killed on purpose: whoever is dead has not given up."""
-    return bool(evidence.legs) and evidence.legs[evidence.leg_of(attempt.number)].process.crashed
 
 
 def _must_retry(attempt: Attempt) -> bool:
@@ -101,7 +96,7 @@ def _abandoned_requests(evidence: Evidence, least: int) -> Iterable[tuple[Exchan
     for exchange in writes:
         groups[exchange.repeat].append(exchange)
     for group in groups.values():
-        if len(group) < least and _passes(group[-1]):
+        if len(group) < least and _passes(group[-1]) and not evidence.stopped_after(group[-1].number):
             yield group[-1], len(group)
     last: dict[tuple[str, ...], Exchange] = {}
     times: Counter[tuple[str, ...]] = Counter()
@@ -110,5 +105,5 @@ def _abandoned_requests(evidence: Evidence, least: int) -> Iterable[tuple[Exchan
             last[exchange.repeat] = exchange
             times[exchange.repeat] += 1
     for repeat, exchange in last.items():
-        if times[repeat] < 2 and _passes(exchange):
+        if times[repeat] < 2 and _passes(exchange) and not evidence.stopped_after(exchange.number):
             yield exchange, 1

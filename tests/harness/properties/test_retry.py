@@ -81,6 +81,42 @@ def whoever_retries_nothing_does_not_misjudge(world: World) -> None:
     world.send({2: LOCK}, "rest.sobject.upsert", status=400)
 
 
+# -- refused for good
+
+
+def _child_refused(world: World, parent: str = "K1", code: str = "INVALID_FIELD") -> None:
+    world.send({2: code})
+    world.entries[-1]["rows"][0]["values"]["Account"] = {"External_Id__c": parent}
+
+
+@scene("retry.permanent_not_retried", "held")
+def a_child_again_when_its_parent_has_landed(world: World) -> None:
+    _child_refused(world)
+    world.send({1: None})
+    world.send({2: None})
+
+
+@scene("retry.permanent_not_retried", "violated")
+def a_child_again_without_its_parent(world: World) -> None:
+    world.send({1: None})
+    _child_refused(world)
+    world.send({2: None})
+
+
+@scene("retry.permanent_not_retried", "violated")
+def a_child_again_when_another_has_landed(world: World) -> None:
+    _child_refused(world, parent="K3")
+    world.send({1: None})
+    world.send({2: None})
+
+
+@scene("retry.permanent_not_retried", "violated")
+def refused_for_itself_and_sent_again_after_its_parent(world: World) -> None:
+    _child_refused(world, code=RULE)
+    world.send({1: None})
+    world.send({2: None})
+
+
 # -- deadline
 
 
