@@ -198,7 +198,7 @@ class ResumedNotRestarted(Claim):
 
 
 def _same_leg(evidence: Evidence, one: Exchange, other: Exchange) -> bool:
-    return not any(one.number <= leg.last < other.number for leg in evidence.legs)
+    return evidence.leg_of(one.number) == evidence.leg_of(other.number)
 
 
 class CursorExpirySurvived(Claim):
