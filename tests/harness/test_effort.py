@@ -52,7 +52,29 @@ def many_runs(size: int) -> Evidence:
     return world.evidence(legs=legs, deadline=60.0)
 
 
-@pytest.mark.parametrize("build", [many_runs], ids=lambda build: build.__name__)
+def unread_batches(size: int) -> Evidence:
+    """Rows given up after one failure, beside as many batches that failed before they were read."""
+    world = World(inputs=size)
+    for row in range(1, size + 1):
+        world.send({row: "UNABLE_TO_LOCK_ROW"})
+        world.exchange(status=503)
+    return world.evidence(attempts=5)
+
+
+def lost_locators(size: int) -> Evidence:
+    """A query begun anew each time that its second page fails, whose locator is gone every other time."""
+    world = World(inputs=1)
+    for number in range(size):
+        locator = f"01g{number:015d}"
+        world.query("SELECT Id FROM Contact", 2000, 3000, f"{locator}-2000")
+        if number % 2:
+            world.more(f"{locator}-2000", status=404, codes=["INVALID_QUERY_LOCATOR"])
+        else:
+            world.more(f"{locator}-2000", status=503)
+    return world.evidence(legs=[Leg("faults", Process(0, 1.0), 1, len(world.entries), 0.0, 1.0, 0)])
+
+
+@pytest.mark.parametrize("build", [many_runs, unread_batches, lost_locators], ids=lambda build: build.__name__)
 @pytest.mark.parametrize("name", list(registry()))
 def test_a_property_looks_at_four_times_as_much_four_times_as_often(name: str, build: Callable[[int], Any]) -> None:
     small, large = looks(name, build(20)), looks(name, build(80))
