@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -233,11 +234,31 @@ class Evidence:
 
     def leg_of(self, number: int) -> int:
         """Return the place in `legs` of the run that a journal entry belongs to; 0 where there are none."""
-        return next((place for place, leg in enumerate(self.legs) if number <= leg.last), max(0, len(self.legs) - 1))
+        return max(0, min(bisect_left(self._lasts, number), len(self._lasts) - 1))
+
+    def runs_begun(self, number: int) -> int:
+        """Return how many runs had begun at a journal entry: its own counts, 0 where the runs are not known."""
+        return bisect_right(self._firsts, number)
+
+    @cached_property
+    def by_run(self) -> tuple[tuple[Exchange, ...], ...]:
+        """The exchanges of each of `legs`."""
+        numbers = [exchange.number for exchange in self.exchanges]
+        return tuple(
+            self.exchanges[bisect_left(numbers, leg.first) : bisect_right(numbers, leg.last)] for leg in self.legs
+        )
+
+    @cached_property
+    def _firsts(self) -> list[int]:
+        return [leg.first for leg in self.legs]
+
+    @cached_property
+    def _lasts(self) -> list[int]:
+        return [leg.last for leg in self.legs]
 
     def by_leg(self, chain: Sequence[Attempt]) -> list[Sequence[Attempt]]:
         """Cut a chain where the subject was started anew: a budget of attempts is that of one run."""
-        if len(self.legs) < 2 or len(chain) < 2:
+        if not chain or self.leg_of(chain[0].number) == self.leg_of(chain[-1].number):
             return [chain] if chain else []
         found: dict[int, list[Attempt]] = {}
         for attempt in chain:

@@ -62,8 +62,8 @@ def _requests_around(evidence: Evidence) -> int:
 
 def _certain(evidence: Evidence, chain: Sequence[Attempt]) -> int:
     """Return how many attempts the last run of the subject that made some must know of."""
-    starts = [leg.first for leg in evidence.legs if leg.first <= chain[-1].number]
-    since = max(starts, default=0)
+    begun = evidence.runs_begun(chain[-1].number)
+    since = evidence.legs[begun - 1].first if begun else 0
     return sum(
         attempt.number >= since
         and attempt.failure not in ("session", "ambiguous")

@@ -39,13 +39,15 @@ class TransientRetried(Claim):
         entries: list[int] = []
         reads = [exchange.number for exchange in evidence.exchanges if not (exchange.is_write or exchange.is_login)]
         last_read = reads[-1] if reads else 0
+        unseen = Counter(exchange.operation for exchange in evidence.unlinked)
         for place, chain in enumerate(evidence.chains):
             exposures += sum(_must_retry(attempt) for attempt in chain)
             if not chain or not _must_retry(chain[-1]) or evidence.cut_off(place, chain[-1]):
                 continue
             if chain[-1].committed and last_read > chain[-1].number:
                 continue
-            if len(chain) + _unseen(evidence, chain[-1]) < least:
+            # Failed requests of the same operation may have carried the row without our knowing.
+            if len(chain) + unseen[chain[-1].exchange.operation] < least:
                 given_up.append(evidence.name(place))
                 entries.append(chain[-1].number)
         for exchange, times in _abandoned_requests(evidence, least):
@@ -74,12 +76,6 @@ def _passes(exchange: Exchange) -> bool:
     if exchange.failure == "transient":
         return True
     return exchange.failure == "ambiguous" and exchange.replayable
-
-
-def _unseen(evidence: Evidence, last: Attempt) -> int:
-    """Return how many failed requests of the same operation may have carried the row without our knowing."""
-    operation = last.exchange.operation
-    return sum(exchange.operation == operation for exchange in evidence.unlinked)
 
 
 def _abandoned_requests(evidence: Evidence, least: int) -> Iterable[tuple[Exchange, int]]:

@@ -117,6 +117,32 @@ def refused_for_itself_and_sent_again_after_its_parent(world: World) -> None:
     world.send({2: None})
 
 
+# -- bounds
+
+
+@scene("retry.bounded", "held")
+def many_workers_ask_the_same_in_an_outage(world: World) -> dict[str, Any]:
+    for at in (0.0, 1.0, 3.0):
+        for _ in range(12):
+            world.exchange("oauth.token", 503, at=at, end=at + 0.1, session=None)
+    return {"attempts": 3}
+
+
+@scene("retry.bounded", "held")
+def workers_with_sessions_of_their_own(world: World) -> dict[str, Any]:
+    for worker in range(12):
+        world.query("SELECT Id FROM Contact", at=worker / 10, end=worker / 10 + 0.05, status=503, session=f"s{worker}")
+    return {"attempts": 3}
+
+
+@scene("retry.bounded", "violated")
+def one_of_many_workers_goes_on_for_ever(world: World) -> dict[str, Any]:
+    for at in range(5):
+        for _ in range(12 if at == 0 else 1):
+            world.exchange("oauth.token", 503, at=float(at), end=at + 0.1, session=None)
+    return {"attempts": 3}
+
+
 # -- deadline
 
 
@@ -299,6 +325,21 @@ def first_waits_alike(world: World) -> None:
 def declared_jitter_that_is_not_there(world: World) -> dict[str, Any]:
     many(world, [[1.0, 2.0]] * 15)
     return {"policy": DECLARED}
+
+
+@scene("retry.jittered", "held")
+def the_first_retry_comes_at_once_by_design(world: World) -> None:
+    many(world, [[0.001, 1.0 + row / 100] for row in range(30)])
+
+
+@scene("retry.jittered", "violated")
+def second_waits_alike_after_a_retry_at_once(world: World) -> None:
+    many(world, [[0.001, 1.0]] * 30)
+
+
+@scene("retry.jittered", "not exercised")
+def whoever_never_waits_has_no_waits_to_spread(world: World) -> None:
+    many(world, [[0.0]] * 30)
 
 
 @scene("retry.jittered", "not exercised")
