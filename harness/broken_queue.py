@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from harness.evidence import Evidence
     from harness.stage import Stage
     from harness.subjects import Subject
@@ -21,17 +24,17 @@ def deliver_without_queue(stage: Stage, subject: Subject, *, took: float, resuma
 
     `took` are the wall seconds of the delivery with a queue. It works for root too, whom no file mode stops.
     """
-    place = stage.run.dlq_path
+    patience = _SLACK + _PATIENCE * took
+    stage.deliver(subject, resumable=resumable, timeout=patience, under=_broken(stage.run.dlq_path))
+    return stage.evidence()
+
+
+@contextmanager
+def _broken(place: Path) -> Iterator[None]:
     place.mkdir()
     (place / _OBSTACLE).touch()
-    run = replace(stage.run, timeout=min(stage.run.timeout, _SLACK + _PATIENCE * took))
-    with stage.faults():
-        process = stage.leg("faults", lambda: subject.run(run))
-        if process.crashed:
-            stage.leg("restart", lambda: subject.run(run))
-    if place.is_dir():
-        shutil.rmtree(place)
-    if resumable:
-        stage.heal()
-        stage.leg("heal", lambda: subject.run(stage.run))
-    return stage.evidence()
+    try:
+        yield
+    finally:
+        if place.is_dir():
+            shutil.rmtree(place)

@@ -166,9 +166,8 @@ class Evidence:
     were read and were never repeated. `commits` are the changes of records, the harness's own seeding among them
     (`exchange` 0). `policy` is what the subject declared. `process` is the last run of `legs`. `effects` is what the
     subject says it took in, `baseline` the evidence of the run without faults that came first. `copies` are requests
-    that the network delivered a second time: they are no attempts of the subject's. `loose_keys` are the key fields of
-    inputs (`Contact.External_Id__c`) that the org does not hold to be unique. `interception` is what the impostor saw,
-    in the run of that name.
+    that the network delivered a second time: they are no attempts of the subject's. `interception` is what the
+    impostor saw, in the run of that name.
 
     `after` holds the runs that followed delivery. Each has evidence of its own: its exchanges, chains and commits are
     those of that run alone, its outcomes, records and letters the state at its end. `newer` are values that somebody
@@ -176,8 +175,8 @@ class Evidence:
     journal, whose dead-letter queue could not be written.
 
     `clock` says how exactly times can be judged. `deadline` is how many seconds of clock time the subject had.
-    `healed` is the clock time from which on no fault was in force, None where they never stopped. `unique` are the
-    fields, by object, that the org lets no two records share (both in lower case).
+    `healed` is the clock time from which on no fault was in force, None where they never stopped. `unique` tells of
+    each field that the scenario defines, by object and name in lower case, whether no two records may share its value.
     """
 
     exchanges: tuple[Exchange, ...]
@@ -201,12 +200,10 @@ class Evidence:
     clock: Literal["real", "virtual"] = "real"
     deadline: float | None = None
     healed: float | None = None
-    unique: frozenset[tuple[str, str]] = frozenset()
-
+    unique: Mapping[tuple[str, str], bool] = field(default_factory=dict)
     effects: Effects = field(default_factory=Effects)
     baseline: Evidence | None = None
     copies: tuple[Exchange, ...] = ()
-    loose_keys: tuple[str, ...] = ()
     interception: Interception | None = None
     newer: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     broken_queue: Evidence | None = None
@@ -231,6 +228,14 @@ class Evidence:
         from harness.viewpoints import disagreements_of
 
         return disagreements_of(self)
+
+    @property
+    def loose_keys(self) -> tuple[str, ...]:
+        """The key fields of inputs (`Contact.External_Id__c`) that the scenario defines without making them unique."""
+        keys = dict.fromkeys((given.sobject, given.key_field) for given in self.inputs)
+        return tuple(
+            f"{sobject}.{name}" for sobject, name in keys if self.unique.get((sobject.lower(), name.lower())) is False
+        )
 
     def leg_of(self, number: int) -> int:
         """Return the place in `legs` of the run that a journal entry belongs to; 0 where there are none."""

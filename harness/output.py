@@ -51,7 +51,8 @@ class Output:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._file is not None:
-            self._file.close()
+            with contextlib.suppress(OSError):  # what is still to be written finds the disk full
+                self._file.close()
 
     def take(self, chunk: bytes, *, stderr: bool = False) -> None:
         """Take in a piece of output."""
@@ -64,8 +65,12 @@ class Output:
 
     def _take(self, chunk: bytes) -> None:
         if self._file is not None and self._room > 0:
-            self._file.write(chunk[: self._room])
-            self._room -= len(chunk)
+            try:
+                self._file.write(chunk[: self._room])
+                self._room -= len(chunk)
+            except OSError:
+                # The disk is full. Who stops reading here makes the subject wait for ever.
+                self._room = 0
         joined = self._tail[-_OVERLAP:] + chunk
         for name, pattern in self._patterns.items():
             if name not in self._leaks and pattern.search(joined):

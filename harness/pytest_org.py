@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from harness.definitions import merged
 from harness.plans import GivenRecords, OrgPlan
 from harness.row_plans import read_records
 from harness.shapes import Part
@@ -30,18 +31,11 @@ class Given:
         return replace(
             plan,
             schema=(*self.plan.schema, *plan.schema),
-            objects=_merged(self.plan.objects, plan.objects),
-            fields=_merged(self.plan.fields, plan.fields),
+            objects=merged(self.plan.objects, plan.objects),
+            fields=merged(self.plan.fields, plan.fields),
             # Behind the scenario's: the place of a source decides which values its seed makes up.
             records=(*plan.records, *self.plan.records),
         )
-
-
-def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    found = {name: dict(value) for name, value in below.items()}
-    for name, value in above.items():
-        found[name] = {**found.get(name, {}), **value}
-    return found
 
 
 def read(schema: Any, records: Any, credentials: Any, folder: Path) -> Given:

@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit
 
 from harness import inputs as input_rows
 from harness.inputs import Input
-from harness.letters import CsvQueue, JsonlQueue, Letter
+from harness.letters import CsvQueue, JsonlQueue, Letter, QueueError
 from harness.linking import inputs_of
 from harness.properties.payload import same
 from harness.subjects import CallableSubject, Run, Subject
@@ -40,7 +40,7 @@ class Redriver:
     edits: bool = False
 
     def run(self, stage: Stage, folder: Path) -> None:
-        """Run both redrives; neither where there is no letter of an input. Raises SubjectError."""
+        """Run both redrives; neither where there is no letter of an input. Raises SubjectError and QueueError."""
         letters = [letter for letter in stage.letters() if isinstance(letter, Letter)]
         given = inputs_of(stage.run.inputs, letters)
         rows = {place: _as_lettered(stage.run.inputs[place], letters[numbers[-1]]) for place, numbers in given.items()}
@@ -82,30 +82,44 @@ def _of_rows(run: Run, rows: Sequence[Input], path: Path) -> Run:
 
 @contextmanager
 def _put_back(stage: Stage) -> Iterator[Callable[[], None]]:
-    """Offer to put taken letters back into a queue that is a file; after the block it is as before that."""
+    """Offer to put taken letters back into a queue that is a file; after the block it is as before that.
+
+    A queue that cannot be read is left alone. Raises QueueError for one that can be read and not written.
+    """
     queue = stage.queue.queue
     path = Path(queue.path) if isinstance(queue, JsonlQueue | CsvQueue) else None
     before = _bytes(path)
     taken: list[bytes] = []
 
     def put_back() -> None:
-        if path is None or not path.parent.is_dir():
+        now = _bytes(path)
+        if path is None or before is None or now is None or not path.parent.is_dir():
             return
-        taken.append(_bytes(path))
-        path.write_bytes(before)
+        taken.append(now)
+        _write(path, before)
 
     try:
         yield put_back
     finally:
         if path is not None and taken and path.parent.is_dir():
-            path.write_bytes(taken[0])
+            _write(path, taken[0])
 
 
-def _bytes(path: Path | None) -> bytes:
+def _bytes(path: Path | None) -> bytes | None:
+    """Return what a queue holds, None where there is none to read: nothing must be written over what is not known."""
     try:
-        return path.read_bytes() if path is not None else b""
-    except OSError:
+        return path.read_bytes() if path is not None else None
+    except FileNotFoundError:
         return b""
+    except OSError:
+        return None
+
+
+def _write(path: Path, letters: bytes) -> None:
+    try:
+        path.write_bytes(letters)
+    except OSError as error:
+        raise QueueError(f"dead-letter queue {path}: the letters cannot be put back ({error.strerror})") from None
 
 
 # -- somebody else's changes

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.crashes import Crashes, is_crash
+from harness.definitions import definitions, uniqueness
 from harness.effects import Effects, read_effects
 from harness.evidence import AfterName, ArmedFault, Evidence, Leg, LegName, Process
 from harness.linking import link
@@ -18,7 +19,6 @@ from mock_server.org.clock import wall
 
 if TYPE_CHECKING:
     from harness.letters import BrokenLetter, Letter, QueueReader
-    from harness.plans import OrgPlan
     from harness.scenario import Scenario
     from harness.subjects import Run, Subject
     from mock_server.documents import Steps
@@ -31,15 +31,11 @@ _MOST_RESTARTS = 100
 
 @dataclass
 class Stage:
-    """One org with its folder, inputs and queue.
-
-    `loose_keys` names the inputs' keys that are not unique. `legs` and `after` grow with each run.
-    """
+    """One org with its folder, inputs and queue. `legs` and `after` grow with each run."""
 
     scenario: Scenario
     run: Run
     queue: QueueReader
-    loose_keys: Sequence[str] = ()
     legs: list[Leg] = field(default_factory=list)
     after: dict[AfterName, Evidence] = field(default_factory=dict)
     _armed: list[ArmedFault] = field(default_factory=list)
@@ -49,21 +45,35 @@ class Stage:
     _effects: Effects | None = None
     _commits: int = 0
     _over: list[dict[str, Any]] = field(default_factory=list)
+    _unique: dict[tuple[str, str], bool] = field(init=False)
+
+    def __post_init__(self) -> None:
+        # Now: the subject may do anything to the files of a schema.
+        self._unique = uniqueness(definitions(self.scenario))
 
     # -- the runs that deliver
 
-    def deliver(self, subject: Subject, *, faults: bool = True, resumable: bool = False) -> None:
+    def deliver(
+        self,
+        subject: Subject,
+        *,
+        faults: bool = True,
+        resumable: bool = False,
+        timeout: float | None = None,
+        under: AbstractContextManager[object] | None = None,
+    ) -> None:
         """Run the subject, again after each crash, and, when it is resumable, once more after the faults have stopped.
 
-        Raises SubjectError when it cannot be started.
+        `timeout` are the wall seconds of a run under faults, where they are to be fewer than the trial's. `under` is
+        entered and left with the faults. Raises SubjectError when the subject cannot be started.
         """
         if not faults:
             self.leg("faults", lambda: subject.run(self.run))
             return
-        run = self.run
+        run = self.run if timeout is None else replace(self.run, timeout=min(self.run.timeout, timeout))
         if any(is_crash(rule) for _, rule in fault_rules(self.scenario)):
             run = replace(run, crashes=Crashes(run.org.control))
-        with self.faults():
+        with self.faults(), under or nullcontext():
             process = self.leg("faults", lambda: subject.run(run))
             while process.crashed and len(self.legs) <= _MOST_RESTARTS:
                 process = self.leg("restart", lambda: subject.run(run))
@@ -111,7 +121,8 @@ class Stage:
 
     def heal(self) -> None:
         """Stop all faults; what they did until now is kept."""
-        self._armed = self._in_force()
+        # Asked again, before a run after delivery, there is nothing in force any more.
+        self._armed = self._armed or self._in_force()
         self.run.org.control.clear_faults()
 
     # -- the runs after delivery
@@ -180,11 +191,10 @@ class Stage:
             skipped=self.run.skipped,
             legs=self.legs,
             after=self.after,
-            loose_keys=self.loose_keys,
             clock=self.scenario.time,
             deadline=self.scenario.deadline,
             healed=self._healed(),
-            unique=unique_fields(self.scenario.org),
+            unique=self._unique,
             effects=self._effects or self.effects(),
         )
 
@@ -236,20 +246,6 @@ class Stage:
         still = next((place for place, entry in enumerate(news) if entry["end"] is None), len(news))
         self._over += news[:still]
         return [*self._over, *news[still:]]
-
-
-def unique_fields(plan: OrgPlan) -> set[tuple[str, str]]:
-    """Return the fields that the scenario declares unique, by object."""
-    declared = dict(plan.fields)
-    for name, given in plan.objects.items():
-        fields = given.get("fields") if isinstance(given, Mapping) else None
-        declared[name] = {**(fields or {}), **declared.get(name, {})}
-    return {
-        (sobject, name)
-        for sobject, fields in declared.items()
-        for name, given in (fields or {}).items()
-        if isinstance(given, Mapping) and given.get("unique")
-    }
 
 
 def fault_rules(scenario: Scenario) -> Iterator[tuple[Steps, dict[str, Any]]]:

@@ -15,6 +15,7 @@ from harness import inputs as input_rows
 from harness import seeding
 from harness.broken_queue import deliver_without_queue
 from harness.crashes import is_crash
+from harness.definitions import definitions
 from harness.evidence import AfterName, Evidence
 from harness.inputs import Input
 from harness.judge import judge, judge_laws
@@ -29,7 +30,7 @@ from harness.scenario import Scenario
 from harness.stage import Stage, emptied, fault_rules
 from harness.subjects import CallableSubject, CommandSubject, Run, Subject, canaries_of, environment_of
 from mock_server.control.client import ControlError
-from mock_server.documents import Problem, load
+from mock_server.documents import Problem
 from mock_server.org.clock import wall
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def check(scenario: Scenario, subject: Subject | None = None) -> None:
         why = refusal(subject.command)
         if why is not None:
             raise scenario.document.error([Problem(("time",), why, ("real",))])
-    _definitions(scenario)
+    definitions(scenario)
 
 
 def check_crashes(scenario: Scenario, subject: Subject | None = None) -> None:
@@ -67,29 +68,6 @@ def check_crashes(scenario: Scenario, subject: Subject | None = None) -> None:
     problems = [Problem((*place, "subject"), text) for place, rule in fault_rules(scenario) if is_crash(rule)]
     if problems:
         raise scenario.document.error(problems)
-
-
-def _definitions(scenario: Scenario) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the objects and fields of the scenario's org, those of its schema files first. Raises DocumentError."""
-    found: dict[str, dict[str, Any]] = {"objects": {}, "fields": {}}
-    for path in scenario.org.schema:
-        if Path(path).is_dir() or not path.endswith((".yaml", ".yml")):
-            text = f"{path} is no YAML file with `objects` and `fields`; other forms of a schema are not read"
-            raise scenario.document.error([Problem(("org", "schema"), text)])
-        document = load(path)
-        if not isinstance(document.data, dict) or not set(document.data) <= set(found):
-            raise document.error([Problem((), "a schema file is a mapping of `objects` and `fields`", tuple(found))])
-        for key, given in document.data.items():
-            _merge(found[key], given or {})
-    _merge(found["objects"], scenario.org.objects)
-    _merge(found["fields"], scenario.org.fields)
-    return found["objects"], found["fields"]
-
-
-def _merge(into: dict[str, Any], given: Mapping[str, Any]) -> None:
-    for name, value in given.items():
-        both = isinstance(value, Mapping) and isinstance(into.get(name), Mapping)
-        into[name] = {**into[name], **value} if both else value
 
 
 @dataclass
@@ -261,18 +239,7 @@ class Trial:
                 timeout=self._limit(),
                 virtual=self._virtual(org),
             )
-            yield Stage(self.scenario, run, queue, self._loose_keys(rows))
-
-    def _loose_keys(self, rows: Sequence[Input]) -> list[str]:
-        """Return the key fields that the scenario defines without making them unique."""
-        _, fields = _definitions(self.scenario)
-        keys = dict.fromkeys((row.sobject, row.key_field) for row in rows)
-        defined = {(sobject, key): (fields.get(sobject) or {}).get(key) for sobject, key in keys}
-        return [
-            f"{sobject}.{key}"
-            for (sobject, key), given in defined.items()
-            if isinstance(given, Mapping) and not given.get("unique")
-        ]
+            yield Stage(self.scenario, run, queue)
 
     def _queue(self, path: Path) -> QueueReader:
         """Return the queue to read: the subject's own, or the file that the trial names."""
@@ -285,7 +252,7 @@ class Trial:
     def org(self) -> Iterator[OrgHandle]:
         """Make the scenario's org, empty; it is gone after the block."""
         control, plan = self.server.control, self.scenario.org
-        objects, fields = _definitions(self.scenario)
+        objects, fields = definitions(self.scenario)
         info = control.create_org(
             objects=objects,
             fields=fields,

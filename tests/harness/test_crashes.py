@@ -97,6 +97,17 @@ def test_the_work_folder_survives_a_restart_unless_the_subject_deletes_it(server
         assert [leg.process.output.partition("\n")[0] for leg in result.evidence.legs] == seen
 
 
+def test_a_crash_point_strikes_while_the_queue_is_broken_too(server: api.Server, tmp_path: Path) -> None:
+    claim = "expect: {dead_letter.sink_failure_survived: {}}"
+    result = crashed(server, tmp_path, f"subject: kill}}\n{claim}\n# {{")
+    assert result.evidence is not None
+    broken = result.evidence.broken_queue
+    assert broken is not None
+    assert [(leg.name, leg.process.crashed, leg.process.timed_out) for leg in broken.legs] == [
+        ("faults", True, False), ("restart", False, False),
+    ]  # fmt: skip
+
+
 def test_a_function_has_no_process_to_kill(server: api.Server, tmp_path: Path) -> None:
     (tmp_path / "case.yaml").write_text(TEXT % "subject: kill")
     ran: list[object] = []

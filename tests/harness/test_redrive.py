@@ -16,7 +16,7 @@ import pytest
 import requests
 
 from harness.evidence import Evidence
-from harness.letters import Letter
+from harness.letters import Letter, QueueError
 from harness.result import TrialResult
 from harness.scenario import Scenario, load
 from harness.subjects import CommandSubject, Run
@@ -156,6 +156,31 @@ def test_a_redrive_that_fails_is_a_finding(server: api.Server, tmp_path: Path) -
     result = run_trial(scenario(tmp_path), sync, server=server, redrive=fail)
     assert [verdict.property for verdict in result.violated] == ["dead_letter.redrive_lands"]
     assert "OSError" in (proved(result).after["redrive"].process.error or "")
+
+
+def test_a_queue_that_a_redrive_has_spoilt_is_left_alone(server: api.Server, tmp_path: Path) -> None:
+    left: list[bool] = []
+
+    def spoil(run: Run, letters: list[Letter]) -> None:
+        left.append(run.dlq_path.is_dir())
+        upsert(run, run.inputs)
+        if run.dlq_path.is_file():
+            run.dlq_path.unlink()
+            run.dlq_path.mkdir()
+
+    result = run_trial(scenario(tmp_path), sync, server=server, redrive=spoil)
+    assert proved(result).after
+    assert left == [False, True]
+
+
+def test_letters_that_cannot_be_put_back_are_told(server: api.Server, tmp_path: Path) -> None:
+    def divert(run: Run, letters: list[Letter]) -> None:
+        upsert(run, run.inputs)
+        run.dlq_path.unlink()
+        run.dlq_path.symlink_to(tmp_path / "nowhere" / "at all")
+
+    with pytest.raises(QueueError, match="the letters cannot be put back"):
+        run_trial(scenario(tmp_path), sync, server=server, redrive=divert)
 
 
 def test_letters_in_a_table_are_redriven(server: api.Server, tmp_path: Path) -> None:

@@ -102,6 +102,16 @@ def test_huge_output_is_bounded_and_searched_whole(tmp_path: Path, monkeypatch: 
     assert process.leaks == ("the password",)
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_disk_holds_no_subject_up(tmp_path: Path) -> None:
+    (tmp_path / "output.log").symlink_to("/dev/full")
+    script = "import sys\nsys.stdout.write('x' * 1_000_000 + 'hunter2' + 'the end')"
+    canaries = (Canary("the password", "hunter2"),)
+    process = CommandSubject(f'{PYTHON} -c "{script}"').run(run_of(tmp_path, canaries=canaries, timeout=5.0))
+    assert (process.exit_code, process.timed_out, process.leaks) == (0, False, ("the password",))
+    assert process.output.endswith("the end")
+
+
 def test_a_secret_between_two_chunks_is_seen(tmp_path: Path) -> None:
     with Output(tmp_path / "log", [Canary("it", "hunter2")]) as sink:
         sink.take(b"x" * 50_000 + b"hun")

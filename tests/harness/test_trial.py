@@ -130,6 +130,16 @@ def test_letters_that_were_in_the_queue_before_do_not_count(server: api.Server, 
     assert run_trial(scenario(tmp_path, LOCKS), deliver, server=server, dead_letters=JsonlQueue(queue)).ok
 
 
+def test_a_fault_that_never_fired_is_told_after_healing_and_a_rerun(server: api.Server, tmp_path: Path) -> None:
+    idle = "faults: [{name: idle, on: soap.*, status: 503}]"
+    case = scenario(tmp_path, idle, "expect: {idempotency.rerun_is_noop: {}}")
+    result = run_trial(case, deliver, server=server, resumable=True)
+    assert result.evidence is not None
+    assert [leg.name for leg in result.evidence.legs] == ["faults", "heal"]
+    assert list(result.evidence.after) == ["rerun"]
+    assert [(fault.name, fault.fired) for fault in result.faults] == [("idle", 0)]
+
+
 def test_phases_have_faults_of_their_own(server: api.Server, tmp_path: Path) -> None:
     phases = """
 phases:

@@ -37,7 +37,7 @@ class UnsafeNotReplayed(Claim):
         if not doubtful:
             return self.not_exercised("no create ended without an answer")
         lookups = Lookups(evidence)
-        guarded = set(evidence.unique)
+        guarded = {name for name, unique in evidence.unique.items() if unique}
         for given, chain in zip(evidence.inputs, evidence.chains, strict=True):
             if any("DUPLICATE_VALUE" in attempt.codes for attempt in chain):
                 guarded.add((given.sobject.lower(), given.key_field.lower()))

@@ -295,7 +295,7 @@ for claim, run in (("redelivery_changes_nothing", "redelivery"), ("rerun_is_noop
 @scene("idempotency.redelivery_changes_nothing", "violated")
 def a_key_that_is_not_unique(world: World) -> dict[str, Any]:
     world.send({1: None, 2: None})
-    return {**later(world, "redelivery", same_again), "loose_keys": ["Contact.External_Id__c"]}
+    return {**later(world, "redelivery", same_again), "unique": {("contact", "external_id__c"): False}}
 
 
 @scene("idempotency.redelivery_changes_nothing", "held")

@@ -503,7 +503,7 @@ def sent_again_as_upsert(world: World) -> None:
 def a_unique_key_guards(world: World) -> dict[str, Any]:
     world.send({1: LOCK}, ONE, **RESET)
     world.send({1: None}, ONE)
-    return {"unique": [("Contact", "External_Id__c")]}
+    return {"unique": {("contact", "external_id__c"): True}}
 
 
 @scene("retry.unsafe_not_replayed", "violated")
