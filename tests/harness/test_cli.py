@@ -193,3 +193,12 @@ def test_time_may_be_chosen_on_the_command_line(tmp_path: Path, capsys: pytest.C
     assert "'node' is no Python program" in capsys.readouterr().err
     assert main(["prove", case, "--run", subject("swallows_row_errors"), "--time", "virtual"]) == 1
     assert "--time virtual" in capsys.readouterr().out
+
+
+def test_a_crash_point_needs_real_time(capsys: pytest.CaptureFixture[str]) -> None:
+    crash = ["prove", "row-locks", "crash-after-commit", "--run", subject("correct"), "--time", "virtual"]
+    assert main(crash) == 2
+    said = capsys.readouterr()
+    assert "crash-after-commit.yaml" in said.err
+    assert "a crash point needs real time" in said.err
+    assert not said.out
