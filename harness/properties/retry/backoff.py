@@ -38,8 +38,8 @@ class BackoffGrows(Claim):
     name = "retry.backoff_grows"
     parameters = Growth
     trigger = (
-        "something was tried again. Without a declared base, factor and jitter: 20 chains of four waits each, or a "
-        "dozen waits that are none"
+        "something was tried again (without a declared base, factor and jitter: in 20 chains of four waits each, or a "
+        "dozen times at once)"
     )
     rule = (
         "With a declared policy every wait is inside its exact interval; without, the longest fourth wait is at least "
