@@ -331,6 +331,16 @@ class Evidence:
         """The declared budget of attempts."""
         return self.policy.attempts if self.policy else None
 
+    @property
+    def deliveries(self) -> list[Process]:
+        """How the runs that deliver ended, in their order."""
+        return [leg.process for leg in self.legs] or [self.process]
+
+    @property
+    def processes(self) -> list[Process]:
+        """How all runs ended: those that deliver, then those after delivery."""
+        return self.deliveries + [process for run in self.after.values() for process in run.deliveries]
+
     def every_exchange(self) -> Iterator[Exchange]:
         """Yield the exchanges of the runs that deliver, then of those after delivery."""
         yield from self.exchanges

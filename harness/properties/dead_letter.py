@@ -300,13 +300,12 @@ class Alerted(Claim):
         ]
         if not letters:
             return self.not_exercised("no dead letter was written")
-        runs = [leg.process for leg in evidence.legs] or [evidence.process]
-        for process in runs:
+        for process in evidence.deliveries:
             if process.alerts:
                 return self.held("the subject spoke of an error", len(letters))
             if process.exit_code or process.error or process.signal or process.timed_out:
                 return self.held("the subject did not end well", len(letters))
-        if all(process.exit_code is None for process in runs):
+        if all(process.exit_code is None for process in evidence.deliveries):
             return self.not_applicable("the subject is a function, which may have told its caller")
         entries = evidence.last_entries([place for place, numbers in enumerate(evidence.letters_of) if numbers])
         reason = (

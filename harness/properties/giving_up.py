@@ -139,8 +139,7 @@ def _says_otherwise(letter: Letter | BrokenLetter) -> bool:
 
 
 def _was_stopped(evidence: Evidence) -> bool:
-    runs = [leg.process for leg in evidence.legs] or [evidence.process]
-    return any(process.timed_out or process.crashed or process.signal for process in runs)
+    return any(process.timed_out or process.crashed or process.signal for process in evidence.deliveries)
 
 
 class BeforeAck(Claim):

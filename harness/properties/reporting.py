@@ -29,7 +29,7 @@ class FailuresTraceable(Claim):
     needs = frozenset({"journal", "inputs", "process"})
 
     def judge(self, evidence: Evidence, parameters: NoParameters) -> Verdict:
-        outputs = [leg.process.output for leg in evidence.legs] or [evidence.process.output]
+        outputs = [process.output for process in evidence.deliveries]
         output = "\n".join(outputs)
         if not output.strip():
             return self.not_applicable("the subject printed nothing; where it logs to is not known")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 
 from harness.evidence import Evidence, Outcome
 from harness.exchanges import Exchange
+from harness.properties.flight import most_at_once
 from harness.properties.property import Claim, Verdict, counted, some
 from harness.properties.retry.timing import told, tolerance
 
@@ -133,7 +133,7 @@ class NoStarvation(Claim):
             return self.not_exercised(f"{counted(len(fresh), 'fresh request')}; {_REQUESTS} are needed")
         if not _LEAST_FAILING <= failing / len(requests) <= _MOST_FAILING:
             return self.not_exercised(f"{failing / len(requests):.0%} of the requests failed; 2 to 30 % are needed")
-        workers = _peak(requests)
+        workers = most_at_once(requests)
         if workers < 2:
             return self.not_exercised("the subject sends one request after the other: there is nothing to starve")
         if any(exchange.retry_after is not None or exchange.failure == "quota" for exchange in evidence.exchanges):
@@ -152,12 +152,6 @@ def _first_requests(evidence: Evidence) -> list[Exchange]:
     """Return the requests that carried an input for the first time, in their order."""
     found = {chain[0].number: chain[0].exchange for chain in evidence.chains if chain}
     return [found[number] for number in sorted(found)]
-
-
-def _peak(requests: Sequence[Exchange]) -> int:
-    """Return the most requests that were under way at once."""
-    steps = [(exchange.at, 1) for exchange in requests] + [(exchange.end, -1) for exchange in requests]
-    return max(accumulate(change for _, change in sorted(steps)), default=0)
 
 
 def _standstill(evidence: Evidence, fresh: Sequence[Exchange], workers: int) -> float:
