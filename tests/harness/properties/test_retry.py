@@ -237,6 +237,43 @@ def a_new_session_is_no_wait(world: World) -> dict[str, Any]:
 
 
 @scene("retry.backoff_grows", "held")
+def an_ended_session_may_be_an_attempt(world: World) -> dict[str, Any]:
+    world.refuse("INVALID_SESSION_ID", 401, fingerprint="body [1]", at=0.0, end=0.01)
+    world.exchange("oauth.token", at=0.02, end=0.03)
+    world.send({1: LOCK}, at=1.0, end=1.01)
+    world.send({1: None}, at=3.01, end=3.02)  # the second wait to a loop that counts the session's end too
+    return {"policy": DECLARED, "clock": "virtual"}
+
+
+@scene("retry.backoff_grows", "violated")
+def an_ended_session_is_one_attempt_and_no_more(world: World) -> dict[str, Any]:
+    world.refuse("INVALID_SESSION_ID", 401, fingerprint="body [1]", at=0.0, end=0.01)
+    world.exchange("oauth.token", at=0.02, end=0.03)
+    world.send({1: LOCK}, at=1.0, end=1.01)
+    world.send({1: None}, at=5.01, end=5.02)
+    return {"policy": DECLARED, "clock": "virtual"}
+
+
+def _looked_up_between(world: World, key: str) -> dict[str, Any]:
+    world.send({1: LOCK}, ONE, at=0.0, end=0.01)
+    for at, status in ((1.01, 503), (2.02, 200)):
+        soql = f"SELECT Id FROM Contact WHERE External_Id__c = '{key}'" if status == 200 else None
+        world.exchange("rest.query.run", status, query=soql, fingerprint="print", at=at, end=at + 0.01)
+    world.send({1: None}, ONE, at=2.04, end=2.05)
+    return {"policy": DECLARED, "clock": "virtual"}
+
+
+@scene("retry.backoff_grows", "held")
+def a_lookup_before_the_next_attempt_has_waits_of_its_own(world: World) -> dict[str, Any]:
+    return _looked_up_between(world, "K1")
+
+
+@scene("retry.backoff_grows", "violated")
+def a_lookup_of_another_record_lengthens_no_wait(world: World) -> dict[str, Any]:
+    return _looked_up_between(world, "K2")
+
+
+@scene("retry.backoff_grows", "held")
 def failed_rows_may_be_counted_apart_from_failed_requests(world: World) -> dict[str, Any]:
     world.exchange(status=503, fingerprint="body [1]", at=0.0, end=0.01)
     world.send({1: LOCK}, at=1.0, end=1.01)
