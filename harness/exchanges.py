@@ -63,6 +63,7 @@ class Exchange:
     `message` is the text of a request-level error, `usage` the daily calls used and allowed that the answer told of,
     `page` what a query answered. `address` is how the client came in, `instance` the address that a login named.
     `copy_of` is the exchange that the network delivered once more with this one: the client did not send it.
+    `exposed` names the secrets that stood in the query string.
     """
 
     number: int
@@ -96,6 +97,7 @@ class Exchange:
     address: str = ""
     instance: str | None = None
     copy_of: int | None = None
+    exposed: tuple[str, ...] = ()
 
     @property
     def is_login(self) -> bool:
@@ -198,6 +200,7 @@ def read_exchange(entry: Mapping[str, Any]) -> Exchange:
         address=entry.get("address") or "",
         instance=entry.get("instance"),
         copy_of=entry.get("copy_of"),
+        exposed=tuple(entry.get("exposed", ())),
     )
 
 

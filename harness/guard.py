@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime
+import logging
 import os
+import signal
 import socket
 import ssl
 import sys
+import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,53 +24,126 @@ _PLACES: tuple[tuple[Any, str], ...] = (
     (socket.socket, "connect"), (socket.socket, "connect_ex"), (socket.socket, "send"), (socket.socket, "sendall"),
     (socket.socket, "recv"), (ssl.SSLContext, "wrap_socket"), (ssl.SSLContext, "wrap_bio"),
     (time, "sleep"), (time, "time"), (time, "monotonic"), (time, "perf_counter"),
+    (time, "time_ns"), (time, "monotonic_ns"), (time, "perf_counter_ns"), (datetime, "datetime"), (datetime, "date"),
     (asyncio, "sleep"), (asyncio, "run"), (asyncio, "new_event_loop"),
     (asyncio.base_events.BaseEventLoop, "create_connection"), (asyncio.base_events.BaseEventLoop, "getaddrinfo"),
     (sys, "stdout"), (sys, "stderr"), (os, "environ"),
 )  # fmt: skip
 _MISSING = object()
+_Restore = Callable[[], None]
 
 
 @contextmanager
 def unharmed() -> Iterator[None]:
-    """Put back, after the block, functions that were replaced, the environment, the folder, the event loop's policy."""
-    functions = [(owner, name, vars(owner).get(name, _MISSING)) for owner, name in _PLACES]
-    environment, folder, policy = dict(os.environ), _folder(), _policy()
+    """Put back, after the block, what `_KEPT` lists, however the block ends."""
+    restores = [keep() for keep in _KEPT]
     try:
         yield
     finally:
-        for owner, name, before in functions:
+        for restore in restores:
+            restore()
+
+
+def _functions() -> _Restore:
+    """Functions, classes and streams that were replaced."""
+    places = [(owner, name, vars(owner).get(name, _MISSING)) for owner, name in _PLACES]
+
+    def restore() -> None:
+        for owner, name, before in places:
             if vars(owner).get(name, _MISSING) is before:
                 continue
             if before is _MISSING:
                 delattr(owner, name)
             else:
                 setattr(owner, name, before)
-        _restore(environment)
-        if folder is not None and _folder() != folder:
+
+    return restore
+
+
+def _environment() -> _Restore:
+    """The variables of the environment."""
+    variables = dict(os.environ)
+
+    def restore() -> None:
+        # pytest keeps the running test's name there, and takes it out itself.
+        for name in [name for name in os.environ if name not in variables and name != "PYTEST_CURRENT_TEST"]:
+            del os.environ[name]
+        for name, value in variables.items():
+            if name != "PYTEST_CURRENT_TEST" and os.environ.get(name) != value:
+                os.environ[name] = value
+
+    return restore
+
+
+def _folder() -> _Restore:
+    """The current folder."""
+    folder = _here()
+
+    def restore() -> None:
+        if folder is not None and _here() != folder:
             with contextlib.suppress(OSError):  # it is gone
                 os.chdir(folder)
-        if _policy() is not policy:
-            with warnings.catch_warnings(action="ignore"):
-                asyncio.set_event_loop_policy(policy)
+
+    return restore
 
 
-def _folder() -> Path | None:
+def _here() -> Path | None:
     try:
         return Path.cwd()
     except OSError:
         return None
 
 
-def _policy() -> Any:
+def _policy() -> _Restore:
+    """The policy that makes event loops."""
+    policy = _policy_now()
+
+    def restore() -> None:
+        if _policy_now() is not policy:
+            with warnings.catch_warnings(action="ignore"):
+                asyncio.set_event_loop_policy(policy)
+
+    return restore
+
+
+def _policy_now() -> Any:
     with warnings.catch_warnings(action="ignore"):  # deprecated from Python 3.14 on, and still what is in force
         return asyncio.get_event_loop_policy()
 
 
-def _restore(environment: dict[str, str]) -> None:
-    # pytest keeps the running test's name there, and takes it out itself.
-    for name in [name for name in os.environ if name not in environment and name != "PYTEST_CURRENT_TEST"]:
-        del os.environ[name]
-    for name, value in environment.items():
-        if name != "PYTEST_CURRENT_TEST" and os.environ.get(name) != value:
-            os.environ[name] = value
+def _timeout() -> _Restore:
+    """The time-out of new sockets."""
+    seconds = socket.getdefaulttimeout()
+    return lambda: socket.setdefaulttimeout(seconds)
+
+
+def _signals() -> _Restore:
+    """What handles signals; only the main thread may change it, and nobody a handler that is not Python's."""
+    handlers = {number: signal.getsignal(number) for number in signal.valid_signals()}
+
+    def restore() -> None:
+        if threading.current_thread() is not threading.main_thread():
+            return
+        for number, handler in handlers.items():
+            if handler is not None and signal.getsignal(number) is not handler:
+                signal.signal(number, handler)
+
+    return restore
+
+
+def _logging() -> _Restore:
+    """The level and the handlers of the root logger: one of a test's own writes to a stream that is closed after it."""
+    root = logging.getLogger()
+    level, handlers = root.level, list(root.handlers)
+
+    def restore() -> None:
+        root.setLevel(level)
+        if root.handlers != handlers:
+            root.handlers[:] = handlers
+
+    return restore
+
+
+_KEPT: tuple[Callable[[], _Restore], ...] = (
+    _functions, _environment, _folder, _policy, _timeout, _signals, _logging,
+)  # fmt: skip

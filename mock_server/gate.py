@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 
+from mock_server.exposed import exposed
 from mock_server.faults.engine import row_key
 from mock_server.journal import Entry, fingerprint
 from mock_server.operations import Call, Operation, Registry, Reply, Route
@@ -61,6 +62,7 @@ class Gate:
             org.clock.now(), route.operation.name, call.method, call.raw_path, call.headers.get("User-Agent", ""), body
         )
         entry.address, entry.copy_of = call.base_url, call.copy_of
+        entry.exposed = _exposed(call, org)
         reply = None
         try:
             reply = await self._through(call, route, org, entry)
@@ -150,11 +152,19 @@ class Gate:
         return reply
 
     def _find_org(self, call: Call, route: Route) -> Org:
-        token = call.token
-        org = self._world.by_token(token) if token else None
+        org = self._org_of_token(call)
         if org is None and route.find_org is not None:
             org = route.find_org(call, self._world)
         return org or self._world.default
+
+    def _org_of_token(self, call: Call) -> Org | None:
+        """Return the org of the access token; one in the URL opens nothing, and still tells whose request this is."""
+        token = call.token
+        if token is not None:
+            return self._world.by_token(token)
+        if not call.raw_query:
+            return None
+        return next((org for value in call.query.values() if (org := self._world.by_token(value)) is not None), None)
 
     def _session(self, call: Call, org: Org) -> Session:
         token = call.token
@@ -186,7 +196,7 @@ class Gate:
         return results
 
     def _unknown(self, call: Call, error: ApiError) -> Reply:
-        org = (self._world.by_token(call.token) if call.token else None) or self._world.default
+        org = self._org_of_token(call) or self._world.default
         known = call.token is not None and org.sessions.find(call.token) is not None
         if not known and call.raw_path.startswith(_DATA):
             # Nobody learns without a session what there is.
@@ -200,6 +210,7 @@ class Gate:
             call.body,
         )
         entry.unimplemented = True
+        entry.exposed = _exposed(call, org)
         entry.codes = (error.code,)
         entry.outcome = "answered"
         reply = self._render_unknown(error)
@@ -208,6 +219,10 @@ class Gate:
         entry.status, entry.end = reply.status, entry.at
         log.info("%s %s is not served: %s", call.method, call.raw_path, error.code)
         return reply
+
+
+def _exposed(call: Call, org: Org) -> tuple[str, ...]:
+    return exposed(call.query.values(), org) if call.raw_query else ()
 
 
 def _caller(options: str | None) -> str | None:

@@ -47,6 +47,7 @@ class Entry:
     Sforce-Call-Options, `limit_info` the Sforce-Limit-Info that it was sent. `address` is how the client came in; of
     a login, `session` is a print of the token it handed out and `instance` the address it named. `again_at` is when the
     network delivers the request a second time, `copy_of` the number of the exchange that such a delivery repeats.
+    `exposed` names the org's secrets that stood in the query string; it holds none of them.
     """
 
     number: int
@@ -77,6 +78,7 @@ class Entry:
     instance: str | None = None
     again_at: float | None = None
     copy_of: int | None = None
+    exposed: tuple[str, ...] = ()
 
     def opened(self, username: str, token: str, instance: str) -> None:
         """Note a login that was let in. Of its token only a print is kept."""
@@ -113,6 +115,7 @@ class Entry:
             "instance": self.instance,
             "again_at": self.again_at,
             "copy_of": self.copy_of,
+            "exposed": list(self.exposed),
             "rows": [_row(change, result) for change, result in zip(self.changes, self.results, strict=False)]
             or [_row(change, None) for change in self.changes],
         }

@@ -30,11 +30,12 @@ class NoSecretsLeaked(Claim):
         leaks += _in_letters(evidence)
         entries: list[int] = []
         for exchange in evidence.exchanges:
+            # Of a query string only the query is kept; the mock has named what else stood in it.
             address = f"{exchange.path}?{exchange.soql}"
-            for name, pattern in patterns:
-                if pattern.search(address):
-                    leaks.append(f"{name} in the URL of {exchange.operation}")
-                    entries.append(exchange.number)
+            found = [name for name, pattern in patterns if pattern.search(address)]
+            for name in dict.fromkeys((*found, *exchange.exposed)):
+                leaks.append(f"{name} in the URL of {exchange.operation}")
+                entries.append(exchange.number)
         searched = len(evidence.canaries)
         if leaks:
             distinct = list(dict.fromkeys(leaks))

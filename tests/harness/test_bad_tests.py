@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
+import logging
+import signal
+import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -190,8 +194,6 @@ def going_on() -> Iterator[threading.Thread]:
 
 
 def test_a_disowned_thread_reaches_neither_the_mock_nor_salesforce(server: object) -> None:
-    import socket
-
     from mock_server import api
 
     assert isinstance(server, api.Server)
@@ -234,7 +236,6 @@ def test_a_disowned_thread_reaches_neither_the_mock_nor_salesforce(server: objec
 
 def test_what_is_put_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import os
-    import socket
     import time
 
     monkeypatch.setenv("SFMOCK_KEPT", "1")
@@ -252,9 +253,49 @@ def test_what_is_put_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert Path.cwd() == tmp_path
 
 
-def test_a_wrapper_that_somebody_puts_back_is_not_wrapped_again_and_again(server: object) -> None:
-    import socket
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("time", "time_ns"),
+        ("time", "monotonic_ns"),
+        ("time", "perf_counter_ns"),
+        ("datetime", "datetime"),
+        ("datetime", "date"),
+    ],
+)
+def test_a_clock_that_was_replaced_is_put_back(module: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    owner = importlib.import_module(module)
+    before = getattr(owner, name)
+    monkeypatch.setattr(owner, name, before)  # for the tests after this one, should it fail
+    with unharmed():
+        setattr(owner, name, object())
+    assert getattr(owner, name) is before
 
+
+@pytest.mark.parametrize(
+    ("look", "change"),
+    [
+        (socket.getdefaulttimeout, lambda: socket.setdefaulttimeout(0.25)),
+        (lambda: signal.getsignal(signal.SIGTERM), lambda: signal.signal(signal.SIGTERM, lambda *_: None)),
+        (lambda: signal.getsignal(signal.SIGINT), lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)),
+        (lambda: logging.getLogger().level, lambda: logging.getLogger().setLevel(1)),
+        (lambda: list(logging.getLogger().handlers), lambda: logging.basicConfig(force=True)),
+        (lambda: list(logging.getLogger().handlers), lambda: logging.getLogger().addHandler(logging.NullHandler())),
+        (lambda: list(logging.getLogger().handlers), logging.getLogger().handlers.clear),
+    ],
+    ids=["socket time-out", "signal handler", "ignored signal", "log level", "log set-up", "log handler", "no handler"],
+)
+def test_a_setting_of_the_process_is_put_back(look: Callable[[], object], change: Callable[[], object]) -> None:
+    before = look()
+    with unharmed():
+        change()
+        changed = look()
+    after = look()
+    assert changed != before
+    assert after == before
+
+
+def test_a_wrapper_that_somebody_puts_back_is_not_wrapped_again_and_again(server: object) -> None:
     from mock_server import api
 
     assert isinstance(server, api.Server)

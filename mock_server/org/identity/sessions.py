@@ -81,6 +81,10 @@ class Sessions:
             return None
         return session
 
+    def issued(self, text: str) -> bool:
+        """Tell whether a text has the form of this org's access tokens, live or not."""
+        return text.startswith(self._prefix)
+
     def expire(self, token: str | None = None) -> int:
         """End one session, or all; return how many ended. Refresh tokens go on working."""
         if token is None:
