@@ -108,7 +108,7 @@ def run_prove(options: argparse.Namespace) -> int:
     from harness.letters import QueueError, open_queue
     from harness.scenario import find
     from harness.subjects import CommandSubject, SubjectError
-    from harness.trial import check
+    from harness.trial import check, check_crashes
     from mock_server.documents import DocumentError
 
     try:
@@ -120,6 +120,7 @@ def run_prove(options: argparse.Namespace) -> int:
             for command in filter(None, (options.run, options.redrive)):
                 try:
                     check(scenario, CommandSubject(command))
+                    check_crashes(scenario, CommandSubject(command))
                 except DocumentError as error:
                     lines.extend(error.lines)
         if lines:

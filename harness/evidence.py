@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from harness.exchanges import Exchange, Failure
     from harness.inputs import Input
     from harness.letters import BrokenLetter, Letter
+    from harness.lookups import Lookups
     from harness.plans import Policy
     from harness.viewpoints import Disagreement
     from harness.waits import Waits
@@ -237,21 +239,107 @@ class Evidence:
 
     def leg_of(self, number: int) -> int:
         """Return the place in `legs` of the run that a journal entry belongs to; 0 where there are none."""
-        return next((place for place, leg in enumerate(self.legs) if number <= leg.last), max(0, len(self.legs) - 1))
+        return max(0, min(bisect_left(self._lasts, number), len(self._lasts) - 1))
+
+    def runs_begun(self, number: int) -> int:
+        """Return how many runs had begun at a journal entry: its own counts, 0 where the runs are not known."""
+        return bisect_right(self._firsts, number)
+
+    @cached_property
+    def by_run(self) -> tuple[tuple[Exchange, ...], ...]:
+        """The exchanges of each of `legs`."""
+        numbers = [exchange.number for exchange in self.exchanges]
+        return tuple(
+            self.exchanges[bisect_left(numbers, leg.first) : bisect_right(numbers, leg.last)] for leg in self.legs
+        )
+
+    @cached_property
+    def _firsts(self) -> list[int]:
+        return [leg.first for leg in self.legs]
+
+    @cached_property
+    def _lasts(self) -> list[int]:
+        return [leg.last for leg in self.legs]
 
     def by_leg(self, chain: Sequence[Attempt]) -> list[Sequence[Attempt]]:
         """Cut a chain where the subject was started anew: a budget of attempts is that of one run."""
-        if len(self.legs) < 2 or len(chain) < 2:
+        if not chain or self.leg_of(chain[0].number) == self.leg_of(chain[-1].number):
             return [chain] if chain else []
         found: dict[int, list[Attempt]] = {}
         for attempt in chain:
             found.setdefault(self.leg_of(attempt.number), []).append(attempt)
         return list(found.values())
 
+    def stopped_after(self, number: int) -> bool:
+        """Tell whether the run that made a request was killed on purpose, or stopped by its time limit."""
+        process = self.legs[self.leg_of(number)].process if self.legs else self.process
+        return process.crashed or process.timed_out
+
+    def cut_off(self, place: int, attempt: Attempt) -> bool:
+        """Tell whether an input's failed attempt was the last of a run only because that run was stopped.
+
+        Whoever is dead has not given up. A dead letter says that it had been given up all the same, and so does a
+        refusal for good after which the run went on with other requests.
+        """
+        if not self.stopped_after(attempt.number):
+            return False
+        chain, leg = self.chains[place], self.leg_of(attempt.number)
+        if any(later.number > attempt.number and self.leg_of(later.number) == leg for later in chain):
+            return False
+        # A later run, that tried again, has letters of its own.
+        known = self.legs[leg].letters if self.legs and chain[-1] is not attempt else None
+        if any(known is None or number < known for number in self.letters_of[place]):
+            return False
+        return attempt.failure != "permanent" or self._last_begun[leg] < attempt.exchange.end
+
+    def unknowable(self, place: int) -> bool:
+        """Tell whether the client could not learn that an input is in the org, although it went on trying.
+
+        The reply was lost after the work was done, and nothing that it asked later was answered.
+        """
+        chain = self.chains[place]
+        done = [attempt.number for attempt in chain if attempt.committed]
+        told = any(attempt.heard and (attempt.success or "DUPLICATE_VALUE" in attempt.codes) for attempt in chain)
+        if not done or told or self._lookups.between(place, done[0], self.exchanges[-1].number + 1):
+            return False
+        spent = self.attempts is not None and len(chain) >= self.attempts
+        return spent or chain[-1].number > done[-1] or self._last_refused_read > done[-1]
+
+    @cached_property
+    def _lookups(self) -> Lookups:
+        from harness.lookups import Lookups
+
+        return Lookups(self)
+
+    @cached_property
+    def _last_refused_read(self) -> int:
+        """The number of the last read that came to nothing; 0 without one."""
+        failed = (one.number for one in self.exchanges if one.failure and not (one.is_write or one.is_login))
+        return max(failed, default=0)
+
+    @cached_property
+    def _last_begun(self) -> dict[int, float]:
+        """The clock time of the last request of each run, by its place in `legs`."""
+        found: dict[int, float] = {}
+        for exchange in self.exchanges:
+            leg = self.leg_of(exchange.number)
+            found[leg] = max(exchange.at, found.get(leg, exchange.at))
+        return found
+
     @property
     def attempts(self) -> int | None:
         """The declared budget of attempts."""
         return self.policy.attempts if self.policy else None
+
+    @property
+    def deliveries(self) -> list[Process]:
+        """How the runs that deliver ended, in their order."""
+        return [leg.process for leg in self.legs] or [self.process]
+
+    @property
+    def processes(self) -> list[Process]:
+        """How all runs ended: those that deliver, then those after delivery."""
+        return self.deliveries + [process for run in self.after.values() for process in run.deliveries]
 
     def every_exchange(self) -> Iterator[Exchange]:
         """Yield the exchanges of the runs that deliver, then of those after delivery."""

@@ -22,10 +22,12 @@ class Lookups:
 
     A read that names values is a lookup of the inputs that have them; one of the object that names none is one of every
     input.
-    Only reads that were answered count.
+    Only reads that were answered count; with `failed` only those that were not.
     """
 
-    def __init__(self, evidence: Evidence) -> None:
+    def __init__(self, evidence: Evidence, *, failed: bool = False) -> None:
+        # A read that was struck has left its print alone: the same one, answered, has said what it asks for.
+        self._texts = {exchange.repeat: exchange.soql for exchange in evidence.exchanges if exchange.soql}
         self._by_value: dict[str, list[int]] = defaultdict(list)
         self._broad: dict[str, list[int]] = defaultdict(list)
         self._inputs = evidence.inputs
@@ -33,12 +35,15 @@ class Lookups:
         for exchange in evidence.exchanges:
             read = not (exchange.is_write or exchange.is_login)
             # What was not found (404) is an answer too.
-            if read and exchange.heard and exchange.failure in (None, "permanent"):
+            answered = exchange.heard and exchange.failure in (None, "permanent")
+            if read and answered is not failed:
                 self._read(exchange, sobjects)
 
     def _read(self, exchange: Exchange, sobjects: set[str]) -> None:
-        query = unquote_plus(exchange.repeat[3])
-        literals = _LITERAL.findall(query)
+        text = self._texts.get(exchange.repeat) or exchange.repeat[3]
+        query = unquote_plus(text)
+        # In a journal the text is plain; a plus in it is one.
+        literals = dict.fromkeys((*_LITERAL.findall(text), *_LITERAL.findall(query)))
         parts = [unquote(part) for part in exchange.path.split("/")]
         for value in (*(_ESCAPE.sub(r"\1", literal) for literal in literals), *parts[-1:]):
             self._by_value[value.casefold()].append(exchange.number)

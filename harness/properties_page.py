@@ -35,7 +35,7 @@ def described(claim: Property[Any]) -> list[tuple[str, str]]:
     lines = [
         ("judged when", claim.trigger.rstrip(".")),
         ("rule", claim.rule),
-        ("what to do", claim.guidance),
+        ("likely bug", claim.guidance),
         ("parameters", adjusted),
         ("drags along", ", ".join(sorted(claim.consequences))),
         ("source", claim.source),

@@ -124,6 +124,15 @@ _REPLIES = {
     "reset": "the connection is reset",
     "truncated": "the work is done but the answer breaks off",
     "malformed": "the work is done but the answer cannot be read",
+    "trickle": "the answer comes in small pieces",
+    "duplicated": "the request is delivered a second time, later",
+}
+
+
+_SESSIONS = {
+    "expire": "the session has expired",
+    "revoke": "the session has been revoked",
+    "moved": "the session has expired and the org has moved to another address",
 }
 
 
@@ -154,7 +163,7 @@ _EFFECTS: dict[str, Callable[[Any, Mapping[str, Any]], str]] = {
     "error": lambda code, _: str(code),
     "status": _status,
     "reply": lambda kind, _: _REPLIES[kind],
-    "session": lambda how, _: "the session has " + {"expire": "expired", "revoke": "been revoked"}[how],
+    "session": lambda how, _: _SESSIONS[how],
     "latency": _latency,
     "outage": _outage,
     "limit": lambda limit, _: f"{limit.get('remaining') or 0} left of {limit['name']}",

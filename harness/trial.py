@@ -61,10 +61,13 @@ def check(scenario: Scenario, subject: Subject | None = None) -> None:
 
 
 def check_crashes(scenario: Scenario, subject: Subject | None = None) -> None:
-    """Refuse crash points where there is no process to kill. Raises DocumentError."""
-    if getattr(subject, "has_process", False):
-        return
+    """Refuse crash points where there is no process to kill, or its death would stop time. Raises DocumentError."""
     text = "a crash point needs a subject with a process of its own, one that can be killed: a command"
+    if getattr(subject, "has_process", False):
+        if scenario.time == "real":
+            return
+        # A process that dies takes the half of virtual time with it that runs in it.
+        text = "a crash point needs real time: write `time: real`, or leave out --time virtual"
     problems = [Problem((*place, "subject"), text) for place, rule in fault_rules(scenario) if is_crash(rule)]
     if problems:
         raise scenario.document.error(problems)

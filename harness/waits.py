@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from harness.exchanges import NO_ANSWER
+from harness.lookups import Lookups
 
 if TYPE_CHECKING:
     from harness.evidence import Evidence
@@ -32,9 +33,11 @@ class Wait:
     """The pause between the end of `before`, as the client saw it, and the start of `after`.
 
     `number` counts the waits of its chain, from 1. `least` is smaller where the client may count in another way: where
-    rows of different ages go together, or where failed requests and failed rows are counted apart. `chain` is the
+    rows of different ages go together, where failed requests and failed rows are counted apart, or where an ended
+    session was an attempt or none. `chain` is the
     number of the first request of the chain. `busy` are the seconds of the pause in which other requests were under
     way, `others` the requests that began in it.
+    `interrupted`: a look-up of what is to be sent again failed in the pause, and was perhaps waited for in its turn.
     """
 
     before: Exchange
@@ -45,6 +48,7 @@ class Wait:
     chain: int
     busy: float = 0.0
     others: int = 0
+    interrupted: bool = False
 
     @property
     def gap(self) -> float:
@@ -81,6 +85,8 @@ class _State:
     requests: int = 0
     rows: int = 0
     total: int = 0
+    sessions: int = 0
+    """Refusals for an ended session: whether they are attempts, clients see differently."""
 
     @property
     def least(self) -> int:
@@ -103,7 +109,32 @@ def waits_of(evidence: Evidence) -> Waits:
             walk.step(exchange)
     kept = [(key, wait) for key, wait in walk.found if key not in walk.crowded]
     traffic = _Traffic(evidence.exchanges)
-    return Waits(tuple(traffic.weigh(wait) for _, wait in kept), frozenset(walk.resends))
+    interrupted = _interrupted(evidence, [wait for _, wait in kept])
+    found = (traffic.weigh(wait, interrupted=wait.after.number in interrupted) for _, wait in kept)
+    return Waits(tuple(found), frozenset(walk.resends))
+
+
+def _interrupted(evidence: Evidence, waits: Sequence[Wait]) -> set[int]:
+    """Return the requests before which a look-up of an input that they carry has failed since its last failure."""
+    failed = [
+        exchange.number
+        for exchange in evidence.exchanges
+        if exchange.failure is not None and not (exchange.is_write or exchange.is_login)
+    ]
+    around = {
+        wait.after.number: wait.before.number
+        for wait in waits
+        if bisect_right(failed, wait.before.number) < bisect_left(failed, wait.after.number)
+    }
+    if not around:
+        return set()
+    lookups = Lookups(evidence, failed=True)
+    return {
+        attempt.number
+        for place, chain in enumerate(evidence.chains)
+        for attempt in chain
+        if attempt.number in around and lookups.between(place, around[attempt.number], attempt.number)
+    }
 
 
 def _things(evidence: Evidence) -> dict[int, list[_Thing]]:
@@ -141,7 +172,7 @@ class _Walk:
             if before.kind != "session" and not resent:
                 fresh = any(state is None for state in states)
                 known = [state.least for state in states if state is not None and state.least]
-                number = max((state.total for state in states if state is not None), default=1)
+                number = max((state.total + state.sessions for state in states if state is not None), default=1)
                 least = 1 if fresh else min(known, default=1)
                 wait = Wait(before.before, exchange, before.kind, max(1, number), least, before.root)
                 self.found.append((things[0][0], wait))
@@ -185,6 +216,7 @@ class _Walk:
             if state is None:
                 state = self.states[key] = _State(exchange, failure, exchange.number)
             state.before, state.kind = exchange, failure
+            state.sessions += 1
         else:
             self.states.pop(key, None)
 
@@ -205,13 +237,11 @@ class _Traffic:
         lengths = (end - start for start, end in zip(self._starts, self._ends, strict=True))
         self._sums = [0.0, *accumulate(lengths)]
 
-    def weigh(self, wait: Wait) -> Wait:
+    def weigh(self, wait: Wait, *, interrupted: bool) -> Wait:
         start, end = wait.before.end, wait.after.at
         others = bisect_left(self._begun, end) - bisect_right(self._begun, start)
         busy = self._until(end) - self._until(start)
-        return Wait(
-            wait.before, wait.after, wait.kind, wait.number, wait.least, wait.chain, max(0.0, busy), max(0, others)
-        )
+        return replace(wait, busy=max(0.0, busy), others=max(0, others), interrupted=interrupted)
 
     def _until(self, moment: float) -> float:
         """Return for how many seconds before a moment anything was under way."""

@@ -10,7 +10,6 @@ from urllib.parse import unquote
 
 from harness.evidence import Evidence, Outcome
 from harness.exchanges import Exchange
-from harness.properties.expiries import run_of
 from harness.properties.property import Claim, NoParameters, Verdict, counted, some
 
 _REFUSED = frozenset(
@@ -112,7 +111,7 @@ def _refusals(evidence: Evidence) -> tuple[int, list[str], list[int]]:
             for attempt in chain
             if attempt.number > first.number
             and attempt.exchange.at >= first.exchange.end
-            and run_of(evidence, attempt.number) == run_of(evidence, first.number)
+            and evidence.runs_begun(attempt.number) == evidence.runs_begun(first.number)
             and (attempt.verb, attempt.fingerprint) == (first.verb, first.fingerprint)
         ]
         code = next(code for code in first.codes if code in _REFUSED)

@@ -21,7 +21,8 @@ class Complete(Claim):
     name = "dead_letter.complete"
     trigger = "an input failed and did not land, or a dead letter was written"
     rule = (
-        "Every input that failed for good is in the dead-letter queue exactly once, and nothing that landed is in it."
+        "Every input that failed for good is in the dead-letter queue exactly once, and nothing that landed is in it. "
+        "An input whose reply got lost, and of which the subject could learn nothing more, may be."
     )
     guidance = (
         "Write a dead letter at the one place where a record is given up, after its last attempt, and only when the "
@@ -37,12 +38,15 @@ class Complete(Claim):
         failed = [
             place
             for place, chain in enumerate(evidence.chains)
-            if chain and chain[-1].failure is not None and not evidence.landed(place)
+            if chain
+            and chain[-1].failure is not None
+            and not evidence.landed(place)
+            and not evidence.cut_off(place, chain[-1])
         ]
         lettered = [place for place, numbers in enumerate(evidence.letters_of) if numbers]
         missing = [place for place in failed if not evidence.letters_of[place]]
         twice = [place for place in lettered if len(evidence.letters_of[place]) > 1]
-        landed = [place for place in lettered if evidence.landed(place)]
+        landed = [place for place in lettered if evidence.landed(place) and not evidence.unknowable(place)]
         known = sum(map(len, evidence.letters_of))
         unknown = sum(isinstance(letter, Letter) for letter in evidence.letters) - known
         exposures = len(set(failed) | set(lettered)) + unknown
@@ -296,13 +300,12 @@ class Alerted(Claim):
         ]
         if not letters:
             return self.not_exercised("no dead letter was written")
-        runs = [leg.process for leg in evidence.legs] or [evidence.process]
-        for process in runs:
+        for process in evidence.deliveries:
             if process.alerts:
                 return self.held("the subject spoke of an error", len(letters))
             if process.exit_code or process.error or process.signal or process.timed_out:
                 return self.held("the subject did not end well", len(letters))
-        if all(process.exit_code is None for process in runs):
+        if all(process.exit_code is None for process in evidence.deliveries):
             return self.not_applicable("the subject is a function, which may have told its caller")
         entries = evidence.last_entries([place for place, numbers in enumerate(evidence.letters_of) if numbers])
         reason = (

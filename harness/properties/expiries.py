@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from harness.evidence import Evidence, Leg
+from harness.evidence import Evidence
 from harness.exchanges import Exchange
 
 OPENERS = frozenset({"oauth.token", "soap.login"})
@@ -52,18 +52,11 @@ class Span:
 
 def spans(evidence: Evidence) -> Iterator[Span]:
     """Yield the exchanges of each run that delivers. A new process begins with the session it was given."""
-    legs: Sequence[Leg] = evidence.legs
-    if not legs:
+    if not evidence.legs:
         yield Span(evidence.exchanges, evidence.process.timed_out)
         return
-    for leg in legs:
-        own = tuple(exchange for exchange in evidence.exchanges if leg.first <= exchange.number <= leg.last)
+    for leg, own in zip(evidence.legs, evidence.by_run, strict=True):
         yield Span(own, leg.process.crashed or leg.process.timed_out)
-
-
-def run_of(evidence: Evidence, number: int) -> int:
-    """Return in which run of the subject an exchange took place, from 1 on; 0 where the runs are not known."""
-    return sum(leg.first <= number for leg in evidence.legs)
 
 
 def opens_session(exchange: Exchange) -> bool:

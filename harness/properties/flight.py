@@ -29,7 +29,10 @@ def most_at_once(exchanges: Iterable[Exchange]) -> int:
 def busiest(exchanges: Sequence[Exchange]) -> tuple[int, list[int]]:
     """Return the greatest number at one moment, and the numbers of the exchanges under way then."""
     most = most_at_once(exchanges)
-    moments = sorted(step for one in exchanges for step in ((one.at, 1, one.number), (one.end, 0, one.number)))
+    lasting = [one for one in exchanges if one.end > one.at]
+    if not lasting:
+        return most, [one.number for one in exchanges[:1]]
+    moments = sorted(step for one in lasting for step in ((one.at, 1, one.number), (one.end, 0, one.number)))
     running: dict[int, None] = {}
     for _, begins, number in moments:
         if not begins:

@@ -62,8 +62,8 @@ def _requests_around(evidence: Evidence) -> int:
 
 def _certain(evidence: Evidence, chain: Sequence[Attempt]) -> int:
     """Return how many attempts the last run of the subject that made some must know of."""
-    starts = [leg.first for leg in evidence.legs if leg.first <= chain[-1].number]
-    since = max(starts, default=0)
+    begun = evidence.runs_begun(chain[-1].number)
+    since = evidence.legs[begun - 1].first if begun else 0
     return sum(
         attempt.number >= since
         and attempt.failure not in ("session", "ambiguous")
@@ -139,8 +139,7 @@ def _says_otherwise(letter: Letter | BrokenLetter) -> bool:
 
 
 def _was_stopped(evidence: Evidence) -> bool:
-    runs = [leg.process for leg in evidence.legs] or [evidence.process]
-    return any(process.timed_out or process.crashed or process.signal for process in runs)
+    return any(process.timed_out or process.crashed or process.signal for process in evidence.deliveries)
 
 
 class BeforeAck(Claim):

@@ -57,7 +57,7 @@ class QuotaWatched(Claim):
         )
         if told is None or told.usage is None:
             return self.not_exercised(f"never {parameters.share:.0%} of the daily calls were used")
-        later = [one for one in calls if one.at >= told.end]
+        later = [one for one in calls if one.number > told.number and one.at >= told.end]
         tight = _closer_than(later, told, MINUTE / 2)
         used = f"{told.usage[0]} of {told.usage[1]} calls used"
         if len(tight) > parameters.grace:

@@ -6,7 +6,6 @@ from collections.abc import Container, Iterator
 from itertools import pairwise
 
 from harness.evidence import Attempt, Evidence, Outcome
-from harness.properties.expiries import run_of
 from harness.properties.payload import differing, same
 from harness.properties.property import Claim, NoParameters, Verdict, counted, some
 from harness.properties.reruns import AUDIT
@@ -155,13 +154,13 @@ class _Runs:
         outcome, chain, records = evidence.outcomes[place], evidence.chains[place], evidence.records[place]
         if outcome is Outcome.LOST:
             # One that the last run sent, or had no time to send, was not lost by the crash.
-            last = run_of(evidence, chain[-1].number) if chain else 0
+            last = evidence.runs_begun(chain[-1].number) if chain else 0
             return "" if last == len(evidence.legs) or evidence.process.timed_out else "lost"
         if outcome is Outcome.DUPLICATED:
-            runs = {run_of(evidence, self._created.get(identifier, 0)) for identifier in records}
+            runs = {evidence.runs_begun(self._created.get(identifier, 0)) for identifier in records}
             return "twice" if len(runs) > 1 else ""
         for identifier in records:
-            writers = {run_of(evidence, exchange) for exchange in evidence.writers.get(identifier, ())}
+            writers = {evidence.runs_begun(exchange) for exchange in evidence.writers.get(identifier, ())}
             if len(writers) > 1 and differing(evidence.inputs[place].record, evidence.stored[identifier]):
                 return "other values"
         return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -172,23 +173,19 @@ class ResumedNotRestarted(Claim):
         exposures = 0
         again: list[str] = []
         entries: list[int] = []
-        for place, reading in enumerate(found):
+        alike: dict[str, list[Reading]] = defaultdict(list)
+        for reading in found:
+            alike[reading.first.soql].append(reading)
+        for reading in found:
             for failed in reading.asked:
                 if failed.failure not in _PASSING or _GONE in failed.codes:
                     continue
-                restarts = [
-                    later
-                    for later in found[place + 1 :]
-                    if later.first.soql == reading.first.soql
-                    and later.first.number > failed.number
-                    and _same_leg(evidence, failed, later.first)
-                    and not reading.complete
-                ]
-                exposures += bool(restarts) or any(other.number > failed.number for other in reading.asked)
-                if restarts and min(reading.rows, restarts[0].rows) > reading.page_size:
-                    rows = min(reading.rows, restarts[0].rows)
+                restart = None if reading.complete else _restart(evidence, alike[reading.first.soql], failed)
+                exposures += restart is not None or reading.asked[-1].number > failed.number
+                rows = 0 if restart is None else min(reading.rows, restart.rows)
+                if restart is not None and rows > reading.page_size:
                     again.append(f"{rows} {reading.sobject} records read again after {failed.operation} failed")
-                    entries += [failed.number, restarts[0].first.number]
+                    entries += [failed.number, restart.first.number]
                     break
         if again:
             return self.violated(some(again), exposures, entries)
@@ -197,8 +194,13 @@ class ResumedNotRestarted(Claim):
         return self.held(f"{counted(exposures, 'failed page')}, each asked for again", exposures)
 
 
-def _same_leg(evidence: Evidence, one: Exchange, other: Exchange) -> bool:
-    return not any(one.number <= leg.last < other.number for leg in evidence.legs)
+def _restart(evidence: Evidence, alike: Sequence[Reading], failed: Exchange) -> Reading | None:
+    """Return the first reading of the same query that the same run began after a failed page."""
+    place = bisect_right(alike, failed.number, key=lambda reading: reading.first.number)
+    later = alike[place] if place < len(alike) else None
+    if later is None or evidence.leg_of(failed.number) != evidence.leg_of(later.first.number):
+        return None
+    return later
 
 
 class CursorExpirySurvived(Claim):
@@ -227,8 +229,9 @@ class CursorExpirySurvived(Claim):
             return self.not_exercised("the subject was stopped before it could go on")
         faults: list[str] = []
         entries: list[int] = []
+        successors = _Successors(evidence, found)
         for reading, refused in gone:
-            fault = _after(evidence, reading, refused)
+            fault = successors.fault(reading, refused)
             if fault:
                 faults.append(fault)
                 entries += [reading.first.number, refused.number]
@@ -237,30 +240,41 @@ class CursorExpirySurvived(Claim):
         return self.held(f"{counted(len(gone), 'lost locator')}, read on with a new query", len(gone))
 
 
-def _after(evidence: Evidence, reading: Reading, refused: Exchange) -> str | None:
-    """Return what is wrong with how a subject went on after a locator was gone."""
-    anew = [
-        exchange
-        for exchange in evidence.exchanges
-        if exchange.number > refused.number
-        and exchange.is_query
-        and exchange.heard
-        and exchange.page is not None
-        and soql.object_of(exchange.soql).lower() == reading.sobject.lower()
-    ]
-    if not anew:
-        return f"no other query of {reading.sobject} followed"
-    open_ = {other.first.number: other for other in readings(evidence.exchanges)}.get(anew[-1].number)
-    if open_ is not None and not open_.complete:
-        return f"the new query of {reading.sobject} was not read to its end"
-    missing = _missing(evidence, [reading])
-    if missing:
-        return f"{missing} of {reading.total} {reading.sobject} records never taken in"
-    times = Counter(one.identity for one in evidence.effects.of(reading.sobject))
-    twice = [identity for identity, count in times.items() if count > 1]
-    if twice and len(evidence.legs) < 2:
-        return f"{counted(len(twice), 'record')} of {reading.sobject} taken in twice: {some(twice)}"
-    return None
+class _Successors:
+    """What a subject did after a locator was gone, by object: its last answered query, and what it took in."""
+
+    def __init__(self, evidence: Evidence, found: Sequence[Reading]) -> None:
+        self._evidence = evidence
+        self._readings = {reading.first.number: reading for reading in found}
+        self._last = {
+            soql.object_of(exchange.soql).lower(): exchange
+            for exchange in evidence.exchanges
+            if exchange.is_query and exchange.heard and exchange.page is not None
+        }
+        self._taken: dict[str, Counter[str]] = defaultdict(Counter)
+        for one in evidence.effects.taken:
+            self._taken[one.sobject.lower()][one.identity] += 1
+        self._twice = {
+            sobject: [identity for identity, count in times.items() if count > 1]
+            for sobject, times in self._taken.items()
+        }
+
+    def fault(self, reading: Reading, refused: Exchange) -> str | None:
+        """Return what is wrong with how the subject went on after a page was refused."""
+        sobject = reading.sobject.lower()
+        anew = self._last.get(sobject)
+        if anew is None or anew.number <= refused.number:
+            return f"no other query of {reading.sobject} followed"
+        begun = self._readings.get(anew.number)
+        if begun is not None and not begun.complete:
+            return f"the new query of {reading.sobject} was not read to its end"
+        taken = len(self._taken[sobject])
+        if taken and reading.total > taken:
+            return f"{reading.total - taken} of {reading.total} {reading.sobject} records never taken in"
+        twice = self._twice.get(sobject)
+        if twice and len(self._evidence.legs) < 2:
+            return f"{counted(len(twice), 'record')} of {reading.sobject} taken in twice: {some(twice)}"
+        return None
 
 
 class StableUnderDrift(Claim):

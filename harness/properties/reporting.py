@@ -29,7 +29,7 @@ class FailuresTraceable(Claim):
     needs = frozenset({"journal", "inputs", "process"})
 
     def judge(self, evidence: Evidence, parameters: NoParameters) -> Verdict:
-        outputs = [leg.process.output for leg in evidence.legs] or [evidence.process.output]
+        outputs = [process.output for process in evidence.deliveries]
         output = "\n".join(outputs)
         if not output.strip():
             return self.not_applicable("the subject printed nothing; where it logs to is not known")
@@ -93,7 +93,9 @@ class Truthful(Claim):
             return self.not_exercised("the subject said nothing about how it ended")
         truth = Counter(evidence.outcomes)
         lost = truth[Outcome.LOST]
-        fault = _false(reports, truth, legs=len(evidence.legs)) if reports else None
+        unknowable = sum(evidence.unknowable(place) for place in range(len(evidence.inputs)))
+        partial = len(evidence.legs) > 1 or evidence.process.timed_out
+        fault = _false(reports[-1], truth, unknowable, partial=partial) if reports else None
         if fault is None and quiet and lost and not any(report.failed for report in reports):
             fault = f"exit status 0, although {counted(lost, 'input')} of {len(evidence.inputs)} ended nowhere"
         exposures = len(evidence.inputs)
@@ -104,20 +106,26 @@ class Truthful(Claim):
         return self.held(said, exposures)
 
 
-def _false(reports: tuple[Report, ...], truth: Counter[Outcome], *, legs: int) -> str | None:
-    """Return what a report claims that is not so. A subject that ran more than once may count each run by itself."""
+def _false(last: Report, truth: Counter[Outcome], unknowable: int, *, partial: bool) -> str | None:
+    """Return what a report claims that is not so.
+
+    `partial`: it may tell of a part only. A subject that ran more than once may count each run by itself, and one that
+    was stopped by the time limit has reported what was done until then.
+    `unknowable` inputs are in the org, and may be counted as failed by a client that was never told.
+    """
     landed = truth[Outcome.LANDED] + truth[Outcome.DUPLICATED]
     failed = truth[Outcome.DEAD_LETTERED] + truth[Outcome.LOST]
     skipped = truth[Outcome.SKIPPED]
-    last = reports[-1]
-    if legs > 1:
+    if partial:
         # A run that was killed reports nothing, and one that goes on need not repeat what was done before it.
         if last.landed is not None and last.landed > landed:
             return f"{last.landed} reported as landed, {landed} are in the org"
         return None
-    if last.landed is not None and last.landed != landed:
+    if last.landed is not None and not landed - unknowable <= last.landed <= landed:
         return f"{last.landed} reported as landed, {landed} are in the org"
-    if last.failed is not None and last.failed not in (failed, failed + skipped):
+    if last.failed is not None and not any(
+        0 <= last.failed - most <= unknowable for most in (failed, failed + skipped)
+    ):
         return f"{last.failed} reported as failed, {failed} did not land"
     return None
 
@@ -151,7 +159,11 @@ class GracefulStop(Claim):
             return self.not_exercised("the subject was never asked to stop and run again")
         lost, twice = evidence.with_outcome(Outcome.LOST), evidence.with_outcome(Outcome.DUPLICATED)
         cut = sum(isinstance(letter, BrokenLetter) for letter in (evidence.letters or ())[: stops[-1].letters])
-        both = [place for place in range(len(evidence.inputs)) if evidence.landed(place) and evidence.letters_of[place]]
+        both = [
+            place
+            for place in range(len(evidence.inputs))
+            if evidence.landed(place) and evidence.letters_of[place] and not evidence.unknowable(place)
+        ]
         faults = [
             f"{counted(len(places), 'input')} {what}: {some(map(evidence.name, places))}"
             for places, what in ((lost, "lost"), (twice, "there twice"), (both, "landed and dead-lettered"))

@@ -26,7 +26,7 @@ class NoSecretsLeaked(Claim):
             return self.not_exercised("the subject was given no secret")
         patterns = [(canary.name, re.compile(canary.pattern)) for canary in evidence.canaries]
         # A long output is kept only in part, so that the subject's runner looks for secrets while it is printed.
-        leaks = [f"{name} in the output" for name in evidence.process.leaks]
+        leaks = [f"{name} in the output" for process in evidence.processes for name in process.leaks]
         leaks += _in_letters(evidence)
         entries: list[int] = []
         for exchange in evidence.exchanges:

@@ -234,9 +234,9 @@ class ExpiryKeepsProgress(Claim):
     consequences = frozenset(
         {
             "session.refreshed_once",
-            "retry.amplification_bounded",
             "bulk.only_failed_rows_retried",
             "delivery.nothing_twice",
+            "retry.amplification_bounded",
         }
     )
 

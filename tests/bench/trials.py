@@ -91,10 +91,11 @@ def bare() -> Iterator[str]:
             {"id": "003Kd0000000001AAA", "success": True, "errors": [], "created": True}, status=201
         )
 
+    app = web.Application()
+    app.router.add_patch("/{path:.*}", created)
+    runner = web.AppRunner(app, access_log=None)
+
     async def start() -> int:
-        app = web.Application()
-        app.router.add_patch("/{path:.*}", created)
-        runner = web.AppRunner(app, access_log=None)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
@@ -105,6 +106,7 @@ def bare() -> Iterator[str]:
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{port}"
+    asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(10)
     loop.call_soon_threadsafe(loop.stop)
     thread.join()
     loop.close()

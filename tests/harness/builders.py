@@ -118,8 +118,9 @@ class World:
 
     def commit(self, row: int, verb: str, values: Mapping[str, Any], exchange: int) -> None:
         number = len(self.commits) + 1
+        told = not 0 < exchange <= len(self.entries) or self.entries[exchange - 1]["outcome"] == "answered"
         self.commits.append(
-            CommitRow(number, number, verb, "Contact", self.ids[row], float(exchange), exchange, dict(values), True)
+            CommitRow(number, number, verb, "Contact", self.ids[row], float(exchange), exchange, dict(values), told)
         )
 
     def log_in(self, **changes: Any) -> int:

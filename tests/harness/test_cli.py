@@ -146,7 +146,7 @@ def test_virtual_time_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[s
 
 def test_the_catalogue_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["scenarios"]) == 0
-    names = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    names = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line]
     assert names
     assert main(["scenarios", names[0]]) == 0
     assert names[0] in capsys.readouterr().out
@@ -193,3 +193,12 @@ def test_time_may_be_chosen_on_the_command_line(tmp_path: Path, capsys: pytest.C
     assert "'node' is no Python program" in capsys.readouterr().err
     assert main(["prove", case, "--run", subject("swallows_row_errors"), "--time", "virtual"]) == 1
     assert "--time virtual" in capsys.readouterr().out
+
+
+def test_a_crash_point_needs_real_time(capsys: pytest.CaptureFixture[str]) -> None:
+    crash = ["prove", "row-locks", "crash-after-commit", "--run", subject("correct"), "--time", "virtual"]
+    assert main(crash) == 2
+    said = capsys.readouterr()
+    assert "crash-after-commit.yaml" in said.err
+    assert "a crash point needs real time" in said.err
+    assert not said.out

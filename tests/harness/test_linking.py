@@ -64,6 +64,15 @@ def test_which_reads_are_lookups_of_an_input(query: str, found: bool) -> None:
     assert Lookups(world.evidence()).between(0, 1, 3) is found
 
 
+def test_a_lookup_is_known_by_its_text_where_the_journal_keeps_a_print_too() -> None:
+    world = World()
+    world.send({1: LOCK})
+    world.query("SELECT Id FROM Contact WHERE Email = 'a+b@example.com' OR External_Id__c = 'K1'", fingerprint="5eed")
+    world.send({1: None})
+    lookups = Lookups(world.evidence())
+    assert (lookups.between(0, 1, 3), lookups.between(1, 1, 3)) == (True, False)
+
+
 def test_a_read_that_failed_shows_nothing() -> None:
     world = World()
     world.query("SELECT+Id+FROM+Contact", status=503)

@@ -462,6 +462,14 @@ def test_every_effect_has_its_words() -> None:
     assert set(_EFFECTS) == set(BY_KEY)
 
 
+def test_every_kind_of_reply_and_session_fault_has_its_words() -> None:
+    from harness.scenario_help import _REPLIES, _SESSIONS
+    from mock_server.faults.effects import reply, session
+
+    assert set(_REPLIES) == set(reply.KINDS)
+    assert set(_SESSIONS) == set(session.HOW)
+
+
 def test_the_worked_example_of_the_readme_is_right(write: Any) -> None:
     readme = (catalogue()[0].path.parents[1] / "README.md").read_text("utf-8")
     example = readme.split("```yaml\n")[1].split("```")[0]

@@ -58,7 +58,7 @@ PLANTED = {
     "status_only.py": ("retry.classified_by_error_code", "tests/subjects/misleading-status.yaml"),
     "outlives_its_window.py": ("retry.within_deadline", "tests/subjects/night-window.yaml"),
     "waits_always_the_same.py": ("retry.backoff_grows", "tests/subjects/third-time.yaml"),
-    "doubles_without_end.py": ("retry.backoff_capped", "tests/subjects/long-outage.yaml"),
+    "waits_without_cap.py": ("retry.backoff_capped", "tests/subjects/long-locks.yaml"),
     "waits_in_step.py": ("retry.jittered", "tests/subjects/all-at-once.yaml"),
     "ignores_retry_after.py": ("retry.retry_after_honoured", "transient-503"),
     "throttles_one_worker.py": ("retry.quiet_while_throttled", "tests/subjects/come-back-later.yaml"),

@@ -4,10 +4,10 @@ from sync import Sync, main
 
 
 class Nameless(Sync):
-    def connect(self, *given):
+    def connect(self, token, instance):
         self.http.headers["User-Agent"] = ""
         self.http.headers.pop("Sforce-Call-Options", None)
-        super().connect(*given)
+        super().connect(token, instance)
 
 
 if __name__ == "__main__":

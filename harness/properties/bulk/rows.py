@@ -37,7 +37,7 @@ class RowResultsRead(Claim):
         for place, chain in enumerate(evidence.chains):
             failed = sum(_row_failed(attempt) for attempt in chain)
             exposures += failed
-            if failed and _row_failed(chain[-1]) and not evidence.letters_of[place] and not evidence.landed(place):
+            if failed and _row_failed(chain[-1]) and _forgotten(evidence, place, chain[-1]):
                 ignored.append(place)
         if ignored:
             reason = (
@@ -53,7 +53,7 @@ class RowResultsRead(Claim):
 class OnlyFailedRowsRetried(Claim):
     name = "bulk.only_failed_rows_retried"
     trigger = "a collection was answered with some rows saved and some not"
-    rule = "The saved rows are not sent again."
+    rule = "The saved rows are not sent again as they were; with other values they may be."
     guidance = (
         "Build the next request from the failed rows alone: the result list is in the order of the rows sent. A batch "
         "sent again whole writes its good rows twice, and repeats its hopeless ones."
@@ -83,7 +83,7 @@ class OnlyFailedRowsRetried(Claim):
         for place, run in runs:
             saved: Attempt | None = None
             for attempt in run:
-                if saved is not None and attempt.exchange.at >= saved.exchange.end and attempt.verb == saved.verb:
+                if saved is not None and _sent_again(saved, attempt):
                     again.append(evidence.name(place))
                     entries.extend((saved.number, attempt.number))
                     break
@@ -95,6 +95,12 @@ class OnlyFailedRowsRetried(Claim):
         if not mixed:
             return self.not_exercised("no collection was answered in part")
         return self.held(f"{counted(len(mixed), 'answer')} in part, no saved row sent again", len(mixed))
+
+
+def _sent_again(saved: Attempt, later: Attempt) -> bool:
+    """Tell whether a saved row was sent once more. A second pass over the records, that says more, is another write."""
+    same = (saved.verb, saved.fingerprint) == (later.verb, later.fingerprint)
+    return same and later.number > saved.number and later.exchange.at >= saved.exchange.end
 
 
 class ErrorsMatchedToRows(Claim):
@@ -175,13 +181,16 @@ def _blamed_in_place_of(evidence: Evidence, rows: _Rows) -> Iterable[str]:
         # Of a row that had failed before, an earlier letter or a late resend may speak of that failure.
         if not attempt.success or any(not other.success for other in chain):
             continue
-        again = any(other.exchange.at >= attempt.exchange.end for other in chain)
+        again = any(_sent_again(attempt, other) for other in chain)
         if again or evidence.letters_of[place]:
             yield f"{evidence.name(place)} (failed: {evidence.name(forgotten[0])})"
 
 
 def _forgotten(evidence: Evidence, place: int, attempt: Attempt) -> bool:
-    return evidence.chains[place][-1] is attempt and not evidence.letters_of[place] and not evidence.landed(place)
+    """Tell whether nothing came after an attempt: no other, no letter, no record, and no end of the run either."""
+    if evidence.chains[place][-1] is not attempt or evidence.letters_of[place] or evidence.landed(place):
+        return False
+    return not evidence.cut_off(place, attempt)
 
 
 def _with_anothers_code(evidence: Evidence, rows: _Rows) -> Iterable[str]:

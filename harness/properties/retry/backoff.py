@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,7 +20,7 @@ from harness.properties.retry.timing import (
     too_long,
     too_short,
 )
-from harness.waits import Wait
+from harness.waits import AT_ONCE, Wait
 
 _SOURCE = "https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/"
 _LONGEST = 300.0
@@ -37,8 +38,8 @@ class BackoffGrows(Claim):
     name = "retry.backoff_grows"
     parameters = Growth
     trigger = (
-        "something was tried again. Without a declared base, factor and jitter: 20 chains of four waits each, or a "
-        "dozen waits that are none"
+        "something was tried again (without a declared base, factor and jitter: in 20 chains of four waits each, or a "
+        "dozen times at once)"
     )
     rule = (
         "With a declared policy every wait is inside its exact interval; without, the longest fourth wait is at least "
@@ -150,7 +151,10 @@ def _reaches(policy: Policy | None, wait: Wait, cap: float | None) -> bool:
 
 class Jittered(Claim):
     name = "retry.jittered"
-    trigger = "30 requests were tried again for the first time (with a declared policy, of any time)"
+    trigger = (
+        "30 requests were tried again for the first time (with a declared policy, of any time; undeclared, for the "
+        "second time where the first retry comes at once)"
+    )
     rule = (
         "Their waits differ: the standard deviation is at least 3 % of the mean, or a sixth of the declared jitter of "
         "the declared wait."
@@ -172,15 +176,29 @@ class Jittered(Claim):
             values = [wait.gap / delay for wait in waits if (delay := nominal(policy, wait.number)) > 0]
             least = policy.jitter / statistics.JITTER_SHARE
         else:
-            waits = [wait for wait in waits if wait.number == 1]
+            waits = _first_real(waits)
             values = [wait.gap for wait in waits]
         if len(values) < statistics.FIRST_WAITS:
-            return self.not_exercised(f"{counted(len(values), 'wait')}; {statistics.FIRST_WAITS} are needed")
+            return self.not_exercised(f"too few waits to compare; {statistics.FIRST_WAITS} are needed")
         found = statistics.variation(values)
         reason = f"{len(values)} waits vary by {found:.1%} of their mean (at least {least:.1%} wanted)"
         if found < least:
             return self.violated(reason, len(values), _entries(waits))
         return self.held(reason, len(values))
+
+
+def _first_real(waits: Sequence[Wait]) -> list[Wait]:
+    """Return the waits of the first number of which enough are any: some libraries try once at once, by design.
+
+    None where there are not enough of any number: whether there are waits at all is for retry.backoff_grows to say.
+    """
+    by_number: dict[int, list[Wait]] = defaultdict(list)
+    for wait in waits:
+        by_number[wait.number].append(wait)
+    for _, alike in sorted(by_number.items()):
+        if sum(wait.gap >= AT_ONCE for wait in alike) >= statistics.FIRST_WAITS:
+            return alike
+    return []
 
 
 def _entries(waits: Sequence[Wait]) -> list[int]:

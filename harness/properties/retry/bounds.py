@@ -67,20 +67,26 @@ def tries_of(evidence: Evidence, run: Sequence[Attempt]) -> list[Attempt]:
 
 
 def _failing_runs(evidence: Evidence) -> Iterable[list[Exchange]]:
-    """Yield the runs of equal requests, rows unknown, that failed one after the other."""
-    runs: dict[tuple[str, ...], list[Exchange]] = {}
+    """Yield the runs of equal requests of one session, rows unknown, that failed one after the other.
+
+    What was sent before the one before it had failed is another worker's, and is no attempt of the same.
+    """
+    runs: dict[tuple[tuple[str, ...], str | None], list[Exchange]] = {}
     leg = 0
     for exchange in evidence.exchanges:
         if len(evidence.legs) > 1 and evidence.leg_of(exchange.number) != leg:
             leg = evidence.leg_of(exchange.number)
             yield from runs.values()
             runs = {}
+        worker = (exchange.repeat, exchange.session)
         if exchange.failure is None or exchange.rows:
-            run = runs.pop(exchange.repeat, None)
+            run = runs.pop(worker, None)
             if run:
                 yield run
         elif exchange.failure not in ("session", "permanent"):
-            runs.setdefault(exchange.repeat, []).append(exchange)
+            run = runs.setdefault(worker, [])
+            if not run or exchange.at >= run[-1].end:
+                run.append(exchange)
     yield from runs.values()
 
 

@@ -8,14 +8,13 @@ from harness.evidence import Attempt, Evidence
 from harness.exchanges import class_of
 from harness.properties.property import Claim, NoParameters, Verdict, counted, some
 from harness.properties.retry.bounds import tries_of
-from harness.properties.retry.transient import was_cut_off
 
 
 class ClassifiedByErrorCode(Claim):
     name = "retry.classified_by_error_code"
     trigger = (
-        "an error's status says the contrary of its code: UNABLE_TO_LOCK_ROW with 400, a refusal for good with 500; "
-        "and the subject does retry failures whose status is honest"
+        "an error's status says the contrary of its code (UNABLE_TO_LOCK_ROW with 400, a refusal for good with 500) "
+        "and the subject retries failures whose status is honest"
     )
     rule = "The code decides: what passes is tried again whatever its status, and what does not is not."
     guidance = (
@@ -46,7 +45,7 @@ class ClassifiedByErrorCode(Claim):
                     continue
                 exposures += 1
                 last = at == len(run) - 1
-                if attempt.failure == "transient" and last and not was_cut_off(evidence, attempt):
+                if attempt.failure == "transient" and last and not evidence.cut_off(place, attempt):
                     astray = len(tries_of(evidence, run)) < least
                 else:
                     astray = attempt.failure == "permanent" and not last and _same(attempt, run[at + 1])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 
 from harness.evidence import Attempt, Evidence
 from harness.exchanges import Exchange
@@ -10,12 +12,17 @@ from harness.properties.property import Claim, NoParameters, Verdict, counted, s
 
 _RACES = frozenset({"DUPLICATE_VALUE"})
 """Permanent by their class, but a second writer may have caused them: trying again can be right."""
+_DANGLING = frozenset({"INVALID_CROSS_REFERENCE_KEY", "ENTITY_IS_DELETED", "INVALID_FIELD"})
+"""Said of a reference to a record that is not there; by its external id, INVALID_FIELD."""
 
 
 class PermanentNotRetried(Claim):
     name = "retry.permanent_not_retried"
     trigger = "a row or request was refused for good: a validation, permission or syntax error"
-    rule = "It is never sent again unchanged."
+    rule = (
+        "It is never sent again unchanged. A record that was refused for its reference to another input may be, when "
+        "that one has landed meanwhile."
+    )
     guidance = (
         "Sort errors by errorCode before retrying: validation, permission, reference and syntax errors stay as they "
         "are however often the row is sent. Dead-letter it at the first refusal."
@@ -28,6 +35,7 @@ class PermanentNotRetried(Claim):
         exposures = 0
         again: list[str] = []
         entries: list[int] = []
+        referenced = _Referenced(evidence)
         for place, chain in _runs(evidence):
             refused: Attempt | None = None
             for attempt in chain:
@@ -35,6 +43,7 @@ class PermanentNotRetried(Claim):
                     refused is not None
                     and attempt.exchange.at >= refused.exchange.end
                     and (attempt.verb, attempt.fingerprint) == (refused.verb, refused.fingerprint)
+                    and not referenced.landed_between(place, refused, attempt)
                 ):
                     again.append(f"{evidence.name(place)} ({refused.codes[0] if refused.codes else 'refused'})")
                     entries.extend((refused.number, attempt.number))
@@ -59,6 +68,44 @@ def _runs(evidence: Evidence) -> Iterator[tuple[int, Sequence[Attempt]]]:
     for place, chain in enumerate(evidence.chains):
         for run in evidence.by_leg(chain):
             yield place, run
+
+
+class _Referenced:
+    """Knows the inputs that a row refers to, by key or id, and when they landed."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self._evidence = evidence
+
+    def landed_between(self, place: int, refused: Attempt, again: Attempt) -> bool:
+        """Tell whether an input that a refused row refers to landed before the row was sent again."""
+        if not _DANGLING.intersection(refused.codes):
+            return False
+        others = {other for text in _texts(refused.values) for other in self._places.get(text, ())} - {place}
+        return any(
+            attempt.committed
+            and attempt.exchange.end > refused.exchange.at
+            and attempt.exchange.at <= again.exchange.at
+            and attempt.number < again.number
+            for other in others
+            for attempt in self._evidence.chains[other]
+        )
+
+    @cached_property
+    def _places(self) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = defaultdict(list)
+        for place, given in enumerate(self._evidence.inputs):
+            for name in (str(given.key), *(name for id_ in self._evidence.records[place] for name in (id_, id_[:15]))):
+                found[name].append(place)
+        return found
+
+
+def _texts(values: object) -> Iterator[str]:
+    """Yield all values of a row as texts, those of nested references (`{"Account": {"Key__c": "A1"}}`) among them."""
+    if isinstance(values, Mapping):
+        for value in values.values():
+            yield from _texts(value)
+    elif isinstance(values, str | int):
+        yield str(values)
 
 
 def _refused_for_good(attempt: Attempt) -> bool:

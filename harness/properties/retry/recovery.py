@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 
 from harness.evidence import Evidence, Outcome
 from harness.exchanges import Exchange
+from harness.properties.flight import most_at_once
 from harness.properties.property import Claim, Verdict, counted, some
 from harness.properties.retry.timing import told, tolerance
 
@@ -26,7 +26,10 @@ class RecoversAfterHeal(Claim):
         "the faults stopped (a phase named `heal`, or the run after them of a resumable subject) while inputs were "
         "pending"
     )
-    rule = "The first of them lands within twice the cap, and all of them in the end."
+    rule = (
+        "The first of them lands within twice the cap, and all of them in the end. What the time limit cut off while "
+        "work went on does not count."
+    )
     guidance = (
         "Keep what is pending, and keep trying at the cap: a breaker that never closes, a worker that died of its last "
         "exception or a checkpoint that skips what failed leave work behind when nothing stands in its way any more."
@@ -45,9 +48,13 @@ class RecoversAfterHeal(Claim):
         pending = [place for place in range(len(evidence.inputs)) if _pending(evidence, place, landed, healed)]
         if not pending:
             return self.not_exercised("nothing was pending when the faults stopped")
-        stuck = [place for place in pending if place not in landed]
         cap = evidence.policy.cap if evidence.policy else None
         within = parameters.within if parameters.within is not None else 2 * (300.0 if cap is None else cap)
+        if _stopped_at_work(evidence, landed, healed, within):
+            pending = [place for place in pending if place in landed or not _cut_off(evidence, place)]
+            if not pending:
+                return self.not_exercised("the subject was stopped before it had to go on")
+        stuck = [place for place in pending if place not in landed]
         arrivals = sorted(landed[place] for place in pending if place in landed)
         if stuck:
             reason = f"{len(stuck)} of {counted(len(pending), 'pending input')} never arrived: "
@@ -69,6 +76,19 @@ def _landings(evidence: Evidence) -> dict[int, float]:
         if place is not None and commit.exchange:
             found.setdefault(place, commit.at)
     return found
+
+
+def _stopped_at_work(evidence: Evidence, landed: dict[int, float], healed: float, within: float) -> bool:
+    """Tell whether the time limit came before work had stood still for as long as it may."""
+    if not (evidence.legs and evidence.legs[-1].process.timed_out):
+        return False
+    since = max([healed, *landed.values()])
+    return evidence.legs[-1].ended <= since + within + tolerance(within, evidence.clock)
+
+
+def _cut_off(evidence: Evidence, place: int) -> bool:
+    chain = evidence.chains[place]
+    return not chain or evidence.cut_off(place, chain[-1])
 
 
 def _pending(evidence: Evidence, place: int, landed: dict[int, float], healed: float) -> bool:
@@ -113,7 +133,7 @@ class NoStarvation(Claim):
             return self.not_exercised(f"{counted(len(fresh), 'fresh request')}; {_REQUESTS} are needed")
         if not _LEAST_FAILING <= failing / len(requests) <= _MOST_FAILING:
             return self.not_exercised(f"{failing / len(requests):.0%} of the requests failed; 2 to 30 % are needed")
-        workers = _peak(requests)
+        workers = most_at_once(requests)
         if workers < 2:
             return self.not_exercised("the subject sends one request after the other: there is nothing to starve")
         if any(exchange.retry_after is not None or exchange.failure == "quota" for exchange in evidence.exchanges):
@@ -132,12 +152,6 @@ def _first_requests(evidence: Evidence) -> list[Exchange]:
     """Return the requests that carried an input for the first time, in their order."""
     found = {chain[0].number: chain[0].exchange for chain in evidence.chains if chain}
     return [found[number] for number in sorted(found)]
-
-
-def _peak(requests: Sequence[Exchange]) -> int:
-    """Return the most requests that were under way at once."""
-    steps = [(exchange.at, 1) for exchange in requests] + [(exchange.end, -1) for exchange in requests]
-    return max(accumulate(change for _, change in sorted(steps)), default=0)
 
 
 def _standstill(evidence: Evidence, fresh: Sequence[Exchange], workers: int) -> float:

@@ -17,7 +17,7 @@ _RFC = "https://www.rfc-editor.org/rfc/rfc9110#section-9.2.2"
 
 class UnsafeNotReplayed(Claim):
     name = "retry.unsafe_not_replayed"
-    trigger = "a create ended without an answer that can be read: it may have been done"
+    trigger = "a create ended without an answer that can be read, so that it may have been done"
     rule = (
         "The create is not sent again unless the input was looked up in between, or its key is a unique field that "
         "makes a second create fail."

@@ -52,7 +52,7 @@ class Lateness:
 class RetryAfterHonoured(Claim):
     name = "retry.retry_after_honoured"
     parameters = Lateness
-    trigger = "an answer of 429 or 503 with a Retry-After, in seconds or as a date, and another attempt after it"
+    trigger = "an answer of 429 or 503 came with a Retry-After, in seconds or as a date, and another attempt followed"
     rule = "The next attempt starts when that time is over, and not much later."
     guidance = (
         "Read Retry-After on 429 and 503 (a number of seconds, or an HTTP date) and wait at least that long; where it "
@@ -100,7 +100,7 @@ def _early(evidence: Evidence) -> float:
 
 class QuietWhileThrottled(Claim):
     name = "retry.quiet_while_throttled"
-    trigger = "an answer of 429 or 503 with a Retry-After, while the subject had other work"
+    trigger = "an answer of 429 or 503 came with a Retry-After while the subject had other work"
     rule = "No worker sends a request in the announced time that is refused for the same reason."
     guidance = (
         "Keep the time until which Salesforce is not to be called in one place for all threads, tasks and workers, and "

@@ -119,6 +119,8 @@ def too_long(waits: Sequence[Wait], limits: Sequence[float], clock: Clock) -> li
     totals: dict[int, int] = defaultdict(int)
     gross: dict[int, Wait] = {}
     for wait, limit in zip(waits, limits, strict=True):
+        if wait.interrupted:
+            continue
         totals[wait.number] += 1
         if wait.idle <= limit + tolerance(limit, clock, wait.others):
             continue

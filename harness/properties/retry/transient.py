@@ -39,13 +39,15 @@ class TransientRetried(Claim):
         entries: list[int] = []
         reads = [exchange.number for exchange in evidence.exchanges if not (exchange.is_write or exchange.is_login)]
         last_read = reads[-1] if reads else 0
+        unseen = Counter(exchange.operation for exchange in evidence.unlinked)
         for place, chain in enumerate(evidence.chains):
             exposures += sum(_must_retry(attempt) for attempt in chain)
-            if not chain or not _must_retry(chain[-1]) or was_cut_off(evidence, chain[-1]):
+            if not chain or not _must_retry(chain[-1]) or evidence.cut_off(place, chain[-1]):
                 continue
             if chain[-1].committed and last_read > chain[-1].number:
                 continue
-            if len(chain) + _unseen(evidence, chain[-1]) < least:
+            # Failed requests of the same operation may have carried the row without our knowing.
+            if len(chain) + unseen[chain[-1].exchange.operation] < least:
                 given_up.append(evidence.name(place))
                 entries.append(chain[-1].number)
         for exchange, times in _abandoned_requests(evidence, least):
@@ -63,11 +65,6 @@ class TransientRetried(Claim):
         return self.held(f"{counted(exposures, 'passing failure')}, each tried again", exposures)
 
 
-def was_cut_off(evidence: Evidence, attempt: Attempt) -> bool:
-    """Tell whether the run that made an attempt was killed on purpose: whoever is dead has not given up."""
-    return bool(evidence.legs) and evidence.legs[evidence.leg_of(attempt.number)].process.crashed
-
-
 def _must_retry(attempt: Attempt) -> bool:
     if attempt.failure == "transient":
         # A refusal that came before the work is safe to repeat whatever the operation; one that hides it is not.
@@ -79,12 +76,6 @@ def _passes(exchange: Exchange) -> bool:
     if exchange.failure == "transient":
         return True
     return exchange.failure == "ambiguous" and exchange.replayable
-
-
-def _unseen(evidence: Evidence, last: Attempt) -> int:
-    """Return how many failed requests of the same operation may have carried the row without our knowing."""
-    operation = last.exchange.operation
-    return sum(exchange.operation == operation for exchange in evidence.unlinked)
 
 
 def _abandoned_requests(evidence: Evidence, least: int) -> Iterable[tuple[Exchange, int]]:
@@ -101,7 +92,7 @@ def _abandoned_requests(evidence: Evidence, least: int) -> Iterable[tuple[Exchan
     for exchange in writes:
         groups[exchange.repeat].append(exchange)
     for group in groups.values():
-        if len(group) < least and _passes(group[-1]):
+        if len(group) < least and _passes(group[-1]) and not evidence.stopped_after(group[-1].number):
             yield group[-1], len(group)
     last: dict[tuple[str, ...], Exchange] = {}
     times: Counter[tuple[str, ...]] = Counter()
@@ -110,5 +101,5 @@ def _abandoned_requests(evidence: Evidence, least: int) -> Iterable[tuple[Exchan
             last[exchange.repeat] = exchange
             times[exchange.repeat] += 1
     for repeat, exchange in last.items():
-        if times[repeat] < 2 and _passes(exchange):
+        if times[repeat] < 2 and _passes(exchange) and not evidence.stopped_after(exchange.number):
             yield exchange, 1

@@ -60,6 +60,20 @@ def a_saved_row_sent_again_for_its_neighbour(world: World) -> None:
     world.send({1: None})
 
 
+@scene("bulk.errors_matched_to_rows", "held")
+@scene("bulk.only_failed_rows_retried", "held")
+def a_second_pass_with_references(world: World) -> None:
+    world.send({1: None, 2: LOCK})
+    world.send({1: None})
+    world.entries[-1]["rows"][0]["fingerprint"] = "with ReportsTo"
+
+
+@scene("bulk.only_failed_rows_retried", "violated")
+def sent_again_after_a_second_pass(world: World) -> None:
+    a_second_pass_with_references(world)
+    world.send({1: None})
+
+
 @scene("bulk.errors_matched_to_rows", "violated")
 def errors_swapped(world: World) -> None:
     world.send({1: RULE, 2: MISSING})
@@ -323,6 +337,46 @@ def a_query_that_had_to_be_repeated(world: World) -> None:
     for _ in range(5):
         world.exchange("rest.query.run", 503, query="SELECT Id FROM Contact")
     world.query("SELECT Id FROM Contact")
+
+
+@scene("bulk.no_query_in_loop", "held")
+def a_poll_every_five_seconds(world: World) -> None:
+    world.inputs = 30
+    for number in range(1, 31):
+        at = number * 5.0
+        world.query("SELECT Id FROM Contact WHERE LastName = 'New'", 0, at=at, end=at + 0.1)
+        world.send({number: None}, at=at + 0.2, end=at + 0.3)
+
+
+@scene("bulk.no_query_in_loop", "violated")
+def a_loop_that_rests_between_records(world: World) -> None:
+    world.inputs = 30
+    for number in range(1, 31):
+        at = number * 5.0
+        world.query(f"SELECT Id FROM Contact WHERE External_Id__c = 'K{number}'", at=at, end=at + 0.1)
+
+
+@scene("bulk.no_query_in_loop", "violated")
+def the_same_query_before_each_write(world: World) -> None:
+    world.inputs = 30
+    for number in range(1, 31):
+        world.query("SELECT Id FROM RecordType WHERE DeveloperName = 'Customer'", at=2.0 * number, end=2.0 * number + 1)
+        world.send({number: None}, at=2.0 * number + 1, end=2.0 * number + 1.9)
+
+
+@scene("bulk.no_query_in_loop", "held")
+def a_table_read_in_order_of_its_keys(world: World) -> None:
+    for start in range(0, 300, 20):
+        last = f"003{start:012d}AAA"
+        world.query(f"SELECT Id FROM Contact WHERE Id > '{last}' ORDER BY Id LIMIT 20", 20)
+        world.take(*range(start + 1, start + 21))
+
+
+@scene("bulk.no_query_in_loop", "violated")
+def the_children_of_each_record(world: World) -> None:
+    world.take(*range(1, 31))
+    for number in range(1, 31):
+        world.query(f"SELECT Id FROM Task WHERE WhoId = '003{number:012d}AAA'", 15)
 
 
 @scene("bulk.no_query_in_loop", "not exercised")

@@ -57,6 +57,45 @@ def queue_gone_after_the_run(world: World) -> None:
     world.letters = [BrokenLetter("", 0, "its folder is gone")]
 
 
+def _lost_and_never_heard_of(world: World) -> None:
+    world.send({1: None}, **LOST)
+    for _ in range(2):
+        world.exchange(status=503, fingerprint="body [1]")
+    world.letters = [letter(1, "HTTP_503", attempts=3)]
+
+
+@scene("dead_letter.complete", "held")
+def landed_and_nobody_could_know(world: World) -> None:
+    _lost_and_never_heard_of(world)
+
+
+@scene("dead_letter.complete", "held")
+def landed_by_the_last_attempt_and_nobody_could_know(world: World) -> dict[str, Any]:
+    world.exchange(status=503, fingerprint="body [1]")
+    world.send({1: None}, **LOST)
+    world.letters = [letter(1, "NO_ANSWER", attempts=2)]
+    return {"attempts": 2}
+
+
+@scene("dead_letter.complete", "violated")
+def landed_and_given_up_without_another_try(world: World) -> None:
+    world.send({1: None}, **LOST)
+    world.letters = [letter(1, "NO_ANSWER", attempts=1)]
+
+
+@scene("dead_letter.complete", "violated")
+def landed_and_shown_by_a_lookup(world: World) -> None:
+    _lost_and_never_heard_of(world)
+    world.query("SELECT Id FROM Contact WHERE External_Id__c = 'K1'")
+
+
+@scene("dead_letter.complete", "violated")
+def landed_and_told_so_by_its_duplicate(world: World) -> None:
+    world.send({1: None}, CREATE, **LOST)
+    world.send({1: "DUPLICATE_VALUE"}, CREATE)
+    world.letters = [letter(1, "DUPLICATE_VALUE", attempts=2)]
+
+
 @scene("dead_letter.informative", "violated")
 def half_a_line(world: World) -> None:
     world.letters = [BrokenLetter('{"key": ', 1, "not JSON")]

@@ -188,6 +188,15 @@ def test_a_property_in_a_scene(name: str, status: str, build: Scene) -> None:
     check(name, status, build)
 
 
+def test_calls_that_took_no_time_were_beside_none() -> None:
+    world = World()
+    for second in range(9):
+        _used(world, 1, **_at(float(second), 0.0))
+    beside = [_used(world, 1, **_at(20.0, 1.0)) for _ in range(2)]
+    verdict = verdict_of("limits.own_ceiling", world, {"max": 1})
+    assert (verdict.status, list(verdict.evidence)) == ("violated", beside)
+
+
 @pytest.mark.parametrize(
     ("build", "name", "words"),
     [

@@ -12,7 +12,7 @@ from harness.evidence import Leg, Process
 from harness.letters import BrokenLetter
 from harness.properties import read_parameters, registry
 from harness.properties.reporting import Names
-from tests.harness.builders import CREATE, World, letter
+from tests.harness.builders import CREATE, World, letter, strike
 from tests.harness.properties.scenes import Scene, Scenes, check
 
 SCENES = Scenes()
@@ -149,9 +149,52 @@ def stopped_by_the_time_limit(world: World) -> dict[str, Any]:
     return {"process": Process(None, 1.0, timed_out=True)}
 
 
+@scene("report.truthful", "held")
+def reported_after_each_batch_and_stopped(world: World) -> dict[str, Any]:
+    world.inputs = 4
+    world.send({1: None})
+    _reported(world, 1, 0)
+    world.send({2: None, 3: None})
+    return {"process": Process(None, 1.0, timed_out=True)}
+
+
+@scene("report.truthful", "violated")
+def claimed_too_much_and_was_stopped(world: World) -> dict[str, Any]:
+    reported_after_each_batch_and_stopped(world)
+    _reported(world, 4, 0)
+    return {"process": Process(None, 1.0, timed_out=True)}
+
+
 @scene("report.truthful", "not exercised")
 def nothing_given(world: World) -> None:
     world.inputs = 0
+
+
+def _lost_reply_in_an_outage(world: World) -> None:
+    world.send({2: None})
+    world.send({1: None}, outcome="lost", status=None, strikes=[strike(effect="reply", point="reply")])
+    for _ in range(2):
+        world.exchange(status=503, fingerprint="body [1]")
+    world.letters = [letter(1, "HTTP_503", attempts=3)]
+
+
+@scene("report.truthful", "held")
+def what_could_not_be_known_counts_as_failed(world: World) -> None:
+    _lost_reply_in_an_outage(world)
+    _reported(world, 1, 1)
+
+
+@scene("report.truthful", "violated")
+def more_failed_than_could_not_be_known(world: World) -> None:
+    _lost_reply_in_an_outage(world)
+    _reported(world, 0, 2)
+
+
+@scene("report.truthful", "violated")
+def landed_by_a_lookup_and_counted_as_failed(world: World) -> None:
+    _lost_reply_in_an_outage(world)
+    world.query("SELECT Id FROM Contact WHERE External_Id__c = 'K1'")
+    _reported(world, 1, 1)
 
 
 def _legs(*processes: Process, letters: int = 0) -> dict[str, Any]:
@@ -198,6 +241,12 @@ def stopped_in_good_order(world: World) -> dict[str, Any]:
 @scene("report.graceful_stop", "violated")
 def marked_as_done_before_it_was(world: World) -> dict[str, Any]:
     world.send({1: None})
+    return _legs(STOPPED, DONE)
+
+
+@scene("report.graceful_stop", "held")
+def a_letter_of_what_could_not_be_known(world: World) -> dict[str, Any]:
+    _lost_reply_in_an_outage(world)
     return _legs(STOPPED, DONE)
 
 

@@ -81,6 +81,68 @@ def whoever_retries_nothing_does_not_misjudge(world: World) -> None:
     world.send({2: LOCK}, "rest.sobject.upsert", status=400)
 
 
+# -- refused for good
+
+
+def _child_refused(world: World, parent: str = "K1", code: str = "INVALID_FIELD") -> None:
+    world.send({2: code})
+    world.entries[-1]["rows"][0]["values"]["Account"] = {"External_Id__c": parent}
+
+
+@scene("retry.permanent_not_retried", "held")
+def a_child_again_when_its_parent_has_landed(world: World) -> None:
+    _child_refused(world)
+    world.send({1: None})
+    world.send({2: None})
+
+
+@scene("retry.permanent_not_retried", "violated")
+def a_child_again_without_its_parent(world: World) -> None:
+    world.send({1: None})
+    _child_refused(world)
+    world.send({2: None})
+
+
+@scene("retry.permanent_not_retried", "violated")
+def a_child_again_when_another_has_landed(world: World) -> None:
+    _child_refused(world, parent="K3")
+    world.send({1: None})
+    world.send({2: None})
+
+
+@scene("retry.permanent_not_retried", "violated")
+def refused_for_itself_and_sent_again_after_its_parent(world: World) -> None:
+    _child_refused(world, code=RULE)
+    world.send({1: None})
+    world.send({2: None})
+
+
+# -- bounds
+
+
+@scene("retry.bounded", "held")
+def many_workers_ask_the_same_in_an_outage(world: World) -> dict[str, Any]:
+    for at in (0.0, 1.0, 3.0):
+        for _ in range(12):
+            world.exchange("oauth.token", 503, at=at, end=at + 0.1, session=None)
+    return {"attempts": 3}
+
+
+@scene("retry.bounded", "held")
+def workers_with_sessions_of_their_own(world: World) -> dict[str, Any]:
+    for worker in range(12):
+        world.query("SELECT Id FROM Contact", at=worker / 10, end=worker / 10 + 0.05, status=503, session=f"s{worker}")
+    return {"attempts": 3}
+
+
+@scene("retry.bounded", "violated")
+def one_of_many_workers_goes_on_for_ever(world: World) -> dict[str, Any]:
+    for at in range(5):
+        for _ in range(12 if at == 0 else 1):
+            world.exchange("oauth.token", 503, at=float(at), end=at + 0.1, session=None)
+    return {"attempts": 3}
+
+
 # -- deadline
 
 
@@ -175,6 +237,43 @@ def a_new_session_is_no_wait(world: World) -> dict[str, Any]:
 
 
 @scene("retry.backoff_grows", "held")
+def an_ended_session_may_be_an_attempt(world: World) -> dict[str, Any]:
+    world.refuse("INVALID_SESSION_ID", 401, fingerprint="body [1]", at=0.0, end=0.01)
+    world.exchange("oauth.token", at=0.02, end=0.03)
+    world.send({1: LOCK}, at=1.0, end=1.01)
+    world.send({1: None}, at=3.01, end=3.02)  # the second wait to a loop that counts the session's end too
+    return {"policy": DECLARED, "clock": "virtual"}
+
+
+@scene("retry.backoff_grows", "violated")
+def an_ended_session_is_one_attempt_and_no_more(world: World) -> dict[str, Any]:
+    world.refuse("INVALID_SESSION_ID", 401, fingerprint="body [1]", at=0.0, end=0.01)
+    world.exchange("oauth.token", at=0.02, end=0.03)
+    world.send({1: LOCK}, at=1.0, end=1.01)
+    world.send({1: None}, at=5.01, end=5.02)
+    return {"policy": DECLARED, "clock": "virtual"}
+
+
+def _looked_up_between(world: World, key: str) -> dict[str, Any]:
+    world.send({1: LOCK}, ONE, at=0.0, end=0.01)
+    for at, status in ((1.01, 503), (2.02, 200)):
+        soql = f"SELECT Id FROM Contact WHERE External_Id__c = '{key}'" if status == 200 else None
+        world.exchange("rest.query.run", status, query=soql, fingerprint="print", at=at, end=at + 0.01)
+    world.send({1: None}, ONE, at=2.04, end=2.05)
+    return {"policy": DECLARED, "clock": "virtual"}
+
+
+@scene("retry.backoff_grows", "held")
+def a_lookup_before_the_next_attempt_has_waits_of_its_own(world: World) -> dict[str, Any]:
+    return _looked_up_between(world, "K1")
+
+
+@scene("retry.backoff_grows", "violated")
+def a_lookup_of_another_record_lengthens_no_wait(world: World) -> dict[str, Any]:
+    return _looked_up_between(world, "K2")
+
+
+@scene("retry.backoff_grows", "held")
 def failed_rows_may_be_counted_apart_from_failed_requests(world: World) -> dict[str, Any]:
     world.exchange(status=503, fingerprint="body [1]", at=0.0, end=0.01)
     world.send({1: LOCK}, at=1.0, end=1.01)
@@ -263,6 +362,21 @@ def first_waits_alike(world: World) -> None:
 def declared_jitter_that_is_not_there(world: World) -> dict[str, Any]:
     many(world, [[1.0, 2.0]] * 15)
     return {"policy": DECLARED}
+
+
+@scene("retry.jittered", "held")
+def the_first_retry_comes_at_once_by_design(world: World) -> None:
+    many(world, [[0.001, 1.0 + row / 100] for row in range(30)])
+
+
+@scene("retry.jittered", "violated")
+def second_waits_alike_after_a_retry_at_once(world: World) -> None:
+    many(world, [[0.001, 1.0]] * 30)
+
+
+@scene("retry.jittered", "not exercised")
+def whoever_never_waits_has_no_waits_to_spread(world: World) -> None:
+    many(world, [[0.0]] * 30)
 
 
 @scene("retry.jittered", "not exercised")

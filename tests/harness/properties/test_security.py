@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import requests
 
-from harness.evidence import Interception, Leg, Process
+from harness.evidence import Canary, Interception, Leg, Process
 from harness.impostor import Impostor
 from harness.properties import ParameterError, read_parameters, registry
 from tests.harness.builders import World, letter
@@ -19,6 +19,39 @@ SCENES = Scenes()
 scene = SCENES.add
 
 NO_ACCESS = "INSUFFICIENT_ACCESS_OR_READONLY"
+
+
+# -- leaks
+
+
+def _said(*leaks: str) -> Process:
+    return Process(0, 1.0, leaks=leaks)
+
+
+def _legs_and_rerun(world: World, faults: Process, heal: Process, rerun: Process) -> dict[str, Any]:
+    world.send({1: None, 2: None})
+    legs = [Leg(name, run, 1, 1, 0.0, 2.0, 0) for name, run in (("faults", faults), ("heal", heal))]  # type: ignore[arg-type]
+    return {
+        "legs": legs,
+        "process": heal,
+        "canaries": [Canary("the password", "hunter2")],
+        "after": {"rerun": World().evidence(process=rerun)},
+    }
+
+
+@scene("security.no_secrets_leaked", "held")
+def silent_in_all_runs(world: World) -> dict[str, Any]:
+    return _legs_and_rerun(world, _said(), _said(), _said())
+
+
+@scene("security.no_secrets_leaked", "violated")
+def let_out_under_faults_only(world: World) -> dict[str, Any]:
+    return _legs_and_rerun(world, _said("the password"), _said(), _said())
+
+
+@scene("security.no_secrets_leaked", "violated")
+def let_out_after_delivery_only(world: World) -> dict[str, Any]:
+    return _legs_and_rerun(world, _said(), _said(), _said("the password"))
 
 
 # -- TLS
