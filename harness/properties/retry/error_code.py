@@ -14,8 +14,8 @@ from harness.properties.retry.transient import was_cut_off
 class ClassifiedByErrorCode(Claim):
     name = "retry.classified_by_error_code"
     trigger = (
-        "an error's status says the contrary of its code (UNABLE_TO_LOCK_ROW with 400, a refusal for good with 500) and "
-        "the subject retries failures whose status is honest"
+        "an error's status says the contrary of its code (UNABLE_TO_LOCK_ROW with 400, a refusal for good with 500), "
+        "and the subject retries failures whose status is honest"
     )
     rule = "The code decides: what passes is tried again whatever its status, and what does not is not."
     guidance = (
