@@ -13,7 +13,7 @@ from harness.properties.retry.bounds import tries_of
 class ClassifiedByErrorCode(Claim):
     name = "retry.classified_by_error_code"
     trigger = (
-        "an error's status says the contrary of its code (UNABLE_TO_LOCK_ROW with 400, a refusal for good with 500) "
+        "an error's status says the contrary of its code (UNABLE_TO_LOCK_ROW with 400, a refusal for good with 500), "
         "and the subject retries failures whose status is honest"
     )
     rule = "The code decides: what passes is tried again whatever its status, and what does not is not."
