@@ -8,6 +8,7 @@ from harness.evidence import Attempt, Evidence, Leg, Outcome, Process
 from harness.exchanges import class_of
 from harness.letters import BrokenLetter, Letter
 from harness.properties.property import Claim, NoParameters, Verdict, counted, some
+from harness.properties.retry.timing import is_out_of_time
 from mock_server.org.errors import BY_CODE
 
 _NO_QUEUE = "no dead-letter queue was given"
@@ -84,8 +85,8 @@ class OnlyWhenSpent(Claim):
     name = "dead_letter.only_when_spent"
     trigger = "a record was dead-lettered after a failure that passes, and the policy says how often it is tried"
     rule = (
-        "All declared attempts were made before. (A record that is not tried again at all is a matter of "
-        "retry.transient_retried.)"
+        "All declared attempts were made before, or the next wait would have come near the deadline. (A record that is "
+        "not tried again at all is a matter of retry.transient_retried.)"
     )
     guidance = (
         "Give a record up for a passing failure only after its last attempt: the letter then means that somebody must "
@@ -114,7 +115,7 @@ class OnlyWhenSpent(Claim):
             if _says_otherwise(evidence.letters[numbers[-1]]):
                 continue  # the session or the day's calls were at an end, for all records at once
             exposures += 1
-            if len(chain) + around < budget:
+            if len(chain) + around < budget and not is_out_of_time(evidence, chain[-1].exchange, len(chain)):
                 early.append(f"{evidence.name(place)} ({len(chain)} of {budget})")
                 entries.extend(attempt.number for attempt in chain[-2:])
         if early:

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from harness.evidence import Evidence
+from harness.exchanges import Exchange
 from harness.plans import Policy
 from harness.waits import Wait
 
@@ -29,6 +30,7 @@ _LEAST_TOLERANCE, _SHARE = 0.05, 0.05
 _EACH_OTHER = 0.01
 _GROSS = 1.0
 _FEW = 3
+_NEAR = 0.75
 _DATE_LASTS = 60.0
 """Seconds for which a Retry-After in another form is taken to hold, where it excuses other waits."""
 
@@ -70,6 +72,18 @@ def interval(policy: Policy, wait: Wait) -> tuple[float, float]:
     jitter = policy.jitter or 0.0
     delays = (nominal(policy, wait.least), nominal(policy, wait.number))
     return min(delays) * (1 - jitter), max(delays) * (1 + jitter)
+
+
+def is_out_of_time(evidence: Evidence, last: Exchange, tries: int) -> bool:
+    """Tell whether giving up after a failed request is sparing the deadline: the next wait would have come near it.
+
+    Time budgets are no part of a policy, and leave room to end in: three quarters of the deadline are near.
+    """
+    if evidence.deadline is None or not evidence.legs:
+        return False
+    policy = evidence.policy
+    wait = nominal(policy, tries) * (1 + (policy.jitter or 0.0)) if policy and policy.base is not None else 0.0
+    return last.end + wait >= evidence.legs[evidence.leg_of(last.number)].began + _NEAR * evidence.deadline
 
 
 def plain_waits(evidence: Evidence) -> list[Wait]:

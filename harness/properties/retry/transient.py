@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from harness.evidence import Attempt, Evidence, Outcome
 from harness.exchanges import Exchange
 from harness.properties.property import Claim, NoParameters, Verdict, counted, some
+from harness.properties.retry.timing import is_out_of_time
 
 
 class TransientRetried(Claim):
@@ -17,7 +18,8 @@ class TransientRetried(Claim):
         "their like (creates that may have been done are left out)"
     )
     rule = (
-        "It is tried again at least once, and not given up before the declared attempts are spent. A write that was "
+        "It is tried again at least once, and not given up before the declared attempts are spent, or the next wait "
+        "would have come near the deadline (three quarters of it). A write that was "
         "done although its answer got lost may be looked up in place of sent again."
     )
     guidance = (
@@ -47,7 +49,8 @@ class TransientRetried(Claim):
             if chain[-1].committed and last_read > chain[-1].number:
                 continue
             # Failed requests of the same operation may have carried the row without our knowing.
-            if len(chain) + unseen[chain[-1].exchange.operation] < least:
+            tries = len(chain) + unseen[chain[-1].exchange.operation]
+            if tries < least and not (tries > 1 and is_out_of_time(evidence, chain[-1].exchange, len(chain))):
                 given_up.append(evidence.name(place))
                 entries.append(chain[-1].number)
         for exchange, times in _abandoned_requests(evidence, least):
@@ -92,8 +95,11 @@ def _abandoned_requests(evidence: Evidence, least: int) -> Iterable[tuple[Exchan
     for exchange in writes:
         groups[exchange.repeat].append(exchange)
     for group in groups.values():
-        if len(group) < least and _passes(group[-1]) and not evidence.stopped_after(group[-1].number):
-            yield group[-1], len(group)
+        tries = len(group)
+        if tries >= least or not _passes(group[-1]) or evidence.stopped_after(group[-1].number):
+            continue
+        if tries < 2 or not is_out_of_time(evidence, group[-1], tries):
+            yield group[-1], tries
     last: dict[tuple[str, ...], Exchange] = {}
     times: Counter[tuple[str, ...]] = Counter()
     for exchange in evidence.exchanges:

@@ -177,6 +177,43 @@ def no_deadline(world: World) -> None:
     fail_again(world, 1, [1.0])
 
 
+# -- giving up
+
+
+PATIENT = Policy(attempts=10, base=5.0, factor=2.0, cap=8.0, jitter=0.1)
+
+
+def _gave_up(world: World, waits: Sequence[float]) -> dict[str, Any]:
+    """Dead-letter the first record after these waits, with ten attempts declared and a deadline of a minute."""
+    fail_again(world, 1, [*waits, 0.0])
+    world.entries.pop()
+    world.commits.clear()
+    world.letters = [letter(1, LOCK, attempts=len(world.entries))]
+    return {"policy": PATIENT, "legs": [leg(world)], "deadline": 60.0}
+
+
+for _name in ("retry.transient_retried", "dead_letter.only_when_spent"):
+
+    @scene(_name, "held")
+    def gave_up_where_the_next_wait_would_come_near_the_deadline(world: World) -> dict[str, Any]:
+        return _gave_up(world, [5.0, 8.0, 8.0, 8.0, 8.0])
+
+    @scene(_name, "violated")
+    def gave_up_with_half_of_the_time_left(world: World) -> dict[str, Any]:
+        return _gave_up(world, [5.0, 8.0, 8.0])
+
+    @scene(_name, "violated")
+    def gave_up_without_a_deadline(world: World) -> dict[str, Any]:
+        return {**_gave_up(world, [5.0, 8.0, 8.0, 8.0, 8.0]), "deadline": None}
+
+
+@scene("retry.transient_retried", "violated")
+def gave_up_at_once_near_the_deadline(world: World) -> dict[str, Any]:
+    world.send({1: LOCK}, at=58.0, end=58.1)
+    world.letters = [letter(1, LOCK)]
+    return {"policy": PATIENT, "legs": [leg(world)], "deadline": 60.0}
+
+
 # -- backoff
 
 
