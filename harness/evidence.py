@@ -263,8 +263,10 @@ class Evidence:
 
     def by_leg(self, chain: Sequence[Attempt]) -> list[Sequence[Attempt]]:
         """Cut a chain where the subject was started anew: a budget of attempts is that of one run."""
-        if not chain or self.leg_of(chain[0].number) == self.leg_of(chain[-1].number):
+        if len(self.legs) < 2 or len(chain) < 2:
             return [chain] if chain else []
+        if self.leg_of(chain[0].number) == self.leg_of(chain[-1].number):
+            return [chain]
         found: dict[int, list[Attempt]] = {}
         for attempt in chain:
             found.setdefault(self.leg_of(attempt.number), []).append(attempt)

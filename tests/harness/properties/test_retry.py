@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness.evidence import Leg, Process
+from harness.evidence import ArmedFault, Leg, Process
 from harness.judge import judge
 from harness.plans import Policy
 from tests.harness.builders import CREATE, UPSERT, World, letter, strike
@@ -674,6 +674,36 @@ def hung_until_it_was_stopped(world: World) -> dict[str, Any]:
 @scene("retry.timeout_set", "held")
 def thirty_seconds_undeclared(world: World) -> None:
     _held_up(world, 0.0, 60.0, left=29.9)
+
+
+def _in_pieces(world: World, reply: str, **changes: Any) -> dict[str, Any]:
+    world.send({1: None}, at=0.0, strikes=[strike("pieces", "reply", "reply")], **changes)
+    return {"policy": DECLARED, "faults": [ArmedFault("pieces", 1, 1, {"reply": reply})], "legs": [leg(world)]}
+
+
+@scene("retry.timeout_set", "not exercised")
+def read_an_answer_that_came_in_pieces(world: World) -> dict[str, Any]:
+    return _in_pieces(world, "trickle", end=20.0)
+
+
+@scene("retry.timeout_set", "violated")
+def waited_long_for_another_reply(world: World) -> dict[str, Any]:
+    return _in_pieces(world, "malformed", end=20.0)
+
+
+@scene("retry.timeout_set", "held")
+def gave_up_an_answer_in_pieces_at_the_timeout(world: World) -> dict[str, Any]:
+    return _in_pieces(world, "trickle", end=20.0, left=5.0, outcome="abandoned")
+
+
+@scene("retry.timeout_set", "violated")
+def gave_up_an_answer_in_pieces_late(world: World) -> dict[str, Any]:
+    return _in_pieces(world, "trickle", end=60.0, left=12.0, outcome="abandoned")
+
+
+@scene("retry.timeout_set", "violated")
+def hung_in_an_answer_that_never_ended(world: World) -> dict[str, Any]:
+    return _in_pieces(world, "trickle", end=None, outcome=None, status=None)
 
 
 @scene("retry.timeout_set", "not exercised")
