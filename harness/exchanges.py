@@ -151,8 +151,9 @@ def class_of(codes: Sequence[str], status: int | None = None) -> Failure:
 
 def read_exchange(entry: Mapping[str, Any]) -> Exchange:
     """Read one journal entry of the control plane."""
-    strikes = [strike for strike in entry["strikes"] if strike["effect"] != "latency"]
-    slowed = [strike["rule"] for strike in entry["strikes"] if strike["effect"] == "latency"]
+    struck = entry["strikes"]
+    strikes = [strike for strike in struck if strike["effect"] != "latency"] if struck else ()
+    slowed = [strike["rule"] for strike in struck if strike["effect"] == "latency"] if struck else ()
     left = entry.get("left")
     end = entry["end"] if left is None else left
     rows = tuple(_read_row(row) for row in entry["rows"])
@@ -160,7 +161,7 @@ def read_exchange(entry: Mapping[str, Any]) -> Exchange:
     status = entry["status"]
     outcome = entry["outcome"] or "abandoned"
     # What a reply fault did to the answer, the outcome says; those that leave it whole are none to the client.
-    masked = any(
+    masked = bool(strikes) and any(
         not strike["rows"] and strike["point"] == "after" and strike["effect"] != "subject" for strike in strikes
     )
     heard = outcome == "answered" and not masked
@@ -181,16 +182,16 @@ def read_exchange(entry: Mapping[str, Any]) -> Exchange:
         status=status,
         outcome=outcome,
         codes=codes,
-        rules=tuple(dict.fromkeys(strike["rule"] for strike in strikes)),
-        struck=tuple(strike["effect"] for strike in strikes),
+        rules=tuple(dict.fromkeys(strike["rule"] for strike in strikes)) if strikes else (),
+        struck=tuple(strike["effect"] for strike in strikes) if strikes else (),
         heard=heard,
         failure=_failure(status, codes, unreadable, told_by_rows),
         rows=rows,
         # Not the query's text: a request that was struck before it was read has none, only its print.
         repeat=(entry["operation"], entry["method"], entry["path"], entry["fingerprint"] or entry["query"] or ""),
         soql=entry["query"] or "",
-        row_rules=tuple(dict.fromkeys(strike["rule"] for strike in strikes if strike["rows"])),
-        slowed=tuple(dict.fromkeys(slowed)),
+        row_rules=tuple(dict.fromkeys(strike["rule"] for strike in strikes if strike["rows"])) if strikes else (),
+        slowed=tuple(dict.fromkeys(slowed)) if slowed else (),
         left=left,
         open=end is None,
         caller=entry.get("caller"),

@@ -30,6 +30,7 @@ NO_EFFECTS = Effects()
 _FINISHED = Process(exit_code=0, seconds=0.0)
 
 
+@uncollected()
 def link(
     *,
     entries: Iterable[Mapping[str, Any]],
@@ -56,12 +57,11 @@ def link(
     `letters` is None where there is no queue; `skipped` are keys that the subject says it left out on purpose.
     Of a run after delivery, `since` is the last journal entry before it: what came earlier tells the state, no more.
     """
-    with uncollected():
-        read = [read_exchange(entry) for entry in entries if entry["number"] > since]
-        exchanges = tuple(exchange for exchange in read if exchange.copy_of is None)
-        names = _Names(inputs)
-        history = _History(names, commits)
-        chains, unlinked = _chains(exchanges, names, history)
+    read = [read_exchange(entry) for entry in entries if entry["number"] > since]
+    exchanges = tuple(exchange for exchange in read if exchange.copy_of is None)
+    names = _Names(inputs)
+    history = _History(names, commits)
+    chains, unlinked = _chains(exchanges, names, history)
     records = tuple(history.live(place, given.record) for place, given in enumerate(inputs))
     letters_of = _letters_of(names, letters or (), records)
     return Evidence(
