@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from harness.commands import add_parsers as commands_about_scenarios
 
@@ -125,7 +128,11 @@ def run_prove(options: argparse.Namespace) -> int:
                     lines.extend(error.lines)
         if lines:
             raise DocumentError(lines)
-        queues = [open_queue(options.dlq, scenario.dead_letters) if options.dlq else None for scenario in scenarios]
+        if not options.run.strip():
+            raise ValueError("sfmock: --run names no command")
+        queues = [
+            None if options.dlq is None else open_queue(options.dlq, scenario.dead_letters) for scenario in scenarios
+        ]
         _check_reports(options)
     except QueueError as error:
         print(f"--dlq: {error}", file=sys.stderr)
@@ -135,7 +142,8 @@ def run_prove(options: argparse.Namespace) -> int:
         return WRONG
     results: list[TrialResult] = []
     try:
-        _run_all(options, list(zip(scenarios, queues, strict=True)), results)
+        with _ended_in_order():
+            _run_all(options, list(zip(scenarios, queues, strict=True)), results)
     except (DocumentError, QueueError) as error:
         print(error, file=sys.stderr)
         return WRONG
@@ -143,15 +151,51 @@ def run_prove(options: argparse.Namespace) -> int:
         print(f"sfmock: {error}", file=sys.stderr)
         return NOT_STARTED
     finally:
-        if results:
-            _write_reports(options, results)
-    return HELD if all(result.ok for result in results) else BROKEN
+        written = not results or _write_reports(options, [*results, *_not_run(options, scenarios, results)])
+    return HELD if written and all(result.ok for result in results) else BROKEN
+
+
+def _not_run(
+    options: argparse.Namespace, scenarios: Sequence[Scenario], results: Sequence[TrialResult]
+) -> Iterator[TrialResult]:
+    """Yield what is to be said of the trials that were planned and, because this was ended before, not run."""
+    from harness.result import TrialResult
+
+    planned = [(scenario, seed) for scenario in scenarios for seed in _seeds(options)]
+    for scenario, seed in planned[len(results) :]:
+        note = "this trial was planned, and not run to its end: what it would have shown is not known"
+        yield TrialResult(scenario.name, scenario.title, seed, 0.0, None, None, None, (note,))
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """End what runs when this is ended from outside (CI that cancels, `timeout`, a closed terminal), as on Ctrl-C."""
+
+    def end(number: int, frame: object) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _seeds(options: argparse.Namespace) -> range:
+    return range(options.seed, options.seed + options.seeds)
 
 
 def _check_reports(options: argparse.Namespace) -> None:
     """Refuse a report file that cannot be written before anything has run."""
-    for file in (options.json, options.html, options.markdown, options.junit):
-        if file is not None and (file.is_dir() or not file.absolute().parent.is_dir()):
+    files = [file for file in (options.json, options.html, options.markdown, options.junit) if file is not None]
+    for place, file in enumerate(files):
+        if file.absolute() in (other.absolute() for other in files[:place]):
+            raise ValueError(f"sfmock: two reports cannot be written to one file: {file}")
+        if file.is_dir() or not file.absolute().parent.is_dir():
             raise ValueError(f"sfmock: cannot write {file}: its folder does not exist, or it is a folder itself")
 
 
@@ -179,7 +223,7 @@ def _run_all(
                 progress=_progress,
             )
             for scenario, queue in planned
-            for seed in range(options.seed, options.seed + options.seeds)
+            for seed in _seeds(options)
         ]
         # What only an org can tell (an object that it does not have) is found out before anything runs.
         for trial in trials[:: options.seeds]:
@@ -219,7 +263,8 @@ def _replay(options: argparse.Namespace, trial: Trial) -> str:
     return shlex.join(words)
 
 
-def _write_reports(options: argparse.Namespace, results: Sequence[TrialResult]) -> None:
+def _write_reports(options: argparse.Namespace, results: Sequence[TrialResult]) -> bool:
+    """Write the report files; tell whether all could be written."""
     from harness.report.junit import write_junit
     from harness.report.machine import write_json
     from harness.report.markdown import write_markdown
@@ -231,9 +276,12 @@ def _write_reports(options: argparse.Namespace, results: Sequence[TrialResult]) 
         (options.markdown, write_markdown),
         (options.junit, write_junit),
     )
+    written = True
     for file, write in reports:
         if file is not None:
             try:
                 write(results, file)
             except OSError as error:
                 print(f"sfmock: cannot write {file}: {error.strerror}", file=sys.stderr)
+                written = False
+    return written

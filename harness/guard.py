@@ -60,6 +60,21 @@ def _functions() -> _Restore:
     return restore
 
 
+def _descriptors() -> _Restore:
+    """Standard output and error themselves: a function may have closed what the streams write to."""
+    kept = []
+    for number in (1, 2):
+        with contextlib.suppress(OSError):
+            kept.append((number, os.dup(number)))
+
+    def restore() -> None:
+        for number, copy in kept:
+            os.dup2(copy, number)
+            os.close(copy)
+
+    return restore
+
+
 def _environment() -> _Restore:
     """The variables of the environment."""
     variables = dict(os.environ)
@@ -145,5 +160,5 @@ def _logging() -> _Restore:
 
 
 _KEPT: tuple[Callable[[], _Restore], ...] = (
-    _functions, _environment, _folder, _policy, _timeout, _signals, _logging,
+    _functions, _descriptors, _environment, _folder, _policy, _timeout, _signals, _logging,
 )  # fmt: skip

@@ -43,6 +43,7 @@ class Output:
         self._lock = threading.Lock()
         self._lines = {True: b"", False: b""}
         self._alerts = 0
+        self._quiet = False
 
     def __enter__(self) -> Self:
         return self
@@ -61,7 +62,7 @@ class Output:
             if self._alerts < _MOST_ALERTS:
                 *lines, rest = (self._lines[stderr] + chunk).split(b"\n")
                 self._lines[stderr] = rest[-_LONGEST_LINE:]
-                self._alerts += sum(_calls(line, stderr) for line in lines)
+                self._alerts += sum(self._calls(line, stderr) for line in lines)
 
     def _take(self, chunk: bytes) -> None:
         if self._file is not None and self._room > 0:
@@ -83,7 +84,7 @@ class Output:
 
     @property
     def alerts(self) -> int:
-        last = sum(_calls(line, stderr) for stderr, line in self._lines.items())
+        last = sum(self._calls(line, stderr) for stderr, line in self._lines.items())
         return min(self._alerts + last, _MOST_ALERTS)
 
     @property
@@ -91,7 +92,10 @@ class Output:
         """The end of the output, as text."""
         return self._tail.decode(errors="replace")
 
-
-def _calls(line: bytes, stderr: bool) -> bool:
-    """Tell whether a line calls for somebody."""
-    return bool(_LOUD.search(line)) or (stderr and bool(line.strip()) and not _QUIET.search(line))
+    def _calls(self, line: bytes, stderr: bool) -> bool:
+        """Tell whether a line calls for somebody. An indented one goes with what it is part of, a warning's source."""
+        if not stderr:
+            return bool(_LOUD.search(line))
+        if not (line[:1].isspace() and self._quiet):
+            self._quiet = bool(_QUIET.search(line)) and not _LOUD.search(line)
+        return bool(line.strip()) and not self._quiet

@@ -5,7 +5,7 @@ Nothing heavy is imported, and no server started, before a test asks for one of 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from harness.org import OrgHandle
     from harness.pytest_trial import TrialRunner
     from mock_server.api import Server
+
+
+_PASSED = pytest.StashKey[bool]()
+"""Whether the test itself passed, for fixtures that have their say after it."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -41,6 +45,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if found is not None:
         cases, ids = found
         metafunc.parametrize("trial", cases, indirect=True, ids=ids)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
+    report = yield
+    if call.when == "call":
+        item.stash[_PASSED] = report.passed
+    return report
 
 
 @pytest.fixture(scope="session")
@@ -120,12 +132,15 @@ def trial(
         raise pytest.UsageError("the trial fixture needs @pytest.mark.scenario('name', ...)")
     config = request.config
     given = pytest_org.read(salesforce_schema, salesforce_records, salesforce_credentials, config.rootpath)
+    runner = TrialRunner(
+        salesforce_server,
+        case,
+        given=given,
+        dead_letters=salesforce_dead_letters,
+        choices=config.stash[CHOICES],
+        test=request.node.nodeid,
+    )
     with surroundings(salesforce_server):
-        yield TrialRunner(
-            salesforce_server,
-            case,
-            given=given,
-            dead_letters=salesforce_dead_letters,
-            choices=config.stash[CHOICES],
-            test=request.node.nodeid,
-        )
+        yield runner
+    if not runner.tried and request.node.stash.get(_PASSED, False):
+        pytest.fail("nothing was tried: call trial.run(function), or use `with trial() as run:`", pytrace=False)

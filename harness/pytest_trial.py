@@ -67,6 +67,8 @@ class TrialRunner:
         self._choices = choices or Choices()
         self._test = test
         self._reported = 0
+        self.tried = False
+        """Whether the scenario was run at all."""
         self.seed = case.seed
         time = self._choices["sfmock_time"] or case.scenario.time
         self.scenario = replace(case.scenario, time=time, org=self._given.under(case.scenario.org))
@@ -76,6 +78,7 @@ class TrialRunner:
 
         A coroutine function runs on an event loop of its own. Options are fields of Trial.
         """
+        self.tried = True
         trial = self._trial(**options)
         chosen = subject if hasattr(subject, "run") else GuardedSubject(_called(subject))
         with self._told(trial):
@@ -96,6 +99,7 @@ class TrialRunner:
 
         There is no baseline. An exception that leaves the block fails the test as it is.
         """
+        self.tried = True
         with told(self.scenario):
             check_crashes(self.scenario)
         rows = None if inputs is None else self._rows(inputs, key, sobject)

@@ -114,7 +114,7 @@ class Digest:
     def verdict(self) -> str:
         """The verdict as a label of a few letters."""
         if self.evidence is None:
-            return "steady state not met"
+            return "steady state not met" if self.baseline else "not run"
         if self.proofs:
             return f"{len(self.proofs)} violated"
         return "all held" if self.ok else "not exercised"

@@ -84,7 +84,10 @@ def _meta(told: Digest) -> str:
 
 
 def _baseline(told: Digest) -> Iterator[str]:
-    reason = told.baseline[1] if told.baseline else "nothing was run"
+    if told.baseline is None:
+        yield '<section class="card proof"><h3>not run</h3></section>'
+        return
+    reason = told.baseline[1]
     yield '<section class="card proof"><h3>steady state not met</h3><dl>'
     yield f'<dt>found</dt><dd class="found">Without any fault, {clean(reason)}.</dd>'
     for name, broken in told.baseline_broken:

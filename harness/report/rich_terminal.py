@@ -46,7 +46,7 @@ def show_rich(told: Digest, stream: TextIO, *, colour: bool, width: int | None =
     if not told.ok and told.replay:
         # One line however long it is: it is there to be copied.
         console.print(_text(f"run it again: {told.replay}"), soft_wrap=True)
-    if not told.ok and told.kept:
+    if told.kept:
         console.print(_text(f"its files: {told.kept}"), soft_wrap=True)
 
 

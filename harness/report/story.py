@@ -135,7 +135,9 @@ def tell_process(process: Process) -> str:
 def tell_summary(result: TrialResult) -> str:
     """Return a trial's result in one line."""
     if result.judgement is None:
-        reason = result.baseline.reason if result.baseline else "nothing was run"
+        if result.baseline is None:
+            return f"{result.scenario}: not run"
+        reason = result.baseline.reason
         return f"{result.scenario}: steady state not met: {reason}"
     found = Counter(
         "waived" if verdict.property in result.judgement.waived else verdict.status for verdict in result.verdicts

@@ -61,8 +61,8 @@ def _lines(told: Digest, replay: str, width: int) -> Iterator[str]:
         again = replay or told.replay
         if again:
             yield f"run it again: {printable(again)}"  # one line, to be copied
-        if told.kept:
-            yield f"its files: {told.kept}"
+    if told.kept:
+        yield f"its files: {told.kept}"
 
 
 def _proof(proof: Proof, width: int) -> Iterator[str]:

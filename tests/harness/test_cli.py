@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -202,3 +203,48 @@ def test_a_crash_point_needs_real_time(capsys: pytest.CaptureFixture[str]) -> No
     assert "crash-after-commit.yaml" in said.err
     assert "a crash point needs real time" in said.err
     assert not said.out
+
+
+def test_a_trial_that_was_not_run_is_no_success(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from harness.trial import Trial
+
+    run = Trial.run
+
+    def interrupted(self: Trial, *given: object) -> object:
+        if self.seed == 4:
+            raise KeyboardInterrupt
+        return run(self, *given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Trial, "run", interrupted)
+    file = tmp_path / "part.json"
+    page = tmp_path / "part.html"
+    words = ["prove", scenario(tmp_path), "--run", subject("correct"), "--seed", "3", "--seeds", "3"]
+    with contextlib.suppress(KeyboardInterrupt):
+        assert main([*words, "--json", str(file), "--html", str(page)]) != 0
+    body = json.loads(file.read_text())
+    assert [(trial["seed"], trial["ok"]) for trial in body["trials"]] == [(3, True), (4, False), (5, False)]
+    assert body["ok"] is False
+    assert "not run" in page.read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        (["--run", " "], 2, "--run names no command"),
+        (["--run", "true", "--dlq", ""], 2, "names no queue"),
+        (["--run", "true", "--json", "out", "--html", "out"], 2, "two reports cannot be written to one file"),
+    ],
+)
+def test_words_that_mean_nothing_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], status: int, said: str
+) -> None:
+    assert main(["prove", scenario(tmp_path), *words]) == status
+    assert said in capsys.readouterr().err
+
+
+def test_a_report_that_cannot_be_written_is_no_success(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["prove", scenario(tmp_path), "--run", subject("correct"), "--time", "virtual", "--json", "/dev/full"]
+    assert main(words) == 1
+    assert "cannot write /dev/full" in capsys.readouterr().err

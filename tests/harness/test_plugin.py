@@ -118,6 +118,25 @@ def test_a_scenario_judges_functions_and_blocks(outer: pytest.Pytester) -> None:
     )  # fmt: skip
 
 
+def test_a_trial_that_tries_nothing_fails(outer: pytest.Pytester) -> None:
+    result = run(
+        outer,
+        """
+        import pytest
+
+        @pytest.mark.scenario("locks.yaml")
+        def test_forgetful(trial):
+            pass
+
+        @pytest.mark.scenario("locks.yaml")
+        def test_with_a_reason(trial):
+            pytest.skip("not today")
+        """,
+    )
+    result.assert_outcomes(passed=1, errors=1, skipped=1)
+    result.stdout.fnmatch_lines(["nothing was tried: call trial.run(function)*"])
+
+
 def test_dead_letters_that_cannot_be_read_are_a_usage_error(outer: pytest.Pytester) -> None:
     result = run(
         outer,
