@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 from harness.evidence import Attempt, Evidence
 from harness.properties import races, reruns
 from harness.properties.property import Claim, NoParameters, Verdict, counted, some
@@ -9,7 +11,7 @@ from harness.properties.property import Claim, NoParameters, Verdict, counted, s
 _NEEDS = frozenset({"journal", "commits", "inputs", "letters"})
 
 
-class LostReply(Claim):
+class LostReply(Claim, ABC):
     """After a write whose answer was lost, its rows are in the org once, and known to be there."""
 
     rule = (
@@ -32,8 +34,9 @@ class LostReply(Claim):
         }
     )
 
+    @abstractmethod
     def concerns(self, attempt: Attempt) -> bool:
-        raise NotImplementedError
+        """Tell whether the claim is about an attempt: one whose answer got lost."""
 
     def judge(self, evidence: Evidence, parameters: NoParameters) -> Verdict:
         requests: set[int] = set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -35,7 +36,7 @@ class _Redriven:
         return chain[-1] if chain and chain[-1].failure == "permanent" else None
 
 
-class _RedriveClaim(Claim):
+class _RedriveClaim(Claim, ABC):
     """A claim about the first redrive."""
 
     needs = _NEEDS
@@ -56,8 +57,9 @@ class _RedriveClaim(Claim):
                 return self.violated(f"after the redrive the letters could not be read: {letter.reason}", len(places))
         return self.judge_redrive(_Redriven(evidence, run, places))
 
+    @abstractmethod
     def judge_redrive(self, redriven: _Redriven) -> Verdict:
-        raise NotImplementedError
+        """Judge what the redrive did."""
 
 
 class Lands(_RedriveClaim):
