@@ -27,16 +27,20 @@ _PLACES: tuple[tuple[Any, str], ...] = (
     (time, "time_ns"), (time, "monotonic_ns"), (time, "perf_counter_ns"), (datetime, "datetime"), (datetime, "date"),
     (asyncio, "sleep"), (asyncio, "run"), (asyncio, "new_event_loop"),
     (asyncio.base_events.BaseEventLoop, "create_connection"), (asyncio.base_events.BaseEventLoop, "getaddrinfo"),
-    (sys, "stdout"), (sys, "stderr"), (os, "environ"),
+    (os, "environ"),
 )  # fmt: skip
 _MISSING = object()
 _Restore = Callable[[], None]
 
 
 @contextmanager
-def unharmed() -> Iterator[None]:
-    """Put back, after the block, what `_KEPT` lists, however the block ends."""
-    restores = [keep() for keep in _KEPT]
+def unharmed(*, streams: bool = True) -> Iterator[None]:
+    """Put back, after the block, what `_KEPT` lists, however the block ends.
+
+    Without `streams`, standard output and error stay as they are: pytest exchanges them between the phases of a test,
+    and a block that spans several of them would put back what is closed by then.
+    """
+    restores = [keep() for keep in (*_KEPT, *(_STREAMS if streams else ()))]
     try:
         yield
     finally:
@@ -45,8 +49,17 @@ def unharmed() -> Iterator[None]:
 
 
 def _functions() -> _Restore:
-    """Functions, classes and streams that were replaced."""
-    places = [(owner, name, vars(owner).get(name, _MISSING)) for owner, name in _PLACES]
+    """Functions and classes that were replaced."""
+    return _attributes(_PLACES)
+
+
+def _output() -> _Restore:
+    """The streams that `print` writes to."""
+    return _attributes(((sys, "stdout"), (sys, "stderr")))
+
+
+def _attributes(found: tuple[tuple[Any, str], ...]) -> _Restore:
+    places = [(owner, name, vars(owner).get(name, _MISSING)) for owner, name in found]
 
     def restore() -> None:
         for owner, name, before in places:
@@ -160,5 +173,6 @@ def _logging() -> _Restore:
 
 
 _KEPT: tuple[Callable[[], _Restore], ...] = (
-    _functions, _descriptors, _environment, _folder, _policy, _timeout, _signals, _logging,
+    _functions, _environment, _folder, _policy, _timeout, _signals, _logging,
 )  # fmt: skip
+_STREAMS: tuple[Callable[[], _Restore], ...] = (_descriptors, _output)

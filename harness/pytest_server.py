@@ -45,7 +45,7 @@ def serving(choices: Choices) -> Iterator[Server]:
 @contextmanager
 def surroundings(server: Server) -> Iterator[None]:
     """Lead Salesforce's hosts to the server; put back, at the end, what the test must leave as it was."""
-    with Redirect.to(server), unharmed():
+    with Redirect.to(server), unharmed(streams=False):
         yield
 
 

@@ -338,3 +338,24 @@ def test_the_harness_names_the_file_and_line_of_an_impossible_scenario(outer: py
     result.assert_outcomes(passed=1, failed=2)
     assert result.stdout.str().count("odd.yaml:4:") >= 2
     assert "the block was entered" not in [line for line in result.stdout.lines if line.startswith("E ")]
+
+
+def test_an_interrupt_from_the_keyboard_ends_the_session_as_always(outer: pytest.Pytester) -> None:
+    result = run(
+        outer,
+        """
+        import os, signal, time
+        import pytest
+
+        def stop(run):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(2)
+
+        @pytest.mark.scenario("locks.yaml")
+        def test_long(trial):
+            trial.run(stop)
+        """,
+    )
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    result.stdout.fnmatch_lines(["*KeyboardInterrupt*"])
+    assert "closed file" not in result.stdout.str() + result.stderr.str()
