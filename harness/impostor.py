@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 INPUTS = 5
 """Inputs that a subject is given to deliver to an impostor: one request is enough to tell."""
 _PATIENCE = 5.0
+_MOST_BODY = 16_777_216
 _NAMES = ("127.0.0.1", "localhost", "*.salesforce.com", "*.my.salesforce.com", "*.force.com")
 _ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 _BUSY = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
@@ -83,7 +84,7 @@ class Impostor:
                 return
             if first[0] != 0x16:
                 self._take(_head(connection), "in plain text")
-                connection.sendall(_BUSY)
+                _answer(connection)
                 return
             with self._lock:
                 self._offered += 1
@@ -92,7 +93,7 @@ class Impostor:
                 head = _head(secured)
                 if head:
                     self._take(head, "in spite of the certificate")
-                    secured.sendall(_BUSY)
+                    _answer(secured)
 
     def _take(self, head: bytes, how: str) -> None:
         words = head.split(b"\r\n", 1)[0].decode("latin-1").split(" ")
@@ -110,6 +111,15 @@ def _head(connection: socket.socket) -> bytes:
             break
         head += more
     return head
+
+
+def _answer(connection: socket.socket) -> None:
+    """Answer, and take in what is still on its way: a close with unread bytes would reset the answer away."""
+    connection.sendall(_BUSY)
+    connection.shutdown(socket.SHUT_WR)
+    left = _MOST_BODY
+    while left > 0 and (more := connection.recv(65_536)):
+        left -= len(more)
 
 
 def misled(run: Run, address: str, folder: Path) -> Run:
