@@ -106,7 +106,8 @@ class Stage:
         self._end("faults", process, first, began)
 
     def _begin(self) -> tuple[int, float]:
-        return self._last_entry() + 1, self.run.org.clock.now()
+        # The run before this one has ended: what it left is known, and a fresh org has none.
+        return (self._over[-1]["number"] if self._over else 0) + 1, self.run.org.clock.now()
 
     def _end(self, name: LegName, process: Process, first: int, began: float) -> None:
         last = self._last_entry(settled=True)

@@ -316,5 +316,6 @@ def canaries_of(org: OrgHandle) -> tuple[Canary, ...]:
     }
     pair = f"{org.credentials['SF_CLIENT_ID']}:{org.credentials['SF_CLIENT_SECRET']}"
     secrets["the Authorization header of a login"] = base64.b64encode(pair.encode()).decode()
-    token = Canary("an access token", re.escape(org.id[:15]) + r"(?:!|%21)[A-Za-z0-9._]{20,}")
+    # Of any org: the same pattern for every trial is compiled once.
+    token = Canary("an access token", r"00D[A-Za-z0-9]{12}(?:!|%21)[A-Za-z0-9._]{20,}")
     return (*(Canary(name, re.escape(value)) for name, value in secrets.items() if value), token)

@@ -208,9 +208,10 @@ class Directory:
             )
             for user in self.users.values()
         ]  # fmt: skip
+        known = {name: found for name in ("Organization", "Profile", "User") if (found := schema.get(name))}
+        store.start_with(*known.values())
         for name, values in rows:
-            sobject = schema.get(name)
-            assert sobject is not None
+            sobject = known[name]
             if name == "Organization":
                 store.clear(sobject)
             store.put(sobject, {key: value for key, value in values.items() if key in sobject.by_name})
