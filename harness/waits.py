@@ -99,7 +99,7 @@ _Thing = tuple[object, "Failure | None", bool]
 
 def waits_of(evidence: Evidence) -> Waits:
     """Find all waits. Linear in the attempts."""
-    walk = _Walk(_things(evidence))
+    walk = _Walk(*_things(evidence))
     ends = [leg.last for leg in evidence.legs[:-1]]
     for exchange in evidence.exchanges:
         while ends and exchange.number > ends[0]:
@@ -137,18 +137,24 @@ def _interrupted(evidence: Evidence, waits: Sequence[Wait]) -> set[int]:
     }
 
 
-def _things(evidence: Evidence) -> dict[int, list[_Thing]]:
+def _things(evidence: Evidence) -> tuple[dict[int, list[_Thing]], set[int]]:
+    """Return what failed some time, by the requests that carried it, and the requests that carried what never did."""
     found: dict[int, list[_Thing]] = {}
+    smooth: set[int] = set()
     for place, chain in enumerate(evidence.chains):
+        if all(attempt.failure is None for attempt in chain):
+            smooth.update(attempt.exchange.number for attempt in chain)
+            continue
         for attempt in chain:
             of_row = attempt.exchange.failure is None
-            found.setdefault(attempt.number, []).append((place, attempt.failure, of_row))
-    return found
+            found.setdefault(attempt.exchange.number, []).append((place, attempt.failure, of_row))
+    return found, smooth
 
 
 class _Walk:
-    def __init__(self, things: dict[int, list[_Thing]]) -> None:
+    def __init__(self, things: dict[int, list[_Thing]], smooth: set[int]) -> None:
         self._things = things
+        self._smooth = smooth
         self._waited: set[int] = set()
         self.states: dict[object, _State] = {}
         self.found: list[tuple[object, Wait]] = []
@@ -159,7 +165,7 @@ class _Walk:
     def step(self, exchange: Exchange) -> None:
         things = self._things.get(exchange.number)
         if things is None:
-            if not exchange.operation.startswith(_READS):
+            if exchange.number in self._smooth or not exchange.operation.startswith(_READS):
                 return
             things = [(exchange.repeat, exchange.failure, False)]
         states = [self.states.get(thing[0]) for thing in things]
@@ -170,7 +176,7 @@ class _Walk:
         if before is not None and before.before.number not in self._waited:
             self._waited.add(before.before.number)
             if before.kind != "session" and not resent:
-                fresh = any(state is None for state in states)
+                fresh = exchange.number in self._smooth or any(state is None for state in states)
                 known = [state.least for state in states if state is not None and state.least]
                 number = max((state.total + state.sessions for state in states if state is not None), default=1)
                 least = 1 if fresh else min(known, default=1)

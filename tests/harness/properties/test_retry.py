@@ -906,6 +906,14 @@ def test_rows_of_different_ages_leave_the_number_in_doubt() -> None:
     assert _waits(world) == [(1, 1, 1.0), (2, 1, 2.0)]
 
 
+def test_fresh_rows_beside_retried_ones_leave_the_number_in_doubt() -> None:
+    world = World(inputs=2)
+    world.send({1: LOCK}, at=0.0, end=0.5)
+    world.send({1: LOCK}, at=1.5, end=1.6)
+    world.send({1: None, 2: None}, at=3.6, end=3.7)
+    assert _waits(world) == [(1, 1, 1.0), (2, 1, 2.0)]
+
+
 def test_single_records_and_collections_make_one_chain() -> None:
     world = World(inputs=1)
     world.send({1: LOCK}, "rest.sobject.upsert", at=0.0, end=0.5)
