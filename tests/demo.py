@@ -22,7 +22,7 @@ def main() -> int:
     )
     broken = prove("The same, but it takes HTTP 200 for success", "swallows_row_errors.py", "row-locks")
     print(
-        "\nThe first one held every property (exit 0). The second lost records without noticing (exit 1): the lines above "
+        "\nThe first one held all that was tried (exit 0). The second lost records without noticing (exit 1): the lines above "
         "name the requests that prove it."
     )
     return 0 if (correct, broken) == (0, 1) else 1
