@@ -36,11 +36,12 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
+# A test that hangs is told, with the stacks of all threads, and fails; the others run on.
 test: lint
-	$(BIN)/python -m pytest -m "not heavy"
+	$(BIN)/python -m pytest -m "not heavy" --timeout 300
 
 test-all: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --timeout 1800
 
 bench: $(READY)
 	@$(BIN)/python -m tests.bench

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ _PLACES: tuple[tuple[Any, str], ...] = (
     (asyncio.base_events.BaseEventLoop, "create_connection"), (asyncio.base_events.BaseEventLoop, "getaddrinfo"),
     (os, "environ"),
 )  # fmt: skip
+_STANDARD = (0, 1, 2)
 _MISSING = object()
 _Restore = Callable[[], None]
 
@@ -58,9 +59,11 @@ def _output() -> _Restore:
     return _attributes(((sys, "stdout"), (sys, "stderr")))
 
 
-def _attributes(found: tuple[tuple[Any, str], ...]) -> _Restore:
-    places = [(owner, name, vars(owner).get(name, _MISSING)) for owner, name in found]
+def _attributes(found: Iterable[tuple[Any, str]]) -> _Restore:
+    return _attributes_to([(owner, name, vars(owner).get(name, _MISSING)) for owner, name in found])
 
+
+def _attributes_to(places: Sequence[tuple[Any, str, Any]]) -> _Restore:
     def restore() -> None:
         for owner, name, before in places:
             if vars(owner).get(name, _MISSING) is before:
@@ -86,6 +89,32 @@ def _descriptors() -> _Restore:
             os.close(copy)
 
     return restore
+
+
+def _standard_slots() -> _Restore:
+    """What closes a descriptor: the numbers of the standard streams are never free while the block runs.
+
+    The next socket that any thread opened would get the number, the mock's own among them, and would be cut off when
+    the stream is put back there.
+    """
+    close, closerange = os.close, os.closerange
+
+    def hush(number: int) -> None:
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        os.dup2(nowhere, number)
+        close(nowhere)
+
+    def close_kept(fd: int) -> None:
+        (hush if fd in _STANDARD else close)(fd)
+
+    def closerange_kept(fd_low: int, fd_high: int, /) -> None:
+        for number in _STANDARD:
+            if fd_low <= number < fd_high:
+                hush(number)
+        closerange(max(fd_low, len(_STANDARD)), fd_high)
+
+    os.close, os.closerange = close_kept, closerange_kept
+    return _attributes_to(((os, "close", close), (os, "closerange", closerange)))
 
 
 def _environment() -> _Restore:
@@ -173,6 +202,6 @@ def _logging() -> _Restore:
 
 
 _KEPT: tuple[Callable[[], _Restore], ...] = (
-    _functions, _environment, _folder, _policy, _timeout, _signals, _logging,
+    _functions, _environment, _folder, _policy, _timeout, _signals, _logging, _standard_slots,
 )  # fmt: skip
 _STREAMS: tuple[Callable[[], _Restore], ...] = (_descriptors, _output)

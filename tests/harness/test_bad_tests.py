@@ -280,7 +280,7 @@ def test_a_clock_that_was_replaced_is_put_back(module: str, name: str, monkeypat
     [
         (socket.getdefaulttimeout, lambda: socket.setdefaulttimeout(0.25)),
         (lambda: signal.getsignal(signal.SIGTERM), lambda: signal.signal(signal.SIGTERM, lambda *_: None)),
-        (lambda: signal.getsignal(signal.SIGINT), lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)),
+        (lambda: signal.getsignal(signal.SIGUSR1), lambda: signal.signal(signal.SIGUSR1, signal.SIG_IGN)),
         (lambda: logging.getLogger().level, lambda: logging.getLogger().setLevel(1)),
         (lambda: list(logging.getLogger().handlers), lambda: logging.basicConfig(force=True)),
         (lambda: list(logging.getLogger().handlers), lambda: logging.getLogger().addHandler(logging.NullHandler())),
@@ -296,6 +296,24 @@ def test_a_setting_of_the_process_is_put_back(look: Callable[[], object], change
     after = look()
     assert changed != before
     assert after == before
+
+
+def test_a_closed_standard_stream_gives_its_number_to_nobody() -> None:
+    """A socket that got it, the mock's own perhaps, would be cut off when the stream is put back."""
+    import os
+
+    before = os.fstat(1)
+    with unharmed():
+        os.close(1)
+        os.closerange(0, 3)
+        opened = [socket.socket() for _ in range(3)]
+        numbers = {each.fileno() for each in opened}
+        for each in opened:
+            each.close()
+    assert not numbers & {0, 1, 2}
+    assert os.path.samestat(os.fstat(1), before)
+    with pytest.raises(OSError, match="Bad file descriptor"), unharmed():
+        os.close(max(numbers))
 
 
 def test_a_wrapper_that_somebody_puts_back_is_not_wrapped_again_and_again(server: object) -> None:
