@@ -279,6 +279,28 @@ class Pipeline:
             else:
                 row.fail(errors.FOREIGN_KEY_NOT_FOUND(value=value, field=key.name, sobject=target.name))
 
+    def _load(self, chunk: Chunk) -> None:
+        """Load the stored records of updates and deletes, where later steps need them."""
+        for (verb, _), rows in chunk.alive().items():
+            if verb == "create" or not rows[0].plan.watched:
+                continue
+            stored = self._store.records(rows[0].sobject, [row.id for row in rows if row.id])
+            for row in rows:
+                row.before = stored[row.id or ""]
+
+    def _default(self, chunk: Chunk) -> None:
+        """Fill what a new row leaves out: default values, and its owner, who saves it."""
+        for (verb, _), rows in chunk.alive().items():
+            if verb != "create":
+                continue
+            plan = rows[0].plan
+            for row in rows:
+                values = row.values
+                for name, value in plan.defaults.items():
+                    values.setdefault(name, value)
+                if plan.owned and values.get("OwnerId") is None:
+                    values["OwnerId"] = chunk.user_id
+
     def _number(self, chunk: Chunk) -> None:
         """Give new rows their ids."""
         for (verb, _), rows in chunk.alive().items():
@@ -335,6 +357,8 @@ class Pipeline:
         _permit,
         _validate,
         _relate,
+        _load,
+        _default,
         _number,
         _deduplicate,
         _lock,

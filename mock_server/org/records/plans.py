@@ -74,6 +74,8 @@ class WritePlan:
             chosen = next((entry.value for entry in field.picklist if entry.default), None)
             if chosen is not None and field.createable and field.defaulted_on_create:
                 self.defaults.setdefault(field.name, chosen)
+        self.watched = bool(sobject.validation_rules)
+        """Whether steps need the stored record of an update or delete: it is then loaded into `Row.before`."""
         names = sobject.by_name
         self.owned = "OwnerId" in names
         self.created = tuple(name for name in ("CreatedDate", "LastModifiedDate", "SystemModstamp") if name in names)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from mock_server.org.errors import ApiError
@@ -13,6 +14,8 @@ from mock_server.org.schema.types import Field, SObject
 
 # Parents that every row has, and that Salesforce does not lock when a child is saved.
 _UNLOCKED_PARENTS = frozenset({"OwnerId", "CreatedById", "LastModifiedById", "RecordTypeId"})
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(slots=True)
@@ -25,12 +28,19 @@ class Row:
     verb: str = ""
     id: str | None = None
     values: dict[str, Any] = field(default_factory=dict)
+    """What is to be written, in stored form, by exact field name."""
+    before: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+    """The stored record of an update or delete, all columns, where the plan is `watched`; empty for a create."""
     parents: dict[Field, tuple[Field, Any]] | None = None
     """References given as a nested record: the reference field -> the parent's external id field and value."""
     errors: list[ApiError] = field(default_factory=list)
 
     def fail(self, error: ApiError) -> None:
         self.errors.append(error)
+
+    def now(self, name: str) -> Any:
+        """Return a field's stored value as it will be after the save; only where the plan is `watched`."""
+        return self.values[name] if name in self.values else self.before.get(name)
 
 
 class Chunk:

@@ -28,7 +28,7 @@ class AutoNumbers:
             # In an org kept in a file, every stored record has had its number.
             self.used[key] = self._store.count(sobject, deleted=True)
         number = self.used[key] = self.used[key] + 1
-        display = numbered.default if isinstance(numbered.default, str) else "{00000000}"
+        display = numbered.display_format or "{00000000}"
         head, _, rest = display.partition("{")
         digits, _, tail = rest.partition("}")
         return f"{head}{number:0{len(digits)}d}{tail}"
@@ -82,14 +82,9 @@ class Saving:
         name = plan.sobject.name
         groups: dict[tuple[str, ...], list[Row]] = {}
         for row in rows:
-            values = row.values
-            for default, value in plan.defaults.items():
-                values.setdefault(default, value)
-            if plan.owned and values.get("OwnerId") is None:
-                values["OwnerId"] = self._user
             for numbered in plan.auto_numbers:
-                values[numbered.name] = self._numbers.next(plan.sobject, numbered)
-            groups.setdefault(tuple(values), []).append(row)
+                row.values[numbered.name] = self._numbers.next(plan.sobject, numbered)
+            groups.setdefault(tuple(row.values), []).append(row)
         tail = [*[self._stamp] * len(plan.created), *[self._user] * len(plan.created_by)]
         for columns, same in groups.items():
             statement = plan.insert(columns)

@@ -153,6 +153,13 @@ class Store:
             part = values[start : start + _MANY]
             yield from self.connection.execute(_lookup_sql(sobject.name, column, columns, len(part)), part)
 
+    def records(self, sobject: SObject, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Return all stored columns of records by id, deleted ones included."""
+        columns = [field.name for field in sobject.fields if field.stored]
+        return {
+            row[0]: dict(zip(columns, row[1:], strict=True)) for row in self.lookup(sobject, "Id", ids, "Id", *columns)
+        }
+
     def execute_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         if len(rows) == 1:
             self.connection.execute(sql, rows[0])

@@ -196,7 +196,7 @@ def _field(field: Field) -> dict[str, Any]:
         "controllerName": None,
         "createable": field.createable,
         "custom": field.custom,
-        "defaultValue": None if field.auto_number else field.default,
+        "defaultValue": field.default,
         "defaultValueFormula": None,
         "defaultedOnCreate": field.defaulted_on_create,
         "dependentPicklist": False,

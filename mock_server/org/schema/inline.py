@@ -95,7 +95,7 @@ def new_object(name: str, definition: Any, prefix: str) -> SObject:
     name_field = Field(
         "Name", _text((*path, "nameField"), named, "label", f"{label} Name"), "string", length=80, name_field=True,
         id_lookup=True, defaulted_on_create=True, auto_number=auto, createable=not auto, updateable=not auto,
-        default=_text((*path, "nameField"), named, "format", "{00000000}") if auto else None, nillable=not auto,
+        display_format=_text((*path, "nameField"), named, "format", "{00000000}") if auto else None, nillable=not auto,
     )  # fmt: skip
     # Only a master-detail field takes the owner away; a detail object shows its own field in `fields`.
     detail = any(
@@ -228,7 +228,7 @@ def new_field(
     if word == "autonumber":
         field = replace(
             field, auto_number=True, createable=False, updateable=False, nillable=False, defaulted_on_create=True,
-            default=_text(path, definition, "format", "{00000000}"),
+            default=None, display_format=_text(path, definition, "format", "{00000000}"),
         )  # fmt: skip
     return field
 

@@ -41,6 +41,62 @@ class PicklistValue:
     label: str
     active: bool = True
     default: bool = False
+    valid_for: tuple[str, ...] = ()
+    """For a dependent picklist: the values of the controlling field with which it may be chosen."""
+
+
+@dataclass(frozen=True, slots=True)
+class FilterItem:
+    """One condition of a roll-up's or lookup's filter; several are joined by AND."""
+
+    field: str
+    operator: str
+    """`equals`, `notEqual`, `lessThan`, `greaterThan`, `lessOrEqual`, `greaterOrEqual`, `contains`, `notContain`,
+    `startsWith`, `includes`, `excludes` (Metadata API, FilterItem)."""
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class RollUp:
+    """What a roll-up summary field sums up of the records of a detail object."""
+
+    child: str
+    reference: str
+    """The master-detail field on the child."""
+    operation: Literal["count", "sum", "min", "max"]
+    field: str | None = None
+    filters: tuple[FilterItem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationRule:
+    """A save is refused with `message` when `condition`, a formula, is true."""
+
+    name: str
+    condition: str
+    message: str
+    field: str | None = None
+    active: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class RecordType:
+    """A record type other than Master, which every object has."""
+
+    id: str
+    name: str
+    """Its developer name."""
+    label: str
+    active: bool = True
+    picklists: tuple[tuple[str, tuple[PicklistValue, ...]], ...] = ()
+    """The values that it offers, by picklist field; a field that is not named offers all."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompactLayout:
+    name: str
+    label: str
+    fields: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +139,28 @@ class Field:
     """Name of the compound field that this field is a part of (describe: compoundFieldName)."""
     extra_type: str | None = None
     picklist: tuple[PicklistValue, ...] = ()
+    controller: str | None = None
+    """The field that decides which values of this picklist may be chosen."""
+    formula: str | None = None
+    """The text of a formula field; `type` is what it gives."""
+    blank_as_zero: bool = False
+    """Whether the formula takes empty numbers for 0 (formulaTreatBlanksAs BlankAsZero)."""
+    default_formula: str | None = None
+    roll_up: RollUp | None = None
+    display_format: str | None = None
+    """Of an auto number: `INV-{0000}`."""
+    help_text: str | None = None
+    mask: str | None = None
+    mask_type: str | None = None
+    display_in_decimal: bool = False
+    relationship_order: int | None = None
+    write_requires_master_read: bool = False
+    lookup_filter: tuple[FilterItem, ...] = ()
 
     @property
     def stored(self) -> bool:
         """Whether the field has a column of its own; the column has the field's name."""
-        return self.type not in COMPOUND_TYPES
+        return self.type not in COMPOUND_TYPES and self.formula is None
 
     @property
     def folded(self) -> bool:
@@ -111,6 +184,11 @@ class ChildRelationship:
     restricted_delete: bool = False
 
 
+Kind = Literal["object", "setting", "event", "metadata"]
+"""A custom object like a standard one; a custom setting; a platform event; a custom metadata type."""
+Sharing = Literal["ReadWrite", "Read", "Private", "ControlledByParent"]
+
+
 @dataclass(frozen=True)
 class SObject:
     """One object type. `flags` holds the describe's true booleans (queryable, createable, ...)."""
@@ -124,6 +202,12 @@ class SObject:
     children: tuple[ChildRelationship, ...] = ()
     custom: bool = False
     scopes: tuple[tuple[str, str], ...] = ()
+    kind: Kind = "object"
+    sharing: Sharing = "ReadWrite"
+    """Who sees and edits records that others own (organization-wide default)."""
+    validation_rules: tuple[ValidationRule, ...] = ()
+    record_types: tuple[RecordType, ...] = ()
+    compact_layouts: tuple[CompactLayout, ...] = ()
     memo: dict[object, object] = field(default_factory=dict, compare=False, repr=False)
     """For derived plans (compiled writers, describe bodies): dropped with the sObject when the schema changes."""
 
