@@ -22,7 +22,7 @@ class XmlError(ValueError):
 
 @dataclass(slots=True)
 class Element:
-    """One element: `tag` without its namespace, `text` stripped, `type` and `nil` the values of `xsi:type`, `xsi:nil`."""
+    """One element: `tag` without its namespace, `text` stripped, `type` and `nil` as `xsi:` says."""
 
     tag: str
     line: int
