@@ -25,7 +25,7 @@ _UNSELECTIVE = frozenset({"OwnerId", "CreatedById", "LastModifiedById", "RecordT
 _PERSON_NAME = "NULLIF(TRIM(COALESCE(\"FirstName\" || ' ', '') || COALESCE(\"LastName\", '')), '')"
 
 
-LARGE = 64 << 20
+LARGE = 32 << 20
 """Bytes from which on a database in memory moves into a file."""
 _LOOK_AFTER = 20_000
 
