@@ -76,6 +76,8 @@ class Store:
         assert self._path is not None
         connection = _connection(self._path)
         connection.execute("PRAGMA query_only=ON")
+        # Its cache is empty, and would only copy what the system's cache has.
+        connection.execute(f"PRAGMA mmap_size={1 << 40}")
         return connection
 
     def _look(self) -> None:
