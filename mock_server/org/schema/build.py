@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -9,9 +10,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from mock_server.org.ids import IdSource
 from mock_server.org.schema import derived, inline, objects, parts
 from mock_server.org.schema.described import described_field, described_object
-from mock_server.org.schema.errors import Path, SchemaError
+from mock_server.org.schema.errors import Path, SchemaError, brief, close
 from mock_server.org.schema.given import flag, mapping
 from mock_server.org.schema.inline import Made
+from mock_server.org.schema.rows import Row, resolve, rows_of
 from mock_server.org.schema.types import (
     ChildRelationship,
     CompactLayout,
@@ -27,8 +29,7 @@ if TYPE_CHECKING:
     from mock_server.org.schema.schema import Schema
 
 T = TypeVar("T")
-KINDS = ("objects", "fields", "valueSets", "records")
-"""The keys of definitions."""
+KINDS = ("objects", "fields", "valueSets", "records", "channels")
 _MOST_MASTERS = 2
 
 
@@ -102,7 +103,11 @@ class Build:
         self._drafts: dict[str, Draft] = {}
         self._folded: dict[str, str] = {}
         self._sets: dict[str, tuple[PicklistValue, ...]] = {}
+        self._left_out: set[str] = set()
+        """Objects, in lower case, that only their own org or package has."""
         self.problems: list[SchemaError] = []
+        self.records: dict[str, tuple[Row, ...]] = {}
+        """Rows that come with the schema, by object."""
         self.notes: list[tuple[Path, str]] = []
         """What is left out, and where it was defined."""
 
@@ -136,6 +141,9 @@ class Build:
         if self.problems:
             return []
         self._number()
+        self._rows()
+        if self.problems:
+            return []
         for draft in list(self._drafts.values()):
             self._derive(draft)
         return [draft.done() for draft in self._drafts.values()]
@@ -152,6 +160,10 @@ class Build:
 
     def _note(self, path: Path, text: str) -> None:
         self.notes.append((path, text))
+
+    def _leave_out(self, path: Path, name: str, text: str) -> None:
+        self._left_out.add(name.lower())
+        self._note(path, text)
 
     # -- objects
 
@@ -197,6 +209,11 @@ class Build:
                     known.put(one)
             known.definition, known.path = definition, path
             return
+        if isinstance(definition, Mapping) and definition.get("standard") is True and isinstance(name, str):
+            near = close(name, self._names())
+            hint = f"; did you mean {near}?" if near else ""
+            self._leave_out(path, name, f"there is no standard object {brief(name)} here: it is left out{hint}")
+            return
         suffix = objects.check_name(path, name)
         mapping(path, definition, objects.KEYS)
         more = self._given("fields").get(name, {})
@@ -212,6 +229,12 @@ class Build:
         path: Path = ("fields", name)
         draft = self._draft(name)
         if draft is None:
+            if isinstance(name, str) and name.lower() in self._left_out:
+                return
+            if foreign(name):
+                text = f"{name} belongs to a package: its fields are left out; give its saved describe as a source"
+                self._leave_out(path, name, text)
+                return
             raise SchemaError.unknown(path, "object", name, self._names())
         self._fields(path, draft, definitions)
 
@@ -300,7 +323,7 @@ class Build:
             parent = self._own(given) or self._schema.get(given)
             if parent is not None:
                 targets.append((parent.sobject if isinstance(parent, Draft) else parent).name)
-            elif made.loose:
+            elif made.loose or foreign(given) or given.lower() in self._left_out:
                 self._note(made.path, f"{one.name} can lead to {given}, which no source has")
             else:
                 raise SchemaError.unknown((*made.path, "referenceTo"), "object", given, self._names())
@@ -495,6 +518,20 @@ class Build:
                     known = {old.name: old.id for old in draft.sobject.record_types}
                     draft.record_types[name] = replace(one, id=known.get(name) or source.take("012"))
 
+    def _rows(self) -> None:
+        ids = IdSource("Kd0")
+        for name, given in self._given("records").items():
+            path: Path = ("records", name)
+            draft = self._own(name) or self._as_draft(name)
+            if draft is not None:
+                found = rows_of(path, draft.done(), given, ids, self.problems.append)
+                self.records[draft.sobject.name] = tuple(found)
+            elif foreign(name):
+                self._note(path, f"{name} belongs to a package: its records are left out")
+            else:
+                self.problems.append(SchemaError.unknown(path, "object", name, self._names()))
+        resolve(self.records, {name: draft.fields.values() for name, draft in self._drafts.items()})
+
     def _derive(self, draft: Draft) -> None:
         """Add what comes with an object: record types' field, activities, share, history, feed, change event."""
         sobject, definition = draft.sobject, draft.definition
@@ -539,6 +576,14 @@ class Build:
             if called.lower() not in draft.child_names:
                 draft.children.append(ChildRelationship(name=called, child=child, field="WhatId", cascade_delete=True))
                 draft.child_names.add(called.lower())
+
+
+_FOREIGN = re.compile(r"[A-Za-z][A-Za-z0-9]{0,14}__[A-Za-z]\w{0,79}?__(?:c|e|mdt|x|kav)")
+
+
+def foreign(name: Any) -> bool:
+    """Whether a name is that of a package: its objects are in no project but its own."""
+    return isinstance(name, str) and _FOREIGN.fullmatch(name) is not None
 
 
 _SUMMED = {

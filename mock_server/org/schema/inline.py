@@ -21,7 +21,7 @@ from mock_server.org.schema.types import Field, FieldType, FilterItem, PicklistV
 FIELD_NAME = re.compile(r"(?:[A-Za-z][A-Za-z0-9]{0,14}__)?[A-Za-z](?:[A-Za-z0-9]|_(?!_)){0,39}__c")
 _ROW = re.compile(r"[A-Za-z](?:[A-Za-z0-9]|_(?!_)){0,39}")
 _COMMON = ("type", "label", "required", "default", "defaultFormula", "help")
-_CHANGES = ("label", "help", "required", "default", "values", "valueSet", "restricted")
+_CHANGES = ("label", "help", "required", "default", "values", "valueSet", "restricted", "sorted", "controller")
 _TEXT = ("length", "externalId", "unique", "caseSensitive", "formula")
 _NUMBER = ("precision", "scale", "length", "externalId", "unique", "formula", "blankAsZero")
 _VALUES = ("values", "valueSet", "restricted", "sorted", "controller")
@@ -186,7 +186,7 @@ def changed_field(
     path: Path, field: Field, definition: Any, value_sets: Callable[[Path, Any], tuple[PicklistValue, ...]]
 ) -> Field:
     """Return a field that is there already with what the definition changes. Raises SchemaError."""
-    mapping(path, definition, (*_CHANGES, "type"))
+    mapping(path, definition, (*_CHANGES, "type", "standard"))
     kind = KINDS.get(str(definition.get("type", "")).lower())
     if "values" in definition or "valueSet" in definition:
         if field.type not in ("picklist", "multipicklist", "combobox"):

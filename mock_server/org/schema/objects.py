@@ -14,6 +14,7 @@ from mock_server.org.schema.types import Field, FieldType, Kind, PicklistValue, 
 KEYS = (
     "label", "plural", "nameField", "fields", "sharing", "history", "feeds", "activities", "search", "tab",
     "setting", "event", "publish", "recordTypes", "validationRules", "compactLayouts", "describe",
+    "standard",
 )  # fmt: skip
 SHARINGS = ("ReadWrite", "Read", "Private", "ControlledByParent")
 _OBJECT = re.compile(r"(?:[A-Za-z][A-Za-z0-9]{0,14}__)?[A-Za-z](?:[A-Za-z0-9]|_(?!_)){0,39}__(?P<suffix>c|e|mdt|x|kav)")

@@ -8,7 +8,9 @@ from typing import Any
 
 from mock_server.org.schema import standard
 from mock_server.org.schema.build import Build
-from mock_server.org.schema.errors import SchemaError
+from mock_server.org.schema.definitions import Definitions
+from mock_server.org.schema.errors import Place, SchemaError, SchemaErrors
+from mock_server.org.schema.rows import Row
 from mock_server.org.schema.types import SObject
 
 __all__ = ["Schema", "SchemaError"]
@@ -37,6 +39,26 @@ class Schema:
         self._own: dict[str, SObject] = {}
         self._own_folded: dict[str, str] = {}
         self._own_prefixes: dict[str, str] = {}
+        self.records: dict[str, tuple[Row, ...]] = {}
+        """Rows that every org with this schema has from its beginning, by object."""
+        self.channels: Mapping[str, Any] = {}
+        """Channels of platform events and change events by name, with their members, as they were defined."""
+
+    @classmethod
+    def load(cls, definitions: Definitions) -> Schema:
+        """Return the bundled objects with definitions on top, validated whole. Raises SchemaErrors with all mistakes.
+
+        What is left out is added to the notes of the definitions.
+        """
+        problems = list(definitions.problems)
+        blank = cls()
+        build, found = blank._build(definitions.data)
+        problems += [definitions.problem(error) for error in build.problems]
+        if problems:
+            raise SchemaErrors(sorted(problems, key=lambda problem: problem.place))
+        for path, text in build.notes:
+            definitions.note("warning", definitions.place(path) or Place("schema"), text)
+        return found
 
     def get(self, name: str) -> SObject | None:
         """Find an object by its name in any case."""
@@ -75,14 +97,18 @@ class Schema:
         self._own = dict(other._own)
         self._own_folded = dict(other._own_folded)
         self._own_prefixes = dict(other._own_prefixes)
+        self.records = dict(other.records)
+        self.channels = dict(other.channels)
         self.version += 1
 
-    def add(self, objects: Mapping[str, Any], fields: Mapping[str, Any]) -> None:
-        """Add inline objects and fields (see `inline` for their form).
+    def add(self, objects: Mapping[str, Any], fields: Mapping[str, Any], more: Mapping[str, Any] | None = None) -> None:
+        """Add inline objects and fields (see `inline` for their form), and further kinds of definitions.
 
         Raises SchemaError, with the schema unchanged, for the first mistake.
         """
-        build, found = self._build({"objects": objects, "fields": fields})
+        if not objects and not fields and not more and isinstance(objects, Mapping) and isinstance(fields, Mapping):
+            return
+        build, found = self._build({**(more or {}), "objects": objects, "fields": fields})
         if build.problems:
             raise build.problems[0]
         self.become(found)
@@ -93,6 +119,8 @@ class Schema:
         trial = self.copy()
         for sobject in build.run():
             trial._put(sobject)
+        trial.records |= build.records
+        trial.channels = {**self.channels, **(definitions.get("channels") or {})}
         return build, trial
 
     def _put(self, sobject: SObject) -> None:
