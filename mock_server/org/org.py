@@ -58,6 +58,7 @@ class Org:
         self.seed = seed
         self.clock = Clock(clock, start)
         self.schema = schema or Schema()
+        self.schema.follow(self.clock)
         self.store = Store(data)
         last = self.store.last_id() if data is not None else None
         # Ids of kept records are never handed out again. The fixed ids of the first user and profiles lie far below.
