@@ -24,6 +24,18 @@ _UNSELECTIVE = frozenset({"OwnerId", "CreatedById", "LastModifiedById", "RecordT
 _PERSON_NAME = "NULLIF(TRIM(COALESCE(\"FirstName\" || ' ', '') || COALESCE(\"LastName\", '')), '')"
 
 
+# The recycle bin's tables (see `recycling`). No object's name begins like theirs.
+_BIN_TABLES = (
+    'CREATE TABLE IF NOT EXISTS "sf_bin" ("Id" TEXT PRIMARY KEY NOT NULL, "Object" TEXT NOT NULL, '
+    '"Root" TEXT NOT NULL, "At" REAL NOT NULL, "Gone" INTEGER NOT NULL) WITHOUT ROWID',
+    'CREATE INDEX IF NOT EXISTS "sf_bin.Root" ON "sf_bin" ("Root")',
+    'CREATE INDEX IF NOT EXISTS "sf_bin.At" ON "sf_bin" ("Object", "At")',
+    'CREATE TABLE IF NOT EXISTS "sf_links" ("Parent" TEXT NOT NULL, "Object" TEXT NOT NULL, "Id" TEXT NOT NULL, '
+    '"Field" TEXT NOT NULL, PRIMARY KEY ("Parent", "Id", "Field")) WITHOUT ROWID',
+    'CREATE TABLE IF NOT EXISTS "sf_purged" ("Id" TEXT PRIMARY KEY NOT NULL, "At" REAL NOT NULL) WITHOUT ROWID',
+)
+
+
 class Store:
     """Tables, transactions and raw rows. No rule of the platform lives here: all saves go through the pipeline.
 
@@ -39,6 +51,7 @@ class Store:
         )
         self._path = path
         self._ready: dict[str, SObject] = {}
+        self._kept: frozenset[str] = frozenset()
         self._depth = 0
         self._made_inside: list[str] = []
         run = self.connection.execute
@@ -52,6 +65,10 @@ class Store:
         # A pattern is matched by backtracking: a long one could hold the process for minutes.
         self.connection.setlimit(sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1000)
         self.connection.create_function("sf_fold", 1, _sf_fold, deterministic=True)
+        for table in _BIN_TABLES:
+            run(table)
+        if path is not None:
+            self._kept = frozenset(self._tables())
 
     def close(self) -> None:
         self.connection.close()
@@ -88,13 +105,20 @@ class Store:
 
     def exists(self, sobject: SObject) -> bool:
         """Tell whether the sObject was ever used, so that it may have rows."""
-        return sobject.name in self._ready
+        return sobject.name in self._ready or sobject.name in self._kept
+
+    def used(self) -> tuple[str, ...]:
+        """Return the names of all objects that may have rows."""
+        return (*self._ready, *(name for name in self._kept if name not in self._ready))
+
+    def _tables(self) -> list[str]:
+        rows = self.connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        return [name for (name,) in rows if not name.startswith(("sf_", "sqlite_"))]
 
     def last_id(self) -> str | None:
         """Return the id with the highest counter in a kept database, None in an empty one."""
         run = self.connection.execute
-        tables = [row[0] for row in run("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        found = [run(f'SELECT MAX("Id") FROM {quoted(table)}').fetchone()[0] for table in tables]  # noqa: S608
+        found = [run(f'SELECT MAX("Id") FROM {quoted(table)}').fetchone()[0] for table in self._tables()]  # noqa: S608
         return max((identifier for identifier in found if identifier), key=number_of, default=None)
 
     def count(self, sobject: SObject, *, deleted: bool = False) -> int:
@@ -172,13 +196,13 @@ class Store:
         """Return a copy in memory, made by SQLite's backup."""
         other = Store()
         self.connection.backup(other.connection)
-        other._ready = dict(self._ready)
+        other._ready, other._kept = dict(self._ready), self._kept
         return other
 
     def load(self, other: Store) -> None:
         """Become equal to another store."""
         other.connection.backup(self.connection)
-        self._ready = dict(other._ready)
+        self._ready, self._kept = dict(other._ready), other._kept
 
 
 _MOST_BLANKS = 8
