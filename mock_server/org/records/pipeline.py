@@ -386,7 +386,7 @@ class Pipeline:
                 taken[value] = row.id or ""
 
     def _follow(self, chunk: Chunk) -> None:
-        """Work out what goes, comes back or is cut loose with deletes and undeletes; refuse what others stand against."""
+        """Work out what goes, comes back or is cut loose with deletes and undeletes; refuse what must stay."""
         going = [row for row in chunk.rows if row.verb == "delete" and not row.errors]
         coming = [row for row in chunk.rows if row.verb == "undelete" and not row.errors]
         if going:

@@ -79,7 +79,9 @@ class RecycleBin:
         out: list[Binned] = []
         for part in _parts(values):
             marks = ",".join("?" * len(part))
-            sql = f'SELECT "Id", "Object", "Root", "At" FROM "sf_bin" WHERE {quoted(column)} IN ({marks}) AND NOT "Gone"'  # noqa: S608
+            sql = (
+                f'SELECT "Id", "Object", "Root", "At" FROM "sf_bin" WHERE {quoted(column)} IN ({marks}) AND NOT "Gone"'  # noqa: S608
+            )
             out += [Binned(*row) for row in self._store.connection.execute(sql, part)]
         return out
 
@@ -141,7 +143,7 @@ class RecycleBin:
             self._count -= len(rows)
 
     def expire(self) -> None:
-        """Remove what has been in the bin for too long, and the oldest of what it cannot hold. Cheap when nothing is due."""
+        """Remove for good what has been in the bin for too long; cheap when nothing is due."""
         now = self._clock.now()
         if now >= self._due:
             self._purge(now)
@@ -154,7 +156,9 @@ class RecycleBin:
             self._count = int(run('SELECT COUNT(*) FROM "sf_bin" WHERE NOT "Gone"').fetchone()[0])
         with self._store.transaction():
             self.erase(old)
-            gone = run('SELECT "Object", MAX("At") FROM "sf_bin" WHERE "At" <= ? GROUP BY "Object"', (limit,)).fetchall()
+            gone = run(
+                'SELECT "Object", MAX("At") FROM "sf_bin" WHERE "At" <= ? GROUP BY "Object"', (limit,)
+            ).fetchall()
             for sobject, at in gone:
                 run('INSERT OR REPLACE INTO "sf_purged" ("Id", "At") VALUES (?, ?)', (sobject, at))
             run('DELETE FROM "sf_bin" WHERE "At" <= ?', (limit,))

@@ -96,8 +96,10 @@ class Removal:
 
     def _children(self, relation: Inbound, ids: Sequence[str]) -> Iterator[tuple[str, str, Any, int]]:
         state = relation.guard.column if relation.guard else "Id"
-        found = self._store.lookup(relation.child, relation.field.name, ids, "Id", relation.field.name, state, "IsDeleted")
-        yield from found  # type: ignore[misc]  # the columns asked for
+        found = self._store.lookup(
+            relation.child, relation.field.name, ids, "Id", relation.field.name, state, "IsDeleted"
+        )
+        yield from found
 
     @staticmethod
     def _block(reach: _Reach, relation: Inbound, child: str, target: str) -> None:
@@ -127,7 +129,9 @@ class Removal:
     def _sort_out(self, reach: _Reach) -> None:
         """Keep of the deleted children only those that another master took along: they lose their last one."""
         earlier = self._bin.find([one for one in reach.doomed if one not in reach.owner])
-        reach.doomed = {one for one in reach.doomed if one in reach.owner or (one in earlier and earlier[one].root != one)}
+        reach.doomed = {
+            one for one in reach.doomed if one in reach.owner or (one in earlier and earlier[one].root != one)
+        }
 
     def _assign(self, reach: _Reach, rows: Sequence[Row]) -> None:
         wakes = {str(row.id): Wake() for row in rows}
@@ -182,6 +186,7 @@ class Removal:
         named = next((one for one in sobject.fields if one.name_field and one.stored), None) or sobject.by_name["Id"]
         columns = ("Salutation", named.name) if "Salutation" in sobject.by_name else (named.name,)
         found = {
-            row[0]: " ".join(str(part) for part in row[1:] if part) for row in self._store.lookup(sobject, "Id", ids, "Id", *columns)
+            row[0]: " ".join(str(part) for part in row[1:] if part)
+            for row in self._store.lookup(sobject, "Id", ids, "Id", *columns)
         }
         return [found.get(identifier) or identifier for identifier in ids]

@@ -8,7 +8,7 @@ from typing import Any
 from mock_server.org import errors
 from mock_server.org.ids import to_15
 from mock_server.org.records.plans import plan_of
-from mock_server.org.records.recycling import RecycleBin
+from mock_server.org.records.recycling import Link, RecycleBin
 from mock_server.org.records.rows import Row, Wake
 from mock_server.org.records.store import Store, fold_column
 from mock_server.org.schema import Schema
@@ -102,7 +102,7 @@ class Restoring:
                         wake = owner[identifier].wake
                         assert wake is not None
                         wake.links.setdefault((name, reference), {})[identifier] = None
-                        wake.lost.append((parent, name, identifier, reference))
+                        wake.lost.append(Link(parent, name, identifier, reference))
         return left
 
     def _live(self, ids: set[str]) -> set[str]:
@@ -126,7 +126,7 @@ class Restoring:
         ]
 
     def _deduplicate(self, owner: dict[str, Row], stored: dict[str, Stored]) -> bool:
-        """Refuse rows that bring back a value which must be unique and has been given away; tell whether there are any."""
+        """Refuse rows that bring back a unique value which is taken by now; tell whether there are any."""
         refused = False
         for name, records in stored.items():
             sobject = self._object(name)

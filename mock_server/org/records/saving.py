@@ -188,7 +188,9 @@ class Saving:
             sobject = self._object(name)
             stamped = ("SystemModstamp",) if "SystemModstamp" in sobject.by_name else ()
             columns = (field, *stamped)
-            binned = {one for one, deleted in self._store.lookup(sobject, "Id", list(changes), "Id", "IsDeleted") if deleted}
+            binned = {
+                one for one, deleted in self._store.lookup(sobject, "Id", list(changes), "Id", "IsDeleted") if deleted
+            }
             seen = {identifier: value for identifier, value in changes.items() if identifier not in binned}
             if seen:
                 made = [(value, *[self._stamp] * len(stamped)) for value in seen.values()]
