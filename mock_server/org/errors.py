@@ -176,6 +176,10 @@ UNSUPPORTED_MEDIA_TYPE = _row(
 UNSUPPORTED_API_VERSION = _row(
     "UNSUPPORTED_API_VERSION", 410, "API version {version} is retired", "permanent", "routing", "K", version="30.0"
 )
+TOO_NEW = _row(
+    "UNSUPPORTED_API_VERSION", 400, "{text}", "permanent", "statement", "R",
+    text="The SOQL FIELDS function is not supported in this version of the API",
+)  # fmt: skip
 INVALID_API_VERSION = _row(
     "UNSUPPORTED_API_VERSION", 500, "Invalid Api version specified on URL", "permanent", "routing", "R"
 )

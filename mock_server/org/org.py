@@ -13,7 +13,7 @@ from mock_server.org.identity.directory import Directory
 from mock_server.org.identity.sessions import Session, Sessions
 from mock_server.org.ids import IdSource, checksum, number_of
 from mock_server.org.limits.governor import Governor
-from mock_server.org.query import Page, Queries
+from mock_server.org.query import NEWEST, Page, Queries
 from mock_server.org.records.changes import Change, Commit, LockHeld, RowResult
 from mock_server.org.records.commits import CommitLog
 from mock_server.org.records.locks import WAIT, RowLocks
@@ -82,8 +82,20 @@ class Org:
     def transaction_time(self, seconds: float) -> None:
         self._pipeline.transaction_time = seconds
 
-    def query(self, who: Session, soql: str, *, all_rows: bool = False, size: int = 2000, base: str) -> Page:
-        """Run a SOQL query. `base` goes into each record's url: `/services/data/v60.0/sobjects`."""
+    def query(
+        self,
+        who: Session,
+        soql: str,
+        *,
+        all_rows: bool = False,
+        size: int = 2000,
+        base: str,
+        version: int = NEWEST,
+    ) -> Page:
+        """Run a SOQL query. `base` goes into each record's url: `/services/data/v60.0/sobjects`.
+
+        `version` is the API version whose SOQL is meant.
+        """
         return self.queries.run(
             soql,
             user_id=who.user_id,
@@ -91,6 +103,7 @@ class Org:
             size=size,
             base=base,
             time_zone=lambda: self.directory.time_zone(who.username),
+            version=version,
         )
 
     def more(self, who: Session, cursor: str, *, size: int = 2000, base: str) -> Page:

@@ -34,8 +34,9 @@ _DEEPEST = 200
 
 _GRAMMAR = r"""
 start: query
-query: SELECT items FROM PATH _alias _scope _where _with _group _having _order _limit _offset _purposes _all_rows
+query: SELECT items FROM PATH _alias _others _scope _where _with _group _having _order _limit _offset _purposes
 _alias: alias?
+_others: other*
 _scope: scope?
 _where: where?
 _with: with?
@@ -44,8 +45,7 @@ _having: having?
 _order: order?
 _limit: limit?
 _offset: offset?
-_purposes: purpose*
-_all_rows: all_rows?
+_purposes: purpose* all_rows?
 items: item ("," item)*
 ?item: expression | aliased | typeof | "(" query ")"
 aliased: expression PATH
@@ -59,6 +59,7 @@ when: WHEN PATH THEN paths
 else: ELSE paths
 paths: PATH ("," PATH)*
 alias: AS? PATH
+other: "," PATH alias?
 scope: USING SCOPE PATH
 where: WHERE condition
 ?condition: term | conjunction | disjunction
@@ -76,6 +77,8 @@ comparison: expression OPERATOR value  -> compare
 values: "(" value ("," value)* ")"
 value: STRING | NUMBER | DATE | DATETIME | TIME | RANGE | PATH
 with: WITH (SECURITY_ENFORCED | USER_MODE | SYSTEM_MODE)
+    | WITH DATA CATEGORY category (AND category)* -> with_categories
+category: PATH SELECTOR (PATH | "(" PATH ("," PATH)* ")")
 group: GROUP BY expression ("," expression)*
 having: HAVING condition
 order: ORDER BY ordering ("," ordering)*
@@ -102,6 +105,9 @@ WITH.3: /with\b/i
 SECURITY_ENFORCED.3: /security_enforced\b/i
 USER_MODE.3: /user_mode\b/i
 SYSTEM_MODE.3: /system_mode\b/i
+DATA.3: /data\b/i
+CATEGORY.3: /category\b/i
+SELECTOR.3: /(at|above|below|above_or_below)\b/i
 GROUP.3: /group\b/i
 HAVING.3: /having\b/i
 TYPEOF.3: /typeof\b(?!\s*[,.(]|\s+from\b)/i
@@ -133,12 +139,13 @@ RANGE.4: /[a-z_]+\s*:\s*\d+/i
 NUMBER.3: /[-+]?(\d+(\.\d*)?|\.\d+)(e[-+]?\d+)?(?![\w.])/i
 PATH: /[a-z_][a-z0-9_]*(\s*\.\s*[a-z_][a-z0-9_]*)*/i
 %ignore /\s+/
+%ignore /\/\*(?:[^*]|\*(?!\/))*\*\//
 """
 
 
 def parse(soql: str) -> Query:
     """Return the tree of a query. Raises MALFORMED_QUERY with Salesforce's text."""
-    if not soql.strip() or soql.lstrip().startswith("/**/"):
+    if not soql.strip() or soql.lstrip().startswith("/*"):
         raise errors.MALFORMED_QUERY(text="SOQL statements cannot be empty or null")
     if len(soql) > LONGEST:
         raise errors.MALFORMED_QUERY(text=f"SOQL statements can not be longer than {LONGEST} characters")
@@ -152,7 +159,13 @@ def parse(soql: str) -> Query:
     except UnexpectedToken as error:
         ended = error.token.type == "$END"
         at = len(soql.rstrip()) if ended else error.token.start_pos or 0
-        raise unexpected(soql, at, "<EOF>" if ended else str(error.token)) from None
+        word = "<EOF>" if ended else str(error.token)
+        if "RPAR" in error.expected and error.token.type in _AFTER_PARENTHESES:
+            text = f"expecting a right parentheses, found '{word}'"
+            raise failure(errors.MALFORMED_QUERY, soql, at, text, column=max(1, _column(soql, at))) from None
+        raise unexpected(soql, at, word) from None
+    except _Reserved as error:
+        raise unexpected(soql, error.token.start_pos or 0, str(error.token)) from None
     except UnexpectedEOF:
         raise unexpected(soql, len(soql.rstrip()), "<EOF>") from None
     assert isinstance(tree, Query)
@@ -173,6 +186,9 @@ def _unreadable(soql: str, at: int) -> ApiError:
     if character == ":":
         return failure(errors.MALFORMED_QUERY, soql, at, "Bind variables only allowed in Apex code")
     row, column = soql.count("\n", 0, at) + 1, _column(soql, at)
+    if character == "'":
+        text = f"line {row}:{_column(soql, len(soql))} mismatched character '<EOF>' expecting '''"
+        return errors.MALFORMED_QUERY(text=text)
     return errors.MALFORMED_QUERY(text=f"line {row}:{column} no viable alternative at character '{character}'")
 
 
@@ -191,7 +207,7 @@ def _refuse_depth(soql: str) -> None:
             depth = min(depth, _DEEPEST)
 
 
-_NESTING = re.compile(r"'(?:\\.|[^'\\])*'?|[()]|\bnot\b|\band\b|\bor\b", re.IGNORECASE | re.DOTALL)
+_NESTING = re.compile(r"/\*.*?\*/|'(?:\\.|[^'\\])*'?|[()]|\bnot\b|\band\b|\bor\b", re.IGNORECASE | re.DOTALL)
 
 
 @cache
@@ -206,7 +222,12 @@ def _parser() -> Lark:
             return query
 
         def query(self, select: Token, items: tuple[Any, ...], _: Token, source: Token, *clauses: Any) -> Query:
-            found: dict[str, Any] = dict(clause for clause in clauses if clause is not None)
+            found: dict[str, Any] = {}
+            for name, value in clauses:
+                # Further sources and purposes may come several times.
+                found[name] = (*found[name], *value) if name in found else value
+            if "purposes" in found:
+                found["purposes"] = frozenset(found["purposes"])
             return Query(items, _path(source), at=select.start_pos or 0, **found)
 
         def items(self, *items: Any) -> tuple[Any, ...]:
@@ -222,7 +243,7 @@ def _parser() -> Lark:
             return _value(token)
 
         def aliased(self, item: Path | Call, alias: Token) -> Aliased:
-            return Aliased(item, str(alias), alias.start_pos or 0)
+            return Aliased(item, _alias(alias), alias.start_pos or 0)
 
         def typeof(self, word: Token, reference: Token, *parts: Any) -> TypeOf:
             cases = tuple(part for part in parts if isinstance(part, tuple))
@@ -239,7 +260,10 @@ def _parser() -> Lark:
             return [_path(token) for token in tokens]
 
         def alias(self, *tokens: Token) -> tuple[str, str]:
-            return ("alias", str(tokens[-1]))
+            return ("alias", _alias(tokens[-1]))
+
+        def other(self, path: Token, *alias: tuple[str, str]) -> tuple[str, tuple[tuple[Path, str | None]]]:
+            return ("others", ((_path(path), alias[0][1] if alias else None),))
 
         def scope(self, _using: Token, _scope: Token, name: Token) -> tuple[str, Path]:
             return ("scope", _path(name))
@@ -280,9 +304,14 @@ def _parser() -> Lark:
         def value(self, token: Token) -> Value:
             return _value(token)
 
-        def with_(self, *_: Token) -> None:
-            # Every field is visible to the default user: enforcing security changes nothing.
-            return None
+        def with_(self, _: Token, mode: Token) -> tuple[str, str]:
+            return ("mode", mode.upper())
+
+        def category(self, group: Token, *_: Token) -> Path:
+            return _path(group)
+
+        def with_categories(self, *parts: Any) -> tuple[str, tuple[Path, ...]]:
+            return ("categories", tuple(part for part in parts if isinstance(part, Path)))
 
         def order(self, _order: Token, _by: Token, *orderings: Order) -> tuple[str, tuple[Order, ...]]:
             return ("order", orderings)
@@ -307,9 +336,8 @@ def _parser() -> Lark:
         def having(self, _: Token, condition: Condition) -> tuple[str, Condition]:
             return ("having", condition)
 
-        def purpose(self, *_: Token) -> None:
-            # What a record was read for shows in recent items and statistics only. Rows are not locked past a request.
-            return None
+        def purpose(self, _: Token, *words: Token) -> tuple[str, tuple[str, ...]]:
+            return ("purposes", tuple(word.upper() for word in words))
 
         def all_rows(self, *_: Token) -> tuple[str, bool]:
             return ("all_rows", True)
@@ -318,6 +346,49 @@ def _parser() -> Lark:
     setattr(build, "with", build.with_)
     setattr(build, "else", build.else_)
     return Lark(_GRAMMAR, parser="lalr", transformer=build(), maybe_placeholders=False)
+
+
+class _Reserved(Exception):
+    """A reserved word where a name is due."""
+
+    def __init__(self, token: Token) -> None:
+        super().__init__(token)
+        self.token = token
+
+
+_RESERVED = frozenset(
+    [
+        "and",
+        "asc",
+        "desc",
+        "excludes",
+        "first",
+        "from",
+        "group",
+        "having",
+        "in",
+        "includes",
+        "last",
+        "like",
+        "limit",
+        "not",
+        "null",
+        "nulls",
+        "or",
+        "select",
+        "using",
+        "where",
+        "with",
+    ]
+)
+"""Words that cannot be an alias (SOQL and SOSL Reference, "Reserved Keywords")."""
+_AFTER_PARENTHESES = frozenset({"$END", "FROM", "WHERE", "WITH", "GROUP", "HAVING", "ORDER", "LIMIT", "OFFSET", "FOR"})
+
+
+def _alias(token: Token) -> str:
+    if token.lower() in _RESERVED:
+        raise _Reserved(token)
+    return str(token)
 
 
 def _path(token: Token) -> Path:

@@ -1,4 +1,4 @@
-"""The one query path: text -> tree -> plan -> rows -> page of records, and cursors over what is left."""
+"""The one query path: text -> tree -> plan -> rows -> page of records."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import orjson
 
 from mock_server.org import errors
-from mock_server.org.clock import Clock
-from mock_server.org.ids import IdSource
+from mock_server.org.clock import Clock, stamp
 from mock_server.org.query import display
-from mock_server.org.query.binder import ME, PARENTS, Binder, Plan, read_plan
+from mock_server.org.query.binder import FIELDS_SINCE, LEVELS_SINCE, ME, NEWEST, PARENTS, Binder, Plan, read_plan
+from mock_server.org.query.cursors import Branch, Cursor, Cursors
+from mock_server.org.query.dates import Calendar
 from mock_server.org.query.grammar import parse
 from mock_server.org.query.rows import Row
 from mock_server.org.query.scope import Moment
@@ -26,9 +27,6 @@ from mock_server.org.records.store import Store, fold_column, quoted
 from mock_server.org.schema import Schema
 from mock_server.org.schema.types import TEXT_TYPES, Field, SObject, fold
 
-CURSOR_LIFE = 2 * 86_400.0
-"""Seconds a cursor lives (API Query Cursor Limits)."""
-CURSORS_A_USER = 10
 _BOUND = re.compile(r"too many|too large|too complex|at most|overflow|too big")
 _CACHED = 500
 _LONGEST_CACHED = 10_000
@@ -56,17 +54,6 @@ class Page:
     cursor: str | None = None
 
 
-@dataclass(slots=True)
-class Cursor:
-    """The rows of a query as they were when it ran."""
-
-    locator: str
-    user_id: str
-    plan: Plan
-    rows: list[Row]
-    born: float
-
-
 class Queries:
     """Runs queries on one org's store."""
 
@@ -74,13 +61,12 @@ class Queries:
         self._schema = schema
         self._store = store
         self._clock = clock
-        self._locators = IdSource("Kd0", first=1 + seed % 1000)
-        self._plans: OrderedDict[tuple[str, bool], tuple[int, Plan]] = OrderedDict()
-        self._cursors: OrderedDict[str, Cursor] = OrderedDict()
+        self._plans: OrderedDict[tuple[str, bool, bool, bool], tuple[int, Plan]] = OrderedDict()
+        self._cursors = Cursors(clock, seed)
         self._user_id = ""
         self._zone_name: Callable[[], str] = str
-        self._zone: ZoneInfo | None = None
-        for name, count, function in display.functions(self._users_zone):
+        self._calendar: Calendar | None = None
+        for name, count, function in display.functions(self._users_calendar):
             store.connection.create_function(name, count, function)
 
     def run(
@@ -92,13 +78,14 @@ class Queries:
         size: int = 2000,
         base: str,
         time_zone: Callable[[], str] = str,
+        version: int = NEWEST,
     ) -> Page:
         """Run a query and return its first page. Raises ApiError with Salesforce's message.
 
         `time_zone` tells the name of the user's time zone; it is asked only where a day or an hour matters.
         """
-        self._user_id, self._zone_name, self._zone = user_id, time_zone, None
-        plan = self._plan(soql, all_rows)
+        self._start(user_id, time_zone)
+        plan = self._plan(soql, all_rows, version)
         rows = self._fetch(plan)
         if plan.count:
             return Page(rows[0][0], [])
@@ -106,25 +93,23 @@ class Queries:
             if len(rows) > plan.most:
                 raise errors.AGGREGATE_TOO_LARGE()
             return Page(len(rows), self._build(plan, rows, base))
-        if len(rows) <= size:
-            return Page(len(rows), self._build(plan, rows, base))
-        cursor = Cursor(self._locators.take("01g"), user_id, plan, rows, self._clock.now())
-        self._keep(cursor)
-        return Page(len(rows), self._build(plan, rows[:size], base), f"{cursor.locator}-{size}")
+        if plan.purposes:
+            self._note_reading(plan, rows)
+        # All children are read with their parents: pages to come show what was there when the query ran.
+        family = self._cursors.family(user_id)
+        branches = [self._branch(child, rows) for child in plan.children]
+        return self._page(Cursor(plan, rows, branches, family), 0, size, base)
 
     def more(self, locator: str, *, user_id: str, size: int = 2000, base: str) -> Page:
         """Return the page at a locator. Raises INVALID_QUERY_LOCATOR for one that is unknown, foreign or too old."""
-        name, _, offset = locator.partition("-")
-        cursor = self._cursors.get(name)
-        if cursor is None or cursor.user_id != user_id or not offset.isdecimal() or len(offset) > 9:
-            raise errors.INVALID_QUERY_LOCATOR()
-        start = int(offset)
-        if self._clock.now() - cursor.born > CURSOR_LIFE or start >= len(cursor.rows):
-            raise errors.INVALID_QUERY_LOCATOR()
-        rows = cursor.rows[start : start + size]
-        end = start + len(rows)
-        following = f"{name}-{end}" if end < len(cursor.rows) else None
-        return Page(len(cursor.rows), self._build(cursor.plan, rows, base), following)
+        cursor, start = self._cursors.find(locator, user_id)
+        return self._page(cursor, start, size, base)
+
+    def _page(self, cursor: Cursor, start: int, size: int, base: str) -> Page:
+        rows, end = cursor.rows, start + size
+        shown = rows if start == 0 and len(rows) <= size else rows[start:end]
+        following = self._cursors.locator(cursor, end) if end < len(rows) else None
+        return Page(len(rows), self._records(cursor, shown, size, base), following)
 
     def read(
         self, sobject: SObject, ids: Sequence[str], fields: Sequence[str] | None, *, base: str
@@ -162,8 +147,11 @@ class Queries:
 
     # -- steps
 
-    def _plan(self, soql: str, all_rows: bool) -> Plan:
-        key = (soql, all_rows)
+    def _start(self, user_id: str, time_zone: Callable[[], str]) -> None:
+        self._user_id, self._zone_name, self._calendar = user_id, time_zone, None
+
+    def _plan(self, soql: str, all_rows: bool, version: int = NEWEST) -> Plan:
+        key = (soql, all_rows, version >= FIELDS_SINCE, version >= LEVELS_SINCE)
         known = self._plans.get(key)
         if known is not None and known[0] == self._schema.version:
             self._plans.move_to_end(key)
@@ -171,25 +159,34 @@ class Queries:
             for sobject in plan.touched:
                 self._store.ready(sobject)
             return plan
-        plan = Binder(self._schema, self._store.ready).bind(soql, parse(soql), all_rows=all_rows)
+        plan = Binder(self._schema, self._store.ready, version).bind(soql, parse(soql), all_rows=all_rows)
         if len(soql) <= _LONGEST_CACHED:
             self._plans[key] = (self._schema.version, plan)
             if len(self._plans) > _CACHED:
                 self._plans.popitem(last=False)
         return plan
 
-    def _users_zone(self) -> ZoneInfo:
-        if self._zone is None:
-            self._zone = zone_of(self._zone_name())
-        return self._zone
+    def _users_calendar(self) -> Calendar:
+        if self._calendar is None:
+            zone = zone_of(self._zone_name())
+            today = datetime.fromtimestamp(self._clock.now(), zone).date()
+            self._calendar = Calendar(today, zone, *self._fiscal_year())
+        return self._calendar
+
+    def _fiscal_year(self) -> tuple[int, bool]:
+        """Return the month in which the org's fiscal year begins, and whether it is named by where it begins."""
+        organization = self._schema.get("Organization")
+        if organization is None or not self._store.exists(organization):
+            return 1, True
+        sql = 'SELECT "FiscalYearStartMonth", "UsesStartDateAsFiscalYearName" FROM "Organization"'
+        month, by_start = self._store.connection.execute(sql).fetchone() or (1, 1)
+        return month if month in range(1, 13) else 1, bool(by_start)
 
     def _arguments(self, plan: Plan) -> list[Any]:
         if not plan.variable:
             return list(plan.parameters)
-        zone = self._users_zone()
-        today = datetime.fromtimestamp(self._clock.now(), zone).date()
         given = [self._user_id if value is ME else value for value in plan.parameters]
-        return [value.of(today, zone) if isinstance(value, Moment) else value for value in given]
+        return [value.of(self._users_calendar()) if isinstance(value, Moment) else value for value in given]
 
     def _fetch(self, plan: Plan) -> list[Row]:
         try:
@@ -203,28 +200,59 @@ class Queries:
     def _build(self, plan: Plan, rows: Sequence[Row], base: str) -> list[dict[str, Any]]:
         build = plan.build
         assert build is not None
-        return build(rows, base, [self._children(child, rows, base) for child in plan.children])
+        return build(rows, base, ())
 
-    def _children(self, plan: Plan, parents: Sequence[Row], base: str) -> Mapping[str, Any]:
-        """Fetch the children of a page's records in one statement; return the answer's form by parent id."""
-        build = plan.build
-        assert build is not None
+    def _branch(self, plan: Plan, parents: Sequence[Row]) -> Branch:
+        """Fetch the children of records in one statement, and theirs in one more."""
         ids = orjson.dumps([row[0] for row in parents]).decode()
         arguments = [ids if one is PARENTS else one for one in self._arguments(plan)]
-        out: dict[str, dict[str, Any]] = {}
         rows = self._store.connection.execute(plan.sql, arguments).fetchall()
-        nested = [self._children(child, rows, base) for child in plan.children]
-        for row, record in zip(rows, build(rows, base, nested), strict=True):
-            listed = out.setdefault(row[plan.parent_column], {"totalSize": 0, "done": True, "records": []})
-            listed["totalSize"] += 1
-            listed["records"].append(record)
+        by_parent: dict[str, list[Row]] = {}
+        for row in rows:
+            by_parent.setdefault(row[plan.parent_column], []).append(row)
+        return Branch(plan, by_parent, [self._branch(child, rows) for child in plan.children])
+
+    def _records(self, cursor: Cursor, rows: Sequence[Row], size: int, base: str) -> list[dict[str, Any]]:
+        build = cursor.plan.build
+        assert build is not None
+        return build(rows, base, [self._children(cursor, branch, rows, size, base) for branch in cursor.branches])
+
+    def _children(
+        self, cursor: Cursor, branch: Branch, parents: Sequence[Row], size: int, base: str
+    ) -> Mapping[str, Any]:
+        """Return the answer's form of each parent's children by its id. More than a page's have a locator."""
+        plan, out, shown = branch.plan, {}, []
+        for parent in parents:
+            rows = branch.rows.get(parent[0])
+            if rows is None:
+                continue
+            listed: dict[str, Any] = {"totalSize": len(rows), "done": len(rows) <= size}
+            if len(rows) > size:
+                own = Cursor(plan, rows, branch.branches, cursor.family)
+                listed["nextRecordsUrl"] = f"{base.removesuffix('sobjects')}query/{self._cursors.locator(own, size)}"
+                rows = rows[:size]
+            listed["records"] = rows
+            shown += rows
+            out[parent[0]] = listed
+        build = plan.build
+        assert build is not None
+        nested = [self._children(cursor, one, shown, size, base) for one in branch.branches]
+        records = iter(build(shown, base, nested))
+        for listed in out.values():
+            listed["records"] = [next(records) for _ in listed["records"]]
         return out
 
-    def _keep(self, cursor: Cursor) -> None:
-        now = self._clock.now()
-        for name in [name for name, one in self._cursors.items() if now - one.born > CURSOR_LIFE]:
-            del self._cursors[name]
-        own = [name for name, one in self._cursors.items() if one.user_id == cursor.user_id]
-        for name in own[: max(0, len(own) - CURSORS_A_USER + 1)]:
-            del self._cursors[name]
-        self._cursors[cursor.locator] = cursor
+    def _note_reading(self, plan: Plan, rows: Sequence[Row]) -> None:
+        """Note when records were last viewed or referred to, for recent items. That is no change of the records."""
+        columns = [
+            name
+            for word, name in (("VIEW", "LastViewedDate"), ("REFERENCE", "LastReferencedDate"))
+            if plan.purposes & {word, "VIEW"} and name in plan.sobject.by_name
+        ]
+        if not columns:
+            return
+        now = stamp(self._clock.now())
+        ids = orjson.dumps([row[0] for row in rows]).decode()
+        pairs = ", ".join(f"{quoted(name)} = ?" for name in columns)
+        sql = f'UPDATE {quoted(plan.sobject.name)} SET {pairs} WHERE "Id" IN (SELECT value FROM json_each(?))'
+        self._store.connection.execute(sql, [*([now] * len(columns)), ids])

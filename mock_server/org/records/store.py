@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mock_server.org.ids import number_of
-from mock_server.org.schema.types import FLOAT_TYPES, Field, SObject, fold
+from mock_server.org.schema.types import FLOAT_TYPES, Field, SObject, caseless, fold
 
 # SQLite's own bound is 32,766 variables a statement; a smaller number keeps statement texts short and cacheable.
 _MANY = 500
@@ -52,6 +52,7 @@ class Store:
         # A pattern is matched by backtracking: a long one could hold the process for minutes.
         self.connection.setlimit(sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1000)
         self.connection.create_function("sf_fold", 1, _sf_fold, deterministic=True)
+        self.connection.create_function("sf_caseless", 1, _sf_caseless, deterministic=True)
 
     def close(self) -> None:
         self.connection.close()
@@ -223,6 +224,10 @@ def _lookup_sql(table: str, column: str, columns: tuple[str, ...], count: int) -
 
 def _sf_fold(value: str | float | bytes | None) -> str | float | bytes | None:
     return fold(value) if isinstance(value, str) else value
+
+
+def _sf_caseless(value: str | float | bytes | None) -> str | float | bytes | None:
+    return caseless(value) if isinstance(value, str) else value
 
 
 def quoted(name: str) -> str:
