@@ -136,7 +136,9 @@ def aggregate(scope: Scope, call: Call) -> Bound:
         # Salesforce reckons in decimals, SQLite in binary fractions.
         exact = f"ROUND(SUM({bound.sql}) * 1.0, {max(field.scale, 0)})"
         return value_of(call.name, "currency" if field.type == "currency" else "double", exact, scale=field.scale)
-    return Bound(field, "", (), f"{name.upper()}({text})")
+    if field.type in TEXT_TYPES:
+        return Bound(field, "", (), f"sf_{name}({bound.sql})")
+    return Bound(field, "", (), f"{name.upper()}({bound.sql})")
 
 
 # -- display

@@ -53,6 +53,8 @@ class Store:
         self.connection.setlimit(sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1000)
         self.connection.create_function("sf_fold", 1, _sf_fold, deterministic=True)
         self.connection.create_function("sf_caseless", 1, _sf_caseless, deterministic=True)
+        self.connection.create_aggregate("sf_min", 1, _First)
+        self.connection.create_aggregate("sf_max", 1, _Last)
 
     def close(self) -> None:
         self.connection.close()
@@ -228,6 +230,35 @@ def _sf_fold(value: str | float | bytes | None) -> str | float | bytes | None:
 
 def _sf_caseless(value: str | float | bytes | None) -> str | float | bytes | None:
     return caseless(value) if isinstance(value, str) else value
+
+
+class _First:
+    """The SQL aggregate that gives the first text of a group in sorted order, null for none."""
+
+    def __init__(self) -> None:
+        self.key: str | None = None
+        self.text: str | None = None
+
+    def step(self, text: str | None) -> None:
+        if text is not None:
+            key = fold(text)
+            if self.key is None or self.before(key, self.key):
+                self.key, self.text = key, text
+
+    @staticmethod
+    def before(key: str, known: str) -> bool:
+        return key < known
+
+    def finalize(self) -> str | None:
+        return self.text
+
+
+class _Last(_First):
+    """The same for the last text."""
+
+    @staticmethod
+    def before(key: str, known: str) -> bool:
+        return key > known
 
 
 def quoted(name: str) -> str:
