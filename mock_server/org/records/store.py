@@ -239,7 +239,7 @@ class _First:
         self.key: str | None = None
         self.text: str | None = None
 
-    def step(self, text: str | None) -> None:
+    def step(self, text: Any) -> None:
         if text is not None:
             key = fold(text)
             if self.key is None or self.before(key, self.key):
@@ -249,7 +249,7 @@ class _First:
     def before(key: str, known: str) -> bool:
         return key < known
 
-    def finalize(self) -> str | None:
+    def finalize(self) -> Any:
         return self.text
 
 

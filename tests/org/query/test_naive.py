@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from random import Random
 from typing import Any
@@ -90,6 +91,7 @@ def check(place: tuple[naive.World, Run, Run], seed: int) -> None:
 
 
 seeds = st.integers(0, 2**48)
+WORDS = re.compile(r"'(?:\\.|[^'\\])*'|[\w.:%-]+|[<>!]?=|\S")
 
 
 @settings(max_examples=40, deadline=None)
@@ -115,18 +117,37 @@ PIECES = [
 ]  # fmt: skip
 
 
+def kind_of(word: str) -> str:
+    return (
+        "upper" if word.isupper() else "word" if word[0].isalpha() else "value" if word[0] in "'-0123456789" else "mark"
+    )
+
+
+def broken(chance: Random, world: naive.World) -> str:
+    """Return a query in which characters are cut or put in, or words have changed places with those of another."""
+    soql, other = (
+        (naive.select(chance, world) if chance.random() < 0.6 else naive.groups(chance, world)).written() for _ in "ab"
+    )
+    if chance.random() < 0.5:
+        words, others = WORDS.findall(soql), WORDS.findall(other)
+        for _ in range(chance.randint(1, 3)):
+            at = chance.randrange(len(words))
+            alike = [word for word in others if kind_of(word) == kind_of(words[at])]
+            words[at] = chance.choice(alike or others)
+        return " ".join(words)
+    for _ in range(chance.randint(1, 3)):
+        at = chance.randrange(len(soql) + 1)
+        soql = soql[:at] + chance.choice(["", *PIECES]) + soql[at + chance.choice([0, 0, 1, 5, 20]) :]
+    return soql
+
+
 @settings(max_examples=60, deadline=None)
 @given(seeds)
 def test_broken_queries_get_an_error_of_salesforce(place: Any, seed: int) -> None:
     world, run, _ = place
     chance = Random(seed)
     for _ in range(20):
-        query = naive.select(chance, world) if chance.random() < 0.6 else naive.groups(chance, world)
-        soql = query.written()
-        for _ in range(chance.randint(1, 4)):
-            at = chance.randrange(len(soql) + 1)
-            cut = at + chance.choice([0, 0, 1, 5, 20])
-            soql = soql[:at] + chance.choice(["", *PIECES]) + soql[cut:]
+        soql = broken(chance, world)
         try:
             run(soql)
         except ApiError as error:
