@@ -260,6 +260,10 @@ AGGREGATE_TOO_LARGE = _row(
 MALFORMED_QUERY = _row(
     "MALFORMED_QUERY", 400, "{text}", "permanent", "statement", "R", text="unexpected token: '<EOF>'"
 )
+MALFORMED_SEARCH = _row(
+    "MALFORMED_SEARCH", 400, "{text}", "permanent", "statement", "R",
+    text="No search term found. The search term must be enclosed in braces.",
+)  # fmt: skip
 INVALID_QUERY_LOCATOR = _row("INVALID_QUERY_LOCATOR", 400, "invalid query locator", "permanent", "statement", "R")
 INVALID_QUERY_FILTER_OPERATOR = _row(
     "INVALID_QUERY_FILTER_OPERATOR", 400, "{text}", "permanent", "statement", "R", text="invalid ID field: x"

@@ -14,6 +14,8 @@ from mock_server.org.identity.sessions import Session, Sessions
 from mock_server.org.ids import IdSource, checksum, number_of
 from mock_server.org.limits.governor import Governor
 from mock_server.org.query import NEWEST, Page, Queries
+from mock_server.org.query.search import Found, Searches
+from mock_server.org.query.sosl import Search
 from mock_server.org.records.changes import Change, Commit, LockHeld, RowResult
 from mock_server.org.records.commits import CommitLog
 from mock_server.org.records.locks import WAIT, RowLocks
@@ -68,6 +70,7 @@ class Org:
         self.sessions = Sessions(self.id, self.clock)
         self._pipeline = Pipeline(self.schema, self.store, self.ids, self.clock, self.locks, self.log)
         self.queries = Queries(self.schema, self.store, self.clock, seed=seed)
+        self.searches = Searches(self.schema, self.store, self.queries)
         self.directory = Directory(self)
         self.moved = False
         """Whether the org lives at another address than before: logins name the new one."""
@@ -105,6 +108,16 @@ class Org:
             time_zone=lambda: self.directory.time_zone(who.username),
             version=version,
         )
+
+    def search(self, who: Session, sosl: str | Search, *, base: str) -> Found:
+        """Run a SOSL search, as text or as a tree."""
+
+        def zone() -> str:
+            return self.directory.time_zone(who.username)
+
+        if isinstance(sosl, str):
+            return self.searches.run(sosl, user_id=who.user_id, base=base, time_zone=zone)
+        return self.searches.find("", sosl, user_id=who.user_id, base=base, time_zone=zone)
 
     def more(self, who: Session, cursor: str, *, size: int = 2000, base: str) -> Page:
         return self.queries.more(cursor, user_id=who.user_id, size=size, base=base)

@@ -159,6 +159,27 @@ class Binder:
             touched=tuple(self._touched.values()), purposes=query.purposes & _KEPT,
         )  # fmt: skip
 
+    def bind_found(self, soql: str, query: Query, join: str, match: str) -> Plan:
+        """Return the plan of what a search finds of one object. `join` is the join to the finds, `match` its parameter.
+
+        Raises what `bind` raises, and MALFORMED_QUERY for items that only queries have.
+        """
+        sobject = self._schema.get(source_name(query))
+        if sobject is None:
+            raise unsupported(soql, query.source.at, source_name(query))
+        for item in query.items:
+            if isinstance(item, Query | TypeOf):
+                raise unexpected(soql, item.at, "SELECT" if isinstance(item, Query) else "TYPEOF")
+        scope = Scope(self._schema, self._ready, soql, sobject)
+        scope.joins.append(join)
+        scope.add(match)
+        selection = self._select(scope, query, [], 1)
+        where = self._where(scope, query)
+        order = self._order(scope, query) if query.order else f'hit.place, {scope.table}."Id"'
+        limit = self._limit(scope, query)
+        sql = f"SELECT {selection.sql()} FROM {scope.source()}{where} ORDER BY {order}{limit}"
+        return Plan(sobject, sql, tuple(scope.parameters), selection.build(self._schema))
+
     def _count(self, scope: Scope, query: Query) -> Plan:
         if query.order:
             raise failure(

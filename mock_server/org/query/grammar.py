@@ -32,7 +32,7 @@ LONGEST = 100_000
 _DEEPEST = 200
 """Nested parentheses: deeper ones would need more stack than any real query."""
 
-_GRAMMAR = r"""
+GRAMMAR = r"""
 start: query
 query: SELECT items FROM PATH _alias _others _scope _where _with _group _having _order _limit _offset _purposes
 _alias: alias?
@@ -149,11 +149,22 @@ def parse(soql: str) -> Query:
         raise errors.MALFORMED_QUERY(text="SOQL statements cannot be empty or null")
     if len(soql) > LONGEST:
         raise errors.MALFORMED_QUERY(text=f"SOQL statements can not be longer than {LONGEST} characters")
+    tree = read(_parser(), soql)
+    assert isinstance(tree, Query)
+    return tree
+
+
+def read(parser: Lark, text: str, *, shown: str | None = None) -> Any:
+    """Return what a parser makes of a text. Errors show `shown`, of the same length, in its place.
+
+    Raises MALFORMED_QUERY, QUERY_TOO_COMPLICATED.
+    """
     from lark.exceptions import UnexpectedCharacters, UnexpectedEOF, UnexpectedToken
 
-    _refuse_depth(soql)
+    _refuse_depth(text)
+    soql = text if shown is None else shown
     try:
-        tree: Any = _parser().parse(soql)
+        return parser.parse(text)
     except UnexpectedCharacters as error:
         raise _unreadable(soql, error.pos_in_stream or 0) from None
     except UnexpectedToken as error:
@@ -168,8 +179,6 @@ def parse(soql: str) -> Query:
         raise unexpected(soql, error.token.start_pos or 0, str(error.token)) from None
     except UnexpectedEOF:
         raise unexpected(soql, len(soql.rstrip()), "<EOF>") from None
-    assert isinstance(tree, Query)
-    return tree
 
 
 def unexpected(soql: str, at: int, token: str) -> ApiError:
@@ -212,7 +221,15 @@ _NESTING = re.compile(r"/\*.*?\*/|'(?:\\.|[^'\\])*'?|[()]|\bnot\b|\band\b|\bor\b
 
 @cache
 def _parser() -> Lark:
-    from lark import Lark, Transformer, v_args
+    from lark import Lark
+
+    return Lark(GRAMMAR, parser="lalr", transformer=builder()(), maybe_placeholders=False)
+
+
+@cache
+def builder() -> type[Any]:
+    """Return the class that builds trees while parsing."""
+    from lark import Transformer, v_args
 
     @v_args(inline=True)
     class Build(Transformer):  # type: ignore[type-arg]
@@ -228,13 +245,13 @@ def _parser() -> Lark:
                 found[name] = (*found[name], *value) if name in found else value
             if "purposes" in found:
                 found["purposes"] = frozenset(found["purposes"])
-            return Query(items, _path(source), at=select.start_pos or 0, **found)
+            return Query(items, path_of(source), at=select.start_pos or 0, **found)
 
         def items(self, *items: Any) -> tuple[Any, ...]:
             return items
 
         def path(self, token: Token) -> Path:
-            return _path(token)
+            return path_of(token)
 
         def call(self, name: Token, *arguments: Any) -> Call:
             return Call(str(name), arguments, name.start_pos or 0)
@@ -248,25 +265,25 @@ def _parser() -> Lark:
         def typeof(self, word: Token, reference: Token, *parts: Any) -> TypeOf:
             cases = tuple(part for part in parts if isinstance(part, tuple))
             other = next((part for part in parts if isinstance(part, list)), [])
-            return TypeOf(_path(reference), cases, tuple(other), word.start_pos or 0)
+            return TypeOf(path_of(reference), cases, tuple(other), word.start_pos or 0)
 
         def when(self, _when: Token, name: Token, _then: Token, fields: list[Path]) -> tuple[Path, tuple[Path, ...]]:
-            return _path(name), tuple(fields)
+            return path_of(name), tuple(fields)
 
         def else_(self, _: Token, fields: list[Path]) -> list[Path]:
             return fields
 
         def paths(self, *tokens: Token) -> list[Path]:
-            return [_path(token) for token in tokens]
+            return [path_of(token) for token in tokens]
 
         def alias(self, *tokens: Token) -> tuple[str, str]:
             return ("alias", _alias(tokens[-1]))
 
         def other(self, path: Token, *alias: tuple[str, str]) -> tuple[str, tuple[tuple[Path, str | None]]]:
-            return ("others", ((_path(path), alias[0][1] if alias else None),))
+            return ("others", ((path_of(path), alias[0][1] if alias else None),))
 
         def scope(self, _using: Token, _scope: Token, name: Token) -> tuple[str, Path]:
-            return ("scope", _path(name))
+            return ("scope", path_of(name))
 
         def where(self, _: Token, condition: Condition) -> tuple[str, Condition]:
             return ("where", condition)
@@ -308,7 +325,7 @@ def _parser() -> Lark:
             return ("mode", mode.upper())
 
         def category(self, group: Token, *_: Token) -> Path:
-            return _path(group)
+            return path_of(group)
 
         def with_categories(self, *parts: Any) -> tuple[str, tuple[Path, ...]]:
             return ("categories", tuple(part for part in parts if isinstance(part, Path)))
@@ -321,10 +338,10 @@ def _parser() -> Lark:
             return Order(key, "desc" in said, "last" in said)
 
         def limit(self, _: Token, number: Token) -> tuple[str, int]:
-            return ("limit", _whole(number))
+            return ("limit", whole_of(number))
 
         def offset(self, _: Token, number: Token) -> tuple[str, int]:
-            return ("offset", _whole(number))
+            return ("offset", whole_of(number))
 
         def group(self, word: Token, _by: Token, *keys: Expression) -> tuple[str, Group]:
             (first, *more) = keys
@@ -345,7 +362,7 @@ def _parser() -> Lark:
     build: Any = Build
     setattr(build, "with", build.with_)
     setattr(build, "else", build.else_)
-    return Lark(_GRAMMAR, parser="lalr", transformer=build(), maybe_placeholders=False)
+    return Build
 
 
 class _Reserved(Exception):
@@ -391,11 +408,11 @@ def _alias(token: Token) -> str:
     return str(token)
 
 
-def _path(token: Token) -> Path:
+def path_of(token: Token) -> Path:
     return Path(tuple(re.split(r"\s*\.\s*", token)), token.start_pos or 0)
 
 
-def _whole(token: Token) -> int:
+def whole_of(token: Token) -> int:
     if not token.isdigit():
         raise errors.MALFORMED_QUERY(text=f"unexpected token: '{token}'")
     return min(int(token), 2**31)

@@ -105,6 +105,13 @@ class Queries:
         cursor, start = self._cursors.find(locator, user_id)
         return self._page(cursor, start, size, base)
 
+    def records(
+        self, plan: Plan, *, user_id: str, base: str, time_zone: Callable[[], str] = str
+    ) -> list[dict[str, Any]]:
+        """Return all records of a bound query without children."""
+        self._start(user_id, time_zone)
+        return self._build(plan, self._fetch(plan), base)
+
     def _page(self, cursor: Cursor, start: int, size: int, base: str) -> Page:
         rows, end = cursor.rows, start + size
         shown = rows if start == 0 and len(rows) <= size else rows[start:end]

@@ -21,6 +21,8 @@ from mock_server.org.schema.types import FLOAT_TYPES, Field, SObject, caseless, 
 _MANY = 500
 # Columns that hold a handful of distinct values in a whole org: an index costs every insert and helps no query.
 _UNSELECTIVE = frozenset({"OwnerId", "CreatedById", "LastModifiedById", "RecordTypeId"})
+PRIVATE = "sosl"
+"""How the names of tables begin that hold no records."""
 _PERSON_NAME = "NULLIF(TRIM(COALESCE(\"FirstName\" || ' ', '') || COALESCE(\"LastName\", '')), '')"
 
 
@@ -93,11 +95,15 @@ class Store:
         """Tell whether the sObject was ever used, so that it may have rows."""
         return sobject.name in self._ready
 
+    def tables(self) -> set[str]:
+        """Return the names of the objects that have a table."""
+        rows = self.connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        return {name for (name,) in rows if not name.startswith(PRIVATE)}
+
     def last_id(self) -> str | None:
         """Return the id with the highest counter in a kept database, None in an empty one."""
         run = self.connection.execute
-        tables = [row[0] for row in run("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        found = [run(f'SELECT MAX("Id") FROM {quoted(table)}').fetchone()[0] for table in tables]  # noqa: S608
+        found = [run(f'SELECT MAX("Id") FROM {quoted(table)}').fetchone()[0] for table in self.tables()]  # noqa: S608
         return max((identifier for identifier in found if identifier), key=number_of, default=None)
 
     def count(self, sobject: SObject, *, deleted: bool = False) -> int:
