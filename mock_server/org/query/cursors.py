@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -41,8 +42,9 @@ class Cursor:
     """The rows of a query, or of one parent's children, as they were when the query ran."""
 
     plan: Plan
-    rows: list[Row]
-    branches: list[Branch]
+    rows: Sequence[Row]
+    branches: list[Branch] | None
+    """None where the children are read with each page: those of very many records."""
     family: Family
     name: str | None = None
 

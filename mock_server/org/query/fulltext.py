@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
+from sqlite3 import Cursor
 from typing import Any
 
 import orjson
@@ -48,7 +49,9 @@ class FullText:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._run = store.connection.execute
+
+    def _run(self, sql: str, parameters: Sequence[Any] = ()) -> Cursor:
+        return self._store.connection.execute(sql, parameters)
 
     def join(self, sobject: SObject, group: str, tree: Tree) -> tuple[str, str] | None:
         """Return the join to the records that a search finds, as `hit` with `Id` and `place`, and its parameter.
