@@ -308,6 +308,9 @@ REQUIRED_FIELD_MISSING = _row(
     "REQUIRED_FIELD_MISSING", 400, "Required fields are missing: [{names}]", "permanent", "save", "R", names="Name"
 )
 MISSING_ARGUMENT = _row("MISSING_ARGUMENT", 400, "Id not specified in an update call", "permanent", "save", "R")
+MISSING_ARGUMENT_NAMED = _row(
+    "MISSING_ARGUMENT", 400, "The {name} parameter is required", "permanent", "statement", "K", name="q"
+)
 MALFORMED_ID = _row("MALFORMED_ID", 400, "malformed id {value}", "permanent", "save", "R", value="123")
 WRONG_ID_TYPE = _row("MALFORMED_ID", 400, "{label}: id value of incorrect type: {value}", "permanent", "save", "K")
 INVALID_CROSS_REFERENCE_KEY = _row(

@@ -109,6 +109,15 @@ class Org:
             version=version,
         )
 
+    def explain(self, who: Session, soql: str, *, version: int = NEWEST) -> list[dict[str, Any]]:
+        """Return how a query would be run: `cardinality`, `fields`, `leadingOperationType` and more, the best first."""
+        return self.queries.explain(
+            soql,
+            user_id=who.user_id,
+            time_zone=lambda: self.directory.time_zone(who.username),
+            version=version,
+        )
+
     def search(self, who: Session, sosl: str | Search, *, base: str) -> Found:
         """Run a SOSL search, as text or as a tree."""
 

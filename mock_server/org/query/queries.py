@@ -14,11 +14,13 @@ import orjson
 
 from mock_server.org import errors
 from mock_server.org.clock import Clock, stamp
+from mock_server.org.query import explain
 from mock_server.org.query.binder import FIELDS_SINCE, LEVELS_SINCE, NEWEST, Binder, Plan, read_plan
 from mock_server.org.query.cursors import Branch, Cursor, Cursors
 from mock_server.org.query.grammar import parse
 from mock_server.org.query.rows import Row
 from mock_server.org.query.running import Ground, Lane, TooLong
+from mock_server.org.query.syntax import Query
 from mock_server.org.records.store import Store, fold_column, quoted
 from mock_server.org.schema import Schema
 from mock_server.org.schema.types import TEXT_TYPES, Field, SObject, fold
@@ -144,6 +146,21 @@ class Queries:
         """Return the page at a locator. Raises INVALID_QUERY_LOCATOR for one that is unknown, foreign or too old."""
         cursor, start = self._cursors.find(locator, user_id)
         return self._page(self._own_lane(), cursor, start, size, base)
+
+    def explain(
+        self, soql: str, *, user_id: str, time_zone: Callable[[], str] = str, version: int = NEWEST
+    ) -> list[dict[str, Any]]:
+        """Return the plans of a query, the best first; it is bound, not run. Raises ApiError as `run` does."""
+        lane = self._own_lane()
+        lane.ground.become(user_id, time_zone)
+        query = parse(soql)
+        sobject = Binder(self._schema, self._store.ready, version).bind(soql, query, all_rows=False).sobject
+
+        def count(counting: Query) -> int:
+            plan = Binder(self._schema, self._store.ready).bind(soql, counting, all_rows=False)
+            return int(lane.fetch(plan)[0][0])
+
+        return explain.plans(sobject, query, count)
 
     def records(
         self, plan: Plan, *, user_id: str, base: str, time_zone: Callable[[], str] = str

@@ -39,6 +39,8 @@ async def more(call: Call) -> Reply:
 
 async def _run(call: Call, *, all_rows: bool) -> Reply:
     soql = call.query.get("q")
+    if soql is None and "explain" in call.query:
+        return _explain(call, call.query["explain"])
     if soql is None:
         raise errors.MALFORMED_QUERY(text="SOQL statements cannot be empty or null")
     call.entry.query = soql[:1000]
@@ -51,6 +53,13 @@ async def _run(call: Call, *, all_rows: bool) -> Reply:
         version=version_of(call.args["version"]),
     )
     return _page(call, page)
+
+
+def _explain(call: Call, soql: str) -> Reply:
+    """Answer with the plans of a query in place of its records."""
+    call.entry.query = soql[:1000]
+    plans = call.org.explain(call.session, soql, version=version_of(call.args["version"]))
+    return answer({"plans": plans, "sourceQuery": soql})
 
 
 def _size(call: Call) -> int:
