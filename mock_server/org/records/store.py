@@ -27,7 +27,7 @@ PRIVATE = "sosl"
 _PERSON_NAME = "NULLIF(TRIM(COALESCE(\"FirstName\" || ' ', '') || COALESCE(\"LastName\", '')), '')"
 
 
-LARGE = 64 << 20
+LARGE = 32 << 20
 """Bytes from which on a database in memory moves into a file."""
 _LOOK_AFTER = 20_000
 
@@ -81,6 +81,8 @@ class Store:
         assert self._path is not None
         connection = _connection(self._path)
         connection.execute("PRAGMA query_only=ON")
+        # Its cache is empty, and would only copy what the system's cache has.
+        connection.execute(f"PRAGMA mmap_size={1 << 40}")
         return connection
 
     def _look(self) -> None:
