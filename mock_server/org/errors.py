@@ -176,6 +176,10 @@ UNSUPPORTED_MEDIA_TYPE = _row(
 UNSUPPORTED_API_VERSION = _row(
     "UNSUPPORTED_API_VERSION", 410, "API version {version} is retired", "permanent", "routing", "K", version="30.0"
 )
+TOO_NEW = _row(
+    "UNSUPPORTED_API_VERSION", 400, "{text}", "permanent", "statement", "R",
+    text="The SOQL FIELDS function is not supported in this version of the API",
+)  # fmt: skip
 INVALID_API_VERSION = _row(
     "UNSUPPORTED_API_VERSION", 500, "Invalid Api version specified on URL", "permanent", "routing", "R"
 )
@@ -256,6 +260,10 @@ AGGREGATE_TOO_LARGE = _row(
 MALFORMED_QUERY = _row(
     "MALFORMED_QUERY", 400, "{text}", "permanent", "statement", "R", text="unexpected token: '<EOF>'"
 )
+MALFORMED_SEARCH = _row(
+    "MALFORMED_SEARCH", 400, "{text}", "permanent", "statement", "R",
+    text="No search term found. The search term must be enclosed in braces.",
+)  # fmt: skip
 INVALID_QUERY_LOCATOR = _row("INVALID_QUERY_LOCATOR", 400, "invalid query locator", "permanent", "statement", "R")
 INVALID_QUERY_FILTER_OPERATOR = _row(
     "INVALID_QUERY_FILTER_OPERATOR", 400, "{text}", "permanent", "statement", "R", text="invalid ID field: x"
@@ -300,6 +308,9 @@ REQUIRED_FIELD_MISSING = _row(
     "REQUIRED_FIELD_MISSING", 400, "Required fields are missing: [{names}]", "permanent", "save", "R", names="Name"
 )
 MISSING_ARGUMENT = _row("MISSING_ARGUMENT", 400, "Id not specified in an update call", "permanent", "save", "R")
+MISSING_ARGUMENT_NAMED = _row(
+    "MISSING_ARGUMENT", 400, "The {name} parameter is required", "permanent", "statement", "K", name="q"
+)
 MALFORMED_ID = _row("MALFORMED_ID", 400, "malformed id {value}", "permanent", "save", "R", value="123")
 WRONG_ID_TYPE = _row("MALFORMED_ID", 400, "{label}: id value of incorrect type: {value}", "permanent", "save", "K")
 INVALID_CROSS_REFERENCE_KEY = _row(

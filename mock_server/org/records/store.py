@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from mock_server.org.ids import number_of
-from mock_server.org.schema.types import FLOAT_TYPES, Field, SObject, fold
+from mock_server.org.schema.types import FLOAT_TYPES, Field, SObject, caseless, fold
 
 # SQLite's own bound is 32,766 variables a statement; a smaller number keeps statement texts short and cacheable.
 _MANY = 500
 # Columns that hold a handful of distinct values in a whole org: an index costs every insert and helps no query.
 _UNSELECTIVE = frozenset({"OwnerId", "CreatedById", "LastModifiedById", "RecordTypeId"})
+PRIVATE = "sosl"
+"""How the names of tables begin that hold no records."""
 _PERSON_NAME = "NULLIF(TRIM(COALESCE(\"FirstName\" || ' ', '') || COALESCE(\"LastName\", '')), '')"
 
 
@@ -47,6 +49,9 @@ def _connection(path: Path | str) -> sqlite3.Connection:
     # A pattern is matched by backtracking: a long one could hold the process for minutes.
     connection.setlimit(sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1000)
     connection.create_function("sf_fold", 1, _sf_fold, deterministic=True)
+    connection.create_function("sf_caseless", 1, _sf_caseless, deterministic=True)
+    connection.create_aggregate("sf_min", 1, _First)
+    connection.create_aggregate("sf_max", 1, _Last)
     return connection
 
 
@@ -65,7 +70,7 @@ class Store:
         self._ready: dict[str, SObject] = {}
         for table in _BIN_TABLES:
             self.connection.execute(table)
-        self._kept = frozenset(self._tables()) if path is not None else frozenset()
+        self._kept = frozenset(self.tables()) if path is not None else frozenset()
         self._depth = 0
         self._made_inside: list[str] = []
 
@@ -161,14 +166,15 @@ class Store:
         """Return the names of all objects that may have rows."""
         return (*self._ready, *(name for name in self._kept if name not in self._ready))
 
-    def _tables(self) -> list[str]:
+    def tables(self) -> set[str]:
+        """Return the names of the objects that have a table."""
         rows = self.connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-        return [name for (name,) in rows if not name.startswith(("sf_", "sqlite_"))]
+        return {name for (name,) in rows if not name.startswith((PRIVATE, "sf_", "sqlite_"))}
 
     def last_id(self) -> str | None:
         """Return the id with the highest counter in a kept database, None in an empty one."""
         run = self.connection.execute
-        found = [run(f'SELECT MAX("Id") FROM {quoted(table)}').fetchone()[0] for table in self._tables()]  # noqa: S608
+        found = [run(f'SELECT MAX("Id") FROM {quoted(table)}').fetchone()[0] for table in self.tables()]  # noqa: S608
         return max((identifier for identifier in found if identifier), key=number_of, default=None)
 
     def count(self, sobject: SObject, *, deleted: bool = False) -> int:
@@ -303,6 +309,39 @@ def _lookup_sql(table: str, column: str, columns: tuple[str, ...], count: int) -
 
 def _sf_fold(value: str | float | bytes | None) -> str | float | bytes | None:
     return fold(value) if isinstance(value, str) else value
+
+
+def _sf_caseless(value: str | float | bytes | None) -> str | float | bytes | None:
+    return caseless(value) if isinstance(value, str) else value
+
+
+class _First:
+    """The SQL aggregate that gives the first text of a group in sorted order, null for none."""
+
+    def __init__(self) -> None:
+        self.key: str | None = None
+        self.text: str | None = None
+
+    def step(self, text: Any) -> None:
+        if text is not None:
+            key = fold(text)
+            if self.key is None or self.before(key, self.key):
+                self.key, self.text = key, text
+
+    @staticmethod
+    def before(key: str, known: str) -> bool:
+        return key < known
+
+    def finalize(self) -> Any:
+        return self.text
+
+
+class _Last(_First):
+    """The same for the last text."""
+
+    @staticmethod
+    def before(key: str, known: str) -> bool:
+        return key > known
 
 
 def quoted(name: str) -> str:
