@@ -22,11 +22,19 @@ from mock_server.org.schema.types import FLOAT_TYPES, Field, SObject, caseless, 
 _MANY = 500
 # Columns that hold a handful of distinct values in a whole org: an index costs every insert and helps no query.
 _UNSELECTIVE = frozenset({"OwnerId", "CreatedById", "LastModifiedById", "RecordTypeId"})
-PRIVATE = "sosl"
-"""How the names of tables begin that hold no records."""
 _PERSON_NAME = "NULLIF(TRIM(COALESCE(\"FirstName\" || ' ', '') || COALESCE(\"LastName\", '')), '')"
 
 
+# The recycle bin's tables (see `recycling`). No object's name begins like theirs.
+_BIN_TABLES = (
+    'CREATE TABLE IF NOT EXISTS "sf_bin" ("Id" TEXT PRIMARY KEY NOT NULL, "Object" TEXT NOT NULL, '
+    '"Root" TEXT NOT NULL, "At" REAL NOT NULL, "Gone" INTEGER NOT NULL) WITHOUT ROWID',
+    'CREATE INDEX IF NOT EXISTS "sf_bin.Root" ON "sf_bin" ("Root")',
+    'CREATE INDEX IF NOT EXISTS "sf_bin.At" ON "sf_bin" ("Object", "At")',
+    'CREATE TABLE IF NOT EXISTS "sf_links" ("Parent" TEXT NOT NULL, "Object" TEXT NOT NULL, "Id" TEXT NOT NULL, '
+    '"Field" TEXT NOT NULL, PRIMARY KEY ("Parent", "Id", "Field")) WITHOUT ROWID',
+    'CREATE TABLE IF NOT EXISTS "sf_purged" ("Id" TEXT PRIMARY KEY NOT NULL, "At" REAL NOT NULL) WITHOUT ROWID',
+)
 LARGE = 32 << 20
 """Bytes from which on a database in memory moves into a file."""
 _LOOK_AFTER = 20_000
@@ -58,6 +66,9 @@ class Store:
         self._written = 0
         """Rows written since the size of a database in memory was last looked at."""
         self._ready: dict[str, SObject] = {}
+        for table in _BIN_TABLES:
+            self.connection.execute(table)
+        self._kept = frozenset(self._tables()) if path is not None else frozenset()
         self._depth = 0
         self._made_inside: list[str] = []
 
@@ -147,17 +158,20 @@ class Store:
 
     def exists(self, sobject: SObject) -> bool:
         """Tell whether the sObject was ever used, so that it may have rows."""
-        return sobject.name in self._ready
+        return sobject.name in self._ready or sobject.name in self._kept
 
-    def tables(self) -> set[str]:
-        """Return the names of the objects that have a table."""
+    def used(self) -> tuple[str, ...]:
+        """Return the names of all objects that may have rows."""
+        return (*self._ready, *(name for name in self._kept if name not in self._ready))
+
+    def _tables(self) -> list[str]:
         rows = self.connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-        return {name for (name,) in rows if not name.startswith(PRIVATE)}
+        return [name for (name,) in rows if not name.startswith(("sf_", "sqlite_"))]
 
     def last_id(self) -> str | None:
         """Return the id with the highest counter in a kept database, None in an empty one."""
         run = self.connection.execute
-        found = [run(f'SELECT MAX("Id") FROM {quoted(table)}').fetchone()[0] for table in self.tables()]  # noqa: S608
+        found = [run(f'SELECT MAX("Id") FROM {quoted(table)}').fetchone()[0] for table in self._tables()]  # noqa: S608
         return max((identifier for identifier in found if identifier), key=number_of, default=None)
 
     def count(self, sobject: SObject, *, deleted: bool = False) -> int:
@@ -238,7 +252,7 @@ class Store:
         """Return a copy in memory, made by SQLite's backup."""
         other = Store()
         self.connection.backup(other.connection)
-        other._ready = dict(self._ready)
+        other._ready, other._kept = dict(self._ready), self._kept
         other._look()
         return other
 
@@ -246,7 +260,7 @@ class Store:
         """Become equal to another store."""
         self._stay()
         other.connection.backup(self.connection)
-        self._ready = dict(other._ready)
+        self._ready, self._kept = dict(other._ready), other._kept
         self._look()
 
 

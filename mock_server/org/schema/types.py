@@ -156,6 +156,7 @@ class Field:
     display_in_decimal: bool = False
     relationship_order: int | None = None
     write_requires_master_read: bool = False
+    search_prefilterable: bool = False
     lookup_filter: tuple[FilterItem, ...] = ()
 
     @property
@@ -185,8 +186,8 @@ class ChildRelationship:
     restricted_delete: bool = False
 
 
-Kind = Literal["object", "setting", "event", "metadata"]
-"""A custom object like a standard one; a custom setting; a platform event; a custom metadata type."""
+Kind = Literal["object", "setting", "event", "metadata", "external"]
+"""A custom object like a standard one; a custom setting; a platform event; a custom metadata type; an external one."""
 Sharing = Literal["ReadWrite", "Read", "Private", "ControlledByParent"]
 
 
@@ -203,6 +204,10 @@ class SObject:
     children: tuple[ChildRelationship, ...] = ()
     custom: bool = False
     scopes: tuple[tuple[str, str], ...] = ()
+    links: tuple[str, ...] = ()
+    """The resources that its describe names under `urls`, beside rowTemplate, describe and sobject."""
+    record_typed: bool = False
+    """Whether it may have record types: only then does it show Master as one."""
     kind: Kind = "object"
     sharing: Sharing = "ReadWrite"
     """Who sees and edits records that others own (organization-wide default)."""
