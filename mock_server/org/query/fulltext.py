@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 
 from mock_server.org.query.terms import Tree, expression, matches, spaced
-from mock_server.org.records.store import PRIVATE, Store, quoted
+from mock_server.org.records.store import Store, quoted
 from mock_server.org.schema.types import Field, SObject
 
 COLUMNS = ("name", "email", "phone", "other")
@@ -29,6 +29,9 @@ GROUPS = {
 }
 """The columns of each search group (SOSL Reference, "IN SearchGroup")."""
 _SEARCHED = frozenset({"string", "textarea", "email", "phone", "url"})
+_NAME = "sf_search"
+"""Tables whose names begin with sf_ hold no records."""
+_KNOWN = f'"{_NAME}"'
 _BATCH = 2000
 _MOST_EXPANDED = 500
 """Words of the index that a pattern stands for at most."""
@@ -84,8 +87,8 @@ class FullText:
         self._store.ready(sobject)
         fields = {field.name: column for field in sobject.fields if (column := column_of(field)) is not None}
         said = orjson.dumps(fields).decode()
-        self._run(f"CREATE TABLE IF NOT EXISTS {quoted(PRIVATE)} (sobject TEXT PRIMARY KEY, fields TEXT, next INTEGER)")
-        known = self._run(f"SELECT fields, next FROM {quoted(PRIVATE)} WHERE sobject = ?", (sobject.name,)).fetchone()
+        self._run(f"CREATE TABLE IF NOT EXISTS {_KNOWN} (sobject TEXT PRIMARY KEY, fields TEXT, next INTEGER)")
+        known = self._run(f"SELECT fields, next FROM {_KNOWN} WHERE sobject = ?", (sobject.name,)).fetchone()
         with self._store.transaction():
             if known is None or known[0] != said:
                 self._make(sobject, fields, said)
@@ -111,7 +114,7 @@ class FullText:
         columns = ", ".join(map(quoted, ["Id", *fields]))
         run(f"CREATE TRIGGER {quoted(index + '.update')} AFTER UPDATE OF {columns} ON {table} {note}")
         end = self._index(sobject, fields, run(f"SELECT {columns} FROM {table}"), 1)
-        run(f"INSERT OR REPLACE INTO {quoted(PRIVATE)} VALUES (?, ?, ?)", (sobject.name, said, end))
+        run(f"INSERT OR REPLACE INTO {_KNOWN} VALUES (?, ?, ?)", (sobject.name, said, end))
 
     def _catch_up(self, sobject: SObject, fields: dict[str, str], start: int, said: str) -> None:
         index, run = _index(sobject), self._run
@@ -126,7 +129,7 @@ class FullText:
         rows = run(f'SELECT {columns} FROM {quoted(sobject.name)} WHERE "Id" IN (SELECT "Id" FROM {changed})')
         end = self._index(sobject, fields, rows, start)
         run(f"DELETE FROM {changed}")
-        run(f"UPDATE {quoted(PRIVATE)} SET next = ? WHERE sobject = ?", (end, sobject.name))
+        run(f"UPDATE {_KNOWN} SET next = ? WHERE sobject = ?", (end, sobject.name))
 
     def _index(self, sobject: SObject, fields: dict[str, str], rows: Iterator[Any], start: int) -> int:
         """Index rows under the numbers from `start` on; return the next number."""
@@ -150,7 +153,7 @@ class FullText:
 
 
 def _index(sobject: SObject) -> str:
-    return f"{PRIVATE}.{sobject.name}"
+    return f"{_NAME}.{sobject.name}"
 
 
 def _text(row: Sequence[Any], places: Sequence[int], column: str) -> str:

@@ -69,7 +69,7 @@ class Searches:
 
     def _everything(self) -> Iterator[tuple[SObject, Target]]:
         """Yield all objects that may have something to find."""
-        tables = self._store.tables()
+        tables = set(self._store.used())
         for name in self._schema.names():
             sobject = self._schema.get(name)
             if sobject is not None and name in tables and sobject.is_("searchable") and sobject.is_("queryable"):

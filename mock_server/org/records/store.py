@@ -22,8 +22,6 @@ from mock_server.org.schema.types import FLOAT_TYPES, Field, SObject, caseless, 
 _MANY = 500
 # Columns that hold a handful of distinct values in a whole org: an index costs every insert and helps no query.
 _UNSELECTIVE = frozenset({"OwnerId", "CreatedById", "LastModifiedById", "RecordTypeId"})
-PRIVATE = "sosl"
-"""How the names of tables begin that hold no records."""
 _PERSON_NAME = "NULLIF(TRIM(COALESCE(\"FirstName\" || ' ', '') || COALESCE(\"LastName\", '')), '')"
 
 
@@ -166,15 +164,14 @@ class Store:
         """Return the names of all objects that may have rows."""
         return (*self._ready, *(name for name in self._kept if name not in self._ready))
 
-    def tables(self) -> set[str]:
-        """Return the names of the objects that have a table."""
+    def _tables(self) -> list[str]:
         rows = self.connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-        return {name for (name,) in rows if not name.startswith((PRIVATE, "sf_", "sqlite_"))}
+        return [name for (name,) in rows if not name.startswith(("sf_", "sqlite_"))]
 
     def last_id(self) -> str | None:
         """Return the id with the highest counter in a kept database, None in an empty one."""
         run = self.connection.execute
-        found = [run(f'SELECT MAX("Id") FROM {quoted(table)}').fetchone()[0] for table in self.tables()]  # noqa: S608
+        found = [run(f'SELECT MAX("Id") FROM {quoted(table)}').fetchone()[0] for table in self._tables()]  # noqa: S608
         return max((identifier for identifier in found if identifier), key=number_of, default=None)
 
     def count(self, sobject: SObject, *, deleted: bool = False) -> int:

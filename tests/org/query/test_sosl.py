@@ -208,7 +208,7 @@ def test_a_search_sees_what_changed_since_the_last(org: Org, look: Look) -> None
 
 def test_writes_before_any_search_leave_no_trace(org: Org) -> None:
     def private() -> int:
-        sql = "SELECT COUNT(*) FROM sqlite_master WHERE name LIKE 'sosl%'"
+        sql = "SELECT COUNT(*) FROM sqlite_master WHERE name LIKE 'sf\\_search%' ESCAPE '\\'"
         return int(org.store.connection.execute(sql).fetchone()[0])
 
     write(org, Change("create", "Contact", {"LastName": "Nobody looks"}))
