@@ -75,7 +75,8 @@ class Queries:
         self._store = store
         self._clock = clock
         self._locators = IdSource("Kd0", first=1 + seed % 1000)
-        self._plans: OrderedDict[tuple[str, bool], tuple[int, Plan]] = OrderedDict()
+        # What a user sees belongs to the key: a plan has its conditions built in.
+        self._plans: OrderedDict[tuple[str, bool, Schema | None], tuple[int, Plan]] = OrderedDict()
         self._cursors: OrderedDict[str, Cursor] = OrderedDict()
         self._user_id = ""
         self._zone_name: Callable[[], str] = str
@@ -92,13 +93,16 @@ class Queries:
         size: int = 2000,
         base: str,
         time_zone: Callable[[], str] = str,
+        schema: Schema | None = None,
     ) -> Page:
         """Run a query and return its first page. Raises ApiError with Salesforce's message.
+
+        `schema` is what the user sees of the org's, by default all.
 
         `time_zone` tells the name of the user's time zone; it is asked only where a day or an hour matters.
         """
         self._user_id, self._zone_name, self._zone = user_id, time_zone, None
-        plan = self._plan(soql, all_rows)
+        plan = self._plan(soql, all_rows, schema)
         rows = self._fetch(plan)
         if plan.count:
             return Page(rows[0][0], [])
@@ -127,14 +131,23 @@ class Queries:
         return Page(len(cursor.rows), self._build(cursor.plan, rows, base), following)
 
     def read(
-        self, sobject: SObject, ids: Sequence[str], fields: Sequence[str] | None, *, base: str
+        self,
+        sobject: SObject,
+        ids: Sequence[str],
+        fields: Sequence[str] | None,
+        *,
+        base: str,
+        schema: Schema | None = None,
     ) -> list[dict[str, Any] | None]:
-        """Return live records by 18-character id, in the order asked, None for those that are not there."""
+        """Return live records by 18-character id, in the order asked, None for those that are not there.
+
+        `sobject` and `schema` are what the user sees of them.
+        """
         self._store.ready(sobject)
         key = ("read", None if fields is None else tuple(fields), self._schema.version)
         plan = sobject.memo.get(key)
         if not isinstance(plan, Plan):
-            plan = read_plan(self._schema, self._store.ready, sobject, fields)
+            plan = read_plan(schema or self._schema, self._store.ready, sobject, fields)
             if len(sobject.memo) < _MOST_READ_PLANS:
                 sobject.memo[key] = plan
         build = plan.build
@@ -146,24 +159,29 @@ class Queries:
         found = dict(zip((row[0] for row in rows), build(rows, base, ()), strict=True))
         return [found.get(identifier) for identifier in ids]
 
-    def find(self, sobject: SObject, field: Field, value: str) -> list[str]:
-        """Return the ids of the live records whose field has a value; text compares without case."""
+    def find(self, sobject: SObject, field: Field, value: str, *, schema: Schema | None = None) -> list[str]:
+        """Return the ids of the live records whose field has a value; text compares without case.
+
+        Of those alone that are seen by the user whose `schema` is given.
+        """
         self._store.ready(sobject)
         column, wanted = quoted(field.name), value
         if field.folded:
             column, wanted = quoted(fold_column(field.name)), fold(value)
         elif field.type in TEXT_TYPES and not field.case_sensitive:
             column, wanted = f"sf_fold({column})", fold(value)
+        seen = schema.rows(sobject, "t0", self._store.ready) if schema is not None else None
+        also = f" AND {seen}" if seen is not None else ""
         rows = self._store.connection.execute(
-            f'SELECT "Id" FROM {quoted(sobject.name)} WHERE {column} = ? AND "IsDeleted" = 0 ORDER BY "Id"',
+            f'SELECT "Id" FROM {quoted(sobject.name)} t0 WHERE {column} = ? AND "IsDeleted" = 0{also} ORDER BY "Id"',
             (wanted,),
         )
         return [row[0] for row in rows]
 
     # -- steps
 
-    def _plan(self, soql: str, all_rows: bool) -> Plan:
-        key = (soql, all_rows)
+    def _plan(self, soql: str, all_rows: bool, schema: Schema | None = None) -> Plan:
+        key = (soql, all_rows, schema)
         known = self._plans.get(key)
         if known is not None and known[0] == self._schema.version:
             self._plans.move_to_end(key)
@@ -171,7 +189,7 @@ class Queries:
             for sobject in plan.touched:
                 self._store.ready(sobject)
             return plan
-        plan = Binder(self._schema, self._store.ready).bind(soql, parse(soql), all_rows=all_rows)
+        plan = Binder(schema or self._schema, self._store.ready).bind(soql, parse(soql), all_rows=all_rows)
         if len(soql) <= _LONGEST_CACHED:
             self._plans[key] = (self._schema.version, plan)
             if len(self._plans) > _CACHED:

@@ -62,9 +62,8 @@ def global_describe(schema: Schema, version: str) -> dict[str, Any]:
             # Labels and flags only: parsing 300 field lists would take most of a second request's time.
             prefix, _, _ = standard.rows()[name]
             top = standard.head(name)
-            sobjects.append(
-                _summary(name, top["label"], top["labelPlural"], prefix or None, top["flags"], False, version)
-            )
+            flags = frozenset(schema.flags_of(name, top["flags"]))
+            sobjects.append(_summary(name, top["label"], top["labelPlural"], prefix or None, flags, False, version))
     return {"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": sobjects}
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from mock_server.org.schema import inline, standard
+from mock_server.org.schema import inline, shares, standard
 from mock_server.org.schema.errors import SchemaError
 from mock_server.org.schema.types import ChildRelationship, Field, SObject
 
@@ -50,6 +50,19 @@ class Schema:
                 return None
             return self._own.get(exact) or standard.load(exact)
         return standard.load(name)
+
+    @property
+    def whole(self) -> Schema:
+        """The schema itself, where this is what a user sees of it."""
+        return self
+
+    def flags_of(self, name: str, flags: Iterable[str]) -> Iterable[str]:
+        """Return those of an object's flags that hold for the user whose schema this is."""
+        return flags
+
+    def rows(self, sobject: SObject, table: str, ready: Callable[[SObject], None]) -> str | None:
+        """Return the SQL that rows of `table` must meet to be seen, None where all are. `ready` makes tables."""
+        return None
 
     def names(self) -> tuple[str, ...]:
         """Return the names of all objects, sorted."""
@@ -108,6 +121,10 @@ class Schema:
         return f"a{digits[number // 62 % 62]}{digits[number % 62]}"
 
     def _put(self, sobject: SObject) -> None:
+        share = shares.share_of(sobject, self.get)
+        if share is not None:
+            self._put(share)
+            sobject = shares.shared(sobject, share)
         self._own[sobject.name] = sobject
         self._own_folded[sobject.name.lower()] = sobject.name
         if sobject.key_prefix:
