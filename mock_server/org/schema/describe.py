@@ -34,7 +34,13 @@ _SINCE_50 = frozenset({"associateEntityType", "associateParentEntity", "sobjectD
 def global_describe(schema: Schema, version: str) -> dict[str, Any]:
     """Return the body of `/sobjects`. `version` is a path segment such as `v60.0`."""
     own, bundled = schema.own(), _bundled(version)
-    sobjects = [summary(own[name], version) if name in own else bundled[name] for name in schema.names()]
+    sobjects = []
+    for name in schema.names():
+        known = summary(own[name], version) if name in own else bundled[name]
+        flags = [flag for flag in _SUMMARY_FLAGS if known[flag]]
+        seen = schema.flags_of(name, flags)
+        # An object's permissions are flags, and a describe has all keys in order.
+        sobjects.append(known if seen is flags else {**known, **{flag: flag in seen for flag in flags}})
     return {"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": sobjects}
 
 
