@@ -7,7 +7,7 @@ before `save`, so a chunk that must be refused whole has nothing to undo.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from typing import Any, ClassVar
 
@@ -20,16 +20,26 @@ from mock_server.org.records.changes import Change, LockHeld, RowResult
 from mock_server.org.records.commits import CommitLog
 from mock_server.org.records.locks import RowLocks
 from mock_server.org.records.plans import plan_of
+from mock_server.org.records.recycling import RecycleBin
+from mock_server.org.records.relations import Relations
+from mock_server.org.records.removal import Removal
+from mock_server.org.records.restoring import Restoring
 from mock_server.org.records.rows import Chunk, Row, lock_ids, validate_plain
 from mock_server.org.records.saving import AutoNumbers, Saving
 from mock_server.org.records.store import Store, fold_column
 from mock_server.org.schema import Schema
-from mock_server.org.schema.types import Field, fold
+from mock_server.org.schema.types import Field, SObject, fold
 
 CHUNK = 200
 """Rows a transaction handles at once, as a trigger sees them."""
 
-_FLAGS = {"create": ("createable", "inserted"), "update": ("updateable", "updated"), "delete": ("deletable", "deleted")}
+_FLAGS = {
+    "create": ("createable", "inserted"),
+    "update": ("updateable", "updated"),
+    "delete": ("deletable", "deleted"),
+    "undelete": ("undeletable", "undeleted"),
+    "erase": ("deletable", "deleted"),
+}
 
 
 class Pipeline:
@@ -41,6 +51,7 @@ class Pipeline:
         clock: Clock,
         locks: RowLocks,
         log: CommitLog,
+        bin: RecycleBin,
         permissions: Permissions,
     ) -> None:
         self._schema = schema
@@ -49,6 +60,9 @@ class Pipeline:
         self._clock = clock
         self._locks = locks
         self._log = log
+        self._bin = bin
+        self._removal = Removal(schema, store, Relations(schema, store), bin)
+        self._restoring = Restoring(schema, store, bin)
         self._permissions = permissions
         self.auto_numbers = AutoNumbers(store)
         self.transaction_time = 0.0
@@ -79,6 +93,7 @@ class Pipeline:
         """Find each row's object and, for all but creates, the stored record it means."""
         upserts: dict[tuple[str, str], list[Row]] = {}
         known: dict[str, list[Row]] = {}
+        binned: dict[str, list[Row]] = {}
         for row in chunk.rows:
             change = row.change
             if change.refusal is not None:
@@ -98,12 +113,17 @@ class Pipeline:
                 row.id = change.key
             elif change.verb != "create":
                 row.id = change.id
-            if row.verb != "create":
+                row.verb = "delete" if change.verb == "hard_delete" else change.verb
+            if row.verb in ("undelete", "erase"):
+                binned.setdefault(sobject.name, []).append(row)
+            elif row.verb != "create":
                 known.setdefault(sobject.name, []).append(row)
         for (_, name), rows in upserts.items():
             self._resolve_keys(chunk, rows, name)
         for rows in known.values():
             self._resolve_ids(chunk, rows)
+        for rows in binned.values():
+            self._resolve_binned(chunk, rows)
 
     def _resolve_keys(self, chunk: Chunk, rows: list[Row], name: str) -> None:
         sobject = rows[0].sobject
@@ -153,6 +173,39 @@ class Pipeline:
                     row.verb = "create"
 
     def _resolve_ids(self, chunk: Chunk, rows: list[Row]) -> None:
+        times = self._read_ids(rows)
+        stored = dict(self._store.lookup(rows[0].sobject, "Id", list(times), "Id", "IsDeleted"))
+        hidden = self._hidden(chunk, rows[0].sobject, stored)
+        for row in rows:
+            if row.errors or row.id is None:
+                continue
+            if row.id not in stored:
+                row.fail(errors.INVALID_CROSS_REFERENCE_KEY())
+            elif row.id in hidden:
+                row.fail(errors.INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY(id=to_15(row.id)))
+            elif stored[row.id]:
+                row.fail(errors.ENTITY_IS_DELETED())
+
+    def _hidden(self, chunk: Chunk, sobject: SObject, ids: Iterable[str]) -> set[str]:
+        """Return those of some records that the saver does not see."""
+        if chunk.access is None:
+            return set()
+        return set(ids) - self._permissions.reached(chunk.access, sobject, ids)
+
+    def _resolve_binned(self, chunk: Chunk, rows: list[Row]) -> None:
+        """Find rows in the recycle bin. What went along with another record is not there by itself."""
+        found = self._bin.find(list(self._read_ids(rows)))
+        hidden = self._hidden(chunk, rows[0].sobject, found)
+        for row in rows:
+            if not row.errors and row.id in hidden:
+                row.fail(errors.INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY(id=to_15(row.id or "")))
+            if not row.errors and (row.id not in found or found[row.id].root != row.id):
+                refused = errors.UNDELETE_FAILED if row.verb == "undelete" else errors.DELETE_FAILED
+                row.fail(refused(text="Entity is not in the recycle bin"))
+
+    @staticmethod
+    def _read_ids(rows: list[Row]) -> Counter[str]:
+        """Bring the rows' ids into their long form, and refuse what is no id or given twice."""
         for row in rows:
             given = row.id
             row.id = to_18(given) if isinstance(given, str) else None
@@ -161,21 +214,10 @@ class Pipeline:
             elif row.id is None:
                 row.fail(errors.MALFORMED_ID(value=given))
         times = Counter(row.id for row in rows if row.id)
-        stored = dict(self._store.lookup(rows[0].sobject, "Id", list(times), "Id", "IsDeleted"))
-        seen = (
-            stored.keys() if chunk.access is None else self._permissions.reached(chunk.access, rows[0].sobject, stored)
-        )
         for row in rows:
-            if row.id is None:
-                continue
-            if times[row.id] > 1:
+            if row.id is not None and times[row.id] > 1:
                 row.fail(errors.DUPLICATE_ID_SPECIFIED(id=row.id))
-            elif row.id not in stored:
-                row.fail(errors.INVALID_CROSS_REFERENCE_KEY())
-            elif row.id not in seen:
-                row.fail(errors.INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY(id=to_15(row.id)))
-            elif stored[row.id]:
-                row.fail(errors.ENTITY_IS_DELETED())
+        return times
 
     def _permit(self, chunk: Chunk) -> None:
         """Refuse what the object itself does not allow, and what its saver may not do."""
@@ -194,8 +236,12 @@ class Pipeline:
     def _validate(self, chunk: Chunk) -> None:
         """Turn each value into its stored form; note what is unknown, unwritable, too long or missing."""
         for row in chunk.rows:
-            if not row.errors and row.verb != "delete" and not validate_plain(row):
+            if row.errors or not row.writes:
+                continue
+            if not validate_plain(row):
                 self._validate_row(row)
+            if row.change.derived is not None:
+                row.values.update(row.change.derived)
 
     def _validate_row(self, row: Row) -> None:
         plan, creating, values = row.plan, row.verb == "create", row.values
@@ -267,7 +313,7 @@ class Pipeline:
                 self._find_parents(chunk, row)
         wanted: dict[str, dict[str, list[tuple[Row, Field]]]] = {}
         for row in chunk.rows:
-            if row.errors or row.verb == "delete":
+            if row.errors or not row.writes:
                 continue
             for name in row.plan.references.keys() & row.values.keys():
                 value = row.values[name]
@@ -376,17 +422,50 @@ class Pipeline:
                 return errors.DUPLICATE_VALUE(field="<unknown>", id="<unknown>")
         return errors.DUPLICATE_VALUE(field=unique.name, id=to_15(owner))
 
+    def _follow(self, chunk: Chunk) -> None:
+        """Work out what goes, comes back or is cut loose with deletes and undeletes; refuse what must stay."""
+        going = [row for row in chunk.rows if row.verb == "delete" and not row.errors]
+        coming = [row for row in chunk.rows if row.verb == "undelete" and not row.errors]
+        if going:
+            self._removal.work_out(going)
+            self._cling(chunk, going)
+        if coming:
+            self._restoring.work_out(coming)
+
+    def _cling(self, chunk: Chunk, going: list[Row]) -> None:
+        """Refuse rows that would refer to a record which the same chunk deletes."""
+        if len(going) == len(chunk.rows):
+            return
+        gone = {str(row.id) for row in going if not row.errors}
+        for row in going:
+            if row.wake is not None:
+                gone.update(identifier for ids in row.wake.along.values() for identifier in ids)
+        for row in chunk.rows:
+            if row.writes and not row.errors:
+                referred = {row.values[name] for name in row.plan.references.keys() & row.values.keys()}
+                if row.id in gone:
+                    row.fail(errors.ENTITY_IS_DELETED())
+                elif not gone.isdisjoint(referred):
+                    row.fail(errors.INVALID_CROSS_REFERENCE_KEY())
+
     def _lock(self, chunk: Chunk) -> None:
-        """Take the rows' and their parents' locks, or wait for who holds them."""
+        """Take the locks of the rows and of what else they change, or wait for who holds them."""
         if not self._locks:
             return
         if not chunk.give_up:
             self._locks.demand(identifier for row in chunk.rows if not row.errors for identifier in lock_ids(row))
             return
-        for row in chunk.rows:
-            held = () if row.errors else sorted(self._locks.held(lock_ids(row)))
-            if held:
-                row.fail(errors.UNABLE_TO_LOCK_ROW(count=len(held), ids=",".join(held)))
+        again = True
+        while again:
+            again = False
+            for row in chunk.rows:
+                held = () if row.errors else sorted(self._locks.held(lock_ids(row)))
+                if held:
+                    row.fail(errors.UNABLE_TO_LOCK_ROW(count=len(held), ids=",".join(held)))
+                    again = again or row.wake is not None
+            if again:
+                # What the failed row would have taken along may stand against others now.
+                self._follow(chunk)
 
     STEPS: ClassVar[tuple[Callable[[Pipeline, Chunk], None], ...]] = (
         _resolve,
@@ -398,6 +477,7 @@ class Pipeline:
         _default,
         _number,
         _deduplicate,
+        _follow,
         _lock,
     )
 
@@ -414,18 +494,20 @@ class Pipeline:
             self._store,
             self._log,
             self.auto_numbers,
+            self._bin,
             user_id=chunk.user_id,
             moment=self._clock.now(),
             exchange=exchange,
         )
         try:
             # One row is one statement, and so a transaction by itself; only a deletion may reach further.
-            alone = len(chunk.rows) == 1 and chunk.rows[0].verb != "delete"
+            alone = len(chunk.rows) == 1 and chunk.rows[0].writes
             with nullcontext() if alone else self._store.transaction():
                 save.groups(groups)
                 self._permissions.saved(groups)
         except BaseException:
             self._log.forget_after(mark)
+            self._bin.forget()
             raise
         if self.transaction_time:
             locked = {identifier for row in chunk.rows if not row.errors for identifier in lock_ids(row)}

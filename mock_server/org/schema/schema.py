@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any
 
+from mock_server.org.clock import Clock
 from mock_server.org.schema import standard
 from mock_server.org.schema.build import Build
 from mock_server.org.schema.definitions import Definitions
@@ -26,7 +27,7 @@ def _folded_names() -> dict[str, str]:
 def _prefixes() -> dict[str, str]:
     # A prefix that several objects share leads to the one that describes itself first.
     out: dict[str, str] = {}
-    for name, (prefix, _, _) in standard.rows().items():
+    for name, (prefix, _) in standard.rows().items():
         if prefix:
             out.setdefault(prefix, name)
     return out
@@ -37,6 +38,9 @@ class Schema:
 
     def __init__(self) -> None:
         self.version = 1
+        self.changed = 0.0
+        """When it changed last, by the clock that it follows; the org's birth at first."""
+        self._clock: Clock | None = None
         self._own: dict[str, SObject] = {}
         self._own_folded: dict[str, str] = {}
         self._own_prefixes: dict[str, str] = {}
@@ -100,6 +104,11 @@ class Schema:
         name = self._own_prefixes.get(prefix) or _prefixes().get(prefix)
         return self.get(name) if name else None
 
+    def follow(self, clock: Clock) -> None:
+        """Note the times of changes by an org's clock from here on."""
+        self._clock = clock
+        self.changed = clock.now()
+
     def copy(self) -> Schema:
         """Return a schema that can change apart from this one; the objects themselves are shared."""
         other = Schema()
@@ -114,6 +123,8 @@ class Schema:
         self.records = dict(other.records)
         self.channels = dict(other.channels)
         self.version += 1
+        if self._clock is not None:
+            self.changed = self._clock.now()
 
     def add(self, objects: Mapping[str, Any], fields: Mapping[str, Any], more: Mapping[str, Any] | None = None) -> None:
         """Add inline objects and fields (see `inline` for their form), and further kinds of definitions.
