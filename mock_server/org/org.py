@@ -72,8 +72,8 @@ class Org:
         self.locks = RowLocks(self.clock)
         self.log = CommitLog(keep_commits)
         self.sessions = Sessions(self.id, self.clock)
-        self.bin = RecycleBin(self.store, self.clock, self._bin_room)
         self.accesses = Accesses(self.schema, self.store)
+        self.bin = RecycleBin(self.store, self.clock, self._bin_room)
         self._pipeline = Pipeline(
             self.schema, self.store, self.ids, self.clock, self.locks, self.log, self.bin,
             Permissions(self.store, self.accesses),
@@ -218,8 +218,8 @@ class Org:
                 yield
         except BaseException:
             self.log.forget_after(mark)
-            self.bin.forget()
             self.accesses.changed()
+            self.bin.forget()
             raise
 
     def commits(self, since: int = 0) -> Iterator[Commit]:
@@ -238,8 +238,8 @@ class Org:
         self.schema.become(snapshot.schema)
         self.ids.next_number = snapshot.next_id
         self._pipeline.auto_numbers.used = dict(snapshot.auto_numbers)
-        self.bin.forget()
         self.accesses.changed()
+        self.bin.forget()
         self.locks.clear()
         self.log.clear()
 

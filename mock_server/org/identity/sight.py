@@ -31,9 +31,14 @@ class Sight(Schema):
     def __init__(self, whole: Schema, access: Access) -> None:
         super().__init__()
         self._whole = whole
+        self.changed = whole.changed
         self._access = access
         self.version = whole.version
         self._seen: dict[str, tuple[SObject, SObject | None]] = {}
+
+    @property
+    def whole(self) -> Schema:
+        return self._whole
 
     def get(self, name: str) -> SObject | None:
         """Find an object that the user may read, with the fields that he sees."""

@@ -85,8 +85,8 @@ class FullText:
     # -- building
 
     def _bring_up_to_date(self, sobject: SObject) -> None:
-        self._store.ready(sobject.whole or sobject)
-        fields = {field.name: column for field in sobject.fields if (column := column_of(field)) is not None}
+        self._store.ready(sobject)
+        fields = _fields(sobject)
         said = orjson.dumps(fields).decode()
         self._run(f"CREATE TABLE IF NOT EXISTS {_KNOWN} (sobject TEXT PRIMARY KEY, fields TEXT, next INTEGER)")
         known = self._run(f"SELECT fields, next FROM {_KNOWN} WHERE sobject = ?", (_key(sobject),)).fetchone()
@@ -153,14 +153,16 @@ class FullText:
         return start
 
 
+def _fields(sobject: SObject) -> dict[str, str]:
+    return {field.name: column for field in sobject.fields if (column := column_of(field)) is not None}
+
+
 def _key(sobject: SObject) -> str:
-    """Return what an index is known by. Who does not see some fields has one without: no match tells of them."""
-    if sobject.whole is None:
+    """Return what the index of an object is known by. Who does not see all its fields searches an index of his own."""
+    fields = _fields(sobject)
+    if sobject.whole is None or fields == _fields(sobject.whole):
         return sobject.name
-    seen, all_of_them = (
-        " ".join(field.name for field in one.fields if column_of(field)) for one in (sobject, sobject.whole)
-    )
-    return sobject.name if seen == all_of_them else f"{sobject.name}.{crc32(seen.encode()):08x}"
+    return f"{sobject.name}.{crc32(orjson.dumps(fields)):08x}"
 
 
 def _index(sobject: SObject) -> str:

@@ -69,8 +69,8 @@ class Queries:
         size: int = 2000,
         base: str,
         time_zone: Callable[[], str] = str,
-        version: int = NEWEST,
         schema: Schema | None = None,
+        version: int = NEWEST,
         short: bool = False,
     ) -> Page:
         """Run a query and return its first page. Raises ApiError with Salesforce's message.
@@ -102,8 +102,8 @@ class Queries:
         size: int = 2000,
         base: str,
         time_zone: Callable[[], str] = str,
-        version: int = NEWEST,
         schema: Schema | None = None,
+        version: int = NEWEST,
     ) -> Page:
         """Run a query as `run` does; one that takes long reads in a thread, from a snapshot, while others are served.
 
@@ -113,7 +113,8 @@ class Queries:
         try:
             return self.run(
                 soql, user_id=user_id, all_rows=all_rows, size=size, base=base, time_zone=time_zone, version=version,
-                schema=schema, short=aside,
+                schema=schema,
+                short=aside,
             )  # fmt: skip
         except TooLong:
             plan = self._plan(soql, all_rows, version, schema)
@@ -292,8 +293,7 @@ class Queries:
             for sobject in plan.touched:
                 self._store.ready(sobject)
             return plan
-        binder = Binder(schema or self._schema, self._store.ready, version)
-        plan = binder.bind(soql, parse(soql), all_rows=all_rows)
+        plan = Binder(schema or self._schema, self._store.ready, version).bind(soql, parse(soql), all_rows=all_rows)
         if len(soql) <= _LONGEST_CACHED:
             self._plans[key] = (self._schema.version, plan)
             if len(self._plans) > _CACHED:

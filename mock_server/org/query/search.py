@@ -37,15 +37,9 @@ class Searches:
         self._index = FullText(store)
 
     def run(
-        self,
-        text: str,
-        *,
-        user_id: str,
-        base: str,
-        time_zone: Callable[[], str] = str,
-        schema: Schema | None = None,
+        self, text: str, *, user_id: str, base: str, time_zone: Callable[[], str] = str, schema: Schema | None = None
     ) -> Found:
-        """Run a SOSL search. Raises ApiError with Salesforce's message. `schema` is what the user sees, if not all."""
+        """Run a SOSL search. Raises ApiError with Salesforce's message. `schema` is what the user sees."""
         with sosl.malformed(text):
             return self.find(text, sosl.parse(text), user_id=user_id, base=base, time_zone=time_zone, schema=schema)
 
@@ -60,10 +54,10 @@ class Searches:
         schema: Schema | None = None,
     ) -> Found:
         """Run a search that is parsed already. `text` is what errors show."""
-        schema = schema or self._schema
+        seen = schema or self._schema
         records: list[dict[str, Any]] = []
         left = MOST_ROWS if search.limit is None else min(search.limit, MOST_ROWS)
-        targets = [(_object(schema, text, target), target) for target in search.targets] or [*self._everything(schema)]
+        targets = [(self._object(seen, text, target), target) for target in search.targets] or [*self._everything(seen)]
         for sobject, target in targets:
             query = _narrowed(target, left - len(records))
             hits = None
@@ -71,17 +65,27 @@ class Searches:
                 hits = self._index.join(sobject, search.group, search.words)
             # Bound even where nothing is found: mistakes are told all the same.
             join, match = hits or _NOTHING
-            plan = Binder(schema, self._store.ready).bind_found(text, query, join, match)
+            plan = Binder(seen, self._store.ready).bind_found(text, query, join, match)
             if hits is not None and not search.nothing:
                 records += self._queries.records(plan, user_id=user_id, base=base, time_zone=time_zone)
         return Found(records, [_labels(sobject, target) for sobject, target in targets] if search.metadata else None)
 
+    @staticmethod
+    def _object(schema: Schema, text: str, target: Target) -> SObject:
+        name = source_name(target.query)
+        sobject = schema.get(name)
+        if sobject is None:
+            raise unsupported(text, target.query.source.at, name)
+        if not sobject.is_("searchable"):
+            raise errors.INVALID_TYPE_FOR_OPERATION(sobject=sobject.name, operation="search")
+        return sobject
+
     def _everything(self, schema: Schema) -> Iterator[tuple[SObject, Target]]:
         """Yield all objects that may have something to find."""
         tables = set(self._store.used())
-        for name in schema.names():
+        for name in sorted(tables, key=str.lower):
             sobject = schema.get(name)
-            if sobject is not None and name in tables and sobject.is_("searchable") and sobject.is_("queryable"):
+            if sobject is not None and sobject.is_("searchable") and sobject.is_("queryable"):
                 yield sobject, Target(Query((Path(("Id",), 0),), Path((name,), 0)))
 
 

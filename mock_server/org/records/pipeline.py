@@ -7,7 +7,7 @@ before `save`, so a chunk that must be refused whole has nothing to undo.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from typing import Any, ClassVar
 
@@ -28,7 +28,7 @@ from mock_server.org.records.rows import Chunk, Row, lock_ids, validate_plain
 from mock_server.org.records.saving import AutoNumbers, Saving
 from mock_server.org.records.store import Store, fold_column
 from mock_server.org.schema import Schema
-from mock_server.org.schema.types import Field, fold
+from mock_server.org.schema.types import Field, SObject, fold
 
 CHUNK = 200
 """Rows a transaction handles at once, as a trigger sees them."""
@@ -123,7 +123,7 @@ class Pipeline:
         for rows in known.values():
             self._resolve_ids(chunk, rows)
         for rows in binned.values():
-            self._resolve_binned(rows)
+            self._resolve_binned(chunk, rows)
 
     def _resolve_keys(self, chunk: Chunk, rows: list[Row], name: str) -> None:
         sobject = rows[0].sobject
@@ -175,23 +175,30 @@ class Pipeline:
     def _resolve_ids(self, chunk: Chunk, rows: list[Row]) -> None:
         times = self._read_ids(rows)
         stored = dict(self._store.lookup(rows[0].sobject, "Id", list(times), "Id", "IsDeleted"))
-        seen = (
-            stored.keys() if chunk.access is None else self._permissions.reached(chunk.access, rows[0].sobject, stored)
-        )
+        hidden = self._hidden(chunk, rows[0].sobject, stored)
         for row in rows:
             if row.errors or row.id is None:
                 continue
             if row.id not in stored:
                 row.fail(errors.INVALID_CROSS_REFERENCE_KEY())
-            elif row.id not in seen:
+            elif row.id in hidden:
                 row.fail(errors.INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY(id=to_15(row.id)))
             elif stored[row.id]:
                 row.fail(errors.ENTITY_IS_DELETED())
 
-    def _resolve_binned(self, rows: list[Row]) -> None:
+    def _hidden(self, chunk: Chunk, sobject: SObject, ids: Iterable[str]) -> set[str]:
+        """Return those of some records that the saver does not see."""
+        if chunk.access is None:
+            return set()
+        return set(ids) - self._permissions.reached(chunk.access, sobject, ids)
+
+    def _resolve_binned(self, chunk: Chunk, rows: list[Row]) -> None:
         """Find rows in the recycle bin. What went along with another record is not there by itself."""
         found = self._bin.find(list(self._read_ids(rows)))
+        hidden = self._hidden(chunk, rows[0].sobject, found)
         for row in rows:
+            if not row.errors and row.id in hidden:
+                row.fail(errors.INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY(id=to_15(row.id or "")))
             if not row.errors and (row.id not in found or found[row.id].root != row.id):
                 refused = errors.UNDELETE_FAILED if row.verb == "undelete" else errors.DELETE_FAILED
                 row.fail(refused(text="Entity is not in the recycle bin"))
@@ -406,6 +413,15 @@ class Pipeline:
             else:
                 taken[value] = row.id or ""
 
+    def _duplicate(self, chunk: Chunk, row: Row, unique: Field, owner: str) -> ApiError:
+        access = chunk.access
+        if access is not None and owner not in {other.id for other in chunk.rows}:
+            seen = access.sees(row.sobject, unique) and self._permissions.reached(access, row.sobject, [owner])
+            if not seen:
+                # Recorded: a record that the saver does not see is not named.
+                return errors.DUPLICATE_VALUE(field="<unknown>", id="<unknown>")
+        return errors.DUPLICATE_VALUE(field=unique.name, id=to_15(owner))
+
     def _follow(self, chunk: Chunk) -> None:
         """Work out what goes, comes back or is cut loose with deletes and undeletes; refuse what must stay."""
         going = [row for row in chunk.rows if row.verb == "delete" and not row.errors]
@@ -431,15 +447,6 @@ class Pipeline:
                     row.fail(errors.ENTITY_IS_DELETED())
                 elif not gone.isdisjoint(referred):
                     row.fail(errors.INVALID_CROSS_REFERENCE_KEY())
-
-    def _duplicate(self, chunk: Chunk, row: Row, unique: Field, owner: str) -> ApiError:
-        access = chunk.access
-        if access is not None and owner not in {other.id for other in chunk.rows}:
-            seen = access.sees(row.sobject, unique) and self._permissions.reached(access, row.sobject, [owner])
-            if not seen:
-                # Recorded: a record that the saver does not see is not named.
-                return errors.DUPLICATE_VALUE(field="<unknown>", id="<unknown>")
-        return errors.DUPLICATE_VALUE(field=unique.name, id=to_15(owner))
 
     def _lock(self, chunk: Chunk) -> None:
         """Take the locks of the rows and of what else they change, or wait for who holds them."""

@@ -63,10 +63,10 @@ class Row:
     """The stored record of an update or delete, all columns, where the plan is `watched`; empty for a create."""
     parents: dict[Field, tuple[Field, Any]] | None = None
     """References given as a nested record: the reference field -> the parent's external id field and value."""
-    wake: Wake | None = None
-    """Of a delete or undelete: what it does to other records."""
     audit: dict[str, Any] | None = None
     """What the saver says himself of the creation of a record, as he is permitted to; in stored form."""
+    wake: Wake | None = None
+    """Of a delete or undelete: what it does to other records."""
     errors: list[ApiError] = field(default_factory=list)
 
     @property

@@ -158,7 +158,7 @@ async def describe_compact_layout(call: Call) -> Reply:
 )  # fmt: skip
 async def compact_layouts_of(call: Call) -> Reply:
     names = [name.strip() for name in call.query.get("q", "").split(",") if name.strip()]
-    found = {name: call.org.schema.get(name) for name in names}
+    found = {name: call.schema.get(name) for name in names}
     if not names or None in found.values():
         raise errors.NOT_FOUND()
     return answer({name: compact_layouts.primary_compact_layout(one) for name, one in found.items() if one})
