@@ -13,11 +13,14 @@ from mock_server.org.identity.directory import Directory
 from mock_server.org.identity.sessions import Session, Sessions
 from mock_server.org.ids import IdSource, checksum, number_of
 from mock_server.org.limits.governor import Governor
-from mock_server.org.query import Page, Queries
+from mock_server.org.query import NEWEST, Page, Queries
+from mock_server.org.query.search import Found, Searches
+from mock_server.org.query.sosl import Search
 from mock_server.org.records.changes import Change, Commit, LockHeld, RowResult
 from mock_server.org.records.commits import CommitLog
 from mock_server.org.records.locks import WAIT, RowLocks
 from mock_server.org.records.pipeline import Pipeline
+from mock_server.org.records.recycling import RECORDS_A_MB, RecycleBin
 from mock_server.org.records.store import Store
 from mock_server.org.schema import Schema
 
@@ -67,12 +70,17 @@ class Org:
         self.locks = RowLocks(self.clock)
         self.log = CommitLog(keep_commits)
         self.sessions = Sessions(self.id, self.clock)
-        self._pipeline = Pipeline(self.schema, self.store, self.ids, self.clock, self.locks, self.log)
+        self.bin = RecycleBin(self.store, self.clock, self._bin_room)
+        self._pipeline = Pipeline(self.schema, self.store, self.ids, self.clock, self.locks, self.log, self.bin)
         self.queries = Queries(self.schema, self.store, self.clock, seed=seed)
+        self.searches = Searches(self.schema, self.store, self.queries)
         self.directory = Directory(self)
         self.moved = False
         """Whether the org lives at another address than before: logins name the new one."""
         self.closed = False
+
+    def _bin_room(self) -> int:
+        return RECORDS_A_MB * self.limits.ledger("DataStorageMB").maximum
 
     @property
     def transaction_time(self) -> float:
@@ -83,8 +91,21 @@ class Org:
     def transaction_time(self, seconds: float) -> None:
         self._pipeline.transaction_time = seconds
 
-    def query(self, who: Session, soql: str, *, all_rows: bool = False, size: int = 2000, base: str) -> Page:
-        """Run a SOQL query. `base` goes into each record's url: `/services/data/v60.0/sobjects`."""
+    def query(
+        self,
+        who: Session,
+        soql: str,
+        *,
+        all_rows: bool = False,
+        size: int = 2000,
+        base: str,
+        version: int = NEWEST,
+    ) -> Page:
+        """Run a SOQL query. `base` goes into each record's url: `/services/data/v60.0/sobjects`.
+
+        `version` is the API version whose SOQL is meant.
+        """
+        self.bin.expire()
         return self.queries.run(
             soql,
             user_id=who.user_id,
@@ -92,10 +113,37 @@ class Org:
             size=size,
             base=base,
             time_zone=lambda: self.directory.time_zone(who.username),
+            version=version,
         )
 
+    def explain(self, who: Session, soql: str, *, version: int = NEWEST) -> list[dict[str, Any]]:
+        """Return how a query would be run: `cardinality`, `fields`, `leadingOperationType` and more, the best first."""
+        return self.queries.explain(
+            soql,
+            user_id=who.user_id,
+            time_zone=lambda: self.directory.time_zone(who.username),
+            version=version,
+        )
+
+    def search(self, who: Session, sosl: str | Search, *, base: str) -> Found:
+        """Run a SOSL search, as text or as a tree."""
+
+        def zone() -> str:
+            return self.directory.time_zone(who.username)
+
+        if isinstance(sosl, str):
+            return self.searches.run(sosl, user_id=who.user_id, base=base, time_zone=zone)
+        return self.searches.find("", sosl, user_id=who.user_id, base=base, time_zone=zone)
+
     async def query_aside(
-        self, who: Session, soql: str, *, all_rows: bool = False, size: int = 2000, base: str
+        self,
+        who: Session,
+        soql: str,
+        *,
+        all_rows: bool = False,
+        size: int = 2000,
+        base: str,
+        version: int = NEWEST,
     ) -> Page:
         """Run a query as `query` does, letting others be served while a long one reads."""
         return await self.queries.run_aside(
@@ -105,6 +153,7 @@ class Org:
             size=size,
             base=base,
             time_zone=lambda: self.directory.time_zone(who.username),
+            version=version,
         )
 
     def more(self, who: Session, cursor: str, *, size: int = 2000, base: str) -> Page:
@@ -128,6 +177,7 @@ class Org:
         give_up: bool = False,
     ) -> list[RowResult]:
         """Save up to 200 rows through the write pipeline; see `Pipeline.write`."""
+        self.bin.expire()
         return self._pipeline.write(
             changes, user_id=who.user_id, all_or_none=all_or_none, exchange=exchange, give_up=give_up
         )
@@ -144,6 +194,7 @@ class Org:
                 yield
         except BaseException:
             self.log.forget_after(mark)
+            self.bin.forget()
             raise
 
     def commits(self, since: int = 0) -> Iterator[Commit]:
@@ -162,6 +213,7 @@ class Org:
         self.schema.become(snapshot.schema)
         self.ids.next_number = snapshot.next_id
         self._pipeline.auto_numbers.used = dict(snapshot.auto_numbers)
+        self.bin.forget()
         self.locks.clear()
         self.log.clear()
 

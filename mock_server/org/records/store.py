@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from mock_server.org.ids import number_of
-from mock_server.org.schema.types import FLOAT_TYPES, Field, SObject, fold
+from mock_server.org.schema.types import FLOAT_TYPES, Field, SObject, caseless, fold
 
 # SQLite's own bound is 32,766 variables a statement; a smaller number keeps statement texts short and cacheable.
 _MANY = 500
@@ -25,6 +25,16 @@ _UNSELECTIVE = frozenset({"OwnerId", "CreatedById", "LastModifiedById", "RecordT
 _PERSON_NAME = "NULLIF(TRIM(COALESCE(\"FirstName\" || ' ', '') || COALESCE(\"LastName\", '')), '')"
 
 
+# The recycle bin's tables (see `recycling`). No object's name begins like theirs.
+_BIN_TABLES = (
+    'CREATE TABLE IF NOT EXISTS "sf_bin" ("Id" TEXT PRIMARY KEY NOT NULL, "Object" TEXT NOT NULL, '
+    '"Root" TEXT NOT NULL, "At" REAL NOT NULL, "Gone" INTEGER NOT NULL) WITHOUT ROWID',
+    'CREATE INDEX IF NOT EXISTS "sf_bin.Root" ON "sf_bin" ("Root")',
+    'CREATE INDEX IF NOT EXISTS "sf_bin.At" ON "sf_bin" ("Object", "At")',
+    'CREATE TABLE IF NOT EXISTS "sf_links" ("Parent" TEXT NOT NULL, "Object" TEXT NOT NULL, "Id" TEXT NOT NULL, '
+    '"Field" TEXT NOT NULL, PRIMARY KEY ("Parent", "Id", "Field")) WITHOUT ROWID',
+    'CREATE TABLE IF NOT EXISTS "sf_purged" ("Id" TEXT PRIMARY KEY NOT NULL, "At" REAL NOT NULL) WITHOUT ROWID',
+)
 LARGE = 32 << 20
 """Bytes from which on a database in memory moves into a file."""
 _LOOK_AFTER = 20_000
@@ -37,6 +47,9 @@ def _connection(path: Path | str) -> sqlite3.Connection:
     # A pattern is matched by backtracking: a long one could hold the process for minutes.
     connection.setlimit(sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1000)
     connection.create_function("sf_fold", 1, _sf_fold, deterministic=True)
+    connection.create_function("sf_caseless", 1, _sf_caseless, deterministic=True)
+    connection.create_aggregate("sf_min", 1, _First)
+    connection.create_aggregate("sf_max", 1, _Last)
     return connection
 
 
@@ -53,6 +66,9 @@ class Store:
         self._written = 0
         """Rows written since the size of a database in memory was last looked at."""
         self._ready: dict[str, SObject] = {}
+        for table in _BIN_TABLES:
+            self.connection.execute(table)
+        self._kept = frozenset(self.tables()) if path is not None else frozenset()
         self._depth = 0
         self._made_inside: list[str] = []
 
@@ -142,13 +158,20 @@ class Store:
 
     def exists(self, sobject: SObject) -> bool:
         """Tell whether the sObject was ever used, so that it may have rows."""
-        return sobject.name in self._ready
+        return sobject.name in self._ready or sobject.name in self._kept
+
+    def used(self) -> tuple[str, ...]:
+        """Return the names of all objects that may have rows."""
+        return (*self._ready, *(name for name in self._kept if name not in self._ready))
+
+    def _tables(self) -> list[str]:
+        rows = self.connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        return [name for (name,) in rows if not name.startswith(("sf_", "sqlite_"))]
 
     def last_id(self) -> str | None:
         """Return the id with the highest counter in a kept database, None in an empty one."""
         run = self.connection.execute
-        tables = [row[0] for row in run("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        found = [run(f'SELECT MAX("Id") FROM {quoted(table)}').fetchone()[0] for table in tables]  # noqa: S608
+        found = [run(f'SELECT MAX("Id") FROM {quoted(table)}').fetchone()[0] for table in self._tables()]  # noqa: S608
         return max((identifier for identifier in found if identifier), key=number_of, default=None)
 
     def count(self, sobject: SObject, *, deleted: bool = False) -> int:
@@ -229,7 +252,7 @@ class Store:
         """Return a copy in memory, made by SQLite's backup."""
         other = Store()
         self.connection.backup(other.connection)
-        other._ready = dict(self._ready)
+        other._ready, other._kept = dict(self._ready), self._kept
         other._look()
         return other
 
@@ -237,7 +260,7 @@ class Store:
         """Become equal to another store."""
         self._stay()
         other.connection.backup(self.connection)
-        self._ready = dict(other._ready)
+        self._ready, self._kept = dict(other._ready), other._kept
         self._look()
 
 
@@ -283,6 +306,39 @@ def _lookup_sql(table: str, column: str, columns: tuple[str, ...], count: int) -
 
 def _sf_fold(value: str | float | bytes | None) -> str | float | bytes | None:
     return fold(value) if isinstance(value, str) else value
+
+
+def _sf_caseless(value: str | float | bytes | None) -> str | float | bytes | None:
+    return caseless(value) if isinstance(value, str) else value
+
+
+class _First:
+    """The SQL aggregate that gives the first text of a group in sorted order, null for none."""
+
+    def __init__(self) -> None:
+        self.key: str | None = None
+        self.text: str | None = None
+
+    def step(self, text: Any) -> None:
+        if text is not None:
+            key = fold(text)
+            if self.key is None or self.before(key, self.key):
+                self.key, self.text = key, text
+
+    @staticmethod
+    def before(key: str, known: str) -> bool:
+        return key < known
+
+    def finalize(self) -> Any:
+        return self.text
+
+
+class _Last(_First):
+    """The same for the last text."""
+
+    @staticmethod
+    def before(key: str, known: str) -> bool:
+        return key > known
 
 
 def quoted(name: str) -> str:
