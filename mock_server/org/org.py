@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from mock_server.org.automation.inner import Query
 from mock_server.org.clock import Clock, Mode
 from mock_server.org.identity.directory import Directory
 from mock_server.org.identity.sessions import Session, Sessions
@@ -23,6 +24,7 @@ from mock_server.org.schema import Schema
 
 T = TypeVar("T")
 FIRST_ID = 1000
+_INNER_BASE = "/services/data/v68.0/sobjects"
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,8 @@ class Org:
         self._pipeline = Pipeline(self.schema, self.store, self.ids, self.clock, self.locks, self.log)
         self.queries = Queries(self.schema, self.store, self.clock, seed=seed)
         self.directory = Directory(self)
+        self.automation = self._pipeline.automation
+        self._pipeline.inner_query = self._inner_query
         self.moved = False
         """Whether the org lives at another address than before: logins name the new one."""
         self.closed = False
@@ -92,6 +96,15 @@ class Org:
             base=base,
             time_zone=lambda: self.directory.time_zone(who.username),
         )
+
+    def _inner_query(self, user_id: str) -> Query:
+        """Return how triggers that run for a user query: in the system's mode, within their transaction."""
+
+        def query(soql: str, most: int) -> tuple[int, list[dict[str, Any]]]:
+            page = self.queries.run(soql, user_id=user_id, size=most, base=_INNER_BASE)
+            return page.total, page.records
+
+        return query
 
     def more(self, who: Session, cursor: str, *, size: int = 2000, base: str) -> Page:
         return self.queries.more(cursor, user_id=who.user_id, size=size, base=base)

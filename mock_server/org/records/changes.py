@@ -7,6 +7,9 @@ from typing import Any, Literal, NamedTuple
 
 from mock_server.org.errors import ApiError
 
+CHUNK = 200
+"""Rows a transaction handles at once, as a trigger sees them."""
+
 Verb = Literal["create", "update", "upsert", "delete"]
 
 

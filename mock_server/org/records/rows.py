@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mock_server.org.errors import ApiError
 from mock_server.org.records.changes import Change
 from mock_server.org.records.plans import WritePlan
 from mock_server.org.schema.types import Field, SObject
+
+if TYPE_CHECKING:
+    from mock_server.org.automation.execution import Execution
+    from mock_server.org.automation.inner import InnerOrg
 
 # Parents that every row has, and that Salesforce does not lock when a child is saved.
 _UNLOCKED_PARENTS = frozenset({"OwnerId", "CreatedById", "LastModifiedById", "RecordTypeId"})
@@ -50,6 +54,9 @@ class Chunk:
         self.rows = [Row(change) for change in changes]
         self.user_id = user_id
         self.give_up = give_up
+        self.execution: Execution | None = None
+        """The transaction of triggers that the save is part of; None where no row can meet one."""
+        self.inner: InnerOrg | None = None
 
     def alive(self) -> dict[tuple[str, str], list[Row]]:
         """Return the rows that have not failed, by what is to be done and to which object."""
