@@ -21,9 +21,10 @@ from mock_server.org.errors import ApiError
 from mock_server.org.ids import IdSource, to_15, to_18
 from mock_server.org.records.changes import CHUNK, Change, LockHeld, RowResult
 from mock_server.org.records.commits import CommitLog
+from mock_server.org.records.locking import Locking
 from mock_server.org.records.locks import RowLocks
 from mock_server.org.records.plans import plan_of
-from mock_server.org.records.rows import Chunk, Row, lock_ids, validate_plain
+from mock_server.org.records.rows import Chunk, Row, validate_plain
 from mock_server.org.records.saving import AutoNumbers, Saving
 from mock_server.org.records.store import Store, fold_column
 from mock_server.org.schema import Schema
@@ -41,6 +42,7 @@ class Pipeline:
         self._ids = ids
         self._clock = clock
         self._locks = locks
+        self._locking = Locking(schema, store)
         self._log = log
         self.automation = Automation(schema)
         self.inner_query: Callable[[str], Query] = _no_queries
@@ -400,11 +402,12 @@ class Pipeline:
         """Take the rows' and their parents' locks, or wait for who holds them."""
         if not self._locks:
             return
+        wanted = self._locking.of([row for row in chunk.rows if not row.errors])
         if not chunk.give_up:
-            self._locks.demand(identifier for row in chunk.rows if not row.errors for identifier in lock_ids(row))
+            self._locks.demand(identifier for _, ids in wanted for identifier in ids)
             return
-        for row in chunk.rows:
-            held = () if row.errors else sorted(self._locks.held(lock_ids(row)))
+        for row, ids in wanted:
+            held = sorted(self._locks.held(ids))
             if held:
                 row.fail(errors.UNABLE_TO_LOCK_ROW(count=len(held), ids=",".join(held)))
 
@@ -440,6 +443,9 @@ class Pipeline:
             moment=self._clock.now(),
             exchange=exchange,
         )
+        # Before the write: a deleted record, or one that changed its parent, no longer says what it held.
+        held = self._locking.of([row for rows in groups.values() for row in rows]) if self.transaction_time else ()
+        locked = {identifier for _, ids in held for identifier in ids}
         try:
             # One row is one statement, and so a transaction by itself; only a deletion may reach further.
             alone = len(chunk.rows) == 1 and chunk.rows[0].verb != "delete"
@@ -448,12 +454,10 @@ class Pipeline:
         except BaseException:
             self._log.forget_after(mark)
             raise
-        if self.transaction_time:
-            locked = {identifier for row in chunk.rows if not row.errors for identifier in lock_ids(row)}
-            if chunk.execution is None:
-                self.hold(locked)
-            else:
-                chunk.execution.locked |= locked
+        if chunk.execution is None:
+            self.hold(locked)
+        else:
+            chunk.execution.locked |= locked
 
 
 def _no_queries(user_id: str) -> Query:

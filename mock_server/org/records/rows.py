@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -15,9 +15,6 @@ from mock_server.org.schema.types import Field, SObject
 if TYPE_CHECKING:
     from mock_server.org.automation.execution import Execution
     from mock_server.org.automation.inner import InnerOrg
-
-# Parents that every row has, and that Salesforce does not lock when a child is saved.
-_UNLOCKED_PARENTS = frozenset({"OwnerId", "CreatedById", "LastModifiedById", "RecordTypeId"})
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -87,13 +84,3 @@ def validate_plain(row: Row) -> bool:
         return False
     row.values = values
     return True
-
-
-def lock_ids(row: Row) -> Iterator[str]:
-    """Yield the ids that a row's write locks: its own and its parents'."""
-    if row.id:
-        yield row.id
-    for name in row.plan.references:
-        parent = row.values.get(name)
-        if parent and name not in _UNLOCKED_PARENTS:
-            yield parent
