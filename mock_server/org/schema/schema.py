@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from mock_server.org.schema import inline, standard
-from mock_server.org.schema.errors import SchemaError
-from mock_server.org.schema.types import ChildRelationship, Field, SObject
+from mock_server.org.schema import standard
+from mock_server.org.schema.build import Build
+from mock_server.org.schema.definitions import Definitions
+from mock_server.org.schema.errors import Place, SchemaError, SchemaErrors
+from mock_server.org.schema.rows import Row
+from mock_server.org.schema.types import SObject
 
 __all__ = ["Schema", "SchemaError"]
 
@@ -37,6 +39,26 @@ class Schema:
         self._own: dict[str, SObject] = {}
         self._own_folded: dict[str, str] = {}
         self._own_prefixes: dict[str, str] = {}
+        self.records: dict[str, tuple[Row, ...]] = {}
+        """Rows that every org with this schema has from its beginning, by object."""
+        self.channels: Mapping[str, Any] = {}
+        """Channels of platform events and change events by name, with their members, as they were defined."""
+
+    @classmethod
+    def load(cls, definitions: Definitions) -> Schema:
+        """Return the bundled objects with definitions on top, validated whole. Raises SchemaErrors with all mistakes.
+
+        What is left out is added to the notes of the definitions.
+        """
+        problems = list(definitions.problems)
+        blank = cls()
+        build, found = blank._build(definitions.data)
+        problems += [definitions.problem(error) for error in build.problems]
+        if problems:
+            raise SchemaErrors(sorted(problems, key=lambda problem: problem.place))
+        for path, text in build.notes:
+            definitions.note("warning", definitions.place(path) or Place("schema"), text)
+        return found
 
     def get(self, name: str) -> SObject | None:
         """Find an object by its name in any case."""
@@ -75,61 +97,34 @@ class Schema:
         self._own = dict(other._own)
         self._own_folded = dict(other._own_folded)
         self._own_prefixes = dict(other._own_prefixes)
+        self.records = dict(other.records)
+        self.channels = dict(other.channels)
         self.version += 1
 
-    def add(self, objects: Mapping[str, Any], fields: Mapping[str, Any]) -> None:
-        """Add inline objects and fields (see `inline` for their form).
+    def add(self, objects: Mapping[str, Any], fields: Mapping[str, Any], more: Mapping[str, Any] | None = None) -> None:
+        """Add inline objects and fields (see `inline` for their form), and further kinds of definitions.
 
         Raises SchemaError, with the schema unchanged, for the first mistake.
         """
-        if not isinstance(objects, Mapping):
-            raise SchemaError(("objects",), "objects must be a mapping of object names to their definitions")
-        if not isinstance(fields, Mapping):
-            raise SchemaError(("fields",), "fields must be a mapping of object names to their fields")
-        if not objects and not fields:
+        if not objects and not fields and not more and isinstance(objects, Mapping) and isinstance(fields, Mapping):
             return
-        trial = self.copy()
-        for name, definition in objects.items():
-            inline.check_object_name(trial.get, name)
-            trial._put(inline.new_object(name, definition, trial._free_prefix()))
-        for name, definition in objects.items():
-            trial._add_fields(("objects", name, "fields"), name, inline.fields_of(definition))
-        for name, definitions in fields.items():
-            sobject = trial.get(name) if isinstance(name, str) else None
-            if sobject is None:
-                raise SchemaError.unknown(("fields", name), "object", name, trial.names())
-            trial._add_fields(("fields", name), sobject.name, definitions)
-        self.become(trial)
+        build, found = self._build({**(more or {}), "objects": objects, "fields": fields})
+        if build.problems:
+            raise build.problems[0]
+        self.become(found)
 
-    def _free_prefix(self) -> str:
-        # Custom objects get a00, a01, ... in the order of their creation, as in a real org.
-        number = sum(1 for sobject in self._own.values() if sobject.custom)
-        digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-        return f"a{digits[number // 62 % 62]}{digits[number % 62]}"
+    def _build(self, definitions: Mapping[str, Any]) -> tuple[Build, Schema]:
+        """Return this schema with definitions on top; it counts only if the build met no problems."""
+        build = Build(self, definitions)
+        trial = self.copy()
+        for sobject in build.run():
+            trial._put(sobject)
+        trial.records |= build.records
+        trial.channels = {**self.channels, **(definitions.get("channels") or {})}
+        return build, trial
 
     def _put(self, sobject: SObject) -> None:
         self._own[sobject.name] = sobject
         self._own_folded[sobject.name.lower()] = sobject.name
         if sobject.key_prefix:
             self._own_prefixes[sobject.key_prefix] = sobject.name
-
-    def _add_fields(self, path: tuple[str | int, ...], name: str, definitions: Any) -> None:
-        if not isinstance(definitions, Mapping):
-            raise SchemaError(path, "fields must be a mapping of field names to their definitions")
-        new: list[Field] = []
-        for field_name, definition in definitions.items():
-            sobject = self.get(name)
-            assert sobject is not None
-            taken = [*(field.name for field in sobject.fields), *(field.name for field in new)]
-            new.append(inline.new_field(self.get, self.names, (*path, field_name), field_name, definition, taken))
-        self._extend(name, fields=new)
-        for field in new:
-            for parent in field.reference_to:
-                target = self.get(parent)
-                if target is not None and field.type == "reference":
-                    self._extend(target.name, children=[inline.child_of(name, field, definitions[field.name], target)])
-
-    def _extend(self, name: str, fields: Iterable[Field] = (), children: Iterable[ChildRelationship] = ()) -> None:
-        sobject = self.get(name)
-        assert sobject is not None
-        self._put(replace(sobject, fields=(*sobject.fields, *fields), children=(*sobject.children, *children), memo={}))

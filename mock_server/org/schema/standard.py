@@ -10,7 +10,7 @@ import orjson
 
 from mock_server.org.schema.types import ChildRelationship, Field, PicklistValue, SObject
 
-_RENAMED = {
+RENAMED = {
     "defaultedOnCreate": "defaulted_on_create",
     "defaultValue": "default",
     "caseSensitive": "case_sensitive",
@@ -90,8 +90,8 @@ def _field(raw: dict[str, Any]) -> Field:
     for key, value in raw.items():
         if key in _SAME:
             known[key] = value
-        elif key in _RENAMED:
-            known[_RENAMED[key]] = value
+        elif key in RENAMED:
+            known[RENAMED[key]] = value
     known["reference_to"] = tuple(raw.get("referenceTo", ()))
     known["picklist"] = tuple(_value(entry) for entry in raw.get("picklistValues", ()))
     return Field(**known)

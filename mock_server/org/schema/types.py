@@ -184,8 +184,8 @@ class ChildRelationship:
     restricted_delete: bool = False
 
 
-Kind = Literal["object", "setting", "event", "metadata"]
-"""A custom object like a standard one; a custom setting; a platform event; a custom metadata type."""
+Kind = Literal["object", "setting", "event", "metadata", "external"]
+"""A custom object like a standard one; a custom setting; a platform event; a custom metadata type; an external one."""
 Sharing = Literal["ReadWrite", "Read", "Private", "ControlledByParent"]
 
 

@@ -223,7 +223,7 @@ def test_inline_objects_and_fields_join_the_schema() -> None:
             ("fields", "Contact", "X__c", "referenceTo"),
             "Account",
         ),
-        ({"Invoice": {}}, {}, ("objects", "Invoice"), None),
+        ({"Invoices": {}}, {}, ("objects", "Invoices"), None),
         ({"Invoice__c": {"lable": "x"}}, {}, ("objects", "Invoice__c", "lable"), "label"),
         ([], {}, ("objects",), None),
     ],
