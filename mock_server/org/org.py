@@ -102,7 +102,7 @@ class Org:
         """Return records by 18-character id, None for those that are not there; all fields when none are named."""
         found = self.schema.get(sobject)
         assert found is not None
-        return self.queries.read(found, ids, fields, base=base)
+        return self.queries.read(found, ids, fields, base=base, user_id=who.user_id)
 
     def write(
         self,

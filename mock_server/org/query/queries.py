@@ -8,14 +8,14 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
-from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import orjson
 
 from mock_server.org import errors
 from mock_server.org.clock import Clock
+from mock_server.org.formula.columns import functions as formulas
 from mock_server.org.ids import IdSource
 from mock_server.org.query import display
 from mock_server.org.query.binder import ME, PARENTS, Binder, Plan, read_plan
@@ -25,6 +25,10 @@ from mock_server.org.query.scope import Moment
 from mock_server.org.records.store import Store, fold_column, quoted
 from mock_server.org.schema import Schema
 from mock_server.org.schema.types import TEXT_TYPES, Field, SObject, fold
+from mock_server.org.zones import zone_of
+
+if TYPE_CHECKING:
+    from mock_server.org.formula.environment import Environment
 
 CURSOR_LIFE = 2 * 86_400.0
 """Seconds a cursor lives (API Query Cursor Limits)."""
@@ -33,18 +37,6 @@ _BOUND = re.compile(r"too many|too large|too complex|at most|overflow|too big")
 _CACHED = 500
 _LONGEST_CACHED = 10_000
 _MOST_READ_PLANS = 200
-
-
-_UTC = ZoneInfo("UTC")
-
-
-@lru_cache(600)
-def zone_of(name: str) -> ZoneInfo:
-    """Return a user's time zone; one that this machine does not know, or none, counts as UTC."""
-    try:
-        return ZoneInfo(name or "UTC")
-    except (ZoneInfoNotFoundError, ValueError):
-        return _UTC
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +72,8 @@ class Queries:
         self._user_id = ""
         self._zone_name: Callable[[], str] = str
         self._zone: ZoneInfo | None = None
-        for name, count, function in display.functions(self._users_zone):
+        self._environment: Environment | None = None
+        for name, count, function in (*display.functions(self._users_zone), *formulas(schema, self._asked)):
             store.connection.create_function(name, count, function)
 
     def run(
@@ -97,7 +90,8 @@ class Queries:
 
         `time_zone` tells the name of the user's time zone; it is asked only where a day or an hour matters.
         """
-        self._user_id, self._zone_name, self._zone = user_id, time_zone, None
+        self._zone_name, self._zone = time_zone, None
+        self._ask_for(user_id)
         plan = self._plan(soql, all_rows)
         rows = self._fetch(plan)
         if plan.count:
@@ -121,15 +115,17 @@ class Queries:
         start = int(offset)
         if self._clock.now() - cursor.born > CURSOR_LIFE or start >= len(cursor.rows):
             raise errors.INVALID_QUERY_LOCATOR()
+        self._ask_for(user_id)
         rows = cursor.rows[start : start + size]
         end = start + len(rows)
         following = f"{name}-{end}" if end < len(cursor.rows) else None
         return Page(len(cursor.rows), self._build(cursor.plan, rows, base), following)
 
     def read(
-        self, sobject: SObject, ids: Sequence[str], fields: Sequence[str] | None, *, base: str
+        self, sobject: SObject, ids: Sequence[str], fields: Sequence[str] | None, *, base: str, user_id: str = ""
     ) -> list[dict[str, Any] | None]:
         """Return live records by 18-character id, in the order asked, None for those that are not there."""
+        self._ask_for(user_id)
         self._store.ready(sobject)
         key = ("read", None if fields is None else tuple(fields), self._schema.version)
         plan = sobject.memo.get(key)
@@ -177,6 +173,17 @@ class Queries:
             if len(self._plans) > _CACHED:
                 self._plans.popitem(last=False)
         return plan
+
+    def _ask_for(self, user_id: str) -> None:
+        """Note who asks; the moment counts as that of the first formula."""
+        self._user_id, self._environment = user_id, None
+
+    def _asked(self) -> Environment:
+        if self._environment is None:
+            from mock_server.org.formula.environment import Environment
+
+            self._environment = Environment(self._schema, self._store, self._user_id, self._clock.now())
+        return self._environment
 
     def _users_zone(self) -> ZoneInfo:
         if self._zone is None:

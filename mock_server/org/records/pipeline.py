@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from mock_server.org import errors
 from mock_server.org.clock import Clock
@@ -24,6 +24,9 @@ from mock_server.org.records.saving import AutoNumbers, Saving
 from mock_server.org.records.store import Store, fold_column
 from mock_server.org.schema import Schema
 from mock_server.org.schema.types import Field, fold
+
+if TYPE_CHECKING:
+    from mock_server.org.formula.environment import Environment
 
 CHUNK = 200
 """Rows a transaction handles at once, as a trigger sees them."""
@@ -294,12 +297,40 @@ class Pipeline:
             if verb != "create":
                 continue
             plan = rows[0].plan
+            worked_out = self._default_formulas(rows[0], chunk) if plan.default_formulas else {}
             for row in rows:
                 values = row.values
+                for name, value in worked_out.items():
+                    values.setdefault(name, value)
                 for name, value in plan.defaults.items():
                     values.setdefault(name, value)
                 if plan.owned and values.get("OwnerId") is None:
                     values["OwnerId"] = chunk.user_id
+
+    def _default_formulas(self, row: Row, chunk: Chunk) -> dict[str, Any]:
+        from mock_server.org.formula.defaults import default_values, defaults_of
+
+        return default_values(defaults_of(self._schema, row.sobject), self._environment(chunk))
+
+    def _environment(self, chunk: Chunk) -> Environment:
+        from mock_server.org.formula.environment import Environment
+
+        return Environment(self._schema, self._store, chunk.user_id, self._clock.now())
+
+    def _enforce(self, chunk: Chunk) -> None:
+        """Refuse what a validation rule forbids."""
+        by_object: dict[str, list[Row]] = {}
+        for row in chunk.rows:
+            if not row.errors and row.plan.ruled and row.verb != "delete":
+                by_object.setdefault(row.sobject.name, []).append(row)
+        if not by_object:
+            return
+        # Lazily: an org without rules needs no compiler.
+        from mock_server.org.formula.rules import enforce
+
+        environment = self._environment(chunk)
+        for rows in by_object.values():
+            enforce(self._schema, self._store, rows, environment)
 
     def _number(self, chunk: Chunk) -> None:
         """Give new rows their ids."""
@@ -359,6 +390,7 @@ class Pipeline:
         _relate,
         _load,
         _default,
+        _enforce,
         _number,
         _deduplicate,
         _lock,

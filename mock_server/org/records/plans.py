@@ -74,7 +74,10 @@ class WritePlan:
             chosen = next((entry.value for entry in field.picklist if entry.default), None)
             if chosen is not None and field.createable and field.defaulted_on_create:
                 self.defaults.setdefault(field.name, chosen)
-        self.watched = bool(sobject.validation_rules)
+        self.default_formulas = any(field.default_formula is not None for field in sobject.fields)
+        self.ruled = any(rule.active for rule in sobject.validation_rules)
+        """Whether validation rules are to be asked."""
+        self.watched = self.ruled
         """Whether steps need the stored record of an update or delete: it is then loaded into `Row.before`."""
         names = sobject.by_name
         self.owned = "OwnerId" in names

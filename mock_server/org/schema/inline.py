@@ -13,11 +13,25 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mock_server.org.schema.errors import Path, SchemaError
+from mock_server.org.schema.inline_formulas import FIELD_KEYS, refuse_broken, rules_of, with_formulas
 from mock_server.org.schema.types import ChildRelationship, Field, FieldType, PicklistValue, SObject
+
+__all__ = [
+    "KINDS",
+    "Kind",
+    "check_object_name",
+    "child_of",
+    "extended",
+    "extends",
+    "fields_of",
+    "new_field",
+    "new_object",
+    "refuse_broken",
+]
 
 _NAME = re.compile(r"[A-Za-z](?:[A-Za-z0-9]|_(?!_)){0,39}__c")
 _ROW = re.compile(r"[A-Za-z](?:[A-Za-z0-9]|_(?!_)){0,39}")
-_COMMON = ("type", "label", "required", "default")
+_COMMON = ("type", "label", "required", "default", *FIELD_KEYS)
 _TEXT = ("length", "externalId", "unique", "caseSensitive")
 _NUMBER = ("precision", "scale", "externalId", "unique")
 _VALUES = ("values", "restricted")
@@ -82,7 +96,7 @@ def fields_of(definition: Any) -> Any:
 def new_object(name: str, definition: Any, prefix: str) -> SObject:
     """Return a custom object with its standard fields. Raises SchemaError."""
     path: Path = ("objects", name)
-    keys = ("label", "plural", "nameField", "fields")
+    keys = ("label", "plural", "nameField", "fields", "validationRules")
     _mapping(path, definition, keys)
     bare = name.removesuffix("__c").replace("_", " ")
     label = _text(path, definition, "label", bare)
@@ -128,7 +142,23 @@ def new_object(name: str, definition: Any, prefix: str) -> SObject:
         ),
         fields=tuple(field for field in _system_fields(name_field) if not (detail and field.name == "OwnerId")),
         custom=True,
+        validation_rules=rules_of(path, definition),
     )
+
+
+def extends(definition: Any) -> bool:
+    """Tell whether a definition says nothing but what may be added to an object that is there already."""
+    return isinstance(definition, Mapping) and bool(definition) and definition.keys() <= {"fields", "validationRules"}
+
+
+def extended(sobject: SObject, definition: Any) -> SObject:
+    """Return an object that is there already with the rules of a further definition. Raises SchemaError."""
+    path: Path = ("objects", sobject.name)
+    _mapping(path, definition, ("fields", "validationRules"))
+    rules = rules_of(path, definition)
+    named = {rule.name for rule in rules}
+    kept = tuple(rule for rule in sobject.validation_rules if rule.name not in named)
+    return replace(sobject, validation_rules=(*kept, *rules), memo={})
 
 
 def _system_fields(name_field: Field) -> tuple[Field, ...]:
@@ -230,7 +260,7 @@ def new_field(
             field, auto_number=True, createable=False, updateable=False, nillable=False, defaulted_on_create=True,
             default=None, display_format=_text(path, definition, "format", "{00000000}"),
         )  # fmt: skip
-    return field
+    return with_formulas(path, definition, field)
 
 
 def _link(

@@ -90,6 +90,10 @@ class Schema:
             return
         trial = self.copy()
         for name, definition in objects.items():
+            known = trial.get(name) if isinstance(name, str) else None
+            if known is not None and inline.extends(definition):
+                trial._put(inline.extended(known, definition))
+                continue
             inline.check_object_name(trial.get, name)
             trial._put(inline.new_object(name, definition, trial._free_prefix()))
         for name, definition in objects.items():
@@ -99,6 +103,7 @@ class Schema:
             if sobject is None:
                 raise SchemaError.unknown(("fields", name), "object", name, trial.names())
             trial._add_fields(("fields", name), sobject.name, definitions)
+        inline.refuse_broken(trial, {name: ("objects", name) for name in objects})
         self.become(trial)
 
     def _free_prefix(self) -> str:
