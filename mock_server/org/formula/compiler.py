@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 from mock_server.org.formula import values
+from mock_server.org.formula.environment import PERMISSION_OBJECTS
 from mock_server.org.formula.grammar import parse, too_long
 from mock_server.org.formula.kinds import TEXTUAL, Kind, incoming, is_long, kind_of, unsupported_name
 from mock_server.org.formula.operators import chain, unary
@@ -168,6 +169,7 @@ class Unit:
         if isinstance(found, RecordTypeReference):
             return self._record_type(found, node)
         if isinstance(found, PermissionReference):
+            self.objects.update(dict.fromkeys(("User", *PERMISSION_OBJECTS)))
             return Piece("Boolean", f"E.permission({self.constant(found.name)})", node.at, False)
         assert isinstance(found, OriginReference)
         return Piece("DateTime", self.constant(datetime(1900, 1, 1)), node.at, False)

@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from mock_server.org.records.store import Store, lookup_sql
+from mock_server.org.schema.types import SObject
 from mock_server.org.zones import zone_of
 
 if TYPE_CHECKING:
-    from mock_server.org.records.store import Store
+    from sqlite3 import Connection
+
     from mock_server.org.schema.schema import Schema
 
 _EPOCH = datetime(1970, 1, 1)  # naive UTC
 
 
-class Environment:
-    """Answers `$User`, `NOW()` and the like for one user at one moment; what it has read it keeps."""
+PERMISSION_OBJECTS = ("SetupEntityAccess", "PermissionSetAssignment", "CustomPermission", "PermissionSet")
+"""What `$Permission` reads."""
 
-    def __init__(self, schema: Schema, store: Store, user_id: str, now: float) -> None:
+
+class Environment:
+    """Answers `$User`, `NOW()` and the like for one user at one moment; what it has read it keeps.
+
+    With a `connection` it reads there, where all tables that it may need have been made.
+    """
+
+    def __init__(
+        self, schema: Schema, store: Store, user_id: str, now: float, connection: Connection | None = None
+    ) -> None:
         self._schema = schema
         self._store = store
+        self._connection = connection
         self._user_id = user_id
         self._seconds = now
         self._records: dict[tuple[str, ...], dict[str, Any]] = {}
@@ -58,8 +72,7 @@ class Environment:
         """Return a field of the first record whose `by` field has a value, for VLOOKUP."""
         found = self._schema.get(sobject)
         assert found is not None
-        self._store.ready(found)
-        rows = self._store.lookup(found, by, [value], "Id", wanted, "IsDeleted")
+        rows = self._lookup(found, by, [value], "Id", wanted, "IsDeleted")
         return min(((identifier, one) for identifier, one, gone in rows if not gone), default=(None, None))[1]
 
     def _record(self, source: str, key: tuple[str, ...]) -> dict[str, Any]:
@@ -84,33 +97,35 @@ class Environment:
         sobject = self._schema.get(name)
         if sobject is None or value is None or column not in sobject.by_name:
             return {}
-        self._store.ready(sobject)
-        ids = [row[0] for row in self._store.lookup(sobject, column, [value], "Id", "IsDeleted") if not row[1]]
-        return self._store.records(sobject, [min(ids)])[min(ids)] if ids else {}
+        ids = [row[0] for row in self._lookup(sobject, column, [value], "Id", "IsDeleted") if not row[1]]
+        return self._whole(sobject, min(ids)) if ids else {}
 
     def _only(self, name: str) -> dict[str, Any]:
         """Return the one record of an object that has one: the first."""
         sobject = self._schema.get(name)
         if sobject is None:
             return {}
-        self._store.ready(sobject)
-        rows = self._store.lookup(sobject, "IsDeleted", [0], "Id")
-        first = min((row[0] for row in rows), default=None)
-        return {} if first is None else self._store.records(sobject, [first])[first]
+        first = min((row[0] for row in self._lookup(sobject, "IsDeleted", [0], "Id")), default=None)
+        return {} if first is None else self._whole(sobject, first)
+
+    def _whole(self, sobject: SObject, identifier: str) -> dict[str, Any]:
+        names = [field.name for field in sobject.fields if field.stored]
+        (row,) = self._lookup(sobject, "Id", [identifier], *names)
+        return dict(zip(names, row, strict=True))
+
+    def _lookup(self, sobject: SObject, column: str, values: Sequence[Any], *columns: str) -> Iterable[tuple[Any, ...]]:
+        if self._connection is None:
+            self._store.ready(sobject)
+            return self._store.lookup(sobject, column, values, *columns)
+        return self._connection.execute(lookup_sql(sobject.name, column, columns, len(values)), values)
 
     @cached_property
     def _permissions(self) -> frozenset[str]:
         """Names, in lower case, of the custom permissions that the user's permission sets and profile grant."""
-        parts = {
-            name: self._schema.get(name)
-            for name in ("SetupEntityAccess", "PermissionSetAssignment", "CustomPermission", "PermissionSet")
-        }
-        access, assigned, permissions, sets = parts.values()
+        access, assigned, permissions, sets = map(self._schema.get, PERMISSION_OBJECTS)
         if access is None or assigned is None or permissions is None or sets is None:
             return frozenset()
-        for sobject in (access, assigned, permissions, sets):
-            self._store.ready(sobject)
-        lookup = self._store.lookup
+        lookup = self._lookup
         granted = [row[0] for row in lookup(assigned, "AssigneeId", [self._user_id], "PermissionSetId")]
         profile = self.read("User", "ProfileId")
         granted += [row[0] for row in lookup(sets, "ProfileId", [profile] if profile else [], "Id")]
