@@ -77,8 +77,8 @@ class Formula:
     size: int
     objects: tuple[str, ...]
     """Objects that are read through the environment."""
-    on_save: bool = False
-    """Whether it asks what a save changes."""
+    height: int = 1
+    """How many formulas refer to each other in a row, down from this one."""
 
 
 class Unit:
@@ -90,8 +90,8 @@ class Unit:
         self.mode: Mode = mode
         self.blank_as_zero = blank_as_zero
         self.objects: dict[str, None] = {}
-        self.on_save = False
         self.size = 0
+        self.height = 1
         self._inputs: dict[Any, tuple[str, Input]] = {}
         self._seen: dict[str, str] = {}
         self._constants: dict[str, Any] = {}
@@ -198,6 +198,7 @@ class Unit:
     def _inlined(self, found: FieldReference, kind: Kind, node: Name) -> Piece:
         inner = field_formula(self.schema, found.owner, found.field)
         self.size += inner.size
+        self.height = max(self.height, inner.height + 1)
         self.objects.update(dict.fromkeys(inner.objects))
         arguments = [self.stored(needed.under(found.path)) for needed in inner.inputs]
         code = f"{self.constant(inner.run)}({', '.join(['E', *arguments])})"
@@ -317,7 +318,7 @@ class Unit:
             space["run"],
             self.size + len(text),
             tuple(self.objects),
-            self.on_save,
+            self.height,
         )
 
 
@@ -365,6 +366,8 @@ def compiled(
             )
         whole = replace(whole, kind=gives, code=unit.want(whole, gives, ""))
     formula = unit.finish(whole, text)
+    if formula.height > _LONGEST_TRAIL:
+        raise _too_many_in_a_row(0)
     if formula.size > LARGEST:
         raise FormulaError(
             f"Compiled formula is too big to execute ({formula.size:,} characters). Maximum size is {LARGEST:,} "
@@ -397,6 +400,10 @@ def field_formula(schema: Schema, sobject: SObject, field: Field, trail: tuple[t
     return found
 
 
+def _too_many_in_a_row(at: int) -> FormulaError:
+    return FormulaError(f"At most {_LONGEST_TRAIL} formulas may refer to each other in a row", at)
+
+
 def _compile_others(schema: Schema, sobject: SObject, tree: Expression, trail: tuple[tuple[str, str], ...]) -> None:
     """Compile the formulas that a tree refers to, before it: no recursion over trees within trees."""
     for name in names(tree):
@@ -412,8 +419,8 @@ def _compile_others(schema: Schema, sobject: SObject, tree: Expression, trail: t
             raise FormulaError(
                 f"Formula cannot use another formula field that directly or indirectly refers to itself. {way}", name.at
             )
-        if len(trail) > _LONGEST_TRAIL:
-            raise FormulaError(f"At most {_LONGEST_TRAIL} formulas may refer to each other in a row", name.at)
+        if len(trail) >= _LONGEST_TRAIL:
+            raise _too_many_in_a_row(name.at)
         try:
             field_formula(schema, found.owner, found.field, trail)
         except FormulaError as error:

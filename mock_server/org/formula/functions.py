@@ -15,7 +15,7 @@ from mock_server.org.formula.kinds import TEXTUAL, Kind, incoming, kind_of
 from mock_server.org.formula.operators import logical
 from mock_server.org.formula.problems import FormulaError
 from mock_server.org.formula.references import FieldReference, Input, missing, resolve
-from mock_server.org.formula.syntax import Call, Expression, Name
+from mock_server.org.formula.syntax import IF_CHAIN, Call, Expression, Name
 from mock_server.org.schema.types import Field, SObject
 
 if TYPE_CHECKING:
@@ -124,17 +124,17 @@ def call(unit: Unit, node: Call) -> Piece:
         return handler(unit, node)
     if plain is not None:
         return _plain(unit, node, plain)
-    near = get_close_matches(name, [*_PLAIN, *_HANDLERS], 1)
+    near = get_close_matches(name[:80], names(), 1)
     raise FormulaError(f"Unknown function {name[:255]}. Check spelling.", node.at, near[0] if near else None)
 
 
 def names() -> tuple[str, ...]:
     """Return the names of all functions that formulas may call."""
-    return tuple(sorted([*_PLAIN, *_HANDLERS]))
+    return tuple(sorted({*_PLAIN, *_HANDLERS} - {IF_CHAIN}))
 
 
 def _where(node: Call) -> str:
-    return f"function '{node.name}()'"
+    return f"function '{node.name.removesuffix(' ELSE')}()'"
 
 
 def _counted(node: Call, least: int, most: int | None = None) -> None:
@@ -168,7 +168,7 @@ def _and(unit: Unit, node: Call) -> Piece:
 
 
 def _if(unit: Unit, node: Call) -> Piece:
-    if len(node.arguments) < 3 or len(node.arguments) % 2 == 0:
+    if node.name != IF_CHAIN:
         _counted(node, 3)
     where = _where(node)
     pieces = [unit.compile(argument) for argument in node.arguments]
@@ -404,7 +404,6 @@ def _regex(unit: Unit, node: Call) -> Piece:
 
 def _is_new(unit: Unit, node: Call) -> Piece:
     _counted(node, 0)
-    unit.on_save = True
     return unit.piece("Boolean", "E.new", node.at, nullable=False)
 
 
@@ -426,14 +425,12 @@ def _own_field(unit: Unit, node: Call) -> tuple[FieldReference, Name]:
 
 
 def _is_changed(unit: Unit, node: Call) -> Piece:
-    unit.on_save = True
     found, _ = _own_field(unit, node)
     now, before = unit.stored(Input((), found.field)), unit.stored(Input((), found.field, True))
     return unit.piece("Boolean", f"(not E.new and {now} != {before})", node.at, nullable=False)
 
 
 def _prior_value(unit: Unit, node: Call) -> Piece:
-    unit.on_save = True
     found, name = _own_field(unit, node)
     # Of a new record the current value is given (Formula Operators and Functions, PRIORVALUE).
     now, before = unit.field(found, name), unit.field(found, name, prior=True)
@@ -474,6 +471,7 @@ _HANDLERS: dict[str, Callable[[Unit, Call], Piece]] = {
     "AND": _and,
     "OR": _and,
     "IF": _if,
+    IF_CHAIN: _if,
     "CASE": _case,
     "ISBLANK": _blank,
     "ISNULL": _blank,

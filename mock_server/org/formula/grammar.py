@@ -12,7 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from mock_server.org.formula.problems import FormulaError
-from mock_server.org.formula.syntax import Call, Chain, Expression, Literal, Name, Unary
+from mock_server.org.formula.syntax import IF_CHAIN, Call, Chain, Expression, Literal, Name, Unary
 
 if TYPE_CHECKING:
     from lark import Lark, Token
@@ -159,8 +159,10 @@ def _parser() -> Lark:
             name, at = token.upper(), token.start_pos or 0
             if name == "IF" and len(arguments) == 3:
                 last = arguments[2]
-                if isinstance(last, Call) and last.name == "IF" and len(last.arguments) % 2 == 1 < len(last.arguments):
-                    arguments = (*arguments[:2], *last.arguments)
+                if isinstance(last, Call) and (
+                    last.name == IF_CHAIN or (last.name == "IF" and len(last.arguments) == 3)
+                ):
+                    name, arguments = IF_CHAIN, (*arguments[:2], *last.arguments)
             return Call(name, arguments, at, _deeper(at, *arguments))
 
     return Lark(_GRAMMAR, parser="lalr", transformer=Build(), maybe_placeholders=False)

@@ -95,7 +95,7 @@ Reference = FieldReference | RecordTypeReference | GlobalReference | PermissionR
 def missing(name: str, at: int, word: str, known: Iterable[str]) -> FormulaError:
     """Return the error for a name of which `word` is unknown."""
     choices = {one.lower(): one for one in known}
-    near = get_close_matches(word.lower(), choices, 1)
+    near = get_close_matches(word.lower()[:80], choices, 1)
     shown = name if len(name) <= 255 else f"{name[:252]}..."
     return FormulaError(f"Field {shown} does not exist. Check spelling.", at, choices[near[0]] if near else None)
 

@@ -142,8 +142,10 @@ class _Reader:
             if self.looking_at("\\Q"):
                 end = self.text.find("\\E", self.at)
                 quoted = self.text[self.at + 2 : end if end >= 0 else None]
-                parts.extend(_One(re.escape(character)) for character in quoted)
                 self.at = len(self.text) if end < 0 else end + 2
+                parts.extend(_One(re.escape(character)) for character in quoted)
+                if quoted:
+                    parts.append(self.repeated(parts.pop()))
                 continue
             parts.append(self.repeated(self.atom()))
         return parts[0] if len(parts) == 1 else _Sequence(tuple(parts))

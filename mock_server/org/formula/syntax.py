@@ -26,7 +26,7 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A function; `name` is in upper case. An IF whose last argument is an IF is one call of 5, 7, ... arguments."""
+    """A function; `name` is in upper case, or IF_CHAIN."""
 
     name: str
     arguments: tuple[Expression, ...]
@@ -53,6 +53,9 @@ class Unary:
     at: int
     depth: int = field(default=1, compare=False, repr=False)
 
+
+IF_CHAIN = "IF ELSE"
+"""An IF whose last argument is an IF: one call of 5, 7, ... arguments, so that long chains are not deep."""
 
 Expression = Literal | Name | Call | Chain | Unary
 
