@@ -111,13 +111,13 @@ def resolve(schema: Schema, sobject: SObject, name: str, at: int) -> Reference:
     owner = sobject
     for place, word in enumerate(words[:-1]):
         relationship, _, domain = word.partition(":")
-        reference = owner.parent(relationship)
-        if reference is None:
-            raise missing(name, at, relationship, owner._relationships)
-        if reference.reference_to == ("RecordType",) and place == len(words) - 2:
+        if relationship.lower() == "recordtype" and place == len(words) - 2:
             found = _record_type(owner, tuple(path), words[-1])
             if found is not None:
                 return found
+        reference = owner.parent(relationship)
+        if reference is None:
+            raise missing(name, at, relationship, owner._relationships)
         step = _step(schema, reference, domain, name, at)
         path.append(step)
         owner = step.target
