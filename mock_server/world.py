@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from mock_server.automation import DeclaredHook
 from mock_server.faults.engine import Faults
 from mock_server.journal import Journal
 from mock_server.operations import Registry
+from mock_server.org.automation import HookError
 from mock_server.org.clock import Mode
 from mock_server.org.org import Org, Snapshot
 from mock_server.org.schema import Schema
@@ -40,7 +42,17 @@ class OrgSpec:
     start: float | None = None
     transaction_time: float = 0.0
     template: str | None = None
+    automation: tuple[DeclaredHook, ...] = ()
     data: Path | None = None
+
+
+class WrongHook(ValueError):
+    """A declared hook that the org cannot have; `place` is its number in the list."""
+
+    def __init__(self, error: HookError, place: int) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.place = place
 
 
 class World:
@@ -61,7 +73,10 @@ class World:
         self.default = self.create(default or OrgSpec())
 
     def create(self, spec: OrgSpec) -> Org:
-        """Make an org. Raises SchemaError for a wrong definition, KeyError for an unknown template or limit."""
+        """Make an org.
+
+        Raises SchemaError for a wrong definition, WrongHook for a hook, KeyError for an unknown template or limit.
+        """
         template = self.orgs[spec.template] if spec.template else None
         schema = template.schema.copy() if template else Schema()
         schema.add(spec.objects, spec.fields)
@@ -80,6 +95,9 @@ class World:
             if template is not None:
                 org.store.load(template.store)
                 org.ids.next_number = template.ids.next_number
+                org.directory.inherit(template.directory)
+                org.automation.become(template.automation)
+            _declare(org, spec)
             if spec.login:
                 org.directory.rename(spec.login)
             org.directory.seed()
@@ -141,6 +159,8 @@ class World:
         org.restore(self._origins.get(org.id) or self._empty(org))
         org.moved = False
         org.limits.reset()
+        org.automation.clear()
+        _declare(org, self._specs[org.id])
         self._faults[org.id].clear()
         self._journals[org.id].clear()
 
@@ -153,7 +173,7 @@ class World:
 
     def info(self, org: Org, base_url: str) -> dict[str, str]:
         """Return all that a client needs to use an org: its user, its app, a live session and a refresh token."""
-        user, app = org.directory.default_user, org.directory.default_app
+        user, app = org.directory.told_user, org.directory.default_app
         return {
             "id": org.id,
             "username": user.username,
@@ -188,7 +208,7 @@ class World:
         return self.by_token(token) or next((org for org in self.orgs.values() if org.sessions.granted(token)), None)
 
     def by_username(self, username: str) -> Org | None:
-        return next((org for org in self._newest_first() if org.directory.user(username) is not None), None)
+        return next((org for org in self._newest_first() if org.directory.knows(username)), None)
 
     def by_client_id(self, client_id: str) -> Org | None:
         return next((org for org in self._newest_first() if org.directory.app(client_id) is not None), None)
@@ -199,3 +219,11 @@ class World:
     def close(self) -> None:
         for org in self.orgs.values():
             org.close()
+
+
+def _declare(org: Org, spec: OrgSpec) -> None:
+    for place, hook in enumerate(spec.automation):
+        try:
+            hook.add_to(org.automation)
+        except HookError as error:
+            raise WrongHook(error, place) from None

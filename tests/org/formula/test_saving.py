@@ -30,7 +30,7 @@ def who(org: Org) -> Session:
 
 
 def rule(condition: str, message: str = "no", **more: Any) -> dict[str, Any]:
-    return {"errorConditionFormula": condition, "errorMessage": message, **more}
+    return {"condition": condition, "message": message, **more}
 
 
 def save(
@@ -48,7 +48,7 @@ REFUSED = "FIELD_CUSTOM_VALIDATION_EXCEPTION"
 
 
 def test_a_rule_refuses_rows_and_only_those() -> None:
-    org = org_of(rules={"Positive": rule("N__c < 1", "At least 1.", errorDisplayField="N__c")})
+    org = org_of(rules={"Positive": rule("N__c < 1", "At least 1.", field="N__c")})
     results = save(org, "create", [{"N__c": 1}, {"N__c": 0}, {}])
     assert [result.success for result in results] == [True, False, True]
     assert said(results[1]) == [(REFUSED, "At least 1.", ("N__c",))]
@@ -57,7 +57,7 @@ def test_a_rule_refuses_rows_and_only_those() -> None:
 def test_every_rule_that_fails_says_so_in_order() -> None:
     org = org_of(
         rules={
-            "A": rule("N__c < 1", "first", errorDisplayField="n__C"),
+            "A": rule("N__c < 1", "first", field="n__C"),
             "B": rule("TRUE", "off", active=False),
             "C": rule("ISBLANK(T__c)", "second"),
         }
