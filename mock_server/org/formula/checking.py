@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from mock_server.org.formula.problems import FormulaError, Problem, Source, UnsupportedError, place
-from mock_server.org.schema.types import Field, SObject
+from mock_server.org.formula.problems import FormulaError, Problem, Source, place
+from mock_server.org.schema.types import SObject
 
 if TYPE_CHECKING:
     from mock_server.org.schema.schema import Schema
@@ -67,12 +67,4 @@ def _no_display_field(sobject: SObject, name: str) -> FormulaError:
 
 def _problem(sobject: SObject, source: Source, name: str, text: str, error: FormulaError) -> Problem:
     row, column = place(text, error.at)
-    unsupported = isinstance(error, UnsupportedError)
-    return Problem(sobject.name, source, name, error.text, row, column, error.nearest, unsupported)
-
-
-def usable(field: Field) -> bool:
-    """Tell whether a field of this type may be a formula's result."""
-    from mock_server.org.formula.kinds import kind_of
-
-    return kind_of(field) not in (None, "Geolocation", "Picklist", "Multi-Select Picklist")
+    return Problem(sobject.name, source, name, error.text, row, column, error.nearest, error.lacking)

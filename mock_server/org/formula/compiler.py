@@ -77,6 +77,8 @@ class Formula:
     size: int
     objects: tuple[str, ...]
     """Objects that are read through the environment."""
+    depends: tuple[SObject, ...]
+    """The objects it was compiled against: it holds as long as a schema has these very ones."""
     height: int = 1
     """How many formulas refer to each other in a row, down from this one."""
 
@@ -90,6 +92,7 @@ class Unit:
         self.mode: Mode = mode
         self.blank_as_zero = blank_as_zero
         self.objects: dict[str, None] = {}
+        self.depends = {sobject.name: sobject}
         self.size = 0
         self.height = 1
         self._inputs: dict[Any, tuple[str, Input]] = {}
@@ -178,6 +181,7 @@ class Unit:
         """Compile a reference to a field of the record or of a parent."""
         field = found.field
         kind = kind_of(field)
+        self.depends.update((step.target.name, step.target) for step in found.path)
         if self.mode == "default":
             raise FormulaError(f"Field {node.text[:255]} may not be used in this type of formula", node.at)
         if kind is None or (self.mode == "field" and is_long(field)):
@@ -199,6 +203,7 @@ class Unit:
         inner = field_formula(self.schema, found.owner, found.field)
         self.size += inner.size
         self.height = max(self.height, inner.height + 1)
+        self.depends.update((one.name, one) for one in inner.depends)
         self.objects.update(dict.fromkeys(inner.objects))
         arguments = [self.stored(needed.under(found.path)) for needed in inner.inputs]
         code = f"{self.constant(inner.run)}({', '.join(['E', *arguments])})"
@@ -245,6 +250,7 @@ class Unit:
     def _record_type(self, found: RecordTypeReference, node: Name) -> Piece:
         if self.mode == "default" and found.field is not None:
             raise FormulaError(f"Field {node.text[:255]} may not be used in this type of formula", node.at)
+        self.depends.update((step.target.name, step.target) for step in found.path)
         told = {
             one.id: {"id": one.id[:15], "name": one.label, "developername": one.name}[found.attribute]
             for one in found.types
@@ -312,12 +318,15 @@ class Unit:
         source = "\n".join(lines).replace("\0", every)
         space: dict[str, Any] = {**_SPACE, **self._constants}
         exec(compile(source, "<formula>", "exec"), space)  # noqa: S102
+        read = (self.schema.get(name) for name in self.objects)
+        self.depends.update((one.name, one) for one in read if one is not None)
         return Formula(
             whole.kind,
             tuple(needed for _, needed in inputs),
             space["run"],
             self.size + len(text),
             tuple(self.objects),
+            tuple(self.depends.values()),
             self.height,
         )
 
@@ -380,24 +389,22 @@ def field_formula(schema: Schema, sobject: SObject, field: Field, trail: tuple[t
     """Return the compiled formula of a formula field. Raises FormulaError."""
     key = ("formula", field.name)
     known = sobject.memo.get(key)
-    if isinstance(known, tuple) and known[0] == schema.version:
-        found = known[1]
-    else:
-        kind = kind_of(field)
-        gives: Kind | None = "Text" if kind in TEXTUAL else kind
-        assert field.formula is not None
-        try:
-            found = compiled(
-                schema, sobject, field.formula, "field",
-                gives=gives, blank_as_zero=field.blank_as_zero, trail=(*trail, (sobject.name, field.name)),
-            )  # fmt: skip
-        except FormulaError as error:
-            found = error
-        sobject.memo[key] = (schema.version, found)
-    if isinstance(found, FormulaError):
-        raise FormulaError(found.text, found.at, found.nearest)
-    assert isinstance(found, Formula)
+    if isinstance(known, Formula) and holds(schema, known):
+        return known
+    kind = kind_of(field)
+    gives: Kind | None = "Text" if kind in TEXTUAL else kind
+    assert field.formula is not None
+    found = compiled(
+        schema, sobject, field.formula, "field",
+        gives=gives, blank_as_zero=field.blank_as_zero, trail=(*trail, (sobject.name, field.name)),
+    )  # fmt: skip
+    sobject.memo[key] = found
     return found
+
+
+def holds(schema: Schema, formula: Formula) -> bool:
+    """Tell whether a formula that was compiled once is still what its text means: orgs share objects."""
+    return all(schema.get(one.name) is one for one in formula.depends)
 
 
 def _too_many_in_a_row(at: int) -> FormulaError:
@@ -427,4 +434,4 @@ def _compile_others(schema: Schema, sobject: SObject, tree: Expression, trail: t
             if "refers to itself" in error.text:
                 raise FormulaError(error.text, name.at) from None
             text = f"Error in referenced formula {name.text[:255]}, {error.text}"[:1000]
-            raise FormulaError(text, name.at) from None
+            raise FormulaError(text, name.at, lacking=error.lacking) from None

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from decimal import localcontext
 from typing import TYPE_CHECKING, Any
 
-from mock_server.org.formula.compiler import Formula, compiled
+from mock_server.org.formula.compiler import Formula, compiled, holds
 from mock_server.org.formula.environment import Environment
 from mock_server.org.formula.kinds import TEXTUAL, Kind, kind_of, outgoing
 from mock_server.org.formula.problems import FormulaError
@@ -33,9 +33,8 @@ _Defaults = tuple[tuple[str, Formula, Callable[[Any], Any]], ...]
 def defaults_of(schema: Schema, sobject: SObject) -> _Defaults:
     """Return name, formula and stored form of each field of an object whose default is a formula."""
     known = sobject.memo.get("default formulas")
-    if isinstance(known, tuple) and known[0] == schema.version:
-        found: _Defaults = known[1]
-        return found
+    if isinstance(known, tuple) and all(holds(schema, formula) for _, formula, _ in known):
+        return known
     made = []
     for field in sobject.fields:
         if field.default_formula is not None and field.stored:
@@ -44,8 +43,9 @@ def defaults_of(schema: Schema, sobject: SObject) -> _Defaults:
             except FormulaError:
                 # Reported when the schema was loaded: the field goes without a default.
                 continue
-    sobject.memo["default formulas"] = (schema.version, tuple(made))
-    return tuple(made)
+    found: _Defaults = tuple(made)
+    sobject.memo["default formulas"] = found
+    return found
 
 
 def default_values(defaults: _Defaults, environment: Environment) -> dict[str, Any]:

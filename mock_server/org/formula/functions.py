@@ -115,7 +115,7 @@ def call(unit: Unit, node: Call) -> Piece:
     name = node.name
     plain, handler = _PLAIN.get(name), _HANDLERS.get(name)
     if name in _UNSUPPORTED:
-        raise UnsupportedError(f"Unsupported function {name}", node.at)
+        raise FormulaError(f"Unsupported function {name}", node.at, lacking=True)
     if name in _ONLY_ELSEWHERE or (name in _ON_SAVE and unit.mode != "rule"):
         raise FormulaError(f"Function {name} may not be used in this type of formula", node.at)
     if name == "REGEX" and unit.mode == "field":

@@ -11,12 +11,14 @@ Source = Literal["formula", "validation rule", "default value"]
 class FormulaError(ValueError):
     """A formula that does not compile. `at` is the offset of the place; the text is Salesforce's own where known."""
 
-    def __init__(self, text: str, at: int = 0, nearest: str | None = None) -> None:
+    def __init__(self, text: str, at: int = 0, nearest: str | None = None, *, lacking: bool = False) -> None:
         super().__init__(text)
         self.text = text
         self.at = at
         self.nearest = nearest
         """The name that may have been meant."""
+        self.lacking = lacking
+        """Whether a real org may know what it asks for: a package's field, a function that this org does not have."""
 
 
 class UnsupportedError(FormulaError):
@@ -40,8 +42,8 @@ class Problem:
     """In the formula's text, counted from 1; the column too."""
     column: int
     nearest: str | None = None
-    unsupported: bool = False
-    """Whether it is a formula that Salesforce takes, and only this org does not."""
+    lacking: bool = False
+    """Whether a real org may well compile it (see FormulaError)."""
 
     def __str__(self) -> str:
         hint = f"; did you mean {self.nearest}?" if self.nearest else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 MOST_LEVELS = 10
 """Relationships that one reference may pass (formula limits, "Cross-object formulas")."""
+_FOREIGN = re.compile(r"(?:^|\.)[A-Za-z][A-Za-z0-9]*__[A-Za-z0-9_]+?__\w")
+"""A name of a package."""
 
 GLOBALS = {"$user": "User", "$profile": "Profile", "$userrole": "UserRole", "$organization": "Organization"}
 """Globals that stand for one record each, which depends on who asks."""
@@ -97,7 +100,8 @@ def missing(name: str, at: int, word: str, known: Iterable[str]) -> FormulaError
     choices = {one.lower(): one for one in known}
     near = get_close_matches(word.lower()[:80], choices, 1)
     shown = name if len(name) <= 255 else f"{name[:252]}..."
-    return FormulaError(f"Field {shown} does not exist. Check spelling.", at, choices[near[0]] if near else None)
+    text = f"Field {shown} does not exist. Check spelling."
+    return FormulaError(text, at, choices[near[0]] if near else None, lacking=_FOREIGN.search(name) is not None)
 
 
 def resolve(schema: Schema, sobject: SObject, name: str, at: int) -> Reference:
@@ -181,7 +185,7 @@ def _global(schema: Schema, sobject: SObject, name: str, words: list[str], at: i
     if head == "$system" and [word.lower() for word in words[1:]] == ["origindatetime"]:
         return OriginReference()
     if head in _UNKNOWN_HERE:
-        raise FormulaError(f"Unsupported global variable {words[0]}", at)
+        raise FormulaError(f"Unsupported global variable {words[0]}", at, lacking=True)
     raise missing(name, at, words[0], ("$User", "$Profile", "$UserRole", "$Organization", *_OTHER_GLOBALS))
 
 

@@ -8,7 +8,7 @@ from decimal import localcontext
 from typing import TYPE_CHECKING, Any
 
 from mock_server.org import errors
-from mock_server.org.formula.compiler import Formula, compiled
+from mock_server.org.formula.compiler import Formula, compiled, holds
 from mock_server.org.formula.environment import Environment
 from mock_server.org.formula.problems import FormulaError
 from mock_server.org.formula.references import Input, Step
@@ -31,21 +31,26 @@ class Rules:
     paths: tuple[tuple[Step, ...], ...]
     columns: dict[tuple[tuple[str, str], ...], list[str]]
     """What is read of the record at the end of each path."""
+    broken: int | None
+    """The version of the schema in which a rule did not compile; None where all did."""
 
 
 def rules_of(schema: Schema, sobject: SObject) -> Rules:
     """Return an object's rules; those that do not compile were reported when the schema was loaded."""
     known = sobject.memo.get("rules")
-    if isinstance(known, tuple) and known[0] == schema.version:
-        found: Rules = known[1]
-        return found
-    made = []
+    if (
+        isinstance(known, Rules)
+        and known.broken in (None, schema.version)
+        and all(holds(schema, formula) for _, formula in known.rules)
+    ):
+        return known
+    made, broken = [], None
     for rule in sobject.validation_rules:
         if rule.active:
             try:
                 made.append((rule, compiled(schema, sobject, rule.condition, "rule", gives="Boolean")))
             except FormulaError:
-                continue
+                broken = schema.version
     paths: dict[tuple[tuple[str, str], ...], tuple[Step, ...]] = {}
     columns: dict[tuple[tuple[str, str], ...], list[str]] = {}
     for _, formula in made:
@@ -58,8 +63,8 @@ def rules_of(schema: Schema, sobject: SObject) -> Rules:
         if len(path) > 1:
             columns.setdefault(_key(path[:-1]), []).append(path[-1].reference.name)
     ordered = tuple(sorted(paths.values(), key=len))
-    rules = Rules(tuple(made), ordered, {key: list(dict.fromkeys(names)) for key, names in columns.items()})
-    sobject.memo["rules"] = (schema.version, rules)
+    rules = Rules(tuple(made), ordered, {key: list(dict.fromkeys(names)) for key, names in columns.items()}, broken)
+    sobject.memo["rules"] = rules
     return rules
 
 

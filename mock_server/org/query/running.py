@@ -86,8 +86,8 @@ class Lane:
     def __init__(self, connection: sqlite3.Connection, ground: Ground, schema: Schema) -> None:
         self.connection = connection
         self.ground = ground
-        days = display.functions(lambda: ground.calendar(connection))
-        for name, count, function in (*days, *formulas(schema, ground.environment)):
+        shown = display.functions(lambda: ground.calendar(connection))
+        for name, count, function in (*shown, *formulas(schema, ground.environment)):
             connection.create_function(name, count, function)
 
     def fetch(self, plan: Plan, *, short: bool = False) -> list[Row]:

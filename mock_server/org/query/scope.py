@@ -221,12 +221,16 @@ class Scope:
         return Bound(field, table, parents, f"{table}.{quoted(field.name)}")
 
     def _formula(self, sobject: SObject, field: Field, table: str, trail: tuple[str, ...]) -> str:
-        """Return the SQL of a formula field; parents that the formula refers to are joined."""
-        formula = formula_of(self.schema, sobject, field)
+        """Return the SQL of a formula field; parents that the formula refers to are joined.
+
+        A formula sees all fields and records, whatever its reader may see.
+        """
+        schema, sobject = self.schema.whole, sobject.whole or sobject
+        formula = formula_of(schema, sobject, field)
         if formula is None:
             return "NULL"
         for name in formula.objects:
-            needed = self.schema.get(name)
+            needed = schema.get(name)
             if needed is not None:
                 self.ready(needed)
         arguments = []

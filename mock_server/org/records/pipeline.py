@@ -457,7 +457,7 @@ class Pipeline:
         """Refuse what a validation rule forbids."""
         by_object: dict[str, list[Row]] = {}
         for row in chunk.rows:
-            if not row.errors and row.plan.ruled and row.writes:
+            if not row.errors and row.plan.ruled and row.verb in ("create", "update"):
                 by_object.setdefault(row.sobject.name, []).append(row)
         if not by_object:
             return

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from mock_server.org.formula import FormulaError, check
+from mock_server.org.org import Org
+from mock_server.org.records.changes import Change
 from mock_server.org.schema import Schema, SchemaError
 from mock_server.org.schema.types import ValidationRule
 from tests.org.formula.world import FIELDS, formula
@@ -245,15 +247,9 @@ def test_all_problems_are_found_with_their_places() -> None:
     [
         ({"fields": {"F__c": {"type": "number", "formula": "1 +"}}}, "objects.X__c.fields.F__c.formula", "Found 'end of formula'"),
         ({"fields": {"F__c": {"type": "date", "formula": "1"}}}, "objects.X__c.fields.F__c.formula", "data type (Number), incompatible with expected data type (Date)"),
-        ({"fields": {"F__c": {"type": "number", "formula": ""}}}, "objects.X__c.fields.F__c.formula", "text of 1 to"),
-        ({"fields": {"F__c": {"type": "email", "formula": "'x'"}}}, "objects.X__c.fields.F__c.formula", "no setting"),
-        ({"fields": {"F__c": {"type": "number", "formula": "1", "unique": True}}}, "objects.X__c.fields.F__c.unique", "takes no such setting"),
-        ({"fields": {"F__c": {"type": "number", "formula": "1", "blankAsZero": "zero"}}}, "objects.X__c.fields.F__c.blankAsZero", "true or false"),
         ({"fields": {"F__c": {"type": "text", "defaultFormula": "1"}}}, "objects.X__c.fields.F__c.defaultFormula", "incompatible"),
-        ({"validationRules": {"R": {"condition": "TRUE"}}}, "objects.X__c.validationRules.R.message", "text of 1 to"),
-        ({"validationRules": []}, "objects.X__c.validationRules", "mapping"),
-        ({"validationRules": {"R": {"errorConditionFormla": "TRUE", "message": "m"}}}, "objects.X__c.validationRules.R.errorConditionFormla", "no setting"),
-        ({"validationRules": {"R": {"condition": "FOO()", "message": "m"}}}, "objects.X__c.validationRules.R", "Unknown function FOO"),
+        ({"validationRules": {"R": {"condition": "FOO()", "message": "m"}}}, "objects.X__c.validationRules.R.condition", "Unknown function FOO"),
+        ({"validationRules": {"R": {"condition": "TRUE &&\n (1", "message": "m"}}}, "objects.X__c.validationRules.R.condition", "Missing ')' (line 2, column 4 of the formula)"),
     ],
 )  # fmt: skip
 def test_inline_mistakes_have_a_path(definition: dict[str, Any], path: str, message: str) -> None:
@@ -261,3 +257,31 @@ def test_inline_mistakes_have_a_path(definition: dict[str, Any], path: str, mess
         Schema().add({"X__c": definition}, {})
     assert ".".join(map(str, caught.value.path)) == path
     assert message in str(caught.value)
+
+
+def test_what_this_org_merely_lacks_is_noted_and_left_out() -> None:
+    definitions = {
+        "objects": {
+            "X__c": {
+                "fields": {
+                    "F__c": {"type": "text", "formula": "GETSESSIONID()"},
+                    "G__c": {"type": "number", "formula": "npsp__Amount__c * 2"},
+                },
+                "validationRules": {"R": {"condition": "$Label.Stop = 'x'", "message": "m"}},
+            }
+        }
+    }
+    build, found = Schema()._build(definitions)
+    notes = [(".".join(map(str, path)), text) for path, text in build.notes]
+    assert build.problems == []
+    assert notes == [
+        ("objects.X__c.fields.F__c.formula", "Unsupported function GETSESSIONID (line 1, column 1 of the formula): F__c is always empty"),
+        ("objects.X__c.fields.G__c.formula", "Field npsp__Amount__c does not exist. Check spelling. (line 1, column 1 of the formula): G__c is always empty"),
+        ("objects.X__c.validationRules.R.condition", "Unsupported global variable $Label (line 1, column 1 of the formula): rule R is not enforced"),
+    ]  # fmt: skip
+    org = Org(1, schema=found, clock="virtual")
+    org.directory.seed()
+    who = org.sessions.open(org.directory.default_user, org.directory.default_app, ("api",))
+    assert org.write(who, [Change("create", "X__c", {})], all_or_none=True)[0].success
+    (record,) = org.query(who, "SELECT F__c, G__c FROM X__c WHERE F__c = null", base="").records
+    assert (record["F__c"], record["G__c"]) == (None, None)

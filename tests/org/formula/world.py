@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from decimal import Decimal, localcontext
+from decimal import localcontext
 from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -71,5 +71,4 @@ def value(text: str, stored: dict[str, Any] | None = None, mode: Mode = "rule", 
     environment = Frozen()
     environment.new = bool(given.get("new"))
     with localcontext(CONTEXT):
-        result = found.run(environment, *raw)
-    return float(result) if isinstance(result, Decimal) and len(str(result)) > 20 else result
+        return found.run(environment, *raw)
