@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from mock_server.org.formula import regex
 from mock_server.org.formula.kinds import TEXTUAL, Kind, incoming, kind_of
 from mock_server.org.formula.operators import logical
-from mock_server.org.formula.problems import FormulaError, UnsupportedError
+from mock_server.org.formula.problems import FormulaError
 from mock_server.org.formula.references import FieldReference, Input, missing, resolve
 from mock_server.org.formula.syntax import IF_CHAIN, Call, Expression, Name
 from mock_server.org.schema.types import Field, SObject
