@@ -22,6 +22,7 @@ from mock_server.org.records.plans import plan_of
 from mock_server.org.records.rows import Chunk, Row, lock_ids, validate_plain
 from mock_server.org.records.saving import AutoNumbers, Saving
 from mock_server.org.records.store import Store, fold_column
+from mock_server.org.rollups.counting import MasterRefused, Recount, RollUps
 from mock_server.org.schema import Schema
 from mock_server.org.schema.types import Field, fold
 
@@ -42,6 +43,7 @@ class Pipeline:
         self._locks = locks
         self._log = log
         self.auto_numbers = AutoNumbers(store)
+        self.rollups = RollUps(schema, store)
         self.transaction_time = 0.0
         """Seconds for which a transaction's row locks outlive it."""
 
@@ -58,10 +60,10 @@ class Pipeline:
         chunk = Chunk(changes, user_id, give_up)
         for step in self.STEPS:
             step(self, chunk)
-        failed = any(row.errors for row in chunk.rows)
-        if not (failed and all_or_none):
-            self._save(chunk, exchange)
-        rolled_back = failed and all_or_none
+        rolled_back = all_or_none and any(row.errors for row in chunk.rows)
+        while not rolled_back and not self._save(chunk, exchange):
+            # Somebody's master would not have it: the others are saved without the rows that it refuses.
+            rolled_back = all_or_none
         return [_result(row, rolled_back) for row in chunk.rows]
 
     # -- steps
@@ -366,32 +368,42 @@ class Pipeline:
 
     # -- the write itself
 
-    def _save(self, chunk: Chunk, exchange: int) -> None:
+    def _save(self, chunk: Chunk, exchange: int) -> bool:
+        """Write what has not failed; tell whether it stays written."""
         groups = chunk.alive()
         if not groups:
-            return
+            return True
         mark = self._log.last
         self._log.transactions += 1
+        recount = Recount(self.rollups, self._store)
         save = Saving(
             self._schema,
             self._store,
             self._log,
             self.auto_numbers,
+            recount,
             user_id=chunk.user_id,
             moment=self._clock.now(),
             exchange=exchange,
         )
+        # One row is one statement, and so a transaction by itself; deletions and roll-ups may reach further.
+        first = chunk.rows[0]
+        alone = len(chunk.rows) == 1 and first.verb != "delete" and not self.rollups.feeds_of(first.sobject.name)
         try:
-            # One row is one statement, and so a transaction by itself; only a deletion may reach further.
-            alone = len(chunk.rows) == 1 and chunk.rows[0].verb != "delete"
             with nullcontext() if alone else self._store.transaction():
                 save.groups(groups)
+                recount.settle(save.update)
+        except MasterRefused as refused:
+            self._log.forget_after(mark)
+            refused.blame(chunk)
+            return False
         except BaseException:
             self._log.forget_after(mark)
             raise
         if self.transaction_time:
             locked = {identifier for row in chunk.rows if not row.errors for identifier in lock_ids(row)}
             self._locks.hold(locked, self.transaction_time)
+        return True
 
 
 def _result(row: Row, rolled_back: bool) -> RowResult:

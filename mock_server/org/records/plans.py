@@ -74,6 +74,9 @@ class WritePlan:
             chosen = next((entry.value for entry in field.picklist if entry.default), None)
             if chosen is not None and field.createable and field.defaulted_on_create:
                 self.defaults.setdefault(field.name, chosen)
+        for field in sobject.fields:
+            if field.roll_up is not None and field.roll_up.operation in ("count", "sum"):
+                self.defaults[field.name] = 0.0
         self.watched = bool(sobject.validation_rules)
         """Whether steps need the stored record of an update or delete: it is then loaded into `Row.before`."""
         names = sobject.by_name

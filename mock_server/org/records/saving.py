@@ -10,6 +10,7 @@ from mock_server.org.records.commits import CommitLog
 from mock_server.org.records.plans import plan_of
 from mock_server.org.records.rows import Row
 from mock_server.org.records.store import Store, quoted
+from mock_server.org.rollups.counting import Recount
 from mock_server.org.schema import Schema
 from mock_server.org.schema.types import Field, SObject
 
@@ -43,6 +44,7 @@ class Saving:
         store: Store,
         log: CommitLog,
         numbers: AutoNumbers,
+        recount: Recount,
         *,
         user_id: str,
         moment: float,
@@ -52,6 +54,7 @@ class Saving:
         self._store = store
         self._log = log
         self._numbers = numbers
+        self._recount = recount
         self._user = user_id
         self._moment = moment
         self._stamp = stamp(moment)
@@ -91,6 +94,7 @@ class Saving:
             made = [statement.shadow((*row.values.values(), row.id, *tail)) for row in same]
             self._commit("create", name, statement.columns, [str(row.id) for row in same], made)
             self._store.execute_many(statement.sql, made)
+        self._recount.created(plan.sobject, rows)
 
     def update(self, rows: list[Row]) -> None:
         plan = rows[0].plan
@@ -102,11 +106,16 @@ class Saving:
         for columns, same in groups.items():
             statement = plan.update(columns)
             made = [(*statement.shadow((*row.values.values(), *tail)), row.id) for row in same]
-            self._commit("update", name, statement.columns, [str(row.id) for row in same], made)
+            ids = [str(row.id) for row in same]
+            self._commit("update", name, statement.columns, ids, made)
+            # A detail that changes its master concerns both.
+            self._recount.touch(plan.sobject, ids, columns)
             self._store.execute_many(statement.sql, made)
+            self._recount.touch(plan.sobject, ids, columns)
 
     def delete(self, sobject: SObject, ids: list[str]) -> None:
         """Move records, and the children that go with them, to the recycle bin."""
+        self._recount.touch(sobject, ids)
         plan = plan_of(sobject)
         columns = ("IsDeleted", *plan.modified, *plan.modified_by)
         tail = [*[self._stamp] * len(plan.modified), *[self._user] * len(plan.modified_by)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,8 @@ class Store:
         self._ready: dict[str, SObject] = {}
         self._depth = 0
         self._made_inside: list[str] = []
+        self.filler: Callable[[SObject], None] | None = None
+        """Counts the totals of an object whose table has got columns for new roll-ups."""
         run = self.connection.execute
         if path is None:
             run("PRAGMA journal_mode=MEMORY")
@@ -65,17 +67,20 @@ class Store:
         run = self.connection.execute
         have = {row[1] for row in run(f"PRAGMA table_xinfo({quoted(sobject.name)})")}
         columns, table, indexes = _definition(sobject)
+        new = columns.keys() - have
         if not have:
             run(table)
         else:
-            for name, definition in columns.items():
-                if name not in have:
-                    run(f"ALTER TABLE {quoted(sobject.name)} ADD COLUMN {definition}")
+            for name in columns:
+                if name in new:
+                    run(f"ALTER TABLE {quoted(sobject.name)} ADD COLUMN {columns[name]}")
         for index in indexes:
             run(index)
         self._ready[sobject.name] = sobject
         if self._depth:
             self._made_inside.append(sobject.name)
+        if have and self.filler is not None and any(field.roll_up for field in sobject.fields if field.name in new):
+            self.filler(sobject)
 
     def start_with(self, *sobjects: SObject) -> None:
         """Make several objects' tables. An empty database in memory gets them as a copy: a tenth of the time."""
@@ -288,7 +293,8 @@ def _columns(sobject: SObject) -> Iterator[tuple[str, str]]:
         elif field.type in ("int", "long"):
             yield field.name, f"{column} INTEGER"
         elif field.type in FLOAT_TYPES:
-            yield field.name, f"{column} REAL"
+            counted = field.roll_up is not None and field.roll_up.operation in ("count", "sum")
+            yield field.name, f"{column} REAL DEFAULT 0" if counted else f"{column} REAL"
         else:
             yield field.name, f"{column} TEXT"
         if field.folded:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mock_server.org.schema.errors import Path, SchemaError
-from mock_server.org.schema.types import ChildRelationship, Field, FieldType, PicklistValue, SObject
+from mock_server.org.schema.types import ChildRelationship, Field, FieldType, FilterItem, PicklistValue, RollUp, SObject
 
 _NAME = re.compile(r"[A-Za-z](?:[A-Za-z0-9]|_(?!_)){0,39}__c")
 _ROW = re.compile(r"[A-Za-z](?:[A-Za-z0-9]|_(?!_)){0,39}")
@@ -22,6 +22,7 @@ _TEXT = ("length", "externalId", "unique", "caseSensitive")
 _NUMBER = ("precision", "scale", "externalId", "unique")
 _VALUES = ("values", "restricted")
 _LINK = ("referenceTo", "relationshipName", "relationshipLabel")
+_SUMMARY = ("summaryOperation", "summaryForeignKey", "summarizedField", "summaryFilterItems")
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ KINDS: dict[str, Kind] = {
     "reference": Kind("reference", _LINK, 18),
     "masterdetail": Kind("reference", _LINK, 18),
     "autonumber": Kind("string", ("format", "externalId"), 30),
+    "summary": Kind("double", _SUMMARY),
     "encryptedtext": Kind("encryptedstring", ("length",), 175, 175),
 }
 
@@ -225,6 +227,8 @@ def new_field(
         )
     if kind.type == "reference":
         field = _link(find, names, path, definition, field, master=word == "masterdetail")
+    if word == "summary":
+        field = replace(field, roll_up=_roll_up(path, definition), calculated=True, createable=False, updateable=False)
     if word == "autonumber":
         field = replace(
             field, auto_number=True, createable=False, updateable=False, nillable=False, defaulted_on_create=True,
@@ -258,6 +262,34 @@ def _link(
         cascade_delete=master,
         updateable=not master,
     )
+
+
+def _roll_up(path: Path, definition: Mapping[str, Any]) -> RollUp:
+    """Read a roll-up summary, written as in a custom field's metadata. What it names is looked up later."""
+    operations = ("count", "sum", "min", "max")
+    operation = str(definition.get("summaryOperation"))
+    if operation not in operations:
+        raise SchemaError.unknown((*path, "summaryOperation"), "operation", operation, operations)
+    key = definition.get("summaryForeignKey")
+    child, _, reference = key.partition(".") if isinstance(key, str) else ("", "", "")
+    if not child or not reference:
+        raise SchemaError((*path, "summaryForeignKey"), "a roll-up needs its master-detail field: Detail__c.Master__c")
+    summarized = definition.get("summarizedField")
+    if summarized is not None and (not isinstance(summarized, str) or not summarized.startswith(f"{child}.")):
+        raise SchemaError((*path, "summarizedField"), f"a field of {child} is needed here: {child}.Amount__c")
+    items = definition.get("summaryFilterItems", [])
+    if not isinstance(items, list):
+        raise SchemaError((*path, "summaryFilterItems"), "a list of conditions is needed here")
+    filters = []
+    for place, item in enumerate(items):
+        where = (*path, "summaryFilterItems", place)
+        _mapping(where, item, ("field", "operation", "value"))
+        name, compared, value = item.get("field"), item.get("operation"), item.get("value", "")
+        if not isinstance(name, str) or not isinstance(compared, str):
+            raise SchemaError(where, "a condition needs field and operation, and mostly a value")
+        filters.append(FilterItem(name.rpartition(".")[2], compared, "" if value is None else str(value)))
+    source = summarized.rpartition(".")[2] if summarized else None
+    return RollUp(child, reference, operation, source, tuple(filters))  # type: ignore[arg-type]  # checked above
 
 
 def child_of(child: str, field: Field, definition: Mapping[str, Any], parent: SObject) -> ChildRelationship:

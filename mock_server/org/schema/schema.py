@@ -99,7 +99,24 @@ class Schema:
             if sobject is None:
                 raise SchemaError.unknown(("fields", name), "object", name, trial.names())
             trial._add_fields(("fields", name), sobject.name, definitions)
+        trial.sum_up()
+        from mock_server.org import rollups
+
+        for problem in rollups.check(trial):
+            owner = "objects" if problem.sobject in objects else "fields"
+            path = (owner, problem.sobject, *(("fields",) if owner == "objects" else ()), problem.field)
+            raise SchemaError(path, problem.message, nearest=problem.nearest)
         self.become(trial)
+
+    def sum_up(self) -> None:
+        """Give roll-up summaries the types of what they sum up; to be called when all objects are there."""
+        from mock_server.org import rollups
+
+        for sobject in list(self._own.values()):
+            if any(field.roll_up is not None for field in sobject.fields):
+                fields = tuple(rollups.summed(self, field) for field in sobject.fields)
+                if fields != sobject.fields:
+                    self._put(replace(sobject, fields=fields, memo={}))
 
     def _free_prefix(self) -> str:
         # Custom objects get a00, a01, ... in the order of their creation, as in a real org.
