@@ -12,6 +12,8 @@ from mock_server.org.schema.types import FLOAT_TYPES, NUMBER_TYPES, Field, Field
 
 MOST = 40
 """Roll-up summaries an object may have at the very most (25 unless support raises it)."""
+_DEEPEST = 8
+"""More than enough levels: three of master-detail are allowed. What sums up itself ends here, and is refused."""
 _SUMMED = NUMBER_TYPES
 _COMPARED = NUMBER_TYPES | {"date", "datetime"}
 _LOOKED_UP = {("Opportunity", "AccountId"), ("CampaignMember", "CampaignId"), ("OpportunityLineItem", "OpportunityId")}
@@ -28,7 +30,7 @@ class Problem:
     nearest: str | None = None
 
 
-def summed(schema: Schema, field: Field) -> Field:
+def summed(schema: Schema, field: Field, depth: int = 0) -> Field:
     """Return a roll-up field with the type that it gets from what it sums up: a count is a whole number."""
     roll_up = field.roll_up
     detail = schema.get(roll_up.child) if roll_up else None
@@ -43,8 +45,8 @@ def summed(schema: Schema, field: Field) -> Field:
     source = detail.field((roll_up.field or "").rpartition(".")[2])
     if source is None:
         return field
-    if source.roll_up is not None:
-        source = summed(schema, source)
+    if source.roll_up is not None and depth < _DEEPEST:
+        source = summed(schema, source, depth + 1)
     kind: FieldType = "double" if source.type in ("int", "long") else source.type
     precision = 18 if kind in FLOAT_TYPES else 0
     return replace(field, type=kind, precision=precision, scale=source.scale, length=0, digits=0)

@@ -76,7 +76,6 @@ class RollUps:
     def fill(self, master: SObject) -> None:
         """Count all totals of an object's records from nothing, as when its roll-ups have just been defined."""
         for feed in self.feeds_into(master.name):
-            self._store.ready(feed.detail)
             ids = [row[0] for row in self._store.connection.execute(f'SELECT "Id" FROM {quoted(master.name)}')]  # noqa: S608
             pairs = ", ".join(f"{quoted(total.field.name)}=?" for total in feed.totals)
             fresh = [(*values, identifier) for identifier, _, values in self.count(feed, ids)]
@@ -85,6 +84,7 @@ class RollUps:
 
     def count(self, feed: Feed, masters: Sequence[str]) -> Iterable[tuple[str, list[Any], list[Any]]]:
         """Yield each live master with its stored totals and its fresh ones."""
+        self._store.ready(feed.detail)
         for start in range(0, len(masters), _MANY):
             some = masters[start : start + _MANY]
             found = self._store.connection.execute(feed.of_masters(len(some)), [*feed.values, *some, *some])
@@ -140,7 +140,6 @@ class Recount:
     def masters(self, sobject: SObject, ids: Iterable[str]) -> None:
         """Note masters whose totals must be counted again, whatever happened to their details."""
         for feed in self._rollups.feeds_into(sobject.name):
-            self._store.ready(feed.detail)
             self._stale.setdefault(feed, set()).update(ids)
 
     def settle(self, update: Callable[[list[Row]], None], judge: Judge | None = None) -> None:
