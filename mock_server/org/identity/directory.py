@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from mock_server.org.clock import stamp, wall
+from mock_server.org.standard.reference import record_types
 
 if TYPE_CHECKING:
     from mock_server.org.org import Org
@@ -215,3 +216,4 @@ class Directory:
             if name == "Organization":
                 store.clear(sobject)
             store.put(sobject, {key: value for key, value in values.items() if key in sobject.by_name})
+        record_types(schema, store, org.clock.now())

@@ -24,7 +24,9 @@ from mock_server.org.records.saving import AutoNumbers, Saving
 from mock_server.org.records.store import Store, fold_column
 from mock_server.org.rollups.counting import MasterRefused, Recount, RollUps
 from mock_server.org.schema import Schema
-from mock_server.org.schema.types import Field, fold
+from mock_server.org.schema.types import Field, SObject, fold
+from mock_server.org.standard import reference as beginnings
+from mock_server.org.standard.context import Context
 
 CHUNK = 200
 """Rows a transaction handles at once, as a trigger sees them."""
@@ -44,6 +46,7 @@ class Pipeline:
         self._log = log
         self.auto_numbers = AutoNumbers(store)
         self.rollups = RollUps(schema, store)
+        store.filler = self._fill
         self.transaction_time = 0.0
         """Seconds for which a transaction's row locks outlive it."""
 
@@ -303,6 +306,16 @@ class Pipeline:
                 if plan.owned and values.get("OwnerId") is None:
                     values["OwnerId"] = chunk.user_id
 
+    def _compute(self, chunk: Chunk) -> None:
+        """Set the fields of standard objects that follow from others."""
+        for (verb, _), rows in chunk.alive().items():
+            rule = rows[0].plan.rule
+            if rule is not None and verb != "delete":
+                rule.compute(self._context(), rows)
+
+    def _context(self) -> Context:
+        return Context(self._schema, self._store, self._clock.now())
+
     def _number(self, chunk: Chunk) -> None:
         """Give new rows their ids."""
         for (verb, _), rows in chunk.alive().items():
@@ -361,12 +374,26 @@ class Pipeline:
         _relate,
         _load,
         _default,
+        _compute,
         _number,
         _deduplicate,
         _lock,
     )
 
     # -- the write itself
+
+    def _fill(self, sobject: SObject, made: bool) -> None:
+        """Write what an object's new table, or new columns of it, must hold from the beginning."""
+        if made:
+            beginnings.fill(self._schema, self._store, sobject, self._clock.now())
+        else:
+            self.rollups.fill(sobject)
+
+    def _prepare_masters(self, rows: list[Row]) -> None:
+        """Treat masters whose totals change, all of one object, as rows of a save."""
+        rule = rows[0].plan.rule
+        if rule is not None:
+            rule.compute(self._context(), rows)
 
     def _save(self, chunk: Chunk, exchange: int) -> bool:
         """Write what has not failed; tell whether it stays written."""
@@ -392,7 +419,7 @@ class Pipeline:
         try:
             with nullcontext() if alone else self._store.transaction():
                 save.groups(groups)
-                recount.settle(save.update)
+                recount.settle(save.update, self._prepare_masters)
         except MasterRefused as refused:
             self._log.forget_after(mark)
             refused.blame(chunk)

@@ -34,6 +34,8 @@ class Row:
     parents: dict[Field, tuple[Field, Any]] | None = None
     """References given as a nested record: the reference field -> the parent's external id field and value."""
     errors: list[ApiError] = field(default_factory=list)
+    derived: bool = False
+    """Whether the platform itself changes the record: a master whose totals follow its details."""
 
     def fail(self, error: ApiError) -> None:
         self.errors.append(error)

@@ -41,8 +41,8 @@ class Store:
         self._ready: dict[str, SObject] = {}
         self._depth = 0
         self._made_inside: list[str] = []
-        self.filler: Callable[[SObject], None] | None = None
-        """Counts the totals of an object whose table has got columns for new roll-ups."""
+        self.filler: Callable[[SObject, bool], None] | None = None
+        """Called when a table is made (True) or gets columns for roll-ups (False): it writes what must be in there."""
         run = self.connection.execute
         if path is None:
             run("PRAGMA journal_mode=MEMORY")
@@ -79,8 +79,8 @@ class Store:
         self._ready[sobject.name] = sobject
         if self._depth:
             self._made_inside.append(sobject.name)
-        if have and self.filler is not None and any(field.roll_up for field in sobject.fields if field.name in new):
-            self.filler(sobject)
+        if self.filler is not None and (not have or any(f.roll_up for f in sobject.fields if f.name in new)):
+            self.filler(sobject, not have)
 
     def start_with(self, *sobjects: SObject) -> None:
         """Make several objects' tables. An empty database in memory gets them as a copy: a tenth of the time."""

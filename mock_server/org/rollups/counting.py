@@ -14,6 +14,7 @@ from mock_server.org.records.changes import Change
 from mock_server.org.records.plans import plan_of
 from mock_server.org.records.rows import Chunk, Row
 from mock_server.org.records.store import Store, quoted
+from mock_server.org.rollups import builtin
 from mock_server.org.rollups.conditions import Expression, column_of
 from mock_server.org.rollups.plans import Feed, Total, feeds, upwards
 from mock_server.org.schema import Schema
@@ -22,8 +23,8 @@ from mock_server.org.schema.types import SObject
 _MANY = 500
 _EXACT = 2.0**52
 
-Judge = Callable[[list[Row]], None]
-"""Asks the masters' own rules about what a roll-up does to them; notes errors in the rows."""
+Prepare = Callable[[list[Row]], None]
+"""Does to masters what a save does before it writes: computes what follows, asks their rules, notes errors in rows."""
 
 
 class MasterRefused(Exception):
@@ -49,25 +50,34 @@ class RollUps:
     """The roll-up summaries of one org."""
 
     def __init__(self, schema: Schema, store: Store, read: Expression = column_of) -> None:
-        self._schema = schema
+        self.schema = schema
         self._store = store
         self._read = read
         self._version = 0
+        self._declared: dict[str, tuple[Feed, ...]] = {}
         self._feeds: dict[str, tuple[Feed, ...]] = {}
         self._heights: dict[str, int] = {}
-        store.filler = self.fill
 
     def feeds_of(self, detail: str) -> tuple[Feed, ...]:
         """Return what an object's records feed; mostly nothing."""
-        if self._version != self._schema.version:
-            self._feeds = feeds(self._schema, self._read)
-            self._heights = upwards(self._feeds)
-            self._version = self._schema.version
-        return self._feeds.get(detail, ())
+        if self._version != self.schema.version:
+            self._declared = feeds(self.schema, self._read)
+            self._feeds = {}
+            edges = [(feed.detail.name, feed.master.name) for many in self._declared.values() for feed in many]
+            edges += [(name, master) for name, masters in builtin.BUILTIN.items() for master, _, _ in masters]
+            self._heights = upwards(edges)
+            self._version = self.schema.version
+        found = self._feeds.get(detail)
+        if found is None:
+            found = self._declared.get(detail, ()) + builtin.feeds_of(self.schema, detail)
+            self._feeds[detail] = found
+        return found
 
     def feeds_into(self, master: str) -> list[Feed]:
         """Return what an object's totals come from."""
         self.feeds_of(master)
+        for detail in (*self._declared, *builtin.BUILTIN):
+            self.feeds_of(detail)
         return [feed for many in self._feeds.values() for feed in many if feed.master.name == master]
 
     def height(self, master: str) -> int:
@@ -76,6 +86,8 @@ class RollUps:
     def fill(self, master: SObject) -> None:
         """Count all totals of an object's records from nothing, as when its roll-ups have just been defined."""
         for feed in self.feeds_into(master.name):
+            if feed not in self._declared.get(feed.detail.name, ()):
+                continue
             ids = [row[0] for row in self._store.connection.execute(f'SELECT "Id" FROM {quoted(master.name)}')]  # noqa: S608
             pairs = ", ".join(f"{quoted(total.field.name)}=?" for total in feed.totals)
             fresh = [(*values, identifier) for identifier, _, values in self.count(feed, ids)]
@@ -90,7 +102,7 @@ class RollUps:
             found = self._store.connection.execute(feed.of_masters(len(some)), [*feed.values, *some, *some])
             for identifier, *values in found.fetchall():
                 now, fresh = values[: len(feed.totals)], values[len(feed.totals) :]
-                yield identifier, now, [_whole(*one) for one in zip(feed.totals, fresh, strict=True)]
+                yield identifier, now, [one.shaped(value) for one, value in zip(feed.totals, fresh, strict=True)]
 
     def shares(self, feed: Feed, details: Sequence[str]) -> Iterable[tuple[str, list[Any], list[Any]]]:
         """Yield each live master of some details with its stored totals and what the details alone come to."""
@@ -109,9 +121,13 @@ class Recount:
         self._stale: dict[Feed, set[str]] = {}
         self._pairs: list[tuple[str, str]] = []
         """Masters and the details that touch them."""
+        self._active: set[str] = set()
+        """Records whose activities change."""
 
     def created(self, sobject: SObject, rows: list[Row]) -> None:
         """Note new records."""
+        if sobject.name in builtin.ACTIVITIES:
+            self._active.update(one for row in rows for name in builtin.CONCERNED if (one := row.values.get(name)))
         for feed in self._rollups.feeds_of(sobject.name):
             name = feed.reference
             pairs = [(row.values[name], row.id or "") for row in rows if row.values.get(name)]
@@ -129,6 +145,9 @@ class Recount:
 
         Where the reference itself may change, call it before and after.
         """
+        if sobject.name in builtin.ACTIVITIES:
+            found = self._store.lookup(sobject, "Id", ids, *builtin.CONCERNED)
+            self._active.update(one for concerned in found for one in concerned if one)
         for feed in self._rollups.feeds_of(sobject.name):
             if columns is not None and not feed.touched_by(frozenset(columns)):
                 continue
@@ -142,7 +161,7 @@ class Recount:
         for feed in self._rollups.feeds_into(sobject.name):
             self._stale.setdefault(feed, set()).update(ids)
 
-    def settle(self, update: Callable[[list[Row]], None], judge: Judge | None = None) -> None:
+    def settle(self, update: Callable[[list[Row]], None], prepare: Prepare | None = None) -> None:
         """Bring the totals of all touched masters up to date, and those of their masters in turn.
 
         `update` writes the masters' rows as a save of their own. Raises MasterRefused.
@@ -154,10 +173,12 @@ class Recount:
                 sobject = feed.master
                 for identifier, now, fresh in self._totals(feed):
                     for total, old, new in zip(feed.totals, now, fresh, strict=True):
-                        if old != new:
+                        if old != new and not (new is None and total.keeps):
                             changes.setdefault(identifier, {})[total.field.name] = new
             if changes:
-                self._save(sobject, changes, update, judge)
+                self._save(sobject, changes, update, prepare)
+        if self._active:
+            builtin.date_activities(self._rollups.schema, self._store, self._active)
 
     def _totals(self, feed: Feed) -> Iterable[tuple[str, list[Any], list[Any]]]:
         stale = self._stale.pop(feed, set())
@@ -179,19 +200,19 @@ class Recount:
         master: SObject,
         changes: dict[str, dict[str, Any]],
         update: Callable[[list[Row]], None],
-        judge: Judge | None,
+        prepare: Prepare | None,
     ) -> None:
         plan = plan_of(master)
         rows = [
-            Row(Change("update", master.name, id=identifier), master, plan, "update", identifier, values)
+            Row(Change("update", master.name, id=identifier), master, plan, "update", identifier, values, derived=True)
             for identifier, values in changes.items()
         ]
         if plan.watched:
             stored = self._store.records(master, list(changes))
             for row in rows:
                 row.before = stored[row.id or ""]
-        if judge is not None:
-            judge(rows)
+        if prepare is not None:
+            prepare(rows)
             refused = {row.id or "": row.errors for row in rows if row.errors}
             if refused:
                 raise MasterRefused(self._blamed(refused))
@@ -216,7 +237,7 @@ _UNSURE = object()
 def _joined(total: Total, now: Any, share: Any) -> Any:
     """Return a total with the share of new details; `_UNSURE` where only counting all of them can tell."""
     if total.operation in ("min", "max"):
-        share = total.rounded(share)
+        share = total.shaped(share)
         if now is None or share is None:
             return share if now is None else now
         return min(now, share) if total.operation == "min" else max(now, share)
@@ -224,10 +245,4 @@ def _joined(total: Total, now: Any, share: Any) -> Any:
     reach = _EXACT / 10**total.scale
     if now is None or not -reach < now < reach or not -reach < share < reach:
         return _UNSURE
-    return total.rounded(float(now + share))
-
-
-def _whole(total: Total, fresh: Any) -> Any:
-    if total.operation in ("count", "sum"):
-        return total.rounded(float(fresh or 0))
-    return total.rounded(fresh)
+    return total.shaped(now + share)

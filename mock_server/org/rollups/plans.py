@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,13 +26,20 @@ class Total:
     """Whether an added detail changes the total by its own values alone, so that its siblings need not be read."""
 
     @property
-    def empty(self) -> float | None:
-        """The total of no details."""
-        return 0.0 if self.operation in ("count", "sum") else None
+    def keeps(self) -> bool:
+        """Whether the field stays as it is where there are no details."""
+        return self.operation == "kept"
 
-    def rounded(self, value: Any) -> Any:
+    def shaped(self, value: Any) -> Any:
+        """Return a total, as SQL gives it, in the field's stored form."""
+        if value is None and self.operation in ("count", "sum"):
+            value = 0.0
+        if value is None or isinstance(value, str):
+            return value
+        if self.field.type in ("int", "boolean"):
+            return int(value)
         # Adding 0.0 turns -0.0, which a sum may end in, into 0.0.
-        return round(value, self.scale) + 0.0 if isinstance(value, float) else value
+        return round(float(value), self.scale) + 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,21 +140,16 @@ def _feed(master: SObject, detail: SObject, reference: str, fields: list[Field],
     return Feed(master, detail, reference, tuple(totals), reads, any(not one.stored for one in sources))
 
 
-def upwards(known: dict[str, tuple[Feed, ...]]) -> dict[str, int]:
-    """Return each master's height: 1 over plain details, 2 over masters of height 1, ...
+def upwards(edges: Iterable[tuple[str, str]]) -> dict[str, int]:
+    """Return each master's height over the given edges from details: 1 over plain details, 2 over masters of height 1.
 
     A cycle, which `check` refuses, ends at the number of masters.
     """
     below: dict[str, set[str]] = {}
-    for feed in _all(known):
-        below.setdefault(feed.master.name, set()).add(feed.detail.name)
+    for detail, master in edges:
+        below.setdefault(master, set()).add(detail)
     heights = dict.fromkeys(below, 1)
     for _ in below:
         for master, details in below.items():
             heights[master] = min(len(below), 1 + max(heights.get(detail, 0) for detail in details))
     return heights
-
-
-def _all(known: dict[str, tuple[Feed, ...]]) -> Iterator[Feed]:
-    for many in known.values():
-        yield from many

@@ -43,6 +43,8 @@ class PicklistValue:
     default: bool = False
     valid_for: tuple[str, ...] = ()
     """For a dependent picklist: the values of the controlling field with which it may be chosen."""
+    marks: tuple[tuple[str, str | float | bool], ...] = ()
+    """What a standard value set says of it: closed, won, probability, forecastCategory, converted, highPriority."""
 
 
 @dataclass(frozen=True, slots=True)

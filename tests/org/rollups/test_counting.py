@@ -193,7 +193,7 @@ def test_a_master_that_refuses_its_new_total_fails_the_rows_behind_it(
             if row.sobject.name == "Bill__c" and row.now("Sum__c") > 10:
                 row.fail(errors.FIELD_CUSTOM_VALIDATION_EXCEPTION(text="ten at most"))
 
-    monkeypatch.setattr(Recount, "settle", lambda self, update, judge=None: settle(self, update, at_most_ten))
+    monkeypatch.setattr(Recount, "settle", lambda self, update, prepare=None: settle(self, update, at_most_ten))
     good, bad = bill(), bill()
     rows = [(good, 4), (bad, 8), (good, 5), (bad, 3)]
     changes = [Change("create", "Line__c", {"Bill__c": one, "Amount__c": amount}) for one, amount in rows]
