@@ -405,7 +405,13 @@ UNABLE_TO_LOCK_ROW = _row(
 )  # fmt: skip
 ENTITY_IS_DELETED = _row("ENTITY_IS_DELETED", 404, "entity is deleted", "permanent", "save", "R")
 ENTITY_IS_LOCKED = _row("ENTITY_IS_LOCKED", 400, "the entity is locked for editing", "permanent", "save", "K")
-DELETE_FAILED = _row("DELETE_FAILED", 400, "{text}", "permanent", "save", "K", text="Your attempt to delete the record could not be completed")  # fmt: skip
+DELETE_FAILED = _row(
+    "DELETE_FAILED", 400, "{text}", "permanent", "save", "R",
+    text="Your attempt to delete Acme could not be completed because it is associated with the following cases.: 00001001\n",
+)  # fmt: skip
+UNDELETE_FAILED = _row(
+    "UNDELETE_FAILED", 400, "{text}", "permanent", "save", "R", text="Entity is not in the recycle bin"
+)
 ALL_OR_NONE_OPERATION_ROLLED_BACK = _row(
     "ALL_OR_NONE_OPERATION_ROLLED_BACK",
     400,

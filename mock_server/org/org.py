@@ -18,6 +18,7 @@ from mock_server.org.records.changes import Change, Commit, LockHeld, RowResult
 from mock_server.org.records.commits import CommitLog
 from mock_server.org.records.locks import WAIT, RowLocks
 from mock_server.org.records.pipeline import Pipeline
+from mock_server.org.records.recycling import RECORDS_A_MB, RecycleBin
 from mock_server.org.records.store import Store
 from mock_server.org.schema import Schema
 
@@ -58,6 +59,7 @@ class Org:
         self.seed = seed
         self.clock = Clock(clock, start)
         self.schema = schema or Schema()
+        self.schema.follow(self.clock)
         self.store = Store(data)
         last = self.store.last_id() if data is not None else None
         # Ids of kept records are never handed out again. The fixed ids of the first user and profiles lie far below.
@@ -66,12 +68,16 @@ class Org:
         self.locks = RowLocks(self.clock)
         self.log = CommitLog(keep_commits)
         self.sessions = Sessions(self.id, self.clock)
-        self._pipeline = Pipeline(self.schema, self.store, self.ids, self.clock, self.locks, self.log)
+        self.bin = RecycleBin(self.store, self.clock, self._bin_room)
+        self._pipeline = Pipeline(self.schema, self.store, self.ids, self.clock, self.locks, self.log, self.bin)
         self.queries = Queries(self.schema, self.store, self.clock, seed=seed)
         self.directory = Directory(self)
         self.moved = False
         """Whether the org lives at another address than before: logins name the new one."""
         self.closed = False
+
+    def _bin_room(self) -> int:
+        return RECORDS_A_MB * self.limits.ledger("DataStorageMB").maximum
 
     @property
     def transaction_time(self) -> float:
@@ -84,7 +90,21 @@ class Org:
 
     def query(self, who: Session, soql: str, *, all_rows: bool = False, size: int = 2000, base: str) -> Page:
         """Run a SOQL query. `base` goes into each record's url: `/services/data/v60.0/sobjects`."""
+        self.bin.expire()
         return self.queries.run(
+            soql,
+            user_id=who.user_id,
+            all_rows=all_rows,
+            size=size,
+            base=base,
+            time_zone=lambda: self.directory.time_zone(who.username),
+        )
+
+    async def query_aside(
+        self, who: Session, soql: str, *, all_rows: bool = False, size: int = 2000, base: str
+    ) -> Page:
+        """Run a query as `query` does, letting others be served while a long one reads."""
+        return await self.queries.run_aside(
             soql,
             user_id=who.user_id,
             all_rows=all_rows,
@@ -114,6 +134,7 @@ class Org:
         give_up: bool = False,
     ) -> list[RowResult]:
         """Save up to 200 rows through the write pipeline; see `Pipeline.write`."""
+        self.bin.expire()
         return self._pipeline.write(
             changes, user_id=who.user_id, all_or_none=all_or_none, exchange=exchange, give_up=give_up
         )
@@ -130,6 +151,7 @@ class Org:
                 yield
         except BaseException:
             self.log.forget_after(mark)
+            self.bin.forget()
             raise
 
     def commits(self, since: int = 0) -> Iterator[Commit]:
@@ -148,6 +170,7 @@ class Org:
         self.schema.become(snapshot.schema)
         self.ids.next_number = snapshot.next_id
         self._pipeline.auto_numbers.used = dict(snapshot.auto_numbers)
+        self.bin.forget()
         self.locks.clear()
         self.log.clear()
 

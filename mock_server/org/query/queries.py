@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import re
-import sqlite3
+import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
-from functools import lru_cache
+from functools import cache
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import orjson
 
 from mock_server.org import errors
 from mock_server.org.clock import Clock
 from mock_server.org.ids import IdSource
-from mock_server.org.query import display
-from mock_server.org.query.binder import ME, PARENTS, Binder, Plan, read_plan
+from mock_server.org.query.binder import Binder, Plan, read_plan
 from mock_server.org.query.grammar import parse
 from mock_server.org.query.rows import Row
-from mock_server.org.query.scope import Moment
+from mock_server.org.query.running import Ground, Lane, TooLong
 from mock_server.org.records.store import Store, fold_column, quoted
 from mock_server.org.schema import Schema
 from mock_server.org.schema.types import TEXT_TYPES, Field, SObject, fold
@@ -29,22 +26,15 @@ from mock_server.org.schema.types import TEXT_TYPES, Field, SObject, fold
 CURSOR_LIFE = 2 * 86_400.0
 """Seconds a cursor lives (API Query Cursor Limits)."""
 CURSORS_A_USER = 10
-_BOUND = re.compile(r"too many|too large|too complex|at most|overflow|too big")
 _CACHED = 500
 _LONGEST_CACHED = 10_000
 _MOST_READ_PLANS = 200
+_READERS = 2
 
 
-_UTC = ZoneInfo("UTC")
-
-
-@lru_cache(600)
-def zone_of(name: str) -> ZoneInfo:
-    """Return a user's time zone; one that this machine does not know, or none, counts as UTC."""
-    try:
-        return ZoneInfo(name or "UTC")
-    except (ZoneInfoNotFoundError, ValueError):
-        return _UTC
+@cache
+def _readers() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(_READERS, "sfmock-query")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +53,7 @@ class Cursor:
     locator: str
     user_id: str
     plan: Plan
-    rows: list[Row]
+    rows: Sequence[Row]
     born: float
 
 
@@ -77,11 +67,8 @@ class Queries:
         self._locators = IdSource("Kd0", first=1 + seed % 1000)
         self._plans: OrderedDict[tuple[str, bool], tuple[int, Plan]] = OrderedDict()
         self._cursors: OrderedDict[str, Cursor] = OrderedDict()
-        self._user_id = ""
-        self._zone_name: Callable[[], str] = str
-        self._zone: ZoneInfo | None = None
-        for name, count, function in display.functions(self._users_zone):
-            store.connection.create_function(name, count, function)
+        self._lane = Lane(store.connection, Ground(clock))
+        self._long: set[str] = set()
 
     def run(
         self,
@@ -92,25 +79,74 @@ class Queries:
         size: int = 2000,
         base: str,
         time_zone: Callable[[], str] = str,
+        short: bool = False,
     ) -> Page:
         """Run a query and return its first page. Raises ApiError with Salesforce's message.
 
-        `time_zone` tells the name of the user's time zone; it is asked only where a day or an hour matters.
+        `time_zone` tells the name of the user's time zone. With `short`, TooLong is raised for a query that takes
+        longer than some 20 ms.
         """
-        self._user_id, self._zone_name, self._zone = user_id, time_zone, None
+        lane = self._own_lane()
+        lane.ground.become(user_id, time_zone)
         plan = self._plan(soql, all_rows)
-        rows = self._fetch(plan)
+        if short and plan.sql in self._long:
+            raise TooLong
+        try:
+            rows = lane.fetch(plan, short=short)
+        except TooLong:
+            if len(self._long) == _CACHED:
+                self._long.clear()
+            self._long.add(plan.sql)
+            raise
+        return self._first(lane, plan, rows, size, base)
+
+    async def run_aside(
+        self,
+        soql: str,
+        *,
+        user_id: str,
+        all_rows: bool = False,
+        size: int = 2000,
+        base: str,
+        time_zone: Callable[[], str] = str,
+    ) -> Page:
+        """Run a query as `run` does; one that takes long reads in a thread, from a snapshot, while others are served.
+
+        Only a database in a file can be read so; one in memory is small.
+        """
+        aside = self._store.in_file and self._clock.mode != "virtual"
+        try:
+            return self.run(
+                soql, user_id=user_id, all_rows=all_rows, size=size, base=base, time_zone=time_zone, short=aside
+            )
+        except TooLong:
+            plan = self._plan(soql, all_rows)
+        zone = time_zone()
+        lane = Lane(self._store.reader(), Ground(self._clock, user_id, lambda: zone))
+        try:
+            rows = await asyncio.get_running_loop().run_in_executor(_readers(), lane.spool, plan)
+            return self._first(lane, plan, rows, size, base)
+        finally:
+            lane.connection.close()
+
+    def _first(self, lane: Lane, plan: Plan, rows: Sequence[Row], size: int, base: str) -> Page:
         if plan.count:
             return Page(rows[0][0], [])
         if plan.most is not None:
             if len(rows) > plan.most:
                 raise errors.AGGREGATE_TOO_LARGE()
-            return Page(len(rows), self._build(plan, rows, base))
+            return Page(len(rows), lane.build(plan, rows, base))
         if len(rows) <= size:
-            return Page(len(rows), self._build(plan, rows, base))
-        cursor = Cursor(self._locators.take("01g"), user_id, plan, rows, self._clock.now())
+            return Page(len(rows), lane.build(plan, rows, base))
+        cursor = Cursor(self._locators.take("01g"), lane.ground.user_id, plan, rows, self._clock.now())
         self._keep(cursor)
-        return Page(len(rows), self._build(plan, rows[:size], base), f"{cursor.locator}-{size}")
+        return Page(len(rows), lane.build(plan, rows[:size], base), f"{cursor.locator}-{size}")
+
+    def _own_lane(self) -> Lane:
+        """Return the lane on the store's own connection, which changes when the database moves into a file."""
+        if self._lane.connection is not self._store.connection:
+            self._lane = Lane(self._store.connection, self._lane.ground)
+        return self._lane
 
     def more(self, locator: str, *, user_id: str, size: int = 2000, base: str) -> Page:
         """Return the page at a locator. Raises INVALID_QUERY_LOCATOR for one that is unknown, foreign or too old."""
@@ -124,7 +160,8 @@ class Queries:
         rows = cursor.rows[start : start + size]
         end = start + len(rows)
         following = f"{name}-{end}" if end < len(cursor.rows) else None
-        return Page(len(cursor.rows), self._build(cursor.plan, rows, base), following)
+        lane = self._own_lane()
+        return Page(len(cursor.rows), lane.build(cursor.plan, rows, base), following)
 
     def read(
         self, sobject: SObject, ids: Sequence[str], fields: Sequence[str] | None, *, base: str
@@ -177,48 +214,6 @@ class Queries:
             if len(self._plans) > _CACHED:
                 self._plans.popitem(last=False)
         return plan
-
-    def _users_zone(self) -> ZoneInfo:
-        if self._zone is None:
-            self._zone = zone_of(self._zone_name())
-        return self._zone
-
-    def _arguments(self, plan: Plan) -> list[Any]:
-        if not plan.variable:
-            return list(plan.parameters)
-        zone = self._users_zone()
-        today = datetime.fromtimestamp(self._clock.now(), zone).date()
-        given = [self._user_id if value is ME else value for value in plan.parameters]
-        return [value.of(today, zone) if isinstance(value, Moment) else value for value in given]
-
-    def _fetch(self, plan: Plan) -> list[Row]:
-        try:
-            return self._store.connection.execute(plan.sql, self._arguments(plan)).fetchall()
-        except sqlite3.OperationalError as error:
-            if not _BOUND.search(str(error)):
-                raise
-            # SQLite's bounds on joins, columns and expressions lie beyond Salesforce's own.
-            raise errors.QUERY_TOO_COMPLICATED() from None
-
-    def _build(self, plan: Plan, rows: Sequence[Row], base: str) -> list[dict[str, Any]]:
-        build = plan.build
-        assert build is not None
-        return build(rows, base, [self._children(child, rows, base) for child in plan.children])
-
-    def _children(self, plan: Plan, parents: Sequence[Row], base: str) -> Mapping[str, Any]:
-        """Fetch the children of a page's records in one statement; return the answer's form by parent id."""
-        build = plan.build
-        assert build is not None
-        ids = orjson.dumps([row[0] for row in parents]).decode()
-        arguments = [ids if one is PARENTS else one for one in self._arguments(plan)]
-        out: dict[str, dict[str, Any]] = {}
-        rows = self._store.connection.execute(plan.sql, arguments).fetchall()
-        nested = [self._children(child, rows, base) for child in plan.children]
-        for row, record in zip(rows, build(rows, base, nested), strict=True):
-            listed = out.setdefault(row[plan.parent_column], {"totalSize": 0, "done": True, "records": []})
-            listed["totalSize"] += 1
-            listed["records"].append(record)
-        return out
 
     def _keep(self, cursor: Cursor) -> None:
         now = self._clock.now()

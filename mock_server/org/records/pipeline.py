@@ -19,6 +19,10 @@ from mock_server.org.records.changes import Change, LockHeld, RowResult
 from mock_server.org.records.commits import CommitLog
 from mock_server.org.records.locks import RowLocks
 from mock_server.org.records.plans import plan_of
+from mock_server.org.records.recycling import RecycleBin
+from mock_server.org.records.relations import Relations
+from mock_server.org.records.removal import Removal
+from mock_server.org.records.restoring import Restoring
 from mock_server.org.records.rows import Chunk, Row, lock_ids, validate_plain
 from mock_server.org.records.saving import AutoNumbers, Saving
 from mock_server.org.records.store import Store, fold_column
@@ -31,12 +35,25 @@ from mock_server.org.standard.context import Context
 CHUNK = 200
 """Rows a transaction handles at once, as a trigger sees them."""
 
-_FLAGS = {"create": ("createable", "inserted"), "update": ("updateable", "updated"), "delete": ("deletable", "deleted")}
+_FLAGS = {
+    "create": ("createable", "inserted"),
+    "update": ("updateable", "updated"),
+    "delete": ("deletable", "deleted"),
+    "undelete": ("undeletable", "undeleted"),
+    "erase": ("deletable", "deleted"),
+}
 
 
 class Pipeline:
     def __init__(
-        self, schema: Schema, store: Store, ids: IdSource, clock: Clock, locks: RowLocks, log: CommitLog
+        self,
+        schema: Schema,
+        store: Store,
+        ids: IdSource,
+        clock: Clock,
+        locks: RowLocks,
+        log: CommitLog,
+        bin: RecycleBin,
     ) -> None:
         self._schema = schema
         self._store = store
@@ -44,6 +61,9 @@ class Pipeline:
         self._clock = clock
         self._locks = locks
         self._log = log
+        self._bin = bin
+        self._removal = Removal(schema, store, Relations(schema, store), bin)
+        self._restoring = Restoring(schema, store, bin)
         self.auto_numbers = AutoNumbers(store)
         self.rollups = RollUps(schema, store)
         store.filler = self._fill
@@ -75,6 +95,7 @@ class Pipeline:
         """Find each row's object and, for all but creates, the stored record it means."""
         upserts: dict[tuple[str, str], list[Row]] = {}
         known: dict[str, list[Row]] = {}
+        binned: dict[str, list[Row]] = {}
         for row in chunk.rows:
             change = row.change
             if change.refusal is not None:
@@ -94,12 +115,17 @@ class Pipeline:
                 row.id = change.key
             elif change.verb != "create":
                 row.id = change.id
-            if row.verb != "create":
+                row.verb = "delete" if change.verb == "hard_delete" else change.verb
+            if row.verb in ("undelete", "erase"):
+                binned.setdefault(sobject.name, []).append(row)
+            elif row.verb != "create":
                 known.setdefault(sobject.name, []).append(row)
         for (_, name), rows in upserts.items():
             self._resolve_keys(rows, name)
         for rows in known.values():
             self._resolve_ids(rows)
+        for rows in binned.values():
+            self._resolve_binned(rows)
 
     def _resolve_keys(self, rows: list[Row], name: str) -> None:
         sobject = rows[0].sobject
@@ -144,6 +170,27 @@ class Pipeline:
                     row.verb = "create"
 
     def _resolve_ids(self, rows: list[Row]) -> None:
+        times = self._read_ids(rows)
+        stored = dict(self._store.lookup(rows[0].sobject, "Id", list(times), "Id", "IsDeleted"))
+        for row in rows:
+            if row.errors or row.id is None:
+                continue
+            if row.id not in stored:
+                row.fail(errors.INVALID_CROSS_REFERENCE_KEY())
+            elif stored[row.id]:
+                row.fail(errors.ENTITY_IS_DELETED())
+
+    def _resolve_binned(self, rows: list[Row]) -> None:
+        """Find rows in the recycle bin. What went along with another record is not there by itself."""
+        found = self._bin.find(list(self._read_ids(rows)))
+        for row in rows:
+            if not row.errors and (row.id not in found or found[row.id].root != row.id):
+                refused = errors.UNDELETE_FAILED if row.verb == "undelete" else errors.DELETE_FAILED
+                row.fail(refused(text="Entity is not in the recycle bin"))
+
+    @staticmethod
+    def _read_ids(rows: list[Row]) -> Counter[str]:
+        """Bring the rows' ids into their long form, and refuse what is no id or given twice."""
         for row in rows:
             given = row.id
             row.id = to_18(given) if isinstance(given, str) else None
@@ -152,16 +199,10 @@ class Pipeline:
             elif row.id is None:
                 row.fail(errors.MALFORMED_ID(value=given))
         times = Counter(row.id for row in rows if row.id)
-        stored = dict(self._store.lookup(rows[0].sobject, "Id", list(times), "Id", "IsDeleted"))
         for row in rows:
-            if row.id is None:
-                continue
-            if times[row.id] > 1:
+            if row.id is not None and times[row.id] > 1:
                 row.fail(errors.DUPLICATE_ID_SPECIFIED(id=row.id))
-            elif row.id not in stored:
-                row.fail(errors.INVALID_CROSS_REFERENCE_KEY())
-            elif stored[row.id]:
-                row.fail(errors.ENTITY_IS_DELETED())
+        return times
 
     def _permit(self, chunk: Chunk) -> None:
         """Refuse what the object itself does not allow."""
@@ -174,8 +215,12 @@ class Pipeline:
     def _validate(self, chunk: Chunk) -> None:
         """Turn each value into its stored form; note what is unknown, unwritable, too long or missing."""
         for row in chunk.rows:
-            if not row.errors and row.verb != "delete" and not validate_plain(row):
+            if row.errors or not row.writes:
+                continue
+            if not validate_plain(row):
                 self._validate_row(row)
+            if row.change.derived is not None:
+                row.values.update(row.change.derived)
 
     def _validate_row(self, row: Row) -> None:
         plan, creating, values = row.plan, row.verb == "create", row.values
@@ -247,7 +292,7 @@ class Pipeline:
                 self._find_parents(row)
         wanted: dict[str, dict[str, list[tuple[Row, Field]]]] = {}
         for row in chunk.rows:
-            if row.errors or row.verb == "delete":
+            if row.errors or not row.writes:
                 continue
             for name in row.plan.references.keys() & row.values.keys():
                 value = row.values[name]
@@ -355,17 +400,50 @@ class Pipeline:
             else:
                 taken[value] = row.id or ""
 
+    def _follow(self, chunk: Chunk) -> None:
+        """Work out what goes, comes back or is cut loose with deletes and undeletes; refuse what must stay."""
+        going = [row for row in chunk.rows if row.verb == "delete" and not row.errors]
+        coming = [row for row in chunk.rows if row.verb == "undelete" and not row.errors]
+        if going:
+            self._removal.work_out(going)
+            self._cling(chunk, going)
+        if coming:
+            self._restoring.work_out(coming)
+
+    def _cling(self, chunk: Chunk, going: list[Row]) -> None:
+        """Refuse rows that would refer to a record which the same chunk deletes."""
+        if len(going) == len(chunk.rows):
+            return
+        gone = {str(row.id) for row in going if not row.errors}
+        for row in going:
+            if row.wake is not None:
+                gone.update(identifier for ids in row.wake.along.values() for identifier in ids)
+        for row in chunk.rows:
+            if row.writes and not row.errors:
+                referred = {row.values[name] for name in row.plan.references.keys() & row.values.keys()}
+                if row.id in gone:
+                    row.fail(errors.ENTITY_IS_DELETED())
+                elif not gone.isdisjoint(referred):
+                    row.fail(errors.INVALID_CROSS_REFERENCE_KEY())
+
     def _lock(self, chunk: Chunk) -> None:
-        """Take the rows' and their parents' locks, or wait for who holds them."""
+        """Take the locks of the rows and of what else they change, or wait for who holds them."""
         if not self._locks:
             return
         if not chunk.give_up:
             self._locks.demand(identifier for row in chunk.rows if not row.errors for identifier in lock_ids(row))
             return
-        for row in chunk.rows:
-            held = () if row.errors else sorted(self._locks.held(lock_ids(row)))
-            if held:
-                row.fail(errors.UNABLE_TO_LOCK_ROW(count=len(held), ids=",".join(held)))
+        again = True
+        while again:
+            again = False
+            for row in chunk.rows:
+                held = () if row.errors else sorted(self._locks.held(lock_ids(row)))
+                if held:
+                    row.fail(errors.UNABLE_TO_LOCK_ROW(count=len(held), ids=",".join(held)))
+                    again = again or row.wake is not None
+            if again:
+                # What the failed row would have taken along may stand against others now.
+                self._follow(chunk)
 
     STEPS: ClassVar[tuple[Callable[[Pipeline, Chunk], None], ...]] = (
         _resolve,
@@ -377,6 +455,7 @@ class Pipeline:
         _compute,
         _number,
         _deduplicate,
+        _follow,
         _lock,
     )
 
@@ -409,23 +488,26 @@ class Pipeline:
             self._log,
             self.auto_numbers,
             recount,
+            self._bin,
             user_id=chunk.user_id,
             moment=self._clock.now(),
             exchange=exchange,
         )
         # One row is one statement, and so a transaction by itself; deletions and roll-ups may reach further.
         first = chunk.rows[0]
-        alone = len(chunk.rows) == 1 and first.verb != "delete" and not self.rollups.feeds_of(first.sobject.name)
+        alone = len(chunk.rows) == 1 and first.writes and not self.rollups.feeds_of(first.sobject.name)
         try:
             with nullcontext() if alone else self._store.transaction():
                 save.groups(groups)
                 recount.settle(save.update, self._prepare_masters)
         except MasterRefused as refused:
             self._log.forget_after(mark)
+            self._bin.forget()
             refused.blame(chunk)
             return False
         except BaseException:
             self._log.forget_after(mark)
+            self._bin.forget()
             raise
         if self.transaction_time:
             locked = {identifier for row in chunk.rows if not row.errors for identifier in lock_ids(row)}

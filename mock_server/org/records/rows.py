@@ -10,12 +10,39 @@ from typing import Any
 from mock_server.org.errors import ApiError
 from mock_server.org.records.changes import Change
 from mock_server.org.records.plans import WritePlan
+from mock_server.org.records.recycling import Link
 from mock_server.org.schema.types import Field, SObject
 
 # Parents that every row has, and that Salesforce does not lock when a child is saved.
 _UNLOCKED_PARENTS = frozenset({"OwnerId", "CreatedById", "LastModifiedById", "RecordTypeId"})
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(slots=True)
+class Wake:
+    """What a delete or undelete does to other records than its own."""
+
+    along: dict[str, list[str]] = field(default_factory=dict)
+    """Ids of what goes or comes back with it, by object."""
+    links: dict[tuple[str, str], dict[str, str | None]] = field(default_factory=dict)
+    """References of other records that change, by object and field: the new value by record id."""
+    doomed: list[str] = field(default_factory=list)
+    """What goes past the bin."""
+    masters: list[str] = field(default_factory=list)
+    """The masters of a deleted detail."""
+    left: list[str] = field(default_factory=list)
+    """What was deleted with it and cannot come back yet."""
+    lost: list[Link] = field(default_factory=list)
+    """References that a record had when it was deleted, and that lead to deleted records now."""
+
+    def touched(self) -> Iterator[str]:
+        """Yield the ids of the other records that are locked."""
+        for ids in self.along.values():
+            yield from ids
+        for changes in self.links.values():
+            yield from changes
+        yield from self.masters
 
 
 @dataclass(slots=True)
@@ -33,9 +60,16 @@ class Row:
     """The stored record of an update or delete, all columns, where the plan is `watched`; empty for a create."""
     parents: dict[Field, tuple[Field, Any]] | None = None
     """References given as a nested record: the reference field -> the parent's external id field and value."""
+    wake: Wake | None = None
+    """Of a delete or undelete: what it does to other records."""
     errors: list[ApiError] = field(default_factory=list)
-    derived: bool = False
+    summed: bool = False
     """Whether the platform itself changes the record: a master whose totals follow its details."""
+
+    @property
+    def writes(self) -> bool:
+        """Whether the row brings values: it creates or updates."""
+        return self.verb in ("create", "update")
 
     def fail(self, error: ApiError) -> None:
         self.errors.append(error)
@@ -85,10 +119,12 @@ def validate_plain(row: Row) -> bool:
 
 
 def lock_ids(row: Row) -> Iterator[str]:
-    """Yield the ids that a row's write locks: its own and its parents'."""
+    """Yield the ids that a row's write locks: its own, its parents', and those of its wake."""
     if row.id:
         yield row.id
     for name in row.plan.references:
         parent = row.values.get(name)
         if parent and name not in _UNLOCKED_PARENTS:
             yield parent
+    if row.wake is not None:
+        yield from row.wake.touched()

@@ -8,6 +8,7 @@ A missing value is NULL, never empty text.
 from __future__ import annotations
 
 import sqlite3
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -24,6 +25,31 @@ _UNSELECTIVE = frozenset({"OwnerId", "CreatedById", "LastModifiedById", "RecordT
 _PERSON_NAME = "NULLIF(TRIM(COALESCE(\"FirstName\" || ' ', '') || COALESCE(\"LastName\", '')), '')"
 
 
+# The recycle bin's tables (see `recycling`). No object's name begins like theirs.
+_BIN_TABLES = (
+    'CREATE TABLE IF NOT EXISTS "sf_bin" ("Id" TEXT PRIMARY KEY NOT NULL, "Object" TEXT NOT NULL, '
+    '"Root" TEXT NOT NULL, "At" REAL NOT NULL, "Gone" INTEGER NOT NULL) WITHOUT ROWID',
+    'CREATE INDEX IF NOT EXISTS "sf_bin.Root" ON "sf_bin" ("Root")',
+    'CREATE INDEX IF NOT EXISTS "sf_bin.At" ON "sf_bin" ("Object", "At")',
+    'CREATE TABLE IF NOT EXISTS "sf_links" ("Parent" TEXT NOT NULL, "Object" TEXT NOT NULL, "Id" TEXT NOT NULL, '
+    '"Field" TEXT NOT NULL, PRIMARY KEY ("Parent", "Id", "Field")) WITHOUT ROWID',
+    'CREATE TABLE IF NOT EXISTS "sf_purged" ("Id" TEXT PRIMARY KEY NOT NULL, "At" REAL NOT NULL) WITHOUT ROWID',
+)
+LARGE = 32 << 20
+"""Bytes from which on a database in memory moves into a file."""
+_LOOK_AFTER = 20_000
+
+
+def _connection(path: Path | str) -> sqlite3.Connection:
+    connection = sqlite3.connect(str(path), isolation_level=None, check_same_thread=False, cached_statements=512)
+    connection.execute("PRAGMA temp_store=MEMORY")
+    connection.execute("PRAGMA cache_size=-65536")
+    # A pattern is matched by backtracking: a long one could hold the process for minutes.
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1000)
+    connection.create_function("sf_fold", 1, _sf_fold, deterministic=True)
+    return connection
+
+
 class Store:
     """Tables, transactions and raw rows. No rule of the platform lives here: all saves go through the pipeline.
 
@@ -31,31 +57,72 @@ class Store:
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        self.connection = sqlite3.connect(
-            ":memory:" if path is None else str(path),
-            isolation_level=None,
-            check_same_thread=False,
-            cached_statements=512,
-        )
         self._path = path
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self.connection = self._connect()
+        self._written = 0
+        """Rows written since the size of a database in memory was last looked at."""
         self._ready: dict[str, SObject] = {}
+        for table in _BIN_TABLES:
+            self.connection.execute(table)
+        self._kept = frozenset(self._tables()) if path is not None else frozenset()
         self._depth = 0
         self._made_inside: list[str] = []
         self.filler: Callable[[SObject, bool], None] | None = None
         """Called when a table is made (True) or gets columns for roll-ups (False): it writes what must be in there."""
-        run = self.connection.execute
-        if path is None:
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = _connection(self._path or ":memory:")
+        run = connection.execute
+        if self._path is None:
             run("PRAGMA journal_mode=MEMORY")
         else:
             run("PRAGMA journal_mode=WAL")
-            run("PRAGMA synchronous=NORMAL")
-        run("PRAGMA temp_store=MEMORY")
-        run("PRAGMA cache_size=-65536")
-        # A pattern is matched by backtracking: a long one could hold the process for minutes.
-        self.connection.setlimit(sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1000)
-        self.connection.create_function("sf_fold", 1, _sf_fold, deterministic=True)
+            run(f"PRAGMA synchronous={'NORMAL' if self._folder is None else 'OFF'}")
+        return connection
+
+    @property
+    def in_file(self) -> bool:
+        """Whether `reader` can be asked: the database is kept in a file, or has grown so large that it moved there."""
+        return self._path is not None
+
+    def reader(self) -> sqlite3.Connection:
+        """Return a further connection, for one who reads in another thread what is committed when it begins."""
+        assert self._path is not None
+        connection = _connection(self._path)
+        connection.execute("PRAGMA query_only=ON")
+        # Its cache is empty, and would only copy what the system's cache has.
+        connection.execute(f"PRAGMA mmap_size={1 << 40}")
+        return connection
+
+    def _look(self) -> None:
+        """Move a database in memory that has become large into a file, where it can be read beside the writer.
+
+        The file goes with the store: it holds no more than memory did.
+        """
+        self._written = 0
+        if self._path is not None:
+            return
+        (pages,), (size,) = (self.connection.execute(f"PRAGMA {of}").fetchone() for of in ("page_count", "page_size"))
+        if pages * size < LARGE:
+            return
+        self._folder = tempfile.TemporaryDirectory(prefix="sfmock-", ignore_cleanup_errors=True)
+        self._path = Path(self._folder.name) / "org.db"
+        moved = self._connect()
+        self.connection.backup(moved)
+        self.connection.close()
+        self.connection = moved
+
+    def _stay(self) -> None:
+        """Be a database in memory again, an empty one, when the file is none that its owner named."""
+        if self._folder is not None:
+            self.connection.close()
+            self._folder.cleanup()
+            self._path = self._folder = None
+            self.connection = self._connect()
 
     def close(self) -> None:
+        self._stay()
         self.connection.close()
 
     # -- tables
@@ -93,13 +160,20 @@ class Store:
 
     def exists(self, sobject: SObject) -> bool:
         """Tell whether the sObject was ever used, so that it may have rows."""
-        return sobject.name in self._ready
+        return sobject.name in self._ready or sobject.name in self._kept
+
+    def used(self) -> tuple[str, ...]:
+        """Return the names of all objects that may have rows."""
+        return (*self._ready, *(name for name in self._kept if name not in self._ready))
+
+    def _tables(self) -> list[str]:
+        rows = self.connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        return [name for (name,) in rows if not name.startswith(("sf_", "sqlite_"))]
 
     def last_id(self) -> str | None:
         """Return the id with the highest counter in a kept database, None in an empty one."""
         run = self.connection.execute
-        tables = [row[0] for row in run("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        found = [run(f'SELECT MAX("Id") FROM {quoted(table)}').fetchone()[0] for table in tables]  # noqa: S608
+        found = [run(f'SELECT MAX("Id") FROM {quoted(table)}').fetchone()[0] for table in self._tables()]  # noqa: S608
         return max((identifier for identifier in found if identifier), key=number_of, default=None)
 
     def count(self, sobject: SObject, *, deleted: bool = False) -> int:
@@ -116,6 +190,8 @@ class Store:
         return Transaction(self)
 
     def _begin(self) -> None:
+        if self._written >= _LOOK_AFTER and self._depth == 0:
+            self._look()
         self.connection.execute("BEGIN" if self._depth == 0 else f"SAVEPOINT level{self._depth}")
         self._depth += 1
 
@@ -166,6 +242,7 @@ class Store:
         }
 
     def execute_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+        self._written += len(rows)
         if len(rows) == 1:
             self.connection.execute(sql, rows[0])
         else:
@@ -177,13 +254,16 @@ class Store:
         """Return a copy in memory, made by SQLite's backup."""
         other = Store()
         self.connection.backup(other.connection)
-        other._ready = dict(self._ready)
+        other._ready, other._kept = dict(self._ready), self._kept
+        other._look()
         return other
 
     def load(self, other: Store) -> None:
         """Become equal to another store."""
+        self._stay()
         other.connection.backup(self.connection)
-        self._ready = dict(other._ready)
+        self._ready, self._kept = dict(other._ready), other._kept
+        self._look()
 
 
 _MOST_BLANKS = 8

@@ -36,10 +36,6 @@ def summed(schema: Schema, field: Field, depth: int = 0) -> Field:
     detail = schema.get(roll_up.child) if roll_up else None
     if roll_up is None or detail is None:
         return field
-    field = replace(
-        field, calculated=True, createable=False, updateable=False, nillable=True, defaulted_on_create=False,
-        groupable=False,
-    )  # fmt: skip
     if roll_up.operation == "count":
         return replace(field, type="double", precision=18, scale=0, length=0, digits=0)
     source = detail.field((roll_up.field or "").rpartition(".")[2])
@@ -85,7 +81,10 @@ def _problems(schema: Schema, master: SObject, field: Field) -> Iterator[Problem
         yield problem(f"{detail.name} has no field {roll_up.reference}", roll_up.reference, names)
     elif master.name not in reference.reference_to:
         yield problem(f"{detail.name}.{reference.name} does not lead to {master.name}")
-    elif not reference.cascade_delete and (detail.name, reference.name) not in _LOOKED_UP:
+    elif (
+        not (reference.cascade_delete and not (reference.custom and reference.nillable))
+        and (detail.name, reference.name) not in _LOOKED_UP
+    ):
         yield problem(f"{detail.name}.{reference.name} is a lookup; a roll-up needs a master-detail field")
     elif detail.name == master.name:
         yield problem("a roll-up sums up the records of another object")

@@ -204,7 +204,7 @@ class Recount:
     ) -> None:
         plan = plan_of(master)
         rows = [
-            Row(Change("update", master.name, id=identifier), master, plan, "update", identifier, values, derived=True)
+            Row(Change("update", master.name, id=identifier), master, plan, "update", identifier, values, summed=True)
             for identifier, values in changes.items()
         ]
         if plan.watched:

@@ -43,8 +43,6 @@ class PicklistValue:
     default: bool = False
     valid_for: tuple[str, ...] = ()
     """For a dependent picklist: the values of the controlling field with which it may be chosen."""
-    marks: tuple[tuple[str, str | float | bool], ...] = ()
-    """What a standard value set says of it: closed, won, probability, forecastCategory, converted, highPriority."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +155,7 @@ class Field:
     display_in_decimal: bool = False
     relationship_order: int | None = None
     write_requires_master_read: bool = False
+    search_prefilterable: bool = False
     lookup_filter: tuple[FilterItem, ...] = ()
 
     @property
@@ -186,8 +185,8 @@ class ChildRelationship:
     restricted_delete: bool = False
 
 
-Kind = Literal["object", "setting", "event", "metadata"]
-"""A custom object like a standard one; a custom setting; a platform event; a custom metadata type."""
+Kind = Literal["object", "setting", "event", "metadata", "external"]
+"""A custom object like a standard one; a custom setting; a platform event; a custom metadata type; an external one."""
 Sharing = Literal["ReadWrite", "Read", "Private", "ControlledByParent"]
 
 
@@ -204,6 +203,10 @@ class SObject:
     children: tuple[ChildRelationship, ...] = ()
     custom: bool = False
     scopes: tuple[tuple[str, str], ...] = ()
+    links: tuple[str, ...] = ()
+    """The resources that its describe names under `urls`, beside rowTemplate, describe and sobject."""
+    record_typed: bool = False
+    """Whether it may have record types: only then does it show Master as one."""
     kind: Kind = "object"
     sharing: Sharing = "ReadWrite"
     """Who sees and edits records that others own (organization-wide default)."""

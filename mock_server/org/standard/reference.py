@@ -1,8 +1,8 @@
 """Records that every org has without anybody creating them: stages, statuses, the standard price book.
 
-They are written when their table is first made. What a value is called comes from the picklist that it belongs to, so
-that an org with its own stages has rows for them; what it means comes from the value itself where a standard value
-set says so, else from here.
+They are written when their table is first made. Rows that come with the schema (standard value sets, custom metadata)
+stand as they are; for a status object without any, its picklist says which rows there are, and this module what they
+mean.
 """
 
 from __future__ import annotations
@@ -80,48 +80,36 @@ FORECASTS = {
     "Most Likely": "MostLikely", "Closed": "Closed",
 }  # fmt: skip
 """ForecastCategory by ForecastCategoryName."""
-_MARKS = {
-    "closed": "IsClosed", "won": "IsWon", "probability": "DefaultProbability", "converted": "IsConverted",
-    "highPriority": "IsHighPriority", "reviewed": "IsReviewed", "forecastCategory": "ForecastCategory",
-}  # fmt: skip
-"""What a standard value set says of a value, and the column that it goes into."""
 STANDARD_PRICE_BOOK = IdSource("Kd0", 900).take("01s")
 
 
 def fill(schema: Schema, store: Store, sobject: SObject, moment: float) -> None:
     """Write the rows that an object has from the beginning into its empty table."""
     statuses = STATUSES.get(sobject.name)
-    if statuses is not None:
+    given = schema.records.get(sobject.name)
+    if given is not None:
+        for row in given:
+            _put(store, sobject, row["Id"], moment, row)
+    elif statuses is not None:
         owner = schema.get(statuses.sobject)
         field = owner.field(statuses.field) if owner else None
         values = field.picklist if field else ()
         ids = IdSource("Kd0", statuses.first).take_many(sobject.key_prefix or "01J", len(values))
         for order, (value, identifier) in enumerate(zip(values, ids, strict=True), 1):
-            row = {
-                "MasterLabel": value.label,
-                "ApiName": value.value,
-                "SortOrder": order,
-                "IsActive": int(value.active),
-            }
-            row["IsDefault"] = int(value.default)
-            _put(store, sobject, identifier, moment, row | _meaning(statuses, value))
+            named = {
+                "MasterLabel": value.label, "ApiName": value.value, "SortOrder": order, "IsActive": int(value.active),
+            }  # fmt: skip
+            named["IsDefault"] = int(value.default)
+            _put(store, sobject, identifier, moment, named | _meaning(statuses, value))
     elif sobject.name == "Pricebook2":
-        row = {"Name": "Standard Price Book", "IsActive": 1, "IsStandard": 1}
-        _put(store, sobject, STANDARD_PRICE_BOOK, moment, row)
+        book = {"Name": "Standard Price Book", "IsActive": 1, "IsStandard": 1}
+        _put(store, sobject, STANDARD_PRICE_BOOK, moment, book)
 
 
 def _meaning(statuses: Statuses, value: PicklistValue) -> dict[str, Any]:
     """Return what a status means, by column."""
     out = statuses.otherwise | statuses.meaning.get(value.value, {})
-    for mark, given in value.marks:
-        if mark in _MARKS:
-            out[_MARKS[mark]] = (
-                float(given) if mark == "probability" else int(given) if given in (True, False) else given
-            )
-    if "DefaultProbability" in out:
-        names = {category: name for name, category in FORECASTS.items()}
-        if "ForecastCategory" in out:
-            out["ForecastCategoryName"] = names.get(out["ForecastCategory"], "Pipeline")
+    if "ForecastCategoryName" in out:
         out["ForecastCategory"] = FORECASTS[out["ForecastCategoryName"]]
     return out
 
@@ -145,5 +133,5 @@ def _put(store: Store, sobject: SObject, identifier: str, moment: float, row: di
         "CreatedDate": now, "CreatedById": ROBOT, "LastModifiedDate": now, "LastModifiedById": ROBOT,
         "SystemModstamp": now,
     }  # fmt: skip
-    whole = {"Id": identifier, **row, **audit}
+    whole = {**row, "Id": identifier, **audit}
     store.put(sobject, {name: value for name, value in whole.items() if name in sobject.by_name})

@@ -26,7 +26,7 @@ def opportunity(context: Context, rows: list[Row]) -> None:
     for row in rows:
         values, given = row.values, row.change.values
         creating = row.verb == "create"
-        if "Amount" in values and row.before.get("HasOpportunityLineItem") and not row.derived:
+        if "Amount" in values and row.before.get("HasOpportunityLineItem") and not row.summed:
             del values["Amount"]
         staged = values.get("StageName")
         if staged is not None and (creating or staged != row.before.get("StageName")):

@@ -17,7 +17,7 @@ SMALLEST_PAGE, LARGEST_PAGE = 200, 2000
 
 @routes(Operation("rest.query.run", "GET", f"{DATA}/query", "read", rows="many", summary="Run a query"))
 async def run(call: Call) -> Reply:
-    return _run(call, all_rows=False)
+    return await _run(call, all_rows=False)
 
 
 @routes(
@@ -26,7 +26,7 @@ async def run(call: Call) -> Reply:
     )
 )
 async def run_all(call: Call) -> Reply:
-    return _run(call, all_rows=True)
+    return await _run(call, all_rows=True)
 
 
 @routes(
@@ -37,12 +37,13 @@ async def more(call: Call) -> Reply:
     return _page(call, call.org.more(call.session, call.args["locator"], size=_size(call), base=base_of(call)))
 
 
-def _run(call: Call, *, all_rows: bool) -> Reply:
+async def _run(call: Call, *, all_rows: bool) -> Reply:
     soql = call.query.get("q")
     if soql is None:
         raise errors.MALFORMED_QUERY(text="SOQL statements cannot be empty or null")
     call.entry.query = soql[:1000]
-    return _page(call, call.org.query(call.session, soql, all_rows=all_rows, size=_size(call), base=base_of(call)))
+    page = await call.org.query_aside(call.session, soql, all_rows=all_rows, size=_size(call), base=base_of(call))
+    return _page(call, page)
 
 
 def _size(call: Call) -> int:

@@ -14,16 +14,17 @@ from mock_server.org.schema import Schema
 
 
 def summary(operation: str, key: str, field: str | None = None, *filters: tuple[str, str, Any]) -> dict[str, Any]:
-    out: dict[str, Any] = {"type": "summary", "summaryOperation": operation, "summaryForeignKey": key}
+    child, _, reference = key.partition(".")
+    out: dict[str, Any] = {"type": "rollup", "operation": operation, "child": child, "reference": reference}
     if field:
-        out["summarizedField"] = f"{key.partition('.')[0]}.{field}"
+        out["field"] = field
     if filters:
-        out["summaryFilterItems"] = [{"field": f, "operation": o, "value": v} for f, o, v in filters]
+        out["filters"] = [{"field": f, "operator": o, "value": v} for f, o, v in filters]
     return out
 
 
 LINE = {
-    "Bill__c": {"type": "masterdetail", "referenceTo": "Bill__c"},
+    "Bill__c": {"type": "masterdetail", "referenceTo": "Bill__c", "reparentable": True},
     "Amount__c": {"type": "currency", "precision": 16, "scale": 2},
     "Rate__c": {"type": "percent", "precision": 5, "scale": 1},
     "Units__c": {"type": "number", "precision": 10, "scale": 0},

@@ -2,52 +2,46 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from mock_server.org import rollups
 from mock_server.org.schema import Schema, SchemaError
+from mock_server.org.schema.types import Field, RollUp
 from tests.org.rollups.conftest import KEY, LINE, OBJECTS, summary
 
 
 @pytest.mark.parametrize(
-    ("field", "message", "nearest"),
+    ("field", "message"),
     [
-        (summary("count", "Lime__c.Bill__c"), "there is no object Lime__c", "Line__c"),
-        (summary("count", "Line__c.Bil__c"), "Line__c has no field Bil__c", "Bill__c"),
-        (summary("count", "Line__c.Owner__c"), "Line__c.Owner__c does not lead to Bill__c", None),
-        (
-            summary("count", "Line__c.Also__c"),
-            "Line__c.Also__c is a lookup; a roll-up needs a master-detail field",
-            None,
-        ),
-        (summary("sum", KEY), "sum needs a field to sum up", None),
-        (summary("count", KEY, "Amount__c"), "count needs no field to sum up", None),
-        (summary("sum", KEY, "Amont__c"), "Line__c has no field Amont__c", "Amount__c"),
-        (summary("sum", KEY, "Due__c"), "sum does not go with Line__c.Due__c, which is a date", None),
-        (summary("max", KEY, "Note__c"), "max does not go with Line__c.Note__c, which is a string", None),
-        (summary("count", KEY, None, ("Nope__c", "equals", "1")), "its filter: Line__c has no field Nope__c", None),
-        (
-            summary("count", KEY, None, ("Amount__c", "equals", "x")),
-            "its filter: 'x' is no number, as Amount__c is",
-            None,
-        ),
+        (summary("count", "Line__c.Owner__c"), "Line__c.Owner__c does not lead to Bill__c"),
+        (summary("count", "Line__c.Also__c"), "Line__c.Also__c is no master-detail field"),
+        (summary("sum", KEY, "Due__c"), "Due__c is a date; sum does not take that"),
+        (summary("count", KEY, None, ("Nope__c", "equals", "1")), "there is no field of Line__c 'Nope__c'"),
+        (summary("count", KEY, None, ("Amount__c", "equals", "x")), "its filter: 'x' is no number, as Amount__c is"),
         (
             summary("count", KEY, None, ("Due__c", "lessThan", "2026-02-30")),
             "its filter: '2026-02-30' is no day of the calendar, as Due__c is",
-            None,
+        ),
+        (summary("count", KEY, None, ("Due__c", "equals", "soon")), "its filter: 'soon' is no date; write 2026-12-31"),
+        (summary("count", KEY, None, ("Seen__c", "equals", "soon")), "its filter: 'soon' is no datetime"),
+        (summary("count", KEY, None, ("Paid__c", "equals", "maybe")), "its filter: 'maybe' is neither True nor False"),
+        (summary("count", KEY, None, ("Bill__c", "equals", "me")), "its filter: 'me' is no record id, as Bill__c is"),
+        (summary("count", KEY, None, ("Due__c", "lessThan", "")), "its filter: lessThan needs exactly one value"),
+        (
+            summary("count", KEY, None, ("Amount__c", "contains", "1")),
+            "its filter: contains does not go with Amount__c",
         ),
         (
             summary("count", KEY, None, ("Note__c", "includes", "x")),
             "its filter: includes does not go with Note__c, which is a string",
-            None,
         ),
-        (summary("count", KEY, None, ("Note__c", "like", "x")), "its filter: there is no operator 'like'", None),
-        (summary("avg", KEY, "Amount__c"), "there is no operation 'avg'", None),
-        ({"type": "summary", "summaryOperation": "count"}, "a roll-up needs its master-detail field", None),
+        (summary("count", KEY, None, ("Note__c", "within", "x")), "its filter: there is no operator 'within'"),
     ],
 )
-def test_a_wrong_roll_up_is_told(field: dict[str, Any], message: str, nearest: str | None) -> None:
+def test_a_wrong_roll_up_is_told(field: dict[str, Any], message: str) -> None:
     line = {
         **LINE,
         "Also__c": {"type": "lookup", "referenceTo": "Bill__c", "relationshipName": "Others"},
@@ -59,25 +53,54 @@ def test_a_wrong_roll_up_is_told(field: dict[str, Any], message: str, nearest: s
         schema.add({"Bill__c": {"fields": {"Sum__c": field}}, "Line__c": {"fields": line}}, {})
     assert caught.value.message.startswith(message)
     assert caught.value.path[:4] == ("objects", "Bill__c", "fields", "Sum__c")
-    assert caught.value.nearest == nearest
     assert schema.version == version
+
+
+@pytest.mark.parametrize(
+    ("change", "message", "nearest"),
+    [
+        ({"child": "Lime__c"}, "there is no object Lime__c", "Line__c"),
+        ({"reference": "Bil__c"}, "Line__c has no field Bil__c", "Bill__c"),
+        ({"reference": "OwnerId"}, "Line__c has no field OwnerId", None),
+        ({"operation": "avg"}, "there is no operation 'avg'; allowed: count, sum, min, max", None),
+        ({"operation": "count"}, "count needs no field to sum up", None),
+        ({"field": None}, "sum needs a field to sum up", None),
+        ({"field": "Amont__c"}, "Line__c has no field Amont__c", "Amount__c"),
+        ({"field": "Note__c"}, "sum does not go with Line__c.Note__c, which is a string", None),
+    ],
+)
+def test_a_roll_up_of_any_source_is_checked(change: dict[str, Any], message: str, nearest: str | None) -> None:
+    schema = schema_with("Bill__c", "Sum__c", change)
+    (problem,) = rollups.check(schema)
+    assert (problem.sobject, problem.field, problem.message) == ("Bill__c", "Sum__c", message)
+    assert problem.nearest == nearest
+
+
+def schema_with(name: str, field: str, change: dict[str, Any]) -> Schema:
+    """Return the schema of bills with one roll-up changed, as no definition could say it."""
+    schema = Schema()
+    schema.add(OBJECTS, {})
+    sobject = schema.get(name)
+    assert sobject is not None
+    old = sobject.by_name[field]
+    assert old.roll_up is not None
+    new = replace(old, roll_up=replace(old.roll_up, **change))
+    schema._put(replace(sobject, fields=tuple(new if one is old else one for one in sobject.fields), memo={}))
+    return schema
 
 
 def test_a_cycle_is_refused() -> None:
     schema = Schema()
-    objects = {
-        "A__c": {"fields": {"B__c": {"type": "masterdetail", "referenceTo": "B__c"}}},
-        "B__c": {"fields": {"A__c": {"type": "masterdetail", "referenceTo": "A__c"}}},
-    }
-    schema.add({"A__c": {}, "B__c": {}}, {name: definition["fields"] for name, definition in objects.items()})
-    with pytest.raises(SchemaError, match="it sums up itself, by way of A__c.Sum__c, B__c.Sum__c"):
-        schema.add(
-            {},
-            {
-                "A__c": {"Sum__c": summary("sum", "B__c.A__c", "Sum__c")},
-                "B__c": {"Sum__c": summary("sum", "A__c.B__c", "Sum__c")},
-            },
-        )
+    schema.add({name: {} for name in ("A__c", "B__c")}, {})
+    for name, other in (("A__c", "B__c"), ("B__c", "A__c")):
+        sobject = schema.get(name)
+        assert sobject is not None
+        up = Field(other, other, "reference", reference_to=(other,), cascade_delete=True)
+        total = Field("Sum__c", "Sum", "double", precision=18, roll_up=RollUp(other, name, "sum", "Sum__c"))
+        schema._put(replace(sobject, fields=(*sobject.fields, up, total), memo={}))
+    found = {(problem.sobject, problem.field): problem.message for problem in rollups.check(schema)}
+    message = "it sums up itself, by way of A__c.Sum__c, B__c.Sum__c"
+    assert found == {("A__c", "Sum__c"): message, ("B__c", "Sum__c"): message}
 
 
 @pytest.mark.parametrize(

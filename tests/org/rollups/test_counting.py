@@ -44,13 +44,10 @@ def test_totals_follow_create_change_and_delete(desk: Desk, bill: Bill, ledger: 
 def test_a_detail_that_changes_its_master_leaves_one_and_joins_the_other() -> None:
     objects: dict[str, Any] = {
         "Crate__c": {"fields": {"Jars__c": summary("count", "Jar__c.Crate__c")}},
-        "Jar__c": {"fields": {"Crate__c": {"type": "masterdetail", "referenceTo": "Crate__c"}}},
+        # Reparenting is an option of the master-detail field.
+        "Jar__c": {"fields": {"Crate__c": {"type": "masterdetail", "referenceTo": "Crate__c", "reparentable": True}}},
     }
     desk = desk_of(objects)
-    # Reparenting is an option of the master-detail field.
-    jar = desk.org.schema.get("Jar__c")
-    assert jar is not None
-    object.__setattr__(jar.by_name["Crate__c"], "updateable", True)
     left, right = desk.make("Crate__c", {"Name": "left"}, {"Name": "right"})
     (moved,) = desk.make("Jar__c", {"Crate__c": left})
     desk.change("Jar__c", moved, Crate__c=right)
@@ -98,6 +95,31 @@ def test_a_deleted_master_takes_its_details_along_and_keeps_its_totals(desk: Des
     assert desk.read("Ledger__c", ledger, "Bills__c", "Worth__c") == (1.0, 4.0)
     stored = desk.org.store.lookup(desk.org.schema.get("Bill__c"), "Id", [one], "Sum__c")  # type: ignore[arg-type]
     assert list(stored) == [(3.0,)]
+
+
+def test_undeleted_details_and_masters_count_again(desk: Desk, bill: Bill, ledger: str) -> None:
+    one = bill()
+    first, second = desk.make("Line__c", {"Bill__c": one, "Amount__c": 3}, {"Bill__c": one, "Amount__c": 4})
+    desk.drop("Line__c", first)
+    desk.drop("Bill__c", one)
+    assert desk.read("Ledger__c", ledger, "Bills__c", "Worth__c") == (0.0, 0.0)
+    desk.ids(desk.write(Change("undelete", "Bill__c", id=one)))
+    assert desk.read("Bill__c", one, "Lines__c", "Sum__c") == (1.0, 4.0)
+    assert desk.read("Ledger__c", ledger, "Bills__c", "Worth__c") == (1.0, 4.0)
+    desk.ids(desk.write(Change("undelete", "Line__c", id=first)))
+    assert desk.read("Bill__c", one, "Lines__c", "Sum__c") == (2.0, 7.0)
+    assert desk.read("Ledger__c", ledger, "Bills__c", "Worth__c") == (1.0, 7.0)
+    desk.ids(desk.write(Change("hard_delete", "Line__c", id=second)))
+    assert desk.read("Bill__c", one, "Lines__c", "Sum__c") == (1.0, 3.0)
+
+
+def test_merged_accounts_add_up() -> None:
+    desk = desk_of({}, {"Account": {"Deals__c": summary("count", "Opportunity.AccountId")}})
+    winner, loser = desk.make("Account", {"Name": "w"}, {"Name": "l"})
+    deal = {"Name": "d", "StageName": "Prospecting", "CloseDate": "2026-01-01"}
+    desk.make("Opportunity", {**deal, "AccountId": winner}, {**deal, "AccountId": loser})
+    desk.ids(desk.write(Change("delete", "Account", id=loser, into=winner)))
+    assert desk.read("Account", winner, "Deals__c") == (2.0,)
 
 
 def test_a_small_amount_survives_beside_a_huge_one() -> None:
@@ -222,6 +244,7 @@ STEP = st.one_of(
     st.tuples(st.just("move"), st.integers(0, 50), st.integers(0, 3)),
     st.tuples(st.just("delete"), st.integers(0, 50)),
     st.tuples(st.just("delete bill"), st.integers(0, 3)),
+    st.tuples(st.just("undelete"), st.integers(0, 50)),
 )
 
 
@@ -229,36 +252,45 @@ STEP = st.one_of(
 @given(st.lists(STEP, max_size=12))
 def test_totals_always_equal_a_fresh_count(steps: list[Any]) -> None:
     desk = desk_of(OBJECTS)
-    line_object = desk.org.schema.get("Line__c")
-    assert line_object is not None
-    object.__setattr__(line_object.by_name["Bill__c"], "updateable", True)
     ledgers = desk.make("Ledger__c", {"Name": "a"}, {"Name": "b"})
     bills = desk.make("Bill__c", *({"Name": str(n), "Ledger__c": ledgers[n % 2]} for n in range(4)))
     lines: dict[str, dict[str, Any]] = {}
+    binned: dict[str, dict[str, dict[str, Any]]] = {}
+    gone: set[str] = set()
     for kind, *details in steps:
         if kind == "create":
-            live = [(bills[n], amount, paid) for n, amount, paid in details[0] if bills[n]]
+            live = [(bills[n], amount, paid) for n, amount, paid in details[0] if bills[n] not in gone]
             rows = [{"Bill__c": one, "Amount__c": amount, "Paid__c": paid} for one, amount, paid in live]
             lines.update(zip(desk.make("Line__c", *rows) if rows else [], rows, strict=True))
         elif kind == "delete bill":
-            if bills[details[0]]:
-                desk.drop("Bill__c", bills[details[0]])
-                lines = {key: row for key, row in lines.items() if row["Bill__c"] != bills[details[0]]}
-                bills[details[0]] = ""
+            one = bills[details[0]]
+            if one not in gone:
+                desk.drop("Bill__c", one)
+                binned[one] = {key: row for key, row in lines.items() if row["Bill__c"] == one}
+                lines = {key: row for key, row in lines.items() if row["Bill__c"] != one}
+                gone.add(one)
+        elif kind == "undelete":
+            back = [key for key in binned if key in gone or binned[key][key]["Bill__c"] not in gone]
+            if back:
+                key = back[details[0] % len(back)]
+                sobject = "Bill__c" if key in gone else "Line__c"
+                desk.ids(desk.write(Change("undelete", sobject, id=key)))
+                gone.discard(key)
+                lines.update(binned.pop(key))
         elif lines:
             line = list(lines)[details[0] % len(lines)]
             if kind == "delete":
                 desk.drop("Line__c", line)
-                del lines[line]
+                binned[line] = {line: lines.pop(line)}
                 continue
             name, value = {"amount": "Amount__c", "paid": "Paid__c", "move": "Bill__c"}[kind], details[1]
             if kind == "move":
                 value = bills[value]
-                if not value:
+                if value in gone:
                     continue
             desk.change("Line__c", line, **{name: value})
             lines[line][name] = value
-    for one in filter(None, bills):
+    for one in [one for one in bills if one not in gone]:
         mine = [row for row in lines.values() if row["Bill__c"] == one]
         amounts = [row["Amount__c"] for row in mine if row["Amount__c"] is not None]
         paid = [row["Amount__c"] for row in mine if row["Amount__c"] is not None and row["Paid__c"]]
