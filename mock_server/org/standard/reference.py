@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from mock_server.org.clock import stamp
+from mock_server.org.clock import Clock, stamp
 from mock_server.org.ids import IdSource
 from mock_server.org.records.store import Store
 from mock_server.org.schema import Schema
@@ -83,8 +83,16 @@ FORECASTS = {
 STANDARD_PRICE_BOOK = IdSource("Kd0", 900).take("01s")
 
 
-def fill(schema: Schema, store: Store, sobject: SObject, moment: float) -> None:
+def tables(schema: Schema) -> list[str]:
+    """Return the objects that have rows from the beginning."""
+    return [*STATUSES, "Pricebook2", *(name for name in schema.records if name not in STATUSES)]
+
+
+def fill(schema: Schema, store: Store, name: str, clock: Clock) -> None:
     """Write the rows that an object has from the beginning into its empty table."""
+    sobject, moment = schema.get(name), clock.now()
+    if sobject is None:
+        return
     statuses = STATUSES.get(sobject.name)
     given = schema.records.get(sobject.name)
     if given is not None:

@@ -51,7 +51,6 @@ RULES: dict[str, Rule] = {
     "CampaignMember": _rule(sales.campaign_member, "Status"),
     "Case": _rule(service.case, "Status", "ContactId"),
     "Contact": _rule(service.contact, "EmailBouncedDate", "EmailBouncedReason", on_create=False),
-    "User": _rule(service.user),
     "Task": _rule(activities.task, "Status", "Priority", "WhatId", "WhoId"),
     "Event": _rule(
         activities.event, "IsAllDayEvent", "StartDateTime", "ActivityDateTime", "ActivityDate", "EndDateTime",

@@ -1,4 +1,4 @@
-"""Cases, contacts, users: the fields that follow from others (Object Reference)."""
+"""Cases and contacts: the fields that follow from others (Object Reference)."""
 
 from __future__ import annotations
 
@@ -35,11 +35,3 @@ def contact(_: Context, rows: list[Row]) -> None:
     for row in rows:
         bounced = row.values.get("EmailBouncedDate") or row.values.get("EmailBouncedReason")
         row.values["IsEmailBounced"] = int(bool(bounced))
-
-
-def user(_: Context, rows: list[Row]) -> None:
-    """Let a new user in, unless told not to."""
-    for row in rows:
-        if row.verb == "create":
-            row.values.setdefault("IsActive", 1)
-            row.values.setdefault("UserType", "Standard")
