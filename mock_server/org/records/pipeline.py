@@ -17,6 +17,7 @@ from mock_server.org.clock import Clock
 from mock_server.org.errors import ApiError
 from mock_server.org.identity.permissions import Permissions
 from mock_server.org.ids import IdSource, to_15, to_18
+from mock_server.org.records import duplicates
 from mock_server.org.records.changes import Change, LockHeld, RowResult
 from mock_server.org.records.commits import CommitLog
 from mock_server.org.records.locks import RowLocks
@@ -401,6 +402,12 @@ class Pipeline:
             for row, identifier in zip(rows, self._ids.take_many(sobject.key_prefix or "000", len(rows)), strict=True):
                 row.id = identifier
 
+    def _match(self, chunk: Chunk) -> None:
+        """Refuse records that duplicate rules find already there."""
+        for (verb, _), rows in chunk.alive().items():
+            if rows[0].sobject.duplicate_rules and verb in ("create", "update"):
+                duplicates.find(self._store, rows)
+
     def _deduplicate(self, chunk: Chunk) -> None:
         """Refuse values of unique fields that another record, or an earlier row of the chunk, has."""
         by_object: dict[str, list[Row]] = {}
@@ -495,6 +502,7 @@ class Pipeline:
         _default,
         _compute,
         _number,
+        _match,
         _deduplicate,
         _follow,
         _lock,

@@ -100,7 +100,9 @@ class WritePlan:
                 self.defaults[field.name] = 0.0
         self.rule = RULES.get(sobject.name)
         """What a standard object computes from what is saved."""
-        self.watched = bool(sobject.validation_rules) or (self.rule is not None and self.rule.looks_back)
+        self.watched = bool(sobject.validation_rules or sobject.duplicate_rules) or (
+            self.rule is not None and self.rule.looks_back
+        )
         """Whether steps need the stored record of an update or delete: it is then loaded into `Row.before`."""
         names = sobject.by_name
         self.owned = "OwnerId" in names

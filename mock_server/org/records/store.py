@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from mock_server.org.ids import number_of
+from mock_server.org.records.alike import alike
 from mock_server.org.schema.types import FLOAT_TYPES, Field, SObject, caseless, fold
 
 # SQLite's own bound is 32,766 variables a statement; a smaller number keeps statement texts short and cacheable.
@@ -47,6 +48,7 @@ def _connection(path: Path | str) -> sqlite3.Connection:
     # A pattern is matched by backtracking: a long one could hold the process for minutes.
     connection.setlimit(sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1000)
     connection.create_function("sf_fold", 1, _sf_fold, deterministic=True)
+    connection.create_function("sf_alike", 2, alike, deterministic=True)
     connection.create_function("sf_caseless", 1, _sf_caseless, deterministic=True)
     connection.create_aggregate("sf_min", 1, _First)
     connection.create_aggregate("sf_max", 1, _Last)
