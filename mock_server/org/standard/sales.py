@@ -24,17 +24,16 @@ def opportunity(context: Context, rows: list[Row]) -> None:
     line items come to: for an opportunity that has some, a given one is passed over in silence.
     """
     for row in rows:
-        values, given = row.values, row.change.values
+        values = row.values
         creating = row.verb == "create"
         if "Amount" in values and row.before.get("HasOpportunityLineItem") and not row.summed:
             del values["Amount"]
         staged = values.get("StageName")
         if staged is not None and (creating or staged != row.before.get("StageName")):
             stage = context.status("OpportunityStage", staged)
-            said = {name.lower() for name in given}
-            if "probability" not in said or values.get("Probability") is None:
+            if values.get("Probability") is None:
                 values["Probability"] = stage["DefaultProbability"]
-            if "forecastcategoryname" not in said or values.get("ForecastCategoryName") is None:
+            if values.get("ForecastCategoryName") is None:
                 values["ForecastCategoryName"] = stage["ForecastCategoryName"]
             values["IsClosed"], values["IsWon"] = stage["IsClosed"], stage["IsWon"]
             if not creating:
