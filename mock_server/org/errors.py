@@ -405,6 +405,12 @@ DUPLICATE_VALUE = _row(
     field="<unknown>",
     id="<unknown>",
 )
+PRICE_DEFINED = _row(
+    "DUPLICATE_VALUE", 400, "This price definition already exists in this price book", "permanent", "save", "K"
+)
+STANDARD_PRICE_NOT_DEFINED = _row(
+    "STANDARD_PRICE_NOT_DEFINED", 400, "Before creating a custom price, create a standard price.", "permanent", "save", "R"
+)  # fmt: skip
 DUPLICATE_EXTERNAL_ID_SPECIFIED = _row(
     "DUPLICATE_VALUE", 400, "Duplicate external id specified: {value}", "permanent", "save", "R"
 )

@@ -18,6 +18,7 @@ from mock_server.org.schema.rows import Row, resolve, rows_of
 from mock_server.org.schema.types import (
     ChildRelationship,
     CompactLayout,
+    DuplicateRule,
     Field,
     PicklistValue,
     RecordType,
@@ -49,6 +50,7 @@ class Draft:
     rules: dict[str, ValidationRule] = field(default_factory=dict)
     record_types: dict[str, RecordType] = field(default_factory=dict)
     layouts: dict[str, CompactLayout] = field(default_factory=dict)
+    duplicates: dict[str, DuplicateRule] = field(default_factory=dict)
     definition: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -64,6 +66,7 @@ class Draft:
             rules={one.name: one for one in sobject.validation_rules},
             record_types={one.name: one for one in sobject.record_types},
             layouts={one.name: one for one in sobject.compact_layouts},
+            duplicates={one.name: one for one in sobject.duplicate_rules},
         )
 
     def find(self, name: str) -> Field | None:
@@ -86,6 +89,7 @@ class Draft:
             validation_rules=tuple(self.rules.values()),
             record_types=tuple(self.record_types.values()),
             compact_layouts=tuple(self.layouts.values()),
+            duplicate_rules=tuple(self.duplicates.values()),
             memo={},
         )
 
@@ -479,6 +483,7 @@ class Build:
         self._try(each, "validationRules", parts.validation_rule, draft.rules)
         self._try(each, "recordTypes", parts.record_type, draft.record_types)
         self._try(each, "compactLayouts", parts.compact_layout, draft.layouts)
+        self._try(each, "duplicateRules", parts.duplicate_rule, draft.duplicates)
 
     def _cycles(self) -> None:
         """Refuse objects that are, over master-detail fields, details of themselves."""

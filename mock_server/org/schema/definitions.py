@@ -11,7 +11,7 @@ from mock_server.org.schema.metadata_files import MetadataFile
 
 KINDS = ("objects", "fields", "valueSets", "records", "channels")
 """What definitions are of. `records` are by object and name, `channels` (of platform events) by name."""
-_PARTS = ("validationRules", "recordTypes", "compactLayouts")
+_PARTS = ("validationRules", "recordTypes", "compactLayouts", "duplicateRules")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -148,7 +149,28 @@ class Schema:
             build.check_formulas(trial)
         trial.records |= build.records
         trial.channels = {**self.channels, **(definitions.get("channels") or {})}
+        if not build.problems:
+            build.problems += trial._sum_up(definitions.get("fields") or {})
         return build, trial
+
+    def _sum_up(self, fields: Mapping[str, Any]) -> list[SchemaError]:
+        """Give roll-ups the types of what they sum up, now that all objects are there; return what is wrong with them.
+
+        `fields` are definitions that stand apart from their objects': they say where a mistake was made.
+        """
+        summing = [one for one in self._own.values() if any(field.roll_up is not None for field in one.fields)]
+        if not summing:
+            return []
+        from mock_server.org import rollups
+
+        for sobject in summing:
+            self._put(replace(sobject, fields=tuple(rollups.summed(self, field) for field in sobject.fields), memo={}))
+        problems = []
+        for problem in rollups.check(self):
+            apart = problem.field in (fields.get(problem.sobject) or ())
+            head = ("fields", problem.sobject) if apart else ("objects", problem.sobject, "fields")
+            problems.append(SchemaError((*head, problem.field), problem.message, nearest=problem.nearest))
+        return problems
 
     def _put(self, sobject: SObject) -> None:
         share = opened_share(sobject, self.get)
