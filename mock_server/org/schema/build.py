@@ -196,7 +196,10 @@ class Build:
         path: Path = ("objects", name)
         known = self._draft(name)
         if known is None and isinstance(definition, Mapping) and "describe" in definition:
-            draft = self._add(Draft.of(described_object(path, name, definition["describe"]), path, new=True))
+            described = described_object(path, name, definition["describe"])
+            # What a later source says of it beside.
+            more = {key: value for key, value in definition.items() if key not in ("setting", "event", "publish")}
+            draft = self._add(Draft.of(objects.changed_object(path, described, more), path, new=True))
             draft.definition = definition
             return
         if known is not None:
@@ -342,7 +345,8 @@ class Build:
             target.children.append(
                 ChildRelationship(draft.sobject.name, one.name, called, one.cascade_delete, one.restricted_delete)
             )
-            target.child_names.add(called.lower())
+            if called:
+                target.child_names.add(called.lower())
 
     def _masters(self, draft: Draft) -> None:
         """Settle what master-detail fields do to their object."""

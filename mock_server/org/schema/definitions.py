@@ -84,7 +84,7 @@ class Definitions:
                 for one, inner in value.items():
                     self.field(name, one, inner)
             else:
-                known[key] = value
+                known[key] = dict(value) if key in _PARTS and isinstance(value, dict) else value
         if place is not None:
             self.places["objects", name] = place
 

@@ -11,13 +11,14 @@ Path = tuple[str | int, ...]
 
 
 class Place(NamedTuple):
-    """A line of a file; 1 where the whole file is meant."""
+    """A line of a file; 1 where the whole file is meant. The column is known where the file is YAML."""
 
     file: str
     line: int = 1
+    column: int = 0
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
+        return f"{self.file}:{self.line}:{self.column}" if self.column else f"{self.file}:{self.line}"
 
 
 class SchemaError(ValueError):

@@ -71,8 +71,6 @@ def read(path: FilePath) -> Definitions:
     reader.tabs = {file.name.lower() for file in project.files if file.kind == "tab"}
     for file in project.files:
         reader.take(file)
-    if not project.files:
-        out.note("ignored", Place(str(path)), "no metadata file stands below this path")
     return out
 
 
