@@ -263,6 +263,7 @@ class Trial:
             fields=None if plan.schema else plan.fields,
             limits=plan.limits,
             settings=plan.settings,
+            automation=plan.automation,
             login=self.login,
             seed=self.seed,
             journal="whole",

@@ -38,13 +38,18 @@ def read(data: Any, file: str) -> Definitions:
             name = child.get("relationshipName")
             if isinstance(name, str) and all(isinstance(part, str) for part in key):
                 names[str(key[0]), str(key[1])] = name
+    bare = sum(not isinstance(one.get("fields"), list) for one in described)
+    if bare:
+        out.note(
+            "ignored", Place(file), f"{bare} objects stand here without their fields: a global describe says too little"
+        )
     for one in described:
         place = Place(file)
         name = one.get("name")
         if not isinstance(name, str) or not name:
             out.problems.append(Problem(place, "a describe needs the name of its object", ("name", "fields")))
         elif not isinstance(one.get("fields"), list):
-            out.note("ignored", place, f"{name[:80]}: a global describe names objects without their fields")
+            continue
         elif name in standard.rows():
             _bundled(out, one, name, place, names)
         else:
