@@ -8,6 +8,7 @@ from aiohttp.web import Server
 
 from mock_server.config import Settings
 from mock_server.control.plane import ControlPlane
+from mock_server.documents import Problem, nearest
 from mock_server.fronts.http import Front
 from mock_server.gate import Gate
 from mock_server.operations import Call, Registry, Reply

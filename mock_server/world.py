@@ -7,12 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-<<<<<<< HEAD
 import orjson
 
-=======
 from mock_server.automation import DeclaredHook
->>>>>>> main
 from mock_server.faults.engine import Faults
 from mock_server.journal import Journal
 from mock_server.operations import Registry

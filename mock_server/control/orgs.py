@@ -14,12 +14,8 @@ from mock_server.org.clock import Mode
 from mock_server.org.identity.directory import LOGIN_KEYS
 from mock_server.org.limits.catalogue import ALLOCATIONS
 from mock_server.org.schema import SchemaError
-<<<<<<< HEAD
 from mock_server.org.schema.definitions import KINDS
-from mock_server.world import OrgSpec
-=======
 from mock_server.world import OrgSpec, WrongHook
->>>>>>> main
 
 ORGS = "/_mock/orgs"
 ONE = f"{ORGS}/{{org}}"
@@ -37,11 +33,9 @@ async def list_orgs(call: ControlCall) -> Reply:
 
 @routes.at(operation("orgs.create", "POST", ORGS, "Make an org"))
 async def create(call: ControlCall) -> Reply:
-<<<<<<< HEAD
-    keys = ("from", "fields", "objects", "schema", "limits", "login", "seed", "journal", "clock", "settings")
-=======
-    keys = ("from", "fields", "objects", "limits", "login", "seed", "journal", "clock", "settings", "automation")
->>>>>>> main
+    keys = (
+        "from", "fields", "objects", "schema", "limits", "login", "seed", "journal", "clock", "settings", "automation",
+    )  # fmt: skip
     with call.reading(*keys, what="an org") as body:
         spec = _spec(call, body)
     try:
