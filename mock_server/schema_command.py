@@ -85,8 +85,8 @@ def _summary(found: Definitions, schema: Schema | None) -> dict[str, int]:
     counts["record types"] = sum(len(one.record_types) for one in own)
     counts["value sets"] = len(found.data["valueSets"])
     counts["records"] = sum(len(rows) for rows in schema.records.values())
-    counts["profiles"] = len(found.profiles)
-    counts["permission sets"] = len(found.permission_sets)
+    counts["profiles"] = len(found.data.get("profiles", ()))
+    counts["permission sets"] = len(found.data.get("permissionSets", ()))
     return counts
 
 

@@ -251,6 +251,14 @@ class Build:
         known = draft.find(name) if isinstance(name, str) else None
         if known is not None and known.name in {made.field.name for made in draft.made}:
             raise SchemaError(path, "this field is declared twice")
+        if (
+            known is None
+            and not draft.sobject.custom
+            and isinstance(definition, Mapping)
+            and definition.get("standard")
+        ):
+            self._note(path, f"{draft.sobject.name} has no field {brief(name)} here: it is left out")
+            return
         if isinstance(definition, Mapping) and "describe" in definition:
             made = described_field(path, str(name), definition)
         elif known is not None and not (known.custom and isinstance(definition, Mapping) and "type" in definition):

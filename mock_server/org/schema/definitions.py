@@ -35,13 +35,13 @@ class Definitions:
     permission_sets: list[MetadataFile] = field(default_factory=list)
 
     def place(self, path: Path) -> Place | None:
-        """Return where a part is defined; where its nearest surrounding is if it has no place of its own."""
-        while path:
-            found = self.places.get(path)
+        """Return where a part is defined: it, else the nearest part around it that has a place, else one inside it."""
+        for length in range(len(path), 0, -1):
+            found = self.places.get(path[:length])
             if found is not None:
                 return found
-            path = path[:-1]
-        return self.places.get(())
+        inside = (place for one, place in self.places.items() if path and one[: len(path)] == path)
+        return next(inside, self.places.get(()))
 
     def problem(self, error: SchemaError) -> Problem:
         """Return a mistake with its place."""

@@ -58,7 +58,8 @@ class Schema:
         problems = list(definitions.problems)
         blank = cls()
         build, found = blank._build(definitions.data)
-        problems += [definitions.problem(error) for error in build.problems]
+        # What a broken file should have defined is not missed once more at every place that names it.
+        problems += [definitions.problem(error) for error in build.problems if not (problems and error.missing)]
         if problems:
             raise SchemaErrors(sorted(problems, key=lambda problem: problem.place))
         for path, text in build.notes:
