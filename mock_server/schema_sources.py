@@ -32,6 +32,7 @@ def read(sources: Iterable[str | os.PathLike[str]]) -> Definitions:
     out = Definitions()
     for source in sources:
         out.add(_one(Path(source)))
+    out.settle()
     return out
 
 
@@ -143,6 +144,9 @@ def inline(document: Document) -> Definitions:
         # A wrong value is shown where it stands, not where its key does.
         out.places[path] = Place(document.file, *document.values[path])
     for kind, given in out.data.items():
+        for name in given:
+            # JSON is read without the places of its parts.
+            out.places.setdefault((kind, name), Place(document.file))
         if given:
             names = ", ".join(list(given)[:6]) + (f" and {len(given) - 6} more" if len(given) > 6 else "")
             out.note("taken", Place(document.file), f"{kind}: {names}")

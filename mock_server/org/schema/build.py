@@ -270,7 +270,8 @@ class Build:
             made = inline.new_field(path, name, definition, self._value_set)
         if known is not None:
             self._forget(draft, known)
-        made = replace(made, field=self._by_form(path, draft, made.field))
+        if not made.loose:
+            made = replace(made, field=self._by_form(path, draft, made.field))
         draft.made.append(made)
         draft.put(made.field)
         for one in made.extra:

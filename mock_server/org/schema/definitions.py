@@ -31,6 +31,8 @@ class Definitions:
     places: dict[Path, Place] = field(default_factory=dict)
     notes: list[FileNote] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    relationships: dict[tuple[str, str], str] = field(default_factory=dict)
+    """What parents, in their describes, call the relationship of a child and its field."""
     profiles: list[MetadataFile] = field(default_factory=list)
     permission_sets: list[MetadataFile] = field(default_factory=list)
 
@@ -118,10 +120,18 @@ class Definitions:
         for path, place in other.places.items():
             if path[:1] != ("fields",) and path[2:3] != ("fields",):
                 self.places[_canonical(self.data, path)] = place
+        self.relationships |= other.relationships
         self.notes += other.notes
         self.problems += other.problems
         self.profiles += other.profiles
         self.permission_sets += other.permission_sets
+
+    def settle(self) -> None:
+        """Name the relationships of described fields, once all describes are there."""
+        for (child, name), relationship in self.relationships.items():
+            definition = self.data["fields"].get(child, {}).get(name)
+            if isinstance(definition, dict) and "describe" in definition:
+                definition["relationshipName"] = relationship
 
     def _fields(
         self, sobject: str, fields: Mapping[str, Any], other: Definitions, at: Path, index: Mapping[Path, list[Path]]

@@ -31,13 +31,12 @@ def read(data: Any, file: str) -> Definitions:
     """Return the definitions that describes give; `data` is parsed JSON that `is_describe` knows."""
     out = Definitions()
     described = list(_each(data))
-    names: dict[tuple[str, str], str] = {}
     for one in described:
         for child in _list(one, "childRelationships"):
             key = child.get("childSObject"), child.get("field")
             name = child.get("relationshipName")
             if isinstance(name, str) and all(isinstance(part, str) for part in key):
-                names[str(key[0]), str(key[1])] = name
+                out.relationships[str(key[0]), str(key[1])] = name
     bare = sum(not isinstance(one.get("fields"), list) for one in described)
     if bare:
         out.note(
@@ -51,10 +50,26 @@ def read(data: Any, file: str) -> Definitions:
         elif not isinstance(one.get("fields"), list):
             continue
         elif name in standard.rows():
-            _bundled(out, one, name, place, names)
+            _bundled(out, one, name, place)
         else:
-            _whole(out, one, name, place, names)
+            _whole(out, one, name, place)
+        _record_types(out, one, name, place)
     return out
+
+
+def _record_types(out: Definitions, one: Mapping[str, Any], sobject: Any, place: Place) -> None:
+    """Take over the record types, with their ids; a describe does not say which values they offer."""
+    found: dict[str, Any] = {}
+    for info in _list(one, "recordTypeInfos"):
+        name, identifier = info.get("developerName"), info.get("recordTypeId")
+        if info.get("master") is True or not isinstance(name, str) or not isinstance(identifier, str):
+            continue
+        label = info.get("name")
+        found[name] = {"label": label if isinstance(label, str) and label else name, "id": identifier}
+        if info.get("active") is False:
+            found[name]["active"] = False
+    if found and isinstance(sobject, str) and isinstance(one.get("fields"), list):
+        out.object(sobject, {"recordTypes": found}, place)
 
 
 def _each(data: Any) -> Iterator[Mapping[str, Any]]:
@@ -74,9 +89,7 @@ def _list(one: Mapping[str, Any], key: str) -> Iterator[Mapping[str, Any]]:
     return (part for part in given if isinstance(part, Mapping)) if isinstance(given, list) else iter(())
 
 
-def _bundled(
-    out: Definitions, one: Mapping[str, Any], name: str, place: Place, names: Mapping[tuple[str, str], str]
-) -> None:
+def _bundled(out: Definitions, one: Mapping[str, Any], name: str, place: Place) -> None:
     known = standard.load(name)
     taken = changed = 0
     for raw in _list(one, "fields"):
@@ -86,7 +99,7 @@ def _bundled(
             continue
         field = known.field(called)
         if field is None and raw.get("custom") is True:
-            out.field(name, called, _definition(out, one, raw, name, called, place, names), place)
+            out.field(name, called, _definition(out, one, raw, name, called, place), place)
             taken += 1
         elif field is not None and field.type in ("picklist", "multipicklist", "combobox"):
             values = _values(one, raw)
@@ -96,9 +109,7 @@ def _bundled(
     out.note("taken", place, f"{taken} custom fields of {name}, and the values of {changed} of its picklists")
 
 
-def _whole(
-    out: Definitions, one: Mapping[str, Any], name: str, place: Place, names: Mapping[tuple[str, str], str]
-) -> None:
+def _whole(out: Definitions, one: Mapping[str, Any], name: str, place: Place) -> None:
     described = {flag: True for flag in FLAGS if one.get(flag) is True}
     described |= {
         key: one[key] for key in ("label", "labelPlural", "keyPrefix", "custom") if one.get(key) not in (None, False)
@@ -110,7 +121,7 @@ def _whole(
         if not isinstance(called, str) or not called or len(called) > 80:
             out.problems.append(Problem(place, f"a field of {brief(name)} has no name that could be one"))
             continue
-        out.field(name, called, _definition(out, one, raw, name, called, place, names), place)
+        out.field(name, called, _definition(out, one, raw, name, called, place), place)
         count += 1
     out.note("taken", place, f"object {name} with {count} fields")
 
@@ -122,7 +133,6 @@ def _definition(
     sobject: str,
     name: str,
     place: Place,
-    names: Mapping[tuple[str, str], str],
 ) -> dict[str, Any]:
     described: dict[str, Any] = {"type": raw.get("type")}
     for attribute in ATTRIBUTES:
@@ -138,11 +148,7 @@ def _definition(
     if raw.get("calculated") is True and not raw.get("calculatedFormula"):
         text = f"{sobject}.{name} is reckoned by the org, and its describe does not say how: it stays empty"
         out.note("warning", place, text)
-    definition: dict[str, Any] = {"describe": described}
-    relationship = names.get((sobject, name))
-    if relationship is not None:
-        definition["relationshipName"] = relationship
-    return definition
+    return {"describe": described}
 
 
 def _values(one: Mapping[str, Any], raw: Mapping[str, Any]) -> list[dict[str, Any]]:
