@@ -163,7 +163,9 @@ class WritePlan:
         self, kind: str, key: tuple[str, ...], columns: tuple[str, ...], sql: Callable[[Sequence[str]], str]
     ) -> Statement:
         by_name = self.sobject.by_name
-        folds = tuple(place for place, column in enumerate(columns) if by_name[column].folded)
+        # A platform event has an id that is none of its fields.
+        fields = [by_name.get(column) for column in columns]
+        folds = tuple(place for place, field in enumerate(fields) if field is not None and field.folded)
         shadows = [fold_column(columns[place]) for place in folds]
         statement = Statement(sql([*columns, *shadows]), columns, folds)
         if len(self._statements) < _MOST_STATEMENTS:

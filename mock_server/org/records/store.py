@@ -443,5 +443,8 @@ def _columns(sobject: SObject) -> Iterator[tuple[str, str]]:
             yield field.name, f"{column} TEXT"
         if field.folded:
             yield fold_column(field.name), f"{quoted(fold_column(field.name))} TEXT"
+    if "Id" not in sobject.by_name:
+        # Platform events are saved under ids that none of their fields shows.
+        yield "Id", '"Id" TEXT PRIMARY KEY NOT NULL'
     if "IsDeleted" not in sobject.by_name:
         yield "IsDeleted", '"IsDeleted" INTEGER NOT NULL DEFAULT 0'

@@ -214,7 +214,10 @@ class Build:
         path: Path = ("objects", name)
         known = self._draft(name)
         if known is None and isinstance(definition, Mapping) and "describe" in definition:
-            draft = self._add(Draft.of(described_object(path, name, definition["describe"]), path, new=True))
+            described = described_object(path, name, definition["describe"])
+            # What a later source says of it beside.
+            more = {key: value for key, value in definition.items() if key not in ("setting", "event", "publish")}
+            draft = self._add(Draft.of(objects.changed_object(path, described, more), path, new=True))
             draft.definition = definition
             return
         if known is not None:
@@ -266,6 +269,14 @@ class Build:
         known = draft.find(name) if isinstance(name, str) else None
         if known is not None and known.name in {made.field.name for made in draft.made}:
             raise SchemaError(path, "this field is declared twice")
+        if (
+            known is None
+            and not draft.sobject.custom
+            and isinstance(definition, Mapping)
+            and definition.get("standard")
+        ):
+            self._note(path, f"{draft.sobject.name} has no field {brief(name)} here: it is left out")
+            return
         if isinstance(definition, Mapping) and "describe" in definition:
             made = described_field(path, str(name), definition)
         elif known is not None and not (known.custom and isinstance(definition, Mapping) and "type" in definition):
@@ -277,7 +288,8 @@ class Build:
             made = inline.new_field(path, name, definition, self._value_set)
         if known is not None:
             self._forget(draft, known)
-        made = replace(made, field=self._by_form(path, draft, made.field))
+        if not made.loose:
+            made = replace(made, field=self._by_form(path, draft, made.field))
         draft.made.append(made)
         draft.put(made.field)
         for one in made.extra:
@@ -360,7 +372,8 @@ class Build:
             target.children.append(
                 ChildRelationship(draft.sobject.name, one.name, called, one.cascade_delete, one.restricted_delete)
             )
-            target.child_names.add(called.lower())
+            if called:
+                target.child_names.add(called.lower())
 
     def _masters(self, draft: Draft) -> None:
         """Settle what master-detail fields do to their object."""

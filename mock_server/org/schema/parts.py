@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from mock_server.org.ids import to_18
 from mock_server.org.schema.errors import Path, SchemaError, brief
 from mock_server.org.schema.given import flag, mapping, text, texts
 from mock_server.org.schema.inline import values
@@ -56,8 +57,11 @@ def validation_rule(path: Path, name: str, given: Any, field: Find, note: Note) 
 
 
 def record_type(path: Path, name: str, given: Any, field: Find, note: Note) -> RecordType:
-    """Return a record type without an id."""
-    mapping(path, given, ("label", "active", "picklists", "description"))
+    """Return a record type, without an id where none is given."""
+    mapping(path, given, ("label", "active", "picklists", "description", "id"))
+    identifier = text(path, given, "id", None)
+    if identifier is not None and not (identifier.startswith("012") and to_18(identifier) == identifier):
+        raise SchemaError((*path, "id"), "the id of a record type has 18 characters and begins with 012")
     offered = given.get("picklists", {})
     if not isinstance(offered, Mapping):
         raise SchemaError((*path, "picklists"), "a mapping of fields to values is needed here")
@@ -69,7 +73,9 @@ def record_type(path: Path, name: str, given: Any, field: Find, note: Note) -> R
             note((*here, key), f"record type {name}: there is no picklist field {brief(key)}; its values are left out")
             continue
         picklists.append((found.name, tuple(_offered((*here, key), found, values(here, offered, key), note))))
-    return RecordType("", name, text(path, given, "label", name), flag(path, given, "active", True), tuple(picklists))
+    return RecordType(
+        identifier or "", name, text(path, given, "label", name), flag(path, given, "active", True), tuple(picklists)
+    )
 
 
 def _offered(path: Path, field: Field, given: tuple[PicklistValue, ...], note: Note) -> Iterator[PicklistValue]:
