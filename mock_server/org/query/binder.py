@@ -8,7 +8,7 @@ from functools import cached_property
 
 from mock_server.org import errors
 from mock_server.org.errors import ApiError
-from mock_server.org.query import functions
+from mock_server.org.query import functions, restricted
 from mock_server.org.query.context import failure
 from mock_server.org.query.filters import Filters, source_name, unsupported
 from mock_server.org.query.grammar import unexpected
@@ -142,6 +142,9 @@ class Binder:
             raise unsupported(soql, query.source.at, source_name(query))
         if not sobject.is_("queryable"):
             raise errors.INVALID_TYPE_FOR_OPERATION(sobject=sobject.name, operation="query")
+        refused = restricted.refusal(sobject.name, query)
+        if refused is not None:
+            raise refused
         every = all_rows or query.all_rows
         scope = Scope(self._schema, self._ready, soql, sobject, alias=query.alias, all_rows=every, others=query.others)
         (item, *more) = query.items
