@@ -67,8 +67,8 @@ _RULES = dict(
             _Rule(
                 ("CommunityId", "Id", "IdeaId"),
                 "Implementation restriction. When querying the Idea Comment object, you must filter using the "
-                "following syntax: CommunityId = [single ID], Id = [single ID], IdeaId = [single ID], Id IN [list of IDs], "
-                "or IdeaId IN [list of IDs].",
+                "following syntax: CommunityId = [single ID], Id = [single ID], IdeaId = [single ID], Id IN [list of "
+                "IDs], or IdeaId IN [list of IDs].",
             ),
         ),
         (
