@@ -22,6 +22,7 @@ from mock_server.org.schema.types import ID_TYPES, NUMBER_TYPES, TEXT_TYPES, Fie
 _WIDE = 500
 """Values beyond which a list travels as one JSON parameter instead of one parameter each."""
 _LONGEST_PATTERN = 1000
+_ZONED = re.compile(r"(?:Z|[+-]\d\d:?\d\d)$", re.IGNORECASE)
 _CURRENCY = re.compile(r"[A-Za-z]{3}\d+(\.\d+)?")
 MOST_SEMI_JOINS = 2
 _NOT_INNER = frozenset({"ActivityHistory", "Attachment", "Event", "EventRelation", "Note", "OpenActivity", "Task"})
@@ -327,6 +328,8 @@ class Filters:
             raise self._bad_date(value) from None
 
     def _datetime(self, value: Value) -> str:
+        if not _ZONED.search(value.text):
+            raise unexpected(self._scope.soql, value.at, value.text)
         try:
             moment = datetime.fromisoformat(value.text.upper()).astimezone(UTC)
         except (ValueError, OverflowError):

@@ -54,6 +54,17 @@ def test_words_of_the_grammar_may_name_objects_and_fields(ask: Ask, name: str) -
     assert (row["view"], row["scope"]) == (5, "100%_sure")
 
 
+def test_a_distance_without_a_name_is_an_expression(ask: Ask) -> None:
+    there = "DISTANCE(MailingAddress, GEOLOCATION(1, 2), 'mi')"
+    (row,) = ask(f"SELECT LastName, {there}, {there} far FROM Contact LIMIT 1")
+    assert list(row) == ["attributes", "LastName", "expr0", "far"]
+
+
+def test_a_date_function_of_a_grouped_date_is_grouped(ask: Ask) -> None:
+    rows = ask("SELECT CALENDAR_YEAR(Birthdate) y FROM Contact GROUP BY Birthdate ORDER BY Birthdate")
+    assert [row["y"] for row in rows] == [None, 2025, 2026, 2026, 2026]
+
+
 def test_text_is_least_and_greatest_in_sorted_order(ask: Ask) -> None:
     (row,) = ask("SELECT MIN(LastName) a, MAX(LastName) z, MAX(FirstName) f FROM Contact")
     assert (row["a"], row["z"], row["f"]) == ("100%_sure", "Zoë\\back", "O'Hara")
@@ -76,6 +87,19 @@ def test_text_is_least_and_greatest_in_sorted_order(ask: Ask) -> None:
             "SELECT Id FROM Contact WHERE (Name = 'x'",
             "MALFORMED_QUERY",
             "expecting a right parentheses, found '<EOF>'",
+        ),
+        ("SELECT Id FROM Contact LIMIT 1 ORDER BY Id", "MALFORMED_QUERY", "unexpected token: 'ORDER'"),
+        ("SELECT FROM Contact", "MALFORMED_QUERY", "Row:1:Column:7\nunexpected token: 'FROM'"),
+        ("SELECT Id, FROM Contact", "MALFORMED_QUERY", "unexpected token: 'FROM'"),
+        ("SELECT Id FROM Contact WHERE AND Name = 'x'", "MALFORMED_QUERY", "unexpected token: 'AND'"),
+        ("SELECT * FROM Contact", "MALFORMED_QUERY", "no viable alternative at character '*'"),
+        ("SELECT DISTINCT Name FROM Contact", "MALFORMED_QUERY", "only aggregate expressions use field aliasing"),
+        ("SELECT COUNT() FROM Contact GROUP BY LastName", "MALFORMED_QUERY", "COUNT() has no place in a grouped query"),
+        ("SELECT CALENDAR_YEAR(CreatedDate) FROM Contact", "MALFORMED_QUERY", "must be grouped or aggregated: CALENDAR_YEAR"),
+        (
+            "SELECT Id FROM Contact WHERE CreatedDate > 2020-01-01T00:00:00",
+            "MALFORMED_QUERY",
+            "unexpected token: '2020-01-01T00:00:00'",
         ),
         ("SELECT Id FROM Contact WHERE (Name = 'x' LIMIT 1", "MALFORMED_QUERY", "parentheses, found 'LIMIT'"),
         ("SELECT Id FROM Contact WHERE Name = 'x", "MALFORMED_QUERY", "mismatched character '<EOF>' expecting '''"),
@@ -280,4 +304,6 @@ def test_reading_for_view_and_reference_is_noted_and_changes_nothing_else(org: O
         before["SystemModstamp"],
     )
     assert org.log.last == commits
+    (recent,) = org.query(who, f"SELECT Name, Type, LastViewedDate FROM RecentlyViewed {where}", base=BASE).records
+    assert (recent["Name"], recent["Type"], recent["LastViewedDate"]) == ("Seen", "Contact", after["LastViewedDate"])
     org.write(who, [Change("delete", "Contact", id=result.id)], all_or_none=True)
