@@ -60,6 +60,8 @@ class Queries:
         self._cursors = Cursors(clock, seed)
         self._lane = Lane(store.connection, Ground(clock))
         self._long: set[str] = set()
+        self.lock_rows: Callable[[Sequence[str]], None] = lambda ids: None
+        """Locks the records of a query FOR UPDATE; raises LockHeld where others hold them."""
 
     def run(
         self,
@@ -134,6 +136,8 @@ class Queries:
             if len(rows) > plan.most:
                 raise errors.AGGREGATE_TOO_LARGE()
             return Page(len(rows), lane.build(plan, rows, base))
+        if "UPDATE" in plan.purposes:
+            self.lock_rows([row[0] for row in rows])
         if plan.purposes:
             note_reading(self._store, self._schema.get("RecentlyViewed"), plan, rows, stamp(self._clock.now()))
         branches = None

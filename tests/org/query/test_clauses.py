@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from mock_server.org.errors import ApiError
 from mock_server.org.org import Org
 from mock_server.org.query.dates import span
-from mock_server.org.records.changes import Change
+from mock_server.org.records.changes import Change, LockHeld
 from tests.org.query.conftest import BASE, Ask, session
 from tests.org.query.test_soql import found
 
@@ -307,3 +308,35 @@ def test_reading_for_view_and_reference_is_noted_and_changes_nothing_else(org: O
     (recent,) = org.query(who, f"SELECT Name, Type, LastViewedDate FROM RecentlyViewed {where}", base=BASE).records
     assert (recent["Name"], recent["Type"], recent["LastViewedDate"]) == ("Seen", "Contact", after["LastViewedDate"])
     org.write(who, [Change("delete", "Contact", id=result.id)], all_or_none=True)
+
+
+def test_for_update_takes_row_locks_and_waits_for_them() -> None:
+    org = Org(1, clock="virtual")
+    org.directory.seed()
+    who = session(org)
+    (result,) = org.write(who, [Change("create", "Contact", {"LastName": "Locked"})], all_or_none=True)
+    soql = f"SELECT Id FROM Contact WHERE Id = '{result.id}' FOR UPDATE"
+    org.transaction_time = 8.0
+    assert org.query(who, soql, base=BASE).total == 1
+    with pytest.raises(LockHeld):
+        org.write(who, [Change("update", "Contact", {"LastName": "Later"}, id=result.id)], all_or_none=True)
+    with pytest.raises(ApiError, match="unable to obtain exclusive access to this record"):
+        org.query(who, soql, base=BASE)
+
+    async def both() -> tuple[int, str]:
+        waiting = asyncio.ensure_future(org.query_aside(who, soql, base=BASE))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        org.clock.advance(8.1)
+        page = await waiting
+        org.locks.hold([str(result.id)], 60)
+        waiting = asyncio.ensure_future(org.query_aside(who, soql, base=BASE))
+        await asyncio.sleep(0)
+        org.clock.advance(10.1)
+        with pytest.raises(ApiError) as error:
+            await waiting
+        return page.total, error.value.message
+
+    total, message = asyncio.run(both())
+    assert total == 1
+    assert message == f"unable to obtain exclusive access to this record or 1 records: {result.id}"
