@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from mock_server.org.limits.governor import Governor
 from mock_server.org.query import NEWEST, Page, Queries
 from mock_server.org.query.search import Found, Searches
 from mock_server.org.query.sosl import Search
+from mock_server.org.query.sosl import parse as parse_sosl
 from mock_server.org.records.changes import Change, Commit, LockHeld, RowResult
 from mock_server.org.records.commits import CommitLog
 from mock_server.org.records.locks import WAIT, RowLocks
@@ -156,6 +158,13 @@ class Org:
         if isinstance(sosl, str):
             return self.searches.run(sosl, user_id=who.user_id, base=base, time_zone=zone, schema=self.sight(who))
         return self.searches.find("", sosl, user_id=who.user_id, base=base, time_zone=zone, schema=self.sight(who))
+
+    async def search_aside(self, who: Session, sosl: str | Search, *, base: str) -> Found:
+        """Run a search as `search` does, letting others be served while an index is made."""
+        text, search = (sosl, parse_sosl(sosl)) if isinstance(sosl, str) else ("", sosl)
+        for _ in self.searches.steps(text, search, self.sight(who)):
+            await asyncio.sleep(0)
+        return self.search(who, sosl, base=base)
 
     def sight(self, who: Session) -> Schema | None:
         """Return what a user sees of the schema, None for one who sees all of it."""
