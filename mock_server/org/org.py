@@ -231,7 +231,7 @@ class Org:
         schema = self.schema_of(who)
         found = schema.get(sobject)
         assert found is not None
-        return self.queries.read(found, ids, fields, base=base, schema=schema)
+        return self.queries.read(found, ids, fields, base=base, schema=schema, user_id=who.user_id)
 
     def write(
         self,

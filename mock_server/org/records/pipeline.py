@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from mock_server.org import errors
 from mock_server.org.automation.attempts import Attempts
@@ -35,6 +35,9 @@ from mock_server.org.records.saving import AutoNumbers, Saving
 from mock_server.org.records.store import Store, fold_column
 from mock_server.org.schema import Schema
 from mock_server.org.schema.types import Field, SObject, fold
+
+if TYPE_CHECKING:
+    from mock_server.org.formula.environment import Environment
 
 _FLAGS = {
     "create": ("createable", "inserted"),
@@ -416,8 +419,11 @@ class Pipeline:
             if verb != "create":
                 continue
             plan = rows[0].plan
+            worked_out = self._default_formulas(rows[0], chunk) if plan.default_formulas else {}
             for row in rows:
                 values = row.values
+                for name, value in worked_out.items():
+                    values.setdefault(name, value)
                 for name, value in plan.defaults.items():
                     values.setdefault(name, value)
                 if plan.owned and values.get("OwnerId") is None:
@@ -436,6 +442,31 @@ class Pipeline:
                 row.parents = None
                 self._require(row)
         self._relate(chunk)
+
+    def _default_formulas(self, row: Row, chunk: Chunk) -> dict[str, Any]:
+        from mock_server.org.formula.defaults import default_values, defaults_of
+
+        return default_values(defaults_of(self._schema, row.sobject), self._environment(chunk))
+
+    def _environment(self, chunk: Chunk) -> Environment:
+        from mock_server.org.formula.environment import Environment
+
+        return Environment(self._schema, self._store, chunk.user_id, self._clock.now())
+
+    def _enforce(self, chunk: Chunk) -> None:
+        """Refuse what a validation rule forbids."""
+        by_object: dict[str, list[Row]] = {}
+        for row in chunk.rows:
+            if not row.errors and row.plan.ruled and row.verb in ("create", "update"):
+                by_object.setdefault(row.sobject.name, []).append(row)
+        if not by_object:
+            return
+        # Lazily: an org without rules needs no compiler.
+        from mock_server.org.formula.rules import enforce
+
+        environment = self._environment(chunk)
+        for rows in by_object.values():
+            enforce(self._schema, self._store, rows, environment)
 
     def _number(self, chunk: Chunk) -> None:
         """Give new rows their ids."""
@@ -540,6 +571,7 @@ class Pipeline:
         _load,
         _default,
         _automate,
+        _enforce,
         _number,
         _deduplicate,
         _follow,
