@@ -271,6 +271,10 @@ MALFORMED_SEARCH = _row(
     "MALFORMED_SEARCH", 400, "{text}", "permanent", "statement", "R",
     text="No search term found. The search term must be enclosed in braces.",
 )  # fmt: skip
+EXTERNAL_UNSUPPORTED = _row(
+    "EXTERNAL_OBJECT_UNSUPPORTED_EXCEPTION", 400, "{text}", "permanent", "statement", "R",
+    text="This query is not supported on the OutgoingEmail object.",
+)  # fmt: skip
 INVALID_QUERY_LOCATOR = _row("INVALID_QUERY_LOCATOR", 400, "invalid query locator", "permanent", "statement", "R")
 INVALID_QUERY_FILTER_OPERATOR = _row(
     "INVALID_QUERY_FILTER_OPERATOR", 400, "{text}", "permanent", "statement", "R", text="invalid ID field: x"
