@@ -8,10 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mock_server.org import errors
+from mock_server.org.automation.trigger import Trigger
 from mock_server.org.records.changes import Change
-from mock_server.org.records.rows import Row
-from mock_server.org.rollups import Recount
 from mock_server.org.rollups.counting import RollUps
 from tests.org.rollups.conftest import OBJECTS, Bill, Desk, desk_of, summary
 
@@ -205,17 +203,13 @@ def test_totals_of_a_roll_up_that_comes_later_are_counted_from_what_is_there() -
     assert desk.read("Bill__c", other, "Sum__c") == (1.0,)
 
 
-def test_a_master_that_refuses_its_new_total_fails_the_rows_behind_it(
-    desk: Desk, bill: Bill, ledger: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settle = Recount.settle
+def test_a_master_that_refuses_its_new_total_fails_the_rows_behind_it(desk: Desk, bill: Bill, ledger: str) -> None:
+    def at_most_ten(trigger: Trigger) -> None:
+        for record in trigger.new:
+            if record["Sum__c"] > 10:
+                record.add_error("ten at most")
 
-    def at_most_ten(rows: list[Row]) -> None:
-        for row in rows:
-            if row.sobject.name == "Bill__c" and row.now("Sum__c") > 10:
-                row.fail(errors.FIELD_CUSTOM_VALIDATION_EXCEPTION(text="ten at most"))
-
-    monkeypatch.setattr(Recount, "settle", lambda self, update, prepare=None: settle(self, update, at_most_ten))
+    desk.org.automation.add("Bill__c", "update", work=at_most_ten)
     good, bad = bill(), bill()
     rows = [(good, 4), (bad, 8), (good, 5), (bad, 3)]
     changes = [Change("create", "Line__c", {"Bill__c": one, "Amount__c": amount}) for one, amount in rows]
@@ -234,6 +228,24 @@ def test_a_master_that_refuses_its_new_total_fails_the_rows_behind_it(
         "ALL_OR_NONE_OPERATION_ROLLED_BACK", "FIELD_CUSTOM_VALIDATION_EXCEPTION", "FIELD_CUSTOM_VALIDATION_EXCEPTION",
     ]  # fmt: skip
     assert desk.read("Bill__c", good, "Sum__c", "Lines__c") == (9.0, 2.0)
+
+
+def test_a_masters_triggers_see_its_totals_change_two_levels_up(desk: Desk, bill: Bill, ledger: str) -> None:
+    seen: list[tuple[str, float | None, float]] = []
+
+    def watch(trigger: Trigger) -> None:
+        for record in trigger.new:
+            old = trigger.old_map[record.id or ""]["Worth__c"]
+            seen.append((str(trigger.at), old, record["Worth__c"]))
+            if trigger.at == "before":
+                record["Name"] = "Changed by its trigger"
+
+    for at in ("before", "after"):
+        desk.org.automation.add("Ledger__c", "update", at=at, work=watch)
+    one = bill()
+    desk.make("Line__c", {"Bill__c": one, "Amount__c": 5})
+    assert seen == [("before", 0.0, 5.0), ("after", 0.0, 5.0)]
+    assert desk.read("Ledger__c", ledger, "Name", "Worth__c") == ("Changed by its trigger", 5.0)
 
 
 AMOUNTS = st.one_of(st.none(), st.decimals(-9999, 9999, places=2).map(float))
