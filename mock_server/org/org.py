@@ -81,6 +81,7 @@ class Org:
             Permissions(self.store, self.accesses),
         )  # fmt: skip
         self.queries = Queries(self.schema, self.store, self.clock, seed=seed)
+        self._pipeline.rollups.ready_formulas = self.queries.ready_formulas
         self.searches = Searches(self.schema, self.store, self.queries)
         self.directory = Directory(self)
         self.automation = self._pipeline.automation
@@ -202,7 +203,7 @@ class Org:
         schema = self.schema_of(who)
         found = schema.get(sobject)
         assert found is not None
-        return self.queries.read(found, ids, fields, base=base, schema=schema)
+        return self.queries.read(found, ids, fields, base=base, schema=schema, user_id=who.user_id)
 
     def write(
         self,

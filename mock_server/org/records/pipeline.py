@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from mock_server.org import errors
 from mock_server.org.automation.attempts import Attempts
@@ -40,6 +40,9 @@ from mock_server.org.schema import Schema
 from mock_server.org.schema.types import Field, SObject, fold
 from mock_server.org.standard import reference as beginnings
 from mock_server.org.standard.context import Context
+
+if TYPE_CHECKING:
+    from mock_server.org.formula.environment import Environment
 
 _FLAGS = {
     "create": ("createable", "inserted"),
@@ -431,8 +434,11 @@ class Pipeline:
             if verb != "create":
                 continue
             plan = rows[0].plan
+            worked_out = self._default_formulas(rows[0], chunk) if plan.default_formulas else {}
             for row in rows:
                 values = row.values
+                for name, value in worked_out.items():
+                    values.setdefault(name, value)
                 for name, value in plan.defaults.items():
                     values.setdefault(name, value)
                 if plan.owned and values.get("OwnerId") is None:
@@ -461,6 +467,31 @@ class Pipeline:
 
     def _context(self) -> Context:
         return Context(self._schema, self._store, self._clock.now())
+
+    def _default_formulas(self, row: Row, chunk: Chunk) -> dict[str, Any]:
+        from mock_server.org.formula.defaults import default_values, defaults_of
+
+        return default_values(defaults_of(self._schema, row.sobject), self._environment(chunk))
+
+    def _environment(self, chunk: Chunk) -> Environment:
+        from mock_server.org.formula.environment import Environment
+
+        return Environment(self._schema, self._store, chunk.user_id, self._clock.now())
+
+    def _enforce(self, chunk: Chunk) -> None:
+        """Refuse what a validation rule forbids."""
+        by_object: dict[str, list[Row]] = {}
+        for row in chunk.rows:
+            if not row.errors and row.plan.ruled and row.verb in ("create", "update"):
+                by_object.setdefault(row.sobject.name, []).append(row)
+        if not by_object:
+            return
+        # Lazily: an org without rules needs no compiler.
+        from mock_server.org.formula.rules import enforce
+
+        environment = self._environment(chunk)
+        for rows in by_object.values():
+            enforce(self._schema, self._store, rows, environment)
 
     def _number(self, chunk: Chunk) -> None:
         """Give new rows their ids."""
@@ -572,6 +603,7 @@ class Pipeline:
         _default,
         _automate,
         _compute,
+        _enforce,
         _number,
         _match,
         _deduplicate,
@@ -597,6 +629,7 @@ class Pipeline:
         if meets_hooks:
             run_hooks(masters, "before", self.automation, self.stored)
         self._compute(masters)
+        self._enforce(masters)
         if any(row.errors for row in rows):
             return
         save.update(rows)

@@ -95,14 +95,15 @@ class WritePlan:
             self.defaults |= SYSTEM_DEFAULTS.get(sobject.name, _SHARE_DEFAULTS)
         self.governing = sobject.name in ("User", "PermissionSetAssignment")
         """Whether a row of it is looked at even where its saver may do everything."""
+        self.default_formulas = any(field.default_formula is not None for field in sobject.fields)
+        self.ruled = any(rule.active for rule in sobject.validation_rules)
+        """Whether validation rules are to be asked."""
         for field in sobject.fields:
             if field.roll_up is not None and field.roll_up.operation in ("count", "sum"):
                 self.defaults[field.name] = 0.0
         self.rule = RULES.get(sobject.name)
         """What a standard object computes from what is saved."""
-        self.watched = bool(sobject.validation_rules or sobject.duplicate_rules) or (
-            self.rule is not None and self.rule.looks_back
-        )
+        self.watched = self.ruled or bool(sobject.duplicate_rules) or (self.rule is not None and self.rule.looks_back)
         """Whether steps need the stored record of an update or delete: it is then loaded into `Row.before`."""
         names = sobject.by_name
         self.owned = "OwnerId" in names

@@ -15,7 +15,6 @@ from mock_server.org.records.plans import plan_of
 from mock_server.org.records.rows import Chunk, Row
 from mock_server.org.records.store import Store, quoted
 from mock_server.org.rollups import builtin
-from mock_server.org.rollups.conditions import Expression, column_of
 from mock_server.org.rollups.plans import Feed, Total, feeds, upwards
 from mock_server.org.schema import Schema
 from mock_server.org.schema.types import SObject
@@ -49,10 +48,11 @@ class MasterRefused(Exception):
 class RollUps:
     """The roll-up summaries of one org."""
 
-    def __init__(self, schema: Schema, store: Store, read: Expression = column_of) -> None:
+    def __init__(self, schema: Schema, store: Store) -> None:
         self.schema = schema
         self._store = store
-        self._read = read
+        self.ready_formulas: Callable[[], None] = _no_formulas
+        """Lets the database work out formulas; the org sets it."""
         self._version = 0
         self._declared: dict[str, tuple[Feed, ...]] = {}
         self._feeds: dict[str, tuple[Feed, ...]] = {}
@@ -61,7 +61,7 @@ class RollUps:
     def feeds_of(self, detail: str) -> tuple[Feed, ...]:
         """Return what an object's records feed; mostly nothing."""
         if self._version != self.schema.version:
-            self._declared = feeds(self.schema, self._read)
+            self._declared = feeds(self.schema)
             self._feeds = {}
             edges = [(feed.detail.name, feed.master.name) for many in self._declared.values() for feed in many]
             edges += [(name, master) for name, masters in builtin.BUILTIN.items() for master, _, _ in masters]
@@ -106,6 +106,8 @@ class RollUps:
     def count(self, feed: Feed, masters: Sequence[str]) -> Iterable[tuple[str, list[Any], list[Any]]]:
         """Yield each live master with its stored totals and its fresh ones."""
         self._store.ready(feed.detail)
+        if feed.always:
+            self.ready_formulas()
         for start in range(0, len(masters), _MANY):
             some = masters[start : start + _MANY]
             found = self._store.connection.execute(feed.of_masters(len(some)), [*feed.values, *some, *some])
@@ -226,6 +228,10 @@ class Recount:
                     out[detail] = out[master]
                     grown = True
         return out
+
+
+def _no_formulas() -> None:
+    raise LookupError("the org has not given its formulas to roll-ups")
 
 
 _UNSURE = object()

@@ -145,6 +145,8 @@ class Schema:
         trial = self.copy()
         for sobject in build.run():
             trial._put(sobject)
+        if not build.problems:
+            build.check_formulas(trial)
         trial.records |= build.records
         trial.channels = {**self.channels, **(definitions.get("channels") or {})}
         if not build.problems:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from mock_server.org.automation.trigger import Trigger
 from mock_server.org.records.changes import Change
 from mock_server.org.rollups.counting import RollUps
-from tests.org.rollups.conftest import OBJECTS, Bill, Desk, desk_of, summary
+from mock_server.org.schema import SchemaError
+from tests.org.rollups.conftest import LINE, OBJECTS, Bill, Desk, desk_of, summary
 
 TOTALS = ("Lines__c", "Sum__c", "Paid_Sum__c", "First__c", "Last_Seen__c", "Most__c")
 
@@ -323,3 +324,51 @@ def _all_fresh(desk: Desk, rollups: RollUps) -> None:
             ids = [row["Id"] for row in desk.rows(f"SELECT Id FROM {feed.master.name}")]
             for _, stored, fresh in rollups.count(feed, ids):
                 assert stored == fresh
+
+
+def test_rules_of_a_master_refuse_what_its_details_would_make_of_it() -> None:
+    rule = {"condition": "Sum__c > 10 && ISCHANGED(Sum__c)", "message": "Ten at most", "field": "Name"}
+    bill = {"fields": {"Sum__c": summary("sum", "Line__c.Bill__c", "Amount__c")}, "validationRules": {"Ten": rule}}
+    desk = desk_of({"Bill__c": bill, "Line__c": OBJECTS["Line__c"]})
+    good, bad = desk.make("Bill__c", {"Name": "good"}, {"Name": "bad"})
+    rows = [(good, 4), (bad, 8), (good, 5), (bad, 3)]
+    results = desk.write(*(Change("create", "Line__c", {"Bill__c": one, "Amount__c": amount}) for one, amount in rows))
+    assert [result.success for result in results] == [True, False, True, False]
+    assert {(error.code, error.message) for result in results for error in result.errors} == {
+        ("FIELD_CUSTOM_VALIDATION_EXCEPTION", "Ten at most")
+    }
+    assert [desk.read("Bill__c", one, "Sum__c") for one in (good, bad)] == [(9.0,), (0.0,)]
+    assert len(desk.rows("SELECT Id FROM Line__c")) == 2
+
+
+def formula_desk(formula: str) -> Desk:
+    worth = {"type": "currency", "scale": 2, "formula": formula}
+    line = {**LINE, "Worth__c": worth, "Dear__c": {"type": "checkbox", "formula": "Worth__c > 100"}}
+    bill = {
+        "Rate__c": {"type": "number", "precision": 4, "scale": 1},
+        "Worth__c": summary("sum", "Line__c.Bill__c", "Worth__c"),
+        "Dear__c": summary("count", "Line__c.Bill__c", None, ("Dear__c", "equals", True)),
+        "Twice__c": {"type": "number", "scale": 2, "formula": "Worth__c * 2"},
+    }
+    return desk_of({"Bill__c": {"fields": bill}, "Line__c": {"fields": line}})
+
+
+def test_formulas_of_details_add_up_and_formulas_read_totals() -> None:
+    desk = formula_desk("Amount__c * Units__c")
+    (one,) = desk.make("Bill__c", {"Name": "1"})
+    line, _ = desk.make(
+        "Line__c",
+        {"Bill__c": one, "Amount__c": 2.5, "Units__c": 3},
+        {"Bill__c": one, "Amount__c": 60, "Units__c": 2},
+    )
+    fields = ("Worth__c", "Dear__c", "Twice__c")
+    assert desk.read("Bill__c", one, *fields) == (127.5, 1.0, 255.0)
+    desk.change("Line__c", line, Units__c=100)
+    assert desk.read("Bill__c", one, *fields) == (370.0, 2.0, 740.0)
+    desk.drop("Line__c", line)
+    assert desk.read("Bill__c", one, *fields) == (120.0, 1.0, 240.0)
+
+
+def test_formulas_over_other_objects_do_not_add_up() -> None:
+    with pytest.raises(SchemaError, match="Worth__c is a formula over other objects' fields"):
+        formula_desk("Amount__c * Bill__r.Rate__c")
