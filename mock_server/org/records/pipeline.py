@@ -97,7 +97,7 @@ class Pipeline:
         """
         if len(changes) > CHUNK:
             raise ValueError(f"a chunk has at most {CHUNK} rows")
-        if self.automation and self.automation.concerns({change.sobject for change in changes}):
+        if self.automation and self._meets_hooks({change.sobject for change in changes}):
             return Attempts(self, self.inner_query(user_id), user_id, exchange, give_up).save(changes, all_or_none)
         chunk = Chunk(changes, user_id, give_up, self.access_of(user_id))
         self.take(chunk)
@@ -106,6 +106,10 @@ class Pipeline:
             if self.store_rows(chunk, exchange):
                 break
         return self.results(chunk, all_or_none)
+
+    def _meets_hooks(self, sobjects: set[str]) -> bool:
+        """Tell whether rows of some objects, or the masters that are saved with them, meet hooks."""
+        return self.automation.concerns(sobjects) or self.automation.concerns(self.rollups.over(sobjects))
 
     # -- what a save is made of, whether its rows meet hooks or not
 
@@ -609,11 +613,28 @@ class Pipeline:
 
     # -- the write itself
 
-    def _prepare_masters(self, rows: list[Row]) -> None:
-        """Treat masters whose totals change, all of one object, as rows of a save."""
-        rule = rows[0].plan.rule
-        if rule is not None:
-            rule.compute(self._context(), rows)
+    def _save_masters(self, chunk: Chunk, save: Saving, rows: list[Row]) -> None:
+        """Save masters whose totals follow the chunk's rows, all of one object: they meet hooks and rules of their own.
+
+        What speaks against it is noted as their errors.
+        """
+        masters = Chunk((), chunk.user_id, chunk.give_up)
+        masters.rows, masters.execution, masters.inner = rows, chunk.execution, chunk.inner
+        plan = rows[0].plan
+        meets_hooks = chunk.execution is not None and hooked(self.automation, rows[0])
+        if plan.watched or meets_hooks:
+            stored = self.stored(rows)
+            for row in rows:
+                row.before = stored[row.id or ""]
+        if meets_hooks:
+            run_hooks(masters, "before", self.automation, self.stored)
+        self._compute(masters)
+        self._enforce(masters)
+        if any(row.errors for row in rows):
+            return
+        save.update(rows)
+        if meets_hooks:
+            run_hooks(masters, "after", self.automation, self.stored)
 
     def store_rows(self, chunk: Chunk, exchange: int) -> bool:
         """Write the rows that have not failed, in one transaction; tell whether they stay written.
@@ -648,7 +669,7 @@ class Pipeline:
             with nullcontext() if alone else self._store.transaction():
                 save.groups(groups)
                 self._permissions.saved(groups)
-                recount.settle(save.update, self._prepare_masters)
+                recount.settle(partial(self._save_masters, chunk, save))
         except MasterRefused as refused:
             self._log.forget_after(mark)
             self._bin.forget()
