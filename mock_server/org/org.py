@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,6 +71,8 @@ class Org:
         self._pipeline = Pipeline(self.schema, self.store, self.ids, self.clock, self.locks, self.log, self.bin)
         self.queries = Queries(self.schema, self.store, self.clock, seed=seed)
         self.directory = Directory(self)
+        self.lead_map: Mapping[str, Mapping[str, str]] = {}
+        """Which custom fields of a lead go where on conversion: by object, the lead's field and the target's."""
         self.moved = False
         """Whether the org lives at another address than before: logins name the new one."""
         self.closed = False
@@ -103,6 +105,7 @@ class Org:
         self, who: Session, soql: str, *, all_rows: bool = False, size: int = 2000, base: str
     ) -> Page:
         """Run a query as `query` does, letting others be served while a long one reads."""
+        self.bin.expire()
         return await self.queries.run_aside(
             soql,
             user_id=who.user_id,
@@ -138,6 +141,14 @@ class Org:
             changes, user_id=who.user_id, all_or_none=all_or_none, exchange=exchange, give_up=give_up
         )
 
+    def is_deleted(self, sobject: str, identifier: str) -> bool:
+        """Tell whether a record lies in the recycle bin."""
+        found = self.schema.get(sobject)
+        assert found is not None
+        self.bin.expire()
+        self.store.ready(found)
+        return any(deleted for _, deleted in self.store.lookup(found, "Id", [identifier], "Id", "IsDeleted"))
+
     def transaction(self) -> AbstractContextManager[None]:
         """Make the writes of a block one transaction: an exception undoes them all, their commits too."""
         return self._transaction()
@@ -146,7 +157,7 @@ class Org:
     def _transaction(self) -> Iterator[None]:
         mark = self.log.last
         try:
-            with self.store.transaction():
+            with self.locks.together(), self.store.transaction():
                 yield
         except BaseException:
             self.log.forget_after(mark)

@@ -15,8 +15,9 @@ from mock_server.org import errors
 from mock_server.org.clock import Clock
 from mock_server.org.errors import ApiError
 from mock_server.org.ids import IdSource, to_15, to_18
-from mock_server.org.records.changes import Change, LockHeld, RowResult
+from mock_server.org.records.changes import CHUNK, Change, LockHeld, RowResult
 from mock_server.org.records.commits import CommitLog
+from mock_server.org.records.leads import converted, protect_converted
 from mock_server.org.records.locks import RowLocks
 from mock_server.org.records.plans import plan_of
 from mock_server.org.records.recycling import RecycleBin
@@ -28,9 +29,6 @@ from mock_server.org.records.saving import AutoNumbers, Saving
 from mock_server.org.records.store import Store, fold_column
 from mock_server.org.schema import Schema
 from mock_server.org.schema.types import Field, fold
-
-CHUNK = 200
-"""Rows a transaction handles at once, as a trigger sees them."""
 
 _FLAGS = {
     "create": ("createable", "inserted"),
@@ -207,6 +205,13 @@ class Pipeline:
                 if flag not in row.sobject.flags:
                     row.fail(errors.CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY(verb=verb, label=row.sobject.label))
 
+    def _protect(self, chunk: Chunk) -> None:
+        """Refuse to change or merge leads that are converted."""
+        for row in chunk.rows:
+            if row.sobject is not None and row.sobject.name == "Lead":
+                protect_converted(self._store, [row for row in chunk.rows if not row.errors])
+                return
+
     def _validate(self, chunk: Chunk) -> None:
         """Turn each value into its stored form; note what is unknown, unwritable, too long or missing."""
         for row in chunk.rows:
@@ -308,6 +313,8 @@ class Pipeline:
                         row.fail(errors.WRONG_ID_TYPE(label=reference.label, value=identifier, fields=[reference.name]))
                     elif identifier not in live:
                         row.fail(errors.INVALID_CROSS_REFERENCE_KEY())
+                    elif target.name == "Lead" and converted(self._store, target, [identifier]):
+                        row.fail(errors.CANNOT_UPDATE_CONVERTED_LEAD())
 
     def _find_parents(self, row: Row) -> None:
         for reference, (key, value) in (row.parents or {}).items():
@@ -433,6 +440,7 @@ class Pipeline:
     STEPS: ClassVar[tuple[Callable[[Pipeline, Chunk], None], ...]] = (
         _resolve,
         _permit,
+        _protect,
         _validate,
         _relate,
         _load,
