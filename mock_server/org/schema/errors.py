@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import NamedTuple
 
 Path = tuple[str | int, ...]
+
+
+class Place(NamedTuple):
+    """A line of a file; 1 where the whole file is meant."""
+
+    file: str
+    line: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
 
 
 class SchemaError(ValueError):
@@ -23,7 +35,58 @@ class SchemaError(ValueError):
     def unknown(cls, path: Path, what: str, given: object, allowed: Iterable[str]) -> SchemaError:
         """Return the error for a name that is none of the allowed ones."""
         choices = {name.lower(): name for name in allowed}
-        near = get_close_matches(str(given).lower(), choices, 1)
+        near = close(given, choices.values())
         # A list of hundreds of objects helps nobody.
         shown = sorted(choices.values()) if len(choices) <= 40 else ()
-        return cls(path, f"there is no {what} {given!r}", shown, choices[near[0]] if near else None)
+        return cls(path, f"there is no {what} {brief(given)}", shown, near)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake in a source: where it stands, what is wrong, what is allowed, what is nearest."""
+
+    place: Place
+    message: str
+    allowed: tuple[str, ...] = ()
+    nearest: str | None = None
+    path: Path = ()
+    """The way to it in the definitions that the source was read into."""
+
+    def __str__(self) -> str:
+        out = f"{self.place}: {self.message}"
+        if self.nearest:
+            out += f"; did you mean {self.nearest!r}?"
+        if self.allowed:
+            out += f" (allowed: {', '.join(self.allowed)})"
+        return out
+
+
+class SchemaErrors(SchemaError):
+    """Everything that is wrong with the sources of a schema, a line a problem: `file:line: message`."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        first = problems[0]
+        super().__init__(first.path, first.message, first.allowed, first.nearest)
+        self.args = ("\n".join(map(str, problems)),)
+        self.problems = tuple(problems)
+
+    @classmethod
+    def at(cls, place: Place, message: str, allowed: Iterable[str] = (), nearest: str | None = None) -> SchemaErrors:
+        """Return the error for one mistake."""
+        return cls([Problem(place, message, tuple(allowed), nearest)])
+
+
+def close(word: object, choices: Iterable[str]) -> str | None:
+    """Return the choice that a wrong word probably meant."""
+    text = str(word).lower()
+    if len(text) > 200:
+        return None
+    folded = {choice.lower(): choice for choice in choices}
+    near = get_close_matches(text, folded, 1)
+    return folded[near[0]] if near else None
+
+
+def brief(value: object) -> str:
+    """Return a value as it is shown in a message."""
+    shown = repr(value)
+    return shown if len(shown) <= 100 else f"{shown[:97]}..."

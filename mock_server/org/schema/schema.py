@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any
 
-from mock_server.org.schema import inline, standard
-from mock_server.org.schema.errors import SchemaError
-from mock_server.org.schema.types import ChildRelationship, Field, SObject
+from mock_server.org.clock import Clock
+from mock_server.org.schema import standard
+from mock_server.org.schema.build import Build
+from mock_server.org.schema.definitions import Definitions
+from mock_server.org.schema.errors import Place, SchemaError, SchemaErrors
+from mock_server.org.schema.rows import Row
+from mock_server.org.schema.shares import opened_share
+from mock_server.org.schema.types import SObject
 
 __all__ = ["Schema", "SchemaError"]
 
@@ -23,7 +27,7 @@ def _folded_names() -> dict[str, str]:
 def _prefixes() -> dict[str, str]:
     # A prefix that several objects share leads to the one that describes itself first.
     out: dict[str, str] = {}
-    for name, (prefix, _, _) in standard.rows().items():
+    for name, (prefix, _) in standard.rows().items():
         if prefix:
             out.setdefault(prefix, name)
     return out
@@ -34,9 +38,32 @@ class Schema:
 
     def __init__(self) -> None:
         self.version = 1
+        self.changed = 0.0
+        """When it changed last, by the clock that it follows; the org's birth at first."""
+        self._clock: Clock | None = None
         self._own: dict[str, SObject] = {}
         self._own_folded: dict[str, str] = {}
         self._own_prefixes: dict[str, str] = {}
+        self.records: dict[str, tuple[Row, ...]] = {}
+        """Rows that every org with this schema has from its beginning, by object."""
+        self.channels: Mapping[str, Any] = {}
+        """Channels of platform events and change events by name, with their members, as they were defined."""
+
+    @classmethod
+    def load(cls, definitions: Definitions) -> Schema:
+        """Return the bundled objects with definitions on top, validated whole. Raises SchemaErrors with all mistakes.
+
+        What is left out is added to the notes of the definitions.
+        """
+        problems = list(definitions.problems)
+        blank = cls()
+        build, found = blank._build(definitions.data)
+        problems += [definitions.problem(error) for error in build.problems]
+        if problems:
+            raise SchemaErrors(sorted(problems, key=lambda problem: problem.place))
+        for path, text in build.notes:
+            definitions.note("warning", definitions.place(path) or Place("schema"), text)
+        return found
 
     def get(self, name: str) -> SObject | None:
         """Find an object by its name in any case."""
@@ -51,6 +78,19 @@ class Schema:
             return self._own.get(exact) or standard.load(exact)
         return standard.load(name)
 
+    @property
+    def whole(self) -> Schema:
+        """The schema itself, where this is what a user sees of it."""
+        return self
+
+    def flags_of(self, name: str, flags: Iterable[str]) -> Iterable[str]:
+        """Return those of an object's flags that hold for the user whose schema this is."""
+        return flags
+
+    def rows(self, sobject: SObject, table: str, ready: Callable[[SObject], None]) -> str | None:
+        """Return the SQL that rows of `table` must meet to be seen, None where all are. `ready` makes tables."""
+        return None
+
     def names(self) -> tuple[str, ...]:
         """Return the names of all objects, sorted."""
         return tuple(sorted({*standard.rows(), *self._own}, key=str.lower))
@@ -64,6 +104,11 @@ class Schema:
         name = self._own_prefixes.get(prefix) or _prefixes().get(prefix)
         return self.get(name) if name else None
 
+    def follow(self, clock: Clock) -> None:
+        """Note the times of changes by an org's clock from here on."""
+        self._clock = clock
+        self.changed = clock.now()
+
     def copy(self) -> Schema:
         """Return a schema that can change apart from this one; the objects themselves are shared."""
         other = Schema()
@@ -75,61 +120,39 @@ class Schema:
         self._own = dict(other._own)
         self._own_folded = dict(other._own_folded)
         self._own_prefixes = dict(other._own_prefixes)
+        self.records = dict(other.records)
+        self.channels = dict(other.channels)
         self.version += 1
+        if self._clock is not None:
+            self.changed = self._clock.now()
 
-    def add(self, objects: Mapping[str, Any], fields: Mapping[str, Any]) -> None:
-        """Add inline objects and fields (see `inline` for their form).
+    def add(self, objects: Mapping[str, Any], fields: Mapping[str, Any], more: Mapping[str, Any] | None = None) -> None:
+        """Add inline objects and fields (see `inline` for their form), and further kinds of definitions.
 
         Raises SchemaError, with the schema unchanged, for the first mistake.
         """
-        if not isinstance(objects, Mapping):
-            raise SchemaError(("objects",), "objects must be a mapping of object names to their definitions")
-        if not isinstance(fields, Mapping):
-            raise SchemaError(("fields",), "fields must be a mapping of object names to their fields")
-        if not objects and not fields:
+        if not objects and not fields and not more and isinstance(objects, Mapping) and isinstance(fields, Mapping):
             return
-        trial = self.copy()
-        for name, definition in objects.items():
-            inline.check_object_name(trial.get, name)
-            trial._put(inline.new_object(name, definition, trial._free_prefix()))
-        for name, definition in objects.items():
-            trial._add_fields(("objects", name, "fields"), name, inline.fields_of(definition))
-        for name, definitions in fields.items():
-            sobject = trial.get(name) if isinstance(name, str) else None
-            if sobject is None:
-                raise SchemaError.unknown(("fields", name), "object", name, trial.names())
-            trial._add_fields(("fields", name), sobject.name, definitions)
-        self.become(trial)
+        build, found = self._build({**(more or {}), "objects": objects, "fields": fields})
+        if build.problems:
+            raise build.problems[0]
+        self.become(found)
 
-    def _free_prefix(self) -> str:
-        # Custom objects get a00, a01, ... in the order of their creation, as in a real org.
-        number = sum(1 for sobject in self._own.values() if sobject.custom)
-        digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-        return f"a{digits[number // 62 % 62]}{digits[number % 62]}"
+    def _build(self, definitions: Mapping[str, Any]) -> tuple[Build, Schema]:
+        """Return this schema with definitions on top; it counts only if the build met no problems."""
+        build = Build(self, definitions)
+        trial = self.copy()
+        for sobject in build.run():
+            trial._put(sobject)
+        trial.records |= build.records
+        trial.channels = {**self.channels, **(definitions.get("channels") or {})}
+        return build, trial
 
     def _put(self, sobject: SObject) -> None:
+        share = opened_share(sobject, self.get)
+        if share is not None:
+            self._put(share)
         self._own[sobject.name] = sobject
         self._own_folded[sobject.name.lower()] = sobject.name
         if sobject.key_prefix:
             self._own_prefixes[sobject.key_prefix] = sobject.name
-
-    def _add_fields(self, path: tuple[str | int, ...], name: str, definitions: Any) -> None:
-        if not isinstance(definitions, Mapping):
-            raise SchemaError(path, "fields must be a mapping of field names to their definitions")
-        new: list[Field] = []
-        for field_name, definition in definitions.items():
-            sobject = self.get(name)
-            assert sobject is not None
-            taken = [*(field.name for field in sobject.fields), *(field.name for field in new)]
-            new.append(inline.new_field(self.get, self.names, (*path, field_name), field_name, definition, taken))
-        self._extend(name, fields=new)
-        for field in new:
-            for parent in field.reference_to:
-                target = self.get(parent)
-                if target is not None and field.type == "reference":
-                    self._extend(target.name, children=[inline.child_of(name, field, definitions[field.name], target)])
-
-    def _extend(self, name: str, fields: Iterable[Field] = (), children: Iterable[ChildRelationship] = ()) -> None:
-        sobject = self.get(name)
-        assert sobject is not None
-        self._put(replace(sobject, fields=(*sobject.fields, *fields), children=(*sobject.children, *children), memo={}))

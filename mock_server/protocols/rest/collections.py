@@ -110,7 +110,7 @@ async def upsert(call: Call) -> Reply:
 async def delete(call: Call) -> Reply:
     ids = [identifier for identifier in call.query.get("ids", "").split(",") if identifier]
     _within(len(ids), MOST_ROWS)
-    changes = rows_by_id(call.org.schema, "delete", ids)
+    changes = rows_by_id(call.schema, "delete", ids)
     all_or_none = call.query.get("allOrNone", "").lower() == "true"
     return _answer(await save(call, changes, all_or_none=all_or_none))
 
@@ -175,7 +175,7 @@ def _change(call: Call, verb: Verb, record: dict[str, Any]) -> Change:
     if not isinstance(kind, str):
         raise errors.INVALID_INPUT(text="Each record needs the name of its object in attributes.type")
     change = Change(verb, kind, record)
-    if call.org.schema.get(kind) is None:
+    if call.schema.get(kind) is None:
         change.refusal = unsupported_type(kind)
     return change
 

@@ -56,7 +56,7 @@ async def _by_ids(call: Call, api: Api, verb: Verb) -> Reply:
     ids = [node.text.strip() for node in asked.all("ids")]
     _within(len(ids), MOST_ROWS)
     all_or_none = any(one.flag("allOrNone") for one in header.all("AllOrNoneHeader"))
-    results = await call.write(rows_by_id(call.org.schema, verb, ids), all_or_none=all_or_none)
+    results = await call.write(rows_by_id(call.schema, verb, ids), all_or_none=all_or_none)
     items = "".join(f"<result>{_errors(one.errors)}{_id('id', one.id)}{_flag(one.success)}</result>" for one in results)
     return _answer(api, asked, items)
 
@@ -81,7 +81,7 @@ async def _merge_one(call: Call, request: Node) -> str:
     name = master.first("type") or master.kind
     losers = [node.text.strip() for node in request.all("recordToMergeIds") if node.text.strip()]
     rows = merging.changes(call.org, name, master.first("Id"), _values(master), losers[:MOST_ROWS])
-    if call.org.schema.get(name) is None:
+    if call.schema.get(name) is None:
         rows[0].refusal = unsupported_type(name)
     mark = call.org.log.last
     try:
@@ -155,7 +155,7 @@ def _span(call: Call) -> tuple[Node, SObject, float, float]:
     asked, _ = read_tree(call.body)
     # The WSDL has a capital O; the first clients had none.
     name = asked.first("sObjectType") or asked.first("sobjectType") or ""
-    sobject = call.org.schema.get(name)
+    sobject = call.schema.get(name)
     if sobject is None:
         raise unsupported_type(name)
     moments = []

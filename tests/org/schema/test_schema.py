@@ -163,7 +163,7 @@ def test_objects_and_fields_are_found_in_any_case() -> None:
 
 def test_every_bundled_object_reads() -> None:
     schema = Schema()
-    assert len(schema.names()) == 297
+    assert len(schema.names()) == 765
     for name in schema.names():
         sobject = schema.get(name)
         assert sobject is not None and "Id" in sobject.by_name
@@ -223,7 +223,7 @@ def test_inline_objects_and_fields_join_the_schema() -> None:
             ("fields", "Contact", "X__c", "referenceTo"),
             "Account",
         ),
-        ({"Invoice": {}}, {}, ("objects", "Invoice"), None),
+        ({"Invoices": {}}, {}, ("objects", "Invoices"), None),
         ({"Invoice__c": {"lable": "x"}}, {}, ("objects", "Invoice__c", "lable"), "label"),
         ([], {}, ("objects",), None),
     ],

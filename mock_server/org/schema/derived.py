@@ -1,0 +1,139 @@
+"""Objects that come with a custom object: `X__Share`, `X__History`, `X__Feed`, `X__ChangeEvent`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from mock_server.org.schema.types import ChildRelationship, Field, PicklistValue, SObject
+
+_SHARE_FLAGS = frozenset({"createable", "deletable", "queryable", "retrieveable", "updateable"})
+_HISTORY_FLAGS = frozenset({"queryable", "replicateable", "retrieveable"})
+_CHANGE_FLAGS = frozenset({"retrieveable", "triggerable"})
+
+
+def name_of(sobject: str, what: str) -> str:
+    """Return `Rental__Share` for `Rental__c` and `Share`."""
+    return f"{sobject.removesuffix('__c')}__{what}"
+
+
+def share(sobject: SObject) -> tuple[SObject, ChildRelationship]:
+    levels = tuple(PicklistValue(value, label) for value, label in (("Read", "Read Only"), ("Edit", "Read/Write")))
+    return _made(
+        sobject,
+        "Share",
+        _SHARE_FLAGS,
+        (
+            _fixed(_id()),
+            _parent(sobject, createable=True),
+            replace(_user("UserOrGroupId", "User/Group ID", "Group", "User"), createable=True),
+            Field(
+                "AccessLevel", "Access Level", "picklist", length=40, nillable=False,
+                picklist=(*levels, PicklistValue("All", "Owner")), restricted_picklist=True,
+            ),
+            Field(
+                "RowCause", "Row Cause", "picklist", length=40, updateable=False, defaulted_on_create=True,
+                picklist=(PicklistValue("Owner", "Owner"), PicklistValue("Manual", "Manual Sharing", default=True),
+                          PicklistValue("Rule", "Sharing Rule")),
+                default="Manual",
+            ),
+            _fixed(_moment("LastModifiedDate", "Last Modified Date")),
+            _user("LastModifiedById", "Last Modified By ID", "User"),
+            _fixed(_flag("IsDeleted", "Deleted")),
+        ),
+    ), ChildRelationship(name_of(sobject.name, "Share"), "ParentId", "Shares", cascade_delete=True)  # fmt: skip
+
+
+def history(sobject: SObject) -> tuple[SObject, ChildRelationship]:
+    def any_value(name: str, label: str) -> Field:
+        return Field(name, label, "anyType", length=255, filterable=False, sortable=False, groupable=False)
+
+    return _made(
+        sobject,
+        "History",
+        _HISTORY_FLAGS,
+        (
+            _fixed(_id()),
+            _fixed(_flag("IsDeleted", "Deleted")),
+            _parent(sobject),
+            _user("CreatedById", "Created By ID", "User"),
+            _fixed(_moment("CreatedDate", "Created Date")),
+            _fixed(Field("Field", "Changed Field", "picklist", length=255, restricted_picklist=True, picklist=tuple(
+                PicklistValue(name, label) for name, label in (("created", "Created."), *(
+                    (field.name, field.label) for field in sobject.fields if field.custom or field.name_field
+                ))
+            ))),
+            _fixed(Field("DataType", "Datatype", "picklist", length=40)),
+            _fixed(any_value("OldValue", "Old Value")),
+            _fixed(any_value("NewValue", "New Value")),
+        ),
+    ), ChildRelationship(name_of(sobject.name, "History"), "ParentId", "Histories", cascade_delete=True)  # fmt: skip
+
+
+def feed(sobject: SObject, model: SObject) -> tuple[SObject, ChildRelationship]:
+    """Return the feed of an object, made like that of a standard one."""
+    made = _made(
+        sobject,
+        "Feed",
+        model.flags,
+        tuple(_parent(sobject) if field.name == "ParentId" else field for field in model.fields),
+    )
+    return made, ChildRelationship(made.name, "ParentId", "Feeds", cascade_delete=True)
+
+
+def change_event(sobject: SObject) -> SObject:
+    """Return what a change event carries: the object's own fields, behind a replay id and a header."""
+    plain: dict[str, Any] = {
+        "createable": False,
+        "updateable": False,
+        "filterable": False,
+        "sortable": False,
+        "groupable": False,
+    }
+
+    def carried() -> Iterator[Field]:
+        yield replace(_fixed(_id()), name="Id", **plain)
+        yield Field("ReplayId", "Replay ID", "string", length=1000, **plain)
+        yield Field("ChangeEventHeader", "Change Event Header", "complexvalue", **plain)
+        for field in sobject.fields:
+            if not field.calculated and field.name not in ("Id", "IsDeleted", "SystemModstamp"):
+                yield replace(field, nillable=True, unique=False, external_id=False, id_lookup=False, **plain)
+
+    return _made(sobject, "ChangeEvent", _CHANGE_FLAGS, tuple(carried()))
+
+
+def _made(sobject: SObject, what: str, flags: frozenset[str], fields: tuple[Field, ...]) -> SObject:
+    label = f"{'Change Event' if what == 'ChangeEvent' else what}: {sobject.label}"
+    # Their records have ids (017, 02c, 0D5), but no describe names these prefixes.
+    return SObject(name_of(sobject.name, what), label, label, None, flags, fields, custom=True)
+
+
+def _fixed(field: Field) -> Field:
+    return replace(field, createable=False, updateable=False)
+
+
+def _id() -> Field:
+    return Field("Id", "Record ID", "id", length=18, nillable=False, defaulted_on_create=True, id_lookup=True)
+
+
+def _flag(name: str, label: str) -> Field:
+    return Field(name, label, "boolean", nillable=False, defaulted_on_create=True, default=False)
+
+
+def _moment(name: str, label: str) -> Field:
+    return Field(name, label, "datetime", nillable=False, defaulted_on_create=True, groupable=False)
+
+
+def _parent(sobject: SObject, *, createable: bool = False) -> Field:
+    return Field(
+        "ParentId", "Parent ID", "reference", length=18, nillable=False, createable=createable, updateable=False,
+        reference_to=(sobject.name,), relationship_name="Parent",
+    )  # fmt: skip
+
+
+def _user(name: str, label: str, *targets: str) -> Field:
+    return Field(
+        name, label, "reference", length=18, nillable=False, createable=False, updateable=False,
+        reference_to=targets, relationship_name=name.removesuffix("Id"),
+    )  # fmt: skip

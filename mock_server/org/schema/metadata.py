@@ -1,0 +1,452 @@
+"""Reads a project, a folder or a zip of metadata into definitions: a function a kind of file, one note a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path as FilePath
+from typing import Any
+from urllib.parse import unquote
+
+from mock_server.org.schema.definitions import Definitions
+from mock_server.org.schema.errors import Place, SchemaErrors, close
+from mock_server.org.schema.metadata_elements import unknown
+from mock_server.org.schema.metadata_fields import Reader, value_of
+from mock_server.org.schema.metadata_files import MetadataFile, open_project
+from mock_server.org.schema.namespaces import Namespace
+from mock_server.org.schema.value_sets import STANDARD_VALUE_SETS, STATUS_OBJECTS
+from mock_server.org.schema.xml_tree import Element
+
+_ROOTS = {
+    "object": "CustomObject",
+    "field": "CustomField",
+    "recordType": "RecordType",
+    "validationRule": "ValidationRule",
+    "compactLayout": "CompactLayout",
+    "globalValueSet": "GlobalValueSet",
+    "standardValueSet": "StandardValueSet",
+    "md": "CustomMetadata",
+    "platformEventChannel": "PlatformEventChannel",
+    "platformEventChannelMember": "PlatformEventChannelMember",
+}
+_PAGES = "it is about pages, not about data"
+_IGNORED = {
+    "layout": _PAGES,
+    "listView": _PAGES,
+    "webLink": _PAGES,
+    "fieldSet": _PAGES,
+    "flexipage": _PAGES,
+    "app": _PAGES,
+    "tab": "of a tab only its being there counts: records of the object are then kept as recently seen",
+    "index": "indexes of big objects have nothing to speed up here",
+    "businessProcess": "which stages a process offers is not enforced; the values of record types are kept",
+    "sharingReason": "reasons of sharing by code are not kept",
+    "permissionsetgroup": "groups of permission sets are not read",
+    "sharingRules": "sharing by rules is not done: share rows and ownership decide",
+    "duplicateRule": "declare duplicate rules inline",
+    "matchingRule": "declare duplicate rules inline",
+    "flow": "flows do not run; declare what they cost or do as automation",
+    "trigger": "Apex does not run; declare what it costs or does as automation",
+    "cls": "Apex does not run; declare what it costs or does as automation",
+    "workflow": "workflow rules do not run",
+}
+_SHARING = {"ReadWriteTransfer": "ReadWrite", "FullAccess": "ReadWrite", "ReadSelect": "Read"}
+_OBJECT_FLAGS = {
+    "enableHistory": "history",
+    "enableFeeds": "feeds",
+    "enableActivities": "activities",
+    "enableSearch": "search",
+}
+_SUFFIXES = ("__c", "__e", "__mdt", "__x", "__kav", "__b")
+
+
+def read(path: FilePath) -> Definitions:
+    """Return the definitions of a folder or zip; what is wrong in single files stands in their `problems`."""
+    out = Definitions()
+    try:
+        project = open_project(path)
+    except SchemaErrors as error:
+        out.problems += error.problems
+        return out
+    reader = _Metadata(out, Namespace(project.namespace))
+    reader.tabs = {file.name.lower() for file in project.files if file.kind == "tab"}
+    for file in project.files:
+        reader.take(file)
+    if not project.files:
+        out.note("ignored", Place(str(path)), "no metadata file stands below this path")
+    return out
+
+
+class _Metadata:
+    def __init__(self, out: Definitions, namespace: Namespace) -> None:
+        self._out = out
+        self._names = namespace
+        self.tabs: set[str] = set()
+
+    def take(self, file: MetadataFile) -> None:
+        """Read one file into the definitions, and note what became of it."""
+        place = Place(file.path)
+        if file.kind == "profile":
+            self._out.profiles.append(file)
+            self._out.note("taken", place, f"profile {file.name}")
+            return
+        if file.kind == "permissionset":
+            self._out.permission_sets.append(file)
+            self._out.note("taken", place, f"permission set {file.name}")
+            return
+        root = _ROOTS.get(file.kind)
+        if root is None:
+            reason = _IGNORED.get(file.kind, f"files of kind {file.kind[:80]!r} define nothing that is kept")
+            self._out.note("ignored", place, reason)
+            return
+        try:
+            element = file.tree()
+            if element.tag != root:
+                raise SchemaErrors.at(
+                    Place(file.path, element.line), f"a .{file.kind} file holds <{root}>, not <{element.tag[:80]}>"
+                )
+            for child, message in unknown(element, root):
+                self._warn(file, child.line, message)
+            read: Callable[[MetadataFile, Element], str | None] = getattr(self, f"_{_method(file.kind)}")
+            taken = read(file, element)
+            if taken is not None:
+                self._out.note("taken", place, taken)
+        except SchemaErrors as error:
+            self._out.problems += error.problems
+
+    def _warn(self, file: MetadataFile, line: int, text: str) -> None:
+        self._out.note("warning", Place(file.path, line), text)
+
+    def _lines(self, file: MetadataFile, path: tuple[str | int, ...], lines: Mapping[tuple[Any, ...], int]) -> None:
+        for inner, line in lines.items():
+            self._out.places[(*path, *inner)] = Place(file.path, line)
+
+    def _parent(self, file: MetadataFile) -> str:
+        if file.parent is None:
+            raise SchemaErrors.at(
+                Place(file.path),
+                f"the file of a {file.kind} stands in a folder of its object: objects/OBJECT/{file.kind}s",
+            )
+        return self._names.sobject(file.parent)
+
+    # -- objects and what is in them
+
+    def _object(self, file: MetadataFile, element: Element) -> str:
+        name = self._names.sobject(file.name)
+        definition: dict[str, Any] = {}
+        lines: dict[tuple[Any, ...], int] = {(): element.line}
+
+        def put(key: str, value: Any, tag: str) -> None:
+            definition[key] = value
+            found = element.first(tag)
+            lines[key,] = found.line if found is not None else element.line
+
+        custom = name.endswith(_SUFFIXES)
+        for tag, key in (("label", "label"), ("pluralLabel", "plural")):
+            value = element.get(tag)
+            if value is not None and value != "null":
+                put(key, value, tag)
+        model = element.get("sharingModel")
+        if model is not None:
+            parent = model.startswith("ControlledBy")
+            put("sharing", "ControlledByParent" if parent else _SHARING.get(model, model), "sharingModel")
+        for tag, key in _OBJECT_FLAGS.items():
+            found = element.get(tag)
+            # What the file of a standard object leaves out stays as it is; a custom one has what it says.
+            if found is not None:
+                put(key, element.is_true(tag), tag)
+            elif custom and key in ("activities", "search"):
+                definition[key] = False
+        if not custom:
+            definition["standard"] = True
+        elif name.endswith("__c"):
+            definition["tab"] = file.name.lower() in self.tabs
+        setting = element.get("customSettingsType")
+        if setting is not None:
+            put("setting", setting, "customSettingsType")
+            definition = {key: value for key, value in definition.items() if key in ("label", "plural", "setting")}
+        if name.endswith("__e"):
+            for tag, key in (("eventType", "event"), ("publishBehavior", "publish")):
+                if (value := element.get(tag)) is not None:
+                    put(key, value, tag)
+        named = element.first("nameField")
+        if named is not None and custom and setting is None:
+            pairs = (("type", "type"), ("label", "label"), ("displayFormat", "format"))
+            put("nameField", {key: value for tag, key in pairs if (value := named.get(tag)) is not None}, "nameField")
+        self._out.object(name, definition)
+        self._lines(file, ("objects", name), lines)
+        counts = self._inner(file, element, name)
+        return f"{'object' if custom else 'settings of standard object'} {name}{counts}"
+
+    def _inner(self, file: MetadataFile, element: Element, name: str) -> str:
+        """Read the parts that metadata format keeps in the object's own file."""
+        counts: dict[str, int] = {}
+        parts = {
+            "fields": ("CustomField", self._one_field),
+            "validationRules": ("ValidationRule", self._one_rule),
+            "recordTypes": ("RecordType", self._one_record_type),
+            "compactLayouts": ("CompactLayout", self._one_layout),
+        }
+        for child in element.children:
+            if child.tag not in parts:
+                continue
+            kind, read = parts[child.tag]
+            called = child.get("fullName")
+            if called is None:
+                self._out.problems += SchemaErrors.at(
+                    Place(file.path, child.line), f"a {kind} needs a <fullName>"
+                ).problems
+                continue
+            for inner, message in unknown(child, kind):
+                self._warn(file, inner.line, message)
+            try:
+                read(file, child, name, called)
+            except SchemaErrors as error:
+                self._out.problems += error.problems
+                continue
+            counts[child.tag] = counts.get(child.tag, 0) + 1
+        return "".join(f", {number} {_spaced(tag)}" for tag, number in counts.items())
+
+    def _field(self, file: MetadataFile, element: Element) -> str:
+        return self._one_field(file, element, self._parent(file), element.get("fullName") or file.name)
+
+    def _one_field(self, file: MetadataFile, element: Element, sobject: str, name: str) -> str:
+        name = self._names.field(name)
+        reader = Reader(element, file.path, self._names)
+        definition = reader.read(custom=name.endswith("__c"))
+        for line, text in reader.notes:
+            self._warn(file, line, text)
+        # Fields of Activity are fields of both kinds of activities.
+        for target in ("Task", "Event") if sobject == "Activity" else (sobject,):
+            given = dict(definition)
+            if sobject == "Activity":
+                given.pop("relationshipName", None)
+            if not target.endswith(_SUFFIXES):
+                self._out.object(target, {"standard": True})
+                self._out.places.setdefault(("objects", target), Place(file.path))
+            self._out.field(target, name, given)
+            self._lines(file, ("fields", target, name), reader.lines)
+        if len(definition) == 1 and "standard" in definition:
+            return f"field {sobject}.{name}, of which nothing changes what the org answers"
+        return f"field {sobject}.{name}"
+
+    def _validation_rule(self, file: MetadataFile, element: Element) -> str:
+        return self._one_rule(file, element, self._parent(file), element.get("fullName") or file.name)
+
+    def _one_rule(self, file: MetadataFile, element: Element, sobject: str, name: str) -> str:
+        lines: dict[tuple[Any, ...], int] = {(): element.line}
+        definition: dict[str, Any] = {"active": element.is_true("active")}
+        for tag, key in (
+            ("errorConditionFormula", "condition"), ("errorMessage", "message"), ("errorDisplayField", "field"),
+        ):  # fmt: skip
+            found = element.first(tag)
+            if found is not None and found.text:
+                definition[key] = found.text
+                lines[key,] = found.line
+            elif key != "field":
+                raise SchemaErrors.at(Place(file.path, element.line), f"a validation rule needs <{tag}>")
+        definition["condition"] = self._names.formula(definition["condition"])
+        if "field" in definition:
+            definition["field"] = self._names.field(definition["field"])
+        return self._part(
+            file, sobject, "validationRules", self._names.plain(name), definition, lines, "validation rule"
+        )
+
+    def _part(
+        self,
+        file: MetadataFile,
+        sobject: str,
+        key: str,
+        name: str,
+        definition: dict[str, Any],
+        lines: Mapping[tuple[Any, ...], int],
+        what: str,
+    ) -> str:
+        self._out.object(sobject, {key: {name: definition}, **self._standard(sobject)})
+        self._out.places.setdefault(("objects", sobject), Place(file.path))
+        self._lines(file, ("objects", sobject, key, name), lines)
+        return f"{what} {sobject}.{name}" + ("" if definition.get("active", True) else " (not active)")
+
+    @staticmethod
+    def _standard(sobject: str) -> dict[str, Any]:
+        return {} if sobject.endswith(_SUFFIXES) else {"standard": True}
+
+    def _record_type(self, file: MetadataFile, element: Element) -> str:
+        return self._one_record_type(file, element, self._parent(file), element.get("fullName") or file.name)
+
+    def _one_record_type(self, file: MetadataFile, element: Element, sobject: str, name: str) -> str:
+        definition: dict[str, Any] = {"active": element.is_true("active")}
+        label = element.get("label")
+        if label is not None:
+            definition["label"] = label
+        lines: dict[tuple[Any, ...], int] = {(): element.line}
+        offered: dict[str, Any] = {}
+        for one in element.all("picklistValues"):
+            picklist = one.get("picklist")
+            if picklist is None:
+                raise SchemaErrors.at(Place(file.path, one.line), "<picklistValues> needs a <picklist>")
+            key = self._names.field(picklist)
+            # Names of values are percent-encoded here: `Closed%20Won`.
+            values = [value_of(value) for value in one.all("values")]
+            offered[key] = [
+                unquote(value) if isinstance(value, str) else {**value, "value": unquote(value["value"])}
+                for value in values
+                if value is not None
+            ]
+            lines["picklists", key] = one.line
+        if offered:
+            definition["picklists"] = offered
+        return self._part(file, sobject, "recordTypes", self._names.plain(name), definition, lines, "record type")
+
+    def _compact_layout(self, file: MetadataFile, element: Element) -> str:
+        return self._one_layout(file, element, self._parent(file), element.get("fullName") or file.name)
+
+    def _one_layout(self, file: MetadataFile, element: Element, sobject: str, name: str) -> str:
+        shown = [self._names.field(one.text) for one in element.all("fields") if one.text]
+        definition: dict[str, Any] = {"fields": shown}
+        label = element.get("label")
+        if label is not None:
+            definition["label"] = label
+        lines = {(): element.line}
+        return self._part(file, sobject, "compactLayouts", self._names.plain(name), definition, lines, "compact layout")
+
+    # -- value sets
+
+    def _global_value_set(self, file: MetadataFile, element: Element) -> str:
+        name = self._names.plain(file.name)
+        values = [value for one in element.all("customValue") if (value := value_of(one)) is not None]
+        if element.is_true("sorted"):
+            values.sort(key=lambda value: str(value if isinstance(value, str) else value.get("label", value["value"])))
+        self._out.data["valueSets"][name] = values
+        self._out.places["valueSets", name] = Place(file.path, element.line)
+        return f"value set {name} with {len(values)} values"
+
+    def _standard_value_set(self, file: MetadataFile, element: Element) -> str | None:
+        fields = STANDARD_VALUE_SETS.get(file.name)
+        if fields is None:
+            near = close(file.name, STANDARD_VALUE_SETS)
+            hint = f"; did you mean {near}?" if near else ""
+            self._out.note("ignored", Place(file.path), f"no field takes its values from {file.name}{hint}")
+            return None
+        given = [one for one in element.all("standardValue") if one.get("fullName")]
+        values = [value for one in given if (value := value_of(one)) is not None]
+        for sobject, name in fields:
+            definition: dict[str, Any] = {"values": values, "standard": True}
+            if element.is_true("sorted"):
+                definition["sorted"] = True
+            self._out.field(sobject, name, definition)
+            self._out.places["fields", sobject, name] = Place(file.path, element.line)
+        kept = STATUS_OBJECTS.get(file.name)
+        if kept is not None:
+            self._out.data["records"][kept] = {
+                str(one.get("fullName")): _status(one, place) for place, one in enumerate(given, 1)
+            }
+            self._out.places["records", kept] = Place(file.path, element.line)
+        return f"{len(values)} values of {', '.join(f'{sobject}.{name}' for sobject, name in fields)}"
+
+    # -- custom metadata, channels
+
+    def _custom_metadata(self, file: MetadataFile, element: Element) -> str:
+        kind, _, name = file.name.partition(".")
+        if not name:
+            raise SchemaErrors.at(Place(file.path), "the file of a record is called TYPE.RECORD.md-meta.xml")
+        sobject = self._names.sobject(f"{kind}__mdt")
+        row: dict[str, Any] = {"MasterLabel": element.get("label") or name}
+        path = ("records", sobject, name)
+        for one in element.all("values"):
+            field = one.get("field")
+            if field is None:
+                raise SchemaErrors.at(Place(file.path, one.line), "<values> needs a <field>")
+            key = self._names.field(field)
+            row[key] = _value(one.first("value"), file)
+            self._out.places[(*path, key)] = Place(file.path, one.line)
+        self._out.data["records"].setdefault(sobject, {})[name] = row
+        self._out.places[path] = Place(file.path, element.line)
+        return f"record {name} of {sobject}"
+
+    def _channel(self, file: MetadataFile, element: Element) -> str:
+        channel = self._out.data["channels"].setdefault(file.name, {})
+        channel.update(type=element.get("channelType") or "event", label=element.get("label") or file.name)
+        return f"channel {file.name}"
+
+    def _channel_member(self, file: MetadataFile, element: Element) -> str:
+        name, entity = element.get("eventChannel"), element.get("selectedEntity")
+        if name is None or entity is None:
+            raise SchemaErrors.at(
+                Place(file.path, element.line), "a channel member needs <eventChannel> and <selectedEntity>"
+            )
+        members = self._out.data["channels"].setdefault(name, {}).setdefault("members", {})
+        member: dict[str, Any] = {}
+        if (condition := element.get("filterExpression")) is not None:
+            member["filter"] = self._names.formula(condition)
+        enriched = [
+            self._names.field(field) for one in element.all("enrichedFields") if (field := one.get("name")) is not None
+        ]
+        if enriched:
+            member["enriched"] = enriched
+        members[entity] = member
+        return f"{entity} in channel {name}"
+
+
+def _method(kind: str) -> str:
+    return {
+        "recordType": "record_type",
+        "validationRule": "validation_rule",
+        "compactLayout": "compact_layout",
+        "globalValueSet": "global_value_set",
+        "standardValueSet": "standard_value_set",
+        "md": "custom_metadata",
+        "platformEventChannel": "channel",
+        "platformEventChannelMember": "channel_member",
+    }.get(kind, kind)
+
+
+def _spaced(tag: str) -> str:
+    return {
+        "validationRules": "validation rules", "recordTypes": "record types", "compactLayouts": "compact layouts",
+    }.get(tag, tag)  # fmt: skip
+
+
+def _status(element: Element, place: int) -> dict[str, Any]:
+    """Return the record of one value of a status object, as far as the value says something of it."""
+    name = element.get("fullName") or ""
+    row: dict[str, Any] = {
+        "ApiName": name,
+        "MasterLabel": element.get("label") or name,
+        "SortOrder": place,
+        "IsDefault": element.is_true("default"),
+        "IsActive": element.get("isActive") is None or element.is_true("isActive"),
+    }
+    for tag, field in (
+        ("closed", "IsClosed"), ("won", "IsWon"), ("converted", "IsConverted"), ("reviewed", "IsReviewed"),
+        ("highPriority", "IsHighPriority"),
+    ):  # fmt: skip
+        row[field] = element.is_true(tag)
+    probability = element.get("probability")
+    if probability is not None and probability.isdigit() and len(probability) < 4:
+        row["DefaultProbability"] = int(probability)
+    category = element.get("forecastCategory")
+    if category is not None:
+        row["ForecastCategory"] = category
+        row["ForecastCategoryName"] = {"BestCase": "Best Case", "MostLikely": "Most Likely"}.get(category, category)
+    return row
+
+
+def _value(element: Element | None, file: MetadataFile) -> Any:
+    """Return a value of custom metadata in the type that it says it has."""
+    if element is None or element.nil:
+        return None
+    text = element.text
+    try:
+        if element.type == "boolean":
+            return text.lower() in ("true", "1")
+        if element.type in ("double", "decimal", "float"):
+            number = float(text)
+            if number - number != 0:
+                raise ValueError
+            return number
+        if element.type in ("int", "integer", "long"):
+            return int(text)
+    except ValueError:
+        message = f"{text[:80]!r} is no {element.type}"
+        raise SchemaErrors.at(Place(file.path, element.line), message) from None
+    return text or None
