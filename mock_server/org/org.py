@@ -25,6 +25,7 @@ from mock_server.org.records.pipeline import Pipeline
 from mock_server.org.records.recycling import RECORDS_A_MB, RecycleBin
 from mock_server.org.records.store import Store
 from mock_server.org.schema import Schema
+from mock_server.org.schema.types import SObject
 
 T = TypeVar("T")
 FIRST_ID = 1000
@@ -74,10 +75,10 @@ class Org:
         self.sessions = Sessions(self.id, self.clock)
         self.accesses = Accesses(self.schema, self.store)
         self.bin = RecycleBin(self.store, self.clock, self._bin_room)
+        self._permissions = Permissions(self.store, self.accesses)
         self._pipeline = Pipeline(
-            self.schema, self.store, self.ids, self.clock, self.locks, self.log, self.bin,
-            Permissions(self.store, self.accesses),
-        )  # fmt: skip
+            self.schema, self.store, self.ids, self.clock, self.locks, self.log, self.bin, self._permissions
+        )
         self.queries = Queries(self.schema, self.store, self.clock, seed=seed)
         self.searches = Searches(self.schema, self.store, self.queries)
         self.directory = Directory(self)
@@ -209,13 +210,19 @@ class Org:
             changes, user_id=who.user_id, all_or_none=all_or_none, exchange=exchange, give_up=give_up
         )
 
-    def is_deleted(self, sobject: str, identifier: str) -> bool:
-        """Tell whether a record lies in the recycle bin."""
+    def is_deleted(self, who: Session, sobject: str, identifier: str) -> bool:
+        """Tell whether a record lies in the recycle bin, where the user may see it."""
         found = self.schema.get(sobject)
         assert found is not None
         self.bin.expire()
         self.store.ready(found)
-        return any(deleted for _, deleted in self.store.lookup(found, "Id", [identifier], "Id", "IsDeleted"))
+        there = any(deleted for _, deleted in self.store.lookup(found, "Id", [identifier], "Id", "IsDeleted"))
+        return there and identifier in self.reached(who, found, [identifier])
+
+    def reached(self, who: Session, sobject: SObject, ids: Sequence[str]) -> set[str]:
+        """Return those of some records, deleted ones among them, that a user sees."""
+        access = self.accesses.of(who.user_id)
+        return set(ids) if access is None else self._permissions.reached(access, sobject, ids)
 
     def transaction(self) -> AbstractContextManager[None]:
         """Make the writes of a block one transaction: an exception undoes them all, their commits too."""

@@ -212,8 +212,10 @@ class Conversion:
     # -- records
 
     def _mapped(self, name: str, lead: Mapping[str, Any]) -> dict[str, Any]:
-        sobject = self._org.schema.get(name)
-        assert sobject is not None
+        # What the user may not write stays behind.
+        sobject = self._org.schema_of(self._who).get(name)
+        if sobject is None:
+            return {}
         pairs = FIELD_MAP[name] | dict(self._org.lead_map.get(name, {}))
         return {
             target: lead[source]

@@ -17,6 +17,7 @@ from mock_server.org.records.store import quoted
 from mock_server.org.schema.types import SObject
 
 if TYPE_CHECKING:
+    from mock_server.org.identity.sessions import Session
     from mock_server.org.org import Org
 
 REACH = 30 * 86_400.0
@@ -57,7 +58,7 @@ def read_moment(text: str) -> float | None:
         return None
 
 
-def updated(org: Org, sobject: SObject, start: float, end: float) -> Updated:
+def updated(org: Org, who: Session, sobject: SObject, start: float, end: float) -> Updated:
     """Return the live records of an object that were created or changed within a span.
 
     Raises INVALID_REPLICATION_DATE, EXCEEDED_ID_LIMIT, and INVALID_TYPE_FOR_OPERATION for what cannot be replicated.
@@ -76,10 +77,11 @@ def updated(org: Org, sobject: SObject, start: float, end: float) -> Updated:
     ids = [row[0] for row in rows]
     if len(ids) > MOST_IDS:
         raise errors.EXCEEDED_ID_LIMIT(limit=MOST_IDS)
-    return Updated(ids, _covered(org, end))
+    seen = org.reached(who, sobject, ids)
+    return Updated([one for one in ids if one in seen], _covered(org, end))
 
 
-def deleted(org: Org, sobject: SObject, start: float, end: float) -> Deleted:
+def deleted(org: Org, who: Session, sobject: SObject, start: float, end: float) -> Deleted:
     """Return the records of an object that were deleted within a span, whether or not they are still in the bin.
 
     Raises as `updated` does, also where records that were deleted within the span are known no more.
@@ -95,6 +97,8 @@ def deleted(org: Org, sobject: SObject, start: float, end: float) -> Deleted:
     records = org.bin.deleted(sobject.name, start, end)
     if len(records) > MOST_IDS:
         raise errors.EXCEEDED_ID_LIMIT(limit=MOST_IDS)
+    seen = org.reached(who, sobject, [identifier for identifier, _ in records])
+    records = [record for record in records if record[0] in seen]
     return Deleted(records, stamp(earliest), _covered(org, end))
 
 

@@ -16,7 +16,7 @@ from mock_server.protocols.rest.replies import answer, routes
     )
 )
 async def updated(call: Call) -> Reply:
-    found = replication.updated(call.org, sobject_of(call), _moment(call, "start"), _moment(call, "end"))
+    found = replication.updated(call.org, call.session, sobject_of(call), _moment(call, "start"), _moment(call, "end"))
     return answer({"ids": found.ids, "latestDateCovered": found.latest})
 
 
@@ -26,7 +26,7 @@ async def updated(call: Call) -> Reply:
     )
 )
 async def deleted(call: Call) -> Reply:
-    found = replication.deleted(call.org, sobject_of(call), _moment(call, "start"), _moment(call, "end"))
+    found = replication.deleted(call.org, call.session, sobject_of(call), _moment(call, "start"), _moment(call, "end"))
     return answer(
         {
             "deletedRecords": [{"deletedDate": at, "id": identifier} for identifier, at in found.records],

@@ -170,7 +170,7 @@ def _span(call: Call) -> tuple[Node, SObject, float, float]:
 
 async def _updated(call: Call, api: Api) -> Reply:
     asked, sobject, start, end = _span(call)
-    found = replication.updated(call.org, sobject, start, end)
+    found = replication.updated(call.org, call.session, sobject, start, end)
     ids = "".join(f"<ids>{one}</ids>" for one in found.ids)
     latest = _moment(found.latest)
     return _answer(api, asked, f"<result>{ids}<latestDateCovered>{latest}</latestDateCovered></result>")
@@ -178,7 +178,7 @@ async def _updated(call: Call, api: Api) -> Reply:
 
 async def _deleted(call: Call, api: Api) -> Reply:
     asked, sobject, start, end = _span(call)
-    found = replication.deleted(call.org, sobject, start, end)
+    found = replication.deleted(call.org, call.session, sobject, start, end)
     records = "".join(
         f"<deletedRecords><deletedDate>{_moment(at)}</deletedDate><id>{one}</id></deletedRecords>"
         for one, at in found.records
