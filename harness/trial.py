@@ -261,6 +261,7 @@ class Trial:
             fields=fields,
             limits=plan.limits,
             settings=plan.settings,
+            automation=plan.automation,
             login=self.login,
             seed=self.seed,
             journal="whole",

@@ -16,7 +16,7 @@ from mock_server.operations import Call, Registry, Reply
 from mock_server.org.chance import stream
 from mock_server.org.schema import Schema, SchemaError
 from mock_server.protocols import oauth, rest, soap
-from mock_server.world import OrgSpec, World
+from mock_server.world import OrgSpec, World, WrongHook
 
 
 def registry() -> Registry:
@@ -30,7 +30,10 @@ class App:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.registry = registry()
-        self.world = World(self.registry, _default_org(settings))
+        try:
+            self.world = World(self.registry, _default_org(settings))
+        except WrongHook as wrong:
+            raise _misplaced(settings, wrong) from None
         self._gate = Gate(self.world, self.registry, rest.render)
         self.control = ControlPlane(self.world, settings.control_token)
         self._front: Front | None = None
@@ -95,4 +98,14 @@ def _default_org(settings: Settings) -> OrgSpec:
         seed=settings.seed,
         data=Path(settings.data) if settings.data else None,
         transaction_time=settings.transaction_time,
+        automation=settings.automation,
     )
+
+
+def _misplaced(settings: Settings, wrong: WrongHook) -> Exception:
+    """Say where in the settings file the hook stands that the org cannot have."""
+    if settings.document is None:
+        return wrong
+    error = wrong.error
+    near = nearest(error.like, error.allowed) if error.like else None
+    return settings.document.error([Problem(("automation", wrong.place, error.key), str(error), error.allowed, near)])
