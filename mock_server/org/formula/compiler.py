@@ -79,6 +79,8 @@ class Formula:
     """Objects that are read through the environment."""
     depends: tuple[SObject, ...]
     """The objects it was compiled against: it holds as long as a schema has these very ones."""
+    asks: bool
+    """Whether it asks for the moment, the user or other records: its value may change while the record stays."""
     height: int = 1
     """How many formulas refer to each other in a row, down from this one."""
 
@@ -95,6 +97,7 @@ class Unit:
         self.depends = {sobject.name: sobject}
         self.size = 0
         self.height = 1
+        self.asks = False
         self._inputs: dict[Any, tuple[str, Input]] = {}
         self._seen: dict[str, str] = {}
         self._constants: dict[str, Any] = {}
@@ -203,6 +206,7 @@ class Unit:
         inner = field_formula(self.schema, found.owner, found.field)
         self.size += inner.size
         self.height = max(self.height, inner.height + 1)
+        self.asks = self.asks or inner.asks
         self.depends.update((one.name, one) for one in inner.depends)
         self.objects.update(dict.fromkeys(inner.objects))
         arguments = [self.stored(needed.under(found.path)) for needed in inner.inputs]
@@ -327,6 +331,7 @@ class Unit:
             self.size + len(text),
             tuple(self.objects),
             tuple(self.depends.values()),
+            self.asks or "E." in source or any(needed.path for _, needed in inputs),
             self.height,
         )
 
