@@ -19,6 +19,7 @@ from mock_server.org.automation.inner import Query
 from mock_server.org.automation.running import hooked, hooks_of, run_hooks
 from mock_server.org.clock import Clock
 from mock_server.org.errors import ApiError
+from mock_server.org.formula.columns import functions, own_columns
 from mock_server.org.identity.access import Access
 from mock_server.org.identity.permissions import Permissions
 from mock_server.org.ids import IdSource, to_15, to_18
@@ -81,7 +82,8 @@ class Pipeline:
         self.inner_query: Callable[[str], Query] = _no_queries
         """Gives the queries of triggers that run for a user; the org sets it."""
         self.auto_numbers = AutoNumbers(store)
-        self.rollups = RollUps(schema, store)
+        store.teach(functions(schema, lambda: self._environment_of("")))
+        self.rollups = RollUps(schema, store, own_columns(schema))
         store.counter = self.rollups.fill
         for name in beginnings.tables(schema):
             store.fillers[name] = partial(beginnings.fill, schema, store, name, clock)
@@ -482,12 +484,12 @@ class Pipeline:
     def _default_formulas(self, row: Row, chunk: Chunk) -> dict[str, Any]:
         from mock_server.org.formula.defaults import default_values, defaults_of
 
-        return default_values(defaults_of(self._schema, row.sobject), self._environment(chunk))
+        return default_values(defaults_of(self._schema, row.sobject), self._environment_of(chunk.user_id))
 
-    def _environment(self, chunk: Chunk) -> Environment:
+    def _environment_of(self, user_id: str) -> Environment:
         from mock_server.org.formula.environment import Environment
 
-        return Environment(self._schema, self._store, chunk.user_id, self._clock.now())
+        return Environment(self._schema, self._store, user_id, self._clock.now())
 
     def _enforce(self, chunk: Chunk) -> None:
         """Refuse what a validation rule forbids."""
@@ -500,7 +502,7 @@ class Pipeline:
         # Lazily: an org without rules needs no compiler.
         from mock_server.org.formula.rules import enforce
 
-        environment = self._environment(chunk)
+        environment = self._environment_of(chunk.user_id)
         for rows in by_object.values():
             enforce(self._schema, self._store, rows, environment)
 
