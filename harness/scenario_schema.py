@@ -80,8 +80,8 @@ def _org() -> Shape:
         {
             "schema": {
                 "anyOf": [TEXT, files],
-                "description": "SFDX projects, folders or zips of metadata, saved describes, YAML of objects and fields; "
-                "later ones count over earlier ones",
+                "description": "SFDX projects, folders or zips of metadata, saved describes, YAML of objects and "
+                "fields; later ones count over earlier ones",
             },
             "fields": {"type": "object", "additionalProperties": {"type": "object"}},
             "objects": {"type": "object", "additionalProperties": {"type": "object"}},
