@@ -25,6 +25,7 @@ from mock_server.org.ids import IdSource, to_15, to_18
 from mock_server.org.records import duplicates
 from mock_server.org.records.changes import CHUNK, Change, LockHeld, RowResult
 from mock_server.org.records.commits import CommitLog
+from mock_server.org.records.leads import converted, protect_converted
 from mock_server.org.records.locking import Locking
 from mock_server.org.records.locks import RowLocks
 from mock_server.org.records.plans import plan_of
@@ -146,6 +147,7 @@ class Pipeline:
                 yield
         except BaseException:
             self._log.forget_after(mark)
+            self._bin.forget()
             raise
 
     # -- steps
@@ -294,6 +296,13 @@ class Pipeline:
         """Refuse what the saver may not do with these very records, and owners who are not active."""
         self._permissions.reach(chunk)
 
+    def _protect(self, chunk: Chunk) -> None:
+        """Refuse to change or merge leads that are converted."""
+        for row in chunk.rows:
+            if row.sobject is not None and row.sobject.name == "Lead":
+                protect_converted(self._store, [row for row in chunk.rows if not row.errors])
+                return
+
     def _validate(self, chunk: Chunk) -> None:
         """Turn each value into its stored form; note what is unknown, unwritable, too long or missing."""
         for row in chunk.rows:
@@ -401,6 +410,8 @@ class Pipeline:
                         row.fail(errors.WRONG_ID_TYPE(label=reference.label, value=identifier, fields=[reference.name]))
                     elif identifier not in live:
                         row.fail(errors.INVALID_CROSS_REFERENCE_KEY())
+                    elif target.name == "Lead" and converted(self._store, target, [identifier]):
+                        row.fail(errors.CANNOT_UPDATE_CONVERTED_LEAD())
 
     def _find_parents(self, chunk: Chunk, row: Row) -> None:
         for reference, (key, value) in (row.parents or {}).items():
@@ -596,6 +607,7 @@ class Pipeline:
     STEPS: ClassVar[tuple[Callable[[Pipeline, Chunk], None], ...]] = (
         _resolve,
         _permit,
+        _protect,
         _validate,
         _relate,
         _reach,
