@@ -50,6 +50,8 @@ DATE_FUNCTIONS = {
 }
 _UNCOUNTABLE = frozenset({"boolean", "address", "location", "base64"})
 _UNORDERED = _UNCOUNTABLE | {"multipicklist", "encryptedstring"}
+_MOST_RANKED = 1000
+"""Values of a picklist beyond which it sorts as text."""
 AGGREGATES = frozenset({"count", "count_distinct", "sum", "avg", "min", "max"})
 
 
@@ -58,6 +60,11 @@ def is_aggregate(expression: object) -> bool:
     if not isinstance(expression, Call):
         return False
     return expression.name.lower() in AGGREGATES or any(map(is_aggregate, expression.arguments))
+
+
+def is_date_part(expression: object) -> bool:
+    """Tell whether an item is a date function."""
+    return isinstance(expression, Call) and expression.name.lower() in DATE_FUNCTIONS
 
 
 def bind(scope: Scope, expression: Expression, *, aggregates: bool = False) -> Bound:
@@ -123,7 +130,7 @@ def aggregate(scope: Scope, call: Call) -> Bound:
     field = bound.field
     refused = {"sum": field.type not in NUMBER_TYPES, "avg": field.type not in NUMBER_TYPES}
     ordered = name in ("min", "max") and (field.type in _UNORDERED or not field.sortable)
-    if refused.get(name, ordered) or field.type in _UNCOUNTABLE or not field.filterable or not field.stored:
+    if refused.get(name, ordered) or field.type in _UNCOUNTABLE or not field.filterable or not field.valued:
         raise _misuse(scope, call, f"field {field.name} does not support aggregate operator {call.name.upper()}")
     text = f"{bound.sql} COLLATE NOCASE" if field.type in TEXT_TYPES and not field.case_sensitive else bound.sql
     if name == "count":
@@ -136,9 +143,25 @@ def aggregate(scope: Scope, call: Call) -> Bound:
         # Salesforce reckons in decimals, SQLite in binary fractions.
         exact = f"ROUND(SUM({bound.sql}) * 1.0, {max(field.scale, 0)})"
         return value_of(call.name, "currency" if field.type == "currency" else "double", exact, scale=field.scale)
+    place = place_in_picklist(field, bound.sql)
+    if place is not None:
+        # The value travels behind its place, which has five digits.
+        least = f"{name.upper()}(printf('%05d', {place}) || {bound.sql})"
+        return Bound(field, "", (), f"substr({least}, 6)")
     if field.type in TEXT_TYPES:
         return Bound(field, "", (), f"sf_{name}({bound.sql})")
     return Bound(field, "", (), f"{name.upper()}({bound.sql})")
+
+
+def place_in_picklist(field: Field, sql: str) -> str | None:
+    """Return the SQL of a value's place among its picklist's, by which picklists sort; None for other fields.
+
+    Values that the picklist does not have come last (SOQL and SOSL Reference, "ORDER BY").
+    """
+    if field.type != "picklist" or not 0 < len(field.picklist) <= _MOST_RANKED:
+        return None
+    cases = " ".join(f"WHEN {_literal(one.value)} THEN {place}" for place, one in enumerate(field.picklist))
+    return f"CASE WHEN {sql} IS NOT NULL THEN CASE {sql} COLLATE NOCASE {cases} ELSE {len(field.picklist)} END END"
 
 
 # -- display
