@@ -609,10 +609,13 @@ class Pipeline:
 
         What speaks against it is noted as their errors.
         """
-        masters = Chunk((), chunk.user_id, chunk.give_up)
-        masters.rows, masters.execution, masters.inner = rows, chunk.execution, chunk.inner
         plan = rows[0].plan
         meets_hooks = chunk.execution is not None and hooked(self.automation, rows[0])
+        if not (meets_hooks or plan.ruled or plan.rule):
+            save.update(rows)
+            return
+        masters = Chunk((), chunk.user_id, chunk.give_up)
+        masters.rows, masters.execution, masters.inner = rows, chunk.execution, chunk.inner
         if plan.watched or meets_hooks:
             stored = self.stored(rows)
             for row in rows:
