@@ -262,6 +262,8 @@ class Trial:
             limits=plan.limits,
             settings=plan.settings,
             login=self.login,
+            users=plan.users or None,
+            speaker=plan.speaker,
             seed=self.seed,
             journal="whole",
             clock=self.scenario.time,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,14 @@ class Settings:
     control_token: str | None = field(default=None, repr=False)
     tunnel: bool = False
     transaction_time: float = 0.0
+    users: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
+    """Further users of the default org, each with what he may do; in YAML alone."""
+
+
+class PlacedUsers(tuple[Mapping[str, Any], ...]):
+    """The users of a settings file, which knows where each part of them stands."""
+
+    document: Document
 
 
 _DURATIONS = frozenset({"transaction_time"})
@@ -75,7 +83,11 @@ def _of_document(document: Document, key: str, value: Any) -> Any:
     if key not in KEYS:
         raise document.error([Problem((key,), f"unknown setting {key!r}", KEYS, nearest(key, KEYS), at_key=True)])
     try:
-        return _value(key, value, "", KEYS)
+        found = _value(key, value, "", KEYS)
+        if key == "users":
+            found = PlacedUsers(found)
+            found.document = document
+        return found
     except ConfigError as error:
         raise document.error([Problem((key,), str(error).removeprefix(": "))]) from None
 
@@ -87,6 +99,10 @@ def _value(key: str, value: Any, where: str, keys: tuple[str, ...]) -> Any:
         hint = f"; did you mean {_PREFIX}{near.upper()}?" if near else ""
         raise ConfigError(f"{where}: unknown setting {key!r}{hint} (allowed: {', '.join(keys)})")
     default = getattr(Settings(), key)
+    if key == "users":
+        if not isinstance(value, list | tuple):
+            raise ConfigError(f"{where}: users: a list of mappings is needed; it stands in a settings file")
+        return tuple(value)
     try:
         if key == "schema":
             parts = value.split(os.pathsep) if isinstance(value, str) else value

@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp.web import Server
 
-from mock_server.config import Settings
+from mock_server.config import PlacedUsers, Settings
 from mock_server.control.plane import ControlPlane
 from mock_server.documents import Problem, load, nearest
 from mock_server.fronts.http import Front
@@ -30,7 +30,7 @@ class App:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.registry = registry()
-        self.world = World(self.registry, _default_org(settings))
+        self.world = _world(self.registry, settings)
         self._gate = Gate(self.world, self.registry, rest.render)
         self.control = ControlPlane(self.world, settings.control_token)
         self._front: Front | None = None
@@ -68,6 +68,17 @@ class App:
         self.world.close()
 
 
+def _world(registry: Registry, settings: Settings) -> World:
+    """Return the server's orgs. Raises DocumentError for a user in the settings file who is wrong."""
+    try:
+        return World(registry, _default_org(settings))
+    except SchemaError as error:
+        if error.path[:1] == ("users",) and isinstance(settings.users, PlacedUsers):
+            problem = Problem(error.path, error.message, error.allowed, error.nearest)
+            raise settings.users.document.error([problem]) from None
+        raise
+
+
 def _default_org(settings: Settings) -> OrgSpec:
     """Return what the default org is made from. Raises DocumentError for a schema file that is wrong."""
     objects: dict[str, Any] = {}
@@ -90,6 +101,7 @@ def _default_org(settings: Settings) -> OrgSpec:
         for name, more in document.data.get("fields", {}).items():
             fields.setdefault(name, {}).update(more)
     return OrgSpec(
+        users=settings.users or None,
         objects=objects,
         fields=fields,
         seed=settings.seed,

@@ -74,9 +74,10 @@ class Org:
         self.sessions = Sessions(self.id, self.clock)
         self.accesses = Accesses(self.schema, self.store)
         self.bin = RecycleBin(self.store, self.clock, self._bin_room)
+        self._permissions = Permissions(self.store, self.accesses)
         self._pipeline = Pipeline(
             self.schema, self.store, self.ids, self.clock, self.locks, self.log, self.bin,
-            Permissions(self.store, self.accesses),
+            self._permissions,
         )  # fmt: skip
         self.queries = Queries(self.schema, self.store, self.clock, seed=seed)
         self.searches = Searches(self.schema, self.store, self.queries)
@@ -87,6 +88,15 @@ class Org:
 
     def _bin_room(self) -> int:
         return RECORDS_A_MB * self.limits.ledger("DataStorageMB").maximum
+
+    @property
+    def taken_elsewhere(self) -> Callable[[str], bool]:
+        """Tells whether a user of another org of the process has a name: usernames are unique across orgs."""
+        return self._permissions.taken
+
+    @taken_elsewhere.setter
+    def taken_elsewhere(self, taken: Callable[[str], bool]) -> None:
+        self._permissions.taken = taken
 
     @property
     def transaction_time(self) -> float:

@@ -68,7 +68,7 @@ class Store:
         self._ready: dict[str, SObject] = {}
         for table in _BIN_TABLES:
             self.connection.execute(table)
-        self._kept = frozenset(self.tables()) if path is not None else frozenset()
+        self._kept = frozenset(self._tables()) if path is not None else frozenset()
         self._depth = 0
         self._made_inside: list[str] = []
         self.fillers: dict[str, Callable[[], None]] = {}

@@ -46,6 +46,9 @@ class Schema:
         self._own_prefixes: dict[str, str] = {}
         self.records: dict[str, tuple[Row, ...]] = {}
         """Rows that every org with this schema has from its beginning, by object."""
+        self.profiles: Mapping[str, Any] = {}
+        self.permission_sets: Mapping[str, Any] = {}
+        """Profiles and permission sets by name, as they were defined: `identity.given` reads them."""
         self.channels: Mapping[str, Any] = {}
         """Channels of platform events and change events by name, with their members, as they were defined."""
 
@@ -122,6 +125,8 @@ class Schema:
         self._own_prefixes = dict(other._own_prefixes)
         self.records = dict(other.records)
         self.channels = dict(other.channels)
+        self.profiles = dict(other.profiles)
+        self.permission_sets = dict(other.permission_sets)
         self.version += 1
         if self._clock is not None:
             self.changed = self._clock.now()
@@ -146,6 +151,8 @@ class Schema:
             trial._put(sobject)
         trial.records |= build.records
         trial.channels = {**self.channels, **(definitions.get("channels") or {})}
+        trial.profiles = {**self.profiles, **(definitions.get("profiles") or {})}
+        trial.permission_sets = {**self.permission_sets, **(definitions.get("permissionSets") or {})}
         return build, trial
 
     def _put(self, sobject: SObject) -> None:
