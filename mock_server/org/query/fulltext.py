@@ -85,7 +85,7 @@ class FullText:
     # -- building
 
     def _bring_up_to_date(self, sobject: SObject) -> None:
-        self._store.ready(sobject)
+        self._store.ready(sobject.whole or sobject)
         fields = _fields(sobject)
         said = orjson.dumps(fields).decode()
         self._run(f"CREATE TABLE IF NOT EXISTS {_KNOWN} (sobject TEXT PRIMARY KEY, fields TEXT, next INTEGER)")

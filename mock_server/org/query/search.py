@@ -89,6 +89,16 @@ class Searches:
                 yield sobject, Target(Query((Path(("Id",), 0),), Path((name,), 0)))
 
 
+def _object(schema: Schema, text: str, target: Target) -> SObject:
+    name = source_name(target.query)
+    sobject = schema.get(name)
+    if sobject is None:
+        raise unsupported(text, target.query.source.at, name)
+    if not sobject.is_("searchable"):
+        raise errors.INVALID_TYPE_FOR_OPERATION(sobject=sobject.name, operation="search")
+    return sobject
+
+
 _NOTHING = ('JOIN (SELECT NULL AS "Id", 0 AS place WHERE ? IS NULL) hit ON hit."Id" = t0."Id"', "")
 
 

@@ -22,7 +22,7 @@ JSON_TYPES = {bool: "boolean", int: "number", float: "number", str: "string", li
 NEVER_RECORDED = {
     "controllerName": "null string", "filteredLookupInfo": "null object", "mask": "null string",
     "maskType": "null string", "relationshipOrder": "null number", "validFor": "null string",
-    "associateEntityType": "null string", "associateParentEntity": "null string", "defaultValue": "boolean null string",
+    "keyPrefix": "null string", "associateEntityType": "null string", "associateParentEntity": "null string", "defaultValue": "boolean null string",
 }  # fmt: skip
 
 
@@ -84,7 +84,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "currency": {"type": "currency", "precision": 16, "scale": 2, "default": 0},
     "textarea": {"type": "textarea"},
     "phone": {"type": "phone"},
-    "multipicklist": {"type": "multiselectpicklist", "values": ["Name"], "visibleLines": 3},
+    "multipicklist": {"type": "multiselectpicklist", "values": ["Name"], "lines": 3},
     "email": {"type": "email"},
     "percent": {"type": "percent", "precision": 5, "scale": 2},
     "formula double": {"type": "number", "formula": "1", "blankAsZero": True},
@@ -115,7 +115,7 @@ def _field(schema: Schema, sobject: str, name: str) -> dict[str, Any]:
         (("a", "b", "c"), ("a",), "gAAA"),
         (("a", "b", "c"), ("b", "c"), "YAAA"),
         (("a", "b", "c"), (), "AAAA"),
-        (tuple(map(str, range(30))), ("0", "8", "29"), "gIAAAAQA"),
+        (tuple(map(str, range(30))), ("0", "8", "29"), "gIAABAAA"),
         (("false", "true"), ("checked",), "QAAA"),
         (("false", "true"), ("unchecked", "true"), "wAAA"),
     ],
