@@ -27,10 +27,7 @@ def declare(org: Org, profiles: Mapping[str, Any], permission_sets: Mapping[str,
     """Write declared profiles and permission sets. Raises SchemaError."""
     for kind, definitions in (("profiles", profiles), ("permissionSets", permission_sets)):
         for name, definition in definitions.items():
-            data = dict(definition) if isinstance(definition, Mapping) else definition
-            lenient = isinstance(data, dict) and data.pop("lenient", False) is True
-            grant = declared.read_grant(org.schema, data, (kind, name), lenient=lenient)
-            label = data.get("label") if isinstance(data, dict) else None
+            grant, label = declared.read_set(org.schema, definition, (kind, name))
             if kind == "profiles":
                 _profile(org, name, grant)
             elif str(name).lower() not in _names(org, "PermissionSet", "Name"):

@@ -28,7 +28,7 @@ class Family:
 
 
 OWN = Family(own=True)
-_EVERYONE = Family(writing=("CustomizeApplication", "ModifyAllData"))
+EVERYONE = Family(writing=("CustomizeApplication", "ModifyAllData"))
 
 _OWN = frozenset(
     [
@@ -151,7 +151,7 @@ def family_of(sobject: SObject) -> Family:
     if parents:
         return Family(parents=parents)
     if not sobject.custom:
-        return _EVERYONE
+        return EVERYONE
     if sobject.kind in ("setting", "metadata"):
         return Family(
             own=True, reading=("ViewAllCustomSettings", "CustomizeApplication"), writing=("CustomizeApplication",)
@@ -162,6 +162,11 @@ def family_of(sobject: SObject) -> Family:
 def has_own_permissions(sobject: SObject) -> bool:
     """Tell whether profiles and permission sets give access to an object by name."""
     return family_of(sobject).own
+
+
+def is_plain(name: str) -> bool:
+    """Tell by the name of a bundled object whether everyone reads it, and those who customize write it."""
+    return name not in _OWN and name not in _SETUP and name not in _PARENTS and hung_on(name) is None
 
 
 def may_be_parent(name: str) -> bool:

@@ -400,7 +400,12 @@ class Pipeline:
             if value is not None and not row.errors:
                 claims.append((row, fold(value) if unique.folded else value))
         # A row that an upsert found, or did not find, by this very field needs no second look.
-        unsure = [value for row, value in claims if (row.change.key_field or "").lower() != unique.name.lower()]
+        # Unless the saver does not see all records: then it may be there, and was not found.
+        unsure = [
+            value
+            for row, value in claims
+            if chunk.access is not None or (row.change.key_field or "").lower() != unique.name.lower()
+        ]
         taken: dict[Any, str] = {}
         if unsure:
             column = fold_column(unique.name) if unique.folded else unique.name

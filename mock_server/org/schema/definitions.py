@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from mock_server.org.schema.errors import Path, Place, Problem, SchemaError
-from mock_server.org.schema.metadata_files import MetadataFile
 
-KINDS = ("objects", "fields", "valueSets", "records", "channels")
+KINDS = ("objects", "fields", "valueSets", "records", "channels", "profiles", "permissionSets")
 """What definitions are of. `records` are by object and name, `channels` (of platform events) by name."""
 _PARTS = ("validationRules", "recordTypes", "compactLayouts")
 
@@ -31,8 +30,6 @@ class Definitions:
     places: dict[Path, Place] = field(default_factory=dict)
     notes: list[FileNote] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
-    profiles: list[MetadataFile] = field(default_factory=list)
-    permission_sets: list[MetadataFile] = field(default_factory=list)
 
     def place(self, path: Path) -> Place | None:
         """Return where a part is defined; where its nearest surrounding is if it has no place of its own."""
@@ -108,7 +105,7 @@ class Definitions:
                 self._fields(name, definition, other, ("fields", name), index)
             else:
                 self.data["fields"][name] = definition
-        for kind in ("valueSets", "channels"):
+        for kind in ("valueSets", "channels", "profiles", "permissionSets"):
             self.data[kind].update(other.data[kind])
         for name, rows in other.data["records"].items():
             if name.endswith("__mdt") and isinstance(rows, Mapping):
@@ -120,8 +117,6 @@ class Definitions:
                 self.places[_canonical(self.data, path)] = place
         self.notes += other.notes
         self.problems += other.problems
-        self.profiles += other.profiles
-        self.permission_sets += other.permission_sets
 
     def _fields(
         self, sobject: str, fields: Mapping[str, Any], other: Definitions, at: Path, index: Mapping[Path, list[Path]]

@@ -81,6 +81,10 @@ class Schema:
             return self._own.get(exact) or standard.load(exact)
         return standard.load(name)
 
+    def has(self, name: str) -> bool:
+        """Tell whether there is an object of exactly that name, without reading it."""
+        return name in self._own or name in standard.rows()
+
     @property
     def whole(self) -> Schema:
         """The schema itself, where this is what a user sees of it."""
@@ -151,8 +155,13 @@ class Schema:
             trial._put(sobject)
         trial.records |= build.records
         trial.channels = {**self.channels, **(definitions.get("channels") or {})}
-        trial.profiles = {**self.profiles, **(definitions.get("profiles") or {})}
-        trial.permission_sets = {**self.permission_sets, **(definitions.get("permissionSets") or {})}
+        profiles, sets = (definitions.get(kind) or {} for kind in ("profiles", "permissionSets"))
+        if (profiles or sets) and not build.problems:
+            from mock_server.org.identity.given import check_grants
+
+            build.problems += check_grants(trial, profiles, sets)
+        trial.profiles = {**self.profiles, **profiles}
+        trial.permission_sets = {**self.permission_sets, **sets}
         return build, trial
 
     def _put(self, sobject: SObject) -> None:
