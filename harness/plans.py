@@ -79,6 +79,7 @@ class OrgPlan:
     users: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
     speaker: str | Mapping[str, Any] | None = None
     """The user whose credentials the subject gets (`as`): a username, or a definition of his own."""
+    automation: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

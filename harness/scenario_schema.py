@@ -8,6 +8,7 @@ from typing import Any
 from harness.datafiles import MOST_ROWS
 from harness.properties import Property, registry
 from harness.scenario_reading import MOST_ATTEMPTS
+from mock_server import automation
 from mock_server.faults.shapes import DURATION, SHARE, TEXT, Shape, count, mapping, optional, rule
 
 ID = "https://sfmock.invalid/scenario.schema.json"
@@ -92,6 +93,11 @@ def _org() -> Shape:
             "as": {
                 "anyOf": [TEXT, mapping(_user())],
                 "description": "the user whose credentials the subject gets: a username, or what he may do",
+            },
+            "automation": {
+                "type": "array",
+                "items": automation.shape(),
+                "description": "triggers, known by what they cost",
             },
         },
         description="the org before the start",

@@ -261,6 +261,7 @@ class Trial:
             fields=fields,
             limits=plan.limits,
             settings=plan.settings,
+            automation=plan.automation,
             login=self.login,
             users=plan.users or None,
             speaker=plan.speaker,

@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp.web import Server
 
-from mock_server.config import PlacedUsers, Settings
+from mock_server.config import Settings
 from mock_server.control.plane import ControlPlane
 from mock_server.documents import Problem, load, nearest
 from mock_server.fronts.http import Front
@@ -16,7 +16,7 @@ from mock_server.operations import Call, Registry, Reply
 from mock_server.org.chance import stream
 from mock_server.org.schema import Schema, SchemaError
 from mock_server.protocols import oauth, rest, soap
-from mock_server.world import OrgSpec, World
+from mock_server.world import OrgSpec, World, WrongHook
 
 
 def registry() -> Registry:
@@ -30,7 +30,16 @@ class App:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.registry = registry()
-        self.world = _world(self.registry, settings)
+        try:
+            self.world = World(self.registry, _default_org(settings))
+        except WrongHook as wrong:
+            raise _misplaced(settings, wrong) from None
+        except SchemaError as error:
+            document = settings.document
+            if error.path[:1] != ("users",) or document is None:
+                raise
+            problem = Problem(error.path, error.message, error.allowed, error.nearest)
+            raise document.error([problem]) from None
         self._gate = Gate(self.world, self.registry, rest.render)
         self.control = ControlPlane(self.world, settings.control_token)
         self._front: Front | None = None
@@ -68,17 +77,6 @@ class App:
         self.world.close()
 
 
-def _world(registry: Registry, settings: Settings) -> World:
-    """Return the server's orgs. Raises DocumentError for a user in the settings file who is wrong."""
-    try:
-        return World(registry, _default_org(settings))
-    except SchemaError as error:
-        if error.path[:1] == ("users",) and isinstance(settings.users, PlacedUsers):
-            problem = Problem(error.path, error.message, error.allowed, error.nearest)
-            raise settings.users.document.error([problem]) from None
-        raise
-
-
 def _default_org(settings: Settings) -> OrgSpec:
     """Return what the default org is made from. Raises DocumentError for a schema file that is wrong."""
     objects: dict[str, Any] = {}
@@ -107,4 +105,14 @@ def _default_org(settings: Settings) -> OrgSpec:
         seed=settings.seed,
         data=Path(settings.data) if settings.data else None,
         transaction_time=settings.transaction_time,
+        automation=settings.automation,
     )
+
+
+def _misplaced(settings: Settings, wrong: WrongHook) -> Exception:
+    """Say where in the settings file the hook stands that the org cannot have."""
+    if settings.document is None:
+        return wrong
+    error = wrong.error
+    near = nearest(error.like, error.allowed) if error.like else None
+    return settings.document.error([Problem(("automation", wrong.place, error.key), str(error), error.allowed, near)])

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from mock_server.automation import DeclaredHook
 from mock_server.faults.engine import Faults
 from mock_server.journal import Journal
 from mock_server.operations import Registry
+from mock_server.org.automation import HookError
 from mock_server.org.clock import Mode
 from mock_server.org.identity.directory import User
 from mock_server.org.org import Org, Snapshot
@@ -45,7 +47,17 @@ class OrgSpec:
     start: float | None = None
     transaction_time: float = 0.0
     template: str | None = None
+    automation: tuple[DeclaredHook, ...] = ()
     data: Path | None = None
+
+
+class WrongHook(ValueError):
+    """A declared hook that the org cannot have; `place` is its number in the list."""
+
+    def __init__(self, error: HookError, place: int) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.place = place
 
 
 class World:
@@ -66,7 +78,10 @@ class World:
         self.default = self.create(default or OrgSpec())
 
     def create(self, spec: OrgSpec) -> Org:
-        """Make an org. Raises SchemaError for a wrong definition, KeyError for an unknown template or limit."""
+        """Make an org.
+
+        Raises SchemaError for a wrong definition, WrongHook for a hook, KeyError for an unknown template or limit.
+        """
         template = self.orgs[spec.template] if spec.template else None
         schema = template.schema.copy() if template else Schema()
         schema.add(spec.objects, spec.fields)
@@ -86,6 +101,8 @@ class World:
                 org.store.load(template.store)
                 org.ids.next_number = template.ids.next_number
                 org.directory.inherit(template.directory)
+                org.automation.become(template.automation)
+            _declare(org, spec)
             if spec.login:
                 org.directory.rename(spec.login)
             org.directory.seed()
@@ -155,6 +172,8 @@ class World:
             org.restore(origin)
         org.moved = False
         org.limits.reset()
+        org.automation.clear()
+        _declare(org, self._specs[org.id])
         self._faults[org.id].clear()
         self._journals[org.id].clear()
 
@@ -228,3 +247,11 @@ def _enrol(org: Org, spec: OrgSpec) -> None:
 
     enrolment.declare(org, schema.profiles, schema.permission_sets)
     enrolment.settle(org, spec.users, spec.speaker, kept=spec.data is not None)
+
+
+def _declare(org: Org, spec: OrgSpec) -> None:
+    for place, hook in enumerate(spec.automation):
+        try:
+            hook.add_to(org.automation)
+        except HookError as error:
+            raise WrongHook(error, place) from None

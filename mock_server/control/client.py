@@ -230,6 +230,7 @@ class ControlClient:
         login: Mapping[str, str] | None = None,
         users: Iterable[Mapping[str, Any]] | None = None,
         speaker: str | Mapping[str, Any] | None = None,
+        automation: Sequence[Mapping[str, Any]] | None = None,
     ) -> OrgInfo:
         """Make an org. `template` is the id of an org whose schema and records it starts with.
 
@@ -242,6 +243,7 @@ class ControlClient:
             "from": template, "fields": fields, "objects": objects, "limits": limits, "seed": seed, "journal": journal,
             "clock": {"mode": clock} | ({} if clock_start is None else {"start": clock_start}), "settings": settings,
             "login": login or None, "users": None if users is None else list(users), "as": speaker,
+            "automation": [dict(hook) for hook in automation] if automation else None,
         }  # fmt: skip
         body = {key: value for key, value in spec.items() if value is not None}
         return OrgInfo(**self._link.call("POST", "/_mock/orgs", body))
@@ -324,6 +326,23 @@ class ControlClient:
     def set_phase(self, phase: str) -> None:
         """Say which phase the run is in, for rules with `when: {phase: ...}`."""
         self._call("PATCH", "faults", {"phase": phase})
+
+    # -- automation
+
+    def automation(self) -> list[dict[str, Any]]:
+        """Return the hooks of the org, in the order in which they run."""
+        found: list[dict[str, Any]] = self._call("GET", "automation")
+        return found
+
+    def add_automation(self, hook: Mapping[str, Any]) -> str:
+        """Declare a hook; return its name."""
+        return str(self._call("POST", "automation", dict(hook))["name"])
+
+    def remove_automation(self, name: str) -> None:
+        self._call("DELETE", f"automation/{quote(name, safe='')}")
+
+    def clear_automation(self) -> None:
+        self._call("DELETE", "automation")
 
     # -- limits and time
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, get_args
 
-from mock_server import __version__
+from mock_server import __version__, automation
+from mock_server.control.automation import refusal
 from mock_server.control.call import ControlCall, Refused, answer, done, operation, routes, spelt
 from mock_server.faults.reader import Reader
 from mock_server.operations import Reply
@@ -13,7 +14,7 @@ from mock_server.org.clock import Mode
 from mock_server.org.identity.directory import LOGIN_KEYS
 from mock_server.org.limits.catalogue import ALLOCATIONS
 from mock_server.org.schema import SchemaError
-from mock_server.world import OrgSpec
+from mock_server.world import OrgSpec, WrongHook
 
 ORGS = "/_mock/orgs"
 ONE = f"{ORGS}/{{org}}"
@@ -31,11 +32,26 @@ async def list_orgs(call: ControlCall) -> Reply:
 
 @routes.at(operation("orgs.create", "POST", ORGS, "Make an org"))
 async def create(call: ControlCall) -> Reply:
-    keys = ("from", "fields", "objects", "limits", "login", "users", "as", "seed", "journal", "clock", "settings")
+    keys = (
+        "from",
+        "fields",
+        "objects",
+        "limits",
+        "login",
+        "users",
+        "as",
+        "seed",
+        "journal",
+        "clock",
+        "settings",
+        "automation",
+    )
     with call.reading(*keys, what="an org") as body:
         spec = _spec(call, body)
     try:
         org = call.world.create(spec)
+    except WrongHook as wrong:
+        raise refusal(wrong.error, ("automation", wrong.place)) from None
     except SchemaError as error:
         refused = Refused(400, error.message, spelt(error.path), error.allowed)
         refused.nearest = error.nearest
@@ -68,6 +84,7 @@ def _spec(call: ControlCall, body: Reader) -> OrgSpec:
         start=None if start is None else float(start),
         transaction_time=(settings.seconds("transaction_time") if settings else None) or 0.0,
         template=template,
+        automation=automation.read(body.data.get("automation"), ("automation",), body.problems),
     )
 
 

@@ -349,6 +349,15 @@ CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY = _row(
     verb="inserted",
     label="Account",
 )
+APEX_FAILURE = _row(
+    "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY",
+    400,
+    "{text}",
+    "permanent",
+    "save",
+    "R",
+    text="ContactTrigger: System.LimitException: Too many SOQL queries: 101",
+)
 FIELD_CUSTOM_VALIDATION_EXCEPTION = _row(
     "FIELD_CUSTOM_VALIDATION_EXCEPTION",
     400,

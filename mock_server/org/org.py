@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from mock_server.org.automation.inner import Query
 from mock_server.org.clock import Clock, Mode
 from mock_server.org.identity.access import Accesses
 from mock_server.org.identity.directory import Directory
@@ -28,6 +29,7 @@ from mock_server.org.schema import Schema
 
 T = TypeVar("T")
 FIRST_ID = 1000
+_INNER_BASE = "/services/data/v68.0/sobjects"
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,8 @@ class Org:
         self.queries = Queries(self.schema, self.store, self.clock, seed=seed)
         self.searches = Searches(self.schema, self.store, self.queries)
         self.directory = Directory(self)
+        self.automation = self._pipeline.automation
+        self._pipeline.inner_query = self._inner_query
         self.moved = False
         """Whether the org lives at another address than before: logins name the new one."""
         self.closed = False
@@ -167,6 +171,15 @@ class Org:
         """Return the schema as a user sees it."""
         return self.sight(who) or self.schema
 
+    def _inner_query(self, user_id: str) -> Query:
+        """Return how triggers that run for a user query: in the system's mode, within their transaction."""
+
+        def query(soql: str, most: int) -> tuple[int, list[dict[str, Any]]]:
+            page = self.queries.run(soql, user_id=user_id, size=most, base=_INNER_BASE)
+            return page.total, page.records
+
+        return query
+
     async def query_aside(
         self,
         who: Session,
@@ -199,7 +212,7 @@ class Org:
         schema = self.schema_of(who)
         found = schema.get(sobject)
         assert found is not None
-        return self.queries.read(found, ids, fields, base=base, schema=schema)
+        return self.queries.read(found, ids, fields, base=base, schema=schema, user_id=who.user_id)
 
     def write(
         self,

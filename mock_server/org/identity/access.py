@@ -203,6 +203,11 @@ class Accesses:
         return self._barred
 
     @property
+    def all_active(self) -> bool:
+        """Whether it is known that no user is inactive."""
+        return self._inactive is not None and not self._inactive
+
+    @property
     def inactive(self) -> frozenset[str]:
         """The ids of the users who are not active."""
         if self._inactive is None:

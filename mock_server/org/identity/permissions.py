@@ -41,6 +41,11 @@ class Permissions:
         self.taken: Callable[[str], bool] = lambda _: False
         """Tells whether a user of another org of the process has a name."""
 
+    @property
+    def calm(self) -> bool:
+        """Whether nothing has to be asked of the records that one saves who may do everything."""
+        return self._accesses.all_active
+
     # -- which records
 
     def reached(self, access: Access, sobject: SObject, ids: Iterable[str], level: Level = "read") -> set[str]:

@@ -367,7 +367,7 @@ class Binder:
         for key in query.order:
             bound = functions.bind(scope, key.path)
             field = bound.field
-            if isinstance(key.path, Path) and (not field.sortable or not field.stored):
+            if isinstance(key.path, Path) and (not field.sortable or not field.valued):
                 raise scope.fail(key.path.at, f"field '{field.name}' can not be sorted in a query call")
             sql = bound.folded() if field.type in TEXT_TYPES else bound.sql
             way = "DESC" if key.descending else "ASC"

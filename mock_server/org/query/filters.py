@@ -67,7 +67,7 @@ class Filters:
             raise errors.INVALID_FIELD(text="Address fields can only be filtered using Distance expressions")
         if isinstance(comparison.path, Call):
             _refuse_call(self._scope, comparison, comparison.path)
-        if not field.filterable or not field.stored:
+        if not field.filterable or not field.valued:
             raise self._scope.fail(comparison.path.at, f"field '{field.name}' can not be filtered in a query call")
         if isinstance(value, Query):
             if not top:

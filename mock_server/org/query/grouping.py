@@ -79,7 +79,7 @@ class Grouping:
         bound = functions.bind(self._scope, key)
         field = bound.field
         plain = isinstance(key, Path)
-        if plain and (not field.groupable or not field.stored or field.type in _UNGROUPABLE):
+        if plain and (not field.groupable or not field.valued or field.type in _UNGROUPABLE):
             text = f"field '{field.name}' can not be grouped in a query call"
             raise failure(errors.MALFORMED_QUERY, self._scope.soql, key.at, text)
         return bound

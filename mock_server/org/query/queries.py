@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -24,6 +24,11 @@ from mock_server.org.query.syntax import Query
 from mock_server.org.records.store import Store, fold_column, quoted
 from mock_server.org.schema import Schema
 from mock_server.org.schema.types import TEXT_TYPES, Field, SObject, fold
+
+if TYPE_CHECKING:
+    from sqlite3 import Connection
+
+    from mock_server.org.formula.environment import Environment
 
 _CACHED = 500
 _LONGEST_CACHED = 10_000
@@ -57,7 +62,7 @@ class Queries:
         # What a user sees belongs to the key: a plan has its conditions built in.
         self._plans: OrderedDict[tuple[str, bool, bool, bool, Schema | None], tuple[int, Plan]] = OrderedDict()
         self._cursors = Cursors(clock, seed)
-        self._lane = Lane(store.connection, Ground(clock))
+        self._lane = Lane(store.connection, Ground(clock, self._environment), schema)
         self._long: set[str] = set()
 
     def run(
@@ -119,7 +124,9 @@ class Queries:
         except TooLong:
             plan = self._plan(soql, all_rows, version, schema)
         zone = time_zone()
-        lane = Lane(self._store.reader(), Ground(self._clock, user_id, lambda: zone))
+        reader = self._store.reader()
+        ground = Ground(self._clock, lambda user: self._environment(user, reader), user_id, lambda: zone)
+        lane = Lane(reader, ground, self._schema)
         try:
             rows = await asyncio.get_running_loop().run_in_executor(_readers(), lane.spool, plan)
             return self._first(lane, plan, rows, size, base)
@@ -144,13 +151,21 @@ class Queries:
     def _own_lane(self) -> Lane:
         """Return the lane on the store's own connection, which changes when the database moves into a file."""
         if self._lane.connection is not self._store.connection:
-            self._lane = Lane(self._store.connection, self._lane.ground)
+            self._lane = Lane(self._store.connection, self._lane.ground, self._schema)
         return self._lane
+
+    def _environment(self, user_id: str, reader: Connection | None = None) -> Environment:
+        """Return what formulas know of a user and the moment."""
+        from mock_server.org.formula.environment import Environment
+
+        return Environment(self._schema, self._store, user_id, self._clock.now(), reader)
 
     def more(self, locator: str, *, user_id: str, size: int = 2000, base: str) -> Page:
         """Return the page at a locator. Raises INVALID_QUERY_LOCATOR for one that is unknown, foreign or too old."""
         cursor, start = self._cursors.find(locator, user_id)
-        return self._page(self._own_lane(), cursor, start, size, base)
+        lane = self._own_lane()
+        lane.ground.become(user_id, str)
+        return self._page(lane, cursor, start, size, base)
 
     def explain(
         self,
@@ -242,11 +257,13 @@ class Queries:
         *,
         base: str,
         schema: Schema | None = None,
+        user_id: str = "",
     ) -> list[dict[str, Any] | None]:
         """Return live records by 18-character id, in the order asked, None for those that are not there.
 
         `sobject` and `schema` are what the user sees of them.
         """
+        self._own_lane().ground.become(user_id, str)
         self._store.ready(sobject)
         key = ("read", None if fields is None else tuple(fields), self._schema.version)
         plan = sobject.memo.get(key)

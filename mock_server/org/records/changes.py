@@ -8,6 +8,9 @@ from typing import Any, Literal, NamedTuple
 
 from mock_server.org.errors import ApiError
 
+CHUNK = 200
+"""Rows a transaction handles at once, as a trigger sees them."""
+
 Verb = Literal["create", "update", "upsert", "delete", "undelete", "hard_delete", "erase"]
 """`delete` moves a record to the recycle bin, `hard_delete` past it, `erase` out of it for good."""
 Committed = Literal["create", "update", "delete", "undelete"]

@@ -90,7 +90,10 @@ class WritePlan:
             self.defaults |= SYSTEM_DEFAULTS.get(sobject.name, _SHARE_DEFAULTS)
         self.governing = sobject.name in ("User", "PermissionSetAssignment")
         """Whether a row of it is looked at even where its saver may do everything."""
-        self.watched = bool(sobject.validation_rules)
+        self.default_formulas = any(field.default_formula is not None for field in sobject.fields)
+        self.ruled = any(rule.active for rule in sobject.validation_rules)
+        """Whether validation rules are to be asked."""
+        self.watched = self.ruled
         """Whether steps need the stored record of an update or delete: it is then loaded into `Row.before`."""
         names = sobject.by_name
         self.owned = "OwnerId" in names

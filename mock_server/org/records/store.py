@@ -251,7 +251,7 @@ class Store:
         """Yield the given columns of the rows whose `column` is one of `values`, deleted rows included."""
         for start in range(0, len(values), _MANY):
             part = values[start : start + _MANY]
-            yield from self.connection.execute(_lookup_sql(sobject.name, column, columns, len(part)), part)
+            yield from self.connection.execute(lookup_sql(sobject.name, column, columns, len(part)), part)
 
     def records(self, sobject: SObject, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Return all stored columns of records by id, deleted ones included."""
@@ -319,7 +319,7 @@ class Transaction:
 
 
 @lru_cache(1024)
-def _lookup_sql(table: str, column: str, columns: tuple[str, ...], count: int) -> str:
+def lookup_sql(table: str, column: str, columns: tuple[str, ...], count: int) -> str:
     chosen = ", ".join(map(quoted, columns))
     marks = ",".join("?" * count)
     return f"SELECT {chosen} FROM {quoted(table)} WHERE {quoted(column)} IN ({marks})"  # noqa: S608

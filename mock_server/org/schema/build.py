@@ -11,6 +11,7 @@ from mock_server.org.ids import IdSource
 from mock_server.org.schema import derived, inline, objects, parts
 from mock_server.org.schema.described import described_field, described_object
 from mock_server.org.schema.errors import Path, SchemaError, brief, close
+from mock_server.org.schema.formulas import check_formulas
 from mock_server.org.schema.given import flag, mapping
 from mock_server.org.schema.inline import Made
 from mock_server.org.schema.rows import Row, resolve, rows_of
@@ -147,6 +148,19 @@ class Build:
         for draft in list(self._drafts.values()):
             self._derive(draft)
         return [draft.done() for draft in self._drafts.values()]
+
+    def check_formulas(self, schema: Schema) -> None:
+        """Compile the formulas of the new and changed objects, as they are in the schema that they make."""
+
+        def path_of(sobject: str, name: str, rule: bool) -> tuple[Path, bool]:
+            draft = self._drafts[sobject]
+            described = "describe" in draft.definition
+            if rule:
+                return (*draft.path, "validationRules", name), described
+            made = next((one for one in draft.made if one.field.name == name), None)
+            return (made.path, made.loose) if made else ((*draft.path, "fields", name), described)
+
+        self.problems += check_formulas(schema, self._drafts, path_of, self._note)
 
     def _given(self, kind: str) -> Mapping[str, Any]:
         return self._definitions.get(kind) or {}

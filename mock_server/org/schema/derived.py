@@ -98,7 +98,15 @@ def change_event(sobject: SObject) -> SObject:
         yield Field("ChangeEventHeader", "Change Event Header", "complexvalue", **plain)
         for field in sobject.fields:
             if not field.calculated and field.name not in ("Id", "IsDeleted", "SystemModstamp"):
-                yield replace(field, nillable=True, unique=False, external_id=False, id_lookup=False, **plain)
+                yield replace(
+                    field,
+                    nillable=True,
+                    unique=False,
+                    external_id=False,
+                    id_lookup=False,
+                    default_formula=None,
+                    **plain,
+                )
 
     return _made(sobject, "ChangeEvent", _CHANGE_FLAGS, tuple(carried()))
 

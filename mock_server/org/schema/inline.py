@@ -118,6 +118,8 @@ def new_field(
     mapping(path, definition, (*_COMMON, *kind.keys))
     required = flag(path, definition, "required") or word == "masterdetail"
     default = definition.get("default")
+    if "defaultFormula" in definition and "default" in definition:
+        raise SchemaError((*path, "defaultFormula"), "a field has one of default and defaultFormula")
     formula = text(path, definition, "defaultFormula", None, most=5000)
     long = kind.type == "textarea" and kind.longest > 255
     hidden = long or kind.type == "encryptedstring"

@@ -165,6 +165,11 @@ class Field:
         return self.type not in COMPOUND_TYPES and self.formula is None
 
     @property
+    def valued(self) -> bool:
+        """Whether a query can ask for its value: it is stored, or worked out by a formula."""
+        return self.type not in COMPOUND_TYPES
+
+    @property
     def folded(self) -> bool:
         """Whether a shadow column `NAME__fold` (text in `fold` form) is kept beside it, with an index."""
         return (
