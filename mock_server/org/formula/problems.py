@@ -21,10 +21,6 @@ class FormulaError(ValueError):
         """Whether a real org may know what it asks for: a package's field, a function that this org does not have."""
 
 
-class UnsupportedError(FormulaError):
-    """A formula that Salesforce takes, and only this org does not."""
-
-
 class EvaluationError(ArithmeticError):
     """A value that cannot be worked out: division by zero, text that is no number. People see `#Error!`."""
 

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mock_server.org.clock import Clock
 from mock_server.org.schema import standard
 from mock_server.org.schema.build import Build
 from mock_server.org.schema.definitions import Definitions
-from mock_server.org.schema.errors import Path, Place, SchemaError, SchemaErrors
+from mock_server.org.schema.errors import Place, SchemaError, SchemaErrors
 from mock_server.org.schema.rows import Row
 from mock_server.org.schema.shares import opened_share
 from mock_server.org.schema.types import SObject
-
-if TYPE_CHECKING:
-    from mock_server.org.formula.problems import Problem
 
 __all__ = ["Schema", "SchemaError"]
 
@@ -170,24 +166,6 @@ class Schema:
         trial.permission_sets = {**self.permission_sets, **sets}
         return build, trial
 
-    @staticmethod
-    def _check_formulas(trial: Schema, build: Build, definitions: Mapping[str, Any]) -> None:
-        """Tell of formulas that do not compile. One that only calls what is not built is left out, with a note."""
-        if build.problems:
-            return
-        from mock_server.org.formula import check
-
-        for problem in check(trial):
-            sobject = trial.get(problem.sobject)
-            assert sobject is not None
-            place = f" (line {problem.row}, column {problem.column} of the {problem.source})"
-            path = _path_of(definitions, problem)
-            if not problem.unsupported:
-                build.problems.append(SchemaError(path, problem.message.strip() + place, nearest=problem.nearest))
-                continue
-            build.notes.append((path, f"{problem.source} {problem.name} is left out: {problem.message}{place}"))
-            trial._put(_without(sobject, problem))
-
     def _put(self, sobject: SObject) -> None:
         share = opened_share(sobject, self.get)
         if share is not None:
@@ -196,24 +174,3 @@ class Schema:
         self._own_folded[sobject.name.lower()] = sobject.name
         if sobject.key_prefix:
             self._own_prefixes[sobject.key_prefix] = sobject.name
-
-
-def _path_of(definitions: Mapping[str, Any], problem: Problem) -> Path:
-    """Return where a formula is defined."""
-    if problem.source == "validation rule":
-        return "objects", problem.sobject, "validationRules", problem.name
-    key = "formula" if problem.source == "formula" else "defaultFormula"
-    inside = (definitions.get("objects") or {}).get(problem.sobject)
-    if isinstance(inside, Mapping) and problem.name in (inside.get("fields") or {}):
-        return "objects", problem.sobject, "fields", problem.name, key
-    return "fields", problem.sobject, problem.name, key
-
-
-def _without(sobject: SObject, problem: Problem) -> SObject:
-    """Return an object without a formula: a rule refuses nothing, a field stays empty and read-only."""
-    if problem.source == "validation rule":
-        rules = tuple(rule for rule in sobject.validation_rules if rule.name != problem.name)
-        return replace(sobject, validation_rules=rules, memo={})
-    field = sobject.by_name[problem.name]
-    bare = replace(field, formula=None) if problem.source == "formula" else replace(field, default_formula=None)
-    return replace(sobject, fields=tuple(bare if one is field else one for one in sobject.fields), memo={})
