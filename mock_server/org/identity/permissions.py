@@ -24,8 +24,8 @@ from mock_server.org.schema.types import SObject
 if TYPE_CHECKING:
     from mock_server.org.records.rows import Chunk, Row
 
-_RIGHTS = {"create": "create", "update": "edit", "delete": "delete", "undelete": "create"}
-_LEVELS: dict[str, Level] = {"update": "edit", "delete": "all", "undelete": "all"}
+_RIGHTS = {"create": "create", "update": "edit", "delete": "delete", "undelete": "delete", "erase": "delete"}
+_LEVELS: dict[str, Level] = {"update": "edit", "delete": "all", "undelete": "all", "erase": "all"}
 AUDIT = ("CreatedDate", "CreatedById", "LastModifiedDate", "LastModifiedById")
 """What the permission Set Audit Fields upon Record Creation lets a client say itself."""
 _MOST_SHAPES = 512
@@ -80,8 +80,8 @@ class Permissions:
             _take_audit(row)
         if access.whole:
             return
-        right = _RIGHTS.get(row.verb)
-        if right is not None and right not in access.rights(sobject):
+        right = _RIGHTS[row.verb]
+        if right not in access.rights(sobject):
             if right == "create":
                 row.fail(errors.CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY(verb="inserted", label=sobject.label))
             else:
@@ -110,7 +110,7 @@ class Permissions:
                 self._reach_records(access, rows, level)
             if verb == "update":
                 self._reach_transfers(access, rows)
-            if verb != "delete":
+            if verb in ("create", "update"):
                 self._reach_references(access, [row for row in rows if not row.errors])
 
     def _reach_records(self, access: Access, rows: Sequence[Row], level: Level) -> None:
@@ -184,6 +184,10 @@ class Permissions:
         return None
 
     # -- after the save
+
+    def forget(self) -> None:
+        """Work everything out anew: what was saved is taken back."""
+        self._accesses.changed()
 
     def saved(self, groups: Mapping[tuple[str, str], Sequence[Row]]) -> None:
         """Take note of what was saved, within its transaction."""

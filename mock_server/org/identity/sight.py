@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mock_server.org.identity.sharing import Level, Ready
 
 _RIGHT_OF = {
-    "createable": "create", "updateable": "edit", "deletable": "delete", "undeletable": "create", "mergeable": "delete",
+    "createable": "create", "updateable": "edit", "deletable": "delete", "undeletable": "delete", "mergeable": "delete",
 }  # fmt: skip
 """Flags of an object that its permissions take away."""
 _OF_ADMINISTRATORS = frozenset(

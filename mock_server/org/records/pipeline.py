@@ -131,6 +131,7 @@ class Pipeline:
                 yield
         except BaseException:
             self._log.forget_after(mark)
+            self._permissions.forget()
             raise
 
     # -- steps
