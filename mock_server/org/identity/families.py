@@ -37,6 +37,14 @@ _OWN = frozenset(
         "Entitlement", "Idea", "Individual", "Lead", "Location", "Macro", "OperatingHours", "Opportunity", "Order",
         "Payment", "Pricebook2", "Product2", "QuickText", "Quote", "ServiceAppointment", "ServiceContract",
         "ServiceResource", "ServiceTerritory", "Solution", "WorkOrder", "WorkType",
+        "AlternativePaymentMethod", "AuthorizationForm", "AuthorizationFormConsent", "AuthorizationFormDataUse",
+        "AuthorizationFormText", "BusinessBrand", "CardPaymentMethod", "CommSubscription",
+        "CommSubscriptionChannelType", "CommSubscriptionConsent", "CommSubscriptionTiming", "ConsumptionSchedule",
+        "ContactPointConsent", "ContactRequest", "Customer", "DandBCompany", "DataUseLegalBasis", "DigitalWallet",
+        "EngagementChannelType", "FinanceTransaction", "Image", "LegalEntity", "LocationGroup", "MessagingEndUser",
+        "MessagingSession", "PartyConsent", "PaymentAuthAdjustment", "PaymentAuthorization", "PaymentGateway",
+        "PaymentGroup", "PaymentLineInvoice", "ProcessException", "Recommendation", "Refund", "RefundLinePayment",
+        "Scorecard", "Seller",
     ]
 )  # fmt: skip
 """Standard objects that profiles and permission sets give access to by name."""
