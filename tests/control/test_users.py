@@ -52,6 +52,26 @@ def test_the_speaker_may_be_defined_on_the_spot(server: api.Server) -> None:
     server.control.delete_org(org.id)
 
 
+def test_apps_log_in_as_the_speaker(server: api.Server) -> None:
+    org = server.control.create_org(speaker={"objects": {"Contact": "read"}})
+    copy = server.control.for_org(org.id).clone()
+    for one in (org, copy):
+        form = {"grant_type": "client_credentials", "client_id": one.client_id, "client_secret": one.client_secret}
+        opened = requests.post(f"{server.url}/services/oauth2/token", data=form, timeout=20).json()
+        rest = Rest(server.url, opened["access_token"], one)
+        assert rest.query("SELECT Id FROM Contact").status_code == 200
+        assert rest.query("SELECT Id FROM Account").status_code == 400
+        server.control.delete_org(one.id)
+
+
+def test_an_owner_must_be_able_to_read(server: api.Server, org: OrgInfo, rest: Rest) -> None:
+    control = server.control.for_org(org.id)
+    reader, stranger = (control.create_user({"objects": {name: "read"}}) for name in ("Account", "Contact"))
+    assert rest.post("/sobjects/Account", json={"Name": "a", "OwnerId": reader.user_id}).status_code == 201
+    refused = rest.post("/sobjects/Account", json={"Name": "a", "OwnerId": stranger.user_id}).json()
+    assert refused[0]["errorCode"] == "TRANSFER_REQUIRES_READ"
+
+
 @pytest.mark.parametrize(
     ("definition", "path", "nearest"),
     [

@@ -488,7 +488,10 @@ def test_a_scenario_is_run_as_a_least_privilege_user(tmp_path: Path) -> None:
     )
     scenario = load(file)
     assert scenario.org.users == ({"username": "reader@acme.test", "objects": {"Contact": ["read"]}},)
-    assert scenario.org.speaker == {"objects": {"Contact": ["read", "create"]}, "fields": {"Contact": {"Phone": "read"}}}
+    assert scenario.org.speaker == {
+        "objects": {"Contact": ["read", "create"]},
+        "fields": {"Contact": {"Phone": "read"}},
+    }
 
 
 @pytest.mark.parametrize(

@@ -203,9 +203,9 @@ class Accesses:
         return self._barred
 
     @property
-    def all_active(self) -> bool:
-        """Whether it is known that no user is inactive."""
-        return self._inactive is not None and not self._inactive
+    def single(self) -> bool:
+        """Whether it is known that there is one user alone, an active one."""
+        return self._inactive is not None and not self._inactive and self._names is not None and len(self._names) == 1
 
     @property
     def inactive(self) -> frozenset[str]:

@@ -59,7 +59,7 @@ def settle(org: Org, users: Any, speaker: Any, *, kept: bool = False) -> None:
         known = org.accesses.user_id(speaker) if isinstance(speaker, str) else None
         if known is None:
             raise SchemaError.unknown(("as",), "user", speaker, sorted(org.accesses.usernames))
-        org.directory.spoken_for = known
+        org.directory.speak_for(known)
 
 
 def enrol(org: Org, users: Sequence[GivenUser]) -> list[str]:

@@ -44,7 +44,7 @@ class Permissions:
     @property
     def calm(self) -> bool:
         """Whether nothing has to be asked of the records that one saves who may do everything."""
-        return self._accesses.all_active
+        return self._accesses.single
 
     # -- which records
 
@@ -99,8 +99,7 @@ class Permissions:
 
     def reach(self, chunk: Chunk) -> None:
         """Refuse rows of records that the saver may not change, and references to records that he does not see."""
-        if self._accesses.inactive:
-            self._refuse_inactive_owners(chunk)
+        self._check_owners(chunk)
         access = chunk.access
         if access is None or access.whole:
             return
@@ -151,11 +150,21 @@ class Permissions:
                 for row in users[identifier]:
                     row.fail(errors.INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY(id=to_15(identifier)))
 
-    def _refuse_inactive_owners(self, chunk: Chunk) -> None:
+    def _check_owners(self, chunk: Chunk) -> None:
+        """Refuse owners who are not active, or could not read what they own."""
+        inactive = self._accesses.inactive
+        if len(self._accesses.usernames) == 1 and not inactive:
+            return
         for row in chunk.rows:
-            owner = None if row.errors else row.values.get("OwnerId")
-            if owner in self._accesses.inactive:
-                row.fail(errors.INACTIVE_OWNER_OR_USER(id=to_15(str(owner)), label=row.sobject.label))
+            owner = None if row.errors or row.verb == "delete" else row.values.get("OwnerId")
+            if owner is None or not owner.startswith("005"):
+                continue
+            if owner in inactive:
+                row.fail(errors.INACTIVE_OWNER_OR_USER(id=to_15(owner), label=row.sobject.label))
+            elif owner != chunk.user_id:
+                access = self._accesses.of(owner)
+                if access is not None and "read" not in access.rights(row.sobject):
+                    row.fail(errors.TRANSFER_REQUIRES_READ())
 
     # -- users and their permissions
 

@@ -51,12 +51,15 @@ def _schema(model: str) -> Schema:
 
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
-    owners = tuple(draw(st.lists(st.integers(0, 2), min_size=1, max_size=6)))
-    share = st.tuples(st.integers(0, len(owners) - 1), st.integers(0, 2), st.sampled_from(["Read", "Edit"]))
     right = st.sampled_from(RIGHTS)
+    rights = (draw(right), draw(right))
+    # Who cannot read owns nothing.
+    wished = draw(st.lists(st.integers(0, 2), min_size=1, max_size=6))
+    owners = tuple(owner if owner == 2 or rights[owner] else 2 for owner in wished)
+    share = st.tuples(st.integers(0, len(owners) - 1), st.integers(0, 2), st.sampled_from(["Read", "Edit"]))
     return Case(
         draw(st.sampled_from(MODELS)),
-        (draw(right), draw(right)),
+        rights,
         (draw(right), draw(right)),
         owners,
         tuple(draw(st.lists(share, max_size=4))),
@@ -120,9 +123,7 @@ class World:
         if self.case.model == "ReadWrite":
             return set()
         return {
-            level
-            for one, who, level in self.case.shares
-            if one == bike and (who == place or (who == 2 and place == 1))
+            level for one, who, level in self.case.shares if one == bike and (who == place or (who == 2 and place == 1))
         }
 
     def sees(self, place: int, bike: int) -> bool:
