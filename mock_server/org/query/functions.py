@@ -60,6 +60,11 @@ def is_aggregate(expression: object) -> bool:
     return expression.name.lower() in AGGREGATES or any(map(is_aggregate, expression.arguments))
 
 
+def is_date_part(expression: object) -> bool:
+    """Tell whether an item is a date function."""
+    return isinstance(expression, Call) and expression.name.lower() in DATE_FUNCTIONS
+
+
 def bind(scope: Scope, expression: Expression, *, aggregates: bool = False) -> Bound:
     """Bind a field path or a function; with `aggregates` those are allowed. Raises INVALID_FIELD, MALFORMED_QUERY."""
     if isinstance(expression, Path):

@@ -30,9 +30,16 @@ Where = Callable[[Scope], str]
 
 
 def is_grouped(query: Query) -> bool:
-    """Tell whether a query answers with groups: it has a GROUP BY, or an aggregate among its items."""
-    items = (item.item if isinstance(item, Aliased) else item for item in query.items)
-    return query.group is not None or query.having is not None or any(map(functions.is_aggregate, items))
+    """Tell whether a query answers with groups: it has a GROUP BY, or an aggregate among its items.
+
+    So does a date function, which must be in a GROUP BY too.
+    """
+    items = [item.item if isinstance(item, Aliased) else item for item in query.items]
+    return (
+        query.group is not None
+        or query.having is not None
+        or any(functions.is_aggregate(item) or functions.is_date_part(item) for item in items)
+    )
 
 
 class Grouping:

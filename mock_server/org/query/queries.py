@@ -18,6 +18,7 @@ from mock_server.org.query import explain
 from mock_server.org.query.binder import FIELDS_SINCE, LEVELS_SINCE, NEWEST, Binder, Plan, read_plan
 from mock_server.org.query.cursors import Branch, Cursor, Cursors
 from mock_server.org.query.grammar import parse
+from mock_server.org.query.recent import note_reading
 from mock_server.org.query.rows import Row
 from mock_server.org.query.running import Ground, Lane, TooLong
 from mock_server.org.query.syntax import Query
@@ -64,6 +65,8 @@ class Queries:
         self._cursors = Cursors(clock, seed)
         self._lane = Lane(store.connection, Ground(clock, self._environment), schema)
         self._long: set[str] = set()
+        self.lock_rows: Callable[[Sequence[str]], None] = lambda ids: None
+        """Locks the records of a query FOR UPDATE; raises LockHeld where others hold them."""
 
     def run(
         self,
@@ -140,8 +143,10 @@ class Queries:
             if len(rows) > plan.most:
                 raise errors.AGGREGATE_TOO_LARGE()
             return Page(len(rows), lane.build(plan, rows, base))
+        if "UPDATE" in plan.purposes:
+            self.lock_rows([row[0] for row in rows])
         if plan.purposes:
-            self._note_reading(plan, rows)
+            note_reading(self._store, self._schema.get("RecentlyViewed"), plan, rows, stamp(self._clock.now()))
         branches = None
         if len(rows) <= max(size, _MOST_WITH_CHILDREN):
             branches = [lane.branch(child, rows) for child in plan.children]
@@ -153,6 +158,10 @@ class Queries:
         if self._lane.connection is not self._store.connection:
             self._lane = Lane(self._store.connection, self._lane.ground, self._schema)
         return self._lane
+
+    def ready_formulas(self) -> None:
+        """Let SQL outside any query ask for formula fields, on the store's own connection."""
+        self._own_lane()
 
     def _environment(self, user_id: str, reader: Connection | None = None) -> Environment:
         """Return what formulas know of a user and the moment."""
@@ -233,21 +242,6 @@ class Queries:
         for listed in out.values():
             listed["records"] = [next(records) for _ in listed["records"]]
         return out
-
-    def _note_reading(self, plan: Plan, rows: Sequence[Row]) -> None:
-        """Note when records were last viewed or referred to, for recent items. That is no change of the records."""
-        columns = [
-            name
-            for word, name in (("VIEW", "LastViewedDate"), ("REFERENCE", "LastReferencedDate"))
-            if plan.purposes & {word, "VIEW"} and name in plan.sobject.by_name
-        ]
-        if not columns:
-            return
-        now = stamp(self._clock.now())
-        ids = orjson.dumps([row[0] for row in rows]).decode()
-        pairs = ", ".join(f"{quoted(name)} = ?" for name in columns)
-        sql = f'UPDATE {quoted(plan.sobject.name)} SET {pairs} WHERE "Id" IN (SELECT value FROM json_each(?))'
-        self._store.connection.execute(sql, [*([now] * len(columns)), ids])
 
     def read(
         self,

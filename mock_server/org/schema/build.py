@@ -18,6 +18,7 @@ from mock_server.org.schema.rows import Row, resolve, rows_of
 from mock_server.org.schema.types import (
     ChildRelationship,
     CompactLayout,
+    DuplicateRule,
     Field,
     PicklistValue,
     RecordType,
@@ -49,6 +50,7 @@ class Draft:
     rules: dict[str, ValidationRule] = field(default_factory=dict)
     record_types: dict[str, RecordType] = field(default_factory=dict)
     layouts: dict[str, CompactLayout] = field(default_factory=dict)
+    duplicates: dict[str, DuplicateRule] = field(default_factory=dict)
     definition: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -64,6 +66,7 @@ class Draft:
             rules={one.name: one for one in sobject.validation_rules},
             record_types={one.name: one for one in sobject.record_types},
             layouts={one.name: one for one in sobject.compact_layouts},
+            duplicates={one.name: one for one in sobject.duplicate_rules},
         )
 
     def find(self, name: str) -> Field | None:
@@ -86,6 +89,7 @@ class Draft:
             validation_rules=tuple(self.rules.values()),
             record_types=tuple(self.record_types.values()),
             compact_layouts=tuple(self.layouts.values()),
+            duplicate_rules=tuple(self.duplicates.values()),
             memo={},
         )
 
@@ -210,7 +214,10 @@ class Build:
         path: Path = ("objects", name)
         known = self._draft(name)
         if known is None and isinstance(definition, Mapping) and "describe" in definition:
-            draft = self._add(Draft.of(described_object(path, name, definition["describe"]), path, new=True))
+            described = described_object(path, name, definition["describe"])
+            # What a later source says of it beside.
+            more = {key: value for key, value in definition.items() if key not in ("setting", "event", "publish")}
+            draft = self._add(Draft.of(objects.changed_object(path, described, more), path, new=True))
             draft.definition = definition
             return
         if known is not None:
@@ -262,6 +269,14 @@ class Build:
         known = draft.find(name) if isinstance(name, str) else None
         if known is not None and known.name in {made.field.name for made in draft.made}:
             raise SchemaError(path, "this field is declared twice")
+        if (
+            known is None
+            and not draft.sobject.custom
+            and isinstance(definition, Mapping)
+            and definition.get("standard")
+        ):
+            self._note(path, f"{draft.sobject.name} has no field {brief(name)} here: it is left out")
+            return
         if isinstance(definition, Mapping) and "describe" in definition:
             made = described_field(path, str(name), definition)
         elif known is not None and not (known.custom and isinstance(definition, Mapping) and "type" in definition):
@@ -273,7 +288,8 @@ class Build:
             made = inline.new_field(path, name, definition, self._value_set)
         if known is not None:
             self._forget(draft, known)
-        made = replace(made, field=self._by_form(path, draft, made.field))
+        if not made.loose:
+            made = replace(made, field=self._by_form(path, draft, made.field))
         draft.made.append(made)
         draft.put(made.field)
         for one in made.extra:
@@ -356,7 +372,8 @@ class Build:
             target.children.append(
                 ChildRelationship(draft.sobject.name, one.name, called, one.cascade_delete, one.restricted_delete)
             )
-            target.child_names.add(called.lower())
+            if called:
+                target.child_names.add(called.lower())
 
     def _masters(self, draft: Draft) -> None:
         """Settle what master-detail fields do to their object."""
@@ -479,6 +496,7 @@ class Build:
         self._try(each, "validationRules", parts.validation_rule, draft.rules)
         self._try(each, "recordTypes", parts.record_type, draft.record_types)
         self._try(each, "compactLayouts", parts.compact_layout, draft.layouts)
+        self._try(each, "duplicateRules", parts.duplicate_rule, draft.duplicates)
 
     def _cycles(self) -> None:
         """Refuse objects that are, over master-detail fields, details of themselves."""

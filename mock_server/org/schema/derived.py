@@ -113,8 +113,9 @@ def change_event(sobject: SObject) -> SObject:
 
 def _made(sobject: SObject, what: str, flags: frozenset[str], fields: tuple[Field, ...]) -> SObject:
     label = f"{'Change Event' if what == 'ChangeEvent' else what}: {sobject.label}"
-    # Their records have ids (017, 02c, 0D5), but no describe names these prefixes.
-    return SObject(name_of(sobject.name, what), label, label, None, flags, fields, custom=True)
+    # All shares of custom objects have one prefix; no describe names those of the others (017, 0D5).
+    prefix = "02c" if what == "Share" else None
+    return SObject(name_of(sobject.name, what), label, label, prefix, flags, fields, custom=True)
 
 
 def _fixed(field: Field) -> Field:

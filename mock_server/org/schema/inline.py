@@ -377,12 +377,15 @@ def filters(path: Path, definition: Mapping[str, Any], key: str) -> tuple[Filter
     return tuple(out)
 
 
-def child_name(child: str, made: Made, parent: str, taken: Collection[str]) -> str:
+def child_name(child: str, made: Made, parent: str, taken: Collection[str]) -> str | None:
     """Return what a lookup is called on its parent. Raises SchemaError where the parent has such a relationship.
 
     `taken` has the names of the parent's relationships in lower case.
     """
     wanted = made.relationship
+    if made.loose:
+        # As the describe says; a name that another relationship has is the only thing that cannot be kept.
+        return wanted if wanted and wanted.lower() not in taken else None
     name = f"{wanted or child.removesuffix('__c') + 's'}__r".replace("__r__r", "__r")
     if name.lower() in taken:
         if wanted:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path as FilePath
 from typing import Any
 from urllib.parse import unquote
@@ -10,6 +10,7 @@ from urllib.parse import unquote
 from mock_server.org.schema import metadata_grants
 from mock_server.org.schema.definitions import Definitions
 from mock_server.org.schema.errors import Place, SchemaErrors, close
+from mock_server.org.schema.metadata_duplicates import DuplicateRules
 from mock_server.org.schema.metadata_elements import unknown
 from mock_server.org.schema.metadata_fields import Reader, value_of
 from mock_server.org.schema.metadata_files import MetadataFile, open_project
@@ -30,6 +31,8 @@ _ROOTS = {
     "platformEventChannelMember": "PlatformEventChannelMember",
     "profile": "Profile",
     "permissionset": "PermissionSet",
+    "duplicateRule": "DuplicateRule",
+    "matchingRule": "MatchingRules",
 }
 _GRANTS = {"profile": ("profiles", "profile"), "permissionset": ("permissionSets", "permission set")}
 """The kind of definition that a file of grants becomes, and how notes call it."""
@@ -47,8 +50,6 @@ _IGNORED = {
     "sharingReason": "reasons of sharing by code are not kept",
     "permissionsetgroup": "groups of permission sets are not read",
     "sharingRules": "sharing by rules is not done: share rows and ownership decide",
-    "duplicateRule": "declare duplicate rules inline",
-    "matchingRule": "declare duplicate rules inline",
     "flow": "flows do not run; declare what they cost or do as automation",
     "trigger": "Apex does not run; declare what it costs or does as automation",
     "cls": "Apex does not run; declare what it costs or does as automation",
@@ -72,13 +73,18 @@ def read(path: FilePath) -> Definitions:
     except SchemaErrors as error:
         out.problems += error.problems
         return out
-    reader = _Metadata(out, Namespace(project.namespace))
-    reader.tabs = {file.name.lower() for file in project.files if file.kind == "tab"}
-    for file in project.files:
-        reader.take(file)
-    if not project.files:
-        out.note("ignored", Place(str(path)), "no metadata file stands below this path")
+    read_files(project.files, out, project.namespace)
     return out
+
+
+def read_files(files: Iterable[MetadataFile], out: Definitions, namespace: str | None = None) -> None:
+    """Read files, later ones over earlier ones, into definitions; each gets at least one note or problem."""
+    files = tuple(files)
+    reader = _Metadata(out, Namespace(namespace))
+    reader.tabs = {file.name.lower() for file in files if file.kind == "tab"}
+    for file in files:
+        reader.take(file)
+    reader.duplicates.join(out)
 
 
 class _Metadata:
@@ -86,6 +92,7 @@ class _Metadata:
         self._out = out
         self._names = namespace
         self.tabs: set[str] = set()
+        self.duplicates = DuplicateRules()
 
     def take(self, file: MetadataFile) -> None:
         """Read one file into the definitions, and note what became of it."""
@@ -353,6 +360,14 @@ class _Metadata:
             self._out.places["records", kept] = Place(file.path, element.line)
         return f"{len(values)} values of {', '.join(f'{sobject}.{name}' for sobject, name in fields)}"
 
+    # -- duplicates
+
+    def _duplicate_rule(self, file: MetadataFile, element: Element) -> str:
+        return self.duplicates.take_duplicate(file, element, self._names)
+
+    def _matching_rule(self, file: MetadataFile, element: Element) -> str:
+        return self.duplicates.take_matching(file, element, self._names)
+
     # -- custom metadata, channels
 
     def _custom_metadata(self, file: MetadataFile, element: Element) -> str:
@@ -405,6 +420,8 @@ def _method(kind: str) -> str:
         "globalValueSet": "global_value_set",
         "standardValueSet": "standard_value_set",
         "md": "custom_metadata",
+        "duplicateRule": "duplicate_rule",
+        "matchingRule": "matching_rule",
         "platformEventChannel": "channel",
         "platformEventChannelMember": "channel_member",
     }.get(kind, kind)
