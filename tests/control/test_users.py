@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mock_server.control.client import OrgInfo
 
 
-def log_in(url: str, org: OrgInfo, username: str, password: str = "sfmock-password") -> requests.Response:  # noqa: S107
+def log_in(url: str, org: OrgInfo, username: str, password: str = "sfmock-password") -> requests.Response:
     form = {
         "grant_type": "password", "client_id": org.client_id, "client_secret": org.client_secret,
         "username": username, "password": password,
