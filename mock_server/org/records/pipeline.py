@@ -152,6 +152,7 @@ class Pipeline:
         except BaseException:
             self._log.forget_after(mark)
             self._bin.forget()
+            self._permissions.forget()
             raise
 
     # -- steps
@@ -290,17 +291,21 @@ class Pipeline:
 
     def _permit(self, chunk: Chunk) -> None:
         """Refuse what the object itself does not allow, and what its saver may not do."""
+        asked = chunk.access is not None
         for row in chunk.rows:
             if not row.errors:
                 flag, verb = _FLAGS[row.verb]
                 if flag not in row.sobject.flags:
                     row.fail(errors.CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY(verb=verb, label=row.sobject.label))
-        if chunk.access is not None or any(row.plan is not None and row.plan.governing for row in chunk.rows):
+                elif row.plan.governing:
+                    asked = True
+        if asked:
             self._permissions.permit(chunk)
 
     def _reach(self, chunk: Chunk) -> None:
         """Refuse what the saver may not do with these very records, and owners who are not active."""
-        self._permissions.reach(chunk)
+        if chunk.access is not None or not self._permissions.calm:
+            self._permissions.reach(chunk)
 
     def _protect(self, chunk: Chunk) -> None:
         """Refuse to change or merge leads that are converted."""
@@ -510,7 +515,12 @@ class Pipeline:
             if value is not None and not row.errors:
                 claims.append((row, fold(value) if unique.folded else value))
         # A row that an upsert found, or did not find, by this very field needs no second look.
-        unsure = [value for row, value in claims if (row.change.key_field or "").lower() != unique.name.lower()]
+        # Unless the saver does not see all records: then it may be there, and was not found.
+        unsure = [
+            value
+            for row, value in claims
+            if chunk.access is not None or (row.change.key_field or "").lower() != unique.name.lower()
+        ]
         taken: dict[Any, str] = {}
         if unsure:
             column = fold_column(unique.name) if unique.folded else unique.name
