@@ -79,7 +79,11 @@ def _org() -> Shape:
     files = {"type": "array", "items": TEXT}
     return mapping(
         {
-            "schema": {"anyOf": [TEXT, files]},
+            "schema": {
+                "anyOf": [TEXT, files],
+                "description": "SFDX projects, folders or zips of metadata, saved describes, YAML of objects and "
+                "fields; later ones count over earlier ones",
+            },
             "fields": {"type": "object", "additionalProperties": {"type": "object"}},
             "objects": {"type": "object", "additionalProperties": {"type": "object"}},
             "records": {"anyOf": [{"type": "object", "additionalProperties": records}, files]},

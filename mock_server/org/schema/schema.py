@@ -150,6 +150,9 @@ class Schema:
         if below:
             together = Definitions()
             for layer in (below, data):
+                for kind in KINDS:
+                    if layer.get(kind) is not None and not isinstance(layer[kind], Mapping):
+                        raise SchemaError((kind,), f"{kind} must be a mapping of names to their definitions")
                 together.add(Definitions(data={kind: layer.get(kind) or {} for kind in KINDS}))
             data = together.data
         build, found = self._build(data)
