@@ -214,6 +214,12 @@ def test_rows_of_a_hidden_object_fail_one_by_one(world: World) -> None:
         ("SELECT Id FROM Contact WHERE AccountId IN (SELECT Id FROM Account)", "INVALID_TYPE"),
         ("SELECT Id, (SELECT Id FROM Cases) FROM Contact", "INVALID_TYPE"),
         ("SELECT TYPEOF Owner WHEN User THEN Name END FROM Bike__c", "INVALID_TYPE"),
+        ("SELECT TYPEOF What WHEN Account THEN Phone ELSE Name END FROM Task", "INVALID_TYPE"),
+        ("SELECT Name FROM Contact WITH SYSTEM_MODE ORDER BY Salary__c", "INVALID_FIELD"),
+        ("SELECT Salary__c FROM Contact WITH SYSTEM_MODE", "INVALID_FIELD"),
+        ("SELECT Salary__c FROM Contact WITH USER_MODE", "INVALID_FIELD"),
+        ("SELECT Salary__c FROM Contact WITH SECURITY_ENFORCED", "INVALID_FIELD"),
+        ("SELECT Id FROM Task WHERE WhoId IN (SELECT Id FROM Contact WHERE Salary__c > 1)", "INVALID_FIELD"),
         ("SELECT Id FROM Account", "INVALID_TYPE"),
         ("SELECT Id FROM PermissionSet", "INVALID_TYPE"),
     ],
@@ -371,3 +377,37 @@ def test_audit_fields_are_set_by_who_may(world: World) -> None:
     row = migrator.get(f"/sobjects/Contact/{made}").json()
     assert (row["CreatedDate"], row["CreatedById"]) == (then, world.org.user_id)
     assert (row["OwnerId"], row["LastModifiedById"]) == (migrator.org.user_id, migrator.org.user_id)
+
+
+def test_standard_objects_are_shared_too(world: World) -> None:
+    objects = {"Account": {"sharing": "private"}, "Contact": {"sharing": "controlled by parent"}}
+    org = world.server.control.create_org(objects=objects)
+    control = world.server.control.for_org(org.id)
+    made = control.create_user({"objects": {"Account": "read edit", "Contact": "all"}})
+    rest, admin = (Rest(world.server.url, one.access_token, one) for one in (made, org))
+    (account,) = control.seed("Account", [{"Name": "A"}])
+    control.seed("Contact", [{"LastName": "Child", "AccountId": account}, {"LastName": "Alone"}])
+    names = "SELECT LastName FROM Contact"
+    assert rest.query(names).json()["records"] == []
+    share = {"AccountId": account, "UserOrGroupId": made.user_id, "AccountAccessLevel": "Read"}
+    assert admin.post("/sobjects/AccountShare", json={**share, "OpportunityAccessLevel": "None"}).status_code == 201
+    assert [one["LastName"] for one in rest.query(names).json()["records"]] == ["Child"]
+    assert item(rest.patch(f"/sobjects/Account/{account}", json={"Name": "B"}))[1] == "INSUFFICIENT_ACCESS_OR_READONLY"
+    child = {"LastName": "New", "AccountId": account}
+    assert item(rest.post("/sobjects/Contact", json=child))[1] == "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY"
+    # Without an account it is the owner's alone.
+    assert rest.post("/sobjects/Contact", json={"LastName": "Mine"}).status_code == 201
+    assert {one["LastName"] for one in rest.query(names).json()["records"]} == {"Child", "Mine"}
+    world.server.control.delete_org(org.id)
+
+
+def test_activities_and_notes_follow_what_they_hang_on(world: World) -> None:
+    rest = world.user(objects={"Contact": "read", "Task": "create"})
+    account, contact = world.seed("Account", Name="Hidden"), world.seed("Contact", LastName="Seen")
+    for parent, title in ((account, "of the hidden"), (contact, "of the seen")):
+        world.seed("Note", ParentId=parent, Title=title)
+    titles = {row["Title"] for row in rest.query("SELECT Title FROM Note").json()["records"]}
+    assert titles == {"of the seen"}
+    assert rest.post("/sobjects/Task", json={"Subject": "mine"}).status_code == 201
+    world.seed("Task", Subject="another's", WhatId=account)
+    assert [row["Subject"] for row in rest.query("SELECT Subject FROM Task").json()["records"]] == ["mine"]
