@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
-from harness.datafiles import MOST_ROWS
 from harness.properties import Property, registry
 from harness.scenario_reading import MOST_ATTEMPTS
 from mock_server import automation
 from mock_server.faults.shapes import DURATION, SHARE, TEXT, Shape, count, mapping, optional, rule
+from mock_server.seeding.files import MOST_ROWS
 
 ID = "https://sfmock.invalid/scenario.schema.json"
 _API_NAME: Shape = {"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9_]{0,99}$"}
