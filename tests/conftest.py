@@ -10,6 +10,8 @@ import pytest
 import requests
 
 if TYPE_CHECKING:
+    from simple_salesforce import Salesforce
+
     from mock_server import api
     from mock_server.control.client import OrgInfo
 
@@ -68,6 +70,15 @@ def org(server: api.Server) -> Iterator[OrgInfo]:
     made = server.control.create_org(fields=FIELDS, journal="whole")
     yield made
     server.control.delete_org(made.id)
+
+
+def simple_salesforce(rest: Rest, server: api.Server) -> Salesforce:
+    """Return the client of that name, for the org of a plain one."""
+    from simple_salesforce import Salesforce
+
+    rest.http.verify = str(server.ca_bundle)
+    rest.http.trust_env = False
+    return Salesforce(instance_url=server.https_url, session_id=rest.token, session=rest.http, version=rest.version)
 
 
 @pytest.fixture

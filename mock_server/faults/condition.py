@@ -18,7 +18,7 @@ from mock_server.org.errors import ApiError
 from mock_server.org.query.grammar import parse, pattern_of, text_of
 from mock_server.org.query.syntax import Call, Comparison, Junction, Not, Query, Value
 from mock_server.org.query.syntax import Condition as Tree
-from mock_server.org.schema.types import fold
+from mock_server.org.schema.types import caseless
 
 Look = Callable[[str], Any]
 """Takes a field name, in any case; returns the record's value, None when it has none."""
@@ -84,7 +84,7 @@ def _comparison(tree: Comparison, fields: list[str]) -> Test:
         if value.kind != "string":
             raise ConditionError(f"{name}: LIKE needs a text in quotes")
         pattern = _glob(pattern_of(value.text))
-        return lambda look: fnmatchcase(fold(str(look(name) or "")), pattern)
+        return lambda look: fnmatchcase(caseless(str(look(name) or "")), pattern)
     literal = _literal(name, value)
     if tree.operator in _ORDER:
         return _ordered(name, _ORDER[tree.operator], literal)
@@ -97,10 +97,10 @@ def _comparison(tree: Comparison, fields: list[str]) -> Test:
 def _listed(word: str, name: str, values: tuple[Value, ...]) -> Test:
     literals = [_literal(name, value) for value in values]
     if word in ("INCLUDES", "EXCLUDES"):
-        wanted = [{fold(part) for part in str(literal).split(";")} for literal in literals]
+        wanted = [{caseless(part) for part in str(literal).split(";")} for literal in literals]
 
         def includes(look: Look) -> bool:
-            have = {fold(part) for part in str(look(name) or "").split(";")}
+            have = {caseless(part) for part in str(look(name) or "").split(";")}
             return any(one <= have for one in wanted)
 
         return includes if word == "INCLUDES" else lambda look: not includes(look)
@@ -153,7 +153,7 @@ def _as(literal: Any, value: Any) -> Any:
             return None
     if isinstance(literal, datetime):
         return value if isinstance(value, datetime) else _moment(value)
-    return fold(str(value))
+    return caseless(str(value))
 
 
 def _truth(value: Any) -> bool:
@@ -177,4 +177,4 @@ def _glob(pattern: str) -> str:
         else:
             character = plain or escaped
             out.append(f"[{character}]" if character in "*?[" else character)
-    return fold("".join(out))
+    return caseless("".join(out))

@@ -83,6 +83,13 @@ FORBIDDEN = _row("FORBIDDEN", 403, "You do not have access to this resource", "p
 INSUFFICIENT_ACCESS_OR_READONLY = _row(
     "INSUFFICIENT_ACCESS_OR_READONLY", 403, "insufficient access rights on object id", "permanent", "save", "R"
 )
+INSUFFICIENT_ACCESS = _row(
+    "INSUFFICIENT_ACCESS", 403, "You do not have permission to view this record.", "permanent", "statement", "D"
+)
+INVALID_NEW_PASSWORD = _row(
+    "INVALID_NEW_PASSWORD", 400, "{text}", "permanent", "statement", "D",
+    text="Your password must be at least 8 characters long.",
+)  # fmt: skip
 INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY = _row(
     "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY",
     400,
@@ -176,6 +183,10 @@ UNSUPPORTED_MEDIA_TYPE = _row(
 UNSUPPORTED_API_VERSION = _row(
     "UNSUPPORTED_API_VERSION", 410, "API version {version} is retired", "permanent", "routing", "K", version="30.0"
 )
+TOO_NEW = _row(
+    "UNSUPPORTED_API_VERSION", 400, "{text}", "permanent", "statement", "R",
+    text="The SOQL FIELDS function is not supported in this version of the API",
+)  # fmt: skip
 INVALID_API_VERSION = _row(
     "UNSUPPORTED_API_VERSION", 500, "Invalid Api version specified on URL", "permanent", "routing", "R"
 )
@@ -256,6 +267,10 @@ AGGREGATE_TOO_LARGE = _row(
 MALFORMED_QUERY = _row(
     "MALFORMED_QUERY", 400, "{text}", "permanent", "statement", "R", text="unexpected token: '<EOF>'"
 )
+MALFORMED_SEARCH = _row(
+    "MALFORMED_SEARCH", 400, "{text}", "permanent", "statement", "R",
+    text="No search term found. The search term must be enclosed in braces.",
+)  # fmt: skip
 INVALID_QUERY_LOCATOR = _row("INVALID_QUERY_LOCATOR", 400, "invalid query locator", "permanent", "statement", "R")
 INVALID_QUERY_FILTER_OPERATOR = _row(
     "INVALID_QUERY_FILTER_OPERATOR", 400, "{text}", "permanent", "statement", "R", text="invalid ID field: x"
@@ -300,6 +315,9 @@ REQUIRED_FIELD_MISSING = _row(
     "REQUIRED_FIELD_MISSING", 400, "Required fields are missing: [{names}]", "permanent", "save", "R", names="Name"
 )
 MISSING_ARGUMENT = _row("MISSING_ARGUMENT", 400, "Id not specified in an update call", "permanent", "save", "R")
+MISSING_ARGUMENT_NAMED = _row(
+    "MISSING_ARGUMENT", 400, "The {name} parameter is required", "permanent", "statement", "K", name="q"
+)
 MALFORMED_ID = _row("MALFORMED_ID", 400, "malformed id {value}", "permanent", "save", "R", value="123")
 WRONG_ID_TYPE = _row("MALFORMED_ID", 400, "{label}: id value of incorrect type: {value}", "permanent", "save", "K")
 INVALID_CROSS_REFERENCE_KEY = _row(
@@ -390,6 +408,35 @@ DUPLICATE_VALUE = _row(
 DUPLICATE_EXTERNAL_ID_SPECIFIED = _row(
     "DUPLICATE_VALUE", 400, "Duplicate external id specified: {value}", "permanent", "save", "R"
 )
+DUPLICATE_ASSIGNMENT = _row(
+    "DUPLICATE_VALUE",
+    400,
+    # The two blanks are recorded.
+    "Duplicate PermissionSetAssignment.  Assignee: {assignee}; Permission Set: {set}",
+    "permanent",
+    "save",
+    "R",
+)
+DUPLICATE_USERNAME = _row(
+    "DUPLICATE_USERNAME",
+    400,
+    "Duplicate Username. The username already exists in this or another Salesforce organization. Usernames must be "
+    "unique across all Salesforce organizations. To resolve, use a different username (it doesn't need to match the "
+    "user's email address).",
+    "permanent",
+    "save",
+    "K",
+)
+INACTIVE_OWNER_OR_USER = _row(
+    "INACTIVE_OWNER_OR_USER",
+    400,
+    "operation performed with inactive user [{id}] as owner of {label}",
+    "permanent",
+    "save",
+    "K",
+    id="005000000000001",
+    label="account",
+)
 DUPLICATE_ID_SPECIFIED = _row("DUPLICATE_VALUE", 400, "Duplicate id specified: {id}", "permanent", "save", "D")
 DUPLICATE_EXTERNAL_ID = _row(
     "DUPLICATE_EXTERNAL_ID",
@@ -408,7 +455,13 @@ UNABLE_TO_LOCK_ROW = _row(
 )  # fmt: skip
 ENTITY_IS_DELETED = _row("ENTITY_IS_DELETED", 404, "entity is deleted", "permanent", "save", "R")
 ENTITY_IS_LOCKED = _row("ENTITY_IS_LOCKED", 400, "the entity is locked for editing", "permanent", "save", "K")
-DELETE_FAILED = _row("DELETE_FAILED", 400, "{text}", "permanent", "save", "K", text="Your attempt to delete the record could not be completed")  # fmt: skip
+DELETE_FAILED = _row(
+    "DELETE_FAILED", 400, "{text}", "permanent", "save", "R",
+    text="Your attempt to delete Acme could not be completed because it is associated with the following cases.: 00001001\n",
+)  # fmt: skip
+UNDELETE_FAILED = _row(
+    "UNDELETE_FAILED", 400, "{text}", "permanent", "save", "R", text="Entity is not in the recycle bin"
+)
 ALL_OR_NONE_OPERATION_ROLLED_BACK = _row(
     "ALL_OR_NONE_OPERATION_ROLLED_BACK",
     400,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from zlib import crc32
 
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _CHECK = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
@@ -53,6 +54,17 @@ def _restore(text: str) -> str:
 
 def to_15(identifier: str) -> str:
     return identifier[:15]
+
+
+def stable_id(prefix: str, name: str) -> str:
+    """Return the id of something that a schema names rather than a record: the same in every org and every run."""
+    number = crc32(name.encode())
+    digits = []
+    for _ in range(9):
+        number, digit = divmod(number, 62)
+        digits.append(_BASE62[digit])
+    fifteen = f"{prefix}Kd0{''.join(reversed(digits))}"
+    return fifteen + checksum(fifteen)
 
 
 class IdSource:

@@ -10,15 +10,20 @@ from typing import Any, TypeVar
 
 from mock_server.org.automation.inner import Query
 from mock_server.org.clock import Clock, Mode
+from mock_server.org.identity.access import Accesses
 from mock_server.org.identity.directory import Directory
+from mock_server.org.identity.permissions import Permissions
 from mock_server.org.identity.sessions import Session, Sessions
 from mock_server.org.ids import IdSource, checksum, number_of
 from mock_server.org.limits.governor import Governor
-from mock_server.org.query import Page, Queries
+from mock_server.org.query import NEWEST, Page, Queries
+from mock_server.org.query.search import Found, Searches
+from mock_server.org.query.sosl import Search
 from mock_server.org.records.changes import Change, Commit, LockHeld, RowResult
 from mock_server.org.records.commits import CommitLog
 from mock_server.org.records.locks import WAIT, RowLocks
 from mock_server.org.records.pipeline import Pipeline
+from mock_server.org.records.recycling import RECORDS_A_MB, RecycleBin
 from mock_server.org.records.store import Store
 from mock_server.org.schema import Schema
 
@@ -60,6 +65,7 @@ class Org:
         self.seed = seed
         self.clock = Clock(clock, start)
         self.schema = schema or Schema()
+        self.schema.follow(self.clock)
         self.store = Store(data)
         last = self.store.last_id() if data is not None else None
         # Ids of kept records are never handed out again. The fixed ids of the first user and profiles lie far below.
@@ -68,14 +74,23 @@ class Org:
         self.locks = RowLocks(self.clock)
         self.log = CommitLog(keep_commits)
         self.sessions = Sessions(self.id, self.clock)
-        self._pipeline = Pipeline(self.schema, self.store, self.ids, self.clock, self.locks, self.log)
+        self.accesses = Accesses(self.schema, self.store)
+        self.bin = RecycleBin(self.store, self.clock, self._bin_room)
+        self._pipeline = Pipeline(
+            self.schema, self.store, self.ids, self.clock, self.locks, self.log, self.bin,
+            Permissions(self.store, self.accesses),
+        )  # fmt: skip
         self.queries = Queries(self.schema, self.store, self.clock, seed=seed)
+        self.searches = Searches(self.schema, self.store, self.queries)
         self.directory = Directory(self)
         self.automation = self._pipeline.automation
         self._pipeline.inner_query = self._inner_query
         self.moved = False
         """Whether the org lives at another address than before: logins name the new one."""
         self.closed = False
+
+    def _bin_room(self) -> int:
+        return RECORDS_A_MB * self.limits.ledger("DataStorageMB").maximum
 
     @property
     def transaction_time(self) -> float:
@@ -86,16 +101,65 @@ class Org:
     def transaction_time(self, seconds: float) -> None:
         self._pipeline.transaction_time = seconds
 
-    def query(self, who: Session, soql: str, *, all_rows: bool = False, size: int = 2000, base: str) -> Page:
-        """Run a SOQL query. `base` goes into each record's url: `/services/data/v60.0/sobjects`."""
+    def query(
+        self,
+        who: Session,
+        soql: str,
+        *,
+        all_rows: bool = False,
+        size: int = 2000,
+        base: str,
+        version: int = NEWEST,
+    ) -> Page:
+        """Run a SOQL query. `base` goes into each record's url: `/services/data/v60.0/sobjects`.
+
+        `version` is the API version whose SOQL is meant.
+        """
+        self.bin.expire()
         return self.queries.run(
             soql,
             user_id=who.user_id,
             all_rows=all_rows,
             size=size,
             base=base,
-            time_zone=lambda: self.directory.time_zone(who.username),
+            time_zone=lambda: self.directory.time_zone(who.user_id),
+            version=version,
+            schema=self.sight(who),
         )
+
+    def explain(self, who: Session, soql: str, *, version: int = NEWEST) -> list[dict[str, Any]]:
+        """Return how a query would be run: `cardinality`, `fields`, `leadingOperationType` and more, the best first."""
+        return self.queries.explain(
+            soql,
+            user_id=who.user_id,
+            time_zone=lambda: self.directory.time_zone(who.user_id),
+            version=version,
+            schema=self.sight(who),
+        )
+
+    def search(self, who: Session, sosl: str | Search, *, base: str) -> Found:
+        """Run a SOSL search, as text or as a tree."""
+
+        def zone() -> str:
+            return self.directory.time_zone(who.user_id)
+
+        if isinstance(sosl, str):
+            return self.searches.run(sosl, user_id=who.user_id, base=base, time_zone=zone, schema=self.sight(who))
+        return self.searches.find("", sosl, user_id=who.user_id, base=base, time_zone=zone, schema=self.sight(who))
+
+    def sight(self, who: Session) -> Schema | None:
+        """Return what a user sees of the schema, None for one who sees all of it."""
+        access = self.accesses.of(who.user_id)
+        return None if access is None else access.sight
+
+    def may(self, who: Session, *permissions: str) -> bool:
+        """Tell whether a user has one of some permissions of the system (`ApiEnabled`)."""
+        access = self.accesses.of(who.user_id)
+        return access is None or access.may(*permissions)
+
+    def schema_of(self, who: Session) -> Schema:
+        """Return the schema as a user sees it."""
+        return self.sight(who) or self.schema
 
     def _inner_query(self, user_id: str) -> Query:
         """Return how triggers that run for a user query: in the system's mode, within their transaction."""
@@ -107,7 +171,14 @@ class Org:
         return query
 
     async def query_aside(
-        self, who: Session, soql: str, *, all_rows: bool = False, size: int = 2000, base: str
+        self,
+        who: Session,
+        soql: str,
+        *,
+        all_rows: bool = False,
+        size: int = 2000,
+        base: str,
+        version: int = NEWEST,
     ) -> Page:
         """Run a query as `query` does, letting others be served while a long one reads."""
         return await self.queries.run_aside(
@@ -116,7 +187,9 @@ class Org:
             all_rows=all_rows,
             size=size,
             base=base,
-            time_zone=lambda: self.directory.time_zone(who.username),
+            time_zone=lambda: self.directory.time_zone(who.user_id),
+            version=version,
+            schema=self.sight(who),
         )
 
     def more(self, who: Session, cursor: str, *, size: int = 2000, base: str) -> Page:
@@ -126,9 +199,10 @@ class Org:
         self, who: Session, sobject: str, ids: Sequence[str], fields: Sequence[str] | None, *, base: str
     ) -> list[dict[str, Any] | None]:
         """Return records by 18-character id, None for those that are not there; all fields when none are named."""
-        found = self.schema.get(sobject)
+        schema = self.schema_of(who)
+        found = schema.get(sobject)
         assert found is not None
-        return self.queries.read(found, ids, fields, base=base)
+        return self.queries.read(found, ids, fields, base=base, schema=schema)
 
     def write(
         self,
@@ -140,6 +214,7 @@ class Org:
         give_up: bool = False,
     ) -> list[RowResult]:
         """Save up to 200 rows through the write pipeline; see `Pipeline.write`."""
+        self.bin.expire()
         return self._pipeline.write(
             changes, user_id=who.user_id, all_or_none=all_or_none, exchange=exchange, give_up=give_up
         )
@@ -156,6 +231,8 @@ class Org:
                 yield
         except BaseException:
             self.log.forget_after(mark)
+            self.accesses.changed()
+            self.bin.forget()
             raise
 
     def commits(self, since: int = 0) -> Iterator[Commit]:
@@ -174,6 +251,8 @@ class Org:
         self.schema.become(snapshot.schema)
         self.ids.next_number = snapshot.next_id
         self._pipeline.auto_numbers.used = dict(snapshot.auto_numbers)
+        self.accesses.changed()
+        self.bin.forget()
         self.locks.clear()
         self.log.clear()
 

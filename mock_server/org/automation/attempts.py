@@ -45,7 +45,9 @@ class Attempts:
         results: dict[int, RowResult] = {}
         places = list(range(len(changes)))
         for attempt in range(ATTEMPTS):
-            chunk = Chunk([changes[place] for place in places], self.user_id, self.give_up)
+            # What a trigger saves it saves in the system's mode.
+            access = self.pipeline.access_of(self.user_id) if self.execution is None else None
+            chunk = Chunk([changes[place] for place in places], self.user_id, self.give_up, access)
             # The budget of a later attempt is whole again; a nested save spends what its transaction has left.
             chunk.execution = execution = self.execution or Execution()
             stays = self._attempt(chunk, all_or_none)

@@ -25,6 +25,11 @@ MOST_SUBQUERIES = 20
 MOST_LEVELS = 5
 """Levels of a query with its subqueries, the outermost among them."""
 MOST_OF_FIELDS = 200
+FIELDS_SINCE = 51
+LEVELS_SINCE = 58
+"""The API version whose subqueries may have subqueries; before, there were two levels."""
+NEWEST = 1000
+"""An API version later than all that take something away."""
 
 
 PARENTS = object()
@@ -49,6 +54,8 @@ class Plan:
     most: int | None = None
     touched: tuple[SObject, ...] = ()
     parent_column: int = 0
+    purposes: frozenset[str] = frozenset()
+    """What the records are read for: VIEW, REFERENCE, UPDATE."""
 
     @cached_property
     def variable(self) -> bool:
@@ -118,8 +125,9 @@ class Selection:
 class Binder:
     """Binds queries against one schema. `ready` makes an object's table."""
 
-    def __init__(self, schema: Schema, ready: Callable[[SObject], None]) -> None:
+    def __init__(self, schema: Schema, ready: Callable[[SObject], None], version: int = NEWEST) -> None:
         self._schema = schema
+        self._version = version
         self._touched: dict[str, SObject] = {}
         self._make_ready = ready
 
@@ -135,7 +143,7 @@ class Binder:
         if not sobject.is_("queryable"):
             raise errors.INVALID_TYPE_FOR_OPERATION(sobject=sobject.name, operation="query")
         every = all_rows or query.all_rows
-        scope = Scope(self._schema, self._ready, soql, sobject, alias=query.alias, all_rows=every)
+        scope = Scope(self._schema, self._ready, soql, sobject, alias=query.alias, all_rows=every, others=query.others)
         (item, *more) = query.items
         if isinstance(item, Call) and item.name.lower() == "count" and not (item.arguments or more):
             return self._count(scope, query)
@@ -148,8 +156,29 @@ class Binder:
         sql = f"SELECT {selection.sql()} FROM {scope.source()}{tail}"
         return Plan(
             sobject, sql, tuple(scope.parameters), selection.build(self._schema), tuple(children),
-            touched=tuple(self._touched.values()),
+            touched=tuple(self._touched.values()), purposes=query.purposes & _KEPT,
         )  # fmt: skip
+
+    def bind_found(self, soql: str, query: Query, join: str, match: str) -> Plan:
+        """Return the plan of what a search finds of one object. `join` is the join to the finds, `match` its parameter.
+
+        Raises what `bind` raises, and MALFORMED_QUERY for items that only queries have.
+        """
+        sobject = self._schema.get(source_name(query))
+        if sobject is None:
+            raise unsupported(soql, query.source.at, source_name(query))
+        for item in query.items:
+            if isinstance(item, Query | TypeOf):
+                raise unexpected(soql, item.at, "SELECT" if isinstance(item, Query) else "TYPEOF")
+        scope = Scope(self._schema, self._ready, soql, sobject)
+        scope.joins.append(join)
+        scope.add(match)
+        selection = self._select(scope, query, [], 1)
+        where = self._where(scope, query)
+        order = self._order(scope, query) if query.order else f'hit.place, {scope.table}."Id"'
+        limit = self._limit(scope, query)
+        sql = f"SELECT {selection.sql()} FROM {scope.source()}{where} ORDER BY {order}{limit}"
+        return Plan(sobject, sql, tuple(scope.parameters), selection.build(self._schema))
 
     def _count(self, scope: Scope, query: Query) -> Plan:
         if query.order:
@@ -177,9 +206,9 @@ class Binder:
         selection = Selection(scope)
         for item in query.items:
             if isinstance(item, Query):
-                if level == MOST_LEVELS:
+                if level == (MOST_LEVELS if self._version >= LEVELS_SINCE else 2):
                     raise unexpected(scope.soql, item.at, "SELECT")
-                self._select_children(scope, item, selection, children, level)
+                self._select_children(scope, item, selection, children, level, limit=query.limit)
             elif isinstance(item, TypeOf):
                 self._select_variant(scope, item, selection)
             elif isinstance(item, Call) and item.name.lower() == "fields":
@@ -198,6 +227,9 @@ class Binder:
         return selection
 
     def _select_fields(self, scope: Scope, query: Query, call: Call, selection: Selection) -> None:
+        if self._version < FIELDS_SINCE:
+            text = "The SOQL FIELDS function is not supported in this version of the API"
+            raise failure(errors.TOO_NEW, scope.soql, call.at, text)
         (argument, *more) = call.arguments or (None,)
         group = argument.parts[0].lower() if isinstance(argument, Path) and len(argument.parts) == 1 else ""
         if more or group not in ("all", "standard", "custom"):
@@ -231,8 +263,16 @@ class Binder:
         selection.record.fields[name] = Variant(selection.column(id_sql), tuple(cases), otherwise)
 
     def _select_children(
-        self, scope: Scope, query: Query, selection: Selection, children: list[Plan], level: int
+        self,
+        scope: Scope,
+        query: Query,
+        selection: Selection,
+        children: list[Plan],
+        level: int,
+        *,
+        limit: int | None,
     ) -> None:
+        """Select the children of a relationship. `limit` is the LIMIT of the query around."""
         name = source_name(query).rpartition(".")[2]
         relationship = scope.sobject.child(name)
         child = self._schema.get(relationship.child) if relationship else None
@@ -254,13 +294,21 @@ class Binder:
         if relationship.name in selection.record.fields:
             raise scope.fail(query.source.at, f"duplicate field selected: {relationship.name}")
         selection.record.fields[relationship.name] = Children(len(children))
+        if query.offset and limit != 1:
+            # The rule is documented, its text is not.
+            raise errors.MALFORMED_QUERY(text="OFFSET in a subquery needs a parent query with LIMIT 1")
         children.append(self._child(scope, query, child, relationship.field, level + 1))
 
     def _child(self, outer: Scope, query: Query, child: SObject, key: str, level: int) -> Plan:
         """Bind a child subquery: one statement for all parents, whose ids come as one JSON parameter."""
-        scope = Scope(self._schema, self._ready, outer.soql, child, alias=query.alias, all_rows=outer.all_rows)
+        scope = Scope(
+            self._schema, self._ready, outer.soql, child,
+            alias=query.alias, all_rows=outer.all_rows, others=query.others,
+        )  # fmt: skip
         if is_grouped(query):
             raise unexpected(outer.soql, query.at, "SELECT")
+        if query.offset > MOST_OFFSET:
+            raise errors.OFFSET_OUT_OF_RANGE()
         children: list[Plan] = []
         selection = self._select(scope, query, children, level)
         parent = f"{scope.table}.{quoted(key)}"
@@ -302,11 +350,13 @@ class Binder:
 
     @staticmethod
     def _where(scope: Scope, query: Query, extra: str | None = None) -> str:
-        tests = [] if scope.all_rows else [f'{scope.table}."IsDeleted" = 0']
+        tests = scope.seen()
         if query.scope is not None and _only_own(scope, query.scope):
             tests.append(f'{scope.table}."OwnerId" = {scope.add(ME)}')
         if extra is not None:
             tests.append(extra)
+        if query.categories:
+            tests.append(_in_category(scope, query.categories[0]))
         if query.where is not None:
             tests.append(Filters(scope).sql(query.where))
         return f" WHERE {' AND '.join(tests)}" if tests else ""
@@ -319,11 +369,26 @@ class Binder:
             field = bound.field
             if isinstance(key.path, Path) and (not field.sortable or not field.stored):
                 raise scope.fail(key.path.at, f"field '{field.name}' can not be sorted in a query call")
-            sql = f"{bound.sql} COLLATE NOCASE" if field.type in TEXT_TYPES else bound.sql
+            sql = bound.folded() if field.type in TEXT_TYPES else bound.sql
             way = "DESC" if key.descending else "ASC"
             terms.append(f"{sql} {way} NULLS {'LAST' if key.nulls_last else 'FIRST'}")
         # Equal keys keep the order of creation, so that every run pages alike.
         return ", ".join([*terms, f'{scope.table}."Id"'])
+
+
+_KEPT = frozenset({"VIEW", "REFERENCE", "UPDATE"})
+
+
+def _in_category(scope: Scope, group: Path) -> str:
+    """Return the test of WITH DATA CATEGORY: no record is in a category, since an org has none to begin with.
+
+    Raises MALFORMED_QUERY for objects that categories do not apply to.
+    """
+    name = scope.sobject.name
+    if name not in ("KnowledgeArticleVersion", "Question") and not name.endswith("__kav"):
+        text = f"WITH DATA CATEGORY does not apply to {name}"
+        raise failure(errors.MALFORMED_QUERY, scope.soql, group.at, text)
+    return "0"
 
 
 def _only_own(scope: Scope, name: Path) -> bool:
@@ -356,11 +421,8 @@ def read_plan(schema: Schema, ready: Callable[[SObject], None], sobject: SObject
             if "duplicate field" in error.message:
                 continue
             raise errors.INVALID_FIELD(text=error.message.rpartition("\n")[2]) from None
-    sql = (
-        f"SELECT {selection.sql()} FROM {scope.source()} "
-        f'WHERE {scope.table}."Id" IN (SELECT value FROM json_each(?)) AND {scope.table}."IsDeleted" = 0'
-    )
-    one = (
-        f'SELECT {selection.sql()} FROM {scope.source()} WHERE {scope.table}."Id" = ? AND {scope.table}."IsDeleted" = 0'
-    )
+    seen = " AND ".join(scope.seen())
+    found = f"SELECT {selection.sql()} FROM {scope.source()} WHERE {seen} AND"
+    sql = f'{found} {scope.table}."Id" IN (SELECT value FROM json_each(?))'
+    one = f'{found} {scope.table}."Id" = ?'
     return Plan(sobject, sql, (one,), selection.build(schema))

@@ -8,6 +8,8 @@ from math import asin, cos, radians, sin, sqrt
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from mock_server.org.query.dates import Calendar
+
 
 def formatted(value: Any, kind: str, scale: int, zone: ZoneInfo) -> str | None:
     """Return a stored value as text: `1,234.50`, `$5.00`, `3/18/2026`, `3/18/2026, 8:00 AM`."""
@@ -53,10 +55,11 @@ def distance(
     return 2 * radius * asin(min(1.0, sqrt(chord)))
 
 
-def functions(zone: Callable[[], ZoneInfo]) -> list[tuple[str, int, Callable[..., Any]]]:
-    """Return the SQL functions of queries: name, number of arguments, function. `zone` tells the user's time zone."""
+def functions(calendar: Callable[[], Calendar]) -> list[tuple[str, int, Callable[..., Any]]]:
+    """Return the SQL functions of queries: name, number of arguments, function. `calendar` is the asking user's."""
     return [
-        ("sf_local", 1, lambda value: local(value, zone())),
-        ("sf_format", 3, lambda value, kind, scale: formatted(value, kind, scale, zone())),
+        ("sf_local", 1, lambda value: local(value, calendar().zone)),
+        ("sf_format", 3, lambda value, kind, scale: formatted(value, kind, scale, calendar().zone)),
+        ("sf_fiscal", 2, lambda value, part: calendar().fiscal(value, part)),
         ("sf_distance", 5, distance),
     ]

@@ -17,12 +17,15 @@ from mock_server.org.query.context import failure
 from mock_server.org.query.grammar import pattern_of, text_of, unexpected
 from mock_server.org.query.scope import Bound, Moment, Parameter, Scope
 from mock_server.org.query.syntax import Call, Comparison, Condition, Expression, Not, Path, Query, Value
-from mock_server.org.schema.types import ID_TYPES, NUMBER_TYPES, TEXT_TYPES, Field, fold
+from mock_server.org.schema.types import ID_TYPES, NUMBER_TYPES, TEXT_TYPES, Field, caseless, fold
 
 _WIDE = 500
 """Values beyond which a list travels as one JSON parameter instead of one parameter each."""
 _LONGEST_PATTERN = 1000
 _CURRENCY = re.compile(r"[A-Za-z]{3}\d+(\.\d+)?")
+MOST_SEMI_JOINS = 2
+_NOT_INNER = frozenset({"ActivityHistory", "Attachment", "Event", "EventRelation", "Note", "OpenActivity", "Task"})
+"""Objects that a semi-join cannot select from (SOQL and SOSL Reference, "Comparison Operators")."""
 _SQL_OPERATORS = {"=": "=", "!=": "<>", "<": "<", ">": ">", "<=": "<=", ">=": ">="}
 
 
@@ -40,6 +43,9 @@ class Filters:
             return self._comparison(condition, top=top)
         if isinstance(condition, Not):
             return self._not(lambda: self.sql(condition.condition, top=False))
+        if top and condition.word == "OR" and any(map(_is_semi_join, condition.parts)):
+            text = "Semi join sub-selects are not allowed with the 'OR' operator"
+            raise errors.MALFORMED_QUERY(text=text)
         inner = top and condition.word == "AND"
         return balanced([self.sql(part, top=inner) for part in condition.parts], condition.word)
 
@@ -66,7 +72,8 @@ class Filters:
         if isinstance(value, Query):
             if not top:
                 raise errors.MALFORMED_QUERY(
-                    text="Semi join sub-selects are only allowed at the top level WHERE expressions"
+                    text="Semi join sub-selects are only allowed at the top level WHERE expressions and not in nested "
+                    "WHERE expressions."
                 )
             return self._semi_join(comparison, bound, value)
         if operator in ("INCLUDES", "EXCLUDES"):
@@ -88,18 +95,23 @@ class Filters:
             if operator == "=":
                 return f"{bound.sql} IS NULL"
             return f"{bound.sql} IS NOT NULL" if operator == "!=" else "0"
-        left, mark = self._sides(bound, stored)
+        if bound.field.type == "boolean" and operator not in ("=", "!="):
+            raise self._misused(comparison, bound.field)
+        left, mark = self._sides(bound, stored, whole=operator in ("=", "!="))
         test = f"{left} {_SQL_OPERATORS[operator]} {mark}"
         return f"({test} OR {bound.sql} IS NULL)" if operator == "!=" else self._two_valued(test)
 
-    def _sides(self, bound: Bound, stored: Parameter) -> tuple[str, str]:
-        """Return the SQL of a field's value and of a parameter, in a form in which they compare as SOQL does."""
+    def _sides(self, bound: Bound, stored: Parameter, *, whole: bool) -> tuple[str, str]:
+        """Return the SQL of a field's value and of a parameter, in a form in which they compare as SOQL does.
+
+        `whole`: they are compared for being equal, not for which comes first.
+        """
         field, add = bound.field, self._scope.add
         if field.type not in TEXT_TYPES or field.case_sensitive or not isinstance(stored, str):
             return bound.sql, add(stored)
         if field.folded and bound.table:
             return bound.folded(), add(fold(stored))
-        if stored.isascii():
+        if whole and stored.isascii():
             # SQLite folds ASCII itself, without a call into Python for each row.
             return f"{bound.sql} COLLATE NOCASE", add(stored)
         return f"sf_fold({bound.sql})", add(fold(stored))
@@ -109,12 +121,7 @@ class Filters:
         if value.kind == "null":
             return f"{bound.sql} IS NULL"
         if field.type not in TEXT_TYPES:
-            raise failure(
-                errors.INVALID_FIELD,
-                self._scope.soql,
-                comparison.path.at,
-                f"invalid operator on {kind_name(field)} field",
-            )
+            raise self._misused(comparison, field)
         if value.kind != "string":
             raise self._mismatch(comparison, field)
         pattern = pattern_of(value.text)
@@ -122,7 +129,11 @@ class Filters:
             raise errors.QUERY_TOO_COMPLICATED()
         if pattern.isascii():
             return self._two_valued(f"{bound.sql} LIKE {self._scope.add(pattern)} ESCAPE '\\'")
-        return self._two_valued(f"{bound.folded()} LIKE {self._scope.add(fold(pattern))} ESCAPE '\\'")
+        return self._two_valued(f"sf_caseless({bound.sql}) LIKE {self._scope.add(caseless(pattern))} ESCAPE '\\'")
+
+    def _misused(self, comparison: Comparison, field: Field) -> Exception:
+        kind = "id" if field.type in ID_TYPES else kind_name(field)
+        return self._scope.fail(comparison.path.at, f"invalid operator on {kind} field")
 
     # -- several values
 
@@ -182,7 +193,7 @@ class Filters:
                 raise self._mismatch(comparison, bound.field)
             wanted = [part for part in text_of(value.text).split(";") if part]
             each = [
-                f"instr(sf_fold(';' || {bound.sql} || ';'), {self._scope.add(f';{fold(part)};')}) > 0"
+                f"instr(sf_caseless(';' || {bound.sql} || ';'), {self._scope.add(f';{caseless(part)};')}) > 0"
                 for part in wanted
             ]
             tests.append(self._two_valued(balanced(each, "AND")) if each else f"{bound.sql} IS NULL")
@@ -203,11 +214,20 @@ class Filters:
             raise unsupported(scope.soql, query.source.at, source_name(query))
         if scope.prefix != "t":
             raise errors.MALFORMED_QUERY(text="Nesting of semi join sub-selects is not supported")
+        # The texts of these three are from recall.
+        if scope.semi_joins == MOST_SEMI_JOINS:
+            raise errors.MALFORMED_QUERY(text=f"Maximum {MOST_SEMI_JOINS} semi join sub-selects are allowed.")
+        scope.semi_joins += 1
+        if source is scope.sobject:
+            raise errors.MALFORMED_QUERY(text="The inner and outer selects should not be on the same object type")
+        if source.name in _NOT_INNER:
+            text = f"Entity '{source.name}' is not supported for semi join inner selects"
+            raise failure(errors.MALFORMED_QUERY, scope.soql, query.source.at, text)
         if query.order or query.limit is not None or query.offset:
             raise unexpected(scope.soql, query.at, "ORDER BY, LIMIT and OFFSET have no place in a semi join")
         inner = Scope(
             scope.schema, scope.ready, scope.soql, source,
-            alias=query.alias, prefix=scope.nested_prefix(), all_rows=scope.all_rows,
+            alias=query.alias, prefix=scope.nested_prefix(), all_rows=scope.all_rows, others=query.others,
         )  # fmt: skip
         (item, *more) = query.items
         if more or not isinstance(item, Path) or query.group or query.having:
@@ -217,7 +237,7 @@ class Filters:
             raise scope.fail(
                 item.at, f"The selected field '{chosen.field.name}' in the subquery must be an id or reference field"
             )
-        where = [] if inner.all_rows else [f'{inner.table}."IsDeleted" = 0']
+        where = inner.seen()
         if query.where is not None:
             where.append(Filters(inner).sql(query.where))
         where.append(f"{chosen.sql} IS NOT NULL")
@@ -236,8 +256,8 @@ class Filters:
             raise unexpected(self._scope.soql, value.at, word)
         form = _day if field.type == "date" else _midnight
         return (
-            Moment(lambda today, zone: form((dates.span(word, today) or (today, today))[0], zone)),
-            Moment(lambda today, zone: form((dates.span(word, today) or (today, today))[1], zone)),
+            Moment(lambda now: form(_span(word, now)[0], now.zone)),
+            Moment(lambda now: form(_span(word, now)[1], now.zone)),
         )
 
     def _in_days(self, bound: Bound, operator: str, days: tuple[Moment, Moment]) -> str:
@@ -365,6 +385,14 @@ def balanced(tests: list[str], word: str) -> str:
         ]
         tests = pairs
     return tests[0]
+
+
+def _is_semi_join(condition: Condition) -> bool:
+    return isinstance(condition, Comparison) and isinstance(condition.value, Query)
+
+
+def _span(word: str, now: dates.Calendar) -> tuple[date, date]:
+    return dates.span(word, now.today, now.fiscal_month) or (now.today, now.today)
 
 
 def _day(day: date, _: ZoneInfo) -> str:

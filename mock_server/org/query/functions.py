@@ -33,14 +33,13 @@ class _DateFunction:
     gives: FieldType = "int"
 
 
-# The fiscal year of a new org is the calendar year.
 DATE_FUNCTIONS = {
     "calendar_month": _DateFunction(_MONTH),
     "calendar_quarter": _DateFunction(_QUARTER),
     "calendar_year": _DateFunction(_YEAR),
-    "fiscal_month": _DateFunction(_MONTH),
-    "fiscal_quarter": _DateFunction(_QUARTER),
-    "fiscal_year": _DateFunction(_YEAR),
+    "fiscal_month": _DateFunction("sf_fiscal({0}, 'month')"),
+    "fiscal_quarter": _DateFunction("sf_fiscal({0}, 'quarter')"),
+    "fiscal_year": _DateFunction("sf_fiscal({0}, 'year')"),
     "day_in_month": _DateFunction("CAST(substr({0}, 9, 2) AS INTEGER)"),
     "day_in_week": _DateFunction("(CAST(strftime('%w', substr({0}, 1, 10)) AS INTEGER) + 1)"),
     "day_in_year": _DateFunction(_DAY_IN_YEAR),
@@ -137,7 +136,9 @@ def aggregate(scope: Scope, call: Call) -> Bound:
         # Salesforce reckons in decimals, SQLite in binary fractions.
         exact = f"ROUND(SUM({bound.sql}) * 1.0, {max(field.scale, 0)})"
         return value_of(call.name, "currency" if field.type == "currency" else "double", exact, scale=field.scale)
-    return Bound(field, "", (), f"{name.upper()}({text})")
+    if field.type in TEXT_TYPES:
+        return Bound(field, "", (), f"sf_{name}({bound.sql})")
+    return Bound(field, "", (), f"{name.upper()}({bound.sql})")
 
 
 # -- display

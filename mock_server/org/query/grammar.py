@@ -32,10 +32,11 @@ LONGEST = 100_000
 _DEEPEST = 200
 """Nested parentheses: deeper ones would need more stack than any real query."""
 
-_GRAMMAR = r"""
+GRAMMAR = r"""
 start: query
-query: SELECT items FROM PATH _alias _scope _where _with _group _having _order _limit _offset _purposes _all_rows
+query: SELECT items FROM PATH _alias _others _scope _where _with _group _having _order _limit _offset _purposes
 _alias: alias?
+_others: other*
 _scope: scope?
 _where: where?
 _with: with?
@@ -44,8 +45,7 @@ _having: having?
 _order: order?
 _limit: limit?
 _offset: offset?
-_purposes: purpose*
-_all_rows: all_rows?
+_purposes: purpose* all_rows?
 items: item ("," item)*
 ?item: expression | aliased | typeof | "(" query ")"
 aliased: expression PATH
@@ -59,6 +59,7 @@ when: WHEN PATH THEN paths
 else: ELSE paths
 paths: PATH ("," PATH)*
 alias: AS? PATH
+other: "," PATH alias?
 scope: USING SCOPE PATH
 where: WHERE condition
 ?condition: term | conjunction | disjunction
@@ -76,6 +77,8 @@ comparison: expression OPERATOR value  -> compare
 values: "(" value ("," value)* ")"
 value: STRING | NUMBER | DATE | DATETIME | TIME | RANGE | PATH
 with: WITH (SECURITY_ENFORCED | USER_MODE | SYSTEM_MODE)
+    | WITH DATA CATEGORY category (AND category)* -> with_categories
+category: PATH SELECTOR (PATH | "(" PATH ("," PATH)* ")")
 group: GROUP BY expression ("," expression)*
 having: HAVING condition
 order: ORDER BY ordering ("," ordering)*
@@ -102,6 +105,9 @@ WITH.3: /with\b/i
 SECURITY_ENFORCED.3: /security_enforced\b/i
 USER_MODE.3: /user_mode\b/i
 SYSTEM_MODE.3: /system_mode\b/i
+DATA.3: /data\b/i
+CATEGORY.3: /category\b/i
+SELECTOR.3: /(at|above|below|above_or_below)\b/i
 GROUP.3: /group\b/i
 HAVING.3: /having\b/i
 TYPEOF.3: /typeof\b(?!\s*[,.(]|\s+from\b)/i
@@ -133,30 +139,46 @@ RANGE.4: /[a-z_]+\s*:\s*\d+/i
 NUMBER.3: /[-+]?(\d+(\.\d*)?|\.\d+)(e[-+]?\d+)?(?![\w.])/i
 PATH: /[a-z_][a-z0-9_]*(\s*\.\s*[a-z_][a-z0-9_]*)*/i
 %ignore /\s+/
+%ignore /\/\*(?:[^*]|\*(?!\/))*\*\//
 """
 
 
 def parse(soql: str) -> Query:
     """Return the tree of a query. Raises MALFORMED_QUERY with Salesforce's text."""
-    if not soql.strip() or soql.lstrip().startswith("/**/"):
+    if not soql.strip() or soql.lstrip().startswith("/*"):
         raise errors.MALFORMED_QUERY(text="SOQL statements cannot be empty or null")
     if len(soql) > LONGEST:
         raise errors.MALFORMED_QUERY(text=f"SOQL statements can not be longer than {LONGEST} characters")
+    tree = read(_parser(), soql)
+    assert isinstance(tree, Query)
+    return tree
+
+
+def read(parser: Lark, text: str, *, shown: str | None = None) -> Any:
+    """Return what a parser makes of a text. Errors show `shown`, of the same length, in its place.
+
+    Raises MALFORMED_QUERY, QUERY_TOO_COMPLICATED.
+    """
     from lark.exceptions import UnexpectedCharacters, UnexpectedEOF, UnexpectedToken
 
-    _refuse_depth(soql)
+    _refuse_depth(text)
+    soql = text if shown is None else shown
     try:
-        tree: Any = _parser().parse(soql)
+        return parser.parse(text)
     except UnexpectedCharacters as error:
         raise _unreadable(soql, error.pos_in_stream or 0) from None
     except UnexpectedToken as error:
         ended = error.token.type == "$END"
         at = len(soql.rstrip()) if ended else error.token.start_pos or 0
-        raise unexpected(soql, at, "<EOF>" if ended else str(error.token)) from None
+        word = "<EOF>" if ended else str(error.token)
+        if "RPAR" in error.expected and error.token.type in _AFTER_PARENTHESES:
+            text = f"expecting a right parentheses, found '{word}'"
+            raise failure(errors.MALFORMED_QUERY, soql, at, text, column=max(1, _column(soql, at))) from None
+        raise unexpected(soql, at, word) from None
+    except _Reserved as error:
+        raise unexpected(soql, error.token.start_pos or 0, str(error.token)) from None
     except UnexpectedEOF:
         raise unexpected(soql, len(soql.rstrip()), "<EOF>") from None
-    assert isinstance(tree, Query)
-    return tree
 
 
 def unexpected(soql: str, at: int, token: str) -> ApiError:
@@ -173,6 +195,9 @@ def _unreadable(soql: str, at: int) -> ApiError:
     if character == ":":
         return failure(errors.MALFORMED_QUERY, soql, at, "Bind variables only allowed in Apex code")
     row, column = soql.count("\n", 0, at) + 1, _column(soql, at)
+    if character == "'":
+        text = f"line {row}:{_column(soql, len(soql))} mismatched character '<EOF>' expecting '''"
+        return errors.MALFORMED_QUERY(text=text)
     return errors.MALFORMED_QUERY(text=f"line {row}:{column} no viable alternative at character '{character}'")
 
 
@@ -191,12 +216,20 @@ def _refuse_depth(soql: str) -> None:
             depth = min(depth, _DEEPEST)
 
 
-_NESTING = re.compile(r"'(?:\\.|[^'\\])*'?|[()]|\bnot\b|\band\b|\bor\b", re.IGNORECASE | re.DOTALL)
+_NESTING = re.compile(r"/\*.*?\*/|'(?:\\.|[^'\\])*'?|[()]|\bnot\b|\band\b|\bor\b", re.IGNORECASE | re.DOTALL)
 
 
 @cache
 def _parser() -> Lark:
-    from lark import Lark, Transformer, v_args
+    from lark import Lark
+
+    return Lark(GRAMMAR, parser="lalr", transformer=builder()(), maybe_placeholders=False)
+
+
+@cache
+def builder() -> type[Any]:
+    """Return the class that builds trees while parsing."""
+    from lark import Transformer, v_args
 
     @v_args(inline=True)
     class Build(Transformer):  # type: ignore[type-arg]
@@ -206,14 +239,19 @@ def _parser() -> Lark:
             return query
 
         def query(self, select: Token, items: tuple[Any, ...], _: Token, source: Token, *clauses: Any) -> Query:
-            found: dict[str, Any] = dict(clause for clause in clauses if clause is not None)
-            return Query(items, _path(source), at=select.start_pos or 0, **found)
+            found: dict[str, Any] = {}
+            for name, value in clauses:
+                # Further sources and purposes may come several times.
+                found[name] = (*found[name], *value) if name in found else value
+            if "purposes" in found:
+                found["purposes"] = frozenset(found["purposes"])
+            return Query(items, path_of(source), at=select.start_pos or 0, **found)
 
         def items(self, *items: Any) -> tuple[Any, ...]:
             return items
 
         def path(self, token: Token) -> Path:
-            return _path(token)
+            return path_of(token)
 
         def call(self, name: Token, *arguments: Any) -> Call:
             return Call(str(name), arguments, name.start_pos or 0)
@@ -222,27 +260,30 @@ def _parser() -> Lark:
             return _value(token)
 
         def aliased(self, item: Path | Call, alias: Token) -> Aliased:
-            return Aliased(item, str(alias), alias.start_pos or 0)
+            return Aliased(item, _alias(alias), alias.start_pos or 0)
 
         def typeof(self, word: Token, reference: Token, *parts: Any) -> TypeOf:
             cases = tuple(part for part in parts if isinstance(part, tuple))
             other = next((part for part in parts if isinstance(part, list)), [])
-            return TypeOf(_path(reference), cases, tuple(other), word.start_pos or 0)
+            return TypeOf(path_of(reference), cases, tuple(other), word.start_pos or 0)
 
         def when(self, _when: Token, name: Token, _then: Token, fields: list[Path]) -> tuple[Path, tuple[Path, ...]]:
-            return _path(name), tuple(fields)
+            return path_of(name), tuple(fields)
 
         def else_(self, _: Token, fields: list[Path]) -> list[Path]:
             return fields
 
         def paths(self, *tokens: Token) -> list[Path]:
-            return [_path(token) for token in tokens]
+            return [path_of(token) for token in tokens]
 
         def alias(self, *tokens: Token) -> tuple[str, str]:
-            return ("alias", str(tokens[-1]))
+            return ("alias", _alias(tokens[-1]))
+
+        def other(self, path: Token, *alias: tuple[str, str]) -> tuple[str, tuple[tuple[Path, str | None]]]:
+            return ("others", ((path_of(path), alias[0][1] if alias else None),))
 
         def scope(self, _using: Token, _scope: Token, name: Token) -> tuple[str, Path]:
-            return ("scope", _path(name))
+            return ("scope", path_of(name))
 
         def where(self, _: Token, condition: Condition) -> tuple[str, Condition]:
             return ("where", condition)
@@ -280,9 +321,14 @@ def _parser() -> Lark:
         def value(self, token: Token) -> Value:
             return _value(token)
 
-        def with_(self, *_: Token) -> None:
-            # Every field is visible to the default user: enforcing security changes nothing.
-            return None
+        def with_(self, _: Token, mode: Token) -> tuple[str, str]:
+            return ("mode", mode.upper())
+
+        def category(self, group: Token, *_: Token) -> Path:
+            return path_of(group)
+
+        def with_categories(self, *parts: Any) -> tuple[str, tuple[Path, ...]]:
+            return ("categories", tuple(part for part in parts if isinstance(part, Path)))
 
         def order(self, _order: Token, _by: Token, *orderings: Order) -> tuple[str, tuple[Order, ...]]:
             return ("order", orderings)
@@ -292,10 +338,10 @@ def _parser() -> Lark:
             return Order(key, "desc" in said, "last" in said)
 
         def limit(self, _: Token, number: Token) -> tuple[str, int]:
-            return ("limit", _whole(number))
+            return ("limit", whole_of(number))
 
         def offset(self, _: Token, number: Token) -> tuple[str, int]:
-            return ("offset", _whole(number))
+            return ("offset", whole_of(number))
 
         def group(self, word: Token, _by: Token, *keys: Expression) -> tuple[str, Group]:
             (first, *more) = keys
@@ -307,9 +353,8 @@ def _parser() -> Lark:
         def having(self, _: Token, condition: Condition) -> tuple[str, Condition]:
             return ("having", condition)
 
-        def purpose(self, *_: Token) -> None:
-            # What a record was read for shows in recent items and statistics only. Rows are not locked past a request.
-            return None
+        def purpose(self, _: Token, *words: Token) -> tuple[str, tuple[str, ...]]:
+            return ("purposes", tuple(word.upper() for word in words))
 
         def all_rows(self, *_: Token) -> tuple[str, bool]:
             return ("all_rows", True)
@@ -317,14 +362,57 @@ def _parser() -> Lark:
     build: Any = Build
     setattr(build, "with", build.with_)
     setattr(build, "else", build.else_)
-    return Lark(_GRAMMAR, parser="lalr", transformer=build(), maybe_placeholders=False)
+    return Build
 
 
-def _path(token: Token) -> Path:
+class _Reserved(Exception):
+    """A reserved word where a name is due."""
+
+    def __init__(self, token: Token) -> None:
+        super().__init__(token)
+        self.token = token
+
+
+_RESERVED = frozenset(
+    [
+        "and",
+        "asc",
+        "desc",
+        "excludes",
+        "first",
+        "from",
+        "group",
+        "having",
+        "in",
+        "includes",
+        "last",
+        "like",
+        "limit",
+        "not",
+        "null",
+        "nulls",
+        "or",
+        "select",
+        "using",
+        "where",
+        "with",
+    ]
+)
+"""Words that cannot be an alias (SOQL and SOSL Reference, "Reserved Keywords")."""
+_AFTER_PARENTHESES = frozenset({"$END", "FROM", "WHERE", "WITH", "GROUP", "HAVING", "ORDER", "LIMIT", "OFFSET", "FOR"})
+
+
+def _alias(token: Token) -> str:
+    if token.lower() in _RESERVED:
+        raise _Reserved(token)
+    return str(token)
+
+
+def path_of(token: Token) -> Path:
     return Path(tuple(re.split(r"\s*\.\s*", token)), token.start_pos or 0)
 
 
-def _whole(token: Token) -> int:
+def whole_of(token: Token) -> int:
     if not token.isdigit():
         raise errors.MALFORMED_QUERY(text=f"unexpected token: '{token}'")
     return min(int(token), 2**31)

@@ -183,9 +183,9 @@ class Grouping:
         terms = []
         for place, key in enumerate(self._query.order):
             bound = self._bound(self._scope, key.path)
-            text = " COLLATE NOCASE" if bound.field.type in TEXT_TYPES else ""
+            value = f"sf_fold(s{place})" if bound.field.type in TEXT_TYPES else f"s{place}"
             way, edge = ("DESC" if key.descending else "ASC"), ("LAST" if key.nulls_last else "FIRST")
-            terms.append(f"s{place}{text} {way} NULLS {edge}")
+            terms.append(f"{value} {way} NULLS {edge}")
         return f" ORDER BY {', '.join(terms)}" if terms else ""
 
     @staticmethod

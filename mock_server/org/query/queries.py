@@ -1,10 +1,10 @@
-"""The one query path: text -> tree -> plan -> rows -> page of records, and cursors over what is left."""
+"""The one query path: text -> tree -> plan -> rows -> page of records."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -13,23 +13,24 @@ from typing import Any
 import orjson
 
 from mock_server.org import errors
-from mock_server.org.clock import Clock
-from mock_server.org.ids import IdSource
-from mock_server.org.query.binder import Binder, Plan, read_plan
+from mock_server.org.clock import Clock, stamp
+from mock_server.org.query import explain
+from mock_server.org.query.binder import FIELDS_SINCE, LEVELS_SINCE, NEWEST, Binder, Plan, read_plan
+from mock_server.org.query.cursors import Branch, Cursor, Cursors
 from mock_server.org.query.grammar import parse
 from mock_server.org.query.rows import Row
 from mock_server.org.query.running import Ground, Lane, TooLong
+from mock_server.org.query.syntax import Query
 from mock_server.org.records.store import Store, fold_column, quoted
 from mock_server.org.schema import Schema
 from mock_server.org.schema.types import TEXT_TYPES, Field, SObject, fold
 
-CURSOR_LIFE = 2 * 86_400.0
-"""Seconds a cursor lives (API Query Cursor Limits)."""
-CURSORS_A_USER = 10
 _CACHED = 500
 _LONGEST_CACHED = 10_000
 _MOST_READ_PLANS = 200
 _READERS = 2
+_MOST_WITH_CHILDREN = 20_000
+"""Records of a result whose children are all read at once, so that pages to come show what was there at first."""
 
 
 @cache
@@ -46,17 +47,6 @@ class Page:
     cursor: str | None = None
 
 
-@dataclass(slots=True)
-class Cursor:
-    """The rows of a query as they were when it ran."""
-
-    locator: str
-    user_id: str
-    plan: Plan
-    rows: Sequence[Row]
-    born: float
-
-
 class Queries:
     """Runs queries on one org's store."""
 
@@ -64,9 +54,9 @@ class Queries:
         self._schema = schema
         self._store = store
         self._clock = clock
-        self._locators = IdSource("Kd0", first=1 + seed % 1000)
-        self._plans: OrderedDict[tuple[str, bool], tuple[int, Plan]] = OrderedDict()
-        self._cursors: OrderedDict[str, Cursor] = OrderedDict()
+        # What a user sees belongs to the key: a plan has its conditions built in.
+        self._plans: OrderedDict[tuple[str, bool, bool, bool, Schema | None], tuple[int, Plan]] = OrderedDict()
+        self._cursors = Cursors(clock, seed)
         self._lane = Lane(store.connection, Ground(clock))
         self._long: set[str] = set()
 
@@ -79,16 +69,19 @@ class Queries:
         size: int = 2000,
         base: str,
         time_zone: Callable[[], str] = str,
+        schema: Schema | None = None,
+        version: int = NEWEST,
         short: bool = False,
     ) -> Page:
         """Run a query and return its first page. Raises ApiError with Salesforce's message.
 
+        `schema` is what the user sees of the org's, by default all.
         `time_zone` tells the name of the user's time zone. With `short`, TooLong is raised for a query that takes
         longer than some 20 ms.
         """
         lane = self._own_lane()
         lane.ground.become(user_id, time_zone)
-        plan = self._plan(soql, all_rows)
+        plan = self._plan(soql, all_rows, version, schema)
         if short and plan.sql in self._long:
             raise TooLong
         try:
@@ -109,6 +102,8 @@ class Queries:
         size: int = 2000,
         base: str,
         time_zone: Callable[[], str] = str,
+        schema: Schema | None = None,
+        version: int = NEWEST,
     ) -> Page:
         """Run a query as `run` does; one that takes long reads in a thread, from a snapshot, while others are served.
 
@@ -117,10 +112,12 @@ class Queries:
         aside = self._store.in_file and self._clock.mode != "virtual"
         try:
             return self.run(
-                soql, user_id=user_id, all_rows=all_rows, size=size, base=base, time_zone=time_zone, short=aside
-            )
+                soql, user_id=user_id, all_rows=all_rows, size=size, base=base, time_zone=time_zone, version=version,
+                schema=schema,
+                short=aside,
+            )  # fmt: skip
         except TooLong:
-            plan = self._plan(soql, all_rows)
+            plan = self._plan(soql, all_rows, version, schema)
         zone = time_zone()
         lane = Lane(self._store.reader(), Ground(self._clock, user_id, lambda: zone))
         try:
@@ -136,11 +133,13 @@ class Queries:
             if len(rows) > plan.most:
                 raise errors.AGGREGATE_TOO_LARGE()
             return Page(len(rows), lane.build(plan, rows, base))
-        if len(rows) <= size:
-            return Page(len(rows), lane.build(plan, rows, base))
-        cursor = Cursor(self._locators.take("01g"), lane.ground.user_id, plan, rows, self._clock.now())
-        self._keep(cursor)
-        return Page(len(rows), lane.build(plan, rows[:size], base), f"{cursor.locator}-{size}")
+        if plan.purposes:
+            self._note_reading(plan, rows)
+        branches = None
+        if len(rows) <= max(size, _MOST_WITH_CHILDREN):
+            branches = [lane.branch(child, rows) for child in plan.children]
+        cursor = Cursor(plan, rows, branches, self._cursors.family(lane.ground.user_id))
+        return self._page(lane, cursor, 0, size, base)
 
     def _own_lane(self) -> Lane:
         """Return the lane on the store's own connection, which changes when the database moves into a file."""
@@ -150,28 +149,109 @@ class Queries:
 
     def more(self, locator: str, *, user_id: str, size: int = 2000, base: str) -> Page:
         """Return the page at a locator. Raises INVALID_QUERY_LOCATOR for one that is unknown, foreign or too old."""
-        name, _, offset = locator.partition("-")
-        cursor = self._cursors.get(name)
-        if cursor is None or cursor.user_id != user_id or not offset.isdecimal() or len(offset) > 9:
-            raise errors.INVALID_QUERY_LOCATOR()
-        start = int(offset)
-        if self._clock.now() - cursor.born > CURSOR_LIFE or start >= len(cursor.rows):
-            raise errors.INVALID_QUERY_LOCATOR()
-        rows = cursor.rows[start : start + size]
-        end = start + len(rows)
-        following = f"{name}-{end}" if end < len(cursor.rows) else None
+        cursor, start = self._cursors.find(locator, user_id)
+        return self._page(self._own_lane(), cursor, start, size, base)
+
+    def explain(
+        self,
+        soql: str,
+        *,
+        user_id: str,
+        time_zone: Callable[[], str] = str,
+        version: int = NEWEST,
+        schema: Schema | None = None,
+    ) -> list[dict[str, Any]]:
+        """Return the plans of a query, the best first; it is bound, not run. Raises ApiError as `run` does."""
         lane = self._own_lane()
-        return Page(len(cursor.rows), lane.build(cursor.plan, rows, base), following)
+        lane.ground.become(user_id, time_zone)
+        query = parse(soql)
+        seen = schema or self._schema
+        sobject = Binder(seen, self._store.ready, version).bind(soql, query, all_rows=False).sobject
+
+        def count(counting: Query) -> int:
+            plan = Binder(seen, self._store.ready).bind(soql, counting, all_rows=False)
+            return int(lane.fetch(plan)[0][0])
+
+        return explain.plans(sobject, query, count)
+
+    def records(
+        self, plan: Plan, *, user_id: str, base: str, time_zone: Callable[[], str] = str
+    ) -> list[dict[str, Any]]:
+        """Return all records of a bound query without children."""
+        lane = self._own_lane()
+        lane.ground.become(user_id, time_zone)
+        return lane.build(plan, lane.fetch(plan), base)
+
+    def _page(self, lane: Lane, cursor: Cursor, start: int, size: int, base: str) -> Page:
+        rows, end, build = cursor.rows, start + size, cursor.plan.build
+        assert build is not None
+        shown = rows if start == 0 and len(rows) <= size else rows[start:end]
+        following = self._cursors.locator(cursor, end) if end < len(rows) else None
+        branches = cursor.branches
+        if branches is None:
+            branches = [lane.branch(child, shown) for child in cursor.plan.children]
+        children = [self._children(cursor, branch, shown, size, base) for branch in branches]
+        return Page(len(rows), build(shown, base, children), following)
+
+    def _children(
+        self, cursor: Cursor, branch: Branch, parents: Sequence[Row], size: int, base: str
+    ) -> Mapping[str, Any]:
+        """Return the answer's form of each parent's children by its id. More than a page's have a locator."""
+        build = branch.plan.build
+        assert build is not None
+        out: dict[str, dict[str, Any]] = {}
+        shown: list[Row] = []
+        for parent in parents:
+            rows = branch.rows.get(parent[0])
+            if rows is None:
+                continue
+            listed: dict[str, Any] = {"totalSize": len(rows), "done": len(rows) <= size}
+            if len(rows) > size:
+                own = Cursor(branch.plan, rows, branch.branches, cursor.family)
+                listed["nextRecordsUrl"] = f"{base.removesuffix('sobjects')}query/{self._cursors.locator(own, size)}"
+                rows = rows[:size]
+            listed["records"] = rows
+            shown += rows
+            out[parent[0]] = listed
+        nested = [self._children(cursor, one, shown, size, base) for one in branch.branches]
+        records = iter(build(shown, base, nested))
+        for listed in out.values():
+            listed["records"] = [next(records) for _ in listed["records"]]
+        return out
+
+    def _note_reading(self, plan: Plan, rows: Sequence[Row]) -> None:
+        """Note when records were last viewed or referred to, for recent items. That is no change of the records."""
+        columns = [
+            name
+            for word, name in (("VIEW", "LastViewedDate"), ("REFERENCE", "LastReferencedDate"))
+            if plan.purposes & {word, "VIEW"} and name in plan.sobject.by_name
+        ]
+        if not columns:
+            return
+        now = stamp(self._clock.now())
+        ids = orjson.dumps([row[0] for row in rows]).decode()
+        pairs = ", ".join(f"{quoted(name)} = ?" for name in columns)
+        sql = f'UPDATE {quoted(plan.sobject.name)} SET {pairs} WHERE "Id" IN (SELECT value FROM json_each(?))'
+        self._store.connection.execute(sql, [*([now] * len(columns)), ids])
 
     def read(
-        self, sobject: SObject, ids: Sequence[str], fields: Sequence[str] | None, *, base: str
+        self,
+        sobject: SObject,
+        ids: Sequence[str],
+        fields: Sequence[str] | None,
+        *,
+        base: str,
+        schema: Schema | None = None,
     ) -> list[dict[str, Any] | None]:
-        """Return live records by 18-character id, in the order asked, None for those that are not there."""
+        """Return live records by 18-character id, in the order asked, None for those that are not there.
+
+        `sobject` and `schema` are what the user sees of them.
+        """
         self._store.ready(sobject)
         key = ("read", None if fields is None else tuple(fields), self._schema.version)
         plan = sobject.memo.get(key)
         if not isinstance(plan, Plan):
-            plan = read_plan(self._schema, self._store.ready, sobject, fields)
+            plan = read_plan(schema or self._schema, self._store.ready, sobject, fields)
             if len(sobject.memo) < _MOST_READ_PLANS:
                 sobject.memo[key] = plan
         build = plan.build
@@ -183,24 +263,29 @@ class Queries:
         found = dict(zip((row[0] for row in rows), build(rows, base, ()), strict=True))
         return [found.get(identifier) for identifier in ids]
 
-    def find(self, sobject: SObject, field: Field, value: str) -> list[str]:
-        """Return the ids of the live records whose field has a value; text compares without case."""
+    def find(self, sobject: SObject, field: Field, value: str, *, schema: Schema | None = None) -> list[str]:
+        """Return the ids of the live records whose field has a value; text compares without case.
+
+        Of those alone that are seen by the user whose `schema` is given.
+        """
         self._store.ready(sobject)
         column, wanted = quoted(field.name), value
         if field.folded:
             column, wanted = quoted(fold_column(field.name)), fold(value)
         elif field.type in TEXT_TYPES and not field.case_sensitive:
             column, wanted = f"sf_fold({column})", fold(value)
+        seen = schema.rows(sobject, "t0", self._store.ready) if schema is not None else None
+        also = f" AND {seen}" if seen is not None else ""
         rows = self._store.connection.execute(
-            f'SELECT "Id" FROM {quoted(sobject.name)} WHERE {column} = ? AND "IsDeleted" = 0 ORDER BY "Id"',
+            f'SELECT "Id" FROM {quoted(sobject.name)} t0 WHERE {column} = ? AND "IsDeleted" = 0{also} ORDER BY "Id"',
             (wanted,),
         )
         return [row[0] for row in rows]
 
     # -- steps
 
-    def _plan(self, soql: str, all_rows: bool) -> Plan:
-        key = (soql, all_rows)
+    def _plan(self, soql: str, all_rows: bool, version: int = NEWEST, schema: Schema | None = None) -> Plan:
+        key = (soql, all_rows, version >= FIELDS_SINCE, version >= LEVELS_SINCE, schema)
         known = self._plans.get(key)
         if known is not None and known[0] == self._schema.version:
             self._plans.move_to_end(key)
@@ -208,18 +293,9 @@ class Queries:
             for sobject in plan.touched:
                 self._store.ready(sobject)
             return plan
-        plan = Binder(self._schema, self._store.ready).bind(soql, parse(soql), all_rows=all_rows)
+        plan = Binder(schema or self._schema, self._store.ready, version).bind(soql, parse(soql), all_rows=all_rows)
         if len(soql) <= _LONGEST_CACHED:
             self._plans[key] = (self._schema.version, plan)
             if len(self._plans) > _CACHED:
                 self._plans.popitem(last=False)
         return plan
-
-    def _keep(self, cursor: Cursor) -> None:
-        now = self._clock.now()
-        for name in [name for name, one in self._cursors.items() if now - one.born > CURSOR_LIFE]:
-            del self._cursors[name]
-        own = [name for name, one in self._cursors.items() if one.user_id == cursor.user_id]
-        for name in own[: max(0, len(own) - CURSORS_A_USER + 1)]:
-            del self._cursors[name]
-        self._cursors[cursor.locator] = cursor

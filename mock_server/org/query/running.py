@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -16,6 +16,8 @@ from mock_server.org import errors
 from mock_server.org.clock import Clock
 from mock_server.org.query import display
 from mock_server.org.query.binder import ME, PARENTS, Plan
+from mock_server.org.query.cursors import Branch
+from mock_server.org.query.dates import Calendar
 from mock_server.org.query.rows import Row
 from mock_server.org.query.scope import Moment
 from mock_server.org.query.spool import Spool
@@ -49,20 +51,30 @@ class Ground:
     clock: Clock
     user_id: str = ""
     zone_name: Callable[[], str] = str
-    _zone: ZoneInfo | None = field(default=None, init=False)
+    _calendar: Calendar | None = field(default=None, init=False)
 
     def become(self, user_id: str, zone_name: Callable[[], str]) -> None:
         """Be the ground of the next query."""
-        self.user_id, self.zone_name, self._zone = user_id, zone_name, None
+        self.user_id, self.zone_name, self._calendar = user_id, zone_name, None
 
-    def zone(self) -> ZoneInfo:
-        if self._zone is None:
-            self._zone = zone_of(self.zone_name())
-        return self._zone
+    def calendar(self, connection: sqlite3.Connection) -> Calendar:
+        """Return the user's day and the org's fiscal year, which its Organization record tells."""
+        if self._calendar is None:
+            zone = zone_of(self.zone_name())
+            today = datetime.fromtimestamp(self.clock.now(), zone).date()
+            self._calendar = Calendar(today, zone, *_fiscal_year(connection))
+        return self._calendar
 
-    def today(self) -> date:
-        """Return the user's day."""
-        return datetime.fromtimestamp(self.clock.now(), self.zone()).date()
+
+def _fiscal_year(connection: sqlite3.Connection) -> tuple[int, bool]:
+    """Return the month in which a fiscal year begins, and whether it is named by the year it begins in."""
+    sql = 'SELECT "FiscalYearStartMonth", "UsesStartDateAsFiscalYearName" FROM "Organization"'
+    try:
+        month, by_start = connection.execute(sql).fetchone() or (1, 1)
+    except sqlite3.OperationalError:
+        # An org in which nothing was ever seeded has no such table.
+        return 1, True
+    return month if month in range(1, 13) else 1, bool(by_start)
 
 
 class Lane:
@@ -71,7 +83,7 @@ class Lane:
     def __init__(self, connection: sqlite3.Connection, ground: Ground) -> None:
         self.connection = connection
         self.ground = ground
-        for name, count, function in display.functions(ground.zone):
+        for name, count, function in display.functions(lambda: ground.calendar(connection)):
             connection.create_function(name, count, function)
 
     def fetch(self, plan: Plan, *, short: bool = False) -> list[Row]:
@@ -108,18 +120,17 @@ class Lane:
         return spool
 
     def build(self, plan: Plan, rows: Sequence[Row], base: str) -> list[dict[str, Any]]:
-        """Return the records of rows, with those of child subqueries."""
+        """Return the records of rows without children."""
         build = plan.build
         assert build is not None
-        return build(rows, base, [self._children(child, rows, base) for child in plan.children])
+        return build(rows, base, ())
 
     def arguments(self, plan: Plan) -> list[Any]:
         if not plan.variable:
             return list(plan.parameters)
         ground = self.ground
-        zone, today = ground.zone(), ground.today()
         given = [ground.user_id if value is ME else value for value in plan.parameters]
-        return [value.of(today, zone) if isinstance(value, Moment) else value for value in given]
+        return [value.of(ground.calendar(self.connection)) if isinstance(value, Moment) else value for value in given]
 
     def _execute(self, plan: Plan, arguments: Sequence[Any]) -> sqlite3.Cursor:
         try:
@@ -130,17 +141,11 @@ class Lane:
             # SQLite's bounds on joins, columns and expressions lie beyond Salesforce's own.
             raise errors.QUERY_TOO_COMPLICATED() from None
 
-    def _children(self, plan: Plan, parents: Sequence[Row], base: str) -> Mapping[str, Any]:
-        """Fetch the children of a page's records in one statement; return the answer's form by parent id."""
-        build = plan.build
-        assert build is not None
+    def branch(self, plan: Plan, parents: Sequence[Row]) -> Branch:
+        """Fetch the children of records in one statement, and theirs in one more."""
         ids = orjson.dumps([row[0] for row in parents]).decode()
-        arguments = [ids if one is PARENTS else one for one in self.arguments(plan)]
-        out: dict[str, dict[str, Any]] = {}
-        rows = self._execute(plan, arguments).fetchall()
-        nested = [self._children(child, rows, base) for child in plan.children]
-        for row, record in zip(rows, build(rows, base, nested), strict=True):
-            listed = out.setdefault(row[plan.parent_column], {"totalSize": 0, "done": True, "records": []})
-            listed["totalSize"] += 1
-            listed["records"].append(record)
-        return out
+        rows = self._execute(plan, [ids if one is PARENTS else one for one in self.arguments(plan)]).fetchall()
+        by_parent: dict[str, list[Row]] = {}
+        for row in rows:
+            by_parent.setdefault(row[plan.parent_column], []).append(row)
+        return Branch(plan, by_parent, [self.branch(child, rows) for child in plan.children])

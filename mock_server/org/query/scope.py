@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from mock_server.org import errors
 from mock_server.org.errors import ApiError
 from mock_server.org.query.context import failure
+from mock_server.org.query.dates import Calendar
 from mock_server.org.query.syntax import Path
 from mock_server.org.records.store import fold_column, quoted
 from mock_server.org.schema import Schema
@@ -22,13 +21,16 @@ Parameter = Any
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A parameter that depends on the day the query runs, and on the time zone of the user who runs it."""
+    """A parameter that depends on the day the query runs, the user who runs it and the org's fiscal year."""
 
-    of: Callable[[date, ZoneInfo], str]
+    of: Callable[[Calendar], str]
 
 
 HINT = " Please reference your WSDL or the describe call for the appropriate names."
 MOST_PARENTS = 5
+"""Levels of parents that a path climbs."""
+MOST_RELATIONSHIPS = 55
+"""Relationships from child to parent that a query follows."""
 
 
 def no_such_column(name: str, entity: str) -> str:
@@ -58,7 +60,7 @@ class Bound:
         return self.sql
 
     def folded(self) -> str:
-        """The SQL for the value without case; an indexed column where there is one."""
+        """The SQL of the form by which the value compares and sorts; an indexed column where there is one."""
         if self.field.folded and self.table:
             return f"{self.table}.{quoted(fold_column(self.field.name))}"
         return f"sf_fold({self.sql})"
@@ -87,6 +89,7 @@ class Scope:
         alias: str | None = None,
         prefix: str = "t",
         all_rows: bool = False,
+        others: Sequence[tuple[Path, str | None]] = (),
     ) -> None:
         self.schema = schema
         self.ready = ready
@@ -101,7 +104,17 @@ class Scope:
         self._parents: dict[tuple[str, ...], Parent] = {}
         self._tables: dict[tuple[str, ...], str] = {}
         self._nested = 0
+        self.semi_joins = 0
+        self._aliases: dict[str, tuple[str, ...]] = {}
         ready(sobject)
+        for path, name in others:
+            self._name_parent(path, name)
+
+    def seen(self) -> list[str]:
+        """Return what every row must meet: to be live, unless deleted ones are wanted, and to be seen by the user."""
+        rows = self.schema.rows(self.sobject, self.table, self.ready)
+        alive = [] if self.all_rows else [f'{self.table}."IsDeleted" = 0']
+        return alive if rows is None else [*alive, rows]
 
     def add(self, value: Parameter) -> str:
         self.parameters.append(value)
@@ -117,6 +130,8 @@ class Scope:
     def find(self, path: Path) -> Bound:
         """Bind a path. Raises INVALID_FIELD for what is not there."""
         parts, at = path.parts, path.at
+        if self._aliases and parts[0].lower() in self._aliases:
+            parts = (*self._aliases[parts[0].lower()], *parts[1:])
         own = len(parts) > 1 and self._is_own_name(parts[0])
         if own:
             # A path that begins with the object's own name is blamed at the dot behind it.
@@ -131,6 +146,18 @@ class Scope:
             )
         return self._walk(parts, at, self.sobject, self.table, (), ())
 
+    def _name_parent(self, path: Path, alias: str | None) -> None:
+        """Take in a further source: `FROM Contact c, c.Account a` gives the parent a name. Raises INVALID_TYPE."""
+        first, *rest = path.parts
+        start = self._aliases.get(first.lower(), () if self._is_own_name(first) else None)
+        if start is None or not rest:
+            text = f"sObject type '{'.'.join(path.parts)}' is not supported."
+            raise failure(errors.INVALID_TYPE, self.soql, path.at, text + HINT)
+        trail = (*start, *rest)
+        self._walk((*trail, "Id"), path.at, self.sobject, self.table, (), ())
+        if alias is not None:
+            self._aliases[alias.lower()] = trail
+
     def find_in(self, reference: Path, target: SObject, path: Path) -> Bound:
         """Bind a path from an object that a reference leads to. Parents on the way count from that object."""
         field, id_sql = self.reference(reference)
@@ -139,8 +166,14 @@ class Scope:
         if table is None:
             self.ready(target)
             table = self._tables[trail] = f"{self.prefix}{len(self.joins) + 1}"
-            self.joins.append(f'LEFT JOIN {quoted(target.name)} {table} ON {table}."Id" = {id_sql}')
+            self._add_join(target, table, id_sql)
         return self._walk(path.parts, path.at, target, table, (), trail)
+
+    def _add_join(self, target: SObject, table: str, id_sql: str, alive: str = "") -> None:
+        """Join a parent: one that the user may not see is not there."""
+        seen = self.schema.rows(target, table, self.ready)
+        also = f" AND {seen}" if seen is not None else ""
+        self.joins.append(f'LEFT JOIN {quoted(target.name)} {table} ON {table}."Id" = {id_sql}{alive}{also}')
 
     def find_name(self, reference: Path, path: Path) -> Bound:
         """Bind a field that all objects have which a reference leads to."""
@@ -192,6 +225,10 @@ class Scope:
         known = self._parents.get(trail)
         if known is not None:
             return known
+        if len(self._parents) == MOST_RELATIONSHIPS:
+            # The text is from recall.
+            text = f"SOQL queries follow at most {MOST_RELATIONSHIPS} child-to-parent relationships"
+            raise errors.MALFORMED_QUERY(text=text)
         targets = [found for name in reference.reference_to if (found := self.schema.get(name))]
         id_sql = f"{table}.{quoted(reference.name)}"
         if len(targets) != 1:
@@ -201,7 +238,7 @@ class Scope:
             self.ready(target)
             joined = f"{self.prefix}{len(self.joins) + 1}"
             alive = "" if self.all_rows else f' AND {joined}."IsDeleted" = 0'
-            self.joins.append(f'LEFT JOIN {quoted(target.name)} {joined} ON {joined}."Id" = {id_sql}{alive}')
+            self._add_join(target, joined, id_sql, alive)
             self._tables[trail] = joined
             parent = Parent(trail[-1], target, f'{joined}."Id"', reference)
         self._parents[trail] = parent
@@ -231,9 +268,11 @@ class Scope:
                 continue
             found_field = found_field or (field if field.name.lower() == name.lower() else None)
             self.ready(target)
+            seen = self.schema.rows(target, "x", self.ready)
+            also = f" AND {seen}" if seen is not None else ""
             branches.append(
                 f"WHEN '{target.key_prefix}' THEN (SELECT x.{quoted(field.name)} FROM {quoted(target.name)} x "
-                f'WHERE x."Id" = {parent.id_sql})'
+                f'WHERE x."Id" = {parent.id_sql}{also})'
             )
         if found_field is None:
             raise self.fail(at, no_such_column(name, "Name"))

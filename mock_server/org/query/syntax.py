@@ -103,12 +103,19 @@ class Query:
     items: tuple[Item | Query, ...]
     source: Path
     alias: str | None = None
+    others: tuple[tuple[Path, str | None], ...] = ()
+    """Further sources: parents, each with its alias."""
     scope: Path | None = None
     where: Condition | None = None
+    mode: Literal["SECURITY_ENFORCED", "USER_MODE", "SYSTEM_MODE"] | None = None
+    categories: tuple[Path, ...] = ()
+    """The groups of a WITH DATA CATEGORY."""
     group: Group | None = None
     having: Condition | None = None
     order: tuple[Order, ...] = ()
     limit: int | None = None
     offset: int = 0
     all_rows: bool = False
+    purposes: frozenset[str] = frozenset()
+    """What the records are read for: VIEW, REFERENCE, UPDATE (locks them), TRACKING, VIEWSTAT."""
     at: int = 0

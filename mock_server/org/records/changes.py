@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -10,7 +11,10 @@ from mock_server.org.errors import ApiError
 CHUNK = 200
 """Rows a transaction handles at once, as a trigger sees them."""
 
-Verb = Literal["create", "update", "upsert", "delete"]
+Verb = Literal["create", "update", "upsert", "delete", "undelete", "hard_delete", "erase"]
+"""`delete` moves a record to the recycle bin, `hard_delete` past it, `erase` out of it for good."""
+Committed = Literal["create", "update", "delete", "undelete"]
+"""What the commit log tells of: the record is there or not, whatever the bin holds."""
 
 
 @dataclass(slots=True)
@@ -19,7 +23,9 @@ class Change:
 
     `values` are JSON values by field name. `id` is given for update and delete. For an upsert, `key_field` names the
     external id field (or Id) and `key` its value. `refusal` is an error the row gets before anything else is asked:
-    a row fault, or a decoding error of its own.
+    a row fault, or a decoding error of its own. `update_only` keeps an upsert from creating. `into` names the record
+    that a deleted one is merged into. `derived` are values that the platform itself sets, in stored form and by exact
+    field name, whatever users may write.
     """
 
     verb: Verb
@@ -29,6 +35,9 @@ class Change:
     key_field: str | None = None
     key: Any = None
     refusal: ApiError | None = None
+    update_only: bool = False
+    into: str | None = None
+    derived: Mapping[str, Any] | None = None
 
 
 class RowResult(NamedTuple):
@@ -45,7 +54,7 @@ class Commit(NamedTuple):
 
     number: int
     transaction: int
-    verb: Literal["create", "update", "delete"]
+    verb: Committed
     sobject: str
     id: str
     at: float

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
-from mock_server.org.records.changes import Commit
+from mock_server.org.records.changes import Commit, Committed
 
 
 class Batch(NamedTuple):
@@ -14,7 +14,7 @@ class Batch(NamedTuple):
 
     first: int
     transaction: int
-    verb: Literal["create", "update", "delete"]
+    verb: Committed
     sobject: str
     at: float
     exchange: int
@@ -42,7 +42,7 @@ class CommitLog:
 
     def append(
         self,
-        verb: Literal["create", "update", "delete"],
+        verb: Committed,
         sobject: str,
         at: float,
         exchange: int,

@@ -73,9 +73,8 @@ class Locking:
             before = self._stored(same, (*parents.always, *parents.when_set)) if verb != "create" else {}
             for row in same:
                 found[id(row)] = set(_ids(row, parents, before.get(row.id or "", {})))
-            if verb == "delete":
-                for row in same:
-                    self._take_along(same[0].sobject, [row.id or ""], found[id(row)])
+                if row.wake is not None:
+                    found[id(row)].update(row.wake.touched())
         return [(row, found[id(row)]) for row in rows]
 
     def _stored(self, rows: list[Row], names: tuple[str, ...]) -> dict[str, dict[str, Any]]:
@@ -84,21 +83,6 @@ class Locking:
         ids = [row.id for row in rows if row.id]
         found = self._store.lookup(rows[0].sobject, "Id", ids, "Id", *names)
         return {identifier: dict(zip(names, values, strict=True)) for identifier, *values in found}
-
-    def _take_along(self, sobject: SObject, ids: list[str], found: set[str]) -> None:
-        """Add the children that are deleted with records, and theirs."""
-        for relationship in sobject.children:
-            child = self._schema.get(relationship.child) if relationship.cascade_delete else None
-            if child is None or not self._store.exists(child) or relationship.field not in child.by_name:
-                continue
-            gone = [
-                identifier
-                for identifier, deleted in self._store.lookup(child, relationship.field, ids, "Id", "IsDeleted")
-                if not deleted and identifier not in found
-            ]
-            if gone:
-                found.update(gone)
-                self._take_along(child, gone, found)
 
 
 def _ids(row: Row, parents: Parents, before: dict[str, Any]) -> Iterable[str]:

@@ -18,24 +18,44 @@ from mock_server.org.automation.inner import Query
 from mock_server.org.automation.running import hooked, hooks_of, run_hooks
 from mock_server.org.clock import Clock
 from mock_server.org.errors import ApiError
+from mock_server.org.identity.access import Access
+from mock_server.org.identity.permissions import Permissions
 from mock_server.org.ids import IdSource, to_15, to_18
 from mock_server.org.records.changes import CHUNK, Change, LockHeld, RowResult
 from mock_server.org.records.commits import CommitLog
 from mock_server.org.records.locking import Locking
 from mock_server.org.records.locks import RowLocks
 from mock_server.org.records.plans import plan_of
+from mock_server.org.records.recycling import RecycleBin
+from mock_server.org.records.relations import Relations
+from mock_server.org.records.removal import Removal
+from mock_server.org.records.restoring import Restoring
 from mock_server.org.records.rows import Chunk, Row, validate_plain
 from mock_server.org.records.saving import AutoNumbers, Saving
 from mock_server.org.records.store import Store, fold_column
 from mock_server.org.schema import Schema
-from mock_server.org.schema.types import Field, fold
+from mock_server.org.schema.types import Field, SObject, fold
 
-_FLAGS = {"create": ("createable", "inserted"), "update": ("updateable", "updated"), "delete": ("deletable", "deleted")}
+_FLAGS = {
+    "create": ("createable", "inserted"),
+    "update": ("updateable", "updated"),
+    "delete": ("deletable", "deleted"),
+    "undelete": ("undeletable", "undeleted"),
+    "erase": ("deletable", "deleted"),
+}
 
 
 class Pipeline:
     def __init__(
-        self, schema: Schema, store: Store, ids: IdSource, clock: Clock, locks: RowLocks, log: CommitLog
+        self,
+        schema: Schema,
+        store: Store,
+        ids: IdSource,
+        clock: Clock,
+        locks: RowLocks,
+        log: CommitLog,
+        bin: RecycleBin,
+        permissions: Permissions,
     ) -> None:
         self._schema = schema
         self._store = store
@@ -44,6 +64,10 @@ class Pipeline:
         self._locks = locks
         self._locking = Locking(schema, store)
         self._log = log
+        self._bin = bin
+        self._removal = Removal(schema, store, Relations(schema, store), bin)
+        self._restoring = Restoring(schema, store, bin)
+        self._permissions = permissions
         self.automation = Automation(schema)
         self.inner_query: Callable[[str], Query] = _no_queries
         """Gives the queries of triggers that run for a user; the org sets it."""
@@ -63,7 +87,7 @@ class Pipeline:
             raise ValueError(f"a chunk has at most {CHUNK} rows")
         if self.automation and self.automation.concerns({change.sobject for change in changes}):
             return Attempts(self, self.inner_query(user_id), user_id, exchange, give_up).save(changes, all_or_none)
-        chunk = Chunk(changes, user_id, give_up)
+        chunk = Chunk(changes, user_id, give_up, self.access_of(user_id))
         self.take(chunk)
         if not (all_or_none and any(row.errors for row in chunk.rows)):
             self.store_rows(chunk, exchange)
@@ -79,6 +103,10 @@ class Pipeline:
     def results(self, chunk: Chunk, all_or_none: bool) -> list[RowResult]:
         rolled_back = all_or_none and any(row.errors for row in chunk.rows)
         return [_result(row, rolled_back) for row in chunk.rows]
+
+    def access_of(self, user_id: str) -> Access | None:
+        """Return what a user may do, None for everything."""
+        return self._permissions.of(user_id)
 
     def stored(self, rows: list[Row]) -> dict[str, dict[str, Any]]:
         """Return the records of rows of one object as they are saved now, by id."""
@@ -108,13 +136,14 @@ class Pipeline:
         """Find each row's object and, for all but creates, the stored record it means."""
         upserts: dict[tuple[str, str], list[Row]] = {}
         known: dict[str, list[Row]] = {}
+        binned: dict[str, list[Row]] = {}
         for row in chunk.rows:
             change = row.change
             if change.refusal is not None:
                 row.fail(change.refusal)
                 continue
             sobject = self._schema.get(change.sobject)
-            if sobject is None:
+            if sobject is None or (chunk.access is not None and "read" not in chunk.access.rights(sobject)):
                 row.fail(unsupported_type(change.sobject))
                 continue
             row.sobject, row.plan, row.verb = sobject, plan_of(sobject), change.verb
@@ -127,18 +156,24 @@ class Pipeline:
                 row.id = change.key
             elif change.verb != "create":
                 row.id = change.id
-            if row.verb != "create":
+                row.verb = "delete" if change.verb == "hard_delete" else change.verb
+            if row.verb in ("undelete", "erase"):
+                binned.setdefault(sobject.name, []).append(row)
+            elif row.verb != "create":
                 known.setdefault(sobject.name, []).append(row)
         for (_, name), rows in upserts.items():
-            self._resolve_keys(rows, name)
+            self._resolve_keys(chunk, rows, name)
         for rows in known.values():
-            self._resolve_ids(rows)
+            self._resolve_ids(chunk, rows)
+        for rows in binned.values():
+            self._resolve_binned(chunk, rows)
 
-    def _resolve_keys(self, rows: list[Row], name: str) -> None:
+    def _resolve_keys(self, chunk: Chunk, rows: list[Row], name: str) -> None:
         sobject = rows[0].sobject
         key = sobject.field(name)
         slot = rows[0].plan.slot(name)
-        if key is None or slot is None or not (key.external_id or key.id_lookup):
+        hidden = key is not None and chunk.access is not None and not chunk.access.sees(sobject, key)
+        if key is None or slot is None or hidden or not (key.external_id or key.id_lookup):
             for row in rows:
                 row.fail(errors.NO_SUCH_EXTERNAL_ID_FIELD(segment=name))
             return
@@ -160,6 +195,10 @@ class Pipeline:
         for value, identifier, deleted in self._store.lookup(sobject, column, list(wanted), column, "Id", "IsDeleted"):
             if not deleted:
                 found.setdefault(value, []).append(identifier)
+        if chunk.access is not None:
+            # What the saver does not see does not match.
+            seen = self._permissions.reached(chunk.access, sobject, [one for some in found.values() for one in some])
+            found = {value: [one for one in some if one in seen] for value, some in found.items()}
         for value, same in wanted.items():
             matches = found.get(value, [])
             for row in same:
@@ -176,7 +215,40 @@ class Pipeline:
                 else:
                     row.verb = "create"
 
-    def _resolve_ids(self, rows: list[Row]) -> None:
+    def _resolve_ids(self, chunk: Chunk, rows: list[Row]) -> None:
+        times = self._read_ids(rows)
+        stored = dict(self._store.lookup(rows[0].sobject, "Id", list(times), "Id", "IsDeleted"))
+        hidden = self._hidden(chunk, rows[0].sobject, stored)
+        for row in rows:
+            if row.errors or row.id is None:
+                continue
+            if row.id not in stored:
+                row.fail(errors.INVALID_CROSS_REFERENCE_KEY())
+            elif row.id in hidden:
+                row.fail(errors.INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY(id=to_15(row.id)))
+            elif stored[row.id]:
+                row.fail(errors.ENTITY_IS_DELETED())
+
+    def _hidden(self, chunk: Chunk, sobject: SObject, ids: Iterable[str]) -> set[str]:
+        """Return those of some records that the saver does not see."""
+        if chunk.access is None:
+            return set()
+        return set(ids) - self._permissions.reached(chunk.access, sobject, ids)
+
+    def _resolve_binned(self, chunk: Chunk, rows: list[Row]) -> None:
+        """Find rows in the recycle bin. What went along with another record is not there by itself."""
+        found = self._bin.find(list(self._read_ids(rows)))
+        hidden = self._hidden(chunk, rows[0].sobject, found)
+        for row in rows:
+            if not row.errors and row.id in hidden:
+                row.fail(errors.INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY(id=to_15(row.id or "")))
+            if not row.errors and (row.id not in found or found[row.id].root != row.id):
+                refused = errors.UNDELETE_FAILED if row.verb == "undelete" else errors.DELETE_FAILED
+                row.fail(refused(text="Entity is not in the recycle bin"))
+
+    @staticmethod
+    def _read_ids(rows: list[Row]) -> Counter[str]:
+        """Bring the rows' ids into their long form, and refuse what is no id or given twice."""
         for row in rows:
             given = row.id
             row.id = to_18(given) if isinstance(given, str) else None
@@ -185,30 +257,34 @@ class Pipeline:
             elif row.id is None:
                 row.fail(errors.MALFORMED_ID(value=given))
         times = Counter(row.id for row in rows if row.id)
-        stored = dict(self._store.lookup(rows[0].sobject, "Id", list(times), "Id", "IsDeleted"))
         for row in rows:
-            if row.id is None:
-                continue
-            if times[row.id] > 1:
+            if row.id is not None and times[row.id] > 1:
                 row.fail(errors.DUPLICATE_ID_SPECIFIED(id=row.id))
-            elif row.id not in stored:
-                row.fail(errors.INVALID_CROSS_REFERENCE_KEY())
-            elif stored[row.id]:
-                row.fail(errors.ENTITY_IS_DELETED())
+        return times
 
     def _permit(self, chunk: Chunk) -> None:
-        """Refuse what the object itself does not allow."""
+        """Refuse what the object itself does not allow, and what its saver may not do."""
         for row in chunk.rows:
             if not row.errors:
                 flag, verb = _FLAGS[row.verb]
                 if flag not in row.sobject.flags:
                     row.fail(errors.CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY(verb=verb, label=row.sobject.label))
+        if chunk.access is not None or any(row.plan is not None and row.plan.governing for row in chunk.rows):
+            self._permissions.permit(chunk)
+
+    def _reach(self, chunk: Chunk) -> None:
+        """Refuse what the saver may not do with these very records, and owners who are not active."""
+        self._permissions.reach(chunk)
 
     def _validate(self, chunk: Chunk) -> None:
         """Turn each value into its stored form; note what is unknown, unwritable, too long or missing."""
         for row in chunk.rows:
-            if not row.errors and row.verb != "delete" and not validate_plain(row):
+            if row.errors or not row.writes:
+                continue
+            if not validate_plain(row):
                 self._validate_row(row)
+            if row.change.derived is not None:
+                row.values.update(row.change.derived)
 
     def _validate_row(self, row: Row) -> None:
         plan, creating, values = row.plan, row.verb == "create", row.values
@@ -283,10 +359,10 @@ class Pipeline:
         """Find the parents that rows refer to; refuse references to records that are not there."""
         for row in chunk.rows:
             if row.parents and not row.errors:
-                self._find_parents(row)
+                self._find_parents(chunk, row)
         wanted: dict[str, dict[str, list[tuple[Row, Field]]]] = {}
         for row in chunk.rows:
-            if row.errors or row.verb == "delete":
+            if row.errors or not row.writes:
                 continue
             for name in row.plan.references.keys() & row.values.keys():
                 value = row.values[name]
@@ -308,7 +384,7 @@ class Pipeline:
                     elif identifier not in live:
                         row.fail(errors.INVALID_CROSS_REFERENCE_KEY())
 
-    def _find_parents(self, row: Row) -> None:
+    def _find_parents(self, chunk: Chunk, row: Row) -> None:
         for reference, (key, value) in (row.parents or {}).items():
             target = next(o for name in reference.reference_to if (o := self._schema.get(name)) and key in o.fields)
             column = fold_column(key.name) if key.folded else key.name
@@ -318,6 +394,8 @@ class Pipeline:
                 for identifier, deleted in self._store.lookup(target, column, [wanted], "Id", "IsDeleted")
                 if not deleted
             ]
+            if chunk.access is not None:
+                found = list(self._permissions.reached(chunk.access, target, found))
             if len(found) == 1:
                 row.values[reference.name] = found[0]
             else:
@@ -376,9 +454,9 @@ class Pipeline:
                 by_object.setdefault(row.sobject.name, []).append(row)
         for rows in by_object.values():
             for unique in rows[0].plan.unique:
-                self._deduplicate_field(rows, unique)
+                self._deduplicate_field(chunk, rows, unique)
 
-    def _deduplicate_field(self, rows: list[Row], unique: Field) -> None:
+    def _deduplicate_field(self, chunk: Chunk, rows: list[Row], unique: Field) -> None:
         claims: list[tuple[Row, Any]] = []
         for row in rows:
             value = row.values.get(unique.name)
@@ -394,33 +472,77 @@ class Pipeline:
         for row, value in claims:
             owner = taken.get(value)
             if owner is not None and owner != row.id:
-                row.fail(errors.DUPLICATE_VALUE(field=unique.name, id=to_15(owner)))
+                row.fail(self._duplicate(chunk, row, unique, owner))
             else:
                 taken[value] = row.id or ""
 
+    def _duplicate(self, chunk: Chunk, row: Row, unique: Field, owner: str) -> ApiError:
+        access = chunk.access
+        if access is not None and owner not in {other.id for other in chunk.rows}:
+            seen = access.sees(row.sobject, unique) and self._permissions.reached(access, row.sobject, [owner])
+            if not seen:
+                # Recorded: a record that the saver does not see is not named.
+                return errors.DUPLICATE_VALUE(field="<unknown>", id="<unknown>")
+        return errors.DUPLICATE_VALUE(field=unique.name, id=to_15(owner))
+
+    def _follow(self, chunk: Chunk) -> None:
+        """Work out what goes, comes back or is cut loose with deletes and undeletes; refuse what must stay."""
+        going = [row for row in chunk.rows if row.verb == "delete" and not row.errors]
+        coming = [row for row in chunk.rows if row.verb == "undelete" and not row.errors]
+        if going:
+            self._removal.work_out(going)
+            self._cling(chunk, going)
+        if coming:
+            self._restoring.work_out(coming)
+
+    def _cling(self, chunk: Chunk, going: list[Row]) -> None:
+        """Refuse rows that would refer to a record which the same chunk deletes."""
+        if len(going) == len(chunk.rows):
+            return
+        gone = {str(row.id) for row in going if not row.errors}
+        for row in going:
+            if row.wake is not None:
+                gone.update(identifier for ids in row.wake.along.values() for identifier in ids)
+        for row in chunk.rows:
+            if row.writes and not row.errors:
+                referred = {row.values[name] for name in row.plan.references.keys() & row.values.keys()}
+                if row.id in gone:
+                    row.fail(errors.ENTITY_IS_DELETED())
+                elif not gone.isdisjoint(referred):
+                    row.fail(errors.INVALID_CROSS_REFERENCE_KEY())
+
     def _lock(self, chunk: Chunk) -> None:
-        """Take the rows' and their parents' locks, or wait for who holds them."""
+        """Take the locks of the rows and of what else they change, or wait for who holds them."""
         if not self._locks:
             return
-        wanted = self._locking.of([row for row in chunk.rows if not row.errors])
         if not chunk.give_up:
+            wanted = self._locking.of([row for row in chunk.rows if not row.errors])
             self._locks.demand(identifier for _, ids in wanted for identifier in ids)
             return
-        for row, ids in wanted:
-            held = sorted(self._locks.held(ids))
-            if held:
-                row.fail(errors.UNABLE_TO_LOCK_ROW(count=len(held), ids=",".join(held)))
+        again = True
+        while again:
+            again = False
+            for row, ids in self._locking.of([row for row in chunk.rows if not row.errors]):
+                held = sorted(self._locks.held(ids))
+                if held:
+                    row.fail(errors.UNABLE_TO_LOCK_ROW(count=len(held), ids=",".join(held)))
+                    again = again or row.wake is not None
+            if again:
+                # What the failed row would have taken along may stand against others now.
+                self._follow(chunk)
 
     STEPS: ClassVar[tuple[Callable[[Pipeline, Chunk], None], ...]] = (
         _resolve,
         _permit,
         _validate,
         _relate,
+        _reach,
         _load,
         _default,
         _automate,
         _number,
         _deduplicate,
+        _follow,
         _lock,
     )
 
@@ -439,6 +561,7 @@ class Pipeline:
             self._store,
             self._log,
             self.auto_numbers,
+            self._bin,
             user_id=chunk.user_id,
             moment=self._clock.now(),
             exchange=exchange,
@@ -448,11 +571,13 @@ class Pipeline:
         locked = {identifier for _, ids in held for identifier in ids}
         try:
             # One row is one statement, and so a transaction by itself; only a deletion may reach further.
-            alone = len(chunk.rows) == 1 and chunk.rows[0].verb != "delete"
+            alone = len(chunk.rows) == 1 and chunk.rows[0].writes
             with nullcontext() if alone else self._store.transaction():
                 save.groups(groups)
+                self._permissions.saved(groups)
         except BaseException:
             self._log.forget_after(mark)
+            self._bin.forget()
             raise
         if chunk.execution is None:
             self.hold(locked)

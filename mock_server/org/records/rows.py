@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -10,13 +10,41 @@ from typing import TYPE_CHECKING, Any
 from mock_server.org.errors import ApiError
 from mock_server.org.records.changes import Change
 from mock_server.org.records.plans import WritePlan
+from mock_server.org.records.recycling import Link
 from mock_server.org.schema.types import Field, SObject
 
 if TYPE_CHECKING:
     from mock_server.org.automation.execution import Execution
     from mock_server.org.automation.inner import InnerOrg
+    from mock_server.org.identity.access import Access
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(slots=True)
+class Wake:
+    """What a delete or undelete does to other records than its own."""
+
+    along: dict[str, list[str]] = field(default_factory=dict)
+    """Ids of what goes or comes back with it, by object."""
+    links: dict[tuple[str, str], dict[str, str | None]] = field(default_factory=dict)
+    """References of other records that change, by object and field: the new value by record id."""
+    doomed: list[str] = field(default_factory=list)
+    """What goes past the bin."""
+    masters: list[str] = field(default_factory=list)
+    """The masters of a deleted detail."""
+    left: list[str] = field(default_factory=list)
+    """What was deleted with it and cannot come back yet."""
+    lost: list[Link] = field(default_factory=list)
+    """References that a record had when it was deleted, and that lead to deleted records now."""
+
+    def touched(self) -> Iterator[str]:
+        """Yield the ids of the other records that are locked."""
+        for ids in self.along.values():
+            yield from ids
+        for changes in self.links.values():
+            yield from changes
+        yield from self.masters
 
 
 @dataclass(slots=True)
@@ -34,7 +62,16 @@ class Row:
     """The stored record of an update or delete, all columns, where the plan is `watched`; empty for a create."""
     parents: dict[Field, tuple[Field, Any]] | None = None
     """References given as a nested record: the reference field -> the parent's external id field and value."""
+    audit: dict[str, Any] | None = None
+    """What the saver says himself of the creation of a record, as he is permitted to; in stored form."""
+    wake: Wake | None = None
+    """Of a delete or undelete: what it does to other records."""
     errors: list[ApiError] = field(default_factory=list)
+
+    @property
+    def writes(self) -> bool:
+        """Whether the row brings values: it creates or updates."""
+        return self.verb in ("create", "update")
 
     def fail(self, error: ApiError) -> None:
         self.errors.append(error)
@@ -47,9 +84,11 @@ class Row:
 class Chunk:
     """Up to 200 rows that are saved together, grouped by object in order of first appearance."""
 
-    def __init__(self, changes: Sequence[Change], user_id: str, give_up: bool) -> None:
+    def __init__(self, changes: Sequence[Change], user_id: str, give_up: bool, access: Access | None = None) -> None:
         self.rows = [Row(change) for change in changes]
         self.user_id = user_id
+        self.access = access
+        """What the saver may do; None for everything."""
         self.give_up = give_up
         self.execution: Execution | None = None
         """The transaction of triggers that the save is part of; None where no row can meet one."""

@@ -1,14 +1,16 @@
-"""The write itself: rows into tables, changes into the commit log, deleted records and their children into the bin."""
+"""The write itself: rows into tables, changes into the commit log, deleted records into the bin and out of it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 from mock_server.org.clock import stamp
+from mock_server.org.records.changes import Committed
 from mock_server.org.records.commits import CommitLog
-from mock_server.org.records.plans import plan_of
-from mock_server.org.records.rows import Row
+from mock_server.org.records.plans import plan_of, update_sql
+from mock_server.org.records.recycling import Link, RecycleBin
+from mock_server.org.records.rows import Row, Wake
 from mock_server.org.records.store import Store, quoted
 from mock_server.org.schema import Schema
 from mock_server.org.schema.types import Field, SObject
@@ -43,6 +45,7 @@ class Saving:
         store: Store,
         log: CommitLog,
         numbers: AutoNumbers,
+        bin: RecycleBin,
         *,
         user_id: str,
         moment: float,
@@ -52,6 +55,7 @@ class Saving:
         self._store = store
         self._log = log
         self._numbers = numbers
+        self._bin = bin
         self._user = user_id
         self._moment = moment
         self._stamp = stamp(moment)
@@ -59,7 +63,7 @@ class Saving:
 
     def _commit(
         self,
-        verb: Literal["create", "update", "delete"],
+        verb: Committed,
         sobject: str,
         columns: tuple[str, ...],
         ids: list[str],
@@ -74,8 +78,12 @@ class Saving:
                 self.insert(rows)
             elif verb == "update":
                 self.update(rows)
+            elif verb == "erase":
+                self._bin.erase([str(row.id) for row in rows])
+            elif verb == "undelete":
+                self.undelete(rows)
             else:
-                self.delete(rows[0].sobject, [row.id for row in rows if row.id])
+                self.delete(rows)
 
     def insert(self, rows: list[Row]) -> None:
         plan = rows[0].plan
@@ -88,7 +96,10 @@ class Saving:
         tail = [*[self._stamp] * len(plan.created), *[self._user] * len(plan.created_by)]
         for columns, same in groups.items():
             statement = plan.insert(columns)
-            made = [statement.shadow((*row.values.values(), row.id, *tail)) for row in same]
+            made = [
+                statement.shadow((*row.values.values(), row.id, *(tail if row.audit is None else _audit(row, tail))))
+                for row in same
+            ]
             self._commit("create", name, statement.columns, [str(row.id) for row in same], made)
             self._store.execute_many(statement.sql, made)
 
@@ -105,20 +116,107 @@ class Saving:
             self._commit("update", name, statement.columns, [str(row.id) for row in same], made)
             self._store.execute_many(statement.sql, made)
 
-    def delete(self, sobject: SObject, ids: list[str]) -> None:
-        """Move records, and the children that go with them, to the recycle bin."""
+    def delete(self, rows: list[Row]) -> None:
+        """Move records, and what goes with them, to the recycle bin, or past it."""
+        going: dict[str, dict[str, str]] = {}
+        for row in rows:
+            going.setdefault(row.sobject.name, {})[str(row.id)] = str(row.id)
+        past = [str(row.id) for row in rows if row.change.verb == "hard_delete"]
+        cut: list[Link] = []
+        for row in rows:
+            wake = _wake(row)
+            for name, ids in wake.along.items():
+                going.setdefault(name, {}).update((identifier, str(row.id)) for identifier in ids)
+            past += wake.doomed
+            if row.change.into is None and row.change.verb != "hard_delete":
+                cut += [
+                    Link(str(row.id), name, identifier, field)
+                    for (name, field), changes in wake.links.items()
+                    for identifier in changes
+                ]
+        merged = {str(row.id): row.change.into for row in rows if row.change.into is not None}
+        for name, roots in going.items():
+            self._mark("delete", self._object(name), list(roots), 1, merged)
+            self._bin.put(name, list(roots), list(roots.values()))
+        self._bin.cut(cut)
+        for row in rows:
+            self._relink(row)
+        if past:
+            self._bin.erase(past)
+        self._bin.make_room()
+
+    def undelete(self, rows: list[Row]) -> None:
+        """Bring records back from the recycle bin, with what went with them and can be without what did not."""
+        coming: dict[str, list[str]] = {}
+        for row in rows:
+            coming.setdefault(row.sobject.name, []).append(str(row.id))
+        lost: list[Link] = []
+        for row in rows:
+            wake = _wake(row)
+            for name, ids in wake.along.items():
+                coming.setdefault(name, []).extend(ids)
+            self._bin.part(wake.left)
+            lost += wake.lost
+        for name, ids in coming.items():
+            self._mark("undelete", self._object(name), ids, 0, {})
+            self._bin.take(ids)
+            self._bin.mended(ids)
+        # Where the target has left the bin, nothing will bring the reference back.
+        there = self._bin.find([link.parent for link in lost])
+        self._bin.cut(link for link in lost if link.parent in there)
+        for row in rows:
+            self._relink(row)
+
+    def _mark(
+        self, verb: Committed, sobject: SObject, ids: list[str], deleted: int, merged: Mapping[str, str | None]
+    ) -> None:
+        """Set the mark of deletion on records, and say so in the commit log."""
         plan = plan_of(sobject)
-        columns = ("IsDeleted", *plan.modified, *plan.modified_by)
+        also = ("MasterRecordId",) if "MasterRecordId" in sobject.by_name else ()
+        columns = ("IsDeleted", *also, *plan.modified, *plan.modified_by)
         tail = [*[self._stamp] * len(plan.modified), *[self._user] * len(plan.modified_by)]
         pairs = ", ".join(f"{quoted(column)}=?" for column in columns)
         sql = f'UPDATE {quoted(sobject.name)} SET {pairs} WHERE "Id"=?'  # noqa: S608
-        self._store.execute_many(sql, [[1, *tail, identifier] for identifier in ids])
-        self._commit("delete", sobject.name, columns, ids, [(1, *tail)] * len(ids))
-        for relationship in sobject.children:
-            child = self._schema.get(relationship.child) if relationship.cascade_delete else None
-            if child is None or not self._store.exists(child) or relationship.field not in child.by_name:
-                continue
-            found = self._store.lookup(child, relationship.field, ids, "Id", "IsDeleted")
-            gone = [identifier for identifier, deleted in found if not deleted]
-            if gone:
-                self.delete(child, gone)
+        made = [(deleted, *([merged.get(identifier)] if also else []), *tail) for identifier in ids]
+        self._store.execute_many(sql, [(*row, identifier) for row, identifier in zip(made, ids, strict=True)])
+        self._commit(verb, sobject.name, columns, ids, made)
+
+    def _relink(self, row: Row) -> None:
+        """Change the references of a row's wake.
+
+        No user edits those records: only SystemModstamp moves, by which getUpdated() tells replicating clients. Records
+        in the bin change without a word.
+        """
+        for (name, field), changes in _wake(row).links.items():
+            sobject = self._object(name)
+            stamped = ("SystemModstamp",) if "SystemModstamp" in sobject.by_name else ()
+            columns = (field, *stamped)
+            binned = {
+                one for one, deleted in self._store.lookup(sobject, "Id", list(changes), "Id", "IsDeleted") if deleted
+            }
+            seen = {identifier: value for identifier, value in changes.items() if identifier not in binned}
+            if seen:
+                made = [(value, *[self._stamp] * len(stamped)) for value in seen.values()]
+                self._store.execute_many(
+                    update_sql(name, columns), [(*one, key) for one, key in zip(made, seen, strict=True)]
+                )
+                self._commit("update", name, columns, list(seen), made)
+            rest = [(value, identifier) for identifier, value in changes.items() if identifier not in seen]
+            self._store.execute_many(update_sql(name, (field,)), rest)
+
+    def _object(self, name: str) -> SObject:
+        found = self._schema.get(name)
+        assert found is not None
+        return found
+
+
+def _wake(row: Row) -> Wake:
+    assert row.wake is not None
+    return row.wake
+
+
+def _audit(row: Row, tail: list[Any]) -> list[Any]:
+    """Return the values of a new record's audit columns where its saver says some of them himself."""
+    said = row.audit or {}
+    columns = (*row.plan.created, *row.plan.created_by)
+    return [said.get(column, value) for column, value in zip(columns, tail, strict=True)]

@@ -10,13 +10,13 @@ from __future__ import annotations
 import sqlite3
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from mock_server.org.ids import number_of
-from mock_server.org.schema.types import FLOAT_TYPES, Field, SObject, fold
+from mock_server.org.schema.types import FLOAT_TYPES, Field, SObject, caseless, fold
 
 # SQLite's own bound is 32,766 variables a statement; a smaller number keeps statement texts short and cacheable.
 _MANY = 500
@@ -25,6 +25,16 @@ _UNSELECTIVE = frozenset({"OwnerId", "CreatedById", "LastModifiedById", "RecordT
 _PERSON_NAME = "NULLIF(TRIM(COALESCE(\"FirstName\" || ' ', '') || COALESCE(\"LastName\", '')), '')"
 
 
+# The recycle bin's tables (see `recycling`). No object's name begins like theirs.
+_BIN_TABLES = (
+    'CREATE TABLE IF NOT EXISTS "sf_bin" ("Id" TEXT PRIMARY KEY NOT NULL, "Object" TEXT NOT NULL, '
+    '"Root" TEXT NOT NULL, "At" REAL NOT NULL, "Gone" INTEGER NOT NULL) WITHOUT ROWID',
+    'CREATE INDEX IF NOT EXISTS "sf_bin.Root" ON "sf_bin" ("Root")',
+    'CREATE INDEX IF NOT EXISTS "sf_bin.At" ON "sf_bin" ("Object", "At")',
+    'CREATE TABLE IF NOT EXISTS "sf_links" ("Parent" TEXT NOT NULL, "Object" TEXT NOT NULL, "Id" TEXT NOT NULL, '
+    '"Field" TEXT NOT NULL, PRIMARY KEY ("Parent", "Id", "Field")) WITHOUT ROWID',
+    'CREATE TABLE IF NOT EXISTS "sf_purged" ("Id" TEXT PRIMARY KEY NOT NULL, "At" REAL NOT NULL) WITHOUT ROWID',
+)
 LARGE = 32 << 20
 """Bytes from which on a database in memory moves into a file."""
 _LOOK_AFTER = 20_000
@@ -37,6 +47,9 @@ def _connection(path: Path | str) -> sqlite3.Connection:
     # A pattern is matched by backtracking: a long one could hold the process for minutes.
     connection.setlimit(sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1000)
     connection.create_function("sf_fold", 1, _sf_fold, deterministic=True)
+    connection.create_function("sf_caseless", 1, _sf_caseless, deterministic=True)
+    connection.create_aggregate("sf_min", 1, _First)
+    connection.create_aggregate("sf_max", 1, _Last)
     return connection
 
 
@@ -53,8 +66,13 @@ class Store:
         self._written = 0
         """Rows written since the size of a database in memory was last looked at."""
         self._ready: dict[str, SObject] = {}
+        for table in _BIN_TABLES:
+            self.connection.execute(table)
+        self._kept = frozenset(self._tables()) if path is not None else frozenset()
         self._depth = 0
         self._made_inside: list[str] = []
+        self.fillers: dict[str, Callable[[], None]] = {}
+        """By object: writes the records that its table holds from the start, once the table is made."""
 
     def _connect(self) -> sqlite3.Connection:
         connection = _connection(self._path or ":memory:")
@@ -116,6 +134,9 @@ class Store:
         """Make the sObject's table, or the columns it lacks; quickest outside any transaction."""
         if self._ready.get(sobject.name) is sobject:
             return
+        if sobject.whole is not None:
+            self.ready(sobject.whole)
+            return
         run = self.connection.execute
         have = {row[1] for row in run(f"PRAGMA table_xinfo({quoted(sobject.name)})")}
         columns, table, indexes = _definition(sobject)
@@ -130,6 +151,9 @@ class Store:
         self._ready[sobject.name] = sobject
         if self._depth:
             self._made_inside.append(sobject.name)
+        fill = self.fillers.get(sobject.name)
+        if fill is not None and not have:
+            fill()
 
     def start_with(self, *sobjects: SObject) -> None:
         """Make several objects' tables. An empty database in memory gets them as a copy: a tenth of the time."""
@@ -142,13 +166,20 @@ class Store:
 
     def exists(self, sobject: SObject) -> bool:
         """Tell whether the sObject was ever used, so that it may have rows."""
-        return sobject.name in self._ready
+        return sobject.name in self._ready or sobject.name in self._kept
+
+    def used(self) -> tuple[str, ...]:
+        """Return the names of all objects that may have rows."""
+        return (*self._ready, *(name for name in self._kept if name not in self._ready))
+
+    def _tables(self) -> list[str]:
+        rows = self.connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        return [name for (name,) in rows if not name.startswith(("sf_", "sqlite_"))]
 
     def last_id(self) -> str | None:
         """Return the id with the highest counter in a kept database, None in an empty one."""
         run = self.connection.execute
-        tables = [row[0] for row in run("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        found = [run(f'SELECT MAX("Id") FROM {quoted(table)}').fetchone()[0] for table in tables]  # noqa: S608
+        found = [run(f'SELECT MAX("Id") FROM {quoted(table)}').fetchone()[0] for table in self._tables()]  # noqa: S608
         return max((identifier for identifier in found if identifier), key=number_of, default=None)
 
     def count(self, sobject: SObject, *, deleted: bool = False) -> int:
@@ -198,6 +229,19 @@ class Store:
                 row.append(fold(str(values[name])))
         self.connection.execute(insert_sql(sobject.name, names).replace("INSERT", "INSERT OR REPLACE", 1), row)
 
+    def put_many(self, sobject: SObject, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Insert rows of the same columns as they are, values in storage form."""
+        if not rows:
+            return
+        self.ready(sobject)
+        names = list(rows[0])
+        folds = [name for name in names if sobject.by_name[name].folded]
+        sql = insert_sql(sobject.name, [*names, *map(fold_column, folds)])
+        self.execute_many(
+            sql,
+            [[*row.values(), *(None if row[name] is None else fold(str(row[name])) for name in folds)] for row in rows],
+        )
+
     def clear(self, sobject: SObject) -> None:
         """Remove all rows of an object, for good."""
         self.ready(sobject)
@@ -229,7 +273,7 @@ class Store:
         """Return a copy in memory, made by SQLite's backup."""
         other = Store()
         self.connection.backup(other.connection)
-        other._ready = dict(self._ready)
+        other._ready, other._kept = dict(self._ready), self._kept
         other._look()
         return other
 
@@ -237,7 +281,7 @@ class Store:
         """Become equal to another store."""
         self._stay()
         other.connection.backup(self.connection)
-        self._ready = dict(other._ready)
+        self._ready, self._kept = dict(other._ready), other._kept
         self._look()
 
 
@@ -285,6 +329,39 @@ def _sf_fold(value: str | float | bytes | None) -> str | float | bytes | None:
     return fold(value) if isinstance(value, str) else value
 
 
+def _sf_caseless(value: str | float | bytes | None) -> str | float | bytes | None:
+    return caseless(value) if isinstance(value, str) else value
+
+
+class _First:
+    """The SQL aggregate that gives the first text of a group in sorted order, null for none."""
+
+    def __init__(self) -> None:
+        self.key: str | None = None
+        self.text: str | None = None
+
+    def step(self, text: Any) -> None:
+        if text is not None:
+            key = fold(text)
+            if self.key is None or self.before(key, self.key):
+                self.key, self.text = key, text
+
+    @staticmethod
+    def before(key: str, known: str) -> bool:
+        return key < known
+
+    def finalize(self) -> Any:
+        return self.text
+
+
+class _Last(_First):
+    """The same for the last text."""
+
+    @staticmethod
+    def before(key: str, known: str) -> bool:
+        return key > known
+
+
 def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
@@ -307,13 +384,18 @@ def indexed_columns(sobject: SObject) -> list[str]:
     """Return the columns to index: foreign keys, and the folded or exact form of keys that are looked up."""
     out = []
     for field in sobject.fields:
-        if field.type == "reference" and field.name not in _UNSELECTIVE:
+        if field.type == "reference" and (field.name not in _UNSELECTIVE or _owner_decides(sobject, field)):
             out.append(field.name)
         elif field.folded:
             out.append(fold_column(field.name))
         elif (field.unique or field.external_id) and field.stored:
             out.append(field.name)
     return out
+
+
+def _owner_decides(sobject: SObject, field: Field) -> bool:
+    """Tell whether the owner's name is looked for at every query: who else sees no record of a private object."""
+    return field.name == "OwnerId" and sobject.sharing == "Private"
 
 
 def _definition(sobject: SObject) -> tuple[dict[str, str], str, list[str]]:

@@ -1,142 +1,156 @@
 """Describe bodies, with every key of a real describe in its order.
 
-Source: recorded answers (v51.0 to 2026): object and field keys come in alphabetical order, `urls` in one of its own.
+Source: recorded answers (v48.0 to 2026): object and field keys come in alphabetical order, `urls` in one of its own.
+What is described is the sObject that a caller gives: one cut down to what a user may see describes just that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from functools import lru_cache
 from typing import Any
 from zlib import crc32
 
 from mock_server.org.schema import standard
+from mock_server.org.schema.describe_fields import describe_field
 from mock_server.org.schema.schema import Schema
-from mock_server.org.schema.types import ChildRelationship, Field, SObject
+from mock_server.org.schema.types import ChildRelationship, SObject
+from mock_server.org.schema.urls import USUAL_LINKS, urls
 
 MASTER_RECORD_TYPE = "012000000000000AAA"
 
-_SUMMARY_FLAGS = [
-    "activateable",
-    "createable",
-    "custom",
-    "customSetting",
-    "deepCloneable",
-    "deletable",
-    "deprecatedAndHidden",
-    "feedEnabled",
-    "hasSubtypes",
-    "isInterface",
-    "isSubtype",
-    "layoutable",
-    "mergeable",
-    "mruEnabled",
-    "queryable",
-    "replicateable",
-    "retrieveable",
-    "searchable",
-    "triggerable",
-    "undeletable",
-    "updateable",
-]
+_SUMMARY_FLAGS = (
+    "activateable", "createable", "custom", "customSetting", "deepCloneable", "deletable", "deprecatedAndHidden",
+    "feedEnabled", "hasSubtypes", "isInterface", "isSubtype", "layoutable", "mergeable", "mruEnabled", "queryable",
+    "replicateable", "retrieveable", "searchable", "triggerable", "undeletable", "updateable",
+)  # fmt: skip
 _FULL_FLAGS = (*_SUMMARY_FLAGS, "compactLayoutable", "searchLayoutable")
-_SOAP = {
-    "id": "tns:ID", "reference": "tns:ID", "boolean": "xsd:boolean", "int": "xsd:int", "long": "xsd:long",
-    "date": "xsd:date", "time": "xsd:time", "double": "xsd:double", "currency": "xsd:double", "percent": "xsd:double",
-    "datetime": "xsd:dateTime", "base64": "xsd:base64Binary", "address": "urn:address", "location": "urn:location",
-    "anyType": "xsd:anyType",
-}  # fmt: skip
-_BYTES = frozenset(["string", "textarea", "picklist", "combobox", "email", "phone", "url", "encryptedstring"])
-_NOT_AGGREGATED = frozenset(["boolean", "address", "location", "base64"])
 # Objects that hang on another one: the suffix of their name says what they are.
-_ASSOCIATED = ("Feed", "History", "Share")
+_ASSOCIATED = ("Feed", "History", "Share", "ChangeEvent")
+# Recorded: absent from v48.0, present in v51.0.
+_SINCE_50 = frozenset({"associateEntityType", "associateParentEntity", "sobjectDescribeOption"})
 
 
 def global_describe(schema: Schema, version: str) -> dict[str, Any]:
     """Return the body of `/sobjects`. `version` is a path segment such as `v60.0`."""
-    sobjects = []
-    own = schema.own()
-    for name in schema.names():
-        if name in own:
-            sobjects.append(summary(own[name], version))
-        else:
-            # Labels and flags only: parsing 300 field lists would take most of a second request's time.
-            prefix, _, _ = standard.rows()[name]
-            top = standard.head(name)
-            sobjects.append(
-                _summary(name, top["label"], top["labelPlural"], prefix or None, top["flags"], False, version)
-            )
+    own, bundled = schema.own(), _bundled(version)
+    sobjects = [summary(own[name], version) if name in own else bundled[name] for name in schema.names()]
+    if schema.whole is not schema:
+        sobjects = [_limited(schema, one) for one in sobjects]
     return {"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": sobjects}
+
+
+def _limited(schema: Schema, row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row of the global describe with the flags that hold for the user whose schema it is."""
+    flags = [key for key, value in row.items() if value is True]
+    kept = set(schema.flags_of(row["name"], flags))
+    return {**row, **{flag: False for flag in flags if flag not in kept}}
+
+
+@lru_cache(8)
+def _bundled(version: str) -> dict[str, dict[str, Any]]:
+    # Labels and flags only: parsing hundreds of field lists would take most of a second request's time.
+    out = {}
+    for name, (prefix, _) in standard.rows().items():
+        top = standard.head(name)
+        named = top.get("links", ())
+        out[name] = _summary(name, top["label"], top["labelPlural"], prefix or None, top["flags"], named, version)
+    return out
 
 
 def summary(sobject: SObject, version: str) -> dict[str, Any]:
     """Return what the global describe says of one object."""
+    flags = _flags(sobject)
     return _summary(
-        sobject.name, sobject.label, sobject.label_plural, sobject.key_prefix, sobject.flags, sobject.custom, version
+        sobject.name, sobject.label, sobject.label_plural, sobject.key_prefix, flags, links(sobject), version
     )
 
 
+def _flags(sobject: SObject) -> frozenset[str]:
+    also = {"custom"} if sobject.custom else set()
+    return sobject.flags | also | ({"customSetting"} if sobject.kind == "setting" else set())
+
+
+def links(sobject: SObject) -> tuple[str, ...]:
+    """Return what the describe of an object names under `urls`, beside the links that every object has."""
+    if sobject.custom and not sobject.links:
+        if sobject.kind == "event":
+            return ("eventSchema",)
+        return USUAL_LINKS if "layoutable" in sobject.flags else ()
+    return sobject.links
+
+
 def _summary(
-    name: str, label: str, plural: str, prefix: str | None, flags: Collection[str], custom: bool, version: str
+    name: str,
+    label: str,
+    plural: str,
+    prefix: str | None,
+    flags: Collection[str],
+    named: Iterable[str],
+    version: str,
 ) -> dict[str, Any]:
     out: dict[str, Any] = {flag: flag in flags for flag in _SUMMARY_FLAGS}
     kind, parent = _association(name)
     out.update(
         associateEntityType=kind,
         associateParentEntity=parent,
-        custom=custom,
         keyPrefix=prefix,
         label=label,
         labelPlural=plural,
         name=name,
     )
-    out = dict(sorted(out.items()))
-    out["urls"] = _urls(name, "layoutable" in flags, version)
-    return out
+    out["urls"] = urls(name, named, version)
+    return _of_version(out, version)
+
+
+def _of_version(body: dict[str, Any], version: str) -> dict[str, Any]:
+    """Put the keys that a version knows into their order; `urls` comes last."""
+    left_out = _SINCE_50 if float(version[1:]) < 50 else ()
+    return {key: body[key] for key in sorted(body, key=lambda key: (key == "urls", key)) if key not in left_out}
 
 
 def _association(name: str) -> tuple[str | None, str | None]:
+    """Tell what an object is to another one: a feed, a history, ... of it."""
+    if name in standard.rows():
+        # What the name does not tell, or tells wrongly, stands beside the object.
+        head = standard.head(name)
+        if "associated" in head:
+            kind, parent = head["associated"] or (None, None)
+            return kind, parent
     for suffix in _ASSOCIATED:
         parent = name.removesuffix(suffix)
-        if parent and parent != name and (parent in standard.rows()):
+        if not parent or parent == name:
+            continue
+        if parent in standard.rows():
             return suffix, parent
+        if parent.endswith("__"):
+            return suffix, f"{parent}c"
     return None, None
 
 
-def _urls(name: str, layoutable: bool, version: str) -> dict[str, str]:
-    base = f"/services/data/{version}/sobjects/{name}"
-    urls = {"rowTemplate": f"{base}/{{ID}}", "describe": f"{base}/describe", "sobject": base}
-    if layoutable:
-        urls = {
-            "compactLayouts": f"{base}/describe/compactLayouts",
-            "rowTemplate": urls["rowTemplate"],
-            "approvalLayouts": f"{base}/describe/approvalLayouts",
-            "listviews": f"{base}/listviews",
-            "describe": urls["describe"],
-            "quickActions": f"{base}/quickActions",
-            "layouts": f"{base}/describe/layouts",
-            "sobject": base,
-        }
-    return urls
+def describe(sobject: SObject, version: str, *, instance: str | None = None) -> dict[str, Any]:
+    """Return the body of `/sobjects/X/describe`. `instance` is the address of the org's pages: `https://host`."""
+    body = sobject.memo.get(("describe", version))
+    if not isinstance(body, dict):
+        body = sobject.memo["describe", version] = _describe(sobject, version)
+    # Addresses come from clients: what depends on them is not remembered.
+    found = urls(sobject.name, links(sobject), version, prefix=sobject.key_prefix, instance=instance)
+    return {**body, "urls": found}
 
 
-def describe(sobject: SObject, version: str) -> dict[str, Any]:
-    """Return the body of `/sobjects/X/describe`."""
-    known = sobject.memo.get(("describe", version))
-    if isinstance(known, dict):
-        return known
-    out: dict[str, Any] = {flag: flag in sobject.flags for flag in _FULL_FLAGS}
+def _describe(sobject: SObject, version: str) -> dict[str, Any]:
+    flags = _flags(sobject)
+    out: dict[str, Any] = {flag: flag in flags for flag in _FULL_FLAGS}
     kind, parent = _association(sobject.name)
-    layout = f"/services/data/{version}/sobjects/{sobject.name}/describe/layouts/{MASTER_RECORD_TYPE}"
     out.update(
         actionOverrides=[],
         associateEntityType=kind,
         associateParentEntity=parent,
         childRelationships=[_child(child) for child in sobject.children],
-        custom=sobject.custom,
         defaultImplementation=None,
         extendedBy=None,
         extendsInterfaces=None,
-        fields=[_field(field) for field in sobject.fields],
+        fields=[describe_field(sobject, field) for field in sobject.fields],
         implementedBy=None,
         implementsInterfaces=None,
         keyPrefix=sobject.key_prefix,
@@ -145,27 +159,49 @@ def describe(sobject: SObject, version: str) -> dict[str, Any]:
         listviewable=None,
         lookupLayoutable=None,
         name=sobject.name,
-        namedLayoutInfos=[],
+        namedLayoutInfos=named_layouts(sobject, version),
         networkScopeFieldName=None,
-        recordTypeInfos=[
-            {
-                "active": True,
-                "available": True,
-                "defaultRecordTypeMapping": True,
-                "developerName": "Master",
-                "master": True,
-                "name": "Master",
-                "recordTypeId": MASTER_RECORD_TYPE,
-                "urls": {"layout": layout},
-            }
-        ],
+        recordTypeInfos=record_type_infos(sobject, version),
         sobjectDescribeOption="FULL",
         supportedScopes=[{"label": label, "name": name} for name, label in sobject.scopes],
+        urls={},
     )
-    out = dict(sorted(out.items()))
-    out["urls"] = _urls(sobject.name, "layoutable" in sobject.flags, version)
-    sobject.memo["describe", version] = out
-    return out
+    return _of_version(out, version)
+
+
+def named_layouts(sobject: SObject, version: str) -> list[dict[str, Any]]:
+    """Return the layouts that are asked for by name: only a user has one (UserAlt)."""
+    if "namedLayouts" not in sobject.links:
+        return []
+    base = f"/services/data/{version}/sobjects/{sobject.name}/describe/namedLayouts"
+    return [{"name": "UserAlt", "urls": {"layout": f"{base}/UserAlt"}}]
+
+
+def record_type_infos(sobject: SObject, version: str) -> list[dict[str, Any]]:
+    """Return the record types, Master last; none for an object that cannot have any (recorded)."""
+    if not record_typed(sobject):
+        return []
+    base = f"/services/data/{version}/sobjects/{sobject.name}/describe/layouts"
+    kinds = [(one.id, one.name, one.label, one.active, False) for one in sobject.record_types]
+    return [
+        {
+            "active": active,
+            "available": active,
+            "defaultRecordTypeMapping": master,
+            "developerName": name,
+            "master": master,
+            "name": label,
+            "recordTypeId": identifier,
+            "urls": {"layout": f"{base}/{identifier}"},
+        }
+        for identifier, name, label, active, master in (*kinds, (MASTER_RECORD_TYPE, "Master", "Master", True, True))
+    ]
+
+
+def record_typed(sobject: SObject) -> bool:
+    """Tell whether an object may have record types."""
+    ordinary = sobject.custom and sobject.kind == "object" and "layoutable" in sobject.flags
+    return sobject.record_typed or ordinary or bool(sobject.record_types)
 
 
 def _child(child: ChildRelationship) -> dict[str, Any]:
@@ -178,72 +214,6 @@ def _child(child: ChildRelationship) -> dict[str, Any]:
         "junctionReferenceTo": [],
         "relationshipName": child.name,
         "restrictedDelete": child.restricted_delete,
-    }
-
-
-def _field(field: Field) -> dict[str, Any]:
-    polymorphic = len(field.reference_to) > 1
-    return {
-        "aggregatable": field.filterable and field.type not in _NOT_AGGREGATED,
-        "aiPredictionField": False,
-        "autoNumber": field.auto_number,
-        "byteLength": field.length * 3 if field.type in _BYTES else field.length,
-        "calculated": field.calculated,
-        "calculatedFormula": None,
-        "cascadeDelete": field.cascade_delete,
-        "caseSensitive": field.case_sensitive,
-        "compoundFieldName": field.compound,
-        "controllerName": None,
-        "createable": field.createable,
-        "custom": field.custom,
-        "defaultValue": field.default,
-        "defaultValueFormula": None,
-        "defaultedOnCreate": field.defaulted_on_create,
-        "dependentPicklist": False,
-        "deprecatedAndHidden": False,
-        "digits": field.digits,
-        "displayLocationInDecimal": False,
-        "encrypted": field.encrypted,
-        "externalId": field.external_id,
-        "extraTypeInfo": field.extra_type,
-        "filterable": field.filterable,
-        "filteredLookupInfo": None,
-        "formulaTreatNullNumberAsZero": False,
-        "groupable": field.groupable,
-        "highScaleNumber": False,
-        "htmlFormatted": field.html,
-        "idLookup": field.id_lookup,
-        "inlineHelpText": None,
-        "label": field.label,
-        "length": field.length,
-        "mask": None,
-        "maskType": None,
-        "name": field.name,
-        "nameField": field.name_field,
-        "namePointing": polymorphic,
-        "nillable": field.nillable,
-        "permissionable": field.permissionable,
-        "picklistValues": [
-            {"active": v.active, "defaultValue": v.default, "label": v.label, "validFor": None, "value": v.value}
-            for v in field.picklist
-        ],
-        "polymorphicForeignKey": polymorphic,
-        "precision": field.precision,
-        "queryByDistance": field.query_by_distance,
-        "referenceTargetField": None,
-        "referenceTo": list(field.reference_to),
-        "relationshipName": field.relationship_name,
-        "relationshipOrder": None,
-        "restrictedDelete": field.restricted_delete,
-        "restrictedPicklist": field.restricted_picklist,
-        "scale": field.scale,
-        "searchPrefilterable": False,
-        "soapType": _SOAP.get(field.type, "xsd:string"),
-        "sortable": field.sortable,
-        "type": field.type,
-        "unique": field.unique,
-        "updateable": field.updateable,
-        "writeRequiresMasterRead": False,
     }
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any
 
+from mock_server.org.clock import Clock
 from mock_server.org.schema import standard
 from mock_server.org.schema.build import Build
 from mock_server.org.schema.definitions import Definitions
 from mock_server.org.schema.errors import Place, SchemaError, SchemaErrors
 from mock_server.org.schema.rows import Row
+from mock_server.org.schema.shares import opened_share
 from mock_server.org.schema.types import SObject
 
 __all__ = ["Schema", "SchemaError"]
@@ -25,7 +27,7 @@ def _folded_names() -> dict[str, str]:
 def _prefixes() -> dict[str, str]:
     # A prefix that several objects share leads to the one that describes itself first.
     out: dict[str, str] = {}
-    for name, (prefix, _, _) in standard.rows().items():
+    for name, (prefix, _) in standard.rows().items():
         if prefix:
             out.setdefault(prefix, name)
     return out
@@ -36,6 +38,9 @@ class Schema:
 
     def __init__(self) -> None:
         self.version = 1
+        self.changed = 0.0
+        """When it changed last, by the clock that it follows; the org's birth at first."""
+        self._clock: Clock | None = None
         self._own: dict[str, SObject] = {}
         self._own_folded: dict[str, str] = {}
         self._own_prefixes: dict[str, str] = {}
@@ -73,6 +78,19 @@ class Schema:
             return self._own.get(exact) or standard.load(exact)
         return standard.load(name)
 
+    @property
+    def whole(self) -> Schema:
+        """The schema itself, where this is what a user sees of it."""
+        return self
+
+    def flags_of(self, name: str, flags: Iterable[str]) -> Iterable[str]:
+        """Return those of an object's flags that hold for the user whose schema this is."""
+        return flags
+
+    def rows(self, sobject: SObject, table: str, ready: Callable[[SObject], None]) -> str | None:
+        """Return the SQL that rows of `table` must meet to be seen, None where all are. `ready` makes tables."""
+        return None
+
     def names(self) -> tuple[str, ...]:
         """Return the names of all objects, sorted."""
         return tuple(sorted({*standard.rows(), *self._own}, key=str.lower))
@@ -85,6 +103,11 @@ class Schema:
         """Find the object whose ids begin with three characters."""
         name = self._own_prefixes.get(prefix) or _prefixes().get(prefix)
         return self.get(name) if name else None
+
+    def follow(self, clock: Clock) -> None:
+        """Note the times of changes by an org's clock from here on."""
+        self._clock = clock
+        self.changed = clock.now()
 
     def copy(self) -> Schema:
         """Return a schema that can change apart from this one; the objects themselves are shared."""
@@ -100,6 +123,8 @@ class Schema:
         self.records = dict(other.records)
         self.channels = dict(other.channels)
         self.version += 1
+        if self._clock is not None:
+            self.changed = self._clock.now()
 
     def add(self, objects: Mapping[str, Any], fields: Mapping[str, Any], more: Mapping[str, Any] | None = None) -> None:
         """Add inline objects and fields (see `inline` for their form), and further kinds of definitions.
@@ -124,6 +149,9 @@ class Schema:
         return build, trial
 
     def _put(self, sobject: SObject) -> None:
+        share = opened_share(sobject, self.get)
+        if share is not None:
+            self._put(share)
         self._own[sobject.name] = sobject
         self._own_folded[sobject.name.lower()] = sobject.name
         if sobject.key_prefix:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, get_args
+from unicodedata import combining, normalize
 
 FieldType = Literal[
     "id", "string", "textarea", "picklist", "multipicklist", "combobox", "reference", "boolean", "int", "long",
@@ -155,6 +156,7 @@ class Field:
     display_in_decimal: bool = False
     relationship_order: int | None = None
     write_requires_master_read: bool = False
+    search_prefilterable: bool = False
     lookup_filter: tuple[FilterItem, ...] = ()
 
     @property
@@ -202,12 +204,18 @@ class SObject:
     children: tuple[ChildRelationship, ...] = ()
     custom: bool = False
     scopes: tuple[tuple[str, str], ...] = ()
+    links: tuple[str, ...] = ()
+    """The resources that its describe names under `urls`, beside rowTemplate, describe and sobject."""
+    record_typed: bool = False
+    """Whether it may have record types: only then does it show Master as one."""
     kind: Kind = "object"
     sharing: Sharing = "ReadWrite"
     """Who sees and edits records that others own (organization-wide default)."""
     validation_rules: tuple[ValidationRule, ...] = ()
     record_types: tuple[RecordType, ...] = ()
     compact_layouts: tuple[CompactLayout, ...] = ()
+    whole: SObject | None = field(default=None, compare=False, repr=False)
+    """The object itself, where this is what a user sees of it."""
     memo: dict[object, object] = field(default_factory=dict, compare=False, repr=False)
     """For derived plans (compiled writers, describe bodies): dropped with the sObject when the schema changes."""
 
@@ -244,6 +252,21 @@ class SObject:
         return flag in self.flags
 
 
+_BASES = str.maketrans({"æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "ł": "l", "þ": "th", "ħ": "h", "ı": "i"})
+
+
+def caseless(text: str) -> str:
+    """Return text without case, in every script: for patterns and for what stands within a text."""
+    return text.lower() if text.isascii() else normalize("NFC", text.casefold())
+
+
 def fold(text: str) -> str:
-    """Return the form in which text is compared without case, in every script."""
-    return text.casefold()
+    """Return the form by which whole texts are compared and sorted: equal without case, accents beside their letters.
+
+    Not for parts of texts: a text with accents begins with its letters alone.
+    """
+    if text.isascii():
+        return text.lower()
+    whole = caseless(text)
+    letters = "".join(one for one in normalize("NFD", whole.translate(_BASES)) if not combining(one))
+    return whole if letters == whole else f"{letters}\1{whole}"

@@ -1,8 +1,19 @@
 """The REST API. Importing the package declares its operations; `ROUTES` lists them."""
 
-from mock_server.protocols.rest import collections, describe, meta, query, records
+from mock_server.protocols.rest import collections, describe, list_views, meta, passwords, query, records, search
 from mock_server.protocols.rest.replies import render, routes, unversioned
 
 ROUTES = (unversioned, routes)
 
-__all__ = ["ROUTES", "collections", "describe", "meta", "query", "records", "render"]
+__all__ = [
+    "ROUTES",
+    "collections",
+    "describe",
+    "list_views",
+    "meta",
+    "passwords",
+    "query",
+    "records",
+    "render",
+    "search",
+]

@@ -1,24 +1,29 @@
-"""Describe: what objects and fields there are."""
+"""Describe: what objects and fields there are, and the layouts that show them."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any
 
 import orjson
 
 from mock_server.operations import Call, Operation, Reply
 from mock_server.org import errors
+from mock_server.org.ids import to_18
+from mock_server.org.schema import Schema, compact_layouts, layouts
 from mock_server.org.schema import describe as forms
 from mock_server.org.schema.types import SObject
+from mock_server.protocols.instance import instance_url
 from mock_server.protocols.rest.replies import DATA, answer, routes
 
-# The bundled schema does not change while the server runs; a fixed date keeps conditional requests simple.
-_LAST_MODIFIED = "Thu, 01 Jan 2026 00:00:00 GMT"
+OBJECT = f"{DATA}/sobjects/{{sobject}}"
+DESCRIBE = f"{OBJECT}/describe"
 
 
 def sobject_of(call: Call) -> SObject:
     """Return the object that the path names, in any case. Raises NOT_FOUND."""
-    sobject = call.org.schema.get(call.args["sobject"])
+    sobject = call.schema.get(call.args["sobject"])
     if sobject is None:
         raise errors.NOT_FOUND()
     return sobject
@@ -26,35 +31,172 @@ def sobject_of(call: Call) -> SObject:
 
 @routes(Operation("rest.describe.global", "GET", f"{DATA}/sobjects", "read", summary="Describe all objects"))
 async def describe_global(call: Call) -> Reply:
-    return _conditional(call, forms.global_describe(call.org.schema, call.args["version"]))
+    return _conditional(call, forms.global_describe(call.schema, call.args["version"]))
 
 
-@routes(
-    Operation(
-        "rest.describe.summary", "GET", f"{DATA}/sobjects/{{sobject}}", "read", summary="Describe one object in short"
-    )
-)
+@routes(Operation("rest.describe.summary", "GET", OBJECT, "read", summary="Describe one object in short"))
 async def summary(call: Call) -> Reply:
     sobject = sobject_of(call)
     # Records used through the API do not enter the recent list unless a client asks for it (Sforce-Mru).
     return answer({"objectDescribe": forms.summary(sobject, call.args["version"]), "recentItems": []})
 
 
-@routes(
-    Operation(
-        "rest.describe.object", "GET", f"{DATA}/sobjects/{{sobject}}/describe", "read", summary="Describe one object"
-    )
-)
+@routes(Operation("rest.describe.object", "GET", DESCRIBE, "read", summary="Describe one object"))
 async def describe_object(call: Call) -> Reply:
-    return _conditional(call, forms.describe(sobject_of(call), call.args["version"]))
+    pages = instance_url(call, call.org)
+    body = forms.describe(sobject_of(call), call.args["version"], instance=pages)
+    if call.schema is not call.org.schema:
+        body = {**body, "childRelationships": _seen_children(call.schema, body["childRelationships"])}
+    return _conditional(call, body)
+
+
+def _seen_children(schema: Schema, children: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the relationships to objects and by fields that the caller sees."""
+    found = ((child, schema.get(child["childSObject"])) for child in children)
+    return [child for child, sobject in found if sobject is not None and child["field"] in sobject.by_name]
 
 
 def _conditional(call: Call, value: dict[str, Any]) -> Reply:
-    """Answer with ETag and Last-Modified, or 304 when the client has this very body."""
+    """Answer with ETag and Last-Modified, or 304 when what the client has is still right.
+
+    A tag decides where one is sent (RFC 9110, 13.2.2); else nothing is modified that has not changed since the date.
+    """
     body = orjson.dumps(value)
-    tags = {"ETag": forms.etag(body), "Last-Modified": _LAST_MODIFIED}
+    # Dates on the wire have whole seconds.
+    changed = int(call.org.schema.changed)
+    modified = format_datetime(datetime.fromtimestamp(changed, UTC), usegmt=True)
+    tags = {"ETag": forms.etag(body), "Last-Modified": modified}
     known = call.headers.get("If-None-Match")
-    same = tags["ETag"] in known if known else call.headers.get("If-Modified-Since") == _LAST_MODIFIED
+    if known is not None:
+        same = known.strip() == "*" or tags["ETag"].strip('"') in known
+    else:
+        since = _moment(call.headers.get("If-Modified-Since"))
+        same = since is not None and changed <= since
     if same:
         return Reply(304, b"", None, tags)
     return Reply(200, body, headers=tags)
+
+
+def _moment(text: str | None) -> float | None:
+    """Return the seconds that an HTTP date stands for, None for none or one that cannot be read."""
+    try:
+        moment = parsedate_to_datetime(text) if text else None
+        return None if moment is None else moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+# -- layouts
+
+
+@routes(
+    Operation(
+        "rest.describe.layouts", "GET", f"{DESCRIBE}/layouts", "read", summary="Describe an object's page layouts"
+    )
+)
+async def describe_layouts(call: Call) -> Reply:
+    if call.args["sobject"].lower() == "global":
+        return answer(layouts.global_layouts())
+    return answer(layouts.describe_layouts(_shown(call, "layouts"), call.args["version"]))
+
+
+@routes(
+    Operation(
+        "rest.describe.layout", "GET", f"{DESCRIBE}/layouts/{{record_type}}", "read",
+        summary="Describe the page layout of a record type",
+    )
+)  # fmt: skip
+async def describe_layout(call: Call) -> Reply:
+    sobject = _shown(call, "layouts")
+    _check_record_type(call, sobject)
+    return answer(layouts.describe_layout(sobject, call.args["version"]))
+
+
+@routes(
+    Operation(
+        "rest.describe.named_layout", "GET", f"{DESCRIBE}/namedLayouts/{{layout}}", "read",
+        summary="Describe a page layout by name",
+    )
+)  # fmt: skip
+async def describe_named_layout(call: Call) -> Reply:
+    sobject = _shown(call, "layouts")
+    names = {info["name"].lower() for info in forms.named_layouts(sobject, call.args["version"])}
+    if call.args["layout"].lower() not in names:
+        raise errors.NOT_FOUND()
+    return answer(layouts.describe_layouts(sobject, call.args["version"]))
+
+
+@routes(
+    Operation(
+        "rest.describe.compact_layouts", "GET", f"{DESCRIBE}/compactLayouts", "read",
+        summary="Describe an object's compact layouts",
+    )
+)  # fmt: skip
+async def describe_compact_layouts(call: Call) -> Reply:
+    sobject = _shown(call, "compactLayouts")
+    return answer(compact_layouts.describe_compact_layouts(sobject, call.args["version"]))
+
+
+@routes(
+    Operation(
+        "rest.describe.compact_layout", "GET", f"{DESCRIBE}/compactLayouts/{{record_type}}", "read",
+        summary="Describe the compact layout of a record type, or the primary one",
+    )
+)  # fmt: skip
+async def describe_compact_layout(call: Call) -> Reply:
+    sobject = _shown(call, "compactLayouts")
+    if call.args["record_type"].lower() != "primary":
+        _check_record_type(call, sobject)
+    return answer(compact_layouts.primary_compact_layout(sobject))
+
+
+@routes(
+    Operation(
+        "rest.describe.compact_layouts_of", "GET", f"{DATA}/compactLayouts", "read",
+        summary="Read the primary compact layouts of several objects",
+    )
+)  # fmt: skip
+async def compact_layouts_of(call: Call) -> Reply:
+    names = [name.strip() for name in call.query.get("q", "").split(",") if name.strip()]
+    found = {name: call.schema.get(name) for name in names}
+    if not names or None in found.values():
+        raise errors.NOT_FOUND()
+    return answer({name: compact_layouts.primary_compact_layout(one) for name, one in found.items() if one})
+
+
+@routes(
+    Operation(
+        "rest.describe.approval_layouts", "GET", f"{DESCRIBE}/approvalLayouts", "read",
+        summary="Describe an object's approval layouts",
+    )
+)  # fmt: skip
+async def describe_approval_layouts(call: Call) -> Reply:
+    # An object has approval layouts from its first approval process on: this org has none.
+    _shown(call, "approvalLayouts")
+    return answer({"approvalLayouts": []})
+
+
+@routes(
+    Operation(
+        "rest.describe.quick_actions", "GET", f"{OBJECT}/quickActions", "read", summary="List an object's actions"
+    )
+)
+async def quick_actions(call: Call) -> Reply:
+    # Nobody made any quick action in this org.
+    _shown(call, "quickActions")
+    return answer([])
+
+
+def _shown(call: Call, link: str) -> SObject:
+    """Return the object of the path. Raises NOT_FOUND where its describe has no such link."""
+    sobject = sobject_of(call)
+    if link not in forms.links(sobject):
+        raise errors.NOT_FOUND()
+    return sobject
+
+
+def _check_record_type(call: Call, sobject: SObject) -> None:
+    """Refuse an id that is none of the object's record types. Raises NOT_FOUND."""
+    wanted = to_18(call.args["record_type"])
+    if wanted != forms.MASTER_RECORD_TYPE and wanted not in {one.id for one in sobject.record_types}:
+        raise errors.NOT_FOUND()

@@ -9,7 +9,7 @@ from mock_server.journal import Page as PageNote
 from mock_server.operations import Call, Operation, Reply
 from mock_server.org import errors
 from mock_server.org.query import Page
-from mock_server.protocols.rest.replies import DATA, answer, base_of, routes
+from mock_server.protocols.rest.replies import DATA, answer, base_of, routes, version_of
 
 _BATCH_SIZE = re.compile(r"batchSize\s*=\s*(\d{1,9})", re.IGNORECASE)
 SMALLEST_PAGE, LARGEST_PAGE = 200, 2000
@@ -39,11 +39,27 @@ async def more(call: Call) -> Reply:
 
 async def _run(call: Call, *, all_rows: bool) -> Reply:
     soql = call.query.get("q")
+    if soql is None and "explain" in call.query:
+        return _explain(call, call.query["explain"])
     if soql is None:
         raise errors.MALFORMED_QUERY(text="SOQL statements cannot be empty or null")
     call.entry.query = soql[:1000]
-    page = await call.org.query_aside(call.session, soql, all_rows=all_rows, size=_size(call), base=base_of(call))
+    page = await call.org.query_aside(
+        call.session,
+        soql,
+        all_rows=all_rows,
+        size=_size(call),
+        base=base_of(call),
+        version=version_of(call.args["version"]),
+    )
     return _page(call, page)
+
+
+def _explain(call: Call, soql: str) -> Reply:
+    """Answer with the plans of a query in place of its records."""
+    call.entry.query = soql[:1000]
+    plans = call.org.explain(call.session, soql, version=version_of(call.args["version"]))
+    return answer({"plans": plans, "sourceQuery": soql})
 
 
 def _size(call: Call) -> int:

@@ -27,7 +27,7 @@ def rows(ask: Ask, soql: str) -> list[dict[str, Any]]:
         ("SELECT COUNT(Id) FROM Contact", [{"expr0": 5}]),
         ("SELECT COUNT(Score__c), COUNT_DISTINCT(Account.Name) FROM Contact", [{"expr0": 3, "expr1": 2}]),
         ("SELECT SUM(Score__c) total, AVG(Score__c) FROM Contact", [{"total": 27.5, "expr0": 27.5 / 3}]),
-        ("SELECT MIN(LastName), MAX(Birthdate) last FROM Contact", [{"expr0": "100%_sure", "last": "2026-03-18"}]),
+        ("SELECT MIN(LastName), MAX(Birthdate) latest FROM Contact", [{"expr0": "100%_sure", "latest": "2026-03-18"}]),
         ("SELECT MAX(Score__c) FROM Contact WHERE LastName = 'nobody'", [{"expr0": None}]),
         (
             "SELECT Account.Name, COUNT(Id) n FROM Contact GROUP BY Account.Name ORDER BY Account.Name NULLS LAST",

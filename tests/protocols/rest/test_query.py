@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Rest
+from tests.conftest import Rest, simple_salesforce
 
 
 @pytest.fixture
@@ -75,3 +75,85 @@ def test_an_error_shows_its_place(rest: Rest) -> None:
             "errorCode": "INVALID_FIELD",
         }
     ]
+
+
+@pytest.fixture
+def family(rest: Rest, server: Any) -> str:
+    """An account with 450 contacts, of which the first has 230 cases; its id."""
+    seed = server.control.for_org(rest.org.id).seed
+    (account,) = seed("Account", [{"Name": "Big"}])
+    contacts = seed("Contact", [{"LastName": f"C{number:03d}", "AccountId": account} for number in range(450)])
+    seed("Case", [{"Subject": f"S{number:03d}", "ContactId": contacts[0]} for number in range(230)])
+    return str(account)
+
+
+SMALL = {"Sforce-Query-Options": "batchSize=200"}
+
+
+def test_children_beyond_a_page_have_their_own_locator(rest: Rest, family: str) -> None:
+    soql = (
+        "SELECT Name, (SELECT LastName, (SELECT Subject FROM Cases ORDER BY Subject) FROM Contacts ORDER BY LastName) "
+        "FROM Account WHERE Name = 'Big'"
+    )
+    page = rest.query(soql, headers=SMALL).json()
+    assert page["done"] is True
+    children = page["records"][0]["Contacts"]
+    assert list(children) == ["totalSize", "done", "nextRecordsUrl", "records"]
+    assert (children["totalSize"], children["done"], len(children["records"])) == (450, False, 200)
+    grandchildren = children["records"][0]["Cases"]
+    assert (grandchildren["totalSize"], len(grandchildren["records"])) == (230, 200)
+    # What is added meanwhile is not part of the answer.
+    rest.post("/sobjects/Contact", json={"LastName": "C999", "AccountId": family})
+    seen = [row["LastName"] for row in children["records"]]
+    while not children["done"]:
+        children = rest.get(children["nextRecordsUrl"], headers=SMALL).json()
+        seen += [row["LastName"] for row in children["records"]]
+    assert seen == [f"C{number:03d}" for number in range(450)]
+    last = rest.get(grandchildren["nextRecordsUrl"], headers=SMALL).json()
+    assert (last["totalSize"], last["done"], len(last["records"])) == (230, True, 30)
+
+
+def test_simple_salesforce_follows_children(rest: Rest, server: Any, family: str) -> None:
+    sf = simple_salesforce(rest, server)
+    sf.headers.update(SMALL)
+    (account,) = sf.query_all("SELECT Id, (SELECT Id FROM Contacts) FROM Account WHERE Name = 'Big'")["records"]
+    children = account["Contacts"]
+    total = len(children["records"])
+    while not children["done"]:
+        children = sf.query_more(children["nextRecordsUrl"], identifier_is_url=True)
+        total += len(children["records"])
+    assert total == 450
+
+
+def test_pages_to_come_show_children_as_they_were(rest: Rest, server: Any) -> None:
+    seed = server.control.for_org(rest.org.id).seed
+    accounts = seed("Account", [{"Name": f"A{number:04d}"} for number in range(300)])
+    seed("Contact", [{"LastName": "Before", "AccountId": accounts[299]}])
+    first = rest.query("SELECT Name, (SELECT LastName FROM Contacts) FROM Account ORDER BY Name", headers=SMALL).json()
+    seed("Contact", [{"LastName": "After", "AccountId": accounts[299]}])
+    rest.patch(f"/sobjects/Account/{accounts[298]}", json={"Name": "Changed"})
+    second = rest.get(first["nextRecordsUrl"], headers=SMALL).json()
+    assert [row["LastName"] for row in second["records"][99]["Contacts"]["records"]] == ["Before"]
+    assert second["records"][98]["Name"] == "A0298"
+
+
+def test_the_cursors_of_one_query_count_as_one(rest: Rest, family: str) -> None:
+    soql = "SELECT Name, (SELECT Id FROM Contacts) FROM Account WHERE Name = 'Big'"
+    urls = [rest.query(soql, headers=SMALL).json()["records"][0]["Contacts"]["nextRecordsUrl"] for _ in range(11)]
+    assert rest.get(urls[0]).json()[0]["errorCode"] == "INVALID_QUERY_LOCATOR"
+    assert all(rest.get(url).status_code == 200 for url in urls[1:])
+
+
+def test_older_versions_lack_what_is_new(rest: Rest) -> None:
+    rest.version = "50.0"
+    (error,) = rest.query("SELECT FIELDS(ALL) FROM Account LIMIT 1").json()
+    assert error == {
+        "message": "\nSELECT FIELDS(ALL) FROM Account LIMIT 1\n       ^\nERROR at Row:1:Column:8\nThe SOQL FIELDS function is "
+        "not supported in this version of the API",
+        "errorCode": "UNSUPPORTED_API_VERSION",
+    }
+    deep = "SELECT (SELECT (SELECT Id FROM Cases) FROM Contacts) FROM Account"
+    rest.version = "57.0"
+    assert rest.query(deep).status_code == 400
+    rest.version = "58.0"
+    assert rest.query(deep).status_code == 200

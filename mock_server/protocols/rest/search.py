@@ -1,0 +1,198 @@
+"""Searches: SOSL, searches by parameters, suggestions, and what a search page needs to know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+from zlib import crc32
+
+from mock_server.operations import Call, Operation, Reply
+from mock_server.org import errors
+from mock_server.org.query import sosl
+from mock_server.org.query.fulltext import GROUPS
+from mock_server.org.query.grammar import parse as parse_query
+from mock_server.org.query.search import Found, is_searched, name_field, plain_search
+from mock_server.org.query.sosl import MOST_ROWS, Target
+from mock_server.org.query.syntax import Query
+from mock_server.org.schema.types import SObject
+from mock_server.protocols.rest.replies import DATA, answer, base_of, routes, version_of
+
+_OBJECT_SINCE = 37
+"""The version whose answers are objects; older ones are bare arrays."""
+_COLUMNS = ("Phone", "Email", "Company", "Industry", "StageName", "Status", "Subject", "CloseDate")
+"""Fields that search results show beside a record's name, where an object has them."""
+
+
+@routes(Operation("rest.search.run", "GET", f"{DATA}/search", "read", rows="many", summary="Run a SOSL search"))
+async def run(call: Call) -> Reply:
+    text = call.query.get("q", "")
+    call.entry.query = text[:1000]
+    return _answer(call, call.org.search(call.session, text, base=base_of(call)))
+
+
+def _answer(call: Call, found: Found) -> Reply:
+    if version_of(call.args["version"]) < _OBJECT_SINCE:
+        return answer(found.records)
+    body: dict[str, Any] = {"searchRecords": found.records}
+    if found.labels is not None:
+        # The key is spelt so in the API (REST API Developer Guide, "Search for a String").
+        body["metadata"] = {"entityetadata": found.labels}
+    reply = answer(body)
+    reply.headers["queryId"] = f"k{crc32(repr((call.raw_query, call.body)).encode()):011x}"
+    return reply
+
+
+# -- by parameters
+
+_PARAMETERIZED = f"{DATA}/parameterizedSearch"
+
+
+@routes(
+    Operation(
+        "rest.search.parameterized", "GET", _PARAMETERIZED, "read", rows="many", since=36.0,
+        summary="Search by parameters",
+    )
+)  # fmt: skip
+async def by_parameters(call: Call) -> Reply:
+    """Read `sobject=Account&Account.fields=Id,Name&Account.limit=5`; what an object does not say, all say."""
+    pairs = parse_qsl(call.raw_query, keep_blank_values=True, errors="replace")
+    values = dict(reversed(pairs))
+    sobjects = [name for key, value in pairs if key == "sobject" for name in value.split(",") if name]
+    targets = []
+    for name in sobjects:
+        own = {key.partition(".")[2]: value for key, value in values.items() if key.startswith(f"{name}.")}
+        targets.append(_target(name, own, values))
+    return _parameterized(call, values, tuple(targets))
+
+
+@routes(
+    Operation(
+        "rest.search.parameterized", "POST", _PARAMETERIZED, "read", rows="many", since=36.0,
+        summary="Search by parameters",
+    )
+)  # fmt: skip
+async def by_body(call: Call) -> Reply:
+    body = call.json_object()
+    listed = body.get("sobjects") or []
+    if not isinstance(listed, list) or not all(
+        isinstance(one, dict) and isinstance(one.get("name"), str) for one in listed
+    ):
+        raise errors.INVALID_INPUT(text="sobjects takes a list of objects, each with a name")
+    return _parameterized(call, body, tuple(_target(one["name"], one, body) for one in listed))
+
+
+def _parameterized(call: Call, values: Mapping[str, Any], targets: tuple[Target, ...]) -> Reply:
+    text = values.get("q")
+    if not isinstance(text, str) or not text.strip():
+        raise errors.MALFORMED_SEARCH(text="No search term found. The search term must be enclosed in braces.")
+    call.entry.query = text[:1000]
+    group = str(values.get("in") or "ALL").upper()
+    if group not in GROUPS:
+        raise errors.MALFORMED_SEARCH(text=f"Malformed search token: {values['in']}")
+    search = plain_search(text, group=group, targets=targets, limit=_number(values, "overallLimit"))
+    return _answer(call, call.org.search(call.session, search, base=base_of(call)))
+
+
+def _target(name: str, own: Mapping[str, Any], common: Mapping[str, Any]) -> Target:
+    """Return an object's part of a search, parsed as a query: its clauses are SOQL."""
+    fields = own.get("fields") or common.get("fields") or "Id"
+    items = ", ".join(map(str, fields)) if isinstance(fields, list) else str(fields)
+    text = f"SELECT {items} FROM {name}"  # noqa: S608  # SOQL, which is bound like any client's
+    for key, word in (("where", "WHERE"), ("orderBy", "ORDER BY")):
+        if own.get(key):
+            text += f" {word} {own[key]}"
+    limit = _number(own, "limit")
+    limit = _number(common, "defaultLimit") if limit is None else limit
+    if limit is not None:
+        text += f" LIMIT {min(limit, MOST_ROWS)}"
+    with sosl.malformed(text):
+        query: Query = parse_query(text)
+    return Target(query)
+
+
+def _number(values: Mapping[str, Any], key: str) -> int | None:
+    value = values.get(key)
+    if value is None or value == "":
+        return None
+    if not str(value).isdecimal() or len(str(value)) > 9:
+        raise errors.INVALID_INPUT(text=f"{key} takes a whole number")
+    return int(value)
+
+
+# -- what a search page asks
+
+
+@routes(
+    Operation(
+        "rest.search.suggestions", "GET", f"{DATA}/search/suggestions", "read", rows="many", since=32.0,
+        summary="Suggest records by the beginning of their names",
+    )
+)  # fmt: skip
+async def suggestions(call: Call) -> Reply:
+    """Match whole words of names; the last word may go on."""
+    text = call.query.get("q", "").strip()
+    most = _number(call.query, "limit")
+    most = 5 if most is None else min(most, 200)
+    named = [_sobject(call, name) for name in call.query.get("sobject", "").split(",") if name.strip()]
+    if not named:
+        raise errors.MISSING_ARGUMENT_NAMED(name="sobject")
+    targets = tuple(_target(one.name, {"fields": ["Id", name]}, {}) for one in named if (name := name_field(one)))
+    search = plain_search(f"{text}*", group="NAME", targets=targets, limit=most + 1)
+    found = call.org.search(call.session, search, base=base_of(call)).records
+    names = [{"entityApiName": one.name, "fieldApiName": name_field(one)} for one in named]
+    return answer(
+        {
+            "autoSuggestResults": found[:most],
+            "hasMoreResults": len(found) > most,
+            "meta": {"nameFields": names},
+        }
+    )
+
+
+@routes(
+    Operation("rest.search.scope", "GET", f"{DATA}/search/scopeOrder", "read", summary="List what global search spans")
+)
+async def scope_order(call: Call) -> Reply:
+    return answer([{"type": one.name, "url": f"{base_of(call)}/{one.name}/describe"} for one in _spanned(call)])
+
+
+@routes(
+    Operation("rest.search.layout", "GET", f"{DATA}/search/layout", "read", summary="Describe pages of search results")
+)
+async def layout(call: Call) -> Reply:
+    named = [_sobject(call, name) for name in call.query.get("q", "").split(",") if name.strip()]
+    return answer([_layout(one) for one in named])
+
+
+def _layout(sobject: SObject) -> dict[str, Any]:
+    names = [name for name in (name_field(sobject), *_COLUMNS) if name in sobject.by_name]
+    return {
+        "label": "Search Results",
+        "limitRows": 25,
+        "objectType": sobject.name,
+        "searchColumns": [
+            {
+                "field": f"{sobject.name}.{name}",
+                "format": None,
+                "label": sobject.by_name[name].label,
+                "name": name,
+            }
+            for name in dict.fromkeys(name for name in names if name is not None)
+        ],
+    }
+
+
+def _spanned(call: Call) -> Iterator[SObject]:
+    """Yield the objects that global search spans: those with pages of their own."""
+    for name in call.schema.names():
+        sobject = call.schema.get(name)
+        if sobject is not None and sobject.is_("layoutable") and sobject.is_("mruEnabled") and is_searched(sobject):
+            yield sobject
+
+
+def _sobject(call: Call, name: str) -> SObject:
+    sobject = call.schema.get(name.strip())
+    if sobject is None:
+        raise errors.NOT_FOUND()
+    return sobject
