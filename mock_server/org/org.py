@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from mock_server.org import errors
 from mock_server.org.automation.inner import Query
 from mock_server.org.clock import Clock, Mode
+from mock_server.org.errors import ApiError
 from mock_server.org.identity.access import Accesses
 from mock_server.org.identity.directory import Directory
 from mock_server.org.identity.permissions import Permissions
@@ -83,6 +85,7 @@ class Org:
         self.queries = Queries(self.schema, self.store, self.clock, seed=seed)
         self.searches = Searches(self.schema, self.store, self.queries)
         self.directory = Directory(self)
+        self.queries.demand = self.locks.demand
         self.automation = self._pipeline.automation
         self._pipeline.inner_query = self._inner_query
         self.moved = False
@@ -116,16 +119,21 @@ class Org:
         `version` is the API version whose SOQL is meant.
         """
         self.bin.expire()
-        return self.queries.run(
-            soql,
-            user_id=who.user_id,
-            all_rows=all_rows,
-            size=size,
-            base=base,
-            time_zone=lambda: self.directory.time_zone(who.user_id),
-            version=version,
-            schema=self.sight(who),
-        )
+        try:
+            page = self.queries.run(
+                soql,
+                user_id=who.user_id,
+                all_rows=all_rows,
+                size=size,
+                base=base,
+                time_zone=lambda: self.directory.time_zone(who.user_id),
+                version=version,
+                schema=self.sight(who),
+            )
+        except LockHeld as held:
+            raise _unlockable(held) from None
+        self._pipeline.hold(page.locked)
+        return page
 
     def explain(self, who: Session, soql: str, *, version: int = NEWEST) -> list[dict[str, Any]]:
         """Return how a query would be run: `cardinality`, `fields`, `leadingOperationType` and more, the best first."""
@@ -164,11 +172,7 @@ class Org:
     def _inner_query(self, user_id: str) -> Query:
         """Return how triggers that run for a user query: in the system's mode, within their transaction."""
 
-        def query(soql: str, most: int) -> tuple[int, list[dict[str, Any]]]:
-            page = self.queries.run(soql, user_id=user_id, size=most, base=_INNER_BASE)
-            return page.total, page.records
-
-        return query
+        return lambda soql, most: self.queries.run(soql, user_id=user_id, size=most, base=_INNER_BASE)
 
     async def query_aside(
         self,
@@ -180,17 +184,27 @@ class Org:
         base: str,
         version: int = NEWEST,
     ) -> Page:
-        """Run a query as `query` does, letting others be served while a long one reads."""
-        return await self.queries.run_aside(
-            soql,
-            user_id=who.user_id,
-            all_rows=all_rows,
-            size=size,
-            base=base,
-            time_zone=lambda: self.directory.time_zone(who.user_id),
-            version=version,
-            schema=self.sight(who),
-        )
+        """Run a query as `query` does, letting others be served while a long one reads, or one FOR UPDATE waits."""
+        deadline = self.clock.now() + WAIT
+        while True:
+            try:
+                page = await self.queries.run_aside(
+                    soql,
+                    user_id=who.user_id,
+                    all_rows=all_rows,
+                    size=size,
+                    base=base,
+                    time_zone=lambda: self.directory.time_zone(who.user_id),
+                    version=version,
+                    schema=self.sight(who),
+                )
+            except LockHeld as held:
+                if self.clock.now() >= deadline:
+                    raise _unlockable(held) from None
+                await self.clock.wait_until(min(held.until, deadline))
+            else:
+                self._pipeline.hold(page.locked)
+                return page
 
     def more(self, who: Session, cursor: str, *, size: int = 2000, base: str) -> Page:
         return self.queries.more(cursor, user_id=who.user_id, size=size, base=base)
@@ -259,6 +273,10 @@ class Org:
     def close(self) -> None:
         self.closed = True
         self.store.close()
+
+
+def _unlockable(held: LockHeld) -> ApiError:
+    return errors.UNABLE_TO_LOCK_ROW(count=len(held.ids), ids=",".join(held.ids), fields=None)
 
 
 async def when_unlocked(org: Org, work: Callable[[], T], *, patience: float = WAIT) -> T:

@@ -73,7 +73,9 @@ class Attempts:
         pipeline = self.pipeline
         automation = pipeline.automation
         assert chunk.execution is not None
-        chunk.inner = InnerOrg(chunk.execution, self.query, partial(self._nested, chunk.execution))
+        chunk.inner = InnerOrg(
+            chunk.execution, self.query, partial(self._nested, chunk.execution), give_up=self.give_up
+        )
         try:
             with pipeline.transaction(nested=self.execution is not None):
                 pipeline.take(chunk)

@@ -6,7 +6,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -45,6 +45,8 @@ class Page:
     total: int
     records: list[dict[str, Any]]
     cursor: str | None = None
+    locked: tuple[str, ...] = ()
+    """The ids of records that the query reads FOR UPDATE."""
 
 
 class Queries:
@@ -59,6 +61,8 @@ class Queries:
         self._cursors = Cursors(clock, seed)
         self._lane = Lane(store.connection, Ground(clock))
         self._long: set[str] = set()
+        self.demand: Callable[[Sequence[str]], None] = lambda _: None
+        """Raises LockHeld when one of some records is locked; the org sets it."""
 
     def run(
         self,
@@ -135,11 +139,15 @@ class Queries:
             return Page(len(rows), lane.build(plan, rows, base))
         if plan.purposes:
             self._note_reading(plan, rows)
+        locked = tuple(row[0] for row in rows) if "UPDATE" in plan.purposes else ()
+        if locked:
+            self.demand(locked)
         branches = None
         if len(rows) <= max(size, _MOST_WITH_CHILDREN):
             branches = [lane.branch(child, rows) for child in plan.children]
         cursor = Cursor(plan, rows, branches, self._cursors.family(lane.ground.user_id))
-        return self._page(lane, cursor, 0, size, base)
+        page = self._page(lane, cursor, 0, size, base)
+        return replace(page, locked=locked) if locked else page
 
     def _own_lane(self) -> Lane:
         """Return the lane on the store's own connection, which changes when the database moves into a file."""
