@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -66,6 +66,7 @@ class World:
         self._specs: dict[str, OrgSpec] = {}
         self._snapshots: dict[tuple[str, str], Snapshot] = {}
         self._origins: dict[str, Snapshot] = {}
+        self._planters: dict[str, Callable[[Org], object]] = {}
         self._by_15: dict[str, Org] = {}
         self._created = 0
         self.trusted_key: str | None = None
@@ -119,6 +120,15 @@ class World:
         self._journals[org.id] = Journal() if keep else Journal(keep=None)
         return org
 
+    def plant(self, org: Org, planter: Callable[[Org], object]) -> None:
+        """Fill an org with what it holds from the start, and after every reset. An org of an older file has it."""
+        if not org.resumed:
+            planter(org)
+        if org.id in self._origins:
+            self._origins[org.id] = org.snapshot()
+        else:
+            self._planters[org.id] = planter
+
     def clone(self, org: Org) -> Org:
         spec = self._specs[org.id]
         return self.create(
@@ -156,7 +166,10 @@ class World:
 
     def reset(self, org: Org) -> None:
         """Put the org back to how it was made: records, limits, faults and journal; its sessions stay."""
-        org.restore(self._origins.get(org.id) or self._empty(org))
+        origin = self._origins.get(org.id)
+        org.restore(origin or self._empty(org))
+        if origin is None and org.id in self._planters:
+            self._planters[org.id](org)
         org.moved = False
         org.limits.reset()
         org.automation.clear()

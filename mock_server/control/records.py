@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from mock_server.control.call import ControlCall, Path, Refused, answer, done, routes, spelt
+from mock_server.control.client import ControlError
 from mock_server.faults.reader import shown
 from mock_server.journal import Entry
 from mock_server.operations import Reply
@@ -52,8 +53,24 @@ def save(org: Org, sobject: str, rows: Sequence[dict[str, Any]]) -> list[str]:
 
     Returns the ids of the records themselves. Raises Refused.
     """
-    with _agent(org) as who, org.transaction():
+    with _agent(org) as who, org.automation.unmetered(), org.transaction():
         return _save(org, who, sobject, rows, ())
+
+
+def seeding(org: Org) -> Callable[[str, Sequence[Mapping[str, Any]]], list[str]]:
+    """Return a function that saves records into an org as the control plane does; it raises ControlError."""
+
+    def put(sobject: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+        try:
+            if org.schema.get(sobject) is None:
+                raise Refused(400, f"this org has no object {sobject}", "sobject", org.schema.names(), sobject)
+            return save(org, sobject, [dict(row) for row in rows])
+        except Refused as refused:
+            raise ControlError(
+                refused.status, refused.message, refused.path, refused.allowed, refused.nearest
+            ) from None
+
+    return put
 
 
 def _save(org: Org, who: Session, sobject: str, rows: Sequence[dict[str, Any]], at: Path) -> list[str]:

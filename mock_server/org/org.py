@@ -70,6 +70,8 @@ class Org:
         self.schema.follow(self.clock)
         self.store = Store(data)
         last = self.store.last_id() if data is not None else None
+        self.resumed = last is not None
+        """Whether the org goes on with the records of a file."""
         # Ids of kept records are never handed out again. The fixed ids of the first user and profiles lie far below.
         self.ids = IdSource("Kd0", first=FIRST_ID if last is None else max(FIRST_ID, number_of(last) + 1))
         self.limits = Governor(self.clock)

@@ -9,6 +9,7 @@ from typing import Any
 from mock_server.control.client import ControlError
 from mock_server.seeding import values
 from mock_server.seeding.plans import FieldPlan, GivenRecords, MadeRecords, Named, Records, Ref, Sparse, bare
+from mock_server.uncollected import uncollected
 
 Save = Callable[[str, Sequence[Mapping[str, Any]]], list[str]]
 """Saves rows of an object, all or none, and returns their ids. Raises ControlError."""
@@ -19,6 +20,11 @@ _PLACE = re.compile(r"records\[(\d+)\]")
 
 def plant(sources: Sequence[Records], save: Save, *, seed: int = 0) -> dict[str, list[str]]:
     """Save records; return their ids by object, in lower case. Raises ControlError with a path: `records.Account`."""
+    with uncollected():
+        return _plant(sources, save, seed)
+
+
+def _plant(sources: Sequence[Records], save: Save, seed: int) -> dict[str, list[str]]:
     ids: dict[str, list[str]] = {}
     names: dict[str, str] = {}
     for place, source in enumerate(sources):

@@ -85,7 +85,7 @@ def _refusal(hook: Hook, trigger: Trigger, rows: Sequence[Row], execution: Execu
         raise raised
     if execution.fatal is not None and not execution.stack:
         # It ends with the outermost trigger. What else the call has to save is a transaction of its own.
-        execution.fatal, execution.budget = None, Budget()
+        execution.fatal, execution.budget = None, Budget(execution.budget.metered)
     return None if raised is None else _text(hook, operation, raised)
 
 
