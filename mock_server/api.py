@@ -296,8 +296,11 @@ def attach(url: str, *, token: str | None = None, ca_file: Path | str | None = N
 def start(settings: Settings | None = None, **overrides: Any) -> Server:
     """Start a server in the background and return once it answers.
 
-    Overrides are fields of `Settings`; the port is a free one unless it is given. Raises OSError when it is taken.
+    Overrides are fields of `Settings`; the port is a free one unless it is given. `schema` takes one path or several.
+    Raises OSError when the port is taken, DocumentError for a schema that is wrong.
     """
     if settings is None:
         overrides.setdefault("port", 0)
+    if isinstance(overrides.get("schema"), str | os.PathLike):
+        overrides["schema"] = (overrides["schema"],)
     return Server(replace(settings or Settings(), **overrides))

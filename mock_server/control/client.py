@@ -221,6 +221,7 @@ class ControlClient:
         template: str | None = None,
         fields: Mapping[str, Any] | None = None,
         objects: Mapping[str, Any] | None = None,
+        schema: Mapping[str, Any] | None = None,
         limits: Mapping[str, int] | None = None,
         seed: int = 0,
         journal: str = "bounded",
@@ -232,12 +233,16 @@ class ControlClient:
     ) -> OrgInfo:
         """Make an org. `template` is the id of an org whose schema and records it starts with.
 
+        `schema` are definitions of all kinds, as `mock_server.schema_sources.read(...).data` holds them; `objects` and
+        `fields` come on top.
+
         `login` names the user and app that the clients have built in: `username`, `password`, `security_token`,
         `client_id`, `client_secret`; each may be left out. `clock` is `real` or `virtual`; `clock_start` is what it
         shows at first, in seconds since 1970.
         """
         spec = {
-            "from": template, "fields": fields, "objects": objects, "limits": limits, "seed": seed, "journal": journal,
+            "from": template, "fields": fields, "objects": objects, "schema": schema, "limits": limits, "seed": seed,
+            "journal": journal,
             "clock": {"mode": clock} | ({} if clock_start is None else {"start": clock_start}), "settings": settings,
             "login": login or None, "automation": [dict(hook) for hook in automation] if automation else None,
         }  # fmt: skip

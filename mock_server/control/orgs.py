@@ -14,6 +14,7 @@ from mock_server.org.clock import Mode
 from mock_server.org.identity.directory import LOGIN_KEYS
 from mock_server.org.limits.catalogue import ALLOCATIONS
 from mock_server.org.schema import SchemaError
+from mock_server.org.schema.definitions import KINDS
 from mock_server.world import OrgSpec, WrongHook
 
 ORGS = "/_mock/orgs"
@@ -32,7 +33,9 @@ async def list_orgs(call: ControlCall) -> Reply:
 
 @routes.at(operation("orgs.create", "POST", ORGS, "Make an org"))
 async def create(call: ControlCall) -> Reply:
-    keys = ("from", "fields", "objects", "limits", "login", "seed", "journal", "clock", "settings", "automation")
+    keys = (
+        "from", "fields", "objects", "schema", "limits", "login", "seed", "journal", "clock", "settings", "automation",
+    )  # fmt: skip
     with call.reading(*keys, what="an org") as body:
         spec = _spec(call, body)
     try:
@@ -61,6 +64,7 @@ def _spec(call: ControlCall, body: Reader) -> OrgSpec:
     return OrgSpec(
         fields=_definitions(body, "fields"),
         objects=_definitions(body, "objects"),
+        definitions=_schema(body),
         limits=_limits(body),
         login=_login(body),
         seed=body.count("seed", 0) or 0,
@@ -76,6 +80,14 @@ def _spec(call: ControlCall, body: Reader) -> OrgSpec:
 def _definitions(body: Reader, key: str) -> Mapping[str, Any]:
     given = body.mapping(key)
     return {} if given is None else given.data
+
+
+def _schema(body: Reader) -> Mapping[str, Any]:
+    given = body.mapping("schema")
+    if given is None:
+        return {}
+    given.only(KINDS, "a schema")
+    return {kind: _definitions(given, kind) for kind in KINDS if kind in given}
 
 
 def _login(body: Reader) -> dict[str, str]:

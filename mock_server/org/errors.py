@@ -271,6 +271,10 @@ MALFORMED_SEARCH = _row(
     "MALFORMED_SEARCH", 400, "{text}", "permanent", "statement", "R",
     text="No search term found. The search term must be enclosed in braces.",
 )  # fmt: skip
+EXTERNAL_UNSUPPORTED = _row(
+    "EXTERNAL_OBJECT_UNSUPPORTED_EXCEPTION", 400, "{text}", "permanent", "statement", "R",
+    text="This query is not supported on the OutgoingEmail object.",
+)  # fmt: skip
 INVALID_QUERY_LOCATOR = _row("INVALID_QUERY_LOCATOR", 400, "invalid query locator", "permanent", "statement", "R")
 INVALID_QUERY_FILTER_OPERATOR = _row(
     "INVALID_QUERY_FILTER_OPERATOR", 400, "{text}", "permanent", "statement", "R", text="invalid ID field: x"
@@ -405,6 +409,12 @@ DUPLICATE_VALUE = _row(
     field="<unknown>",
     id="<unknown>",
 )
+PRICE_DEFINED = _row(
+    "DUPLICATE_VALUE", 400, "This price definition already exists in this price book", "permanent", "save", "K"
+)
+STANDARD_PRICE_NOT_DEFINED = _row(
+    "STANDARD_PRICE_NOT_DEFINED", 400, "Before creating a custom price, create a standard price.", "permanent", "save", "R"
+)  # fmt: skip
 DUPLICATE_EXTERNAL_ID_SPECIFIED = _row(
     "DUPLICATE_VALUE", 400, "Duplicate external id specified: {value}", "permanent", "save", "R"
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from mock_server.org.limits.governor import Governor
 from mock_server.org.query import NEWEST, Page, Queries
 from mock_server.org.query.search import Found, Searches
 from mock_server.org.query.sosl import Search
+from mock_server.org.query.sosl import parse as parse_sosl
 from mock_server.org.records.changes import Change, Commit, LockHeld, RowResult
 from mock_server.org.records.commits import CommitLog
 from mock_server.org.records.locks import WAIT, RowLocks
@@ -87,7 +89,7 @@ class Org:
         self.queries = Queries(self.schema, self.store, self.clock, seed=seed)
         self.searches = Searches(self.schema, self.store, self.queries)
         self.directory = Directory(self)
-        self.queries.demand = self.locks.demand
+        self.queries.lock_rows = self.locks.demand
         self.automation = self._pipeline.automation
         self._pipeline.inner_query = self._inner_query
         self.moved = False
@@ -118,7 +120,7 @@ class Org:
     ) -> Page:
         """Run a SOQL query. `base` goes into each record's url: `/services/data/v60.0/sobjects`.
 
-        `version` is the API version whose SOQL is meant.
+        `version` is the API version whose SOQL is meant. A query FOR UPDATE that meets a lock fails at once.
         """
         self.bin.expire()
         try:
@@ -156,6 +158,13 @@ class Org:
         if isinstance(sosl, str):
             return self.searches.run(sosl, user_id=who.user_id, base=base, time_zone=zone, schema=self.sight(who))
         return self.searches.find("", sosl, user_id=who.user_id, base=base, time_zone=zone, schema=self.sight(who))
+
+    async def search_aside(self, who: Session, sosl: str | Search, *, base: str) -> Found:
+        """Run a search as `search` does, letting others be served while an index is made."""
+        text, search = (sosl, parse_sosl(sosl)) if isinstance(sosl, str) else ("", sosl)
+        for _ in self.searches.steps(text, search, self.sight(who)):
+            await asyncio.sleep(0)
+        return self.search(who, sosl, base=base)
 
     def sight(self, who: Session) -> Schema | None:
         """Return what a user sees of the schema, None for one who sees all of it."""
@@ -218,7 +227,7 @@ class Org:
         schema = self.schema_of(who)
         found = schema.get(sobject)
         assert found is not None
-        return self.queries.read(found, ids, fields, base=base, schema=schema)
+        return self.queries.read(found, ids, fields, base=base, schema=schema, user_id=who.user_id)
 
     def write(
         self,

@@ -82,7 +82,8 @@ class Attempts:
                 pipeline.take(chunk)
                 if all_or_none and any(row.errors for row in chunk.rows):
                     raise _RollBack
-                pipeline.store_rows(chunk, self.exchange)
+                if not pipeline.store_rows(chunk, self.exchange):
+                    raise _RollBack
                 run_hooks(chunk, "after", automation, pipeline.stored)
                 # A row without triggers fails for itself: there is nothing that its failure could have misled.
                 if any(row.errors and (all_or_none or _hooked(automation, row)) for row in chunk.rows):

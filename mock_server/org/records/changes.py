@@ -25,7 +25,7 @@ class Change:
     external id field (or Id) and `key` its value. `refusal` is an error the row gets before anything else is asked:
     a row fault, or a decoding error of its own. `update_only` keeps an upsert from creating. `into` names the record
     that a deleted one is merged into. `derived` are values that the platform itself sets, in stored form and by exact
-    field name, whatever users may write.
+    field name, whatever users may write. `duplicates_known` lets a record pass that duplicate rules warn of.
     """
 
     verb: Verb
@@ -38,6 +38,7 @@ class Change:
     update_only: bool = False
     into: str | None = None
     derived: Mapping[str, Any] | None = None
+    duplicates_known: bool = False
 
 
 class RowResult(NamedTuple):

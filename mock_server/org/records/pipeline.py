@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import Any, ClassVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from mock_server.org import errors
 from mock_server.org.automation.attempts import Attempts
@@ -21,6 +22,7 @@ from mock_server.org.errors import ApiError
 from mock_server.org.identity.access import Access
 from mock_server.org.identity.permissions import Permissions
 from mock_server.org.ids import IdSource, to_15, to_18
+from mock_server.org.records import duplicates
 from mock_server.org.records.changes import CHUNK, Change, LockHeld, RowResult
 from mock_server.org.records.commits import CommitLog
 from mock_server.org.records.locking import Locking
@@ -33,8 +35,14 @@ from mock_server.org.records.restoring import Restoring
 from mock_server.org.records.rows import Chunk, Row, validate_plain
 from mock_server.org.records.saving import AutoNumbers, Saving
 from mock_server.org.records.store import Store, fold_column
+from mock_server.org.rollups.counting import MasterRefused, Recount, RollUps
 from mock_server.org.schema import Schema
 from mock_server.org.schema.types import Field, SObject, fold
+from mock_server.org.standard import reference as beginnings
+from mock_server.org.standard.context import Context
+
+if TYPE_CHECKING:
+    from mock_server.org.formula.environment import Environment
 
 _FLAGS = {
     "create": ("createable", "inserted"),
@@ -72,6 +80,10 @@ class Pipeline:
         self.inner_query: Callable[[str], Query] = _no_queries
         """Gives the queries of triggers that run for a user; the org sets it."""
         self.auto_numbers = AutoNumbers(store)
+        self.rollups = RollUps(schema, store)
+        store.counter = self.rollups.fill
+        for name in beginnings.tables(schema):
+            store.fillers[name] = partial(beginnings.fill, schema, store, name, clock)
         self.transaction_time = 0.0
         """Seconds for which a transaction's row locks outlive it."""
 
@@ -89,8 +101,10 @@ class Pipeline:
             return Attempts(self, self.inner_query(user_id), user_id, exchange, give_up).save(changes, all_or_none)
         chunk = Chunk(changes, user_id, give_up, self.access_of(user_id))
         self.take(chunk)
-        if not (all_or_none and any(row.errors for row in chunk.rows)):
-            self.store_rows(chunk, exchange)
+        # Where somebody's master would not have it, the others are saved without the rows that it refuses.
+        while not (all_or_none and any(row.errors for row in chunk.rows)):
+            if self.store_rows(chunk, exchange):
+                break
         return self.results(chunk, all_or_none)
 
     # -- what a save is made of, whether its rows meet hooks or not
@@ -416,8 +430,11 @@ class Pipeline:
             if verb != "create":
                 continue
             plan = rows[0].plan
+            worked_out = self._default_formulas(rows[0], chunk) if plan.default_formulas else {}
             for row in rows:
                 values = row.values
+                for name, value in worked_out.items():
+                    values.setdefault(name, value)
                 for name, value in plan.defaults.items():
                     values.setdefault(name, value)
                 if plan.owned and values.get("OwnerId") is None:
@@ -437,6 +454,41 @@ class Pipeline:
                 self._require(row)
         self._relate(chunk)
 
+    def _compute(self, chunk: Chunk) -> None:
+        """Set the fields of standard objects that follow from others."""
+        for (verb, _), rows in chunk.alive().items():
+            rule = rows[0].plan.rule
+            if rule is not None and verb != "delete":
+                rule.compute(self._context(), rows)
+
+    def _context(self) -> Context:
+        return Context(self._schema, self._store, self._clock.now())
+
+    def _default_formulas(self, row: Row, chunk: Chunk) -> dict[str, Any]:
+        from mock_server.org.formula.defaults import default_values, defaults_of
+
+        return default_values(defaults_of(self._schema, row.sobject), self._environment(chunk))
+
+    def _environment(self, chunk: Chunk) -> Environment:
+        from mock_server.org.formula.environment import Environment
+
+        return Environment(self._schema, self._store, chunk.user_id, self._clock.now())
+
+    def _enforce(self, chunk: Chunk) -> None:
+        """Refuse what a validation rule forbids."""
+        by_object: dict[str, list[Row]] = {}
+        for row in chunk.rows:
+            if not row.errors and row.plan.ruled and row.verb in ("create", "update"):
+                by_object.setdefault(row.sobject.name, []).append(row)
+        if not by_object:
+            return
+        # Lazily: an org without rules needs no compiler.
+        from mock_server.org.formula.rules import enforce
+
+        environment = self._environment(chunk)
+        for rows in by_object.values():
+            enforce(self._schema, self._store, rows, environment)
+
     def _number(self, chunk: Chunk) -> None:
         """Give new rows their ids."""
         for (verb, _), rows in chunk.alive().items():
@@ -445,6 +497,12 @@ class Pipeline:
             sobject = rows[0].sobject
             for row, identifier in zip(rows, self._ids.take_many(sobject.key_prefix or "000", len(rows)), strict=True):
                 row.id = identifier
+
+    def _match(self, chunk: Chunk) -> None:
+        """Refuse records that duplicate rules find already there."""
+        for (verb, _), rows in chunk.alive().items():
+            if rows[0].sobject.duplicate_rules and verb in ("create", "update"):
+                duplicates.find(self._store, rows)
 
     def _deduplicate(self, chunk: Chunk) -> None:
         """Refuse values of unique fields that another record, or an earlier row of the chunk, has."""
@@ -540,7 +598,10 @@ class Pipeline:
         _load,
         _default,
         _automate,
+        _compute,
+        _enforce,
         _number,
+        _match,
         _deduplicate,
         _follow,
         _lock,
@@ -548,19 +609,30 @@ class Pipeline:
 
     # -- the write itself
 
-    def store_rows(self, chunk: Chunk, exchange: int) -> None:
-        """Write the rows that have not failed, in one transaction."""
+    def _prepare_masters(self, rows: list[Row]) -> None:
+        """Treat masters whose totals change, all of one object, as rows of a save."""
+        rule = rows[0].plan.rule
+        if rule is not None:
+            rule.compute(self._context(), rows)
+
+    def store_rows(self, chunk: Chunk, exchange: int) -> bool:
+        """Write the rows that have not failed, in one transaction; tell whether they stay written.
+
+        They do not where a master will not have what a roll-up makes of it: then the rows behind that have failed.
+        """
         groups = chunk.alive()
         if not groups:
-            return
+            return True
         mark = self._log.last
         if chunk.execution is None:
             self._log.transactions += 1
+        recount = Recount(self.rollups, self._store)
         save = Saving(
             self._schema,
             self._store,
             self._log,
             self.auto_numbers,
+            recount,
             self._bin,
             user_id=chunk.user_id,
             moment=self._clock.now(),
@@ -569,12 +641,19 @@ class Pipeline:
         # Before the write: a deleted record, or one that changed its parent, no longer says what it held.
         held = self._locking.of([row for rows in groups.values() for row in rows]) if self.transaction_time else ()
         locked = {identifier for _, ids in held for identifier in ids}
+        # One row is one statement, and so a transaction by itself; deletions and roll-ups may reach further.
+        first = chunk.rows[0]
+        alone = len(chunk.rows) == 1 and first.writes and not self.rollups.feeds_of(first.sobject.name)
         try:
-            # One row is one statement, and so a transaction by itself; only a deletion may reach further.
-            alone = len(chunk.rows) == 1 and chunk.rows[0].writes
             with nullcontext() if alone else self._store.transaction():
                 save.groups(groups)
                 self._permissions.saved(groups)
+                recount.settle(save.update, self._prepare_masters)
+        except MasterRefused as refused:
+            self._log.forget_after(mark)
+            self._bin.forget()
+            refused.blame(chunk)
+            return False
         except BaseException:
             self._log.forget_after(mark)
             self._bin.forget()
@@ -583,6 +662,7 @@ class Pipeline:
             self.hold(locked)
         else:
             chunk.execution.locked |= locked
+        return True
 
 
 def _no_queries(user_id: str) -> Query:

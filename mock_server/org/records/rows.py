@@ -67,6 +67,8 @@ class Row:
     wake: Wake | None = None
     """Of a delete or undelete: what it does to other records."""
     errors: list[ApiError] = field(default_factory=list)
+    summed: bool = False
+    """Whether the platform itself changes the record: a master whose totals follow its details."""
 
     @property
     def writes(self) -> bool:
