@@ -194,6 +194,11 @@ class World:
         self._snapshots[org.id, name] = org.snapshot()
         return name
 
+    def restore_file(self, org: Org, path: Path) -> None:
+        """Put the org's records back to those of a snapshot file. Raises SnapshotError."""
+        org.read_snapshot(path)
+        self._journals[org.id].clear()
+
     def restore(self, org: Org, name: str) -> None:
         """Put the org's records back. Raises KeyError for an unknown snapshot."""
         org.restore(self._snapshots[org.id, name])

@@ -23,6 +23,7 @@ from mock_server.org.query import NEWEST, Page, Queries
 from mock_server.org.query.search import Found, Searches
 from mock_server.org.query.sosl import Search
 from mock_server.org.query.sosl import parse as parse_sosl
+from mock_server.org.records import snapshot_file
 from mock_server.org.records.changes import Change, Commit, LockHeld, RowResult
 from mock_server.org.records.commits import CommitLog
 from mock_server.org.records.locks import WAIT, RowLocks
@@ -280,6 +281,21 @@ class Org:
         self.bin.forget()
         self.locks.clear()
         self.log.clear()
+
+    def write_snapshot(self, path: Path) -> None:
+        """Write all records and counters to a file. Raises OSError."""
+        counters = snapshot_file.Counters(self.ids.next_number, self._pipeline.auto_numbers.used)
+        snapshot_file.write(self.store, path, counters)
+
+    def read_snapshot(self, path: Path) -> None:
+        """Put all records and counters back to those of a file; the schema stays. Raises SnapshotError."""
+        store, counters = snapshot_file.read(path, self.schema)
+        try:
+            self.restore(Snapshot(store, self.schema.copy(), counters.next_id, counters.auto_numbers))
+        finally:
+            store.close()
+        # The org goes by its own name, and so do its users.
+        self.directory.seed()
 
     def close(self) -> None:
         self.closed = True

@@ -93,6 +93,11 @@ class InnerOrg:
         chosen = [ids] if isinstance(ids, str) else list(ids)
         return self._dml("Delete", [Change("delete", sobject, id=identifier) for identifier in chosen], all_or_none)
 
+    def undelete(self, sobject: str, ids: str | Iterable[str], *, all_or_none: bool = True) -> list[RowResult]:
+        """Take records out of the recycle bin, by id. Raises DmlError."""
+        chosen = [ids] if isinstance(ids, str) else list(ids)
+        return self._dml("Undelete", [Change("undelete", sobject, id=identifier) for identifier in chosen], all_or_none)
+
     def _dml(self, verb: str, changes: list[Change], all_or_none: bool) -> list[RowResult]:
         if not changes:
             return []

@@ -18,7 +18,9 @@ from mock_server.org.records.rows import Chunk, Row
 
 log = logging.getLogger("sfmock")
 
-_EVENTS: dict[str, Event] = {"create": "insert", "update": "update", "delete": "delete", "undelete": "undelete"}
+_EVENTS: dict[str, Event] = {
+    "create": "insert", "update": "update", "delete": "delete", "hard_delete": "delete", "undelete": "undelete",
+}  # fmt: skip
 _LONGEST = 4_000
 _SHOWN_IDS = 5
 

@@ -284,6 +284,14 @@ class Store:
         other._look()
         return other
 
+    def take(self, file: sqlite3.Connection) -> None:
+        """Become equal to a database of another process, whose tables are checked as they are used."""
+        file.backup(self.connection)
+        for table in _BIN_TABLES:
+            self.connection.execute(table)
+        self._ready, self._kept = {}, frozenset(self._tables())
+        self._look()
+
     def load(self, other: Store) -> None:
         """Become equal to another store."""
         self._stay()
