@@ -147,7 +147,9 @@ def rows(
         parent, _, inner = name.partition(".")
         for row, value in zip(made, column(name, plan, count, seed, purpose, parents), strict=True):
             if inner:
-                row.setdefault(parent, {})[inner] = value
+                # A parent that is named by nothing is none.
+                if value is not None:
+                    row.setdefault(parent, {})[inner] = value
             else:
                 row[name] = value
     return made

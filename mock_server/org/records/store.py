@@ -164,7 +164,7 @@ class Store:
 
     def start_with(self, *sobjects: SObject) -> None:
         """Make several objects' tables. An empty database in memory gets them as a copy: a tenth of the time."""
-        if self._path is None and not self._ready:
+        if self._path is None and not self._ready and not self._kept:
             with _blank_lock:
                 self.load(_blank(sobjects))
         else:
