@@ -163,6 +163,29 @@ def test_what_is_wrong_is_said_with_its_place(tmp_path: Path, mistake: str) -> N
     assert refused(text, tmp_path).startswith(f"records.yaml:{said}")
 
 
+def test_editors_know_all_ways_to_fill_a_field() -> None:
+    import jsonschema
+
+    from harness.scenario_schema import scenario_schema
+
+    check = jsonschema.Draft202012Validator({**scenario_schema(), "$id": "https://sfmock.invalid/test"})
+    for field, right in [
+        ({"values": ["a"], "weights": [1]}, True),
+        ({"values": {"a": 1}, "null": 0.5}, True),
+        ({"sequence": "A-{000}", "start": 5}, True),
+        ({"between": ["2026-01-01", "2026-02-01"]}, True),
+        ({"ref": "Account.Id", "pick": "round_robin"}, True),
+        ({"provider": "city", "locale": "de_DE", "unique": True}, True),
+        ({"ref": "Account.Id", "pick": "all"}, False),
+        ({"sequence": "A-{x}"}, False),
+        ({"value": "a", "null": 0.5}, False),
+    ]:
+        assert (
+            check.is_valid({"title": "x", "org": {"records": {"Contact": {"count": 1, "fields": {"F": field}}}}})
+            is right
+        ), field
+
+
 # -- files
 
 
