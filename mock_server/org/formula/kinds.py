@@ -82,14 +82,10 @@ def outgoing(field: Field) -> Callable[[Any], Any]:
     """Return the function that brings a value into a field's stored form. It raises EvaluationError."""
     kind = _KINDS[field.type]
     if kind == "Number":
-        scale, percent = field.scale, field.type == "percent"
-        whole = field.type in ("int", "long")
-
-        def number(value: Any) -> Any:
-            found = values.number_out(value, scale, percent)
-            return int(found) if whole and found is not None else found
-
-        return number
+        number = values.number_out(field.scale, field.type == "percent")
+        if field.type not in ("int", "long"):
+            return number
+        return lambda value: None if value is None else int(number(value) or 0)
     if kind == "Boolean":
         return lambda value: int(value is True)
     if kind == "Date":

@@ -72,16 +72,25 @@ def time_in(stored: str | None) -> int | None:
     return (int(stored[0:2]) * 60 + int(stored[3:5])) * 60_000 + int(stored[6:8]) * 1000 + int(stored[9:12])
 
 
-def number_out(value: Number, scale: int, percent: bool) -> float | None:
-    """Return a number in stored form, rounded half up to the field's scale."""
-    if value is None:
-        return None
-    if percent:
-        value = value.scaleb(2)
-    found = float(round_(value, Decimal(scale)) or ZERO)
-    if not math.isfinite(found):
-        raise EvaluationError("#Too Big!")
-    return found + 0.0
+def number_out(scale: int, percent: bool) -> Callable[[Number], float | None]:
+    """Return the function that brings a number into stored form, rounded half up to the field's scale."""
+    step = ONE.scaleb(-scale)
+
+    def out(value: Number) -> float | None:
+        if value is None:
+            return None
+        if percent:
+            value = value.scaleb(2)
+        try:
+            found = float(value.quantize(step))
+        except InvalidOperation:
+            # Of more digits than are reckoned with: rounding changes nothing that a float could show.
+            found = float(value)
+        if not math.isfinite(found):
+            raise EvaluationError("#Too Big!")
+        return found + 0.0
+
+    return out
 
 
 def datetime_out(value: datetime | None) -> str | None:

@@ -175,3 +175,32 @@ def test_a_subject_that_changes_its_decimal_context_changes_no_formula(org: Org)
         context.prec = 2
         assert ask(org, "SELECT Third__c, Net__c FROM Thing__c WHERE T__c = 'a'") == [[0.33, 8.5]]
         assert decimal.getcontext().prec == 2
+
+
+def test_a_formula_sees_what_its_reader_may_not(org: Org) -> None:
+    profile, reader = "00eKd0000000099IAA", "005Kd0000000099IAA"
+
+    def put(name: str, **values: Any) -> None:
+        sobject = org.schema.get(name)
+        assert sobject is not None
+        org.store.put(sobject, values)
+
+    put("User", Id=reader, Username="reader@example.com", LastName="Reader", ProfileId=profile, IsActive=1)
+    put("PermissionSet", Id="0PSKd0000000099IAA", Name="Readers", ProfileId=profile, PermissionsApiEnabled=1)
+    put(
+        "ObjectPermissions",
+        Id="110Kd0000000099IAA",
+        ParentId="0PSKd0000000099IAA",
+        SobjectType="Thing__c",
+        PermissionsRead=1,
+    )
+    for number, field in enumerate(("T__c", "Net__c", "Label__c")):
+        put("FieldPermissions", Id=f"01kKd00000000{number:02d}IAA", ParentId="0PSKd0000000099IAA", SobjectType="Thing__c",
+            Field=f"Thing__c.{field}", PermissionsRead=1)  # fmt: skip
+    session = replace(who(org), user_id=reader, username="reader@example.com")
+    found = org.query(session, "SELECT Net__c, Label__c FROM Thing__c WHERE Net__c > 8", base=BASE).records
+    assert [(one["Net__c"], one["Label__c"]) for one in found] == [(8.5, "Acme red")]
+    with pytest.raises(ApiError, match="No such column 'N__c'"):
+        org.query(session, "SELECT N__c FROM Thing__c", base=BASE)
+    with pytest.raises(ApiError, match="No such column 'Share__c'"):
+        org.query(session, "SELECT Share__c FROM Thing__c", base=BASE)
