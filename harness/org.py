@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -127,6 +128,14 @@ class OrgHandle:
         self.records = RecordHandle(self.control)
         self.limits = LimitHandle(self.control)
         self.clock = ClockHandle(self.control)
+
+    def snapshot(self, path: str | os.PathLike[str]) -> None:
+        """Write all records to a file, from which `restore` puts them back, in this org or another of its schema."""
+        self.control.write_snapshot(os.path.abspath(path))
+
+    def restore(self, path: str | os.PathLike[str]) -> None:
+        """Put all records back to those of a snapshot file. Raises ControlError where the org has no place for them."""
+        self.control.read_snapshot(os.path.abspath(path))
 
     def before(self, sobject: str, *events: str, name: str | None = None) -> Callable[[Work], Work]:
         """Decorate a function that is to run before records of an object are saved: `@org.before("Contact", "insert")`.

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 from harness.letters import LetterMap, PathError, compile_path
 from harness.plans import OrgPlan, PhasePlan, Policy, Scenario
 from harness.properties import ParameterError, read_parameters, registry
-from harness.row_plans import read_inputs, read_records
-from harness.shapes import Part, shown
+from harness.row_plans import read_inputs
 from mock_server import automation, documents
 from mock_server.documents import Problem, Steps
+from mock_server.parts import Part, shown
+from mock_server.seeding.reading import read_records
 
 if TYPE_CHECKING:
     from mock_server.operations import Registry

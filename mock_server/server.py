@@ -39,9 +39,25 @@ class App:
                 raise
             problem = Problem(error.path, error.message, error.allowed, error.nearest)
             raise document.error([problem]) from None
+        if settings.records:
+            self._plant(settings)
         self._gate = Gate(self.world, self.registry, rest.render)
         self.control = ControlPlane(self.world, settings.control_token)
         self._front: Front | None = None
+
+    def _plant(self, settings: Settings) -> None:
+        """Fill the default org. Raises DocumentError with the place of what is refused."""
+        from mock_server.control.client import ControlError
+        from mock_server.control.records import seeding
+        from mock_server.seeding.planting import plant
+
+        try:
+            self.world.plant(self.world.default, lambda org: plant(settings.records, seeding(org), seed=settings.seed))
+        except ControlError as error:
+            if settings.document is None:
+                raise
+            steps = tuple(error.path.split("."))
+            raise settings.document.error([Problem(steps, error.message, error.allowed, error.nearest)]) from None
 
     @property
     def front(self) -> Front:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -79,6 +79,7 @@ class World:
         self._specs: dict[str, OrgSpec] = {}
         self._snapshots: dict[tuple[str, str], Snapshot] = {}
         self._origins: dict[str, Snapshot] = {}
+        self._planters: dict[str, Callable[[Org], object]] = {}
         self._by_15: dict[str, Org] = {}
         self._schemas: dict[bytes, Schema] = {}
         self._created = 0
@@ -137,6 +138,15 @@ class World:
         )
         return org
 
+    def plant(self, org: Org, planter: Callable[[Org], object]) -> None:
+        """Fill an org with what it holds from the start, and after every reset. An org of an older file has it."""
+        if not org.resumed:
+            planter(org)
+        if org.id in self._origins:
+            self._origins[org.id] = org.snapshot()
+        else:
+            self._planters[org.id] = planter
+
     def _schema(self, spec: OrgSpec, template: Org | None) -> Schema:
         """Return the schema of a new org; orgs that are made from equal definitions share its objects."""
         if template is not None:
@@ -193,6 +203,11 @@ class World:
         self._snapshots[org.id, name] = org.snapshot()
         return name
 
+    def restore_file(self, org: Org, path: Path) -> None:
+        """Put the org's records back to those of a snapshot file. Raises SnapshotError."""
+        org.read_snapshot(path)
+        self._journals[org.id].clear()
+
     def restore(self, org: Org, name: str) -> None:
         """Put the org's records back. Raises KeyError for an unknown snapshot."""
         org.restore(self._snapshots[org.id, name])
@@ -205,6 +220,8 @@ class World:
             self._empty(org)
         else:
             org.restore(origin)
+        if origin is None and org.id in self._planters:
+            self._planters[org.id](org)
         org.moved = False
         org.limits.reset()
         org.automation.clear()

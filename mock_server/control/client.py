@@ -270,6 +270,14 @@ class ControlClient:
     def restore(self, snapshot: str) -> None:
         self._call("POST", "restore", {"snapshot": snapshot})
 
+    def write_snapshot(self, file: str) -> None:
+        """Write the records to a file on the server's machine."""
+        self._call("POST", "snapshots", {"file": file})
+
+    def read_snapshot(self, file: str) -> None:
+        """Put the records back to those of a file that `write_snapshot` has written, of this org or another."""
+        self._call("POST", "restore", {"file": file})
+
     def reset(self) -> None:
         self._call("POST", "reset")
 

@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.letters import LetterMap
-from harness.plans import Fixed, GivenRecords, MadeRecords, Named, Provider, Ref
 from harness.properties import registry
 from harness.scenario import catalogue, describe, find, load, locate
 from mock_server.control.client import ControlError
 from mock_server.documents import DocumentError
+from mock_server.seeding.plans import Fixed, GivenRecords, MadeRecords, Named, Provider, Ref
 
 WHOLE = """\
 title: Everything at once
@@ -164,8 +164,8 @@ MISTAKES = {
     "provider of many values": (INPUT + "LastName: words}}", "3:64: words makes a list, which is no value of a field"),
     "provider that is none": (INPUT + "LastName: seed_instance}}", "3:64: there is no Faker provider 'seed_instance'"),
     "field": (INPUT + "LastName: 3}}", "3:64: LastName needs a Faker provider, or one of {value: ...} and {ref: ...}, not 3"),
-    "field way": (INPUT + "LastName: {refs: A.b}}}", "3:64: LastName needs one of provider, value, ref"),
-    "field extra": (INPUT + "LastName: {value: x, ref: A.b}}}", "3:75: a field with a value has no key 'ref'"),
+    "field way": (INPUT + "LastName: {refs: A.b}}}", "3:64: LastName needs one of provider, value, values, sequence, between, ref"),
+    "field extra": (INPUT + "LastName: {value: x, ref: A.b}}}", "3:75: a field with value has no key 'ref'"),
     "field value": (INPUT + "LastName: {value: [x]}}}", "3:72: value must be a plain value, not ['x']"),
     "field name": (INPUT + "'a b': word}}", "3:54: 'a b' is no field; write LastName or Account.Key__c"),
     "field twice": (INPUT + "LastName: word, lastname: word}}", "3:70: lastname and LastName are the same field"),
@@ -285,7 +285,7 @@ def test_records_come_from_files_too(write: Any) -> None:
         (CHILD, "no record is called @A1"),
         ("{}", "t.json: a data tree is an object with `records`"),
         ('{"records": [{}]}', "t.json: records[0] needs attributes with a type"),
-        ('{"records": [{"attributes": {"type": "Account"}, "Contacts": {"records": []}}]}', "t.json: records[0].Contacts holds records"),
+        ('{"records": [{"attributes": {"type": "Account"}, "Contacts": []}]}', "t.json: records[0].Contacts is a list"),
         ("[3]", "t.json: a plan is a list of objects"),
         ('[{"files": ["no.json"]}]', "no.json: No such file"),
         ("nothing", "t.json: not JSON"),

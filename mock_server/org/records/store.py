@@ -63,7 +63,6 @@ class Store:
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
-        self._taught: list[tuple[str, int, Callable[..., Any]]] = []
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self.connection = self._connect()
         self._written = 0
@@ -81,8 +80,6 @@ class Store:
 
     def _connect(self) -> sqlite3.Connection:
         connection = _connection(self._path or ":memory:")
-        for name, count, function in self._taught:
-            connection.create_function(name, count, function)
         run = connection.execute
         if self._path is None:
             run("PRAGMA journal_mode=MEMORY")
@@ -90,12 +87,6 @@ class Store:
             run("PRAGMA journal_mode=WAL")
             run(f"PRAGMA synchronous={'NORMAL' if self._folder is None else 'OFF'}")
         return connection
-
-    def teach(self, functions: Sequence[tuple[str, int, Callable[..., Any]]]) -> None:
-        """Give the connection SQL functions: name, number of arguments, function; a further connection has them too."""
-        self._taught += functions
-        for name, count, function in functions:
-            self.connection.create_function(name, count, function)
 
     @property
     def in_file(self) -> bool:
@@ -173,7 +164,7 @@ class Store:
 
     def start_with(self, *sobjects: SObject) -> None:
         """Make several objects' tables. An empty database in memory gets them as a copy: a tenth of the time."""
-        if self._path is None and not self._ready:
+        if self._path is None and not self._ready and not self._kept:
             with _blank_lock:
                 self.load(_blank(sobjects))
         else:
@@ -292,6 +283,14 @@ class Store:
         other._ready, other._kept = dict(self._ready), self._kept
         other._look()
         return other
+
+    def take(self, file: sqlite3.Connection) -> None:
+        """Become equal to a database of another process, whose tables are checked as they are used."""
+        file.backup(self.connection)
+        for table in _BIN_TABLES:
+            self.connection.execute(table)
+        self._ready, self._kept = {}, frozenset(self._tables())
+        self._look()
 
     def load(self, other: Store) -> None:
         """Become equal to another store."""
