@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from mock_server.org.schema.errors import Path, Place, Problem, SchemaError
-from mock_server.org.schema.metadata_files import MetadataFile
 
-KINDS = ("objects", "fields", "valueSets", "records", "channels")
+KINDS = ("objects", "fields", "valueSets", "records", "channels", "profiles", "permissionSets")
 """What definitions are of. `records` are by object and name, `channels` (of platform events) by name."""
 _PARTS = ("validationRules", "recordTypes", "compactLayouts", "duplicateRules")
 
@@ -33,8 +32,6 @@ class Definitions:
     problems: list[Problem] = field(default_factory=list)
     relationships: dict[tuple[str, str], str] = field(default_factory=dict)
     """What parents, in their describes, call the relationship of a child and its field."""
-    profiles: list[MetadataFile] = field(default_factory=list)
-    permission_sets: list[MetadataFile] = field(default_factory=list)
 
     def place(self, path: Path) -> Place | None:
         """Return where a part is defined: it, else the nearest part around it that has a place, else one inside it."""
@@ -111,7 +108,7 @@ class Definitions:
                 self._fields(name, definition, other, ("fields", name), index)
             else:
                 self.data["fields"][name] = definition
-        for kind in ("valueSets", "channels"):
+        for kind in ("valueSets", "channels", "profiles", "permissionSets"):
             self.data[kind].update(other.data[kind])
         for name, rows in other.data["records"].items():
             if name.endswith("__mdt") and isinstance(rows, Mapping):
@@ -124,8 +121,6 @@ class Definitions:
         self.relationships |= other.relationships
         self.notes += other.notes
         self.problems += other.problems
-        self.profiles += other.profiles
-        self.permission_sets += other.permission_sets
 
     def settle(self) -> None:
         """Name the relationships of described fields, once all describes are there."""
