@@ -31,7 +31,10 @@ def read(sources: Iterable[str | os.PathLike[str]]) -> Definitions:
     """
     out = Definitions()
     for source in sources:
-        out.add(_one(Path(source)))
+        try:
+            out.add(_one(Path(source)))
+        except OSError as error:
+            raise DocumentError([f"{str(source)[:200]}:1: cannot read this: {error.strerror or error}"]) from None
     out.settle()
     return out
 
@@ -47,7 +50,10 @@ def check(definitions: Definitions) -> Schema:
 def _one(path: Path) -> Definitions:
     if "\0" in str(path):
         raise DocumentError(["a path cannot hold a NUL character"])
-    if is_project(path):
+    if path.exists() and not path.is_dir() and not path.is_file():
+        # A pipe would be waited for, a device has no end.
+        return _failed(path, "this is no regular file")
+    if is_project(path) and path.exists():
         out = metadata.read(path)
         if out.notes or out.problems:
             return out

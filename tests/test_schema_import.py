@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -158,3 +159,16 @@ def test_serve_takes_several_sources_and_the_settings_file_too(tmp_path: Path) -
     assert resolve({"schema": ["a", "b"]}, environment={}).schema == ("a", "b")
     with pytest.raises(DocumentError, match="there is no object 'Bike__c'"):
         api.start(schema=inline)
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.json", "a.yaml", "a"])
+def test_a_pipe_is_not_waited_for(tmp_path: Path, capsys: Out, name: str) -> None:
+    os.mkfifo(tmp_path / name)
+    assert main(["schema", "import", str(tmp_path / name)]) == 2
+    assert f"{name}:1: this is no regular file" in capsys.readouterr().err
+
+
+def test_names_of_any_length_and_bytes_are_refused_in_a_line(tmp_path: Path, capsys: Out) -> None:
+    for path in ("x" * 5000, str(tmp_path / ("y" * 300)), "missing.zip"):
+        assert main(["schema", "import", path]) == 2
+        assert len(capsys.readouterr().err.strip().splitlines()) == 1

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mock_server.org.clock import Clock
 from mock_server.org.schema import standard
-from mock_server.org.schema.build import Build
 from mock_server.org.schema.definitions import KINDS, Definitions
 from mock_server.org.schema.errors import Place, SchemaError, SchemaErrors
-from mock_server.org.schema.rows import Row
 from mock_server.org.schema.shares import opened_share
 from mock_server.org.schema.types import SObject
+
+if TYPE_CHECKING:
+    from mock_server.org.schema.build import Build
+    from mock_server.org.schema.rows import Row
 
 __all__ = ["Schema", "SchemaError"]
 
@@ -162,6 +164,9 @@ class Schema:
 
     def _build(self, definitions: Mapping[str, Any]) -> tuple[Build, Schema]:
         """Return this schema with definitions on top; it counts only if the build met no problems."""
+        # An org of bundled objects alone need not know how others are made.
+        from mock_server.org.schema.build import Build
+
         build = Build(self, definitions)
         trial = self.copy()
         for sobject in build.run():
