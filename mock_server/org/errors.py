@@ -469,6 +469,17 @@ DELETE_FAILED = _row(
     "DELETE_FAILED", 400, "{text}", "permanent", "save", "R",
     text="Your attempt to delete Acme could not be completed because it is associated with the following cases.: 00001001\n",
 )  # fmt: skip
+MISSING_PARAMETER = _row(
+    "MISSING_ARGUMENT", 400, "The parameter {name} is required", "permanent", "statement", "K", name="start"
+)
+INVALID_REPLICATION_DATE = _row(
+    "INVALID_REPLICATION_DATE", 400, "{text}", "permanent", "statement", "R",
+    text="startDate before org replication enabled date",
+)  # fmt: skip
+CANNOT_UPDATE_CONVERTED_LEAD = _row(
+    "CANNOT_UPDATE_CONVERTED_LEAD", 400, "cannot reference converted lead", "permanent", "save", "K"
+)
+INVALID_STATUS = _row("INVALID_STATUS", 400, "invalid convertedStatus: {value}", "permanent", "save", "R", value="Open")
 UNDELETE_FAILED = _row(
     "UNDELETE_FAILED", 400, "{text}", "permanent", "save", "R", text="Entity is not in the recycle bin"
 )

@@ -24,8 +24,8 @@ from mock_server.org.schema.types import SObject
 if TYPE_CHECKING:
     from mock_server.org.records.rows import Chunk, Row
 
-_RIGHTS = {"create": "create", "update": "edit", "delete": "delete", "undelete": "create"}
-_LEVELS: dict[str, Level] = {"update": "edit", "delete": "all", "undelete": "all"}
+_RIGHTS = {"create": "create", "update": "edit", "delete": "delete", "undelete": "create", "erase": "delete"}
+_LEVELS: dict[str, Level] = {"update": "edit", "delete": "all", "undelete": "all", "erase": "all"}
 AUDIT = ("CreatedDate", "CreatedById", "LastModifiedDate", "LastModifiedById")
 """What the permission Set Audit Fields upon Record Creation lets a client say itself."""
 _MOST_SHAPES = 512

@@ -19,13 +19,13 @@ from mock_server.org.automation.inner import Query
 from mock_server.org.automation.running import hooked, hooks_of, run_hooks
 from mock_server.org.clock import Clock
 from mock_server.org.errors import ApiError
-from mock_server.org.formula.columns import functions, own_columns
 from mock_server.org.identity.access import Access
 from mock_server.org.identity.permissions import Permissions
 from mock_server.org.ids import IdSource, to_15, to_18
 from mock_server.org.records import duplicates
 from mock_server.org.records.changes import CHUNK, Change, LockHeld, RowResult
 from mock_server.org.records.commits import CommitLog
+from mock_server.org.records.leads import converted, protect_converted
 from mock_server.org.records.locking import Locking
 from mock_server.org.records.locks import RowLocks
 from mock_server.org.records.plans import plan_of
@@ -81,8 +81,7 @@ class Pipeline:
         self.inner_query: Callable[[str], Query] = _no_queries
         """Gives the queries of triggers that run for a user; the org sets it."""
         self.auto_numbers = AutoNumbers(store)
-        store.teach(functions(schema, lambda: self._environment_of("")))
-        self.rollups = RollUps(schema, store, own_columns(schema))
+        self.rollups = RollUps(schema, store)
         store.counter = self.rollups.fill
         for name in beginnings.tables(schema):
             store.fillers[name] = partial(beginnings.fill, schema, store, name, clock)
@@ -99,7 +98,7 @@ class Pipeline:
         """
         if len(changes) > CHUNK:
             raise ValueError(f"a chunk has at most {CHUNK} rows")
-        if self.automation and self.automation.concerns({change.sobject for change in changes}):
+        if self.automation and self._meets_hooks({change.sobject for change in changes}):
             return Attempts(self, self.inner_query(user_id), user_id, exchange, give_up).save(changes, all_or_none)
         chunk = Chunk(changes, user_id, give_up, self.access_of(user_id))
         self.take(chunk)
@@ -108,6 +107,10 @@ class Pipeline:
             if self.store_rows(chunk, exchange):
                 break
         return self.results(chunk, all_or_none)
+
+    def _meets_hooks(self, sobjects: set[str]) -> bool:
+        """Tell whether rows of some objects, or the masters that are saved with them, meet hooks."""
+        return self.automation.concerns(sobjects) or self.automation.concerns(self.rollups.over(sobjects))
 
     # -- what a save is made of, whether its rows meet hooks or not
 
@@ -144,6 +147,7 @@ class Pipeline:
                 yield
         except BaseException:
             self._log.forget_after(mark)
+            self._bin.forget()
             raise
 
     # -- steps
@@ -292,6 +296,13 @@ class Pipeline:
         """Refuse what the saver may not do with these very records, and owners who are not active."""
         self._permissions.reach(chunk)
 
+    def _protect(self, chunk: Chunk) -> None:
+        """Refuse to change or merge leads that are converted."""
+        for row in chunk.rows:
+            if row.sobject is not None and row.sobject.name == "Lead":
+                protect_converted(self._store, [row for row in chunk.rows if not row.errors])
+                return
+
     def _validate(self, chunk: Chunk) -> None:
         """Turn each value into its stored form; note what is unknown, unwritable, too long or missing."""
         for row in chunk.rows:
@@ -399,6 +410,8 @@ class Pipeline:
                         row.fail(errors.WRONG_ID_TYPE(label=reference.label, value=identifier, fields=[reference.name]))
                     elif identifier not in live:
                         row.fail(errors.INVALID_CROSS_REFERENCE_KEY())
+                    elif target.name == "Lead" and converted(self._store, target, [identifier]):
+                        row.fail(errors.CANNOT_UPDATE_CONVERTED_LEAD())
 
     def _find_parents(self, chunk: Chunk, row: Row) -> None:
         for reference, (key, value) in (row.parents or {}).items():
@@ -594,6 +607,7 @@ class Pipeline:
     STEPS: ClassVar[tuple[Callable[[Pipeline, Chunk], None], ...]] = (
         _resolve,
         _permit,
+        _protect,
         _validate,
         _relate,
         _reach,
@@ -611,11 +625,28 @@ class Pipeline:
 
     # -- the write itself
 
-    def _prepare_masters(self, rows: list[Row]) -> None:
-        """Treat masters whose totals change, all of one object, as rows of a save."""
-        rule = rows[0].plan.rule
-        if rule is not None:
-            rule.compute(self._context(), rows)
+    def _save_masters(self, chunk: Chunk, save: Saving, rows: list[Row]) -> None:
+        """Save masters whose totals follow the chunk's rows, all of one object: they meet hooks and rules of their own.
+
+        What speaks against it is noted as their errors.
+        """
+        masters = Chunk((), chunk.user_id, chunk.give_up)
+        masters.rows, masters.execution, masters.inner = rows, chunk.execution, chunk.inner
+        plan = rows[0].plan
+        meets_hooks = chunk.execution is not None and hooked(self.automation, rows[0])
+        if plan.watched or meets_hooks:
+            stored = self.stored(rows)
+            for row in rows:
+                row.before = stored[row.id or ""]
+        if meets_hooks:
+            run_hooks(masters, "before", self.automation, self.stored)
+        self._compute(masters)
+        self._enforce(masters)
+        if any(row.errors for row in rows):
+            return
+        save.update(rows)
+        if meets_hooks:
+            run_hooks(masters, "after", self.automation, self.stored)
 
     def store_rows(self, chunk: Chunk, exchange: int) -> bool:
         """Write the rows that have not failed, in one transaction; tell whether they stay written.
@@ -650,7 +681,7 @@ class Pipeline:
             with nullcontext() if alone else self._store.transaction():
                 save.groups(groups)
                 self._permissions.saved(groups)
-                recount.settle(save.update, self._prepare_masters)
+                recount.settle(partial(self._save_masters, chunk, save))
         except MasterRefused as refused:
             self._log.forget_after(mark)
             self._bin.forget()

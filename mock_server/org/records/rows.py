@@ -31,8 +31,6 @@ class Wake:
     """References of other records that change, by object and field: the new value by record id."""
     doomed: list[str] = field(default_factory=list)
     """What goes past the bin."""
-    masters: list[str] = field(default_factory=list)
-    """The masters of a deleted detail."""
     left: list[str] = field(default_factory=list)
     """What was deleted with it and cannot come back yet."""
     lost: list[Link] = field(default_factory=list)
@@ -44,7 +42,6 @@ class Wake:
             yield from ids
         for changes in self.links.values():
             yield from changes
-        yield from self.masters
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
-from mock_server.org.rollups.conditions import FilterError, conditions
+from mock_server.org.rollups.conditions import FilterError, conditions, reading
 from mock_server.org.schema import Schema
 from mock_server.org.schema.types import FLOAT_TYPES, NUMBER_TYPES, Field, FieldType, SObject
 
@@ -104,8 +104,13 @@ def _problems(schema: Schema, master: SObject, field: Field) -> Iterator[Problem
             yield problem(f"{detail.name} has no field {name}", name, names)
         elif source.type not in allowed:
             yield problem(f"{roll_up.operation} does not go with {detail.name}.{source.name}, which is a {source.type}")
+        elif source.formula is not None:
+            try:
+                reading(schema)(detail, source)
+            except FilterError as error:
+                yield problem(str(error))
     try:
-        conditions(detail, roll_up.filters)
+        conditions(detail, roll_up.filters, reading(schema))
     except FilterError as error:
         yield problem(f"its filter: {error}")
 

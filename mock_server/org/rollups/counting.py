@@ -15,7 +15,6 @@ from mock_server.org.records.plans import plan_of
 from mock_server.org.records.rows import Chunk, Row
 from mock_server.org.records.store import Store, quoted
 from mock_server.org.rollups import builtin
-from mock_server.org.rollups.conditions import Expression, column_of
 from mock_server.org.rollups.plans import Feed, Total, feeds, upwards
 from mock_server.org.schema import Schema
 from mock_server.org.schema.types import SObject
@@ -23,8 +22,8 @@ from mock_server.org.schema.types import SObject
 _MANY = 500
 _EXACT = 2.0**52
 
-Prepare = Callable[[list[Row]], None]
-"""Does to masters what a save does before it writes: computes what follows, asks their rules, notes errors in rows."""
+Save = Callable[[list[Row]], None]
+"""Saves masters, all of one object, as rows of their own; what speaks against it is noted as their errors."""
 
 
 class MasterRefused(Exception):
@@ -49,10 +48,11 @@ class MasterRefused(Exception):
 class RollUps:
     """The roll-up summaries of one org."""
 
-    def __init__(self, schema: Schema, store: Store, read: Expression = column_of) -> None:
+    def __init__(self, schema: Schema, store: Store) -> None:
         self.schema = schema
         self._store = store
-        self._read = read
+        self.ready_formulas: Callable[[], None] = _no_formulas
+        """Lets the database work out formulas; the org sets it."""
         self._version = 0
         self._declared: dict[str, tuple[Feed, ...]] = {}
         self._feeds: dict[str, tuple[Feed, ...]] = {}
@@ -61,7 +61,7 @@ class RollUps:
     def feeds_of(self, detail: str) -> tuple[Feed, ...]:
         """Return what an object's records feed; mostly nothing."""
         if self._version != self.schema.version:
-            self._declared = feeds(self.schema, self._read)
+            self._declared = feeds(self.schema)
             self._feeds = {}
             edges = [(feed.detail.name, feed.master.name) for many in self._declared.values() for feed in many]
             edges += [(name, master) for name, masters in builtin.BUILTIN.items() for master, _, _ in masters]
@@ -80,6 +80,15 @@ class RollUps:
             self.feeds_of(detail)
         return [feed for many in self._feeds.values() for feed in many if feed.master.name == master]
 
+    def over(self, details: Iterable[str]) -> set[str]:
+        """Return the objects whose totals change with those of some objects, masters of masters included."""
+        found: set[str] = set()
+        beyond = {sobject.name for name in details if (sobject := self.schema.get(name)) is not None}
+        while beyond:
+            beyond = {feed.master.name for name in beyond for feed in self.feeds_of(name)} - found
+            found |= beyond
+        return found
+
     def height(self, master: str) -> int:
         return self._heights.get(master, 0)
 
@@ -97,6 +106,8 @@ class RollUps:
     def count(self, feed: Feed, masters: Sequence[str]) -> Iterable[tuple[str, list[Any], list[Any]]]:
         """Yield each live master with its stored totals and its fresh ones."""
         self._store.ready(feed.detail)
+        if feed.always:
+            self.ready_formulas()
         for start in range(0, len(masters), _MANY):
             some = masters[start : start + _MANY]
             found = self._store.connection.execute(feed.of_masters(len(some)), [*feed.values, *some, *some])
@@ -161,10 +172,10 @@ class Recount:
         for feed in self._rollups.feeds_into(sobject.name):
             self._stale.setdefault(feed, set()).update(ids)
 
-    def settle(self, update: Callable[[list[Row]], None], prepare: Prepare | None = None) -> None:
+    def settle(self, save: Save) -> None:
         """Bring the totals of all touched masters up to date, and those of their masters in turn.
 
-        `update` writes the masters' rows as a save of their own. Raises MasterRefused.
+        Raises MasterRefused.
         """
         while self._added or self._stale:
             name = min((feed.master.name for feed in (*self._added, *self._stale)), key=self._rollups.height)
@@ -176,7 +187,7 @@ class Recount:
                         if old != new and not (new is None and total.keeps):
                             changes.setdefault(identifier, {})[total.field.name] = new
             if changes:
-                self._save(sobject, changes, update, prepare)
+                self._save(sobject, changes, save)
         if self._active:
             builtin.date_activities(self._rollups.schema, self._store, self._active)
 
@@ -195,28 +206,16 @@ class Recount:
         out += self._rollups.count(feed, sorted(stale))
         return out
 
-    def _save(
-        self,
-        master: SObject,
-        changes: dict[str, dict[str, Any]],
-        update: Callable[[list[Row]], None],
-        prepare: Prepare | None,
-    ) -> None:
+    def _save(self, master: SObject, changes: dict[str, dict[str, Any]], save: Save) -> None:
         plan = plan_of(master)
         rows = [
             Row(Change("update", master.name, id=identifier), master, plan, "update", identifier, values, summed=True)
             for identifier, values in changes.items()
         ]
-        if plan.watched:
-            stored = self._store.records(master, list(changes))
-            for row in rows:
-                row.before = stored[row.id or ""]
-        if prepare is not None:
-            prepare(rows)
-            refused = {row.id or "": row.errors for row in rows if row.errors}
-            if refused:
-                raise MasterRefused(self._blamed(refused))
-        update(rows)
+        save(rows)
+        refused = {row.id or "": row.errors for row in rows if row.errors}
+        if refused:
+            raise MasterRefused(self._blamed(refused))
 
     def _blamed(self, refused: dict[str, list[ApiError]]) -> dict[str, list[ApiError]]:
         """Return the errors by everything below the masters that refuse."""
@@ -229,6 +228,10 @@ class Recount:
                     out[detail] = out[master]
                     grown = True
         return out
+
+
+def _no_formulas() -> None:
+    raise LookupError("the org has not given its formulas to roll-ups")
 
 
 _UNSURE = object()

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 from mock_server.org.schema.definitions import Definitions
 from mock_server.org.schema.errors import Place, SchemaErrors, close
+from mock_server.org.schema.metadata_duplicates import DuplicateRules
 from mock_server.org.schema.metadata_elements import unknown
 from mock_server.org.schema.metadata_fields import Reader, value_of
 from mock_server.org.schema.metadata_files import MetadataFile, open_project
@@ -27,6 +28,8 @@ _ROOTS = {
     "md": "CustomMetadata",
     "platformEventChannel": "PlatformEventChannel",
     "platformEventChannelMember": "PlatformEventChannelMember",
+    "duplicateRule": "DuplicateRule",
+    "matchingRule": "MatchingRules",
 }
 _PAGES = "it is about pages, not about data"
 _IGNORED = {
@@ -42,8 +45,6 @@ _IGNORED = {
     "sharingReason": "reasons of sharing by code are not kept",
     "permissionsetgroup": "groups of permission sets are not read",
     "sharingRules": "sharing by rules is not done: share rows and ownership decide",
-    "duplicateRule": "declare duplicate rules inline",
-    "matchingRule": "declare duplicate rules inline",
     "flow": "flows do not run; declare what they cost or do as automation",
     "trigger": "Apex does not run; declare what it costs or does as automation",
     "cls": "Apex does not run; declare what it costs or does as automation",
@@ -78,6 +79,7 @@ def read_files(files: Iterable[MetadataFile], out: Definitions, namespace: str |
     reader.tabs = {file.name.lower() for file in files if file.kind == "tab"}
     for file in files:
         reader.take(file)
+    reader.duplicates.join(out)
 
 
 class _Metadata:
@@ -85,6 +87,7 @@ class _Metadata:
         self._out = out
         self._names = namespace
         self.tabs: set[str] = set()
+        self.duplicates = DuplicateRules()
 
     def take(self, file: MetadataFile) -> None:
         """Read one file into the definitions, and note what became of it."""
@@ -347,6 +350,14 @@ class _Metadata:
             self._out.places["records", kept] = Place(file.path, element.line)
         return f"{len(values)} values of {', '.join(f'{sobject}.{name}' for sobject, name in fields)}"
 
+    # -- duplicates
+
+    def _duplicate_rule(self, file: MetadataFile, element: Element) -> str:
+        return self.duplicates.take_duplicate(file, element, self._names)
+
+    def _matching_rule(self, file: MetadataFile, element: Element) -> str:
+        return self.duplicates.take_matching(file, element, self._names)
+
     # -- custom metadata, channels
 
     def _custom_metadata(self, file: MetadataFile, element: Element) -> str:
@@ -399,6 +410,8 @@ def _method(kind: str) -> str:
         "globalValueSet": "global_value_set",
         "standardValueSet": "standard_value_set",
         "md": "custom_metadata",
+        "duplicateRule": "duplicate_rule",
+        "matchingRule": "matching_rule",
         "platformEventChannel": "channel",
         "platformEventChannelMember": "channel_member",
     }.get(kind, kind)

@@ -154,12 +154,12 @@ class Schema:
         trial = self.copy()
         for sobject in build.run():
             trial._put(sobject)
-        if not build.problems:
-            build.check_formulas(trial)
         trial.records |= build.records
         trial.channels = {**self.channels, **(definitions.get("channels") or {})}
         if not build.problems:
             build.problems += trial._sum_up(definitions.get("fields") or {})
+            # Roll-ups have their types by now.
+            build.check_formulas(trial)
         return build, trial
 
     def _sum_up(self, fields: Mapping[str, Any]) -> list[SchemaError]:

@@ -1,6 +1,16 @@
 """The REST API. Importing the package declares its operations; `ROUTES` lists them."""
 
-from mock_server.protocols.rest import collections, describe, list_views, meta, passwords, query, records, search
+from mock_server.protocols.rest import (
+    collections,
+    describe,
+    list_views,
+    meta,
+    passwords,
+    query,
+    records,
+    replication,
+    search,
+)
 from mock_server.protocols.rest.replies import render, routes, unversioned
 
 ROUTES = (unversioned, routes)
@@ -15,5 +25,6 @@ __all__ = [
     "query",
     "records",
     "render",
+    "replication",
     "search",
 ]

@@ -65,7 +65,8 @@ def _read(call: Call, sobject: SObject, identifier: str) -> Reply:
     names = None if fields is None else [name.strip() for name in fields.split(",") if name.strip()]
     (record,) = call.org.read(call.session, sobject.name, [identifier], names or None, base=base_of(call))
     if record is None:
-        raise errors.NOT_FOUND()
+        gone = call.org.is_deleted(call.session, sobject.name, identifier)
+        raise errors.ENTITY_IS_DELETED() if gone else errors.NOT_FOUND()
     return answer(record)
 
 

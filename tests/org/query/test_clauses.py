@@ -66,6 +66,24 @@ def test_a_date_function_of_a_grouped_date_is_grouped(ask: Ask) -> None:
     assert [row["y"] for row in rows] == [None, 2025, 2026, 2026, 2026]
 
 
+def test_a_picklist_sorts_by_the_order_of_its_values(org: Org, ask: Ask) -> None:
+    stages = ["Closed Won", "Prospecting", "Qualification", "No such stage", "Closed Lost"]
+    rows = [
+        Change("create", "Opportunity", {"Name": stage, "StageName": stage, "CloseDate": "2026-01-01"})
+        for stage in stages
+    ]
+    org.write(session(org), rows, all_or_none=True)
+    expected = ["Prospecting", "Qualification", "Closed Won", "Closed Lost", "No such stage"]
+    assert [row["StageName"] for row in ask("SELECT StageName FROM Opportunity ORDER BY StageName")] == expected
+    assert [
+        row["StageName"] for row in ask("SELECT StageName FROM Opportunity ORDER BY StageName DESC LIMIT 1")
+    ] == expected[-1:]
+    grouped = ask("SELECT StageName s FROM Opportunity GROUP BY StageName ORDER BY StageName")
+    assert [row["s"] for row in grouped] == expected
+    (row,) = ask("SELECT MIN(StageName) a, MAX(StageName) z FROM Opportunity WHERE Name != 'No such stage'")
+    assert (row["a"], row["z"]) == ("Prospecting", "Closed Lost")
+
+
 def test_text_is_least_and_greatest_in_sorted_order(ask: Ask) -> None:
     (row,) = ask("SELECT MIN(LastName) a, MAX(LastName) z, MAX(FirstName) f FROM Contact")
     assert (row["a"], row["z"], row["f"]) == ("100%_sure", "Zoë\\back", "O'Hara")
