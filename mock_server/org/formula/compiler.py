@@ -361,7 +361,11 @@ def compiled(
     tree = parse(text)
     _compile_others(schema, sobject, tree, trail)
     unit = Unit(schema, sobject, mode, blank_as_zero=blank_as_zero)
-    whole = unit.compile(tree)
+    try:
+        whole = unit.compile(tree)
+    except RecursionError:
+        # Whoever called stood near the bottom of the stack already.
+        raise FormulaError("Formula is too deeply nested.") from None
     if gives is not None and whole.kind != gives:
         if whole.kind != "Null":
             unit.refuse_picklist(whole)

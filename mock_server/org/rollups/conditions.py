@@ -48,8 +48,9 @@ def reading(schema: Schema) -> Expression:
         formula = formula_of(schema, sobject, field)
         if formula is None:
             return "NULL"
-        if any(needed.path for needed in formula.inputs):
-            raise FilterError(f"{field.name} is a formula over other objects' fields, which no roll-up can ask for")
+        if formula.asks:
+            text = f"{field.name} is a formula that asks for other records, the user or the time"
+            raise FilterError(f"{text}: no roll-up can count on it")
         return sql(sobject, field, [quoted(needed.field.name) for needed in formula.inputs])
 
     return read

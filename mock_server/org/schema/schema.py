@@ -171,12 +171,12 @@ class Schema:
         trial = self.copy()
         for sobject in build.run():
             trial._put(sobject)
-        if not build.problems:
-            build.check_formulas(trial)
         trial.records |= build.records
         trial.channels = {**self.channels, **(definitions.get("channels") or {})}
         if not build.problems:
             build.problems += trial._sum_up(definitions.get("fields") or {})
+            # Roll-ups have their types by now.
+            build.check_formulas(trial)
         profiles, sets = (definitions.get(kind) or {} for kind in ("profiles", "permissionSets"))
         if (profiles or sets) and not build.problems:
             from mock_server.org.identity.given import check_grants

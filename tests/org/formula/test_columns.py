@@ -214,11 +214,14 @@ INVOICE: dict[str, Any] = {
             "Large__c": {"type": "rollup", "child": "Line__c", "reference": "Invoice__c", "operation": "count",
                          "filters": [{"field": "Net__c", "operator": "greaterThan", "value": "15"}]},
             "Twice__c": {"type": "currency", "scale": 2, "formula": "Total__c * 2"},
+            "Last__c": {"type": "rollup", "child": "Line__c", "reference": "Invoice__c", "operation": "max", "field": "Day__c"},
+            "Due__c": {"type": "date", "formula": "Last__c + 30"},
         }
     },
     "Line__c": {
         "fields": {
             "Invoice__c": {"type": "masterdetail", "referenceTo": "Invoice__c"},
+            "Day__c": {"type": "date"},
             "Price__c": {"type": "currency", "scale": 2},
             "Discount__c": {"type": "percent", "scale": 0},
             "Net__c": {"type": "currency", "scale": 2, "formula": "Price__c * (1 - Discount__c)", "blankAsZero": True},
@@ -237,12 +240,13 @@ def test_roll_ups_sum_up_formulas_and_formulas_stand_on_roll_ups() -> None:
     first, _ = save(org, "create", lines, sobject="Line__c")
     soql = "SELECT Total__c, Large__c, Twice__c FROM Invoice__c"
     assert ask(org, soql) == [[25.05, 1, 50.1]]
-    save(org, "update", [{"Id": first.id, "Discount__c": 0, "Price__c": 16}], sobject="Line__c")
+    save(org, "update", [{"Id": first.id, "Discount__c": 0, "Price__c": 16, "Day__c": "2024-01-31"}], sobject="Line__c")
     assert ask(org, soql) == [[36.0, 2, 72.0]]
+    assert ask(org, "SELECT Due__c FROM Invoice__c WHERE Due__c > 2024-01-31") == [["2024-03-01"]]
 
 
 def test_a_roll_up_cannot_count_on_a_formula_that_asks_for_the_time() -> None:
     net = {**INVOICE["Line__c"]["fields"]["Net__c"], "formula": "Price__c * DAY(TODAY())"}
     line = {"fields": {**INVOICE["Line__c"]["fields"], "Net__c": net}}
-    with pytest.raises(SchemaError, match="Net__c refers to other records, the user or the time"):
+    with pytest.raises(SchemaError, match="Net__c is a formula that asks for other records, the user or the time"):
         org_of(**{**INVOICE, "Line__c": line})
