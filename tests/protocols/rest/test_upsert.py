@@ -67,7 +67,6 @@ def error(answer: Any) -> tuple[int, str, str]:
         'say "hi"',
         "a&b=c?d#e",
         "a+b",
-       
         "%2F",
         "tab\there",
         "x" * 60,
