@@ -10,9 +10,10 @@ from typing import Any
 
 import orjson
 
-from harness import values
 from harness.evidence import Canary
-from harness.plans import InputFile, InputPlan, Provider
+from harness.plans import InputFile, InputPlan
+from mock_server.seeding import values
+from mock_server.seeding.plans import Provider, bare
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def given(rows: Iterable[Mapping[str, Any]], sobject: str, key: str) -> list[Inp
 def canaries(plans: Sequence[InputPlan | InputFile]) -> tuple[Canary, ...]:
     """Return the secrets that stand in the inputs: the fields that the provider `canary` fills."""
     providers = (plan for source in plans if isinstance(source, InputPlan) for plan in source.fields.values())
-    planted = any(isinstance(plan, Provider) and plan.name == values.CANARY for plan in providers)
+    planted = any(isinstance(plan, Provider) and plan.name == values.CANARY for plan in map(bare, providers))
     return (Canary("a secret field of an input", values.CANARY_PATTERN, payload=True),) if planted else ()
 
 

@@ -10,8 +10,8 @@ from harness.evidence import ArmedFault, Evidence
 from harness.properties import read_parameters, registry
 from harness.properties.delivery import PROPERTIES as LAW_CLAIMS
 from harness.properties.property import Verdict
-from harness.uncollected import uncollected
 from harness.viewpoints import Disagreement
+from mock_server.uncollected import uncollected
 
 LAWS = frozenset(claim.name for claim in LAW_CLAIMS)
 

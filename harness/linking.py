@@ -23,8 +23,8 @@ from harness.inputs import Input
 from harness.letters import BrokenLetter, Letter
 from harness.plans import Policy
 from harness.properties.payload import differing
-from harness.uncollected import uncollected
 from mock_server.control.client import CommitRow
+from mock_server.uncollected import uncollected
 
 NO_EFFECTS = Effects()
 _FINISHED = Process(exit_code=0, seconds=0.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -128,6 +129,14 @@ class OrgHandle:
         self.limits = LimitHandle(self.control)
         self.clock = ClockHandle(self.control)
 
+    def snapshot(self, path: str | os.PathLike[str]) -> None:
+        """Write all records to a file, from which `restore` puts them back, in this org or another of its schema."""
+        self.control.write_snapshot(os.path.abspath(path))
+
+    def restore(self, path: str | os.PathLike[str]) -> None:
+        """Put all records back to those of a snapshot file. Raises ControlError where the org has no place for them."""
+        self.control.read_snapshot(os.path.abspath(path))
+
     def before(self, sobject: str, *events: str, name: str | None = None) -> Callable[[Work], Work]:
         """Decorate a function that is to run before records of an object are saved: `@org.before("Contact", "insert")`.
 
@@ -177,6 +186,17 @@ class OrgHandle:
         from harness.respx_route import SalesforceRouter
 
         return SalesforceRouter(self._server, **options)
+
+    def user(self, **definition: Any) -> Credentials:
+        """Make a user who may do what the definition lists, and nothing else; return what he logs in with.
+
+        `user(objects={"Contact": ["read", "create"]}, fields={"Contact": {"Birthdate": "none"}})`: the keys are those
+        of `users` in a scenario's `org`; the username may be left out. Raises ControlError for a definition that is
+        wrong.
+        """
+        info = self.control.create_user(definition)
+        told = {"SF_USERNAME": info.username, "SF_PASSWORD": info.password, "SF_SECURITY_TOKEN": info.security_token}
+        return Credentials({**self.credentials, **told, "SF_ACCESS_TOKEN": info.access_token})
 
     def journal(self, since: int = 0) -> list[dict[str, Any]]:
         """Return the exchanges after a number, oldest first."""

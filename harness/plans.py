@@ -10,60 +10,7 @@ from typing import Any, Literal
 from harness.letters import LetterMap
 from mock_server.control.client import ControlError
 from mock_server.documents import Document, DocumentError, Problem, Steps
-
-
-@dataclass(frozen=True, slots=True)
-class Provider:
-    """A value made by a Faker provider."""
-
-    name: str
-    arguments: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Fixed:
-    """The same value for every row."""
-
-    value: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Ref:
-    """A field of a seeded record, picked by chance. Refs of one row to the same object mean the same record."""
-
-    sobject: str
-    field: str
-
-
-@dataclass(frozen=True, slots=True)
-class Named:
-    """The id of the record that a data tree file knows by this name."""
-
-    name: str
-
-
-FieldPlan = Provider | Fixed | Ref
-
-
-@dataclass(frozen=True, slots=True)
-class MadeRecords:
-    """Records to make up and put into the org."""
-
-    sobject: str
-    count: int
-    fields: Mapping[str, FieldPlan]
-
-
-@dataclass(frozen=True, slots=True)
-class GivenRecords:
-    """Records read from a file. Values may be `Named`; `names` holds each row's own name in a data tree, or None."""
-
-    sobject: str
-    rows: tuple[Mapping[str, Any], ...] = field(repr=False)
-    names: tuple[str | None, ...] = field(default=(), repr=False)
-
-
-Records = MadeRecords | GivenRecords
+from mock_server.seeding.plans import FieldPlan, Records
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +23,9 @@ class OrgPlan:
     records: tuple[Records, ...] = ()
     limits: Mapping[str, int] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
+    users: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
+    speaker: str | Mapping[str, Any] | None = None
+    """The user whose credentials the subject gets (`as`): a username, or a definition of his own."""
     automation: tuple[Mapping[str, Any], ...] = ()
 
 

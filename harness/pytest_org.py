@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from harness.definitions import merged
-from harness.plans import GivenRecords, OrgPlan
-from harness.row_plans import read_records
-from harness.shapes import Part
+from harness.plans import OrgPlan
 from mock_server.documents import Problem, nearest
+from mock_server.parts import Part
+from mock_server.seeding.plans import GivenRecords
+from mock_server.seeding.reading import read_records
 
 _LOGIN = ("username", "password", "security_token", "client_id", "client_secret")
 

@@ -6,8 +6,9 @@ import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from harness.plans import InputFile, MadeRecords, OrgPlan, Policy, Scenario
+from harness.plans import InputFile, OrgPlan, Policy, Scenario
 from harness.properties import registry
+from mock_server.seeding.plans import MadeRecords
 
 _WIDTH = 96
 

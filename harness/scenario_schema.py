@@ -5,22 +5,57 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
-from harness.datafiles import MOST_ROWS
 from harness.properties import Property, registry
 from harness.scenario_reading import MOST_ATTEMPTS
 from mock_server import automation
 from mock_server.faults.shapes import DURATION, SHARE, TEXT, Shape, count, mapping, optional, rule
+from mock_server.seeding.files import MOST_ROWS
+from mock_server.seeding.reading import PICKS, WAYS
 
 ID = "https://sfmock.invalid/scenario.schema.json"
 _API_NAME: Shape = {"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9_]{0,99}$"}
+RIGHTS = ("read", "create", "edit", "delete", "viewAll", "modifyAll")
 _PLAIN: Shape = {"type": ["string", "number", "boolean", "null"]}
 _PATH: Shape = {"type": "string", "pattern": r"^\$", "description": "a path into a letter: $.payload, $.errors[0].code"}
+_WEIGHTS: Shape = {"type": "array", "items": {"type": "number", "minimum": 0}, "minItems": 1}
+_LOCALE: Shape = {"type": "string", "pattern": "^[a-z]{2,3}_[A-Z]{2}$"}
+_WHOLE: Shape = {"type": "integer"}
+
+
+def _way(way: str, shape: Shape) -> Shape:
+    """Return the shape of a field that says what it holds in one of the ways of `reading.WAYS`."""
+    keys: dict[str, Shape] = {
+        "weights": _WEIGHTS,
+        "null": SHARE,
+        "start": _WHOLE,
+        "step": _WHOLE,
+        "pick": {"enum": list(PICKS)},
+    }
+    return mapping({way: shape, **{key: keys[key] for key in WAYS[way] if key != way}}, required=(way,))
+
+
 _FIELD: Shape = {
     "anyOf": [
         {"type": "string", "description": "a Faker provider: last_name, email, company"},
-        {"type": "object", "required": ["provider"], "properties": {"provider": TEXT}},
-        {"type": "object", "required": ["value"], "properties": {"value": _PLAIN}, "additionalProperties": False},
-        {"type": "object", "required": ["ref"], "properties": {"ref": TEXT}, "additionalProperties": False},
+        {
+            "type": "object",
+            "required": ["provider"],
+            "properties": {"provider": TEXT, "locale": _LOCALE, "unique": {"type": "boolean"}, "null": SHARE},
+            "description": "a Faker provider with its arguments",
+        },
+        _way("value", _PLAIN),
+        _way(
+            "values",
+            {
+                "anyOf": [
+                    {"type": "array", "items": _PLAIN, "minItems": 1},
+                    {"type": "object", "additionalProperties": {"type": "number", "minimum": 0}, "minProperties": 1},
+                ]
+            },
+        ),
+        _way("sequence", {"anyOf": [{"type": "integer"}, {"type": "string", "pattern": r"^[^{}]*\{0{1,12}\}[^{}]*$"}]}),
+        _way("between", {"type": "array", "items": {"type": ["number", "string"]}, "minItems": 2, "maxItems": 2}),
+        _way("ref", TEXT),
     ]
 }
 _FIELDS: Shape = {"type": "object", "additionalProperties": _FIELD}
@@ -74,16 +109,29 @@ def scenario_schema() -> Shape:
 
 
 def _org() -> Shape:
-    records = mapping({"count": count(1), "fields": _FIELDS, "file": TEXT})
+    records = mapping({"count": count(1), "locale": _LOCALE, "fields": _FIELDS, "file": TEXT})
     files = {"type": "array", "items": TEXT}
     return mapping(
         {
-            "schema": {"anyOf": [TEXT, files]},
+            "schema": {
+                "anyOf": [TEXT, files],
+                "description": "SFDX projects, folders or zips of metadata, saved describes, YAML of objects and "
+                "fields; later ones count over earlier ones",
+            },
             "fields": {"type": "object", "additionalProperties": {"type": "object"}},
             "objects": {"type": "object", "additionalProperties": {"type": "object"}},
             "records": {"anyOf": [{"type": "object", "additionalProperties": records}, files]},
             "limits": {"type": "object", "additionalProperties": count(0)},
             "settings": {"type": "object"},
+            "users": {
+                "type": "array",
+                "items": mapping(_user(), required=("username",)),
+                "description": "further users, each with what he may do",
+            },
+            "as": {
+                "anyOf": [TEXT, mapping(_user())],
+                "description": "the user whose credentials the subject gets: a username, or what he may do",
+            },
             "automation": {
                 "type": "array",
                 "items": automation.shape(),
@@ -92,6 +140,24 @@ def _org() -> Shape:
         },
         description="the org before the start",
     )
+
+
+def _user() -> dict[str, Shape]:
+    rights: Shape = {"anyOf": [TEXT, {"type": "array", "items": {"enum": [*RIGHTS, "all"]}}]}
+    word: Shape = {"enum": ["none", "read", "edit"]}
+    texts = ("username", "password", "securityToken", "profile", "firstName", "lastName", "email", "timeZone", "locale",
+             "language")  # fmt: skip
+    return {
+        **dict.fromkeys(texts, TEXT),
+        "active": {"type": "boolean"},
+        "permissionSets": {"anyOf": [TEXT, {"type": "array", "items": TEXT}]},
+        "objects": {"type": "object", "additionalProperties": rights},
+        "fields": {
+            "type": "object",
+            "additionalProperties": {"anyOf": [word, {"type": "object", "additionalProperties": word}]},
+        },
+        "system": {"anyOf": [TEXT, {"type": "array", "items": TEXT}]},
+    }
 
 
 def _made() -> Shape:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from mock_server.documents import Document, DocumentError, Problem, duration, lo
 
 if TYPE_CHECKING:
     from mock_server.automation import DeclaredHook
+    from mock_server.seeding.plans import Records
 
 DEFAULT_FILE = "sfmock.yaml"
 _PREFIX = "SFMOCK_CFG_"
@@ -36,14 +37,17 @@ class Settings:
     control_token: str | None = field(default=None, repr=False)
     tunnel: bool = False
     transaction_time: float = 0.0
+    users: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
+    """Further users of the default org, each with what he may do; in YAML alone."""
     automation: tuple[DeclaredHook, ...] = ()
+    records: tuple[Records, ...] = field(default=(), repr=False)
     document: Document | None = field(default=None, repr=False, compare=False)
     """The settings file, for what only shows to be wrong when the org is made."""
 
 
 _DURATIONS = frozenset({"transaction_time"})
 _PORTS = frozenset({"port", "pubsub_port"})
-_WRITTEN = ("automation",)
+_WRITTEN = ("automation", "records")
 """What is too large for a variable or a flag, and stands in the settings file alone."""
 KEYS = tuple(one.name for one in fields(Settings) if one.name != "document")
 _PLAIN = tuple(key for key in KEYS if key not in _WRITTEN)
@@ -99,7 +103,15 @@ def _written(document: Document, key: str, value: Any) -> Any:
     from mock_server import automation
 
     problems: list[Problem] = []
-    found = automation.read(value, (key,), problems)
+    found: Any
+    if key == "automation":
+        found = automation.read(value, (key,), problems)
+    else:
+        # Faker is large: only what makes records needs it.
+        from mock_server.parts import Part
+        from mock_server.seeding.reading import read_records
+
+        found = read_records(Part({key: value}, (), problems), Path(document.file).parent)
     if problems:
         raise document.error(problems)
     return found
@@ -112,6 +124,10 @@ def _value(key: str, value: Any, where: str, keys: tuple[str, ...]) -> Any:
         hint = f"; did you mean {_PREFIX}{near.upper()}?" if near else ""
         raise ConfigError(f"{where}: unknown setting {key!r}{hint} (allowed: {', '.join(keys)})")
     default = getattr(Settings(), key)
+    if key == "users":
+        if not isinstance(value, list | tuple):
+            raise ConfigError(f"{where}: users: a list of mappings is needed; it stands in a settings file")
+        return tuple(value)
     try:
         if key == "schema":
             parts = value.split(os.pathsep) if isinstance(value, str) else value

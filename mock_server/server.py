@@ -13,6 +13,7 @@ from mock_server.fronts.http import Front
 from mock_server.gate import Gate
 from mock_server.operations import Call, Registry, Reply
 from mock_server.org.chance import stream
+from mock_server.org.schema import SchemaError
 from mock_server.protocols import oauth, rest, soap
 from mock_server.world import OrgSpec, World, WrongHook
 
@@ -32,9 +33,31 @@ class App:
             self.world = World(self.registry, _default_org(settings))
         except WrongHook as wrong:
             raise _misplaced(settings, wrong) from None
+        except SchemaError as error:
+            document = settings.document
+            if error.path[:1] != ("users",) or document is None:
+                raise
+            problem = Problem(error.path, error.message, error.allowed, error.nearest)
+            raise document.error([problem]) from None
+        if settings.records:
+            self._plant(settings)
         self._gate = Gate(self.world, self.registry, rest.render)
         self.control = ControlPlane(self.world, settings.control_token)
         self._front: Front | None = None
+
+    def _plant(self, settings: Settings) -> None:
+        """Fill the default org. Raises DocumentError with the place of what is refused."""
+        from mock_server.control.client import ControlError
+        from mock_server.control.records import seeding
+        from mock_server.seeding.planting import plant
+
+        try:
+            self.world.plant(self.world.default, lambda org: plant(settings.records, seeding(org), seed=settings.seed))
+        except ControlError as error:
+            if settings.document is None:
+                raise
+            steps = tuple(error.path.split("."))
+            raise settings.document.error([Problem(steps, error.message, error.allowed, error.nearest)]) from None
 
     @property
     def front(self) -> Front:
@@ -78,6 +101,7 @@ def _default_org(settings: Settings) -> OrgSpec:
 
         schema = schema_sources.check(schema_sources.read(settings.schema))
     return OrgSpec(
+        users=settings.users or None,
         schema=schema,
         seed=settings.seed,
         data=Path(settings.data) if settings.data else None,

@@ -50,8 +50,8 @@ def test_an_over_large_batch_meets_the_limit_through_every_path(handle: OrgHandl
     assert all(row["success"] for row in made)
     again = [{"attributes": {"type": "Contact"}, "id": row["id"], "Title": "x"} for row in made]
     assert all(row["success"] for row in rest.patch("/composite/sobjects", json={"records": again}).json())
-    with pytest.raises(ControlError, match="Too many SOQL queries: 101"):
-        handle.records.seed("Contact", [{"LastName": "x"}] * 101)
+    # What an org is seeded with is there from the start, however it came in.
+    assert len(handle.records.seed("Contact", [{"LastName": "x"}] * 101)) == 101
 
 
 def test_code_of_the_test_runs_in_the_org(server: api.Server, handle: OrgHandle, rest: Rest) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, get_args
 
 from mock_server import __version__, automation
@@ -13,6 +14,7 @@ from mock_server.operations import Reply
 from mock_server.org.clock import Mode
 from mock_server.org.identity.directory import LOGIN_KEYS
 from mock_server.org.limits.catalogue import ALLOCATIONS
+from mock_server.org.records.snapshot_file import SnapshotError
 from mock_server.org.schema import SchemaError
 from mock_server.org.schema.definitions import KINDS
 from mock_server.world import OrgSpec, WrongHook
@@ -34,7 +36,8 @@ async def list_orgs(call: ControlCall) -> Reply:
 @routes.at(operation("orgs.create", "POST", ORGS, "Make an org"))
 async def create(call: ControlCall) -> Reply:
     keys = (
-        "from", "fields", "objects", "schema", "limits", "login", "seed", "journal", "clock", "settings", "automation",
+        "from", "fields", "objects", "schema", "limits", "login", "users", "as", "seed", "journal",
+        "clock", "settings", "automation",
     )  # fmt: skip
     with call.reading(*keys, what="an org") as body:
         spec = _spec(call, body)
@@ -67,6 +70,8 @@ def _spec(call: ControlCall, body: Reader) -> OrgSpec:
         definitions=_schema(body),
         limits=_limits(body),
         login=_login(body),
+        users=body.data.get("users"),
+        speaker=body.data.get("as"),
         seed=body.count("seed", 0) or 0,
         journal="whole" if body.choice("journal", ("bounded", "whole")) == "whole" else "bounded",
         clock="virtual" if mode == "virtual" else "real",
@@ -112,6 +117,21 @@ def _limits(body: Reader) -> dict[str, int]:
     return limits
 
 
+@routes.of_org("users.create", "POST", "users", "Make a user; answer with what he needs to log in")
+async def enrol(call: ControlCall) -> Reply:
+    from mock_server.org.identity import enrolment, given
+
+    definition = call.any_json()
+    try:
+        user = given.read_user(call.org.schema, definition, ())
+        (made,) = enrolment.enrol(call.org, [user])
+    except SchemaError as error:
+        refused = Refused(400, error.message, spelt(error.path), error.allowed)
+        refused.nearest = error.nearest
+        raise refused from None
+    return answer(call.world.info(call.org, call.base_url, call.org.directory.by_id(made)), 201)
+
+
 @routes.at(operation("orgs.read", "GET", ONE, "Show an org"))
 async def read(call: ControlCall) -> Reply:
     return answer(call.world.info(call.org, call.base_url))
@@ -131,22 +151,42 @@ async def clone(call: ControlCall) -> Reply:
     return answer(call.world.info(call.world.clone(call.org), call.base_url), 201)
 
 
-@routes.of_org("orgs.snapshot", "POST", "snapshots", "Keep the records as they are now")
+@routes.of_org("orgs.snapshot", "POST", "snapshots", "Keep the records as they are now, or write them to a file")
 async def snapshot(call: ControlCall) -> Reply:
-    return answer({"snapshot": call.world.snapshot(call.org)}, 201)
-
-
-@routes.of_org("orgs.restore", "POST", "restore", "Put the records back to a snapshot")
-async def restore(call: ControlCall) -> Reply:
-    with call.reading("snapshot", what="a restore") as body:
-        name = body.text("snapshot")
-        if "snapshot" not in body:
-            body.refuse("snapshot", "a restore needs the name of a snapshot")
+    with call.reading("file", what="a snapshot") as body:
+        file = body.text("file")
+    if file is None:
+        return answer({"snapshot": call.world.snapshot(call.org)}, 201)
+    path = _path(file)
     try:
-        call.world.restore(call.org, name or "")
+        call.org.write_snapshot(path)
+    except OSError as error:
+        raise Refused(400, f"cannot write {path}: {error.strerror or error}", "file") from None
+    return answer({"file": str(path)}, 201)
+
+
+@routes.of_org("orgs.restore", "POST", "restore", "Put the records back to a snapshot, by its name or file")
+async def restore(call: ControlCall) -> Reply:
+    with call.reading("snapshot", "file", what="a restore") as body:
+        name, file = body.text("snapshot"), body.text("file")
+        if ("snapshot" in body) == ("file" in body):
+            body.refuse("snapshot", "a restore needs the name of a snapshot, or its file")
+    try:
+        if file is not None:
+            call.world.restore_file(call.org, _path(file))
+        else:
+            call.world.restore(call.org, name or "")
     except KeyError:
         raise Refused(404, f"there is no snapshot {name}", "snapshot") from None
+    except SnapshotError as error:
+        raise Refused(400, str(error), "file") from None
     return done()
+
+
+def _path(file: str) -> Path:
+    if "\0" in file:
+        raise Refused(400, "the file's name is none", "file")
+    return Path(file).absolute()
 
 
 @routes.of_org("orgs.reset", "POST", "reset", "Put the org back to how it was made")

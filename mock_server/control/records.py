@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from mock_server.control.call import ControlCall, Refused, answer, done, routes
+from mock_server.control.call import ControlCall, Path, Refused, answer, done, routes, spelt
+from mock_server.control.client import ControlError
 from mock_server.faults.reader import shown
 from mock_server.journal import Entry
 from mock_server.operations import Reply
@@ -44,25 +45,74 @@ async def seed(call: ControlCall) -> Reply:
             body.refuse("sobject", f"this org has no object {name}", schema.names(), name)
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             body.refuse("records", f"records must be a list of objects, not {shown(rows)}")
-    return answer([{"id": identifier} for identifier in _save(call.org, name or "", rows or [])], 201)
+    return answer([{"id": identifier} for identifier in save(call.org, name or "", rows or [])], 201)
 
 
-def _save(org: Org, sobject: str, rows: list[dict[str, Any]]) -> list[str]:
+def save(org: Org, sobject: str, rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Save records and the children that they hold (`"Contacts": {"records": [...]}`), all or none.
+
+    Returns the ids of the records themselves. Raises Refused.
+    """
+    with _agent(org) as who, org.automation.unmetered(), org.transaction():
+        return _save(org, who, sobject, rows, ())
+
+
+def seeding(org: Org) -> Callable[[str, Sequence[Mapping[str, Any]]], list[str]]:
+    """Return a function that saves records into an org as the control plane does; it raises ControlError."""
+
+    def put(sobject: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+        try:
+            if org.schema.get(sobject) is None:
+                raise Refused(400, f"this org has no object {sobject}", "sobject", org.schema.names(), sobject)
+            return save(org, sobject, [dict(row) for row in rows])
+        except Refused as refused:
+            raise ControlError(
+                refused.status, refused.message, refused.path, refused.allowed, refused.nearest
+            ) from None
+
+    return put
+
+
+def _save(org: Org, who: Session, sobject: str, rows: Sequence[dict[str, Any]], at: Path) -> list[str]:
     ids: list[str] = []
     _make_tables(org, sobject)
-    with _agent(org) as who, org.transaction():
-        for start in range(0, len(rows), CHUNK):
-            changes = [Change("create", sobject, row) for row in rows[start : start + CHUNK]]
-            try:
-                results = org.write(who, changes, all_or_none=False, give_up=True)
-            except Misfit as misfit:
-                raise Refused(400, misfit.text, f"records.{misfit.field.name}") from None
-            for place, result in enumerate(results, start):
-                if not result.success or result.id is None:
-                    error = result.errors[0]
-                    raise Refused(400, f"{error.code}: {error.message}", f"records[{place}]")
-                ids.append(result.id)
+    for start in range(0, len(rows), CHUNK):
+        chunk = rows[start : start + CHUNK]
+        held = [_children_in(row) for row in chunk]
+        plain = [
+            {name: value for name, value in row.items() if name not in inner} if inner else row
+            for row, inner in zip(chunk, held, strict=True)
+        ]
+        try:
+            results = org.write(who, [Change("create", sobject, row) for row in plain], all_or_none=False, give_up=True)
+        except Misfit as misfit:
+            raise Refused(400, misfit.text, f"records.{misfit.field.name}") from None
+        for place, (result, inner) in enumerate(zip(results, held, strict=True), start):
+            where = (*at, "records", place)
+            if not result.success or result.id is None:
+                error = result.errors[0]
+                raise Refused(400, f"{error.code}: {error.message}", spelt(where))
+            ids.append(result.id)
+            for name in inner:
+                _save_children(org, who, sobject, result.id, name, rows[place][name]["records"], (*where, name))
     return ids
+
+
+def _children_in(row: Mapping[str, Any]) -> list[str]:
+    """Return the names of the relationships under which a record holds children."""
+    return [name for name, value in row.items() if isinstance(value, dict) and isinstance(value.get("records"), list)]
+
+
+def _save_children(org: Org, who: Session, parent: str, identifier: str, name: str, rows: Any, at: Path) -> None:
+    above = org.schema.get(parent)
+    assert above is not None
+    relationship = above.child(name)
+    if relationship is None:
+        known = sorted(child.name for child in above.children if child.name)
+        raise Refused(400, f"{above.name} has no children called {name}", spelt(at), known, name)
+    if not all(isinstance(row, dict) for row in rows):
+        raise Refused(400, "records must be a list of objects", spelt(at))
+    _save(org, who, relationship.child, [{**row, relationship.field: identifier} for row in rows], at)
 
 
 def _make_tables(org: Org, name: str) -> None:

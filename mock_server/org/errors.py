@@ -455,6 +455,9 @@ DUPLICATE_USERNAME = _row(
     "save",
     "K",
 )
+TRANSFER_REQUIRES_READ = _row(
+    "TRANSFER_REQUIRES_READ", 400, "The new owner must have read permission", "permanent", "save", "K"
+)
 INACTIVE_OWNER_OR_USER = _row(
     "INACTIVE_OWNER_OR_USER",
     400,

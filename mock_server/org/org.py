@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from mock_server.org import errors
 from mock_server.org.automation.inner import Query
 from mock_server.org.clock import Clock, Mode
+from mock_server.org.errors import ApiError
 from mock_server.org.identity.access import Accesses
 from mock_server.org.identity.directory import Directory
 from mock_server.org.identity.permissions import Permissions
@@ -22,6 +23,7 @@ from mock_server.org.query import NEWEST, Page, Queries
 from mock_server.org.query.search import Found, Searches
 from mock_server.org.query.sosl import Search
 from mock_server.org.query.sosl import parse as parse_sosl
+from mock_server.org.records import snapshot_file
 from mock_server.org.records.changes import Change, Commit, LockHeld, RowResult
 from mock_server.org.records.commits import CommitLog
 from mock_server.org.records.locks import WAIT, RowLocks
@@ -72,6 +74,8 @@ class Org:
         self.schema.follow(self.clock)
         self.store = Store(data)
         last = self.store.last_id() if data is not None else None
+        self.resumed = last is not None
+        """Whether the org goes on with the records of a file."""
         # Ids of kept records are never handed out again. The fixed ids of the first user and profiles lie far below.
         self.ids = IdSource("Kd0", first=FIRST_ID if last is None else max(FIRST_ID, number_of(last) + 1))
         self.limits = Governor(self.clock)
@@ -85,10 +89,10 @@ class Org:
             self.schema, self.store, self.ids, self.clock, self.locks, self.log, self.bin, self._permissions
         )
         self.queries = Queries(self.schema, self.store, self.clock, seed=seed)
-        self.queries.lock_rows = self._lock_rows
         self._pipeline.rollups.ready_formulas = self.queries.ready_formulas
         self.searches = Searches(self.schema, self.store, self.queries)
         self.directory = Directory(self)
+        self.queries.lock_rows = self.locks.demand
         self.automation = self._pipeline.automation
         self._pipeline.inner_query = self._inner_query
         self.lead_map: Mapping[str, Mapping[str, str]] = {}
@@ -97,13 +101,17 @@ class Org:
         """Whether the org lives at another address than before: logins name the new one."""
         self.closed = False
 
-    def _lock_rows(self, ids: Sequence[str]) -> None:
-        self.locks.demand(ids)
-        if self.transaction_time:
-            self.locks.hold(ids, self.transaction_time)
-
     def _bin_room(self) -> int:
         return RECORDS_A_MB * self.limits.ledger("DataStorageMB").maximum
+
+    @property
+    def taken_elsewhere(self) -> Callable[[str], bool]:
+        """Tells whether a user of another org of the process has a name: usernames are unique across orgs."""
+        return self._permissions.taken
+
+    @taken_elsewhere.setter
+    def taken_elsewhere(self, taken: Callable[[str], bool]) -> None:
+        self._permissions.taken = taken
 
     @property
     def transaction_time(self) -> float:
@@ -130,7 +138,7 @@ class Org:
         """
         self.bin.expire()
         try:
-            return self.queries.run(
+            page = self.queries.run(
                 soql,
                 user_id=who.user_id,
                 all_rows=all_rows,
@@ -141,7 +149,9 @@ class Org:
                 schema=self.sight(who),
             )
         except LockHeld as held:
-            raise errors.UNABLE_TO_LOCK_ROW(count=len(held.ids), ids=",".join(held.ids)) from None
+            raise _unlockable(held) from None
+        self._pipeline.hold(page.locked)
+        return page
 
     def explain(self, who: Session, soql: str, *, version: int = NEWEST) -> list[dict[str, Any]]:
         """Return how a query would be run: `cardinality`, `fields`, `leadingOperationType` and more, the best first."""
@@ -187,11 +197,7 @@ class Org:
     def _inner_query(self, user_id: str) -> Query:
         """Return how triggers that run for a user query: in the system's mode, within their transaction."""
 
-        def query(soql: str, most: int) -> tuple[int, list[dict[str, Any]]]:
-            page = self.queries.run(soql, user_id=user_id, size=most, base=_INNER_BASE)
-            return page.total, page.records
-
-        return query
+        return lambda soql, most: self.queries.run(soql, user_id=user_id, size=most, base=_INNER_BASE)
 
     async def query_aside(
         self,
@@ -211,7 +217,7 @@ class Org:
         deadline = self.clock.now() + WAIT
         while True:
             try:
-                return await self.queries.run_aside(
+                page = await self.queries.run_aside(
                     soql,
                     user_id=who.user_id,
                     all_rows=all_rows,
@@ -223,8 +229,11 @@ class Org:
                 )
             except LockHeld as held:
                 if self.clock.now() >= deadline:
-                    raise errors.UNABLE_TO_LOCK_ROW(count=len(held.ids), ids=",".join(held.ids)) from None
+                    raise _unlockable(held) from None
                 await self.clock.wait_until(min(held.until, deadline))
+            else:
+                self._pipeline.hold(page.locked)
+                return page
 
     def more(self, who: Session, cursor: str, *, size: int = 2000, base: str) -> Page:
         return self.queries.more(cursor, user_id=who.user_id, size=size, base=base)
@@ -304,9 +313,28 @@ class Org:
         self.locks.clear()
         self.log.clear()
 
+    def write_snapshot(self, path: Path) -> None:
+        """Write all records and counters to a file. Raises OSError."""
+        counters = snapshot_file.Counters(self.ids.next_number, self._pipeline.auto_numbers.used)
+        snapshot_file.write(self.store, path, counters)
+
+    def read_snapshot(self, path: Path) -> None:
+        """Put all records and counters back to those of a file; the schema stays. Raises SnapshotError."""
+        store, counters = snapshot_file.read(path, self.schema)
+        try:
+            self.restore(Snapshot(store, self.schema.copy(), counters.next_id, counters.auto_numbers))
+        finally:
+            store.close()
+        # The org goes by its own name, and so do its users.
+        self.directory.seed()
+
     def close(self) -> None:
         self.closed = True
         self.store.close()
+
+
+def _unlockable(held: LockHeld) -> ApiError:
+    return errors.UNABLE_TO_LOCK_ROW(count=len(held.ids), ids=",".join(held.ids), fields=None)
 
 
 async def when_unlocked(org: Org, work: Callable[[], T], *, patience: float = WAIT) -> T:

@@ -11,11 +11,12 @@ import pytest
 
 from harness import seeding
 from harness.inputs import Input, generate, given, write_jsonl
-from harness.plans import Fixed, GivenRecords, InputFile, InputPlan, MadeRecords, Named, OrgPlan, Provider, Ref
-from harness.values import DEFAULTS, ProviderError, check, providers
+from harness.plans import InputFile, InputPlan, OrgPlan
 from mock_server import api
 from mock_server.control.client import ControlClient, ControlError
 from mock_server.org.clock import wall
+from mock_server.seeding.plans import Fixed, GivenRecords, MadeRecords, Named, Provider, Ref
+from mock_server.seeding.values import DEFAULTS, ProviderError, check, providers
 
 PEOPLE = InputPlan("Contact", "Key__c", 5, {"LastName": Provider("last_name"), "Email": Provider("email")})
 

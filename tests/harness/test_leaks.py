@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
-from harness import inputs, values
+from harness import inputs
 from harness.evidence import Canary
-from harness.plans import InputPlan, Provider
+from harness.plans import InputPlan
+from mock_server.seeding import values
+from mock_server.seeding.plans import Provider
 from tests.harness.builders import World, given, letter
 from tests.harness.properties.scenes import verdict_of
 

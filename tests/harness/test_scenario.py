@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.letters import LetterMap
-from harness.plans import Fixed, GivenRecords, MadeRecords, Named, Provider, Ref
 from harness.properties import registry
 from harness.scenario import catalogue, describe, find, load, locate
 from mock_server.control.client import ControlError
 from mock_server.documents import DocumentError
+from mock_server.seeding.plans import Fixed, GivenRecords, MadeRecords, Named, Provider, Ref
 
 WHOLE = """\
 title: Everything at once
@@ -164,8 +164,8 @@ MISTAKES = {
     "provider of many values": (INPUT + "LastName: words}}", "3:64: words makes a list, which is no value of a field"),
     "provider that is none": (INPUT + "LastName: seed_instance}}", "3:64: there is no Faker provider 'seed_instance'"),
     "field": (INPUT + "LastName: 3}}", "3:64: LastName needs a Faker provider, or one of {value: ...} and {ref: ...}, not 3"),
-    "field way": (INPUT + "LastName: {refs: A.b}}}", "3:64: LastName needs one of provider, value, ref"),
-    "field extra": (INPUT + "LastName: {value: x, ref: A.b}}}", "3:75: a field with a value has no key 'ref'"),
+    "field way": (INPUT + "LastName: {refs: A.b}}}", "3:64: LastName needs one of provider, value, values, sequence, between, ref"),
+    "field extra": (INPUT + "LastName: {value: x, ref: A.b}}}", "3:75: a field with value has no key 'ref'"),
     "field value": (INPUT + "LastName: {value: [x]}}}", "3:72: value must be a plain value, not ['x']"),
     "field name": (INPUT + "'a b': word}}", "3:54: 'a b' is no field; write LastName or Account.Key__c"),
     "field twice": (INPUT + "LastName: word, lastname: word}}", "3:70: lastname and LastName are the same field"),
@@ -285,7 +285,7 @@ def test_records_come_from_files_too(write: Any) -> None:
         (CHILD, "no record is called @A1"),
         ("{}", "t.json: a data tree is an object with `records`"),
         ('{"records": [{}]}', "t.json: records[0] needs attributes with a type"),
-        ('{"records": [{"attributes": {"type": "Account"}, "Contacts": {"records": []}}]}', "t.json: records[0].Contacts holds records"),
+        ('{"records": [{"attributes": {"type": "Account"}, "Contacts": []}]}', "t.json: records[0].Contacts is a list"),
         ("[3]", "t.json: a plan is a list of objects"),
         ('[{"files": ["no.json"]}]', "no.json: No such file"),
         ("nothing", "t.json: not JSON"),
@@ -475,3 +475,37 @@ def test_the_worked_example_of_the_readme_is_right(write: Any) -> None:
     example = readme.split("```yaml\n")[1].split("```")[0]
     scenario = load(write(example))
     assert scenario.phases and scenario.inputs and scenario.policy
+
+
+def test_a_scenario_is_run_as_a_least_privilege_user(tmp_path: Path) -> None:
+    file = tmp_path / "least.yaml"
+    file.write_text(
+        "title: As a user who may only read contacts\n"
+        "org:\n"
+        "  users:\n"
+        "    - {username: reader@acme.test, objects: {Contact: [read]}}\n"
+        "  as: {objects: {Contact: [read, create]}, fields: {Contact: {Phone: read}}}\n"
+    )
+    scenario = load(file)
+    assert scenario.org.users == ({"username": "reader@acme.test", "objects": {"Contact": ["read"]}},)
+    assert scenario.org.speaker == {
+        "objects": {"Contact": ["read", "create"]},
+        "fields": {"Contact": {"Phone": "read"}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("org", "text"),
+    [
+        ("  users: [{objects: {Contact: read}}]\n", "least.yaml:3:11: a user needs username"),
+        ("  users: {username: a@b.cd}\n", "users must be a list"),
+        ("  as: [1]\n", "as must be text"),
+        ("  user: x\n", "did you mean 'users'?"),
+    ],
+)
+def test_the_outline_of_users_is_checked(tmp_path: Path, org: str, text: str) -> None:
+    file = tmp_path / "least.yaml"
+    file.write_text(f"title: t\norg:\n{org}")
+    with pytest.raises(DocumentError) as refused:
+        load(file)
+    assert text in str(refused.value)

@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from mock_server.org import errors
+from mock_server.org.automation.budget import Budget
 from mock_server.org.automation.execution import Execution
 from mock_server.org.automation.hooks import Automation
 from mock_server.org.automation.inner import InnerOrg, Query
@@ -49,7 +50,7 @@ class Attempts:
             access = self.pipeline.access_of(self.user_id) if self.execution is None else None
             chunk = Chunk([changes[place] for place in places], self.user_id, self.give_up, access)
             # The budget of a later attempt is whole again; a nested save spends what its transaction has left.
-            chunk.execution = execution = self.execution or Execution()
+            chunk.execution = execution = self.execution or Execution(Budget(self.pipeline.automation.metered))
             stays = self._attempt(chunk, all_or_none)
             outcome = self.pipeline.results(chunk, all_or_none)
             if self.execution is None and stays:
@@ -73,7 +74,9 @@ class Attempts:
         pipeline = self.pipeline
         automation = pipeline.automation
         assert chunk.execution is not None
-        chunk.inner = InnerOrg(chunk.execution, self.query, partial(self._nested, chunk.execution))
+        chunk.inner = InnerOrg(
+            chunk.execution, self.query, partial(self._nested, chunk.execution), give_up=self.give_up
+        )
         try:
             with pipeline.transaction(nested=self.execution is not None):
                 pipeline.take(chunk)

@@ -31,15 +31,16 @@ class LimitExceeded(BaseException):
 
 
 class Budget:
-    """What a transaction has spent so far, by unit."""
+    """What a transaction has spent so far, by unit; one that is not `metered` may spend without end."""
 
-    def __init__(self) -> None:
+    def __init__(self, metered: bool = True) -> None:
+        self.metered = metered
         self.spent = dict.fromkeys(UNITS, 0)
 
     def spend(self, unit: str, amount: int) -> None:
         """Raise LimitExceeded where there is not so much left. Raises KeyError for an unknown unit."""
         self.spent[unit] += amount
-        if self.spent[unit] > UNITS[unit].limit:
+        if self.metered and self.spent[unit] > UNITS[unit].limit:
             raise LimitExceeded(UNITS[unit].text.format(spent=self.spent[unit]))
 
     def free(self, heap: int) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -59,9 +60,19 @@ class Automation:
         self._hooks: tuple[Hook, ...] = ()
         self._by_place: dict[tuple[str, Event, Moment], tuple[Hook, ...]] = {}
         self._objects: frozenset[str] = frozenset()
+        self.metered = True
 
     def __bool__(self) -> bool:
         return bool(self._hooks)
+
+    @contextmanager
+    def unmetered(self) -> Iterator[None]:
+        """Let transactions of a block spend without end: what is there from the start came in small batches."""
+        before, self.metered = self.metered, False
+        try:
+            yield
+        finally:
+            self.metered = before
 
     @property
     def hooks(self) -> tuple[Hook, ...]:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from mock_server.org import errors
 from mock_server.org.automation.budget import UNITS, LimitExceeded
 from mock_server.org.automation.execution import ApexError, DmlError, Ended, Execution, QueryError
 from mock_server.org.errors import ApiError
+from mock_server.org.query import Page
 from mock_server.org.records.changes import Change, LockHeld, RowResult
 from mock_server.org.records.values import Misfit
 
-Query = Callable[[str, int], tuple[int, list[dict[str, Any]]]]
-"""Takes a query and how many records to return at most; returns their number in all, and those. Raises ApiError."""
+Query = Callable[[str, int], Page]
+"""Takes a query and how many records to return at most. Raises ApiError, and LockHeld for one FOR UPDATE."""
 Save = Callable[[Sequence[Change], bool], list[RowResult]]
 """Saves any number of rows within the transaction: all or none, or each for itself."""
 Records = Mapping[str, Any] | Iterable[Mapping[str, Any]]
@@ -25,8 +27,9 @@ class InnerOrg:
     row fails, with nothing saved; with `all_or_none=False` it returns one result a row instead.
     """
 
-    def __init__(self, execution: Execution, query: Query, save: Save) -> None:
+    def __init__(self, execution: Execution, query: Query, save: Save, *, give_up: bool = False) -> None:
         self._execution = execution
+        self._give_up = give_up
         self._query = query
         self._save = save
 
@@ -39,24 +42,28 @@ class InnerOrg:
 
     def query(self, soql: str) -> list[dict[str, Any]]:
         """Return all records of a query, as REST has them. Raises QueryError."""
-        return self._run(soql)[1]
+        return self._run(soql).records
 
     def count(self, soql: str) -> int:
         """Return the number that a query with `COUNT()` finds, or the number of its records. Raises QueryError."""
-        return self._run(soql)[0]
+        return self._run(soql).total
 
-    def _run(self, soql: str) -> tuple[int, list[dict[str, Any]]]:
+    def _run(self, soql: str) -> Page:
         self._spend("soql", 1)
         left = UNITS["query_rows"].limit - self._execution.budget.spent["query_rows"]
         try:
-            total, records = self._query(soql, left + 1)
+            page = self._query(soql, left + 1)
         except ApiError as error:
             raise QueryError(error) from None
         except LockHeld as held:
+            if self._give_up:
+                refused = errors.UNABLE_TO_LOCK_ROW(count=len(held.ids), ids=",".join(held.ids))
+                raise QueryError(refused) from None
             self._execution.fatal = held
             raise
-        self._spend("query_rows", len(records))
-        return total, records
+        self._execution.locked.update(page.locked)
+        self._spend("query_rows", len(page.records))
+        return page
 
     def insert(self, sobject: str, records: Records, *, all_or_none: bool = True) -> list[RowResult]:
         """Insert records, given by field names. Raises DmlError."""
@@ -85,6 +92,11 @@ class InnerOrg:
         """Delete records by id. Raises DmlError."""
         chosen = [ids] if isinstance(ids, str) else list(ids)
         return self._dml("Delete", [Change("delete", sobject, id=identifier) for identifier in chosen], all_or_none)
+
+    def undelete(self, sobject: str, ids: str | Iterable[str], *, all_or_none: bool = True) -> list[RowResult]:
+        """Take records out of the recycle bin, by id. Raises DmlError."""
+        chosen = [ids] if isinstance(ids, str) else list(ids)
+        return self._dml("Undelete", [Change("undelete", sobject, id=identifier) for identifier in chosen], all_or_none)
 
     def _dml(self, verb: str, changes: list[Change], all_or_none: bool) -> list[RowResult]:
         if not changes:

@@ -18,7 +18,9 @@ from mock_server.org.records.rows import Chunk, Row
 
 log = logging.getLogger("sfmock")
 
-_EVENTS: dict[str, Event] = {"create": "insert", "update": "update", "delete": "delete", "undelete": "undelete"}
+_EVENTS: dict[str, Event] = {
+    "create": "insert", "update": "update", "delete": "delete", "hard_delete": "delete", "undelete": "undelete",
+}  # fmt: skip
 _LONGEST = 4_000
 _SHOWN_IDS = 5
 
@@ -85,7 +87,7 @@ def _refusal(hook: Hook, trigger: Trigger, rows: Sequence[Row], execution: Execu
         raise raised
     if execution.fatal is not None and not execution.stack:
         # It ends with the outermost trigger. What else the call has to save is a transaction of its own.
-        execution.fatal, execution.budget = None, Budget()
+        execution.fatal, execution.budget = None, Budget(execution.budget.metered)
     return None if raised is None else _text(hook, operation, raised)
 
 

@@ -70,7 +70,7 @@ def functions(schema: Schema, environment: Callable[[], Environment]) -> list[tu
 
 def _evaluate(schema: Schema, name: str, environment: Callable[[], Environment]) -> Evaluate:
     from mock_server.org.formula.kinds import outgoing
-    from mock_server.org.formula.values import CONTEXT
+    from mock_server.org.formula.numbers import CONTEXT
 
     owner, _, word = name.partition(".")
     sobject = schema.get(owner)

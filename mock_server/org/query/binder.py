@@ -146,6 +146,8 @@ class Binder:
         if refused is not None:
             raise refused
         every = all_rows or query.all_rows
+        if "UPDATE" in query.purposes:
+            _may_lock(query, every)
         scope = Scope(self._schema, self._ready, soql, sobject, alias=query.alias, all_rows=every, others=query.others)
         (item, *more) = query.items
         if isinstance(item, Call) and item.name.lower() == "count" and not (item.arguments or more):
@@ -385,6 +387,22 @@ class Binder:
             terms += [f"{value} {way} NULLS {edge}" for value in (place, sql) if value is not None]
         # Equal keys keep the order of creation, so that every run pages alike.
         return ", ".join([*terms, f'{scope.table}."Id"'])
+
+
+def _may_lock(query: Query, all_rows: bool) -> None:
+    """Refuse FOR UPDATE where no rows can be locked (SOQL and SOSL Reference, FOR UPDATE; Apex, "Locking Statements").
+
+    The rules are documented, their texts are not.
+    """
+    what = None
+    if query.order:
+        what = "ORDER BY"
+    elif all_rows:
+        what = "ALL ROWS"
+    elif is_grouped(query) or any(isinstance(item, Call) and item.name.lower() == "count" for item in query.items):
+        what = "aggregate functions"
+    if what is not None:
+        raise errors.MALFORMED_QUERY(text=f"FOR UPDATE cannot be used with {what}")
 
 
 _KEPT = frozenset({"VIEW", "REFERENCE", "UPDATE"})

@@ -6,7 +6,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +51,8 @@ class Page:
     total: int
     records: list[dict[str, Any]]
     cursor: str | None = None
+    locked: tuple[str, ...] = ()
+    """The ids of records that the query reads FOR UPDATE."""
 
 
 class Queries:
@@ -66,7 +68,7 @@ class Queries:
         self._lane = Lane(store.connection, Ground(clock, self._environment), schema)
         self._long: set[str] = set()
         self.lock_rows: Callable[[Sequence[str]], None] = lambda ids: None
-        """Locks the records of a query FOR UPDATE; raises LockHeld where others hold them."""
+        """Raises LockHeld when others hold the records of a query FOR UPDATE; the org sets it."""
 
     def run(
         self,
@@ -143,15 +145,17 @@ class Queries:
             if len(rows) > plan.most:
                 raise errors.AGGREGATE_TOO_LARGE()
             return Page(len(rows), lane.build(plan, rows, base))
-        if "UPDATE" in plan.purposes:
-            self.lock_rows([row[0] for row in rows])
+        locked = tuple(row[0] for row in rows) if "UPDATE" in plan.purposes else ()
+        if locked:
+            self.lock_rows(locked)
         if plan.purposes:
             note_reading(self._store, self._schema.get("RecentlyViewed"), plan, rows, stamp(self._clock.now()))
         branches = None
         if len(rows) <= max(size, _MOST_WITH_CHILDREN):
             branches = [lane.branch(child, rows) for child in plan.children]
         cursor = Cursor(plan, rows, branches, self._cursors.family(lane.ground.user_id))
-        return self._page(lane, cursor, 0, size, base)
+        page = self._page(lane, cursor, 0, size, base)
+        return replace(page, locked=locked) if locked else page
 
     def _own_lane(self) -> Lane:
         """Return the lane on the store's own connection, which changes when the database moves into a file."""

@@ -150,6 +150,7 @@ class Pipeline:
         except BaseException:
             self._log.forget_after(mark)
             self._bin.forget()
+            self._permissions.forget()
             raise
 
     # -- steps
@@ -288,17 +289,21 @@ class Pipeline:
 
     def _permit(self, chunk: Chunk) -> None:
         """Refuse what the object itself does not allow, and what its saver may not do."""
+        asked = chunk.access is not None
         for row in chunk.rows:
             if not row.errors:
                 flag, verb = _FLAGS[row.verb]
                 if flag not in row.sobject.flags:
                     row.fail(errors.CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY(verb=verb, label=row.sobject.label))
-        if chunk.access is not None or any(row.plan is not None and row.plan.governing for row in chunk.rows):
+                elif row.plan.governing:
+                    asked = True
+        if asked:
             self._permissions.permit(chunk)
 
     def _reach(self, chunk: Chunk) -> None:
         """Refuse what the saver may not do with these very records, and owners who are not active."""
-        self._permissions.reach(chunk)
+        if chunk.access is not None or not self._permissions.calm:
+            self._permissions.reach(chunk)
 
     def _protect(self, chunk: Chunk) -> None:
         """Refuse to change or merge leads that are converted."""
@@ -453,12 +458,12 @@ class Pipeline:
     def _default_formulas(self, row: Row, chunk: Chunk) -> dict[str, Any]:
         from mock_server.org.formula.defaults import default_values, defaults_of
 
-        return default_values(defaults_of(self._schema, row.sobject), self._environment(chunk))
+        return default_values(defaults_of(self._schema, row.sobject), self._environment_of(chunk.user_id))
 
-    def _environment(self, chunk: Chunk) -> Environment:
+    def _environment_of(self, user_id: str) -> Environment:
         from mock_server.org.formula.environment import Environment
 
-        return Environment(self._schema, self._store, chunk.user_id, self._clock.now())
+        return Environment(self._schema, self._store, user_id, self._clock.now())
 
     def _enforce(self, chunk: Chunk) -> None:
         """Refuse what a validation rule forbids."""
@@ -471,7 +476,7 @@ class Pipeline:
         # Lazily: an org without rules needs no compiler.
         from mock_server.org.formula.rules import enforce
 
-        environment = self._environment(chunk)
+        environment = self._environment_of(chunk.user_id)
         for rows in by_object.values():
             enforce(self._schema, self._store, rows, environment)
 
@@ -508,7 +513,12 @@ class Pipeline:
             if value is not None and not row.errors:
                 claims.append((row, fold(value) if unique.folded else value))
         # A row that an upsert found, or did not find, by this very field needs no second look.
-        unsure = [value for row, value in claims if (row.change.key_field or "").lower() != unique.name.lower()]
+        # Unless the saver does not see all records: then it may be there, and was not found.
+        unsure = [
+            value
+            for row, value in claims
+            if chunk.access is not None or (row.change.key_field or "").lower() != unique.name.lower()
+        ]
         taken: dict[Any, str] = {}
         if unsure:
             column = fold_column(unique.name) if unique.folded else unique.name
@@ -607,10 +617,13 @@ class Pipeline:
 
         What speaks against it is noted as their errors.
         """
-        masters = Chunk((), chunk.user_id, chunk.give_up)
-        masters.rows, masters.execution, masters.inner = rows, chunk.execution, chunk.inner
         plan = rows[0].plan
         meets_hooks = chunk.execution is not None and hooked(self.automation, rows[0])
+        if not (meets_hooks or plan.ruled or plan.rule):
+            save.update(rows)
+            return
+        masters = Chunk((), chunk.user_id, chunk.give_up)
+        masters.rows, masters.execution, masters.inner = rows, chunk.execution, chunk.inner
         if plan.watched or meets_hooks:
             stored = self.stored(rows)
             for row in rows:

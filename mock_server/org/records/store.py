@@ -164,7 +164,7 @@ class Store:
 
     def start_with(self, *sobjects: SObject) -> None:
         """Make several objects' tables. An empty database in memory gets them as a copy: a tenth of the time."""
-        if self._path is None and not self._ready:
+        if self._path is None and not self._ready and not self._kept:
             with _blank_lock:
                 self.load(_blank(sobjects))
         else:
@@ -283,6 +283,14 @@ class Store:
         other._ready, other._kept = dict(self._ready), self._kept
         other._look()
         return other
+
+    def take(self, file: sqlite3.Connection) -> None:
+        """Become equal to a database of another process, whose tables are checked as they are used."""
+        file.backup(self.connection)
+        for table in _BIN_TABLES:
+            self.connection.execute(table)
+        self._ready, self._kept = {}, frozenset(self._tables())
+        self._look()
 
     def load(self, other: Store) -> None:
         """Become equal to another store."""

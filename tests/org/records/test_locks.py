@@ -11,12 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mock_server.org.automation import Trigger
+from mock_server.org.errors import ApiError
 from mock_server.org.identity.sessions import Session
 from mock_server.org.org import Org, when_unlocked
 from mock_server.org.records.changes import Change, LockHeld, RowResult
 from mock_server.org.schema import Schema
 from tests.org.records.conftest import Save, contact
 
+BASE = "/services/data/v60.0/sobjects"
 OBJECTS = {
     "Invoice__c": {},
     "Line__c": {
@@ -167,6 +169,63 @@ def test_locks_that_nobody_asks_for_again_are_forgotten(org: Org) -> None:
         org.locks.hold([f"{number}-{place}" for place in range(200)], 1)
         org.clock.advance(2)
     assert len(org.locks._until) <= 1200
+
+
+# -- FOR UPDATE
+
+
+def test_a_query_for_update_meets_locks_and_holds_its_own(org: Org, who: Session, save: Save, account: str) -> None:
+    soql = "SELECT Name FROM Account FOR UPDATE"
+    org.transaction_time = 2.0
+    org.query(who, soql, base=BASE)
+    assert set(org.locks.held([account])) == {account}
+    assert met(lambda: save(Change("update", "Account", {"Name": "x"}, id=account))) == (account,)
+    with pytest.raises(ApiError, match=f"unable to obtain exclusive access to this record or 1 records: {account}"):
+        org.query(who, soql, base=BASE)
+    # Reading alone asks nobody.
+    assert org.query(who, "SELECT Name FROM Account", base=BASE).total == 1
+
+
+async def test_a_query_for_update_waits_for_ten_seconds(org: Org, who: Session, account: str) -> None:
+    for seconds, comes in ((5.0, True), (60.0, False)):
+        org.locks.hold([account], seconds)
+        waiting = asyncio.create_task(org.query_aside(who, "SELECT Id FROM Account FOR UPDATE", base=BASE))
+        for _ in range(11):
+            await asyncio.sleep(0)
+            org.clock.advance(1)
+        if comes:
+            assert (await waiting).total == 1
+        else:
+            with pytest.raises(ApiError) as refused:
+                await waiting
+            assert refused.value.code == "UNABLE_TO_LOCK_ROW"
+
+
+@pytest.mark.parametrize(
+    ("soql", "what"),
+    [
+        ("SELECT Id FROM Account ORDER BY Name FOR UPDATE", "ORDER BY"),
+        ("SELECT COUNT() FROM Account FOR UPDATE", "aggregate functions"),
+        ("SELECT Name, COUNT(Id) FROM Account GROUP BY Name FOR UPDATE", "aggregate functions"),
+    ],
+)
+def test_for_update_goes_with_plain_queries_only(org: Org, who: Session, soql: str, what: str) -> None:
+    with pytest.raises(ApiError, match=f"FOR UPDATE cannot be used with {what}"):
+        org.query(who, soql, base=BASE)
+
+
+def test_a_hook_may_lock_what_it_reads_and_then_change_it(org: Org, save: Save, account: str) -> None:
+    def count_up(trigger: Trigger) -> None:
+        (found,) = trigger.org.query("SELECT Id, NumberOfEmployees FROM Account FOR UPDATE")
+        trigger.org.update("Account", {"Id": found["Id"], "NumberOfEmployees": (found["NumberOfEmployees"] or 0) + 1})
+
+    org.automation.add("Contact", ["insert"], work=count_up)
+    org.transaction_time = 2.0
+    org.clock.advance(3)
+    assert save(contact())[0].success
+    assert met(lambda: save(contact())) == (account,)
+    (late,) = save(contact(), give_up=True)
+    assert "caused by: System.QueryException: unable to obtain exclusive access" in late.errors[0].message
 
 
 # -- many writers

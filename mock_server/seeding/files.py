@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from harness.plans import GivenRecords, Named
+from mock_server.seeding.plans import GivenRecords, Named
 
 MOST_ROWS = 1_000_000
 
@@ -18,7 +19,32 @@ class DataError(ValueError):
     """A data file that cannot be read: which, where in it, and why."""
 
 
-def read_rows(path: Path) -> tuple[dict[str, Any], ...]:
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The rows of a file, and where each stands: `accounts.csv:12`."""
+
+    rows: tuple[dict[str, Any], ...]
+    places: tuple[str, ...]
+
+    def nested(self) -> tuple[dict[str, Any], ...]:
+        """Return the rows with `Account.Key__c` as a part of a mapping `Account`: a parent, named by its key."""
+        if not any("." in name for row in self.rows for name in row):
+            return self.rows
+        return tuple(map(_nested, self.rows))
+
+
+def _nested(row: Mapping[str, Any]) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    for name, value in row.items():
+        parent, _, inner = name.partition(".")
+        if inner:
+            made.setdefault(parent, {})[inner] = value
+        else:
+            made[name] = value
+    return made
+
+
+def read_rows(path: Path) -> Rows:
     """Read `.csv` or `.jsonl`. An empty CSV cell leaves the field out, as Bulk API does. Raises DataError."""
     readers = {".csv": _csv, ".jsonl": _jsonl, ".ndjson": _jsonl}
     reader = readers.get(path.suffix.lower())
@@ -29,7 +55,7 @@ def read_rows(path: Path) -> tuple[dict[str, Any], ...]:
         raise DataError(f"{path.name}: there are no rows in it")
     if len(found) > MOST_ROWS:
         raise DataError(f"{path.name}: more than {MOST_ROWS} rows")
-    return found
+    return Rows(tuple(row for _, row in found), tuple(f"{path.name}:{line}" for line, _ in found))
 
 
 def _text(path: Path) -> str:
@@ -41,7 +67,7 @@ def _text(path: Path) -> str:
         raise DataError(f"{path.name}: {error.strerror}") from None
 
 
-def _csv(path: Path) -> Iterator[dict[str, Any]]:
+def _csv(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     reader = csv.reader(_text(path).splitlines(keepends=True), strict=True)
     try:
         header = next(reader, [])
@@ -54,12 +80,12 @@ def _csv(path: Path) -> Iterator[dict[str, Any]]:
                 continue
             if len(cells) != len(header):
                 raise DataError(f"{path.name}, line {reader.line_num}: {len(cells)} cells for {len(header)} columns")
-            yield {name.strip(): cell for name, cell in zip(header, cells, strict=True) if cell}
+            yield reader.line_num, {name.strip(): cell for name, cell in zip(header, cells, strict=True) if cell}
     except csv.Error as error:
         raise DataError(f"{path.name}, line {reader.line_num}: {error}") from None
 
 
-def _jsonl(path: Path) -> Iterator[dict[str, Any]]:
+def _jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     for number, line in enumerate(_text(path).split("\n"), 1):
         if not line.strip():
             continue
@@ -69,7 +95,7 @@ def _jsonl(path: Path) -> Iterator[dict[str, Any]]:
             raise DataError(f"{path.name}, line {number}: not JSON: {error}") from None
         if not isinstance(value, dict):
             raise DataError(f"{path.name}, line {number}: a row must be a JSON object")
-        yield value
+        yield number, value
 
 
 def read_tree(path: Path) -> list[GivenRecords]:
@@ -100,7 +126,7 @@ def _tree(path: Path, value: Any) -> list[GivenRecords]:
     records = value.get("records") if isinstance(value, Mapping) else None
     if not isinstance(records, list):
         raise DataError(f"{path.name}: a data tree is an object with `records`")
-    by_object: dict[str, list[tuple[str | None, dict[str, Any]]]] = {}
+    by_object: dict[str, list[tuple[str | None, str, dict[str, Any]]]] = {}
     for place, record in enumerate(records):
         attributes = record.get("attributes") if isinstance(record, Mapping) else None
         sobject = attributes.get("type") if isinstance(attributes, Mapping) else None
@@ -108,19 +134,33 @@ def _tree(path: Path, value: Any) -> list[GivenRecords]:
             raise DataError(f"{path.name}: records[{place}] needs attributes with a type")
         assert isinstance(attributes, Mapping)
         name = attributes.get("referenceId")
-        row = {}
-        for field, cell in record.items():
-            if field == "attributes" or cell is None:
-                continue
-            if isinstance(cell, Mapping | list):
-                raise DataError(
-                    f"{path.name}: records[{place}].{field} holds records of its own; export with --plan, which "
-                    "writes a file an object"
-                )
-            linked = isinstance(cell, str) and cell.startswith("@") and len(cell) > 1
-            row[field] = Named(cell[1:]) if linked else cell
-        by_object.setdefault(sobject, []).append((name if isinstance(name, str) else None, row))
-    return [
-        GivenRecords(sobject, tuple(row for _, row in rows), tuple(name for name, _ in rows))
-        for sobject, rows in by_object.items()
-    ]
+        where = f"{path.name}: records[{place}]"
+        row = {field: _cell(where, field, cell) for field, cell in record.items() if field != "attributes"}
+        row = {field: cell for field, cell in row.items() if cell is not None}
+        by_object.setdefault(sobject, []).append((name if isinstance(name, str) else None, where, row))
+    made = []
+    for sobject, rows in by_object.items():
+        names, places, cells = zip(*rows, strict=True)
+        made.append(GivenRecords(sobject, cells, names, places))
+    return made
+
+
+def _cell(where: str, field: str, cell: Any) -> Any:
+    """Read one value of a record: plain, the name of another record, a parent by its key, or children of its own."""
+    if isinstance(cell, str) and cell.startswith("@") and len(cell) > 1:
+        return Named(cell[1:])
+    if isinstance(cell, list):
+        raise DataError(f"{where}.{field} is a list; the children of a record are an object with `records`")
+    children = cell.get("records") if isinstance(cell, Mapping) else None
+    if children is not None:
+        if not isinstance(children, list) or not all(isinstance(child, Mapping) for child in children):
+            raise DataError(f"{where}.{field}.records must be a list of records")
+        return {"records": [_child(f"{where}.{field}.records[{place}]", one) for place, one in enumerate(children)]}
+    return cell
+
+
+def _child(where: str, record: Mapping[str, Any]) -> dict[str, Any]:
+    made = {name: _cell(where, name, cell) for name, cell in record.items() if name != "attributes"}
+    if any(isinstance(cell, Named) for cell in made.values()):
+        raise DataError(f"{where} refers to a record by name; only records that no other holds can do so")
+    return {name: cell for name, cell in made.items() if cell is not None}

@@ -1,0 +1,96 @@
+"""Snapshots in files: a SQLite database with the tables of the store, and one of the org's counters.
+
+What a file holds are records, not the schema: it is restored into an org that has its objects and fields. The file also
+serves as the database that an org is kept in.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import tempfile
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote
+
+from mock_server.org.records.store import Store, quoted
+from mock_server.org.schema import Schema
+
+_COUNTERS = "sf_snapshot"
+_FORM = 1
+
+
+class SnapshotError(ValueError):
+    """A file that holds no snapshot, or one of records that the org has no place for."""
+
+
+class Counters(NamedTuple):
+    next_id: int
+    auto_numbers: dict[str, int]
+
+
+def write(store: Store, path: Path, counters: Counters) -> None:
+    """Write all records to a file, in place of what it held, in one step. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    try:
+        # SQLite writes the rows anew, in the order of their keys: equal records make equal files.
+        Path(name).unlink()
+        store.connection.execute("VACUUM INTO ?", (name,))
+        with closing(sqlite3.connect(name, isolation_level=None)) as file:
+            file.execute("PRAGMA journal_mode=DELETE")
+            file.execute(f"DROP TABLE IF EXISTS {_COUNTERS}")
+            file.execute(f"CREATE TABLE {_COUNTERS} (name TEXT PRIMARY KEY, value TEXT)")
+            kept = {"form": _FORM, "next_id": counters.next_id, "auto_numbers": counters.auto_numbers}
+            rows = [(key, json.dumps(value, sort_keys=True)) for key, value in kept.items()]
+            file.executemany(f"INSERT INTO {_COUNTERS} VALUES (?, ?)", rows)  # noqa: S608
+        Path(name).replace(path)
+    except sqlite3.Error as error:
+        raise OSError(str(error)) from None
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def read(path: Path, schema: Schema) -> tuple[Store, Counters]:
+    """Return the records of a file, in memory, and the counters. Raises SnapshotError."""
+    if not path.is_file():
+        raise SnapshotError(f"there is no file {path}")
+    store = Store()
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro", uri=True)) as file:
+            rows: Mapping[str, str] = dict(file.execute(f"SELECT name, value FROM {_COUNTERS}"))  # noqa: S608
+            counters = Counters(int(json.loads(rows["next_id"])), dict(json.loads(rows["auto_numbers"])))
+            _check(path, file, schema)
+            store.take(file)
+    except (sqlite3.Error, KeyError, ValueError, TypeError) as error:
+        store.close()
+        if isinstance(error, SnapshotError):
+            raise
+        raise SnapshotError(f"{path} is no snapshot of an org") from None
+    store.connection.execute(f"DROP TABLE {_COUNTERS}")
+    return store, counters
+
+
+def _check(path: Path, file: sqlite3.Connection, schema: Schema) -> None:
+    """Refuse records of objects, and values of fields, that the schema does not have."""
+    tables = [name for (name,) in file.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    for table in tables:
+        if table.startswith(("sf_", "sqlite_")):
+            continue
+        (rows,) = file.execute(f"SELECT EXISTS (SELECT 1 FROM {quoted(table)})").fetchone()  # noqa: S608
+        sobject = schema.get(table)
+        if sobject is None and rows:
+            raise SnapshotError(f"{path} holds records of {table}, an object that this org does not have")
+        if sobject is None or not rows:
+            continue
+        known = {field.name for field in sobject.fields} | {"IsDeleted"}
+        for _, column, *_ in file.execute(f"PRAGMA table_info({quoted(table)})"):
+            if column in known or column.endswith("__fold"):
+                continue
+            sql = f"SELECT EXISTS (SELECT 1 FROM {quoted(table)} WHERE {quoted(column)} IS NOT NULL)"  # noqa: S608
+            if file.execute(sql).fetchone()[0]:
+                raise SnapshotError(f"{path} holds values of {table}.{column}, a field that this org does not have")
