@@ -95,6 +95,8 @@ def _harm(evidence: Evidence, copies: Container[int]) -> Iterator[tuple[int, str
         values = state.setdefault(commit.id, {})
         if commit.exchange in copies and commit.verb == "create":
             yield commit.exchange, f"{commit.sobject} {commit.id} created once more"
+        elif commit.exchange in copies and commit.verb == "undelete":
+            yield commit.exchange, f"{commit.sobject} {commit.id} brought back once more"
         elif commit.exchange in copies and commit.verb == "update":
             older = [
                 name

@@ -78,6 +78,10 @@ def _differing(state: dict[str, dict[str, object]], run: Evidence) -> Iterator[t
         if commit.verb == "delete":
             yield commit.id, ["deleted"], commit.exchange
             continue
+        if commit.verb == "undelete":
+            # It brings nothing new but the record itself, with the values that it had.
+            yield commit.id, ["undeleted"], commit.exchange
+            continue
         fields = [
             name
             for name, value in commit.values.items()
