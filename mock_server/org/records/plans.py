@@ -79,9 +79,6 @@ class WritePlan:
             for field in sobject.fields
             if field.type == "reference" and (field.createable or field.updateable)
         }
-        self.masters = tuple(
-            name for name, field in self.references.items() if field.cascade_delete and not field.nillable
-        )
         self.defaults: dict[str, Any] = {
             field.name: coercion(field)(field.default)
             for field in sobject.fields

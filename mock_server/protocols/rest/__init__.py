@@ -1,6 +1,17 @@
 """The REST API. Importing the package declares its operations; `ROUTES` lists them."""
 
-from mock_server.protocols.rest import collections, describe, list_views, meta, passwords, query, records, search
+from mock_server.protocols.rest import (
+    collections,
+    describe,
+    list_views,
+    meta,
+    passwords,
+    query,
+    recent,
+    records,
+    replication,
+    search,
+)
 from mock_server.protocols.rest.replies import render, routes, unversioned
 
 ROUTES = (unversioned, routes)
@@ -13,7 +24,9 @@ __all__ = [
     "meta",
     "passwords",
     "query",
+    "recent",
     "records",
     "render",
+    "replication",
     "search",
 ]
