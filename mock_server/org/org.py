@@ -86,7 +86,6 @@ class Org:
         )
         self.queries = Queries(self.schema, self.store, self.clock, seed=seed)
         self.queries.lock_rows = self._lock_rows
-        self._pipeline.rollups.ready_formulas = self.queries.ready_formulas
         self.searches = Searches(self.schema, self.store, self.queries)
         self.directory = Directory(self)
         self.automation = self._pipeline.automation

@@ -54,8 +54,6 @@ class RollUps:
     def __init__(self, schema: Schema, store: Store) -> None:
         self.schema = schema
         self._store = store
-        self.ready_formulas: Callable[[], None] = _no_formulas
-        """Lets the database work out formulas; the org sets it."""
         self._version = 0
         self._declared: dict[str, tuple[Feed, ...]] = {}
         self._feeds: dict[str, tuple[Feed, ...]] = {}
@@ -109,8 +107,6 @@ class RollUps:
     def count(self, feed: Feed, masters: Sequence[str]) -> Iterable[tuple[str, list[Any], list[Any]]]:
         """Yield each live master with its stored totals and its fresh ones."""
         self._store.ready(feed.detail)
-        if feed.always:
-            self.ready_formulas()
         for start in range(0, len(masters), _MANY):
             some = masters[start : start + _MANY]
             found = self._store.connection.execute(feed.of_masters(len(some)), [*feed.values, *some, *some])
@@ -275,10 +271,6 @@ class Recount:
                     out[detail] = out[master]
                     grown = True
         return out
-
-
-def _no_formulas() -> None:
-    raise LookupError("the org has not given its formulas to roll-ups")
 
 
 _UNSURE = object()

@@ -370,5 +370,5 @@ def test_formulas_of_details_add_up_and_formulas_read_totals() -> None:
 
 
 def test_formulas_over_other_objects_do_not_add_up() -> None:
-    with pytest.raises(SchemaError, match="Worth__c is a formula over other objects' fields"):
+    with pytest.raises(SchemaError, match="Worth__c refers to other records, the user or the time"):
         formula_desk("Amount__c * Bill__r.Rate__c")
