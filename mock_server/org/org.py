@@ -89,7 +89,7 @@ class Org:
             self.schema, self.store, self.ids, self.clock, self.locks, self.log, self.bin, self._permissions
         )
         self.queries = Queries(self.schema, self.store, self.clock, seed=seed)
-        self._pipeline.rollups.ready_formulas = self.queries.ready_formulas
+        self.queries.lock_rows = self._lock_rows
         self.searches = Searches(self.schema, self.store, self.queries)
         self.directory = Directory(self)
         self.queries.lock_rows = self.locks.demand

@@ -163,10 +163,6 @@ class Queries:
             self._lane = Lane(self._store.connection, self._lane.ground, self._schema)
         return self._lane
 
-    def ready_formulas(self) -> None:
-        """Let SQL outside any query ask for formula fields, on the store's own connection."""
-        self._own_lane()
-
     def _environment(self, user_id: str, reader: Connection | None = None) -> Environment:
         """Return what formulas know of a user and the moment."""
         from mock_server.org.formula.environment import Environment

@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import Any
 
+from mock_server.org.formula.columns import formula_of, own_columns
 from mock_server.org.ids import to_18
-from mock_server.org.records.store import quoted
 from mock_server.org.records.values import Misfit, coercion
 from mock_server.org.schema import Schema
 from mock_server.org.schema.types import ID_TYPES, NUMBER_TYPES, Field, FilterItem, SObject, fold
@@ -40,20 +40,15 @@ class FilterError(ValueError):
 def reading(schema: Schema) -> Expression:
     """Return what reads fields of details: columns, and formulas over the detail's own fields."""
 
-    def read(sobject: SObject, field: Field) -> str:
-        if field.formula is None:
-            return quoted(field.name)
-        from mock_server.org.formula.columns import formula_of, sql
+    read = own_columns(schema)
 
-        formula = formula_of(schema, sobject, field)
-        if formula is None:
-            return "NULL"
-        if formula.asks:
-            text = f"{field.name} is a formula that asks for other records, the user or the time"
-            raise FilterError(f"{text}: no roll-up can count on it")
-        return sql(sobject, field, [quoted(needed.field.name) for needed in formula.inputs])
+    def checked(sobject: SObject, field: Field) -> str:
+        formula = formula_of(schema, sobject, field) if field.formula is not None else None
+        if formula is not None and formula.asks:
+            raise FilterError(f"{field.name} refers to other records, the user or the time: no roll-up can count on it")
+        return read(sobject, field)
 
-    return read
+    return checked
 
 
 def conditions(sobject: SObject, items: Sequence[FilterItem], read: Expression) -> Condition:

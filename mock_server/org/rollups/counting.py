@@ -1,12 +1,15 @@
 """Roll-up summaries kept true: which masters a transaction touches, and what their totals come to.
 
-New details are counted by themselves and added to what the master has, so that a master with very many details costs
-no more than one with few. After every other change all details of the masters concerned are counted again.
+Only details that a transaction touches are read: what they came to before it is taken from what the master has, and
+what they come to after it is added, so that a master with very many details costs no more than one with few. Where that
+cannot tell (the smallest of all went, a sum is too large for a float's digits, a formula is summed up), all details of
+the masters concerned are counted again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from mock_server.org.errors import ApiError
@@ -51,8 +54,6 @@ class RollUps:
     def __init__(self, schema: Schema, store: Store) -> None:
         self.schema = schema
         self._store = store
-        self.ready_formulas: Callable[[], None] = _no_formulas
-        """Lets the database work out formulas; the org sets it."""
         self._version = 0
         self._declared: dict[str, tuple[Feed, ...]] = {}
         self._feeds: dict[str, tuple[Feed, ...]] = {}
@@ -106,8 +107,6 @@ class RollUps:
     def count(self, feed: Feed, masters: Sequence[str]) -> Iterable[tuple[str, list[Any], list[Any]]]:
         """Yield each live master with its stored totals and its fresh ones."""
         self._store.ready(feed.detail)
-        if feed.always:
-            self.ready_formulas()
         for start in range(0, len(masters), _MANY):
             some = masters[start : start + _MANY]
             found = self._store.connection.execute(feed.of_masters(len(some)), [*feed.values, *some, *some])
@@ -115,10 +114,23 @@ class RollUps:
                 now, fresh = values[: len(feed.totals)], values[len(feed.totals) :]
                 yield identifier, now, [one.shaped(value) for one, value in zip(feed.totals, fresh, strict=True)]
 
-    def shares(self, feed: Feed, details: Sequence[str]) -> list[tuple[Any, ...]]:
-        """Return each live master of some details: id, stored totals, what the details alone come to."""
-        sql = feed.of_details(len(details))
-        return self._store.connection.execute(sql, [*feed.values, *details]).fetchall()
+    def shares(self, feed: Feed, details: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+        """Yield each live master of some details: id, stored totals, what the details alone come to.
+
+        A master may come more than once, with shares of different details.
+        """
+        for start in range(0, len(details), _MANY):
+            some = details[start : start + _MANY]
+            yield from self._store.connection.execute(feed.of_details(len(some)), [*feed.values, *some]).fetchall()
+
+
+@dataclass(slots=True)
+class _Moved:
+    """The details of one feed that a transaction touches."""
+
+    details: dict[str, None] = field(default_factory=dict)
+    lost: dict[str, list[tuple[Any, ...]]] = field(default_factory=dict)
+    """By master: what its details came to when they were first touched."""
 
 
 class Recount:
@@ -127,7 +139,7 @@ class Recount:
     def __init__(self, rollups: RollUps, store: Store) -> None:
         self._rollups = rollups
         self._store = store
-        self._added: dict[Feed, list[str]] = {}
+        self._moved: dict[Feed, _Moved] = {}
         self._stale: dict[Feed, set[str]] = {}
         self._pairs: list[tuple[str, str]] = []
         """Masters and the details that touch them."""
@@ -145,15 +157,15 @@ class Recount:
                 continue
             self._store.ready(feed.master)
             self._pairs += pairs
-            if all(total.steady for total in feed.totals):
-                self._added.setdefault(feed, []).extend([detail for _, detail in pairs])
+            if feed.steady:
+                self._moved.setdefault(feed, _Moved()).details.update([(detail, None) for _, detail in pairs])
             else:
                 self._stale.setdefault(feed, set()).update([master for master, _ in pairs])
 
     def touch(self, sobject: SObject, ids: Sequence[str], columns: Iterable[str] | None = None) -> None:
-        """Note records that are about to change or have changed; `columns` are all that change, None for any.
+        """Note records that are about to change; `columns` are all that change, None for any.
 
-        Where the reference itself may change, call it before and after.
+        Where the reference itself may change, call it again when it has.
         """
         if sobject.name in builtin.ACTIVITIES:
             found = self._store.lookup(sobject, "Id", ids, *builtin.CONCERNED)
@@ -164,7 +176,18 @@ class Recount:
             self._store.ready(feed.master)
             pairs = [(m, d) for m, d in self._store.lookup(sobject, "Id", ids, feed.reference, "Id") if m is not None]
             self._pairs += pairs
-            self._stale.setdefault(feed, set()).update([master for master, _ in pairs])
+            if feed.steady:
+                self._take(feed, ids)
+            else:
+                self._stale.setdefault(feed, set()).update([master for master, _ in pairs])
+
+    def _take(self, feed: Feed, ids: Sequence[str]) -> None:
+        """Note what details come to before they change; those that were touched before are known."""
+        moved = self._moved.setdefault(feed, _Moved())
+        fresh = [one for one in ids if one not in moved.details]
+        moved.details.update(dict.fromkeys(fresh))
+        for row in self._rollups.shares(feed, fresh):
+            moved.lost.setdefault(row[0], []).append(row[1 + len(feed.totals) :])
 
     def masters(self, sobject: SObject, ids: Iterable[str]) -> None:
         """Note masters whose totals must be counted again, whatever happened to their details."""
@@ -176,35 +199,48 @@ class Recount:
 
         Raises MasterRefused.
         """
-        while self._added or self._stale:
-            name = min((feed.master.name for feed in (*self._added, *self._stale)), key=self._rollups.height)
+        while self._moved or self._stale:
+            name = min((feed.master.name for feed in (*self._moved, *self._stale)), key=self._rollups.height)
             changes: dict[str, dict[str, Any]] = {}
-            for feed in [one for one in {**self._added, **self._stale} if one.master.name == name]:
+            for feed in [one for one in {**self._moved, **self._stale} if one.master.name == name]:
                 sobject = feed.master
-                self._add(feed, changes)
+                self._move(feed, changes)
                 self._count(feed, changes)
             if changes:
                 self._save(sobject, changes, save)
         if self._active:
             builtin.date_activities(self._rollups.schema, self._store, self._active)
 
-    def _add(self, feed: Feed, changes: dict[str, dict[str, Any]]) -> None:
-        """Note how totals change by new details alone; masters for which that cannot be told are counted anew."""
-        added = self._added.pop(feed, None)
-        if not added:
+    def _move(self, feed: Feed, changes: dict[str, dict[str, Any]]) -> None:
+        """Note how totals change by the touched details alone; masters for which that cannot be told are stale."""
+        moved = self._moved.pop(feed, None)
+        if moved is None:
             return
         stale = self._stale.setdefault(feed, set())
-        totals = [(place, place + len(feed.totals), total) for place, total in enumerate(feed.totals, 1)]
-        for row in self._rollups.shares(feed, added):
+        width = 1 + len(feed.totals)
+        now: dict[str, tuple[Any, ...]] = {}
+        gained: dict[str, list[tuple[Any, ...]]] = {}
+        for row in self._rollups.shares(feed, list(moved.details)):
+            now[row[0]] = row
+            gained.setdefault(row[0], []).append(row[width:])
+        left = [master for master in moved.lost if master not in now]
+        if left:
+            names = [total.field.name for total in feed.totals]
+            found = self._store.lookup(feed.master, "Id", left, "Id", *names, "IsDeleted")
+            now.update((row[0], row) for row in found if not row[-1])
+        for master, row in now.items():
+            if master in stale:
+                continue
             new: dict[str, Any] = {}
-            for now, share, total in totals:
-                joined = _joined(total, row[now], row[share])
+            for place, total in enumerate(feed.totals):
+                lost = [share[place] for share in moved.lost.get(master, ())]
+                joined = _joined(total, row[1 + place], lost, [share[place] for share in gained.get(master, ())])
                 if joined is _UNSURE:
-                    stale.add(row[0])
-                elif joined != row[now]:
+                    stale.add(master)
+                elif joined != row[1 + place]:
                     new[total.field.name] = joined
-            if new and row[0] not in stale:
-                changes.setdefault(row[0], {}).update(new)
+            if new and master not in stale:
+                changes.setdefault(master, {}).update(new)
 
     def _count(self, feed: Feed, changes: dict[str, dict[str, Any]]) -> None:
         """Note how the totals of masters change whose details are counted anew."""
@@ -237,22 +273,22 @@ class Recount:
         return out
 
 
-def _no_formulas() -> None:
-    raise LookupError("the org has not given its formulas to roll-ups")
-
-
 _UNSURE = object()
 
 
-def _joined(total: Total, now: Any, share: Any) -> Any:
-    """Return a total with the share of new details; `_UNSURE` where only counting all of them can tell."""
+def _joined(total: Total, now: Any, lost: list[Any], gained: list[Any]) -> Any:
+    """Return a total without what was lost and with what was gained; `_UNSURE` where only counting anew can tell."""
     if total.operation in ("min", "max"):
-        share = total.shaped(share)
-        if now is None or share is None:
-            return share if now is None else now
-        return min(now, share) if total.operation == "min" else max(now, share)
+        best: Any = min if total.operation == "min" else max
+        gone = [total.shaped(share) for share in lost if share is not None]
+        come = [total.shaped(share) for share in gained if share is not None]
+        if now is None:
+            return _UNSURE if gone else best(come, default=None)
+        after = best([now, *come])
+        # What was the best may be among what went, unless what came is as good.
+        return _UNSURE if now in gone and now not in come and after == now else after
     # Sums of decimals are exact as long as they are far from the end of a float's digits.
     reach = _EXACT / 10**total.scale
-    if now is None or not -reach < now < reach or not -reach < share < reach:
+    if now is None or not all(-reach < one < reach for one in (now, *lost, *gained)):
         return _UNSURE
-    return total.shaped(now + share)
+    return total.shaped(now - sum(lost) + sum(gained))

@@ -23,7 +23,7 @@ class Total:
     """What the `?` of the SQL stand for."""
     scale: int
     steady: bool
-    """Whether an added detail changes the total by its own values alone, so that its siblings need not be read."""
+    """Whether a detail's own columns tell its share of the total, so that its siblings need not be read."""
 
     @property
     def keeps(self) -> bool:
@@ -54,6 +54,10 @@ class Feed:
     """The columns of the detail whose change may change a total."""
     always: bool
     """Whether any change of a detail may: a formula is summed up, or asked by a filter."""
+
+    @property
+    def steady(self) -> bool:
+        return all(total.steady for total in self.totals)
 
     def touched_by(self, columns: frozenset[str] | set[str]) -> bool:
         return self.always or not self.reads.isdisjoint(columns)
