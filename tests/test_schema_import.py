@@ -10,8 +10,9 @@ import pytest
 
 from harness.scenario import load as load_scenario
 from harness.trial import check
-from mock_server import schema_sources
+from mock_server import api, schema_sources
 from mock_server.cli import main
+from mock_server.config import Settings, resolve
 from mock_server.documents import DocumentError
 from mock_server.org.schema.describe import describe
 from tests.org.schema.files import RENTAL, custom_object, put, text_field, zipped
@@ -135,3 +136,25 @@ def test_a_scenario_names_a_project_beside_it(tmp_path: Path) -> None:
     put(tmp_path / "force-app", {"objects/Shop__c/fields/A__c.field-meta.xml": text_field("A__c", kind="Txt")})
     with pytest.raises(DocumentError, match=r"A__c\.field-meta\.xml:5: there is no field type 'Txt'"):
         check(load_scenario(case))
+
+
+def test_the_fixture_takes_a_project(server: api.Server, tmp_path: Path) -> None:
+    from harness.pytest_server import fresh_org
+
+    with fresh_org(server, RENTAL, {"Bike__c": [{"Name": "B"}]}, None, folder=tmp_path, seed=0) as org:
+        (bike,) = org.control.records("SELECT Name, In_Service__c FROM Bike__c")
+        assert (bike["Name"], bike["In_Service__c"]) == ("B", True)
+        assert org.control.records("SELECT DeveloperName FROM Fare__mdt")[0]["DeveloperName"] == "Standard"
+
+
+def test_serve_takes_several_sources_and_the_settings_file_too(tmp_path: Path) -> None:
+    inline = tmp_path / "more.yaml"
+    inline.write_text("fields: {Bike__c: {Frame__c: {type: text}}}\n")
+    (tmp_path / "sfmock.yaml").write_text(f"schema: [{json.dumps(str(RENTAL))}, {json.dumps(str(inline))}]\n")
+    settings = resolve({}, environment={}, file=str(tmp_path / "sfmock.yaml"))
+    with api.start(Settings(port=0, schema=settings.schema)) as running:
+        running.control.seed("Bike__c", [{"Name": "B", "Frame__c": "steel"}])
+        assert running.control.records("SELECT Frame__c FROM Bike__c")[0]["Frame__c"] == "steel"
+    assert resolve({"schema": ["a", "b"]}, environment={}).schema == ("a", "b")
+    with pytest.raises(DocumentError, match="there is no object 'Bike__c'"):
+        api.start(schema=inline)

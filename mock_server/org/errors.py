@@ -299,6 +299,24 @@ FOREIGN_KEY_NOT_FOUND = _row(
     "save",
     "R",
 )
+TWO_PARENTS = _row(
+    "INVALID_FIELD", 400, "Cannot specify both an external ID reference {relationship} and a salesforce id, {field}",
+    "permanent", "save", "K",
+)  # fmt: skip
+TWO_PARENT_KEYS = _row(
+    "INVALID_FIELD", 400, "More than 1 field provided in an external foreign key reference in entity: {sobject}",
+    "permanent", "save", "K",
+)  # fmt: skip
+NO_PARENT_KEY = _row(
+    "INVALID_FIELD", 400, "No field provided in an external foreign key reference in entity: {sobject}", "permanent",
+    "save", "K",
+)  # fmt: skip
+NO_PARENT_INDEX = _row(
+    "INVALID_FIELD", 400, "{field} is not an External ID or indexed field for {sobject}", "permanent", "save", "K"
+)
+WRONG_PARENT_TYPE = _row(
+    "INVALID_FIELD", 400, "The type {type} is not one that {field} may refer to", "permanent", "save", "K"
+)
 INVALID_TYPE = _row(
     "INVALID_TYPE", 400, "{text}", "permanent", "statement", "R", text="sObject type 'X' is not supported."
 )
@@ -436,6 +454,9 @@ DUPLICATE_USERNAME = _row(
     "permanent",
     "save",
     "K",
+)
+TRANSFER_REQUIRES_READ = _row(
+    "TRANSFER_REQUIRES_READ", 400, "The new owner must have read permission", "permanent", "save", "K"
 )
 INACTIVE_OWNER_OR_USER = _row(
     "INACTIVE_OWNER_OR_USER",

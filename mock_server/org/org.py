@@ -105,6 +105,15 @@ class Org:
         return RECORDS_A_MB * self.limits.ledger("DataStorageMB").maximum
 
     @property
+    def taken_elsewhere(self) -> Callable[[str], bool]:
+        """Tells whether a user of another org of the process has a name: usernames are unique across orgs."""
+        return self._permissions.taken
+
+    @taken_elsewhere.setter
+    def taken_elsewhere(self, taken: Callable[[str], bool]) -> None:
+        self._permissions.taken = taken
+
+    @property
     def transaction_time(self) -> float:
         """Seconds for which the row locks of a transaction outlive it."""
         return self._pipeline.transaction_time

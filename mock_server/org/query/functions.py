@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from mock_server.org import errors
 from mock_server.org.errors import ApiError
 from mock_server.org.query.context import failure
-from mock_server.org.query.grammar import text_of, unexpected
+from mock_server.org.query.grammar import unexpected
+from mock_server.org.query.literals import text_of
 from mock_server.org.query.scope import Bound, Scope
 from mock_server.org.query.syntax import Call, Expression, Path, Value
 from mock_server.org.records.store import quoted

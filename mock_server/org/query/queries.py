@@ -278,7 +278,7 @@ class Queries:
         found = dict(zip((row[0] for row in rows), build(rows, base, ()), strict=True))
         return [found.get(identifier) for identifier in ids]
 
-    def find(self, sobject: SObject, field: Field, value: str, *, schema: Schema | None = None) -> list[str]:
+    def find(self, sobject: SObject, field: Field, value: Any, *, schema: Schema | None = None) -> list[str]:
         """Return the ids of the live records whose field has a value; text compares without case.
 
         Of those alone that are seen by the user whose `schema` is given.

@@ -16,7 +16,10 @@ _DEEPEST = 8
 """More than enough levels: three of master-detail are allowed. What sums up itself ends here, and is refused."""
 _SUMMED = NUMBER_TYPES
 _COMPARED = NUMBER_TYPES | {"date", "datetime"}
-_LOOKED_UP = {("Opportunity", "AccountId"), ("CampaignMember", "CampaignId"), ("OpportunityLineItem", "OpportunityId")}
+_LOOKED_UP = {
+    ("Opportunity", "AccountId"), ("CampaignMember", "CampaignId"), ("OpportunityLineItem", "OpportunityId"),
+    ("Quote", "OpportunityId"), ("QuoteLineItem", "QuoteId"), ("OrderItem", "OrderId"),
+}  # fmt: skip
 """References of standard objects that are lookups in a describe, and may be summed up nevertheless."""
 
 

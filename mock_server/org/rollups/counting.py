@@ -115,11 +115,10 @@ class RollUps:
                 now, fresh = values[: len(feed.totals)], values[len(feed.totals) :]
                 yield identifier, now, [one.shaped(value) for one, value in zip(feed.totals, fresh, strict=True)]
 
-    def shares(self, feed: Feed, details: Sequence[str]) -> Iterable[tuple[str, list[Any], list[Any]]]:
-        """Yield each live master of some details with its stored totals and what the details alone come to."""
-        found = self._store.connection.execute(feed.of_details(len(details)), [*feed.values, *details])
-        for identifier, *values in found.fetchall():
-            yield identifier, values[: len(feed.totals)], values[len(feed.totals) :]
+    def shares(self, feed: Feed, details: Sequence[str]) -> list[tuple[Any, ...]]:
+        """Return each live master of some details: id, stored totals, what the details alone come to."""
+        sql = feed.of_details(len(details))
+        return self._store.connection.execute(sql, [*feed.values, *details]).fetchall()
 
 
 class Recount:
@@ -182,34 +181,42 @@ class Recount:
             changes: dict[str, dict[str, Any]] = {}
             for feed in [one for one in {**self._added, **self._stale} if one.master.name == name]:
                 sobject = feed.master
-                for identifier, now, fresh in self._totals(feed):
-                    for total, old, new in zip(feed.totals, now, fresh, strict=True):
-                        if old != new and not (new is None and total.keeps):
-                            changes.setdefault(identifier, {})[total.field.name] = new
+                self._add(feed, changes)
+                self._count(feed, changes)
             if changes:
                 self._save(sobject, changes, save)
         if self._active:
             builtin.date_activities(self._rollups.schema, self._store, self._active)
 
-    def _totals(self, feed: Feed) -> Iterable[tuple[str, list[Any], list[Any]]]:
-        stale = self._stale.pop(feed, set())
-        added = self._added.pop(feed, [])
-        out = []
-        for identifier, now, share in self._rollups.shares(feed, added) if added else ():
-            if identifier in stale:
-                continue
-            fresh = [_joined(*one) for one in zip(feed.totals, now, share, strict=True)]
-            if _UNSURE in fresh:
-                stale.add(identifier)
-            else:
-                out.append((identifier, now, fresh))
-        out += self._rollups.count(feed, sorted(stale))
-        return out
+    def _add(self, feed: Feed, changes: dict[str, dict[str, Any]]) -> None:
+        """Note how totals change by new details alone; masters for which that cannot be told are counted anew."""
+        added = self._added.pop(feed, None)
+        if not added:
+            return
+        stale = self._stale.setdefault(feed, set())
+        totals = [(place, place + len(feed.totals), total) for place, total in enumerate(feed.totals, 1)]
+        for row in self._rollups.shares(feed, added):
+            new: dict[str, Any] = {}
+            for now, share, total in totals:
+                joined = _joined(total, row[now], row[share])
+                if joined is _UNSURE:
+                    stale.add(row[0])
+                elif joined != row[now]:
+                    new[total.field.name] = joined
+            if new and row[0] not in stale:
+                changes.setdefault(row[0], {}).update(new)
+
+    def _count(self, feed: Feed, changes: dict[str, dict[str, Any]]) -> None:
+        """Note how the totals of masters change whose details are counted anew."""
+        for identifier, now, fresh in self._rollups.count(feed, sorted(self._stale.pop(feed, ()))):
+            for total, old, new in zip(feed.totals, now, fresh, strict=True):
+                if old != new and not (new is None and total.keeps):
+                    changes.setdefault(identifier, {})[total.field.name] = new
 
     def _save(self, master: SObject, changes: dict[str, dict[str, Any]], save: Save) -> None:
-        plan = plan_of(master)
+        plan, change = plan_of(master), Change("update", master.name)
         rows = [
-            Row(Change("update", master.name, id=identifier), master, plan, "update", identifier, values, summed=True)
+            Row(change, master, plan, "update", identifier, values, summed=True)
             for identifier, values in changes.items()
         ]
         save(rows)

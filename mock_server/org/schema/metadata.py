@@ -7,6 +7,7 @@ from pathlib import Path as FilePath
 from typing import Any
 from urllib.parse import unquote
 
+from mock_server.org.schema import metadata_grants
 from mock_server.org.schema.definitions import Definitions
 from mock_server.org.schema.errors import Place, SchemaErrors, close
 from mock_server.org.schema.metadata_duplicates import DuplicateRules
@@ -28,9 +29,13 @@ _ROOTS = {
     "md": "CustomMetadata",
     "platformEventChannel": "PlatformEventChannel",
     "platformEventChannelMember": "PlatformEventChannelMember",
+    "profile": "Profile",
+    "permissionset": "PermissionSet",
     "duplicateRule": "DuplicateRule",
     "matchingRule": "MatchingRules",
 }
+_GRANTS = {"profile": ("profiles", "profile"), "permissionset": ("permissionSets", "permission set")}
+"""The kind of definition that a file of grants becomes, and how notes call it."""
 _PAGES = "it is about pages, not about data"
 _IGNORED = {
     "layout": _PAGES,
@@ -92,14 +97,6 @@ class _Metadata:
     def take(self, file: MetadataFile) -> None:
         """Read one file into the definitions, and note what became of it."""
         place = Place(file.path)
-        if file.kind == "profile":
-            self._out.profiles.append(file)
-            self._out.note("taken", place, f"profile {file.name}")
-            return
-        if file.kind == "permissionset":
-            self._out.permission_sets.append(file)
-            self._out.note("taken", place, f"permission set {file.name}")
-            return
         root = _ROOTS.get(file.kind)
         if root is None:
             reason = _IGNORED.get(file.kind, f"files of kind {file.kind[:80]!r} define nothing that is kept")
@@ -111,6 +108,9 @@ class _Metadata:
                 raise SchemaErrors.at(
                     Place(file.path, element.line), f"a .{file.kind} file holds <{root}>, not <{element.tag[:80]}>"
                 )
+            if file.kind in _GRANTS:
+                self._grant(file, element)
+                return
             for child, message in unknown(element, root):
                 self._warn(file, child.line, message)
             read: Callable[[MetadataFile, Element], str | None] = getattr(self, f"_{_method(file.kind)}")
@@ -119,6 +119,16 @@ class _Metadata:
                 self._out.note("taken", place, taken)
         except SchemaErrors as error:
             self._out.problems += error.problems
+
+    def _grant(self, file: MetadataFile, element: Element) -> None:
+        definition, warnings = metadata_grants.grant_of(element, self._names)
+        kind, word = _GRANTS[file.kind]
+        name = metadata_grants.name_of(file.name)
+        self._out.data[kind][name] = definition
+        self._out.places[kind, name] = Place(file.path, element.line)
+        self._out.note("taken", Place(file.path), f"{word} {name}")
+        for line, text in warnings:
+            self._warn(file, line, text)
 
     def _warn(self, file: MetadataFile, line: int, text: str) -> None:
         self._out.note("warning", Place(file.path, line), text)

@@ -9,6 +9,7 @@ import pytest
 
 from mock_server.org.errors import ApiError
 from mock_server.org.org import Org
+from mock_server.org.schema import SchemaError
 from mock_server.org.schema.describe import describe
 from mock_server.org.schema.types import Field, RecordType
 from tests.org.formula.test_saving import BASE, org_of, save, who
@@ -204,3 +205,44 @@ def test_a_formula_sees_what_its_reader_may_not(org: Org) -> None:
         org.query(session, "SELECT N__c FROM Thing__c", base=BASE)
     with pytest.raises(ApiError, match="No such column 'Share__c'"):
         org.query(session, "SELECT Share__c FROM Thing__c", base=BASE)
+
+
+INVOICE: dict[str, Any] = {
+    "Invoice__c": {
+        "fields": {
+            "Total__c": {"type": "rollup", "child": "Line__c", "reference": "Invoice__c", "operation": "sum", "field": "Net__c"},
+            "Large__c": {"type": "rollup", "child": "Line__c", "reference": "Invoice__c", "operation": "count",
+                         "filters": [{"field": "Net__c", "operator": "greaterThan", "value": "15"}]},
+            "Twice__c": {"type": "currency", "scale": 2, "formula": "Total__c * 2"},
+        }
+    },
+    "Line__c": {
+        "fields": {
+            "Invoice__c": {"type": "masterdetail", "referenceTo": "Invoice__c"},
+            "Price__c": {"type": "currency", "scale": 2},
+            "Discount__c": {"type": "percent", "scale": 0},
+            "Net__c": {"type": "currency", "scale": 2, "formula": "Price__c * (1 - Discount__c)", "blankAsZero": True},
+        }
+    },
+}  # fmt: skip
+
+
+def test_roll_ups_sum_up_formulas_and_formulas_stand_on_roll_ups() -> None:
+    org = org_of(**INVOICE)
+    (invoice,) = save(org, "create", [{}], sobject="Invoice__c")
+    lines = [
+        {"Invoice__c": invoice.id, "Price__c": 10.1, "Discount__c": 50},
+        {"Invoice__c": invoice.id, "Price__c": 20},
+    ]
+    first, _ = save(org, "create", lines, sobject="Line__c")
+    soql = "SELECT Total__c, Large__c, Twice__c FROM Invoice__c"
+    assert ask(org, soql) == [[25.05, 1, 50.1]]
+    save(org, "update", [{"Id": first.id, "Discount__c": 0, "Price__c": 16}], sobject="Line__c")
+    assert ask(org, soql) == [[36.0, 2, 72.0]]
+
+
+def test_a_roll_up_cannot_count_on_a_formula_that_asks_for_the_time() -> None:
+    net = {**INVOICE["Line__c"]["fields"]["Net__c"], "formula": "Price__c * DAY(TODAY())"}
+    line = {"fields": {**INVOICE["Line__c"]["fields"], "Net__c": net}}
+    with pytest.raises(SchemaError, match="Net__c refers to other records, the user or the time"):
+        org_of(**{**INVOICE, "Line__c": line})

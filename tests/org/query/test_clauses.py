@@ -84,6 +84,25 @@ def test_a_picklist_sorts_by_the_order_of_its_values(org: Org, ask: Ask) -> None
     assert (row["a"], row["z"]) == ("Prospecting", "Closed Lost")
 
 
+def test_accents_and_scripts_compare_the_same_way_whatever_is_asked() -> None:
+    org = Org(1, clock="virtual")
+    org.directory.seed()
+    who = session(org)
+    texts = ["Straße", "STRASSE", "a\u0301b", "ÁB", "ac", "ΟΔΟΣ", "日本", "zz"]
+    org.write(who, [Change("create", "Contact", {"LastName": text}) for text in texts], all_or_none=True)
+
+    def ask(rest: str) -> list[str]:
+        return [row["LastName"] for row in org.query(who, f"SELECT LastName FROM Contact {rest}", base=BASE).records]
+
+    assert ask("WHERE LastName = 'strasse'") == ask("WHERE LastName LIKE 'strasse'") == ["STRASSE"]
+    assert ask("WHERE LastName = 'STRAßE'") == ask("WHERE LastName IN ('straße', 'x')") == ["Straße"]
+    assert len(ask("WHERE LastName = 'áB'")) == 2
+    assert ask("WHERE LastName = 'οδος'") == ask("WHERE LastName LIKE 'οδοσ'") == ["ΟΔΟΣ"]
+    assert ask("WHERE LastName LIKE '日_'") == ["日本"]
+    order = ask("ORDER BY LastName")
+    assert [len(order), *order[2:6]] == [8, "ac", "STRASSE", "Straße", "zz"]
+
+
 def test_text_is_least_and_greatest_in_sorted_order(ask: Ask) -> None:
     (row,) = ask("SELECT MIN(LastName) a, MAX(LastName) z, MAX(FirstName) f FROM Contact")
     assert (row["a"], row["z"], row["f"]) == ("100%_sure", "Zoë\\back", "O'Hara")
