@@ -85,6 +85,24 @@ def test_an_upsert_meets_the_hooks_of_what_it_turns_out_to_be(org: Org, save: Sa
     assert seen == ["BeforeInsert", "BeforeUpdate"]
 
 
+def test_undeletes_meet_hooks_and_hooks_can_undelete(org: Org, who: Session, save: Save) -> None:
+    seen: list[tuple[str, int, bool]] = []
+    (made, gone) = save(contact(), contact())
+    save(Change("delete", "Contact", id=made.id), Change("delete", "Contact", id=gone.id))
+
+    def look(trigger: Trigger) -> None:
+        seen.append((trigger.operation, len(trigger.new or ()), trigger.old is None))
+        if trigger.is_after and seen.count(seen[-1]) == 1:
+            trigger.org.undelete("Contact", gone.id or "")
+
+    for at in ("before", "after"):
+        org.automation.add("Contact", ["undelete"], at=at, work=look)
+    (back,) = save(Change("undelete", "Contact", id=made.id))
+    assert back.success, back.errors
+    assert seen == [("BeforeUndelete", 1, True), ("AfterUndelete", 1, True)] * 2
+    assert len(rows(org, who, "SELECT Id FROM Contact")) == 2
+
+
 @pytest.mark.parametrize("at", ["before", "after"])
 def test_an_error_of_one_record_leaves_the_others_and_runs_the_hooks_again_for_them(
     org: Org, who: Session, save: Save, at: str
