@@ -19,7 +19,7 @@ from mock_server.org.automation.inner import Query
 from mock_server.org.automation.running import hooked, hooks_of, run_hooks
 from mock_server.org.clock import Clock
 from mock_server.org.errors import ApiError
-from mock_server.org.formula.columns import functions, own_columns
+from mock_server.org.formula.columns import functions
 from mock_server.org.identity.access import Access
 from mock_server.org.identity.permissions import Permissions
 from mock_server.org.ids import IdSource, to_15, to_18
@@ -85,7 +85,7 @@ class Pipeline:
         """Gives the queries of triggers that run for a user; the org sets it."""
         self.auto_numbers = AutoNumbers(store)
         store.teach(functions(schema, lambda: self._environment_of("")))
-        self.rollups = RollUps(schema, store, own_columns(schema))
+        self.rollups = RollUps(schema, store)
         store.counter = self.rollups.fill
         for name in beginnings.tables(schema):
             store.fillers[name] = partial(beginnings.fill, schema, store, name, clock)
