@@ -15,6 +15,7 @@ from mock_server.org import errors
 from mock_server.org.clock import Clock
 from mock_server.org.errors import ApiError
 from mock_server.org.ids import IdSource, to_15, to_18
+from mock_server.org.records.agreements import RECORD_TYPE
 from mock_server.org.records.changes import Change, LockHeld, RowResult
 from mock_server.org.records.commits import CommitLog
 from mock_server.org.records.locks import RowLocks
@@ -262,6 +263,9 @@ class Pipeline:
         reference = row.sobject.parent(name)
         if reference is None or not (reference.createable or reference.updateable):
             return False
+        if not (reference.createable if row.verb == "create" else reference.updateable):
+            row.fail(errors.INVALID_FIELD_FOR_INSERT_UPDATE(names=reference.name, fields=[reference.name]))
+            return True
         if value is None:
             row.values[reference.name] = None
             return True
@@ -289,9 +293,9 @@ class Pipeline:
         for row in chunk.rows:
             if row.errors or not row.writes:
                 continue
-            for name in row.plan.references.keys() & row.values.keys():
+            for name in row.plan.related.keys() & row.values.keys():
                 value = row.values[name]
-                reference = row.plan.references[name]
+                reference = row.plan.related[name]
                 if value is not None:
                     wanted.setdefault(value[:3], {}).setdefault(value, []).append((row, reference))
         for prefix, references in wanted.items():
@@ -313,7 +317,14 @@ class Pipeline:
         for reference, (key, value) in (row.parents or {}).items():
             target = next(o for name in reference.reference_to if (o := self._schema.get(name)) and key in o.fields)
             column = fold_column(key.name) if key.folded else key.name
-            wanted = fold(str(value)) if key.folded else value
+            slot = plan_of(target).slot(key.name)
+            assert slot is not None
+            try:
+                stored = None if value is None else slot.coerce(value)
+            except ApiError as error:
+                row.fail(error)
+                continue
+            wanted = fold(stored) if key.folded and stored is not None else stored
             found = [
                 identifier
                 for identifier, deleted in self._store.lookup(target, column, [wanted], "Id", "IsDeleted")
@@ -341,10 +352,24 @@ class Pipeline:
             plan = rows[0].plan
             for row in rows:
                 values = row.values
+                if plan.typed_defaults:
+                    for name, value in plan.typed_defaults.get(values.get(RECORD_TYPE) or "", {}).items():
+                        values.setdefault(name, value)
                 for name, value in plan.defaults.items():
                     values.setdefault(name, value)
                 if plan.owned and values.get("OwnerId") is None:
                     values["OwnerId"] = chunk.user_id
+
+    def _agree(self, chunk: Chunk) -> None:
+        """Refuse values of one record that do not fit each other; add what follows from them."""
+        for rows in chunk.alive().values():
+            if not rows[0].plan.agreements or not rows[0].writes:
+                continue
+            for row in rows:
+                for agreement in row.plan.agreements:
+                    wrong = agreement(row)
+                    if wrong is not None:
+                        row.fail(wrong)
 
     def _number(self, chunk: Chunk) -> None:
         """Give new rows their ids."""
@@ -437,6 +462,7 @@ class Pipeline:
         _relate,
         _load,
         _default,
+        _agree,
         _number,
         _deduplicate,
         _follow,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mock_server.org.records.agreements import RECORD_TYPE, agreements, typed_defaults
 from mock_server.org.records.store import fold_column, insert_sql, person_name, quoted
 from mock_server.org.records.values import Coerce, coercion
 from mock_server.org.schema.types import Field, SObject, fold
@@ -65,6 +66,10 @@ class WritePlan:
             for field in sobject.fields
             if field.type == "reference" and (field.createable or field.updateable)
         }
+        # Record types are the schema's: they are looked up there.
+        self.related = {
+            name: field for name, field in self.references.items() if name != RECORD_TYPE or not sobject.record_types
+        }
         self.masters = tuple(
             name for name, field in self.references.items() if field.cascade_delete and not field.nillable
         )
@@ -77,7 +82,9 @@ class WritePlan:
             chosen = next((entry.value for entry in field.picklist if entry.default), None)
             if chosen is not None and field.createable and field.defaulted_on_create:
                 self.defaults.setdefault(field.name, chosen)
-        self.watched = bool(sobject.validation_rules)
+        self.typed_defaults = typed_defaults(sobject)
+        self.agreements = agreements(sobject)
+        self.watched = bool(sobject.validation_rules or self.agreements)
         """Whether steps need the stored record of an update or delete: it is then loaded into `Row.before`."""
         names = sobject.by_name
         self.owned = "OwnerId" in names

@@ -1,8 +1,8 @@
 """The record store: one SQLite database an org, one table an sObject, made when first used.
 
 Storage forms: boolean 0/1; int and long INTEGER; double, currency and percent REAL; date `YYYY-MM-DD`; datetime as in
-JSON (always UTC, so that text order is time order); time `HH:MM:SS.mmmZ`; ids 18 characters; everything else text.
-A missing value is NULL, never empty text.
+JSON (always UTC, so that text order is time order); time `HH:MM:SS.mmmZ`; ids 18 characters; files as their
+bytes; everything else text. A missing value is NULL, never empty text.
 """
 
 from __future__ import annotations
@@ -405,6 +405,8 @@ def _columns(sobject: SObject) -> Iterator[tuple[str, str]]:
             yield field.name, f"{column} INTEGER"
         elif field.type in FLOAT_TYPES:
             yield field.name, f"{column} REAL"
+        elif field.type == "base64":
+            yield field.name, f"{column} BLOB"
         else:
             yield field.name, f"{column} TEXT"
         if field.folded:
