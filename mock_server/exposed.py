@@ -19,11 +19,11 @@ def _names(value: str, org: Org) -> Iterator[str]:
         yield "an access token"
     if org.sessions.granted(value) is not None:
         yield "a refresh token"
-    for user in org.directory.users.values():
+    for secret in org.directory.secrets.values():
         # The password grant and SOAP logins take the two as one.
-        if value in (user.password, user.password + user.security_token):
+        if value in (secret.password, secret.password + secret.security_token):
             yield "the password"
-        if user.security_token and value in (user.security_token, user.password + user.security_token):
+        if secret.security_token and value in (secret.security_token, secret.password + secret.security_token):
             yield "the security token"
     if any(app.client_secret == value for app in org.directory.apps.values()):
         yield "the client secret"

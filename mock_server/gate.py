@@ -172,7 +172,7 @@ class Gate:
             given = call.headers.get("Authorization")
             raise errors.INVALID_SESSION_ID() if given is None else errors.INVALID_AUTH_HEADER()
         session = org.sessions.find(token)
-        if session is None:
+        if session is None or session.user_id in org.accesses.barred:
             raise errors.INVALID_SESSION_ID()
         return session
 

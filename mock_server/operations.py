@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mock_server.org.identity.sessions import Session
     from mock_server.org.org import Org
     from mock_server.org.records.changes import Change, RowResult
+    from mock_server.org.schema import Schema
 
 JSON = "application/json;charset=UTF-8"
 
@@ -90,6 +91,11 @@ class Call:
     """Tells whether the client has left meanwhile; None where that cannot be known."""
     _query: dict[str, str] | None = None
     _token: str | None = None
+
+    @property
+    def schema(self) -> Schema:
+        """The org's schema as the caller sees it."""
+        return self.org.schema_of(self.session)
 
     def write(self, changes: Sequence[Change], *, all_or_none: bool = False) -> Awaitable[list[RowResult]]:
         """Save rows, asking row faults and waiting for row locks on the way."""

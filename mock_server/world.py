@@ -80,6 +80,7 @@ class World:
             if template is not None:
                 org.store.load(template.store)
                 org.ids.next_number = template.ids.next_number
+                org.directory.inherit(template.directory)
             if spec.login:
                 org.directory.rename(spec.login)
             org.directory.seed()
@@ -153,7 +154,7 @@ class World:
 
     def info(self, org: Org, base_url: str) -> dict[str, str]:
         """Return all that a client needs to use an org: its user, its app, a live session and a refresh token."""
-        user, app = org.directory.default_user, org.directory.default_app
+        user, app = org.directory.told_user, org.directory.default_app
         return {
             "id": org.id,
             "username": user.username,
@@ -188,7 +189,7 @@ class World:
         return self.by_token(token) or next((org for org in self.orgs.values() if org.sessions.granted(token)), None)
 
     def by_username(self, username: str) -> Org | None:
-        return next((org for org in self._newest_first() if org.directory.user(username) is not None), None)
+        return next((org for org in self._newest_first() if org.directory.knows(username)), None)
 
     def by_client_id(self, client_id: str) -> Org | None:
         return next((org for org in self._newest_first() if org.directory.app(client_id) is not None), None)

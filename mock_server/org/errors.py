@@ -83,6 +83,13 @@ FORBIDDEN = _row("FORBIDDEN", 403, "You do not have access to this resource", "p
 INSUFFICIENT_ACCESS_OR_READONLY = _row(
     "INSUFFICIENT_ACCESS_OR_READONLY", 403, "insufficient access rights on object id", "permanent", "save", "R"
 )
+INSUFFICIENT_ACCESS = _row(
+    "INSUFFICIENT_ACCESS", 403, "You do not have permission to view this record.", "permanent", "statement", "D"
+)
+INVALID_NEW_PASSWORD = _row(
+    "INVALID_NEW_PASSWORD", 400, "{text}", "permanent", "statement", "D",
+    text="Your password must be at least 8 characters long.",
+)  # fmt: skip
 INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY = _row(
     "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY",
     400,
@@ -391,6 +398,35 @@ DUPLICATE_VALUE = _row(
 )
 DUPLICATE_EXTERNAL_ID_SPECIFIED = _row(
     "DUPLICATE_VALUE", 400, "Duplicate external id specified: {value}", "permanent", "save", "R"
+)
+DUPLICATE_ASSIGNMENT = _row(
+    "DUPLICATE_VALUE",
+    400,
+    # The two blanks are recorded.
+    "Duplicate PermissionSetAssignment.  Assignee: {assignee}; Permission Set: {set}",
+    "permanent",
+    "save",
+    "R",
+)
+DUPLICATE_USERNAME = _row(
+    "DUPLICATE_USERNAME",
+    400,
+    "Duplicate Username. The username already exists in this or another Salesforce organization. Usernames must be "
+    "unique across all Salesforce organizations. To resolve, use a different username (it doesn't need to match the "
+    "user's email address).",
+    "permanent",
+    "save",
+    "K",
+)
+INACTIVE_OWNER_OR_USER = _row(
+    "INACTIVE_OWNER_OR_USER",
+    400,
+    "operation performed with inactive user [{id}] as owner of {label}",
+    "permanent",
+    "save",
+    "K",
+    id="005000000000001",
+    label="account",
 )
 DUPLICATE_ID_SPECIFIED = _row("DUPLICATE_VALUE", 400, "Duplicate id specified: {id}", "permanent", "save", "D")
 DUPLICATE_EXTERNAL_ID = _row(

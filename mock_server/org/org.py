@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mock_server.org.clock import Clock, Mode
+from mock_server.org.identity.access import Accesses
 from mock_server.org.identity.directory import Directory
+from mock_server.org.identity.permissions import Permissions
 from mock_server.org.identity.sessions import Session, Sessions
 from mock_server.org.ids import IdSource, checksum, number_of
 from mock_server.org.limits.governor import Governor
@@ -70,8 +72,12 @@ class Org:
         self.locks = RowLocks(self.clock)
         self.log = CommitLog(keep_commits)
         self.sessions = Sessions(self.id, self.clock)
+        self.accesses = Accesses(self.schema, self.store)
         self.bin = RecycleBin(self.store, self.clock, self._bin_room)
-        self._pipeline = Pipeline(self.schema, self.store, self.ids, self.clock, self.locks, self.log, self.bin)
+        self._pipeline = Pipeline(
+            self.schema, self.store, self.ids, self.clock, self.locks, self.log, self.bin,
+            Permissions(self.store, self.accesses),
+        )  # fmt: skip
         self.queries = Queries(self.schema, self.store, self.clock, seed=seed)
         self.searches = Searches(self.schema, self.store, self.queries)
         self.directory = Directory(self)
@@ -112,8 +118,9 @@ class Org:
             all_rows=all_rows,
             size=size,
             base=base,
-            time_zone=lambda: self.directory.time_zone(who.username),
+            time_zone=lambda: self.directory.time_zone(who.user_id),
             version=version,
+            schema=self.sight(who),
         )
 
     def explain(self, who: Session, soql: str, *, version: int = NEWEST) -> list[dict[str, Any]]:
@@ -121,19 +128,34 @@ class Org:
         return self.queries.explain(
             soql,
             user_id=who.user_id,
-            time_zone=lambda: self.directory.time_zone(who.username),
+            time_zone=lambda: self.directory.time_zone(who.user_id),
             version=version,
+            schema=self.sight(who),
         )
 
     def search(self, who: Session, sosl: str | Search, *, base: str) -> Found:
         """Run a SOSL search, as text or as a tree."""
 
         def zone() -> str:
-            return self.directory.time_zone(who.username)
+            return self.directory.time_zone(who.user_id)
 
         if isinstance(sosl, str):
-            return self.searches.run(sosl, user_id=who.user_id, base=base, time_zone=zone)
-        return self.searches.find("", sosl, user_id=who.user_id, base=base, time_zone=zone)
+            return self.searches.run(sosl, user_id=who.user_id, base=base, time_zone=zone, schema=self.sight(who))
+        return self.searches.find("", sosl, user_id=who.user_id, base=base, time_zone=zone, schema=self.sight(who))
+
+    def sight(self, who: Session) -> Schema | None:
+        """Return what a user sees of the schema, None for one who sees all of it."""
+        access = self.accesses.of(who.user_id)
+        return None if access is None else access.sight
+
+    def may(self, who: Session, *permissions: str) -> bool:
+        """Tell whether a user has one of some permissions of the system (`ApiEnabled`)."""
+        access = self.accesses.of(who.user_id)
+        return access is None or access.may(*permissions)
+
+    def schema_of(self, who: Session) -> Schema:
+        """Return the schema as a user sees it."""
+        return self.sight(who) or self.schema
 
     async def query_aside(
         self,
@@ -152,8 +174,9 @@ class Org:
             all_rows=all_rows,
             size=size,
             base=base,
-            time_zone=lambda: self.directory.time_zone(who.username),
+            time_zone=lambda: self.directory.time_zone(who.user_id),
             version=version,
+            schema=self.sight(who),
         )
 
     def more(self, who: Session, cursor: str, *, size: int = 2000, base: str) -> Page:
@@ -163,9 +186,10 @@ class Org:
         self, who: Session, sobject: str, ids: Sequence[str], fields: Sequence[str] | None, *, base: str
     ) -> list[dict[str, Any] | None]:
         """Return records by 18-character id, None for those that are not there; all fields when none are named."""
-        found = self.schema.get(sobject)
+        schema = self.schema_of(who)
+        found = schema.get(sobject)
         assert found is not None
-        return self.queries.read(found, ids, fields, base=base)
+        return self.queries.read(found, ids, fields, base=base, schema=schema)
 
     def write(
         self,
@@ -203,6 +227,7 @@ class Org:
                 yield
         except BaseException:
             self.log.forget_after(mark)
+            self.accesses.changed()
             self.bin.forget()
             raise
 
@@ -222,6 +247,7 @@ class Org:
         self.schema.become(snapshot.schema)
         self.ids.next_number = snapshot.next_id
         self._pipeline.auto_numbers.used = dict(snapshot.auto_numbers)
+        self.accesses.changed()
         self.bin.forget()
         self.locks.clear()
         self.log.clear()

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import hmac
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from mock_server.org.clock import stamp, wall
+from mock_server.org.identity import logins, standard_profiles
+from mock_server.org.identity.standard_profiles import ADMIN_PROFILE_ID
 
 if TYPE_CHECKING:
     from mock_server.org.org import Org
+    from mock_server.org.schema import Schema
 
 LOGINS_AN_HOUR = 3600
 LOGIN_KEYS = ("username", "password", "security_token", "client_id", "client_secret")
 """What the first user and the first app of an org are known by."""
 SCOPES = ("api", "refresh_token", "full", "id", "openid")
 
-# Fixed, so that the orgs of a process share them: records of a cloned org refer to them.
+# Fixed, so that the orgs of a process share it: records of a cloned org refer to it.
 USER_ID = "005Kd000000000BIAQ"
-ADMIN_PROFILE_ID = "00eKd000000000BIAQ"
-STANDARD_PROFILE_ID = "00eKd000000000CIAQ"
+PASSWORD, SECURITY_TOKEN = "sfmock-password", "sfmock-token"
+"""What every user logs in with who was given nothing else: nobody can be sent a link by mail."""
+SHORTEST_PASSWORD = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +41,14 @@ class User:
     time_zone: str = "GMT"
     locale: str = "en_US"
     language: str = "en_US"
+    profile_id: str = ADMIN_PROFILE_ID
+    nickname: str = ""
     modified: str | None = None
     """When its record was last saved, as JSON writes it."""
 
     @property
     def name(self) -> str:
-        return f"{self.first_name} {self.last_name}"
+        return f"{self.first_name} {self.last_name}".strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +70,19 @@ class LoginRefused(Exception):
         self.reason = reason
 
 
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """What a user logs in with. A password that was made up for him is `expired`: he is to choose his own."""
+
+    password: str = PASSWORD
+    security_token: str = SECURITY_TOKEN
+    expired: bool = False
+
+
 _RECORDED = {
+    "Username": "username",
+    "ProfileId": "profile_id",
+    "CommunityNickname": "nickname",
     "FirstName": "first_name",
     "LastName": "last_name",
     "Email": "email",
@@ -84,47 +102,87 @@ class Directory:
         # The first org of a process has the plain names of the serve contract; further ones are numbered.
         mark = "" if org.number == 1 else f".{org.number}"
         dash = "" if org.number == 1 else f"-{org.number}"
-        user = User(USER_ID, f"integration{mark}@sfmock.test", "sfmock-password", "sfmock-token")
-        app = ConnectedApp(f"sfmock-client-id{dash}", "sfmock-client-secret", user.username)
-        self.users = {user.username: user}
+        self._first = User(USER_ID, f"integration{mark}@sfmock.test", PASSWORD, SECURITY_TOKEN)
+        app = ConnectedApp(f"sfmock-client-id{dash}", "sfmock-client-secret", self._first.username)
         self.apps = {app.client_id: app}
+        self.secrets: dict[str, Secret] = {USER_ID: Secret()}
+        """By user id, of those who have others than `PASSWORD` and `SECURITY_TOKEN`, and of the first user."""
+        self.spoken_for = USER_ID
+        """The user whose credentials clients are told: the first one unless the org was made for another."""
         self._logins: dict[str, deque[float]] = {}
         self._ahead_of_wall = org.clock.now() - wall()
+        org.store.fillers |= {
+            "PermissionSet": lambda: self._fill("PermissionSet", standard_profiles.permission_set_rows),
+            "ObjectPermissions": lambda: self._fill("ObjectPermissions", standard_profiles.object_rows),
+            "FieldPermissions": lambda: self._fill("FieldPermissions", standard_profiles.field_rows),
+            "UserLogin": self._fill_logins,
+        }
 
     def rename(self, names: Mapping[str, str]) -> None:
         """Give the first user and app other `LOGIN_KEYS`; to be called before the org's records are written."""
         user: dict[str, Any] = {key: names[key] for key in ("username", "password", "security_token") if key in names}
         app: dict[str, Any] = {key: names[key] for key in ("client_id", "client_secret") if key in names}
-        renamed = replace(self.default_user, **user)
-        self.apps = {one.client_id: one for one in [replace(self.default_app, run_as=renamed.username, **app)]}
-        self.users = {renamed.username.lower(): renamed}
+        first = self._first = replace(self._first, **user)
+        self.secrets[USER_ID] = Secret(first.password, first.security_token)
+        self.apps = {one.client_id: one for one in [replace(self.default_app, run_as=first.username, **app)]}
+
+    def inherit(self, other: Directory) -> None:
+        """Take over the passwords of an org whose records were taken over."""
+        self.secrets = {**other.secrets, USER_ID: self.secrets[USER_ID]}
+        if other.spoken_for != USER_ID:
+            self.spoken_for = other.spoken_for
+
+    @property
+    def users(self) -> dict[str, User]:
+        """The users with passwords of their own, the first one among them, by name in lower case."""
+        found = (self.by_id(one) for one in self.secrets)
+        known = {user.username.lower(): user for user in found if user is not None}
+        return known or {self._first.username.lower(): self._first}
 
     @property
     def default_user(self) -> User:
-        return next(iter(self.users.values()))
+        """The first user, an administrator."""
+        return self.by_id(USER_ID) or self._first
+
+    @property
+    def told_user(self) -> User:
+        """The user whose credentials clients are told."""
+        return self.by_id(self.spoken_for) or self.default_user
 
     @property
     def default_app(self) -> ConnectedApp:
         return next(iter(self.apps.values()))
 
+    def knows(self, username: str) -> bool:
+        """Tell whether a user has a name, which is compared without case."""
+        return self._org.accesses.user_id(username) is not None
+
     def user(self, username: str) -> User | None:
         """Find a user by name, which is compared without case, as the org's records show it now."""
-        known = self.users.get(username.lower())
-        return None if known is None else self._as_recorded(known)
+        found = self._org.accesses.user_id(username)
+        return None if found is None else self.by_id(found)
 
-    def time_zone(self, username: str) -> str:
-        """Return the name of a user's time zone, `America/Los_Angeles`; empty for an unknown user."""
-        user = self.user(username)
-        return user.time_zone if user else ""
-
-    def _as_recorded(self, user: User) -> User:
+    def by_id(self, user_id: str) -> User | None:
+        """Find a user by id, as the org's records show it now."""
         sobject = self._org.schema.get("User")
         assert sobject is not None
         self._org.store.ready(sobject)
-        for active, *values in self._org.store.lookup(sobject, "Id", [user.id], "IsActive", *_RECORDED):
-            said = zip(_RECORDED.values(), values, strict=True)
-            return replace(user, active=bool(active), **{name: value or "" for name, value in said})
-        return user
+        secret = self.secrets.get(user_id, _USUAL)
+        for active, *values in self._org.store.lookup(sobject, "Id", [user_id], "IsActive", *_RECORDED):
+            said = {name: value or "" for name, value in zip(_RECORDED.values(), values, strict=True)}
+            return User(
+                user_id, password=secret.password, security_token=secret.security_token, active=bool(active), **said
+            )
+        return None
+
+    def time_zone(self, user_id: str) -> str:
+        """Return the name of a user's time zone, `America/Los_Angeles`; empty for an unknown user."""
+        user = self.by_id(user_id)
+        return user.time_zone if user else ""
+
+    def set_password(self, user_id: str, password: str, *, expired: bool = False) -> None:
+        """Let a user log in with another password from now on."""
+        self.secrets[user_id] = replace(self.secrets.get(user_id, _USUAL), password=password, expired=expired)
 
     def app(self, client_id: str) -> ConnectedApp | None:
         return self.apps.get(client_id)
@@ -160,14 +218,18 @@ class Directory:
         ]
         if not any(right):
             raise LoginRefused("credentials")
-        if not user.active:
-            raise LoginRefused("inactive")
+        self.let_in(user)
         return user
+
+    def let_in(self, user: User) -> None:
+        """Check that a user may use the org at all. Raises LoginRefused for one who is not active, or is frozen."""
+        if user.id in self._org.accesses.barred:
+            raise LoginRefused("inactive")
 
     def count_login(self, user: User) -> None:
         """Count a login against the hourly rate. Raises LoginRefused."""
         now = self._org.clock.now()
-        times = self._logins.setdefault(user.username, deque())
+        times = self._logins.setdefault(user.id, deque())
         while times and times[0] <= now - 3600:
             times.popleft()
         if len(times) >= LOGINS_AN_HOUR:
@@ -177,11 +239,7 @@ class Directory:
     def seed(self) -> None:
         """Write the records of the organization, its profiles and its users (anew, in a cloned org)."""
         org, store, schema = self._org, self._org.store, self._org.schema
-        now = stamp(org.clock.now())
-        audit = {
-            "CreatedDate": now, "CreatedById": USER_ID, "LastModifiedDate": now, "LastModifiedById": USER_ID,
-            "SystemModstamp": now,
-        }  # fmt: skip
+        audit = self.audit()
         rows: list[tuple[str, dict[str, object]]] = [
             (
                 "Organization",
@@ -191,22 +249,11 @@ class Directory:
                     "TimeZoneSidKey": "GMT", "FiscalYearStartMonth": 1, **audit,
                 },
             ),
-            ("Profile", {"Id": ADMIN_PROFILE_ID, "Name": "System Administrator", "UserType": "Standard", **audit}),
-            ("Profile", {"Id": STANDARD_PROFILE_ID, "Name": "Standard User", "UserType": "Standard", **audit}),
-        ]  # fmt: skip
-        rows += [
-            (
-                "User",
-                {
-                    "Id": user.id, "Username": user.username, "FirstName": user.first_name,
-                    "LastName": user.last_name, "Email": user.email, "Alias": "integ",
-                    "CommunityNickname": user.username.partition("@")[0], "IsActive": int(user.active),
-                    "ProfileId": ADMIN_PROFILE_ID, "UserType": "Standard", "TimeZoneSidKey": user.time_zone,
-                    "LocaleSidKey": user.locale, "LanguageLocaleKey": user.language, "EmailEncodingKey": "UTF-8",
-                    **audit,
-                },
-            )
-            for user in self.users.values()
+            *(
+                ("Profile", {"Id": one.id, "Name": one.name, "UserType": "Standard", **audit})
+                for one in standard_profiles.PROFILES
+            ),
+            ("User", {**user_row(self._first), **audit}),
         ]  # fmt: skip
         known = {name: found for name in ("Organization", "Profile", "User") if (found := schema.get(name))}
         store.start_with(*known.values())
@@ -215,3 +262,43 @@ class Directory:
             if name == "Organization":
                 store.clear(sobject)
             store.put(sobject, {key: value for key, value in values.items() if key in sobject.by_name})
+        org.accesses.changed()
+
+    def _fill(self, name: str, rows: Callable[[Schema, dict[str, Any]], Iterable[dict[str, Any]]]) -> None:
+        """Write the records that a table of permissions holds from the start."""
+        sobject = self._org.schema.get(name)
+        assert sobject is not None
+        shapes: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+        for row in rows(self._org.schema, self.audit()):
+            known = {key: value for key, value in row.items() if key in sobject.by_name}
+            shapes.setdefault(tuple(known), []).append(known)
+        for same in shapes.values():
+            self._org.store.put_many(sobject, same)
+
+    def _fill_logins(self) -> None:
+        sobject = self._org.schema.get("UserLogin")
+        assert sobject is not None
+        self._org.store.put_many(sobject, logins.rows(sorted(self._org.accesses.usernames.values())))
+
+    def audit(self) -> dict[str, Any]:
+        """Return the audit columns of records that the org itself writes."""
+        now = stamp(self._org.clock.now())
+        return {
+            "CreatedDate": now, "CreatedById": USER_ID, "LastModifiedDate": now, "LastModifiedById": USER_ID,
+            "SystemModstamp": now,
+        }  # fmt: skip
+
+
+_USUAL = Secret()
+
+
+def user_row(user: User) -> dict[str, Any]:
+    """Return the columns of a user's record, but for its audit columns."""
+    name = user.username.partition("@")[0]
+    return {
+        "Id": user.id, "Username": user.username, "FirstName": user.first_name or None, "LastName": user.last_name,
+        "Email": user.email, "Alias": (user.nickname or name)[:8], "CommunityNickname": (user.nickname or name)[:40],
+        "IsActive": int(user.active), "ProfileId": user.profile_id, "UserType": "Standard",
+        "TimeZoneSidKey": user.time_zone, "LocaleSidKey": user.locale, "LanguageLocaleKey": user.language,
+        "EmailEncodingKey": "UTF-8",
+    }  # fmt: skip

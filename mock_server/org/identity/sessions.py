@@ -40,6 +40,7 @@ class Grant:
     """What a refresh token stands for."""
 
     token: str
+    user_id: str
     username: str
     client_id: str
     scopes: tuple[str, ...]
@@ -123,7 +124,7 @@ class Sessions:
 
     def grant(self, user: User, app: ConnectedApp, scopes: tuple[str, ...]) -> Grant:
         """Issue a refresh token."""
-        grant = Grant("5Aep861" + chance.secret(80), user.username, app.client_id, scopes)
+        grant = Grant("5Aep861" + chance.secret(80), user.id, user.username, app.client_id, scopes)
         self._grants[grant.token] = grant
         return grant
 

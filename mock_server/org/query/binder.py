@@ -368,7 +368,7 @@ class Binder:
 
     @staticmethod
     def _where(scope: Scope, query: Query, extra: str | None = None) -> str:
-        tests = [] if scope.all_rows else [f'{scope.table}."IsDeleted" = 0']
+        tests = scope.seen()
         if query.scope is not None and _only_own(scope, query.scope):
             tests.append(f'{scope.table}."OwnerId" = {scope.add(ME)}')
         if extra is not None:
@@ -439,11 +439,8 @@ def read_plan(schema: Schema, ready: Callable[[SObject], None], sobject: SObject
             if "duplicate field" in error.message:
                 continue
             raise errors.INVALID_FIELD(text=error.message.rpartition("\n")[2]) from None
-    sql = (
-        f"SELECT {selection.sql()} FROM {scope.source()} "
-        f'WHERE {scope.table}."Id" IN (SELECT value FROM json_each(?)) AND {scope.table}."IsDeleted" = 0'
-    )
-    one = (
-        f'SELECT {selection.sql()} FROM {scope.source()} WHERE {scope.table}."Id" = ? AND {scope.table}."IsDeleted" = 0'
-    )
+    seen = " AND ".join(scope.seen())
+    found = f"SELECT {selection.sql()} FROM {scope.source()} WHERE {seen} AND"
+    sql = f'{found} {scope.table}."Id" IN (SELECT value FROM json_each(?))'
+    one = f'{found} {scope.table}."Id" = ?'
     return Plan(sobject, sql, (one,), selection.build(schema))

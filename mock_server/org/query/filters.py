@@ -237,7 +237,7 @@ class Filters:
             raise scope.fail(
                 item.at, f"The selected field '{chosen.field.name}' in the subquery must be an id or reference field"
             )
-        where = [] if inner.all_rows else [f'{inner.table}."IsDeleted" = 0']
+        where = inner.seen()
         if query.where is not None:
             where.append(Filters(inner).sql(query.where))
         where.append(f"{chosen.sql} IS NOT NULL")

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from sqlite3 import Cursor
 from typing import Any
+from zlib import crc32
 
 import orjson
 
@@ -84,11 +85,11 @@ class FullText:
     # -- building
 
     def _bring_up_to_date(self, sobject: SObject) -> None:
-        self._store.ready(sobject)
-        fields = {field.name: column for field in sobject.fields if (column := column_of(field)) is not None}
+        self._store.ready(sobject.whole or sobject)
+        fields = _fields(sobject)
         said = orjson.dumps(fields).decode()
         self._run(f"CREATE TABLE IF NOT EXISTS {_KNOWN} (sobject TEXT PRIMARY KEY, fields TEXT, next INTEGER)")
-        known = self._run(f"SELECT fields, next FROM {_KNOWN} WHERE sobject = ?", (sobject.name,)).fetchone()
+        known = self._run(f"SELECT fields, next FROM {_KNOWN} WHERE sobject = ?", (_key(sobject),)).fetchone()
         with self._store.transaction():
             if known is None or known[0] != said:
                 self._make(sobject, fields, said)
@@ -114,7 +115,7 @@ class FullText:
         columns = ", ".join(map(quoted, ["Id", *fields]))
         run(f"CREATE TRIGGER {quoted(index + '.update')} AFTER UPDATE OF {columns} ON {table} {note}")
         end = self._index(sobject, fields, run(f"SELECT {columns} FROM {table}"), 1)
-        run(f"INSERT OR REPLACE INTO {_KNOWN} VALUES (?, ?, ?)", (sobject.name, said, end))
+        run(f"INSERT OR REPLACE INTO {_KNOWN} VALUES (?, ?, ?)", (_key(sobject), said, end))
 
     def _catch_up(self, sobject: SObject, fields: dict[str, str], start: int, said: str) -> None:
         index, run = _index(sobject), self._run
@@ -129,7 +130,7 @@ class FullText:
         rows = run(f'SELECT {columns} FROM {quoted(sobject.name)} WHERE "Id" IN (SELECT "Id" FROM {changed})')
         end = self._index(sobject, fields, rows, start)
         run(f"DELETE FROM {changed}")
-        run(f"UPDATE {_KNOWN} SET next = ? WHERE sobject = ?", (end, sobject.name))
+        run(f"UPDATE {_KNOWN} SET next = ? WHERE sobject = ?", (end, _key(sobject)))
 
     def _index(self, sobject: SObject, fields: dict[str, str], rows: Iterator[Any], start: int) -> int:
         """Index rows under the numbers from `start` on; return the next number."""
@@ -152,8 +153,20 @@ class FullText:
         return start
 
 
+def _fields(sobject: SObject) -> dict[str, str]:
+    return {field.name: column for field in sobject.fields if (column := column_of(field)) is not None}
+
+
+def _key(sobject: SObject) -> str:
+    """Return what the index of an object is known by. Who does not see all its fields searches an index of his own."""
+    fields = _fields(sobject)
+    if sobject.whole is None or fields == _fields(sobject.whole):
+        return sobject.name
+    return f"{sobject.name}.{crc32(orjson.dumps(fields)):08x}"
+
+
 def _index(sobject: SObject) -> str:
-    return f"{_NAME}.{sobject.name}"
+    return f"{_NAME}.{_key(sobject)}"
 
 
 def _text(row: Sequence[Any], places: Sequence[int], column: str) -> str:

@@ -54,7 +54,8 @@ class Queries:
         self._schema = schema
         self._store = store
         self._clock = clock
-        self._plans: OrderedDict[tuple[str, bool, bool, bool], tuple[int, Plan]] = OrderedDict()
+        # What a user sees belongs to the key: a plan has its conditions built in.
+        self._plans: OrderedDict[tuple[str, bool, bool, bool, Schema | None], tuple[int, Plan]] = OrderedDict()
         self._cursors = Cursors(clock, seed)
         self._lane = Lane(store.connection, Ground(clock))
         self._long: set[str] = set()
@@ -68,17 +69,19 @@ class Queries:
         size: int = 2000,
         base: str,
         time_zone: Callable[[], str] = str,
+        schema: Schema | None = None,
         version: int = NEWEST,
         short: bool = False,
     ) -> Page:
         """Run a query and return its first page. Raises ApiError with Salesforce's message.
 
+        `schema` is what the user sees of the org's, by default all.
         `time_zone` tells the name of the user's time zone. With `short`, TooLong is raised for a query that takes
         longer than some 20 ms.
         """
         lane = self._own_lane()
         lane.ground.become(user_id, time_zone)
-        plan = self._plan(soql, all_rows, version)
+        plan = self._plan(soql, all_rows, version, schema)
         if short and plan.sql in self._long:
             raise TooLong
         try:
@@ -99,6 +102,7 @@ class Queries:
         size: int = 2000,
         base: str,
         time_zone: Callable[[], str] = str,
+        schema: Schema | None = None,
         version: int = NEWEST,
     ) -> Page:
         """Run a query as `run` does; one that takes long reads in a thread, from a snapshot, while others are served.
@@ -109,10 +113,11 @@ class Queries:
         try:
             return self.run(
                 soql, user_id=user_id, all_rows=all_rows, size=size, base=base, time_zone=time_zone, version=version,
+                schema=schema,
                 short=aside,
             )  # fmt: skip
         except TooLong:
-            plan = self._plan(soql, all_rows, version)
+            plan = self._plan(soql, all_rows, version, schema)
         zone = time_zone()
         lane = Lane(self._store.reader(), Ground(self._clock, user_id, lambda: zone))
         try:
@@ -148,16 +153,23 @@ class Queries:
         return self._page(self._own_lane(), cursor, start, size, base)
 
     def explain(
-        self, soql: str, *, user_id: str, time_zone: Callable[[], str] = str, version: int = NEWEST
+        self,
+        soql: str,
+        *,
+        user_id: str,
+        time_zone: Callable[[], str] = str,
+        version: int = NEWEST,
+        schema: Schema | None = None,
     ) -> list[dict[str, Any]]:
         """Return the plans of a query, the best first; it is bound, not run. Raises ApiError as `run` does."""
         lane = self._own_lane()
         lane.ground.become(user_id, time_zone)
         query = parse(soql)
-        sobject = Binder(self._schema, self._store.ready, version).bind(soql, query, all_rows=False).sobject
+        seen = schema or self._schema
+        sobject = Binder(seen, self._store.ready, version).bind(soql, query, all_rows=False).sobject
 
         def count(counting: Query) -> int:
-            plan = Binder(self._schema, self._store.ready).bind(soql, counting, all_rows=False)
+            plan = Binder(seen, self._store.ready).bind(soql, counting, all_rows=False)
             return int(lane.fetch(plan)[0][0])
 
         return explain.plans(sobject, query, count)
@@ -223,14 +235,23 @@ class Queries:
         self._store.connection.execute(sql, [*([now] * len(columns)), ids])
 
     def read(
-        self, sobject: SObject, ids: Sequence[str], fields: Sequence[str] | None, *, base: str
+        self,
+        sobject: SObject,
+        ids: Sequence[str],
+        fields: Sequence[str] | None,
+        *,
+        base: str,
+        schema: Schema | None = None,
     ) -> list[dict[str, Any] | None]:
-        """Return live records by 18-character id, in the order asked, None for those that are not there."""
+        """Return live records by 18-character id, in the order asked, None for those that are not there.
+
+        `sobject` and `schema` are what the user sees of them.
+        """
         self._store.ready(sobject)
         key = ("read", None if fields is None else tuple(fields), self._schema.version)
         plan = sobject.memo.get(key)
         if not isinstance(plan, Plan):
-            plan = read_plan(self._schema, self._store.ready, sobject, fields)
+            plan = read_plan(schema or self._schema, self._store.ready, sobject, fields)
             if len(sobject.memo) < _MOST_READ_PLANS:
                 sobject.memo[key] = plan
         build = plan.build
@@ -242,24 +263,29 @@ class Queries:
         found = dict(zip((row[0] for row in rows), build(rows, base, ()), strict=True))
         return [found.get(identifier) for identifier in ids]
 
-    def find(self, sobject: SObject, field: Field, value: str) -> list[str]:
-        """Return the ids of the live records whose field has a value; text compares without case."""
+    def find(self, sobject: SObject, field: Field, value: str, *, schema: Schema | None = None) -> list[str]:
+        """Return the ids of the live records whose field has a value; text compares without case.
+
+        Of those alone that are seen by the user whose `schema` is given.
+        """
         self._store.ready(sobject)
         column, wanted = quoted(field.name), value
         if field.folded:
             column, wanted = quoted(fold_column(field.name)), fold(value)
         elif field.type in TEXT_TYPES and not field.case_sensitive:
             column, wanted = f"sf_fold({column})", fold(value)
+        seen = schema.rows(sobject, "t0", self._store.ready) if schema is not None else None
+        also = f" AND {seen}" if seen is not None else ""
         rows = self._store.connection.execute(
-            f'SELECT "Id" FROM {quoted(sobject.name)} WHERE {column} = ? AND "IsDeleted" = 0 ORDER BY "Id"',
+            f'SELECT "Id" FROM {quoted(sobject.name)} t0 WHERE {column} = ? AND "IsDeleted" = 0{also} ORDER BY "Id"',
             (wanted,),
         )
         return [row[0] for row in rows]
 
     # -- steps
 
-    def _plan(self, soql: str, all_rows: bool, version: int = NEWEST) -> Plan:
-        key = (soql, all_rows, version >= FIELDS_SINCE, version >= LEVELS_SINCE)
+    def _plan(self, soql: str, all_rows: bool, version: int = NEWEST, schema: Schema | None = None) -> Plan:
+        key = (soql, all_rows, version >= FIELDS_SINCE, version >= LEVELS_SINCE, schema)
         known = self._plans.get(key)
         if known is not None and known[0] == self._schema.version:
             self._plans.move_to_end(key)
@@ -267,7 +293,7 @@ class Queries:
             for sobject in plan.touched:
                 self._store.ready(sobject)
             return plan
-        plan = Binder(self._schema, self._store.ready, version).bind(soql, parse(soql), all_rows=all_rows)
+        plan = Binder(schema or self._schema, self._store.ready, version).bind(soql, parse(soql), all_rows=all_rows)
         if len(soql) <= _LONGEST_CACHED:
             self._plans[key] = (self._schema.version, plan)
             if len(self._plans) > _CACHED:

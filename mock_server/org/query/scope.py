@@ -110,6 +110,12 @@ class Scope:
         for path, name in others:
             self._name_parent(path, name)
 
+    def seen(self) -> list[str]:
+        """Return what every row must meet: to be live, unless deleted ones are wanted, and to be seen by the user."""
+        rows = self.schema.rows(self.sobject, self.table, self.ready)
+        alive = [] if self.all_rows else [f'{self.table}."IsDeleted" = 0']
+        return alive if rows is None else [*alive, rows]
+
     def add(self, value: Parameter) -> str:
         self.parameters.append(value)
         return "?"
@@ -160,8 +166,14 @@ class Scope:
         if table is None:
             self.ready(target)
             table = self._tables[trail] = f"{self.prefix}{len(self.joins) + 1}"
-            self.joins.append(f'LEFT JOIN {quoted(target.name)} {table} ON {table}."Id" = {id_sql}')
+            self._add_join(target, table, id_sql)
         return self._walk(path.parts, path.at, target, table, (), trail)
+
+    def _add_join(self, target: SObject, table: str, id_sql: str, alive: str = "") -> None:
+        """Join a parent: one that the user may not see is not there."""
+        seen = self.schema.rows(target, table, self.ready)
+        also = f" AND {seen}" if seen is not None else ""
+        self.joins.append(f'LEFT JOIN {quoted(target.name)} {table} ON {table}."Id" = {id_sql}{alive}{also}')
 
     def find_name(self, reference: Path, path: Path) -> Bound:
         """Bind a field that all objects have which a reference leads to."""
@@ -226,7 +238,7 @@ class Scope:
             self.ready(target)
             joined = f"{self.prefix}{len(self.joins) + 1}"
             alive = "" if self.all_rows else f' AND {joined}."IsDeleted" = 0'
-            self.joins.append(f'LEFT JOIN {quoted(target.name)} {joined} ON {joined}."Id" = {id_sql}{alive}')
+            self._add_join(target, joined, id_sql, alive)
             self._tables[trail] = joined
             parent = Parent(trail[-1], target, f'{joined}."Id"', reference)
         self._parents[trail] = parent
@@ -256,9 +268,11 @@ class Scope:
                 continue
             found_field = found_field or (field if field.name.lower() == name.lower() else None)
             self.ready(target)
+            seen = self.schema.rows(target, "x", self.ready)
+            also = f" AND {seen}" if seen is not None else ""
             branches.append(
                 f"WHEN '{target.key_prefix}' THEN (SELECT x.{quoted(field.name)} FROM {quoted(target.name)} x "
-                f'WHERE x."Id" = {parent.id_sql})'
+                f'WHERE x."Id" = {parent.id_sql}{also})'
             )
         if found_field is None:
             raise self.fail(at, no_such_column(name, "Name"))

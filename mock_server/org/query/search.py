@@ -36,16 +36,28 @@ class Searches:
         self._queries = queries
         self._index = FullText(store)
 
-    def run(self, text: str, *, user_id: str, base: str, time_zone: Callable[[], str] = str) -> Found:
-        """Run a SOSL search. Raises ApiError with Salesforce's message."""
+    def run(
+        self, text: str, *, user_id: str, base: str, time_zone: Callable[[], str] = str, schema: Schema | None = None
+    ) -> Found:
+        """Run a SOSL search. Raises ApiError with Salesforce's message. `schema` is what the user sees."""
         with sosl.malformed(text):
-            return self.find(text, sosl.parse(text), user_id=user_id, base=base, time_zone=time_zone)
+            return self.find(text, sosl.parse(text), user_id=user_id, base=base, time_zone=time_zone, schema=schema)
 
-    def find(self, text: str, search: Search, *, user_id: str, base: str, time_zone: Callable[[], str] = str) -> Found:
+    def find(
+        self,
+        text: str,
+        search: Search,
+        *,
+        user_id: str,
+        base: str,
+        time_zone: Callable[[], str] = str,
+        schema: Schema | None = None,
+    ) -> Found:
         """Run a search that is parsed already. `text` is what errors show."""
+        seen = schema or self._schema
         records: list[dict[str, Any]] = []
         left = MOST_ROWS if search.limit is None else min(search.limit, MOST_ROWS)
-        targets = [(self._object(text, target), target) for target in search.targets] or [*self._everything()]
+        targets = [(self._object(seen, text, target), target) for target in search.targets] or [*self._everything(seen)]
         for sobject, target in targets:
             query = _narrowed(target, left - len(records))
             hits = None
@@ -53,27 +65,38 @@ class Searches:
                 hits = self._index.join(sobject, search.group, search.words)
             # Bound even where nothing is found: mistakes are told all the same.
             join, match = hits or _NOTHING
-            plan = Binder(self._schema, self._store.ready).bind_found(text, query, join, match)
+            plan = Binder(seen, self._store.ready).bind_found(text, query, join, match)
             if hits is not None and not search.nothing:
                 records += self._queries.records(plan, user_id=user_id, base=base, time_zone=time_zone)
         return Found(records, [_labels(sobject, target) for sobject, target in targets] if search.metadata else None)
 
-    def _object(self, text: str, target: Target) -> SObject:
+    @staticmethod
+    def _object(schema: Schema, text: str, target: Target) -> SObject:
         name = source_name(target.query)
-        sobject = self._schema.get(name)
+        sobject = schema.get(name)
         if sobject is None:
             raise unsupported(text, target.query.source.at, name)
         if not sobject.is_("searchable"):
             raise errors.INVALID_TYPE_FOR_OPERATION(sobject=sobject.name, operation="search")
         return sobject
 
-    def _everything(self) -> Iterator[tuple[SObject, Target]]:
+    def _everything(self, schema: Schema) -> Iterator[tuple[SObject, Target]]:
         """Yield all objects that may have something to find."""
         tables = set(self._store.used())
-        for name in self._schema.names():
-            sobject = self._schema.get(name)
-            if sobject is not None and name in tables and sobject.is_("searchable") and sobject.is_("queryable"):
+        for name in sorted(tables, key=str.lower):
+            sobject = schema.get(name)
+            if sobject is not None and sobject.is_("searchable") and sobject.is_("queryable"):
                 yield sobject, Target(Query((Path(("Id",), 0),), Path((name,), 0)))
+
+
+def _object(schema: Schema, text: str, target: Target) -> SObject:
+    name = source_name(target.query)
+    sobject = schema.get(name)
+    if sobject is None:
+        raise unsupported(text, target.query.source.at, name)
+    if not sobject.is_("searchable"):
+        raise errors.INVALID_TYPE_FOR_OPERATION(sobject=sobject.name, operation="search")
+    return sobject
 
 
 _NOTHING = ('JOIN (SELECT NULL AS "Id", 0 AS place WHERE ? IS NULL) hit ON hit."Id" = t0."Id"', "")

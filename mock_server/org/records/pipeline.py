@@ -7,13 +7,14 @@ before `save`, so a chunk that must be refused whole has nothing to undo.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from typing import Any, ClassVar
 
 from mock_server.org import errors
 from mock_server.org.clock import Clock
 from mock_server.org.errors import ApiError
+from mock_server.org.identity.permissions import Permissions
 from mock_server.org.ids import IdSource, to_15, to_18
 from mock_server.org.records.agreements import RECORD_TYPE
 from mock_server.org.records.changes import Change, LockHeld, RowResult
@@ -28,7 +29,7 @@ from mock_server.org.records.rows import Chunk, Row, lock_ids, validate_plain
 from mock_server.org.records.saving import AutoNumbers, Saving
 from mock_server.org.records.store import Store, fold_column
 from mock_server.org.schema import Schema
-from mock_server.org.schema.types import Field, fold
+from mock_server.org.schema.types import Field, SObject, fold
 
 CHUNK = 200
 """Rows a transaction handles at once, as a trigger sees them."""
@@ -52,6 +53,7 @@ class Pipeline:
         locks: RowLocks,
         log: CommitLog,
         bin: RecycleBin,
+        permissions: Permissions,
     ) -> None:
         self._schema = schema
         self._store = store
@@ -62,6 +64,7 @@ class Pipeline:
         self._bin = bin
         self._removal = Removal(schema, store, Relations(schema, store), bin)
         self._restoring = Restoring(schema, store, bin)
+        self._permissions = permissions
         self.auto_numbers = AutoNumbers(store)
         self.transaction_time = 0.0
         """Seconds for which a transaction's row locks outlive it."""
@@ -76,7 +79,7 @@ class Pipeline:
         """
         if len(changes) > CHUNK:
             raise ValueError(f"a chunk has at most {CHUNK} rows")
-        chunk = Chunk(changes, user_id, give_up)
+        chunk = Chunk(changes, user_id, give_up, self._permissions.of(user_id))
         for step in self.STEPS:
             step(self, chunk)
         failed = any(row.errors for row in chunk.rows)
@@ -98,7 +101,7 @@ class Pipeline:
                 row.fail(change.refusal)
                 continue
             sobject = self._schema.get(change.sobject)
-            if sobject is None:
+            if sobject is None or (chunk.access is not None and "read" not in chunk.access.rights(sobject)):
                 row.fail(unsupported_type(change.sobject))
                 continue
             row.sobject, row.plan, row.verb = sobject, plan_of(sobject), change.verb
@@ -117,17 +120,18 @@ class Pipeline:
             elif row.verb != "create":
                 known.setdefault(sobject.name, []).append(row)
         for (_, name), rows in upserts.items():
-            self._resolve_keys(rows, name)
+            self._resolve_keys(chunk, rows, name)
         for rows in known.values():
-            self._resolve_ids(rows)
+            self._resolve_ids(chunk, rows)
         for rows in binned.values():
-            self._resolve_binned(rows)
+            self._resolve_binned(chunk, rows)
 
-    def _resolve_keys(self, rows: list[Row], name: str) -> None:
+    def _resolve_keys(self, chunk: Chunk, rows: list[Row], name: str) -> None:
         sobject = rows[0].sobject
         key = sobject.field(name)
         slot = rows[0].plan.slot(name)
-        if key is None or slot is None or not (key.external_id or key.id_lookup):
+        hidden = key is not None and chunk.access is not None and not chunk.access.sees(sobject, key)
+        if key is None or slot is None or hidden or not (key.external_id or key.id_lookup):
             for row in rows:
                 row.fail(errors.NO_SUCH_EXTERNAL_ID_FIELD(segment=name))
             return
@@ -149,6 +153,10 @@ class Pipeline:
         for value, identifier, deleted in self._store.lookup(sobject, column, list(wanted), column, "Id", "IsDeleted"):
             if not deleted:
                 found.setdefault(value, []).append(identifier)
+        if chunk.access is not None:
+            # What the saver does not see does not match.
+            seen = self._permissions.reached(chunk.access, sobject, [one for some in found.values() for one in some])
+            found = {value: [one for one in some if one in seen] for value, some in found.items()}
         for value, same in wanted.items():
             matches = found.get(value, [])
             for row in same:
@@ -165,21 +173,33 @@ class Pipeline:
                 else:
                     row.verb = "create"
 
-    def _resolve_ids(self, rows: list[Row]) -> None:
+    def _resolve_ids(self, chunk: Chunk, rows: list[Row]) -> None:
         times = self._read_ids(rows)
         stored = dict(self._store.lookup(rows[0].sobject, "Id", list(times), "Id", "IsDeleted"))
+        hidden = self._hidden(chunk, rows[0].sobject, stored)
         for row in rows:
             if row.errors or row.id is None:
                 continue
             if row.id not in stored:
                 row.fail(errors.INVALID_CROSS_REFERENCE_KEY())
+            elif row.id in hidden:
+                row.fail(errors.INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY(id=to_15(row.id)))
             elif stored[row.id]:
                 row.fail(errors.ENTITY_IS_DELETED())
 
-    def _resolve_binned(self, rows: list[Row]) -> None:
+    def _hidden(self, chunk: Chunk, sobject: SObject, ids: Iterable[str]) -> set[str]:
+        """Return those of some records that the saver does not see."""
+        if chunk.access is None:
+            return set()
+        return set(ids) - self._permissions.reached(chunk.access, sobject, ids)
+
+    def _resolve_binned(self, chunk: Chunk, rows: list[Row]) -> None:
         """Find rows in the recycle bin. What went along with another record is not there by itself."""
         found = self._bin.find(list(self._read_ids(rows)))
+        hidden = self._hidden(chunk, rows[0].sobject, found)
         for row in rows:
+            if not row.errors and row.id in hidden:
+                row.fail(errors.INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY(id=to_15(row.id or "")))
             if not row.errors and (row.id not in found or found[row.id].root != row.id):
                 refused = errors.UNDELETE_FAILED if row.verb == "undelete" else errors.DELETE_FAILED
                 row.fail(refused(text="Entity is not in the recycle bin"))
@@ -201,12 +221,18 @@ class Pipeline:
         return times
 
     def _permit(self, chunk: Chunk) -> None:
-        """Refuse what the object itself does not allow."""
+        """Refuse what the object itself does not allow, and what its saver may not do."""
         for row in chunk.rows:
             if not row.errors:
                 flag, verb = _FLAGS[row.verb]
                 if flag not in row.sobject.flags:
                     row.fail(errors.CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY(verb=verb, label=row.sobject.label))
+        if chunk.access is not None or any(row.plan is not None and row.plan.governing for row in chunk.rows):
+            self._permissions.permit(chunk)
+
+    def _reach(self, chunk: Chunk) -> None:
+        """Refuse what the saver may not do with these very records, and owners who are not active."""
+        self._permissions.reach(chunk)
 
     def _validate(self, chunk: Chunk) -> None:
         """Turn each value into its stored form; note what is unknown, unwritable, too long or missing."""
@@ -288,7 +314,7 @@ class Pipeline:
         """Find the parents that rows refer to; refuse references to records that are not there."""
         for row in chunk.rows:
             if row.parents and not row.errors:
-                self._find_parents(row)
+                self._find_parents(chunk, row)
         wanted: dict[str, dict[str, list[tuple[Row, Field]]]] = {}
         for row in chunk.rows:
             if row.errors or not row.writes:
@@ -313,7 +339,7 @@ class Pipeline:
                     elif identifier not in live:
                         row.fail(errors.INVALID_CROSS_REFERENCE_KEY())
 
-    def _find_parents(self, row: Row) -> None:
+    def _find_parents(self, chunk: Chunk, row: Row) -> None:
         for reference, (key, value) in (row.parents or {}).items():
             target = next(o for name in reference.reference_to if (o := self._schema.get(name)) and key in o.fields)
             column = fold_column(key.name) if key.folded else key.name
@@ -330,6 +356,8 @@ class Pipeline:
                 for identifier, deleted in self._store.lookup(target, column, [wanted], "Id", "IsDeleted")
                 if not deleted
             ]
+            if chunk.access is not None:
+                found = list(self._permissions.reached(chunk.access, target, found))
             if len(found) == 1:
                 row.values[reference.name] = found[0]
             else:
@@ -388,9 +416,9 @@ class Pipeline:
                 by_object.setdefault(row.sobject.name, []).append(row)
         for rows in by_object.values():
             for unique in rows[0].plan.unique:
-                self._deduplicate_field(rows, unique)
+                self._deduplicate_field(chunk, rows, unique)
 
-    def _deduplicate_field(self, rows: list[Row], unique: Field) -> None:
+    def _deduplicate_field(self, chunk: Chunk, rows: list[Row], unique: Field) -> None:
         claims: list[tuple[Row, Any]] = []
         for row in rows:
             value = row.values.get(unique.name)
@@ -406,9 +434,18 @@ class Pipeline:
         for row, value in claims:
             owner = taken.get(value)
             if owner is not None and owner != row.id:
-                row.fail(errors.DUPLICATE_VALUE(field=unique.name, id=to_15(owner)))
+                row.fail(self._duplicate(chunk, row, unique, owner))
             else:
                 taken[value] = row.id or ""
+
+    def _duplicate(self, chunk: Chunk, row: Row, unique: Field, owner: str) -> ApiError:
+        access = chunk.access
+        if access is not None and owner not in {other.id for other in chunk.rows}:
+            seen = access.sees(row.sobject, unique) and self._permissions.reached(access, row.sobject, [owner])
+            if not seen:
+                # Recorded: a record that the saver does not see is not named.
+                return errors.DUPLICATE_VALUE(field="<unknown>", id="<unknown>")
+        return errors.DUPLICATE_VALUE(field=unique.name, id=to_15(owner))
 
     def _follow(self, chunk: Chunk) -> None:
         """Work out what goes, comes back or is cut loose with deletes and undeletes; refuse what must stay."""
@@ -460,6 +497,7 @@ class Pipeline:
         _permit,
         _validate,
         _relate,
+        _reach,
         _load,
         _default,
         _agree,
@@ -492,6 +530,7 @@ class Pipeline:
             alone = len(chunk.rows) == 1 and chunk.rows[0].writes
             with nullcontext() if alone else self._store.transaction():
                 save.groups(groups)
+                self._permissions.saved(groups)
         except BaseException:
             self._log.forget_after(mark)
             self._bin.forget()

@@ -15,6 +15,15 @@ from mock_server.org.schema.types import Field, SObject, fold
 _MOST_STATEMENTS = 512
 
 
+SYSTEM_DEFAULTS: dict[str, dict[str, Any]] = {
+    "User": {"IsActive": 1, "UserType": "Standard"},
+    "PermissionSet": {"IsCustom": 1, "Type": "Regular"},
+    "PermissionSetAssignment": {"IsActive": 1},
+}
+"""What a new record of the system says of itself, in stored form; a describe does not tell."""
+_SHARE_DEFAULTS = {"RowCause": "Manual"}
+
+
 @dataclass(frozen=True, slots=True)
 class Slot:
     """A field as a target of a write."""
@@ -82,6 +91,10 @@ class WritePlan:
             chosen = next((entry.value for entry in field.picklist if entry.default), None)
             if chosen is not None and field.createable and field.defaulted_on_create:
                 self.defaults.setdefault(field.name, chosen)
+        if sobject.name in SYSTEM_DEFAULTS or ("RowCause" in sobject.by_name and sobject.name.endswith("Share")):
+            self.defaults |= SYSTEM_DEFAULTS.get(sobject.name, _SHARE_DEFAULTS)
+        self.governing = sobject.name in ("User", "PermissionSetAssignment")
+        """Whether a row of it is looked at even where its saver may do everything."""
         self.typed_defaults = typed_defaults(sobject)
         self.agreements = agreements(sobject)
         self.watched = bool(sobject.validation_rules or self.agreements)

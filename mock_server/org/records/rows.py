@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mock_server.org.errors import ApiError
 from mock_server.org.records.changes import Change
 from mock_server.org.records.plans import WritePlan
 from mock_server.org.records.recycling import Link
 from mock_server.org.schema.types import Field, SObject
+
+if TYPE_CHECKING:
+    from mock_server.org.identity.access import Access
 
 # Parents that every row has, and that Salesforce does not lock when a child is saved.
 _UNLOCKED_PARENTS = frozenset({"OwnerId", "CreatedById", "LastModifiedById", "RecordTypeId"})
@@ -60,6 +63,8 @@ class Row:
     """The stored record of an update or delete, all columns, where the plan is `watched`; empty for a create."""
     parents: dict[Field, tuple[Field, Any]] | None = None
     """References given as a nested record: the reference field -> the parent's external id field and value."""
+    audit: dict[str, Any] | None = None
+    """What the saver says himself of the creation of a record, as he is permitted to; in stored form."""
     wake: Wake | None = None
     """Of a delete or undelete: what it does to other records."""
     errors: list[ApiError] = field(default_factory=list)
@@ -80,9 +85,11 @@ class Row:
 class Chunk:
     """Up to 200 rows that are saved together, grouped by object in order of first appearance."""
 
-    def __init__(self, changes: Sequence[Change], user_id: str, give_up: bool) -> None:
+    def __init__(self, changes: Sequence[Change], user_id: str, give_up: bool, access: Access | None = None) -> None:
         self.rows = [Row(change) for change in changes]
         self.user_id = user_id
+        self.access = access
+        """What the saver may do; None for everything."""
         self.give_up = give_up
 
     def alive(self) -> dict[tuple[str, str], list[Row]]:

@@ -94,7 +94,10 @@ class Saving:
         tail = [*[self._stamp] * len(plan.created), *[self._user] * len(plan.created_by)]
         for columns, same in groups.items():
             statement = plan.insert(columns)
-            made = [statement.shadow((*row.values.values(), row.id, *tail)) for row in same]
+            made = [
+                statement.shadow((*row.values.values(), row.id, *(tail if row.audit is None else _audit(row, tail))))
+                for row in same
+            ]
             self._commit("create", name, statement.columns, [str(row.id) for row in same], made)
             self._store.execute_many(statement.sql, made)
 
@@ -208,3 +211,10 @@ class Saving:
 def _wake(row: Row) -> Wake:
     assert row.wake is not None
     return row.wake
+
+
+def _audit(row: Row, tail: list[Any]) -> list[Any]:
+    """Return the values of a new record's audit columns where its saver says some of them himself."""
+    said = row.audit or {}
+    columns = (*row.plan.created, *row.plan.created_by)
+    return [said.get(column, value) for column, value in zip(columns, tail, strict=True)]

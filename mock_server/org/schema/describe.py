@@ -35,7 +35,16 @@ def global_describe(schema: Schema, version: str) -> dict[str, Any]:
     """Return the body of `/sobjects`. `version` is a path segment such as `v60.0`."""
     own, bundled = schema.own(), _bundled(version)
     sobjects = [summary(own[name], version) if name in own else bundled[name] for name in schema.names()]
+    if schema.whole is not schema:
+        sobjects = [_limited(schema, one) for one in sobjects]
     return {"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": sobjects}
+
+
+def _limited(schema: Schema, row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row of the global describe with the flags that hold for the user whose schema it is."""
+    flags = [key for key, value in row.items() if value is True]
+    kept = set(schema.flags_of(row["name"], flags))
+    return {**row, **{flag: False for flag in flags if flag not in kept}}
 
 
 @lru_cache(8)

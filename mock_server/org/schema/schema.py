@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any
 
@@ -12,6 +12,7 @@ from mock_server.org.schema.build import Build
 from mock_server.org.schema.definitions import Definitions
 from mock_server.org.schema.errors import Place, SchemaError, SchemaErrors
 from mock_server.org.schema.rows import Row
+from mock_server.org.schema.shares import opened_share
 from mock_server.org.schema.types import SObject
 
 __all__ = ["Schema", "SchemaError"]
@@ -77,6 +78,19 @@ class Schema:
             return self._own.get(exact) or standard.load(exact)
         return standard.load(name)
 
+    @property
+    def whole(self) -> Schema:
+        """The schema itself, where this is what a user sees of it."""
+        return self
+
+    def flags_of(self, name: str, flags: Iterable[str]) -> Iterable[str]:
+        """Return those of an object's flags that hold for the user whose schema this is."""
+        return flags
+
+    def rows(self, sobject: SObject, table: str, ready: Callable[[SObject], None]) -> str | None:
+        """Return the SQL that rows of `table` must meet to be seen, None where all are. `ready` makes tables."""
+        return None
+
     def names(self) -> tuple[str, ...]:
         """Return the names of all objects, sorted."""
         return tuple(sorted({*standard.rows(), *self._own}, key=str.lower))
@@ -135,6 +149,9 @@ class Schema:
         return build, trial
 
     def _put(self, sobject: SObject) -> None:
+        share = opened_share(sobject, self.get)
+        if share is not None:
+            self._put(share)
         self._own[sobject.name] = sobject
         self._own_folded[sobject.name.lower()] = sobject.name
         if sobject.key_prefix:

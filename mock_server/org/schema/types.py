@@ -214,6 +214,8 @@ class SObject:
     validation_rules: tuple[ValidationRule, ...] = ()
     record_types: tuple[RecordType, ...] = ()
     compact_layouts: tuple[CompactLayout, ...] = ()
+    whole: SObject | None = field(default=None, compare=False, repr=False)
+    """The object itself, where this is what a user sees of it."""
     memo: dict[object, object] = field(default_factory=dict, compare=False, repr=False)
     """For derived plans (compiled writers, describe bodies): dropped with the sObject when the schema changes."""
 

@@ -40,7 +40,7 @@ def _urls(call: Call) -> dict[str, str]:
 
 
 def _user(call: Call) -> User:
-    user = call.org.directory.user(call.session.username)
+    user = call.org.directory.by_id(call.session.user_id)
     assert user is not None
     return user
 

@@ -37,7 +37,7 @@ async def introspect(call: Call) -> Reply:
     given = fields.get("token", "")
     session, grant = call.org.sessions.peek(given), call.org.sessions.granted(given)
     known = session or grant
-    user = call.org.directory.user(known.username) if known is not None else None
+    user = call.org.directory.by_id(known.user_id) if known is not None else None
     if known is None or user is None:
         return answer({"active": False})
     body = {

@@ -100,11 +100,10 @@ def _refresh(call: Call, fields: dict[str, str]) -> dict[str, Any]:
     # A public app has no secret to send.
     app = authenticated_app(call, fields, secret=False)
     grant = call.org.sessions.granted(fields.get("refresh_token", ""))
-    user = call.org.directory.user(grant.username) if grant is not None else None
+    user = call.org.directory.by_id(grant.user_id) if grant is not None else None
     if grant is None or user is None or grant.client_id != app.client_id:
         raise errors.EXPIRED_REFRESH_TOKEN()
-    if not user.active:
-        raise errors.INACTIVE_USER()
+    call.org.directory.let_in(user)
     return _opened(call, user, app, grant.scopes)
 
 
@@ -134,8 +133,7 @@ def _let_in(call: Call, username: object) -> User:
     if user is None:
         raise errors.UNAPPROVED_CONSUMER()
     call.org.directory.count_login(user)
-    if not user.active:
-        raise errors.INACTIVE_USER()
+    call.org.directory.let_in(user)
     return user
 
 

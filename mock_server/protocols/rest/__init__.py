@@ -1,8 +1,20 @@
 """The REST API. Importing the package declares its operations; `ROUTES` lists them."""
 
-from mock_server.protocols.rest import blobs, collections, describe, list_views, meta, query, records, search
+from mock_server.protocols.rest import blobs, collections, describe, list_views, meta, passwords, query, records, search
 from mock_server.protocols.rest.replies import render, routes, unversioned
 
 ROUTES = (unversioned, routes)
 
-__all__ = ["ROUTES", "blobs", "collections", "describe", "list_views", "meta", "query", "records", "render", "search"]
+__all__ = [
+    "ROUTES",
+    "blobs",
+    "collections",
+    "describe",
+    "list_views",
+    "meta",
+    "passwords",
+    "query",
+    "records",
+    "render",
+    "search",
+]

@@ -112,7 +112,7 @@ async def delete(call: Call) -> Reply:
     changes = []
     for given in ids:
         identifier = to_18(given)
-        sobject = call.org.schema.by_prefix(identifier[:3]) if identifier else None
+        sobject = call.schema.by_prefix(identifier[:3]) if identifier else None
         change = Change("delete", sobject.name if sobject else "", id=given)
         if identifier is None:
             change.refusal = errors.MALFORMED_ID(value=given)
@@ -183,7 +183,7 @@ def _change(call: Call, verb: Verb, record: dict[str, Any]) -> Change:
     if not isinstance(kind, str):
         raise errors.INVALID_INPUT(text="Each record needs the name of its object in attributes.type")
     change = Change(verb, kind, record)
-    if call.org.schema.get(kind) is None:
+    if call.schema.get(kind) is None:
         change.refusal = unsupported_type(kind)
     return change
 

@@ -11,7 +11,7 @@ import orjson
 from mock_server.operations import Call, Operation, Reply
 from mock_server.org import errors
 from mock_server.org.ids import to_18
-from mock_server.org.schema import compact_layouts, layouts
+from mock_server.org.schema import Schema, compact_layouts, layouts
 from mock_server.org.schema import describe as forms
 from mock_server.org.schema.types import SObject
 from mock_server.protocols.instance import instance_url
@@ -23,7 +23,7 @@ DESCRIBE = f"{OBJECT}/describe"
 
 def sobject_of(call: Call) -> SObject:
     """Return the object that the path names, in any case. Raises NOT_FOUND."""
-    sobject = call.org.schema.get(call.args["sobject"])
+    sobject = call.schema.get(call.args["sobject"])
     if sobject is None:
         raise errors.NOT_FOUND()
     return sobject
@@ -31,7 +31,7 @@ def sobject_of(call: Call) -> SObject:
 
 @routes(Operation("rest.describe.global", "GET", f"{DATA}/sobjects", "read", summary="Describe all objects"))
 async def describe_global(call: Call) -> Reply:
-    return _conditional(call, forms.global_describe(call.org.schema, call.args["version"]))
+    return _conditional(call, forms.global_describe(call.schema, call.args["version"]))
 
 
 @routes(Operation("rest.describe.summary", "GET", OBJECT, "read", summary="Describe one object in short"))
@@ -44,7 +44,16 @@ async def summary(call: Call) -> Reply:
 @routes(Operation("rest.describe.object", "GET", DESCRIBE, "read", summary="Describe one object"))
 async def describe_object(call: Call) -> Reply:
     pages = instance_url(call, call.org)
-    return _conditional(call, forms.describe(sobject_of(call), call.args["version"], instance=pages))
+    body = forms.describe(sobject_of(call), call.args["version"], instance=pages)
+    if call.schema is not call.org.schema:
+        body = {**body, "childRelationships": _seen_children(call.schema, body["childRelationships"])}
+    return _conditional(call, body)
+
+
+def _seen_children(schema: Schema, children: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the relationships to objects and by fields that the caller sees."""
+    found = ((child, schema.get(child["childSObject"])) for child in children)
+    return [child for child, sobject in found if sobject is not None and child["field"] in sobject.by_name]
 
 
 def _conditional(call: Call, value: dict[str, Any]) -> Reply:
@@ -149,7 +158,7 @@ async def describe_compact_layout(call: Call) -> Reply:
 )  # fmt: skip
 async def compact_layouts_of(call: Call) -> Reply:
     names = [name.strip() for name in call.query.get("q", "").split(",") if name.strip()]
-    found = {name: call.org.schema.get(name) for name in names}
+    found = {name: call.schema.get(name) for name in names}
     if not names or None in found.values():
         raise errors.NOT_FOUND()
     return answer({name: compact_layouts.primary_compact_layout(one) for name, one in found.items() if one})

@@ -159,7 +159,7 @@ def _matches(call: Call, sobject: SObject, key: Field) -> list[str]:
     if key.type == "id":
         identifier = to_18(value)
         return [identifier] if identifier else []
-    return call.org.queries.find(sobject, key, value)
+    return call.org.queries.find(sobject, key, value, schema=call.schema)
 
 
 def _choices(call: Call, sobject: SObject, ids: list[str]) -> Reply:

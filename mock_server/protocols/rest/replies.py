@@ -73,9 +73,14 @@ def version_of(segment: str) -> int:
 
 
 def check_version(call: Call) -> None:
-    """Refuse a version that is not served, or that does not have the operation yet. Raises ApiError."""
+    """Refuse a version that is not served, or that does not have the operation yet, and users without the API.
+
+    Raises ApiError.
+    """
     if version_of(call.args["version"]) < call.operation.since:
         raise errors.NOT_FOUND()
+    if call.operation.auth and not call.org.may(call.session, "ApiEnabled"):
+        raise errors.API_CURRENTLY_DISABLED()
 
 
 _VERBS: dict[str, Verb] = {"create": "create", "update": "update", "upsert": "upsert", "delete": "delete"}

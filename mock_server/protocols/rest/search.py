@@ -185,14 +185,14 @@ def _layout(sobject: SObject) -> dict[str, Any]:
 
 def _spanned(call: Call) -> Iterator[SObject]:
     """Yield the objects that global search spans: those with pages of their own."""
-    for name in call.org.schema.names():
-        sobject = call.org.schema.get(name)
+    for name in call.schema.names():
+        sobject = call.schema.get(name)
         if sobject is not None and sobject.is_("layoutable") and sobject.is_("mruEnabled") and is_searched(sobject):
             yield sobject
 
 
 def _sobject(call: Call, name: str) -> SObject:
-    sobject = call.org.schema.get(name.strip())
+    sobject = call.schema.get(name.strip())
     if sobject is None:
         raise errors.NOT_FOUND()
     return sobject

@@ -9,7 +9,7 @@ from mock_server.journal import fingerprint
 from mock_server.operations import Call, Operation, OrgFinder, Reply, Routes
 from mock_server.org import errors
 from mock_server.org.errors import ApiError
-from mock_server.org.identity.directory import ADMIN_PROFILE_ID, LoginRefused, User
+from mock_server.org.identity.directory import LoginRefused, User
 from mock_server.org.identity.sessions import TIMEOUT
 from mock_server.org.ids import to_15, to_18
 from mock_server.org.org import Org
@@ -79,7 +79,7 @@ def _user_info(org: Org, user: User) -> str:
         f"<orgHasPersonAccounts>false</orgHasPersonAccounts><organizationId>{org.id}</organizationId>"
         "<organizationMultiCurrency>false</organizationMultiCurrency>"
         f"<organizationName>{escape(org.directory.organization_name())}</organizationName>"
-        f'<profileId>{ADMIN_PROFILE_ID}</profileId><roleId xsi:nil="true"/>'
+        f'<profileId>{user.profile_id}</profileId><roleId xsi:nil="true"/>'
         f'<sessionSecondsValid>{TIMEOUT:.0f}</sessionSecondsValid><userDefaultCurrencyIsoCode xsi:nil="true"/>'
         f"<userEmail>{escape(user.email)}</userEmail><userFullName>{escape(user.name)}</userFullName>"
         f"<userId>{user.id}</userId><userLanguage>{escape(user.language)}</userLanguage>"

@@ -127,7 +127,13 @@ def test_users_and_their_profiles_can_be_queried(org: Org) -> None:
     assert (row["Username"], row["Name"]) == ("integration@sfmock.test", "Integration User")
     assert row["Profile"]["Name"] == "System Administrator"
     names = [profile["Name"] for profile in rows(org, "SELECT Name FROM Profile ORDER BY Name")]
-    assert names == ["Standard User", "System Administrator"]
+    assert names == [
+        "Minimum Access - API Only Integrations",
+        "Minimum Access - Salesforce",
+        "Read Only",
+        "Standard User",
+        "System Administrator",
+    ]
 
 
 def test_seeding_again_changes_nothing(org: Org) -> None:
