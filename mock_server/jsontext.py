@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from mock_server.org import errors
 from mock_server.org.errors import ApiError
 from mock_server.org.records.values import Misfit
+
+_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
 def parser_error(body: bytes) -> ApiError:
@@ -23,7 +26,16 @@ def parser_error(body: bytes) -> ApiError:
             text=f"Invalid UTF-8 start byte 0x{body[error.start]:x}", line=line, column=column
         )
     try:
-        json.loads(text)
+        json.loads(text, parse_constant=_refuse_constant)
+    except _NotANumber as error:
+        at = _outside_texts(text, error.word)
+        line, column = _place(text[:at])
+        return errors.JSON_PARSER_ERROR(
+            text=f"Non-standard token '{error.word.lstrip('-')}': enable JsonParser.Feature.ALLOW_NON_NUMERIC_NUMBERS "
+            "to allow",
+            line=line,
+            column=column,
+        )
     except json.JSONDecodeError as error:
         at = error.pos
     except RecursionError:
@@ -41,6 +53,47 @@ def parser_error(body: bytes) -> ApiError:
         found = text[at]
         message = f"Unexpected character ('{found}' (code {ord(found)})): expected a valid value or separator"
     return errors.JSON_PARSER_ERROR(text=message, line=line, column=column)
+
+
+class _NotANumber(Exception):
+    def __init__(self, word: str) -> None:
+        super().__init__(word)
+        self.word = word
+
+
+def _refuse_constant(word: str) -> Any:
+    raise _NotANumber(word)
+
+
+def _outside_texts(text: str, word: str) -> int:
+    """Return where a word stands that is no part of a text."""
+    blanked = _TEXT.sub(lambda match: " " * len(match[0]), text)
+    return max(0, blanked.find(word))
+
+
+def lenient(body: bytes) -> Any:
+    """Return the value of a body that the quick parser refuses and Salesforce's reads: a number beyond all floats,
+    half of a surrogate pair. Raises ValueError or RecursionError for what is no JSON.
+    """
+    return _clean(json.loads(body.decode(), parse_constant=_refuse_word, parse_int=_integer))
+
+
+def _integer(digits: str) -> int | float:
+    # Python reads no integers of thousands of digits; all that matters here is that they are too large.
+    return int(digits) if len(digits) < 1000 else float(digits)
+
+
+def _refuse_word(word: str) -> Any:
+    raise ValueError(word)
+
+
+def _clean(value: Any) -> Any:
+    """Put the replacement character where a text has half of a pair: nothing could write it again."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
+        return {_clean(key): _clean(item) for key, item in value.items()}
+    return [_clean(item) for item in value] if isinstance(value, list) else value
 
 
 def _place(before: str) -> tuple[int, int]:

@@ -280,7 +280,8 @@ class Pipeline:
                 if values.get(required.name) is None and not (row.parents and required in row.parents)
             ]
         else:
-            missing = [name for name, value in values.items() if value is None and name in plan.not_null]
+            related = {reference.name for reference in row.parents or ()}
+            missing = [name for name, value in values.items() if value is None and name in plan.not_null - related]
         if missing:
             row.fail(errors.REQUIRED_FIELD_MISSING(names=", ".join(missing), fields=missing))
 
