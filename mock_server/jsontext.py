@@ -10,6 +10,7 @@ from mock_server.org import errors
 from mock_server.org.errors import ApiError
 from mock_server.org.records.values import Misfit
 
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _TEXT = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
@@ -43,7 +44,10 @@ def parser_error(body: bytes) -> ApiError:
     except ValueError:
         return errors.JSON_PARSER_ERROR(text="Number value length exceeds the maximum allowed", line=1, column=1)
     else:
-        at = len(text)
+        # What Python reads and nobody can write again: half of a surrogate pair.
+        half = _SURROGATE.search(text)
+        line, column = _place(text[: half.start()] if half else text)
+        return errors.JSON_PARSER_ERROR(text="Unpaired surrogate in a character escape", line=line, column=column)
     line, column = _place(text[:at])
     if at >= len(text.rstrip()):
         message = "Unexpected end-of-input: expected close marker or value"
@@ -72,10 +76,14 @@ def _outside_texts(text: str, word: str) -> int:
 
 
 def lenient(body: bytes) -> Any:
-    """Return the value of a body that the quick parser refuses and Salesforce's reads: a number beyond all floats,
-    half of a surrogate pair. Raises ValueError or RecursionError for what is no JSON.
+    """Return the value of a body that the quick parser refuses and Salesforce's reads: numbers beyond all floats.
+
+    Raises ValueError or RecursionError for what is no JSON, or holds texts that cannot be written again.
     """
-    return _clean(json.loads(body.decode(), parse_constant=_refuse_word, parse_int=_integer))
+    value = json.loads(body.decode(), parse_constant=_refuse_word, parse_int=_integer)
+    # Half of a surrogate pair stands in no encoding.
+    json.dumps(value, ensure_ascii=False).encode()
+    return value
 
 
 def _integer(digits: str) -> int | float:
@@ -85,15 +93,6 @@ def _integer(digits: str) -> int | float:
 
 def _refuse_word(word: str) -> Any:
     raise ValueError(word)
-
-
-def _clean(value: Any) -> Any:
-    """Put the replacement character where a text has half of a pair: nothing could write it again."""
-    if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if isinstance(value, dict):
-        return {_clean(key): _clean(item) for key, item in value.items()}
-    return [_clean(item) for item in value] if isinstance(value, list) else value
 
 
 def _place(before: str) -> tuple[int, int]:
@@ -116,7 +115,7 @@ def misfit_error(body: bytes, misfit: Misfit) -> ApiError:
     text = body.decode(errors="replace")
     wanted = json.dumps(misfit.field.name).lower()
     at, folded = -1, text.lower()
-    decoder = json.JSONDecoder()
+    decoder = json.JSONDecoder(parse_int=_integer)
     while (at := folded.find(wanted, at + 1)) >= 0:
         start = at + len(wanted)
         while start < len(text) and text[start] in " \t\r\n:":
@@ -124,7 +123,7 @@ def misfit_error(body: bytes, misfit: Misfit) -> ApiError:
         try:
             if decoder.raw_decode(text, start)[0] == misfit.value:
                 break
-        except (json.JSONDecodeError, RecursionError):
+        except (ValueError, RecursionError):
             continue
     else:
         start = 0

@@ -270,12 +270,6 @@ def test_bodies_at_the_edge_of_json(kit: Rest, body: bytes, code: str, start: st
     assert error["message"].startswith(start)
 
 
-def test_half_a_pair_of_surrogates_becomes_a_replacement_character(kit: Rest) -> None:
-    body = b'{"Text__c": "a\\ud83dz"}'
-    answer = kit.post("/sobjects/Kit__c", data=body, headers={"Content-Type": "application/json"})
-    assert read(kit, answer.json()["id"], "Text__c") == "a�z"
-
-
 @pytest.mark.parametrize(
     ("values", "refused"),
     [
