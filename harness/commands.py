@@ -42,10 +42,24 @@ def add_parsers(commands: Any) -> None:
     lint.add_argument("--strict", action="store_true", help="take warnings for errors")
     lint.set_defaults(run_command=run_lint)
 
-    schema = commands.add_parser("schema", help="print the JSON Schema of scenario files, for editors")
-    schema.add_argument("what", choices=["scenario"], help="what to describe")
-    schema.add_argument("--write", type=Path, metavar="FILE", help="write it into this file")
-    schema.set_defaults(run_command=run_schema)
+    schema = commands.add_parser("schema", help="import the schema of an org, or print that of scenario files")
+    kinds = schema.add_subparsers(title="what", metavar="WHAT", required=True)
+    described = kinds.add_parser("scenario", help="print the JSON Schema of scenario files, for editors")
+    described.add_argument("--write", type=Path, metavar="FILE", help="write it into this file")
+    described.set_defaults(run_command=run_schema)
+    imported = kinds.add_parser(
+        "import",
+        help="merge sources of a schema and tell what becomes of every file",
+        description="Put sources on top of each other, later over earlier, as `sfmock serve --schema` does: SFDX "
+        "projects, folders or zips of metadata, saved describes (JSON), YAML of objects and fields. Exit status: 0 "
+        "they make a schema; 2 something in them is wrong.",
+    )
+    imported.add_argument("sources", nargs="+", type=Path, metavar="PATH", help="a source: folder, zip, JSON or YAML")
+    imported.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="write what they say together, for --schema: *.json, or YAML"
+    )
+    imported.add_argument("--json", action="store_true", help="print the report as JSON")
+    imported.set_defaults(run_command=run_import)
 
     properties = commands.add_parser("properties", help="list the properties that a trial is judged by")
     properties.add_argument("names", nargs="*", metavar="NAME", help="name or glob of a property to show in full")
@@ -180,6 +194,13 @@ def run_schema(options: argparse.Namespace) -> int:
         print(text, end="")
         return DONE
     return _written(options.write, text)
+
+
+def run_import(options: argparse.Namespace) -> int:
+    """Merge sources of a schema, and say what became of each file."""
+    from mock_server.schema_command import run
+
+    return run(options.sources, options.output, as_json=options.json)
 
 
 def _written(file: Path, text: str) -> int:

@@ -1,59 +1,38 @@
-"""What a scenario defines in its org: objects and fields, those of its schema files first."""
+"""What a scenario defines in its org: objects and fields, on top of what the sources of its schema define."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from mock_server.documents import Document, Problem, load
+from mock_server import schema_sources
+from mock_server.documents import DocumentError
+from mock_server.schema_sources import Definitions, Place
 
 if TYPE_CHECKING:
     from harness.scenario import Scenario
 
-_KINDS = ("objects", "fields")
-
-
-class Definitions(NamedTuple):
-    """Definitions in the form in which an org takes them: of objects by name, and of fields by object and name."""
-
-    objects: dict[str, Any]
-    fields: dict[str, Any]
-
 
 def definitions(scenario: Scenario) -> Definitions:
-    """Return what the scenario defines. Raises DocumentError for a schema file that cannot be read."""
-    found: dict[str, dict[str, Any]] = {kind: {} for kind in _KINDS}
-    for path in scenario.org.schema:
-        if Path(path).is_dir() or not path.endswith((".yaml", ".yml")):
-            text = f"{path} is no YAML file with `objects` and `fields`; other forms of a schema are not read"
-            raise scenario.document.error([Problem(("org", "schema"), text)])
-        for kind, given in _read(load(path)).items():
-            found[kind] = merged(found[kind], given)
-    plan = scenario.org
-    return Definitions(merged(found["objects"], plan.objects), merged(found["fields"], plan.fields))
+    """Return what the scenario defines. Raises DocumentError for a source of its schema that cannot be read."""
+    found = schema_sources.read(scenario.org.schema)
+    if found.problems:
+        raise DocumentError([str(problem) for problem in found.problems])
+    document = scenario.document
+    own = Definitions(
+        places={path[1:]: Place(*document.where(path)) for path in document.values if path[:1] == ("org",)}
+    )
+    own.data.update(objects=dict(scenario.org.objects), fields=dict(scenario.org.fields))
+    found.add(own)
+    return found
 
 
-def _read(document: Document) -> dict[str, dict[str, Any]]:
-    """Read a schema file as far as its outline; the org that is made of it checks the rest. Raises DocumentError."""
-    data = document.data
-    if not isinstance(data, dict) or not set(data) <= set(_KINDS):
-        raise document.error([Problem((), "a schema file is a mapping of `objects` and `fields`", _KINDS)])
-    problems = [
-        Problem((kind,), f"{kind} is a mapping of object names")
-        for kind, given in data.items()
-        if given is not None and not isinstance(given, dict)
-    ]
-    problems += [
-        Problem((kind, name), f"{name} must be a mapping")
-        for kind, given in data.items()
-        if isinstance(given, dict)
-        for name, value in given.items()
-        if not isinstance(value, dict)
-    ]
-    if problems:
-        raise document.error(problems)
-    return {kind: given or {} for kind, given in data.items()}
+def check(scenario: Scenario) -> None:
+    """Refuse a scenario whose schema does not fit together. Raises DocumentError."""
+    found = definitions(scenario)
+    # Of a scenario without sources the org itself says what is wrong.
+    if scenario.org.schema:
+        schema_sources.check(found)
 
 
 def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -66,11 +45,16 @@ def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
 
 def uniqueness(given: Definitions) -> dict[tuple[str, str], bool]:
     """Return every defined field, by object and name in lower case, and whether no two records may share its value."""
-    inline = ((name, value.get("fields")) for name, value in given.objects.items())
+    inline = ((name, value.get("fields")) for name, value in given.data["objects"].items())
     return {
-        (sobject.lower(), str(name).lower()): bool(field.get("unique"))
-        for sobject, fields in (*inline, *given.fields.items())
+        (sobject.lower(), str(name).lower()): bool(_described(field).get("unique"))
+        for sobject, fields in (*inline, *given.data["fields"].items())
         if isinstance(fields, Mapping)
         for name, field in fields.items()
         if isinstance(field, Mapping)
     }
+
+
+def _described(field: Mapping[str, Any]) -> Mapping[str, Any]:
+    inner = field.get("describe")
+    return inner if isinstance(inner, Mapping) else field

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+Work = TypeVar("Work", bound=Callable[..., object])
 
 if TYPE_CHECKING:
     from harness.respx_route import SalesforceRouter
@@ -125,6 +127,33 @@ class OrgHandle:
         self.records = RecordHandle(self.control)
         self.limits = LimitHandle(self.control)
         self.clock = ClockHandle(self.control)
+
+    def before(self, sobject: str, *events: str, name: str | None = None) -> Callable[[Work], Work]:
+        """Decorate a function that is to run before records of an object are saved: `@org.before("Contact", "insert")`.
+
+        It is called with a Trigger, on the server's thread. Events are insert, update, delete and undelete; `name` is
+        what its errors call it. Raises ValueError for what can never run.
+        """
+        return self._hook(sobject, events, "before", name)
+
+    def after(self, sobject: str, *events: str, name: str | None = None) -> Callable[[Work], Work]:
+        """Decorate a function that is to run after records of an object were saved, within the same transaction."""
+        return self._hook(sobject, events, "after", name)
+
+    def _hook(self, sobject: str, events: Sequence[str], at: str, name: str | None) -> Callable[[Work], Work]:
+        def add(work: Work) -> Work:
+            self._server.add_hook(self.id, sobject, events, work, at=at, name=name)
+            return work
+
+        return add
+
+    def automation(self, declared: Mapping[str, Any] | None = None, /, **keys: Any) -> str:
+        """Declare a trigger by what it costs, given as a mapping or as keywords; return its name.
+
+        `automation(object="Contact", on=["insert", "update"], cost={"soql": "1 per record"})`. Raises ControlError for
+        one that can never run.
+        """
+        return self.control.add_automation({**(declared or {}), **keys})
 
     def __getattr__(self, name: str) -> str:
         if name in ("credentials", "_server"):  # not there before __init__ has run (copying, unpickling)

@@ -76,6 +76,7 @@ class OrgPlan:
     records: tuple[Records, ...] = ()
     limits: Mapping[str, int] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
+    automation: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

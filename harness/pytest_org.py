@@ -35,6 +35,7 @@ class Given:
             fields=merged(self.plan.fields, plan.fields),
             # Behind the scenario's: the place of a source decides which values its seed makes up.
             records=(*plan.records, *self.plan.records),
+            automation=(*self.plan.automation, *plan.automation),
         )
 
 

@@ -54,6 +54,10 @@ def _org(org: OrgPlan) -> Iterator[str]:
     for source in org.records:
         number = source.count if isinstance(source, MadeRecords) else len(source.rows)
         yield f"{number} {source.sobject} there from the start"
+    for hook in org.automation:
+        cost = ", ".join(f"{amount} {unit}" for unit, amount in hook["cost"].items())
+        on = hook["on"] if isinstance(hook["on"], str) else ", ".join(hook["on"])
+        yield f"a trigger of {hook['object']} on {on} that spends {cost}"
     for name, count in org.limits.items():
         yield f"{name} limited to {count}"
 

@@ -14,7 +14,7 @@ from harness.plans import OrgPlan, PhasePlan, Policy, Scenario
 from harness.properties import ParameterError, read_parameters, registry
 from harness.row_plans import read_inputs, read_records
 from harness.shapes import Part, shown
-from mock_server import documents
+from mock_server import automation, documents
 from mock_server.documents import Problem, Steps
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ KEYS = (
     "title", "story", "org", "inputs", "policy", "faults", "phases", "time", "deadline", "dead_letters", "skip",
     "expect",
 )  # fmt: skip
-_ORG = ("schema", "fields", "objects", "records", "limits", "settings")
+_ORG = ("schema", "fields", "objects", "records", "limits", "settings", "automation")
 _POLICY = ("attempts", "base", "factor", "cap", "jitter", "timeout")
 _LETTERS = ("record", "key", "error", "code", "message", "attempts", "failed_at")
 MOST_ATTEMPTS = 1_000
@@ -105,7 +105,14 @@ def _org(scenario: Part, folder: Path) -> OrgPlan:
         records=read_records(part, folder),
         limits={name: count for name, count in counts.items() if count is not None},
         settings={} if settings is None else dict(settings.data),
+        automation=_automation(part),
     )
+
+
+def _automation(org: Part) -> tuple[Mapping[str, Any], ...]:
+    given = org.data.get("automation")
+    automation.read(given, (*org.path, "automation"), org.problems)
+    return tuple(given) if isinstance(given, list) else ()
 
 
 def _schema(org: Part, folder: Path) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 from harness.datafiles import MOST_ROWS
 from harness.properties import Property, registry
 from harness.scenario_reading import MOST_ATTEMPTS
+from mock_server import automation
 from mock_server.faults.shapes import DURATION, SHARE, TEXT, Shape, count, mapping, optional, rule
 
 ID = "https://sfmock.invalid/scenario.schema.json"
@@ -83,6 +84,11 @@ def _org() -> Shape:
             "records": {"anyOf": [{"type": "object", "additionalProperties": records}, files]},
             "limits": {"type": "object", "additionalProperties": count(0)},
             "settings": {"type": "object"},
+            "automation": {
+                "type": "array",
+                "items": automation.shape(),
+                "description": "triggers, known by what they cost",
+            },
         },
         description="the org before the start",
     )

@@ -15,6 +15,7 @@ from harness import inputs as input_rows
 from harness import seeding
 from harness.broken_queue import deliver_without_queue
 from harness.crashes import is_crash
+from harness.definitions import check as check_definitions
 from harness.definitions import definitions
 from harness.evidence import AfterName, Evidence
 from harness.inputs import Input
@@ -57,7 +58,7 @@ def check(scenario: Scenario, subject: Subject | None = None) -> None:
         why = refusal(subject.command)
         if why is not None:
             raise scenario.document.error([Problem(("time",), why, ("real",))])
-    definitions(scenario)
+    check_definitions(scenario)
 
 
 def check_crashes(scenario: Scenario, subject: Subject | None = None) -> None:
@@ -255,12 +256,14 @@ class Trial:
     def org(self) -> Iterator[OrgHandle]:
         """Make the scenario's org, empty; it is gone after the block."""
         control, plan = self.server.control, self.scenario.org
-        objects, fields = definitions(self.scenario)
         info = control.create_org(
-            objects=objects,
-            fields=fields,
+            # Without sources the org gets what is written as it is, and says where in it a mistake is.
+            schema=definitions(self.scenario).data if plan.schema else None,
+            objects=None if plan.schema else plan.objects,
+            fields=None if plan.schema else plan.fields,
             limits=plan.limits,
             settings=plan.settings,
+            automation=plan.automation,
             login=self.login,
             seed=self.seed,
             journal="whole",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from types import TracebackType
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mock_server.fronts.direct import Exchange
     from mock_server.fronts.listener import Listener
     from mock_server.operations import Registry
+    from mock_server.org.automation import Trigger
     from mock_server.org.clock import Clock
     from mock_server.server import App
     from mock_server.turns import Turns
@@ -138,6 +139,22 @@ class Server:
         """Return an org's clock. Raises KeyError for an unknown org."""
         return self.world.orgs[org_id].clock
 
+    def add_hook(
+        self,
+        org_id: str,
+        sobject: str,
+        on: Iterable[str],
+        work: Callable[[Trigger], object],
+        *,
+        at: str,
+        name: str | None,
+    ) -> str:
+        """Have a function run, on the server's thread, before or after records are saved; return the hook's name.
+
+        Raises HookError, a ValueError, for one that can never run, KeyError for an unknown org.
+        """
+        return self.world.orgs[org_id].automation.add(sobject, on, at=at, name=name, work=work).name
+
     @property
     def turns(self) -> Turns:
         """Holds the server's event loop, and lets it run in turns."""
@@ -246,6 +263,11 @@ class Attached(Server):
         kept = Certificates(self._ca_file.parent)
         return kept.bundle() if kept.ca_file == self._ca_file else self._ca_file
 
+    def add_hook(self, *_: Any, **__: Any) -> str:
+        raise RuntimeError(
+            f"the mock at {self.url} is another process and cannot run code of this one; declare the hook by its cost"
+        )
+
     def _send(self, *_: Any, **__: Any) -> Future[Exchange]:
         raise RuntimeError(f"the mock at {self.url} is reached through the network alone")
 
@@ -274,8 +296,11 @@ def attach(url: str, *, token: str | None = None, ca_file: Path | str | None = N
 def start(settings: Settings | None = None, **overrides: Any) -> Server:
     """Start a server in the background and return once it answers.
 
-    Overrides are fields of `Settings`; the port is a free one unless it is given. Raises OSError when it is taken.
+    Overrides are fields of `Settings`; the port is a free one unless it is given. `schema` takes one path or several.
+    Raises OSError when the port is taken, DocumentError for a schema that is wrong.
     """
     if settings is None:
         overrides.setdefault("port", 0)
+    if isinstance(overrides.get("schema"), str | os.PathLike):
+        overrides["schema"] = (overrides["schema"],)
     return Server(replace(settings or Settings(), **overrides))

@@ -98,7 +98,11 @@ def _add_serve(commands: Any) -> None:
     serve.add_argument("--pubsub-port", type=int, help="port of the Pub/Sub API, once events are served (default 7443)")
     serve.add_argument("--config", metavar="FILE", help=_CONFIG)
     serve.add_argument(
-        "--schema", action="append", metavar="PATH", help="YAML file with `objects` and `fields`; may be repeated"
+        "--schema",
+        action="append",
+        metavar="PATH",
+        help="an SFDX project, a folder or zip of metadata, saved describes (JSON), or YAML with `objects` and "
+        "`fields`; may be repeated, later ones count over earlier ones",
     )
     serve.add_argument(
         "--data", metavar="FILE", help="keep the default org's records in this file (default: in memory)"

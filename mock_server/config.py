@@ -6,9 +6,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mock_server.documents import Document, DocumentError, Problem, duration, load, nearest
+
+if TYPE_CHECKING:
+    from mock_server.automation import DeclaredHook
 
 DEFAULT_FILE = "sfmock.yaml"
 _PREFIX = "SFMOCK_CFG_"
@@ -33,11 +36,17 @@ class Settings:
     control_token: str | None = field(default=None, repr=False)
     tunnel: bool = False
     transaction_time: float = 0.0
+    automation: tuple[DeclaredHook, ...] = ()
+    document: Document | None = field(default=None, repr=False, compare=False)
+    """The settings file, for what only shows to be wrong when the org is made."""
 
 
 _DURATIONS = frozenset({"transaction_time"})
 _PORTS = frozenset({"port", "pubsub_port"})
-KEYS = tuple(one.name for one in fields(Settings))
+_WRITTEN = ("automation",)
+"""What is too large for a variable or a flag, and stands in the settings file alone."""
+KEYS = tuple(one.name for one in fields(Settings) if one.name != "document")
+_PLAIN = tuple(key for key in KEYS if key not in _WRITTEN)
 
 
 def resolve(
@@ -53,11 +62,11 @@ def resolve(
     for name, value in variables.items():
         if name.startswith(_PREFIX):
             key = name.removeprefix(_PREFIX).lower()
-            given[key] = _value(key, value, f"${name}", KEYS)
+            given[key] = _value(key, value, f"${name}", _PLAIN)
     settings = replace(settings, **given)
     chosen = {key: value for key, value in flags.items() if value is not None}
     return replace(
-        settings, **{key: _value(key, value, f"--{key.replace('_', '-')}", KEYS) for key, value in chosen.items()}
+        settings, **{key: _value(key, value, f"--{key.replace('_', '-')}", _PLAIN) for key, value in chosen.items()}
     )
 
 
@@ -66,7 +75,10 @@ def _from_file(path: str) -> dict[str, Any]:
         document = load(path)
         if not isinstance(document.data, dict):
             raise document.error([Problem((), "the settings must be a mapping", KEYS)])
-        return {key: _of_document(document, key, value) for key, value in document.data.items()}
+        return {
+            **{key: _of_document(document, key, value) for key, value in document.data.items()},
+            "document": document,
+        }
     except DocumentError as error:
         raise ConfigError(str(error)) from None
 
@@ -74,10 +86,23 @@ def _from_file(path: str) -> dict[str, Any]:
 def _of_document(document: Document, key: str, value: Any) -> Any:
     if key not in KEYS:
         raise document.error([Problem((key,), f"unknown setting {key!r}", KEYS, nearest(key, KEYS), at_key=True)])
+    if key in _WRITTEN:
+        return _written(document, key, value)
     try:
         return _value(key, value, "", KEYS)
     except ConfigError as error:
         raise document.error([Problem((key,), str(error).removeprefix(": "))]) from None
+
+
+def _written(document: Document, key: str, value: Any) -> Any:
+    """Read what has a structure of its own. Raises DocumentError."""
+    from mock_server import automation
+
+    problems: list[Problem] = []
+    found = automation.read(value, (key,), problems)
+    if problems:
+        raise document.error(problems)
+    return found
 
 
 def _value(key: str, value: Any, where: str, keys: tuple[str, ...]) -> Any:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from aiohttp.web import Server
 
 from mock_server.config import Settings
 from mock_server.control.plane import ControlPlane
-from mock_server.documents import Problem, load, nearest
+from mock_server.documents import Problem, nearest
 from mock_server.fronts.http import Front
 from mock_server.gate import Gate
 from mock_server.operations import Call, Registry, Reply
 from mock_server.org.chance import stream
-from mock_server.org.schema import Schema, SchemaError
 from mock_server.protocols import oauth, rest, soap
-from mock_server.world import OrgSpec, World
+from mock_server.world import OrgSpec, World, WrongHook
 
 
 def registry() -> Registry:
@@ -30,7 +28,10 @@ class App:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.registry = registry()
-        self.world = World(self.registry, _default_org(settings))
+        try:
+            self.world = World(self.registry, _default_org(settings))
+        except WrongHook as wrong:
+            raise _misplaced(settings, wrong) from None
         self._gate = Gate(self.world, self.registry, rest.render)
         self.control = ControlPlane(self.world, settings.control_token)
         self._front: Front | None = None
@@ -69,30 +70,26 @@ class App:
 
 
 def _default_org(settings: Settings) -> OrgSpec:
-    """Return what the default org is made from. Raises DocumentError for a schema file that is wrong."""
-    objects: dict[str, Any] = {}
-    fields: dict[str, Any] = {}
-    for path in settings.schema:
-        document = load(path)
-        if not isinstance(document.data, dict):
-            raise document.error([Problem((), "a schema file is a mapping", ("objects", "fields"))])
-        for key, value in document.data.items():
-            if key not in ("objects", "fields") or not isinstance(value, dict):
-                near = nearest(key, ("objects", "fields"))
-                raise document.error(
-                    [Problem((key,), f"no mapping named {key!r} is known here", ("objects", "fields"), near)]
-                )
-        try:
-            Schema().add(document.data.get("objects", {}), document.data.get("fields", {}))
-        except SchemaError as error:
-            raise document.error([Problem(error.path, error.message, error.allowed, error.nearest)]) from None
-        objects.update(document.data.get("objects", {}))
-        for name, more in document.data.get("fields", {}).items():
-            fields.setdefault(name, {}).update(more)
+    """Return what the default org is made from. Raises DocumentError for a source of the schema that is wrong."""
+    schema = None
+    if settings.schema:
+        # Late: a start without a schema need not read the readers.
+        from mock_server import schema_sources
+
+        schema = schema_sources.check(schema_sources.read(settings.schema))
     return OrgSpec(
-        objects=objects,
-        fields=fields,
+        schema=schema,
         seed=settings.seed,
         data=Path(settings.data) if settings.data else None,
         transaction_time=settings.transaction_time,
+        automation=settings.automation,
     )
+
+
+def _misplaced(settings: Settings, wrong: WrongHook) -> Exception:
+    """Say where in the settings file the hook stands that the org cannot have."""
+    if settings.document is None:
+        return wrong
+    error = wrong.error
+    near = nearest(error.like, error.allowed) if error.like else None
+    return settings.document.error([Problem(("automation", wrong.place, error.key), str(error), error.allowed, near)])

@@ -7,13 +7,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+import orjson
+
+from mock_server.automation import DeclaredHook
 from mock_server.faults.engine import Faults
 from mock_server.journal import Journal
 from mock_server.operations import Registry
+from mock_server.org.automation import HookError
 from mock_server.org.clock import Mode
 from mock_server.org.org import Org, Snapshot
 from mock_server.org.schema import Schema
+from mock_server.org.seeded import write_rows
 
+_MOST_SCHEMAS = 8
 KEPT_COMMITS = 10_000
 """Commits that an org with a bounded journal keeps: what lives long among short-lived objects slows all work down."""
 
@@ -32,6 +38,10 @@ class OrgSpec:
 
     fields: Mapping[str, Any] = field(default_factory=dict)
     objects: Mapping[str, Any] = field(default_factory=dict)
+    definitions: Mapping[str, Any] = field(default_factory=dict)
+    """What lies below `objects` and `fields`: all kinds of definitions, as the sources of a schema are read into."""
+    schema: Schema | None = None
+    """A schema that is made already; the definitions come on top."""
     limits: Mapping[str, int] = field(default_factory=dict)
     login: Mapping[str, str] = field(default_factory=dict, repr=False)
     seed: int = 0
@@ -40,7 +50,17 @@ class OrgSpec:
     start: float | None = None
     transaction_time: float = 0.0
     template: str | None = None
+    automation: tuple[DeclaredHook, ...] = ()
     data: Path | None = None
+
+
+class WrongHook(ValueError):
+    """A declared hook that the org cannot have; `place` is its number in the list."""
+
+    def __init__(self, error: HookError, place: int) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.place = place
 
 
 class World:
@@ -55,16 +75,19 @@ class World:
         self._snapshots: dict[tuple[str, str], Snapshot] = {}
         self._origins: dict[str, Snapshot] = {}
         self._by_15: dict[str, Org] = {}
+        self._schemas: dict[bytes, Schema] = {}
         self._created = 0
         self.trusted_key: str | None = None
         """The public key (PEM) that every org accepts in the JWT bearer grant."""
         self.default = self.create(default or OrgSpec())
 
     def create(self, spec: OrgSpec) -> Org:
-        """Make an org. Raises SchemaError for a wrong definition, KeyError for an unknown template or limit."""
+        """Make an org.
+
+        Raises SchemaError for a wrong definition, WrongHook for a hook, KeyError for an unknown template or limit.
+        """
         template = self.orgs[spec.template] if spec.template else None
-        schema = template.schema.copy() if template else Schema()
-        schema.add(spec.objects, spec.fields)
+        schema = self._schema(spec, template)
         self._created += 1
         keep = None if spec.journal == "whole" else KEPT_COMMITS
         org = Org(
@@ -81,9 +104,12 @@ class World:
                 org.store.load(template.store)
                 org.ids.next_number = template.ids.next_number
                 org.directory.inherit(template.directory)
+                org.automation.become(template.automation)
+            _declare(org, spec)
             if spec.login:
                 org.directory.rename(spec.login)
             org.directory.seed()
+            write_rows(org)
             if self.trusted_key is not None:
                 org.directory.trust(self.trusted_key)
             org.transaction_time = spec.transaction_time
@@ -101,6 +127,32 @@ class World:
         self._faults[org.id] = Faults(org, self.registry, seed=spec.seed)
         self._journals[org.id] = Journal() if keep else Journal(keep=None)
         return org
+
+    def _schema(self, spec: OrgSpec, template: Org | None) -> Schema:
+        """Return the schema of a new org; orgs that are made from equal definitions share its objects."""
+        if template is not None:
+            schema = template.schema.copy()
+            schema.add(spec.objects, spec.fields, spec.definitions)
+            return schema
+        if spec.schema is not None:
+            schema = spec.schema.copy()
+            schema.add(spec.objects, spec.fields, spec.definitions)
+            return schema
+        if not (spec.objects or spec.fields or spec.definitions):
+            return Schema()
+        try:
+            key = orjson.dumps([spec.definitions, spec.objects, spec.fields], option=orjson.OPT_NON_STR_KEYS)
+        except TypeError:
+            key = b""
+        known = self._schemas.get(key) if key else None
+        if known is None:
+            known = Schema()
+            known.add(spec.objects, spec.fields, spec.definitions)
+            if key:
+                while len(self._schemas) >= _MOST_SCHEMAS:
+                    del self._schemas[next(iter(self._schemas))]
+                self._schemas[key] = known
+        return known.copy()
 
     def clone(self, org: Org) -> Org:
         spec = self._specs[org.id]
@@ -142,6 +194,8 @@ class World:
         org.restore(self._origins.get(org.id) or self._empty(org))
         org.moved = False
         org.limits.reset()
+        org.automation.clear()
+        _declare(org, self._specs[org.id])
         self._faults[org.id].clear()
         self._journals[org.id].clear()
 
@@ -150,6 +204,7 @@ class World:
         """Return the beginning of an org that is kept in a file: no copy of all its records is held for that."""
         blank = Org(org.number, schema=org.schema.copy())
         blank.directory.seed()
+        write_rows(blank)
         return blank.snapshot()
 
     def info(self, org: Org, base_url: str) -> dict[str, str]:
@@ -200,3 +255,11 @@ class World:
     def close(self) -> None:
         for org in self.orgs.values():
             org.close()
+
+
+def _declare(org: Org, spec: OrgSpec) -> None:
+    for place, hook in enumerate(spec.automation):
+        try:
+            hook.add_to(org.automation)
+        except HookError as error:
+            raise WrongHook(error, place) from None

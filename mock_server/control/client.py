@@ -221,6 +221,7 @@ class ControlClient:
         template: str | None = None,
         fields: Mapping[str, Any] | None = None,
         objects: Mapping[str, Any] | None = None,
+        schema: Mapping[str, Any] | None = None,
         limits: Mapping[str, int] | None = None,
         seed: int = 0,
         journal: str = "bounded",
@@ -228,17 +229,22 @@ class ControlClient:
         clock_start: int | None = None,
         settings: Mapping[str, Any] | None = None,
         login: Mapping[str, str] | None = None,
+        automation: Sequence[Mapping[str, Any]] | None = None,
     ) -> OrgInfo:
         """Make an org. `template` is the id of an org whose schema and records it starts with.
+
+        `schema` are definitions of all kinds, as `mock_server.schema_sources.read(...).data` holds them; `objects` and
+        `fields` come on top.
 
         `login` names the user and app that the clients have built in: `username`, `password`, `security_token`,
         `client_id`, `client_secret`; each may be left out. `clock` is `real` or `virtual`; `clock_start` is what it
         shows at first, in seconds since 1970.
         """
         spec = {
-            "from": template, "fields": fields, "objects": objects, "limits": limits, "seed": seed, "journal": journal,
+            "from": template, "fields": fields, "objects": objects, "schema": schema, "limits": limits, "seed": seed,
+            "journal": journal,
             "clock": {"mode": clock} | ({} if clock_start is None else {"start": clock_start}), "settings": settings,
-            "login": login or None,
+            "login": login or None, "automation": [dict(hook) for hook in automation] if automation else None,
         }  # fmt: skip
         body = {key: value for key, value in spec.items() if value is not None}
         return OrgInfo(**self._link.call("POST", "/_mock/orgs", body))
@@ -317,6 +323,23 @@ class ControlClient:
     def set_phase(self, phase: str) -> None:
         """Say which phase the run is in, for rules with `when: {phase: ...}`."""
         self._call("PATCH", "faults", {"phase": phase})
+
+    # -- automation
+
+    def automation(self) -> list[dict[str, Any]]:
+        """Return the hooks of the org, in the order in which they run."""
+        found: list[dict[str, Any]] = self._call("GET", "automation")
+        return found
+
+    def add_automation(self, hook: Mapping[str, Any]) -> str:
+        """Declare a hook; return its name."""
+        return str(self._call("POST", "automation", dict(hook))["name"])
+
+    def remove_automation(self, name: str) -> None:
+        self._call("DELETE", f"automation/{quote(name, safe='')}")
+
+    def clear_automation(self) -> None:
+        self._call("DELETE", "automation")
 
     # -- limits and time
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, get_args
 
-from mock_server import __version__
+from mock_server import __version__, automation
+from mock_server.control.automation import refusal
 from mock_server.control.call import ControlCall, Refused, answer, done, operation, routes, spelt
 from mock_server.faults.reader import Reader
 from mock_server.operations import Reply
@@ -13,7 +14,8 @@ from mock_server.org.clock import Mode
 from mock_server.org.identity.directory import LOGIN_KEYS
 from mock_server.org.limits.catalogue import ALLOCATIONS
 from mock_server.org.schema import SchemaError
-from mock_server.world import OrgSpec
+from mock_server.org.schema.definitions import KINDS
+from mock_server.world import OrgSpec, WrongHook
 
 ORGS = "/_mock/orgs"
 ONE = f"{ORGS}/{{org}}"
@@ -31,11 +33,15 @@ async def list_orgs(call: ControlCall) -> Reply:
 
 @routes.at(operation("orgs.create", "POST", ORGS, "Make an org"))
 async def create(call: ControlCall) -> Reply:
-    keys = ("from", "fields", "objects", "limits", "login", "seed", "journal", "clock", "settings")
+    keys = (
+        "from", "fields", "objects", "schema", "limits", "login", "seed", "journal", "clock", "settings", "automation",
+    )  # fmt: skip
     with call.reading(*keys, what="an org") as body:
         spec = _spec(call, body)
     try:
         org = call.world.create(spec)
+    except WrongHook as wrong:
+        raise refusal(wrong.error, ("automation", wrong.place)) from None
     except SchemaError as error:
         refused = Refused(400, error.message, spelt(error.path), error.allowed)
         refused.nearest = error.nearest
@@ -58,6 +64,7 @@ def _spec(call: ControlCall, body: Reader) -> OrgSpec:
     return OrgSpec(
         fields=_definitions(body, "fields"),
         objects=_definitions(body, "objects"),
+        definitions=_schema(body),
         limits=_limits(body),
         login=_login(body),
         seed=body.count("seed", 0) or 0,
@@ -66,12 +73,21 @@ def _spec(call: ControlCall, body: Reader) -> OrgSpec:
         start=None if start is None else float(start),
         transaction_time=(settings.seconds("transaction_time") if settings else None) or 0.0,
         template=template,
+        automation=automation.read(body.data.get("automation"), ("automation",), body.problems),
     )
 
 
 def _definitions(body: Reader, key: str) -> Mapping[str, Any]:
     given = body.mapping(key)
     return {} if given is None else given.data
+
+
+def _schema(body: Reader) -> Mapping[str, Any]:
+    given = body.mapping("schema")
+    if given is None:
+        return {}
+    given.only(KINDS, "a schema")
+    return {kind: _definitions(given, kind) for kind in KINDS if kind in given}
 
 
 def _login(body: Reader) -> dict[str, str]:

@@ -9,15 +9,13 @@ import orjson
 from mock_server.faults.condition import Look
 from mock_server.journal import fingerprint
 from mock_server.org.ids import to_18
+from mock_server.org.records.locking import Parents, parents_of
 from mock_server.org.records.store import fold_column
 from mock_server.org.schema.types import Field, SObject, fold
 
 if TYPE_CHECKING:
     from mock_server.org.org import Org
     from mock_server.org.records.changes import Change
-
-# Parents that every row has, and that a save does not lock.
-_UNLOCKED = frozenset({"OwnerId", "CreatedById", "LastModifiedById", "RecordTypeId"})
 
 
 def row_key(org: Org, change: Change) -> str:
@@ -78,12 +76,12 @@ def known_ids(org: Org, change: Change) -> dict[str, str]:
     identifier = record_id(org, change)
     if identifier is None:
         sobject = org.schema.get(change.sobject)
-        for field in sobject.fields if sobject else ():
-            if field.type == "reference" and field.name not in _UNLOCKED:
-                parent = _sent(change, field.name)
-                identifier = to_18(parent) if isinstance(parent, str) else None
-                if identifier:
-                    break
+        parents = parents_of(org.schema, sobject) if sobject else Parents()
+        for name in (*parents.always, *parents.when_set):
+            parent = _sent(change, name)
+            identifier = to_18(parent) if isinstance(parent, str) else None
+            if identifier:
+                break
     return {"ids": identifier, "count": "1"} if identifier else {}
 
 

@@ -271,6 +271,10 @@ MALFORMED_SEARCH = _row(
     "MALFORMED_SEARCH", 400, "{text}", "permanent", "statement", "R",
     text="No search term found. The search term must be enclosed in braces.",
 )  # fmt: skip
+EXTERNAL_UNSUPPORTED = _row(
+    "EXTERNAL_OBJECT_UNSUPPORTED_EXCEPTION", 400, "{text}", "permanent", "statement", "R",
+    text="This query is not supported on the OutgoingEmail object.",
+)  # fmt: skip
 INVALID_QUERY_LOCATOR = _row("INVALID_QUERY_LOCATOR", 400, "invalid query locator", "permanent", "statement", "R")
 INVALID_QUERY_FILTER_OPERATOR = _row(
     "INVALID_QUERY_FILTER_OPERATOR", 400, "{text}", "permanent", "statement", "R", text="invalid ID field: x"
@@ -349,6 +353,15 @@ CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY = _row(
     verb="inserted",
     label="Account",
 )
+APEX_FAILURE = _row(
+    "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY",
+    400,
+    "{text}",
+    "permanent",
+    "save",
+    "R",
+    text="ContactTrigger: System.LimitException: Too many SOQL queries: 101",
+)
 FIELD_CUSTOM_VALIDATION_EXCEPTION = _row(
     "FIELD_CUSTOM_VALIDATION_EXCEPTION",
     400,
@@ -396,6 +409,12 @@ DUPLICATE_VALUE = _row(
     field="<unknown>",
     id="<unknown>",
 )
+PRICE_DEFINED = _row(
+    "DUPLICATE_VALUE", 400, "This price definition already exists in this price book", "permanent", "save", "K"
+)
+STANDARD_PRICE_NOT_DEFINED = _row(
+    "STANDARD_PRICE_NOT_DEFINED", 400, "Before creating a custom price, create a standard price.", "permanent", "save", "R"
+)  # fmt: skip
 DUPLICATE_EXTERNAL_ID_SPECIFIED = _row(
     "DUPLICATE_VALUE", 400, "Duplicate external id specified: {value}", "permanent", "save", "R"
 )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from mock_server.org import errors
+from mock_server.org.automation.inner import Query
 from mock_server.org.clock import Clock, Mode
 from mock_server.org.identity.access import Accesses
 from mock_server.org.identity.directory import Directory
@@ -18,6 +21,7 @@ from mock_server.org.limits.governor import Governor
 from mock_server.org.query import NEWEST, Page, Queries
 from mock_server.org.query.search import Found, Searches
 from mock_server.org.query.sosl import Search
+from mock_server.org.query.sosl import parse as parse_sosl
 from mock_server.org.records.changes import Change, Commit, LockHeld, RowResult
 from mock_server.org.records.commits import CommitLog
 from mock_server.org.records.locks import WAIT, RowLocks
@@ -28,6 +32,7 @@ from mock_server.org.schema import Schema
 
 T = TypeVar("T")
 FIRST_ID = 1000
+_INNER_BASE = "/services/data/v68.0/sobjects"
 
 
 @dataclass(frozen=True)
@@ -79,11 +84,19 @@ class Org:
             Permissions(self.store, self.accesses),
         )  # fmt: skip
         self.queries = Queries(self.schema, self.store, self.clock, seed=seed)
+        self.queries.lock_rows = self._lock_rows
         self.searches = Searches(self.schema, self.store, self.queries)
         self.directory = Directory(self)
+        self.automation = self._pipeline.automation
+        self._pipeline.inner_query = self._inner_query
         self.moved = False
         """Whether the org lives at another address than before: logins name the new one."""
         self.closed = False
+
+    def _lock_rows(self, ids: Sequence[str]) -> None:
+        self.locks.demand(ids)
+        if self.transaction_time:
+            self.locks.hold(ids, self.transaction_time)
 
     def _bin_room(self) -> int:
         return RECORDS_A_MB * self.limits.ledger("DataStorageMB").maximum
@@ -109,19 +122,22 @@ class Org:
     ) -> Page:
         """Run a SOQL query. `base` goes into each record's url: `/services/data/v60.0/sobjects`.
 
-        `version` is the API version whose SOQL is meant.
+        `version` is the API version whose SOQL is meant. A query FOR UPDATE that meets a lock fails at once.
         """
         self.bin.expire()
-        return self.queries.run(
-            soql,
-            user_id=who.user_id,
-            all_rows=all_rows,
-            size=size,
-            base=base,
-            time_zone=lambda: self.directory.time_zone(who.user_id),
-            version=version,
-            schema=self.sight(who),
-        )
+        try:
+            return self.queries.run(
+                soql,
+                user_id=who.user_id,
+                all_rows=all_rows,
+                size=size,
+                base=base,
+                time_zone=lambda: self.directory.time_zone(who.user_id),
+                version=version,
+                schema=self.sight(who),
+            )
+        except LockHeld as held:
+            raise errors.UNABLE_TO_LOCK_ROW(count=len(held.ids), ids=",".join(held.ids)) from None
 
     def explain(self, who: Session, soql: str, *, version: int = NEWEST) -> list[dict[str, Any]]:
         """Return how a query would be run: `cardinality`, `fields`, `leadingOperationType` and more, the best first."""
@@ -143,6 +159,13 @@ class Org:
             return self.searches.run(sosl, user_id=who.user_id, base=base, time_zone=zone, schema=self.sight(who))
         return self.searches.find("", sosl, user_id=who.user_id, base=base, time_zone=zone, schema=self.sight(who))
 
+    async def search_aside(self, who: Session, sosl: str | Search, *, base: str) -> Found:
+        """Run a search as `search` does, letting others be served while an index is made."""
+        text, search = (sosl, parse_sosl(sosl)) if isinstance(sosl, str) else ("", sosl)
+        for _ in self.searches.steps(text, search, self.sight(who)):
+            await asyncio.sleep(0)
+        return self.search(who, sosl, base=base)
+
     def sight(self, who: Session) -> Schema | None:
         """Return what a user sees of the schema, None for one who sees all of it."""
         access = self.accesses.of(who.user_id)
@@ -157,6 +180,15 @@ class Org:
         """Return the schema as a user sees it."""
         return self.sight(who) or self.schema
 
+    def _inner_query(self, user_id: str) -> Query:
+        """Return how triggers that run for a user query: in the system's mode, within their transaction."""
+
+        def query(soql: str, most: int) -> tuple[int, list[dict[str, Any]]]:
+            page = self.queries.run(soql, user_id=user_id, size=most, base=_INNER_BASE)
+            return page.total, page.records
+
+        return query
+
     async def query_aside(
         self,
         who: Session,
@@ -167,17 +199,27 @@ class Org:
         base: str,
         version: int = NEWEST,
     ) -> Page:
-        """Run a query as `query` does, letting others be served while a long one reads."""
-        return await self.queries.run_aside(
-            soql,
-            user_id=who.user_id,
-            all_rows=all_rows,
-            size=size,
-            base=base,
-            time_zone=lambda: self.directory.time_zone(who.user_id),
-            version=version,
-            schema=self.sight(who),
-        )
+        """Run a query as `query` does, letting others be served while a long one reads.
+
+        A query FOR UPDATE waits for row locks as a save does, and then raises UNABLE_TO_LOCK_ROW.
+        """
+        deadline = self.clock.now() + WAIT
+        while True:
+            try:
+                return await self.queries.run_aside(
+                    soql,
+                    user_id=who.user_id,
+                    all_rows=all_rows,
+                    size=size,
+                    base=base,
+                    time_zone=lambda: self.directory.time_zone(who.user_id),
+                    version=version,
+                    schema=self.sight(who),
+                )
+            except LockHeld as held:
+                if self.clock.now() >= deadline:
+                    raise errors.UNABLE_TO_LOCK_ROW(count=len(held.ids), ids=",".join(held.ids)) from None
+                await self.clock.wait_until(min(held.until, deadline))
 
     def more(self, who: Session, cursor: str, *, size: int = 2000, base: str) -> Page:
         return self.queries.more(cursor, user_id=who.user_id, size=size, base=base)
@@ -189,7 +231,7 @@ class Org:
         schema = self.schema_of(who)
         found = schema.get(sobject)
         assert found is not None
-        return self.queries.read(found, ids, fields, base=base, schema=schema)
+        return self.queries.read(found, ids, fields, base=base, schema=schema, user_id=who.user_id)
 
     def write(
         self,

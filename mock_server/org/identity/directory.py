@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mock_server.org.clock import stamp, wall
 from mock_server.org.identity import logins, standard_profiles
 from mock_server.org.identity.standard_profiles import ADMIN_PROFILE_ID
+from mock_server.org.standard.reference import record_types
 
 if TYPE_CHECKING:
     from mock_server.org.org import Org
@@ -262,6 +263,7 @@ class Directory:
             if name == "Organization":
                 store.clear(sobject)
             store.put(sobject, {key: value for key, value in values.items() if key in sobject.by_name})
+        record_types(schema, store, org.clock.now())
         org.accesses.changed()
 
     def _fill(self, name: str, rows: Callable[[Schema, dict[str, Any]], Iterable[dict[str, Any]]]) -> None:

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from mock_server.org import errors
 from mock_server.org.errors import ApiError
-from mock_server.org.query import functions
+from mock_server.org.query import functions, restricted
 from mock_server.org.query.context import failure
 from mock_server.org.query.filters import Filters, source_name, unsupported
 from mock_server.org.query.grammar import unexpected
@@ -160,6 +160,9 @@ class Binder:
             raise unsupported(soql, query.source.at, source_name(query))
         if not sobject.is_("queryable"):
             raise errors.INVALID_TYPE_FOR_OPERATION(sobject=sobject.name, operation="query")
+        refused = restricted.refusal(sobject.name, query)
+        if refused is not None:
+            raise refused
         every = all_rows or query.all_rows
         scope = Scope(self._schema, self._ready, soql, sobject, alias=query.alias, all_rows=every, others=query.others)
         (item, *more) = query.items
@@ -199,6 +202,9 @@ class Binder:
         return Plan(sobject, sql, tuple(scope.parameters), selection.build(self._schema))
 
     def _count(self, scope: Scope, query: Query) -> Plan:
+        if query.group or query.having:
+            # Documented; the text is from recall.
+            raise errors.MALFORMED_QUERY(text="COUNT() has no place in a grouped query: use COUNT(Id)")
         if query.order:
             raise failure(
                 errors.MALFORMED_QUERY, scope.soql, query.order[0].path.at, "ORDER BY has no place beside COUNT()"
@@ -222,6 +228,7 @@ class Binder:
 
     def _select(self, scope: Scope, query: Query, children: list[Plan], level: int) -> Selection:
         selection = Selection(scope)
+        unnamed = 0
         for item in query.items:
             if isinstance(item, Query):
                 if level == (MOST_LEVELS if self._version >= LEVELS_SINCE else 2):
@@ -232,7 +239,10 @@ class Binder:
             elif isinstance(item, Call) and item.name.lower() == "fields":
                 self._select_fields(scope, query, item, selection)
             elif isinstance(item, Call):
-                selection.add(functions.bind(scope, item), item.at)
+                name = None
+                if item.name.lower() == "distance":
+                    name, unnamed = f"expr{unnamed}", unnamed + 1
+                selection.add(functions.bind(scope, item), item.at, name=name)
             elif isinstance(item, Aliased):
                 if isinstance(item.item, Path) or item.item.name.lower() == "fields":
                     raise errors.MALFORMED_QUERY(text="only aggregate expressions use field aliasing")
@@ -385,7 +395,7 @@ class Binder:
         for key in query.order:
             bound = functions.bind(scope, key.path)
             field = bound.field
-            if isinstance(key.path, Path) and (not field.sortable or not field.stored):
+            if isinstance(key.path, Path) and (not field.sortable or not field.valued):
                 raise scope.fail(key.path.at, f"field '{field.name}' can not be sorted in a query call")
             sql = bound.folded() if field.type in TEXT_TYPES else bound.sql
             way = "DESC" if key.descending else "ASC"

@@ -22,6 +22,7 @@ from mock_server.org.schema.types import ID_TYPES, NUMBER_TYPES, TEXT_TYPES, Fie
 _WIDE = 500
 """Values beyond which a list travels as one JSON parameter instead of one parameter each."""
 _LONGEST_PATTERN = 1000
+_ZONED = re.compile(r"(?:Z|[+-]\d\d:?\d\d)$", re.IGNORECASE)
 _CURRENCY = re.compile(r"[A-Za-z]{3}\d+(\.\d+)?")
 MOST_SEMI_JOINS = 2
 _NOT_INNER = frozenset({"ActivityHistory", "Attachment", "Event", "EventRelation", "Note", "OpenActivity", "Task"})
@@ -37,17 +38,20 @@ class Filters:
         self._bind = bind
         self._negated = False
 
-    def sql(self, condition: Condition, *, top: bool = True) -> str:
-        """Return SQL for a condition. A comparison with null is false, and its NOT true: SOQL knows no third value."""
+    def sql(self, condition: Condition, *, top: bool = True, whole: bool = True) -> str:
+        """Return SQL for a condition. A comparison with null is false, and its NOT true: SOQL knows no third value.
+
+        `top`: nothing but ANDs are around it; `whole`: nothing is.
+        """
         if isinstance(condition, Comparison):
             return self._comparison(condition, top=top)
         if isinstance(condition, Not):
-            return self._not(lambda: self.sql(condition.condition, top=False))
-        if top and condition.word == "OR" and any(map(_is_semi_join, condition.parts)):
+            return self._not(lambda: self.sql(condition.condition, top=False, whole=False))
+        if whole and condition.word == "OR" and any(map(_is_semi_join, condition.parts)):
             text = "Semi join sub-selects are not allowed with the 'OR' operator"
             raise errors.MALFORMED_QUERY(text=text)
         inner = top and condition.word == "AND"
-        return balanced([self.sql(part, top=inner) for part in condition.parts], condition.word)
+        return balanced([self.sql(part, top=inner, whole=False) for part in condition.parts], condition.word)
 
     def _not(self, write: Callable[[], str]) -> str:
         before, self._negated = self._negated, True
@@ -67,7 +71,7 @@ class Filters:
             raise errors.INVALID_FIELD(text="Address fields can only be filtered using Distance expressions")
         if isinstance(comparison.path, Call):
             _refuse_call(self._scope, comparison, comparison.path)
-        if not field.filterable or not field.stored:
+        if not field.filterable or not field.valued:
             raise self._scope.fail(comparison.path.at, f"field '{field.name}' can not be filtered in a query call")
         if isinstance(value, Query):
             if not top:
@@ -324,6 +328,8 @@ class Filters:
             raise self._bad_date(value) from None
 
     def _datetime(self, value: Value) -> str:
+        if not _ZONED.search(value.text):
+            raise unexpected(self._scope.soql, value.at, value.text)
         try:
             moment = datetime.fromisoformat(value.text.upper()).astimezone(UTC)
         except (ValueError, OverflowError):

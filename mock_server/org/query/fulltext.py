@@ -16,7 +16,7 @@ from zlib import crc32
 
 import orjson
 
-from mock_server.org.query.terms import Tree, expression, matches, spaced
+from mock_server.org.query.terms import Tree, expression, pattern, spaced
 from mock_server.org.records.store import Store, quoted
 from mock_server.org.schema.types import Field, SObject
 
@@ -33,7 +33,7 @@ _SEARCHED = frozenset({"string", "textarea", "email", "phone", "url"})
 _NAME = "sf_search"
 """Tables whose names begin with sf_ hold no records."""
 _KNOWN = f'"{_NAME}"'
-_BATCH = 2000
+_BATCH = 500
 _MOST_EXPANDED = 500
 """Words of the index that a pattern stands for at most."""
 _SPARE = 1000
@@ -62,8 +62,9 @@ class FullText:
 
         None where nothing can be found.
         """
-        self._bring_up_to_date(sobject)
-        match = expression(tree, lambda pattern: self._words(sobject, pattern))
+        for _ in self.steps(sobject):
+            pass
+        match = expression(tree, lambda text: self._words(sobject, text))
         if match is None:
             return None
         index, ids = quoted(_index(sobject)), quoted(f"{_index(sobject)}.ids")
@@ -74,29 +75,45 @@ class FullText:
         )
         return sql, f"{{{columns}}} : {match}"
 
-    def _words(self, sobject: SObject, pattern: str) -> Sequence[str]:
-        start = pattern[: min((pattern.find(one) for one in "*?" if one in pattern), default=len(pattern))]
+    def _words(self, sobject: SObject, text: str) -> Sequence[str]:
+        start = text[: min((text.find(one) for one in "*?" if one in text), default=len(text))]
         rows = self._run(
             f"SELECT term FROM {quoted(_index(sobject) + '.words')} WHERE term >= ? AND term < ?",
             (start, start + "\U0010ffff"),
         )
-        return list(islice((word for (word,) in rows if matches(pattern, word)), _MOST_EXPANDED))
+        fits = pattern(text).match
+        return list(islice((word for (word,) in rows if fits(word)), _MOST_EXPANDED))
 
     # -- building
 
-    def _bring_up_to_date(self, sobject: SObject) -> None:
+    def steps(self, sobject: SObject) -> Iterator[None]:
+        """Bring an object's index up to date, batch by batch; others may be served in between."""
+        while self._step(sobject):
+            yield
+
+    def _step(self, sobject: SObject) -> bool:
+        """Index one batch of what is due; tell whether there may be more."""
         self._store.ready(sobject.whole or sobject)
-        fields = _fields(sobject)
+        fields, run = _fields(sobject), self._run
         said = orjson.dumps(fields).decode()
-        self._run(f"CREATE TABLE IF NOT EXISTS {_KNOWN} (sobject TEXT PRIMARY KEY, fields TEXT, next INTEGER)")
-        known = self._run(f"SELECT fields, next FROM {_KNOWN} WHERE sobject = ?", (_key(sobject),)).fetchone()
+        run(
+            f"CREATE TABLE IF NOT EXISTS {_KNOWN} "
+            "(sobject TEXT PRIMARY KEY, fields TEXT, next INTEGER, size INTEGER, built_to TEXT)"
+        )
         with self._store.transaction():
+            known = run(
+                f"SELECT fields, next, size, built_to FROM {_KNOWN} WHERE sobject = ?", (_key(sobject),)
+            ).fetchone()
             if known is None or known[0] != said:
                 self._make(sobject, fields, said)
-            else:
-                self._catch_up(sobject, fields, known[1], said)
+                return True
+            _, start, size, built_to = known
+            if built_to is not None:
+                return self._build(sobject, fields, start, built_to)
+            return self._catch_up(sobject, fields, start, size)
 
     def _make(self, sobject: SObject, fields: dict[str, str], said: str) -> None:
+        """Make the index, empty, and the triggers that note what changes from now on."""
         index, run = _index(sobject), self._run
         for kind, name in (("TRIGGER", ".insert"), ("TRIGGER", ".update"), ("TABLE", ".words"), ("TABLE", "")):
             run(f"DROP {kind} IF EXISTS {quoted(index + name)}")
@@ -110,47 +127,62 @@ class FullText:
         run(f'CREATE TABLE {quoted(index + ".ids")} (n INTEGER PRIMARY KEY, "Id" TEXT NOT NULL UNIQUE)')
         run(f'CREATE TABLE {quoted(index + ".changed")} ("Id" TEXT PRIMARY KEY) WITHOUT ROWID')
         note = f'BEGIN INSERT OR IGNORE INTO {quoted(index + ".changed")} VALUES (new."Id"); END'
-        table = quoted(sobject.name)
+        table, columns = quoted(sobject.name), _columns(fields)
         run(f"CREATE TRIGGER {quoted(index + '.insert')} AFTER INSERT ON {table} {note}")
-        columns = ", ".join(map(quoted, ["Id", *fields]))
         run(f"CREATE TRIGGER {quoted(index + '.update')} AFTER UPDATE OF {columns} ON {table} {note}")
-        end = self._index(sobject, fields, run(f"SELECT {columns} FROM {table}"), 1)
-        run(f"INSERT OR REPLACE INTO {_KNOWN} VALUES (?, ?, ?)", (_key(sobject), said, end))
+        run(f"INSERT OR REPLACE INTO {_KNOWN} VALUES (?, ?, 1, 0, '')", (_key(sobject), said))
 
-    def _catch_up(self, sobject: SObject, fields: dict[str, str], start: int, said: str) -> None:
+    def _build(self, sobject: SObject, fields: dict[str, str], start: int, built_to: str) -> bool:
+        """Index the next records by id of those that were there when the index was made."""
+        sql = f'SELECT {_columns(fields)} FROM {quoted(sobject.name)} WHERE "Id" > ? ORDER BY "Id" LIMIT {_BATCH}'
+        rows = self._run(sql, (built_to,)).fetchall()
+        end = self._index(sobject, fields, rows, start)
+        done = rows[-1][0] if len(rows) == _BATCH else None
+        sql = f"UPDATE {_KNOWN} SET next = ?, size = ?, built_to = ? WHERE sobject = ?"
+        self._run(sql, (end, end, done, _key(sobject)))
+        return True
+
+    def _catch_up(self, sobject: SObject, fields: dict[str, str], start: int, size: int) -> bool:
+        """Index the next of the records that changed, under new numbers."""
         index, run = _index(sobject), self._run
         changed = quoted(index + ".changed")
-        if run(f"SELECT 1 FROM {changed} LIMIT 1").fetchone() is None:
-            return
-        count = run(f"SELECT COUNT(*) FROM {quoted(index + '.ids')}").fetchone()[0]
-        if start > 2 * count + _SPARE:
-            self._make(sobject, fields, said)
-            return
-        columns = ", ".join(map(quoted, ["Id", *fields]))
-        rows = run(f'SELECT {columns} FROM {quoted(sobject.name)} WHERE "Id" IN (SELECT "Id" FROM {changed})')
+        ids = [row[0] for row in run(f'SELECT "Id" FROM {changed} LIMIT {_BATCH}')]
+        if not ids:
+            return False
+        if start > 2 * size + _SPARE:
+            (size,) = run(f"SELECT COUNT(*) FROM {quoted(index + '.ids')}").fetchone()
+            if start > 2 * size + _SPARE:
+                run(f"DELETE FROM {_KNOWN} WHERE sobject = ?", (_key(sobject),))
+                return True
+        some = orjson.dumps(ids).decode()
+        inside = '"Id" IN (SELECT value FROM json_each(?))'
+        rows = run(f"SELECT {_columns(fields)} FROM {quoted(sobject.name)} WHERE {inside}", (some,)).fetchall()
         end = self._index(sobject, fields, rows, start)
-        run(f"DELETE FROM {changed}")
-        run(f"UPDATE {_KNOWN} SET next = ? WHERE sobject = ?", (end, _key(sobject)))
+        run(f"DELETE FROM {changed} WHERE {inside}", (some,))
+        run(f"UPDATE {_KNOWN} SET next = ?, size = ? WHERE sobject = ?", (end, size, _key(sobject)))
+        return len(ids) == _BATCH
 
-    def _index(self, sobject: SObject, fields: dict[str, str], rows: Iterator[Any], start: int) -> int:
+    def _index(self, sobject: SObject, fields: dict[str, str], rows: Sequence[Any], start: int) -> int:
         """Index rows under the numbers from `start` on; return the next number."""
         index, many = _index(sobject), self._store.connection.executemany
         places = {
             column: [place for place, one in enumerate(fields.values(), 1) if one == column] for column in COLUMNS
         }
         marks = ", ".join("?" * (len(COLUMNS) + 1))
-        while batch := list(islice(rows, _BATCH)):
-            numbered = list(enumerate(batch, start))
-            many(
-                f'INSERT OR REPLACE INTO {quoted(index + ".ids")} (n, "Id") VALUES (?, ?)',
-                [(number, row[0]) for number, row in numbered],
-            )
-            many(
-                f"INSERT INTO {quoted(index)} (rowid, {', '.join(COLUMNS)}) VALUES ({marks})",
-                [(number, *(_text(row, places[one], one) for one in COLUMNS)) for number, row in numbered],
-            )
-            start += len(batch)
-        return start
+        numbered = list(enumerate(rows, start))
+        many(
+            f'INSERT OR REPLACE INTO {quoted(index + ".ids")} (n, "Id") VALUES (?, ?)',
+            [(number, row[0]) for number, row in numbered],
+        )
+        many(
+            f"INSERT INTO {quoted(index)} (rowid, {', '.join(COLUMNS)}) VALUES ({marks})",
+            [(number, *(_text(row, places[one], one) for one in COLUMNS)) for number, row in numbered],
+        )
+        return start + len(rows)
+
+
+def _columns(fields: dict[str, str]) -> str:
+    return ", ".join(map(quoted, ["Id", *fields]))
 
 
 def _fields(sobject: SObject) -> dict[str, str]:

@@ -60,6 +60,11 @@ def is_aggregate(expression: object) -> bool:
     return expression.name.lower() in AGGREGATES or any(map(is_aggregate, expression.arguments))
 
 
+def is_date_part(expression: object) -> bool:
+    """Tell whether an item is a date function."""
+    return isinstance(expression, Call) and expression.name.lower() in DATE_FUNCTIONS
+
+
 def bind(scope: Scope, expression: Expression, *, aggregates: bool = False) -> Bound:
     """Bind a field path or a function; with `aggregates` those are allowed. Raises INVALID_FIELD, MALFORMED_QUERY."""
     if isinstance(expression, Path):
@@ -123,7 +128,7 @@ def aggregate(scope: Scope, call: Call) -> Bound:
     field = bound.field
     refused = {"sum": field.type not in NUMBER_TYPES, "avg": field.type not in NUMBER_TYPES}
     ordered = name in ("min", "max") and (field.type in _UNORDERED or not field.sortable)
-    if refused.get(name, ordered) or field.type in _UNCOUNTABLE or not field.filterable or not field.stored:
+    if refused.get(name, ordered) or field.type in _UNCOUNTABLE or not field.filterable or not field.valued:
         raise _misuse(scope, call, f"field {field.name} does not support aggregate operator {call.name.upper()}")
     text = f"{bound.sql} COLLATE NOCASE" if field.type in TEXT_TYPES and not field.case_sensitive else bound.sql
     if name == "count":

@@ -132,7 +132,7 @@ ALL.3: /all\b/i
 ROWS.3: /rows\b/i
 OPERATOR: "=" | "!=" | "<>" | "<=" | ">=" | "<" | ">"
 STRING: /'(\\[\s\S]|[^'\\])*'/
-DATETIME.5: /\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)/i
+DATETIME.5: /\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?/i
 DATE.4: /\d{4}-\d\d-\d\d(?![\dT])/
 TIME.4: /\d\d:\d\d:\d\d(\.\d+)?Z?/i
 RANGE.4: /[a-z_]+\s*:\s*\d+/i
@@ -171,7 +171,7 @@ def read(parser: Lark, text: str, *, shown: str | None = None) -> Any:
         ended = error.token.type == "$END"
         at = len(soql.rstrip()) if ended else error.token.start_pos or 0
         word = "<EOF>" if ended else str(error.token)
-        if "RPAR" in error.expected and error.token.type in _AFTER_PARENTHESES:
+        if "RPAR" in error.expected and error.token.type in _AFTER_PARENTHESES and _open(soql[:at]):
             text = f"expecting a right parentheses, found '{word}'"
             raise failure(errors.MALFORMED_QUERY, soql, at, text, column=max(1, _column(soql, at))) from None
         raise unexpected(soql, at, word) from None
@@ -184,6 +184,12 @@ def read(parser: Lark, text: str, *, shown: str | None = None) -> Any:
 def unexpected(soql: str, at: int, token: str) -> ApiError:
     """Return the error for a token that has no place; its column is counted from 0, as recorded."""
     return failure(errors.MALFORMED_QUERY, soql, at, f"unexpected token: '{token}'", column=max(1, _column(soql, at)))
+
+
+def _open(soql: str) -> bool:
+    """Tell whether more parentheses are opened than closed."""
+    marks = [match[0] for match in _NESTING.finditer(soql)]
+    return marks.count("(") > marks.count(")")
 
 
 def _column(soql: str, at: int) -> int:
@@ -251,6 +257,8 @@ def builder() -> type[Any]:
             return items
 
         def path(self, token: Token) -> Path:
+            if token.lower() in _KEYWORDS:
+                raise _Reserved(token)
             return path_of(token)
 
         def call(self, name: Token, *arguments: Any) -> Call:
@@ -399,6 +407,8 @@ _RESERVED = frozenset(
     ]
 )
 """Words that cannot be an alias (SOQL and SOSL Reference, "Reserved Keywords")."""
+_KEYWORDS = frozenset({"select", "from", "where", "and", "or", "like", "having", "limit", "using", "with"})
+"""Words that no field bears, so that one where a field is due is out of place."""
 _AFTER_PARENTHESES = frozenset({"$END", "FROM", "WHERE", "WITH", "GROUP", "HAVING", "ORDER", "LIMIT", "OFFSET", "FOR"})
 
 

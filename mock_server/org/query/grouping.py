@@ -30,9 +30,16 @@ Where = Callable[[Scope], str]
 
 
 def is_grouped(query: Query) -> bool:
-    """Tell whether a query answers with groups: it has a GROUP BY, or an aggregate among its items."""
-    items = (item.item if isinstance(item, Aliased) else item for item in query.items)
-    return query.group is not None or query.having is not None or any(map(functions.is_aggregate, items))
+    """Tell whether a query answers with groups: it has a GROUP BY, or an aggregate among its items.
+
+    So does a date function, which must be in a GROUP BY too.
+    """
+    items = [item.item if isinstance(item, Aliased) else item for item in query.items]
+    return (
+        query.group is not None
+        or query.having is not None
+        or any(functions.is_aggregate(item) or functions.is_date_part(item) for item in items)
+    )
 
 
 class Grouping:
@@ -79,7 +86,7 @@ class Grouping:
         bound = functions.bind(self._scope, key)
         field = bound.field
         plain = isinstance(key, Path)
-        if plain and (not field.groupable or not field.stored or field.type in _UNGROUPABLE):
+        if plain and (not field.groupable or not field.valued or field.type in _UNGROUPABLE):
             text = f"field '{field.name}' can not be grouped in a query call"
             raise failure(errors.MALFORMED_QUERY, self._scope.soql, key.at, text)
         return bound

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -18,12 +18,18 @@ from mock_server.org.query import explain
 from mock_server.org.query.binder import FIELDS_SINCE, LEVELS_SINCE, NEWEST, Binder, Plan, read_plan
 from mock_server.org.query.cursors import Branch, Cursor, Cursors
 from mock_server.org.query.grammar import parse
+from mock_server.org.query.recent import note_reading
 from mock_server.org.query.rows import Row
 from mock_server.org.query.running import Ground, Lane, TooLong
 from mock_server.org.query.syntax import Query
 from mock_server.org.records.store import Store, fold_column, quoted
 from mock_server.org.schema import Schema
 from mock_server.org.schema.types import TEXT_TYPES, Field, SObject, fold
+
+if TYPE_CHECKING:
+    from sqlite3 import Connection
+
+    from mock_server.org.formula.environment import Environment
 
 _CACHED = 500
 _LONGEST_CACHED = 10_000
@@ -57,8 +63,10 @@ class Queries:
         # What a user sees belongs to the key: a plan has its conditions built in.
         self._plans: OrderedDict[tuple[str, bool, bool, bool, Schema | None], tuple[int, Plan]] = OrderedDict()
         self._cursors = Cursors(clock, seed)
-        self._lane = Lane(store.connection, Ground(clock))
+        self._lane = Lane(store.connection, Ground(clock, self._environment), schema)
         self._long: set[str] = set()
+        self.lock_rows: Callable[[Sequence[str]], None] = lambda ids: None
+        """Locks the records of a query FOR UPDATE; raises LockHeld where others hold them."""
 
     def run(
         self,
@@ -119,7 +127,9 @@ class Queries:
         except TooLong:
             plan = self._plan(soql, all_rows, version, schema)
         zone = time_zone()
-        lane = Lane(self._store.reader(), Ground(self._clock, user_id, lambda: zone))
+        reader = self._store.reader()
+        ground = Ground(self._clock, lambda user: self._environment(user, reader), user_id, lambda: zone)
+        lane = Lane(reader, ground, self._schema)
         try:
             rows = await asyncio.get_running_loop().run_in_executor(_readers(), lane.spool, plan)
             return self._first(lane, plan, rows, size, base)
@@ -133,8 +143,10 @@ class Queries:
             if len(rows) > plan.most:
                 raise errors.AGGREGATE_TOO_LARGE()
             return Page(len(rows), lane.build(plan, rows, base))
+        if "UPDATE" in plan.purposes:
+            self.lock_rows([row[0] for row in rows])
         if plan.purposes:
-            self._note_reading(plan, rows)
+            note_reading(self._store, self._schema.get("RecentlyViewed"), plan, rows, stamp(self._clock.now()))
         branches = None
         if len(rows) <= max(size, _MOST_WITH_CHILDREN):
             branches = [lane.branch(child, rows) for child in plan.children]
@@ -144,13 +156,21 @@ class Queries:
     def _own_lane(self) -> Lane:
         """Return the lane on the store's own connection, which changes when the database moves into a file."""
         if self._lane.connection is not self._store.connection:
-            self._lane = Lane(self._store.connection, self._lane.ground)
+            self._lane = Lane(self._store.connection, self._lane.ground, self._schema)
         return self._lane
+
+    def _environment(self, user_id: str, reader: Connection | None = None) -> Environment:
+        """Return what formulas know of a user and the moment."""
+        from mock_server.org.formula.environment import Environment
+
+        return Environment(self._schema, self._store, user_id, self._clock.now(), reader)
 
     def more(self, locator: str, *, user_id: str, size: int = 2000, base: str) -> Page:
         """Return the page at a locator. Raises INVALID_QUERY_LOCATOR for one that is unknown, foreign or too old."""
         cursor, start = self._cursors.find(locator, user_id)
-        return self._page(self._own_lane(), cursor, start, size, base)
+        lane = self._own_lane()
+        lane.ground.become(user_id, str)
+        return self._page(lane, cursor, start, size, base)
 
     def explain(
         self,
@@ -219,21 +239,6 @@ class Queries:
             listed["records"] = [next(records) for _ in listed["records"]]
         return out
 
-    def _note_reading(self, plan: Plan, rows: Sequence[Row]) -> None:
-        """Note when records were last viewed or referred to, for recent items. That is no change of the records."""
-        columns = [
-            name
-            for word, name in (("VIEW", "LastViewedDate"), ("REFERENCE", "LastReferencedDate"))
-            if plan.purposes & {word, "VIEW"} and name in plan.sobject.by_name
-        ]
-        if not columns:
-            return
-        now = stamp(self._clock.now())
-        ids = orjson.dumps([row[0] for row in rows]).decode()
-        pairs = ", ".join(f"{quoted(name)} = ?" for name in columns)
-        sql = f'UPDATE {quoted(plan.sobject.name)} SET {pairs} WHERE "Id" IN (SELECT value FROM json_each(?))'
-        self._store.connection.execute(sql, [*([now] * len(columns)), ids])
-
     def read(
         self,
         sobject: SObject,
@@ -242,11 +247,13 @@ class Queries:
         *,
         base: str,
         schema: Schema | None = None,
+        user_id: str = "",
     ) -> list[dict[str, Any] | None]:
         """Return live records by 18-character id, in the order asked, None for those that are not there.
 
         `sobject` and `schema` are what the user sees of them.
         """
+        self._own_lane().ground.become(user_id, str)
         self._store.ready(sobject)
         key = ("read", None if fields is None else tuple(fields), self._schema.version)
         plan = sobject.memo.get(key)

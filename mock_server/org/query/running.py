@@ -6,14 +6,13 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
-from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from mock_server.org import errors
 from mock_server.org.clock import Clock
+from mock_server.org.formula.columns import functions as formulas
 from mock_server.org.query import display
 from mock_server.org.query.binder import ME, PARENTS, Plan
 from mock_server.org.query.cursors import Branch
@@ -21,6 +20,11 @@ from mock_server.org.query.dates import Calendar
 from mock_server.org.query.rows import Row
 from mock_server.org.query.scope import Moment
 from mock_server.org.query.spool import Spool
+from mock_server.org.schema import Schema
+from mock_server.org.zones import zone_of
+
+if TYPE_CHECKING:
+    from mock_server.org.formula.environment import Environment
 
 _BOUNDS = ("too many", "too large", "too complex", "at most", "overflow", "too big")
 """How SQLite names bounds of its own."""
@@ -28,20 +32,10 @@ _STEPS = 50_000
 _SHORT = 10
 """A short query takes at most this many times `_STEPS` of SQLite's instructions: some 20 ms."""
 _IN_MEMORY = 20_000
-_UTC = ZoneInfo("UTC")
 
 
 class TooLong(Exception):
     """A query that was to be short is not; nothing of it was kept."""
-
-
-@lru_cache(600)
-def zone_of(name: str) -> ZoneInfo:
-    """Return a user's time zone; one that this machine does not know, or none, counts as UTC."""
-    try:
-        return ZoneInfo(name or "UTC")
-    except (ZoneInfoNotFoundError, ValueError):
-        return _UTC
 
 
 @dataclass(slots=True)
@@ -49,13 +43,16 @@ class Ground:
     """Who runs a query, and when. `zone_name` is asked only where a day or an hour matters."""
 
     clock: Clock
+    environment_of: Callable[[str], Environment]
+    """Returns what formulas know of a user now."""
     user_id: str = ""
     zone_name: Callable[[], str] = str
     _calendar: Calendar | None = field(default=None, init=False)
+    _environment: Environment | None = field(default=None, init=False)
 
     def become(self, user_id: str, zone_name: Callable[[], str]) -> None:
         """Be the ground of the next query."""
-        self.user_id, self.zone_name, self._calendar = user_id, zone_name, None
+        self.user_id, self.zone_name, self._calendar, self._environment = user_id, zone_name, None, None
 
     def calendar(self, connection: sqlite3.Connection) -> Calendar:
         """Return the user's day and the org's fiscal year, which its Organization record tells."""
@@ -64,6 +61,12 @@ class Ground:
             today = datetime.fromtimestamp(self.clock.now(), zone).date()
             self._calendar = Calendar(today, zone, *_fiscal_year(connection))
         return self._calendar
+
+    def environment(self) -> Environment:
+        """Return what formulas know besides records: the same for a whole query."""
+        if self._environment is None:
+            self._environment = self.environment_of(self.user_id)
+        return self._environment
 
 
 def _fiscal_year(connection: sqlite3.Connection) -> tuple[int, bool]:
@@ -80,10 +83,11 @@ def _fiscal_year(connection: sqlite3.Connection) -> tuple[int, bool]:
 class Lane:
     """One connection on which one query runs at a time; its SQL functions stand on `ground`."""
 
-    def __init__(self, connection: sqlite3.Connection, ground: Ground) -> None:
+    def __init__(self, connection: sqlite3.Connection, ground: Ground, schema: Schema) -> None:
         self.connection = connection
         self.ground = ground
-        for name, count, function in display.functions(lambda: ground.calendar(connection)):
+        shown = display.functions(lambda: ground.calendar(connection))
+        for name, count, function in (*shown, *formulas(schema, ground.environment)):
             connection.create_function(name, count, function)
 
     def fetch(self, plan: Plan, *, short: bool = False) -> list[Row]:
@@ -100,8 +104,9 @@ class Lane:
         self.connection.set_progress_handler(count, _STEPS)
         try:
             return self._execute(plan, self.arguments(plan)).fetchall()
-        except sqlite3.OperationalError as error:
-            if str(error) == "interrupted":
+        except sqlite3.OperationalError:
+            # What a formula looks up for itself may be what was interrupted.
+            if calls > _SHORT:
                 raise TooLong from None
             raise
         finally:

@@ -8,6 +8,8 @@ from typing import Any
 
 from mock_server.org import errors
 from mock_server.org.errors import ApiError
+from mock_server.org.formula.columns import formula_of
+from mock_server.org.formula.columns import sql as formula_sql
 from mock_server.org.query.context import failure
 from mock_server.org.query.dates import Calendar
 from mock_server.org.query.syntax import Path
@@ -63,6 +65,9 @@ class Bound:
         """The SQL of the form by which the value compares and sorts; an indexed column where there is one."""
         if self.field.folded and self.table:
             return f"{self.table}.{quoted(fold_column(self.field.name))}"
+        if self.table and self.field.stored:
+            # SQLite lowers ASCII itself, without a call into Python for each row.
+            return f"CASE WHEN {self.sql} GLOB '*[^ -~]*' THEN sf_fold({self.sql}) ELSE lower({self.sql}) END"
         return f"sf_fold({self.sql})"
 
 
@@ -214,7 +219,41 @@ class Scope:
         field = sobject.field(name)
         if field is None:
             raise self.fail(at, no_such_column(name, sobject.name))
+        if field.formula is not None:
+            return Bound(field, table, parents, self._formula(sobject, field, table, trail))
         return Bound(field, table, parents, f"{table}.{quoted(field.name)}")
+
+    def _formula(self, sobject: SObject, field: Field, table: str, trail: tuple[str, ...]) -> str:
+        """Return the SQL of a formula field; parents that the formula refers to are joined.
+
+        A formula sees all fields and records, whatever its reader may see.
+        """
+        schema, sobject = self.schema.whole, sobject.whole or sobject
+        formula = formula_of(schema, sobject, field)
+        if formula is None:
+            return "NULL"
+        for name in formula.objects:
+            needed = schema.get(name)
+            if needed is not None:
+                self.ready(needed)
+        arguments = []
+        for needs in formula.inputs:
+            at, way = table, trail
+            for step in needs.path:
+                way = (*way, f"{step.reference.relationship_name}:{step.target.name}")
+                at = self._join_target(way, at, step.reference, step.target)
+            arguments.append(f"{at}.{quoted(needs.field.name)}")
+        return formula_sql(sobject, field, arguments)
+
+    def _join_target(self, trail: tuple[str, ...], table: str, reference: Field, target: SObject) -> str:
+        """Join one of the objects that a reference may lead to; return its table."""
+        joined = self._tables.get(trail)
+        if joined is None:
+            self.ready(target)
+            joined = self._tables[trail] = f"{self.prefix}{len(self.joins) + 1}"
+            id_sql = f"{table}.{quoted(reference.name)}"
+            self.joins.append(f'LEFT JOIN {quoted(target.name)} {joined} ON {joined}."Id" = {id_sql}')
+        return joined
 
     def _is_own_name(self, word: str) -> bool:
         if self.alias is not None and word.lower() == self.alias.lower():

@@ -57,7 +57,7 @@ class Searches:
         seen = schema or self._schema
         records: list[dict[str, Any]] = []
         left = MOST_ROWS if search.limit is None else min(search.limit, MOST_ROWS)
-        targets = [(self._object(seen, text, target), target) for target in search.targets] or [*self._everything(seen)]
+        targets = self._targets(seen, text, search)
         for sobject, target in targets:
             query = _narrowed(target, left - len(records))
             hits = None
@@ -70,15 +70,13 @@ class Searches:
                 records += self._queries.records(plan, user_id=user_id, base=base, time_zone=time_zone)
         return Found(records, [_labels(sobject, target) for sobject, target in targets] if search.metadata else None)
 
-    @staticmethod
-    def _object(schema: Schema, text: str, target: Target) -> SObject:
-        name = source_name(target.query)
-        sobject = schema.get(name)
-        if sobject is None:
-            raise unsupported(text, target.query.source.at, name)
-        if not sobject.is_("searchable"):
-            raise errors.INVALID_TYPE_FOR_OPERATION(sobject=sobject.name, operation="search")
-        return sobject
+    def steps(self, text: str, search: Search, schema: Schema | None = None) -> Iterator[None]:
+        """Bring the indexes of what a search spans up to date, in steps between which others may be served."""
+        for sobject, _ in self._targets(schema or self._schema, text, search):
+            yield from self._index.steps(sobject)
+
+    def _targets(self, schema: Schema, text: str, search: Search) -> list[tuple[SObject, Target]]:
+        return [(_object(schema, text, target), target) for target in search.targets] or [*self._everything(schema)]
 
     def _everything(self, schema: Schema) -> Iterator[tuple[SObject, Target]]:
         """Yield all objects that may have something to find."""

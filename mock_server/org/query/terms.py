@@ -7,8 +7,10 @@ without blanks between words are searched character by character.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fnmatch import translate
+from functools import lru_cache
 from typing import Literal
 from unicodedata import combining, normalize
 
@@ -256,28 +258,7 @@ def without_accents(text: str) -> str:
     return "".join(one for one in normalize("NFD", text.lower()) if not combining(one))
 
 
-def matches(pattern: str, word: str) -> bool:
-    """Tell whether a word fits a pattern of `*` and `?`, in time that grows with the product of their lengths only."""
-    at = place = 0
-    star = mark = -1
-    while at < len(word):
-        if place < len(pattern) and pattern[place] == "*":
-            star, mark = place, at
-            place += 1
-        elif place < len(pattern) and pattern[place] in ("?", word[at]):
-            at, place = at + 1, place + 1
-        elif star >= 0:
-            mark += 1
-            at, place = mark, star + 1
-        else:
-            return False
-    return all(one == "*" for one in pattern[place:])
-
-
-def words_of(tree: Tree) -> Iterator[str]:
-    """Yield the texts of a tree's words."""
-    if isinstance(tree, Words):
-        yield tree.text
-    else:
-        for part in tree.parts:
-            yield from words_of(part)
+@lru_cache(64)
+def pattern(text: str) -> re.Pattern[str]:
+    """Return the regular expression of a word with `*` and `?`; what one part has matched is not tried again."""
+    return re.compile(translate(text.replace("[", "[[]")))

@@ -8,6 +8,9 @@ from typing import Any, Literal, NamedTuple
 
 from mock_server.org.errors import ApiError
 
+CHUNK = 200
+"""Rows a transaction handles at once, as a trigger sees them."""
+
 Verb = Literal["create", "update", "upsert", "delete", "undelete", "hard_delete", "erase"]
 """`delete` moves a record to the recycle bin, `hard_delete` past it, `erase` out of it for good."""
 Committed = Literal["create", "update", "delete", "undelete"]
@@ -22,7 +25,7 @@ class Change:
     external id field (or Id) and `key` its value. `refusal` is an error the row gets before anything else is asked:
     a row fault, or a decoding error of its own. `update_only` keeps an upsert from creating. `into` names the record
     that a deleted one is merged into. `derived` are values that the platform itself sets, in stored form and by exact
-    field name, whatever users may write.
+    field name, whatever users may write. `duplicates_known` lets a record pass that duplicate rules warn of.
     """
 
     verb: Verb
@@ -35,6 +38,7 @@ class Change:
     update_only: bool = False
     into: str | None = None
     derived: Mapping[str, Any] | None = None
+    duplicates_known: bool = False
 
 
 class RowResult(NamedTuple):

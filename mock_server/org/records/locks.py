@@ -11,10 +11,16 @@ WAIT = 10.0
 """Seconds a transaction waits for a lock before UNABLE_TO_LOCK_ROW (Salesforce help, "Row lock errors")."""
 
 
+_FEW = 1_000
+
+
 class RowLocks:
+    """The locks of one org, by record id. A save takes all of its locks or none: no two wait for each other."""
+
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._until: dict[str, float] = {}
+        self._sweep_at = _FEW
 
     def __bool__(self) -> bool:
         return bool(self._until)
@@ -24,6 +30,11 @@ class RowLocks:
         until = self._clock.now() + seconds
         for identifier in ids:
             self._until[identifier] = max(until, self._until.get(identifier, 0.0))
+        if len(self._until) >= self._sweep_at:
+            # Records that nobody asks for again would keep their dead locks for ever.
+            now = self._clock.now()
+            self._until = {identifier: end for identifier, end in self._until.items() if end > now}
+            self._sweep_at = max(_FEW, 2 * len(self._until))
 
     def held(self, ids: Iterable[str]) -> dict[str, float]:
         """Return the ids that are locked now, with the time they come free."""

@@ -22,7 +22,7 @@ _TIME = re.compile(rf"([01][0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9])(?:\.([0-9]
 
 
 def date(field: Field, value: Any) -> str:
-    """Return `YYYY-MM-DD`. A zone behind a date means nothing; of a moment the day in UTC counts."""
+    """Return `YYYY-MM-DD`. A date may carry a zone, which means nothing, or be a moment, whose day in UTC counts."""
     if isinstance(value, str):
         match = _DATE.fullmatch(value)
         if match is not None:

@@ -1,38 +1,49 @@
 """The one write pipeline: every save of every protocol takes these steps, up to 200 rows at a time.
 
 `Pipeline.STEPS` is the list; each step sees the whole chunk and may fail single rows. Nothing touches the database
-before `save`, so a chunk that must be refused whole has nothing to undo.
+before the write, so a chunk that must be refused whole has nothing to undo.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import nullcontext
-from typing import Any, ClassVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from mock_server.org import errors
+from mock_server.org.automation.attempts import Attempts
+from mock_server.org.automation.hooks import Automation
+from mock_server.org.automation.inner import Query
+from mock_server.org.automation.running import hooked, hooks_of, run_hooks
 from mock_server.org.clock import Clock
 from mock_server.org.errors import ApiError
+from mock_server.org.identity.access import Access
 from mock_server.org.identity.permissions import Permissions
 from mock_server.org.ids import IdSource, to_15, to_18
+from mock_server.org.records import duplicates
 from mock_server.org.records.agreements import RECORD_TYPE
-from mock_server.org.records.changes import Change, LockHeld, RowResult
+from mock_server.org.records.changes import CHUNK, Change, LockHeld, RowResult
 from mock_server.org.records.commits import CommitLog
+from mock_server.org.records.locking import Locking
 from mock_server.org.records.locks import RowLocks
 from mock_server.org.records.plans import plan_of
 from mock_server.org.records.recycling import RecycleBin
 from mock_server.org.records.relations import Relations
 from mock_server.org.records.removal import Removal
 from mock_server.org.records.restoring import Restoring
-from mock_server.org.records.rows import Chunk, Row, lock_ids, validate_plain
+from mock_server.org.records.rows import Chunk, Row, validate_plain
 from mock_server.org.records.saving import AutoNumbers, Saving
 from mock_server.org.records.store import Store, fold_column
+from mock_server.org.rollups.counting import MasterRefused, Recount, RollUps
 from mock_server.org.schema import Schema
 from mock_server.org.schema.types import Field, SObject, fold
+from mock_server.org.standard import reference as beginnings
+from mock_server.org.standard.context import Context
 
-CHUNK = 200
-"""Rows a transaction handles at once, as a trigger sees them."""
+if TYPE_CHECKING:
+    from mock_server.org.formula.environment import Environment
 
 _FLAGS = {
     "create": ("createable", "inserted"),
@@ -60,12 +71,20 @@ class Pipeline:
         self._ids = ids
         self._clock = clock
         self._locks = locks
+        self._locking = Locking(schema, store)
         self._log = log
         self._bin = bin
         self._removal = Removal(schema, store, Relations(schema, store), bin)
         self._restoring = Restoring(schema, store, bin)
         self._permissions = permissions
+        self.automation = Automation(schema)
+        self.inner_query: Callable[[str], Query] = _no_queries
+        """Gives the queries of triggers that run for a user; the org sets it."""
         self.auto_numbers = AutoNumbers(store)
+        self.rollups = RollUps(schema, store)
+        store.counter = self.rollups.fill
+        for name in beginnings.tables(schema):
+            store.fillers[name] = partial(beginnings.fill, schema, store, name, clock)
         self.transaction_time = 0.0
         """Seconds for which a transaction's row locks outlive it."""
 
@@ -79,14 +98,52 @@ class Pipeline:
         """
         if len(changes) > CHUNK:
             raise ValueError(f"a chunk has at most {CHUNK} rows")
-        chunk = Chunk(changes, user_id, give_up, self._permissions.of(user_id))
+        if self.automation and self.automation.concerns({change.sobject for change in changes}):
+            return Attempts(self, self.inner_query(user_id), user_id, exchange, give_up).save(changes, all_or_none)
+        chunk = Chunk(changes, user_id, give_up, self.access_of(user_id))
+        self.take(chunk)
+        # Where somebody's master would not have it, the others are saved without the rows that it refuses.
+        while not (all_or_none and any(row.errors for row in chunk.rows)):
+            if self.store_rows(chunk, exchange):
+                break
+        return self.results(chunk, all_or_none)
+
+    # -- what a save is made of, whether its rows meet hooks or not
+
+    def take(self, chunk: Chunk) -> None:
+        """Take the rows through all steps before the write."""
         for step in self.STEPS:
             step(self, chunk)
-        failed = any(row.errors for row in chunk.rows)
-        if not (failed and all_or_none):
-            self._save(chunk, exchange)
-        rolled_back = failed and all_or_none
+
+    def results(self, chunk: Chunk, all_or_none: bool) -> list[RowResult]:
+        rolled_back = all_or_none and any(row.errors for row in chunk.rows)
         return [_result(row, rolled_back) for row in chunk.rows]
+
+    def access_of(self, user_id: str) -> Access | None:
+        """Return what a user may do, None for everything."""
+        return self._permissions.of(user_id)
+
+    def stored(self, rows: list[Row]) -> dict[str, dict[str, Any]]:
+        """Return the records of rows of one object as they are saved now, by id."""
+        return self._store.records(rows[0].sobject, [row.id for row in rows if row.id])
+
+    def hold(self, ids: Iterable[str]) -> None:
+        """Lock records for as long as a transaction goes on."""
+        if self.transaction_time:
+            self._locks.hold(ids, self.transaction_time)
+
+    @contextmanager
+    def transaction(self, *, nested: bool = False) -> Iterator[None]:
+        """Undo the writes of a block, and their commits, when it raises."""
+        mark = self._log.last
+        if not nested:
+            self._log.transactions += 1
+        try:
+            with self._store.transaction():
+                yield
+        except BaseException:
+            self._log.forget_after(mark)
+            raise
 
     # -- steps
 
@@ -271,9 +328,15 @@ class Pipeline:
             else:
                 row.fail(errors.INVALID_FIELD_FOR_INSERT_UPDATE(names=", ".join(refused), fields=refused))
             return
-        if row.errors:
-            return
-        if creating:
+        # A trigger may still fill what is missing.
+        if not row.errors and not (self.automation and hooks_of(self.automation, row, "before")):
+            self._require(row)
+
+    @staticmethod
+    def _require(row: Row) -> None:
+        """Refuse a row that leaves out, or empties, what every record must have."""
+        values, plan = row.values, row.plan
+        if row.verb == "create":
             missing = [
                 required.name
                 for required in plan.required
@@ -367,7 +430,7 @@ class Pipeline:
     def _load(self, chunk: Chunk) -> None:
         """Load the stored records of updates and deletes, where later steps need them."""
         for (verb, _), rows in chunk.alive().items():
-            if verb == "create" or not rows[0].plan.watched:
+            if verb == "create" or not (rows[0].plan.watched or (self.automation and hooked(self.automation, rows[0]))):
                 continue
             stored = self._store.records(rows[0].sobject, [row.id for row in rows if row.id])
             for row in rows:
@@ -379,11 +442,14 @@ class Pipeline:
             if verb != "create":
                 continue
             plan = rows[0].plan
+            worked_out = self._default_formulas(rows[0], chunk) if plan.default_formulas else {}
             for row in rows:
                 values = row.values
                 if plan.typed_defaults:
                     for name, value in plan.typed_defaults.get(values.get(RECORD_TYPE) or "", {}).items():
                         values.setdefault(name, value)
+                for name, value in worked_out.items():
+                    values.setdefault(name, value)
                 for name, value in plan.defaults.items():
                     values.setdefault(name, value)
                 if plan.owned and values.get("OwnerId") is None:
@@ -400,6 +466,55 @@ class Pipeline:
                     if wrong is not None:
                         row.fail(wrong)
 
+    def _automate(self, chunk: Chunk) -> None:
+        """Run the hooks before the save; check what they may have changed."""
+        if chunk.execution is None:
+            return
+        # Whoever waits for a lock begins anew: the less has run by then the better.
+        self._lock(chunk)
+        for rows in run_hooks(chunk, "before", self.automation, self.stored):
+            for row in rows:
+                if row.errors or row.verb not in ("create", "update"):
+                    continue
+                row.parents = None
+                self._require(row)
+        self._relate(chunk)
+
+    def _compute(self, chunk: Chunk) -> None:
+        """Set the fields of standard objects that follow from others."""
+        for (verb, _), rows in chunk.alive().items():
+            rule = rows[0].plan.rule
+            if rule is not None and verb != "delete":
+                rule.compute(self._context(), rows)
+
+    def _context(self) -> Context:
+        return Context(self._schema, self._store, self._clock.now())
+
+    def _default_formulas(self, row: Row, chunk: Chunk) -> dict[str, Any]:
+        from mock_server.org.formula.defaults import default_values, defaults_of
+
+        return default_values(defaults_of(self._schema, row.sobject), self._environment(chunk))
+
+    def _environment(self, chunk: Chunk) -> Environment:
+        from mock_server.org.formula.environment import Environment
+
+        return Environment(self._schema, self._store, chunk.user_id, self._clock.now())
+
+    def _enforce(self, chunk: Chunk) -> None:
+        """Refuse what a validation rule forbids."""
+        by_object: dict[str, list[Row]] = {}
+        for row in chunk.rows:
+            if not row.errors and row.plan.ruled and row.verb in ("create", "update"):
+                by_object.setdefault(row.sobject.name, []).append(row)
+        if not by_object:
+            return
+        # Lazily: an org without rules needs no compiler.
+        from mock_server.org.formula.rules import enforce
+
+        environment = self._environment(chunk)
+        for rows in by_object.values():
+            enforce(self._schema, self._store, rows, environment)
+
     def _number(self, chunk: Chunk) -> None:
         """Give new rows their ids."""
         for (verb, _), rows in chunk.alive().items():
@@ -408,6 +523,12 @@ class Pipeline:
             sobject = rows[0].sobject
             for row, identifier in zip(rows, self._ids.take_many(sobject.key_prefix or "000", len(rows)), strict=True):
                 row.id = identifier
+
+    def _match(self, chunk: Chunk) -> None:
+        """Refuse records that duplicate rules find already there."""
+        for (verb, _), rows in chunk.alive().items():
+            if rows[0].sobject.duplicate_rules and verb in ("create", "update"):
+                duplicates.find(self._store, rows)
 
     def _deduplicate(self, chunk: Chunk) -> None:
         """Refuse values of unique fields that another record, or an earlier row of the chunk, has."""
@@ -479,13 +600,14 @@ class Pipeline:
         if not self._locks:
             return
         if not chunk.give_up:
-            self._locks.demand(identifier for row in chunk.rows if not row.errors for identifier in lock_ids(row))
+            wanted = self._locking.of([row for row in chunk.rows if not row.errors])
+            self._locks.demand(identifier for _, ids in wanted for identifier in ids)
             return
         again = True
         while again:
             again = False
-            for row in chunk.rows:
-                held = () if row.errors else sorted(self._locks.held(lock_ids(row)))
+            for row, ids in self._locking.of([row for row in chunk.rows if not row.errors]):
+                held = sorted(self._locks.held(ids))
                 if held:
                     row.fail(errors.UNABLE_TO_LOCK_ROW(count=len(held), ids=",".join(held)))
                     again = again or row.wake is not None
@@ -501,8 +623,12 @@ class Pipeline:
         _reach,
         _load,
         _default,
+        _automate,
         _agree,
+        _compute,
+        _enforce,
         _number,
+        _match,
         _deduplicate,
         _follow,
         _lock,
@@ -510,35 +636,64 @@ class Pipeline:
 
     # -- the write itself
 
-    def _save(self, chunk: Chunk, exchange: int) -> None:
+    def _prepare_masters(self, rows: list[Row]) -> None:
+        """Treat masters whose totals change, all of one object, as rows of a save."""
+        rule = rows[0].plan.rule
+        if rule is not None:
+            rule.compute(self._context(), rows)
+
+    def store_rows(self, chunk: Chunk, exchange: int) -> bool:
+        """Write the rows that have not failed, in one transaction; tell whether they stay written.
+
+        They do not where a master will not have what a roll-up makes of it: then the rows behind that have failed.
+        """
         groups = chunk.alive()
         if not groups:
-            return
+            return True
         mark = self._log.last
-        self._log.transactions += 1
+        if chunk.execution is None:
+            self._log.transactions += 1
+        recount = Recount(self.rollups, self._store)
         save = Saving(
             self._schema,
             self._store,
             self._log,
             self.auto_numbers,
+            recount,
             self._bin,
             user_id=chunk.user_id,
             moment=self._clock.now(),
             exchange=exchange,
         )
+        # Before the write: a deleted record, or one that changed its parent, no longer says what it held.
+        held = self._locking.of([row for rows in groups.values() for row in rows]) if self.transaction_time else ()
+        locked = {identifier for _, ids in held for identifier in ids}
+        # One row is one statement, and so a transaction by itself; deletions and roll-ups may reach further.
+        first = chunk.rows[0]
+        alone = len(chunk.rows) == 1 and first.writes and not self.rollups.feeds_of(first.sobject.name)
         try:
-            # One row is one statement, and so a transaction by itself; only a deletion may reach further.
-            alone = len(chunk.rows) == 1 and chunk.rows[0].writes
             with nullcontext() if alone else self._store.transaction():
                 save.groups(groups)
                 self._permissions.saved(groups)
+                recount.settle(save.update, self._prepare_masters)
+        except MasterRefused as refused:
+            self._log.forget_after(mark)
+            self._bin.forget()
+            refused.blame(chunk)
+            return False
         except BaseException:
             self._log.forget_after(mark)
             self._bin.forget()
             raise
-        if self.transaction_time:
-            locked = {identifier for row in chunk.rows if not row.errors for identifier in lock_ids(row)}
-            self._locks.hold(locked, self.transaction_time)
+        if chunk.execution is None:
+            self.hold(locked)
+        else:
+            chunk.execution.locked |= locked
+        return True
+
+
+def _no_queries(user_id: str) -> Query:
+    raise LookupError("the org has not given its queries to triggers")
 
 
 def _result(row: Row, rolled_back: bool) -> RowResult:

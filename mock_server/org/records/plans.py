@@ -10,9 +10,12 @@ from mock_server.org.records.agreements import RECORD_TYPE, agreements, typed_de
 from mock_server.org.records.store import fold_column, insert_sql, person_name, quoted
 from mock_server.org.records.values import Coerce, coercion
 from mock_server.org.schema.types import Field, SObject, fold
+from mock_server.org.standard.rules import RULES
 
 # Bounds what a client with ever new combinations of fields can make the server remember.
 _MOST_STATEMENTS = 512
+# Numbers that a describe does not call auto numbers.
+_NUMBERED = frozenset({("Quote", "QuoteNumber")})
 
 
 SYSTEM_DEFAULTS: dict[str, dict[str, Any]] = {
@@ -69,7 +72,9 @@ class WritePlan:
             if field.createable and not field.nillable and field.type != "boolean"
         )
         self.unique = tuple(field for field in sobject.fields if field.unique)
-        self.auto_numbers = tuple(field for field in sobject.fields if field.auto_number)
+        self.auto_numbers = tuple(
+            field for field in sobject.fields if field.auto_number or (sobject.name, field.name) in _NUMBERED
+        )
         self.references = {
             field.name: field
             for field in sobject.fields
@@ -95,9 +100,18 @@ class WritePlan:
             self.defaults |= SYSTEM_DEFAULTS.get(sobject.name, _SHARE_DEFAULTS)
         self.governing = sobject.name in ("User", "PermissionSetAssignment")
         """Whether a row of it is looked at even where its saver may do everything."""
+        self.default_formulas = any(field.default_formula is not None for field in sobject.fields)
+        self.ruled = any(rule.active for rule in sobject.validation_rules)
+        """Whether validation rules are to be asked."""
+        for field in sobject.fields:
+            if field.roll_up is not None and field.roll_up.operation in ("count", "sum"):
+                self.defaults[field.name] = 0.0
+        self.rule = RULES.get(sobject.name)
+        """What a standard object computes from what is saved."""
         self.typed_defaults = typed_defaults(sobject)
         self.agreements = agreements(sobject)
-        self.watched = bool(sobject.validation_rules or self.agreements)
+        looks_back = self.rule is not None and self.rule.looks_back
+        self.watched = self.ruled or bool(sobject.duplicate_rules or self.agreements) or looks_back
         """Whether steps need the stored record of an update or delete: it is then loaded into `Row.before`."""
         names = sobject.by_name
         self.owned = "OwnerId" in names
@@ -157,7 +171,9 @@ class WritePlan:
         self, kind: str, key: tuple[str, ...], columns: tuple[str, ...], sql: Callable[[Sequence[str]], str]
     ) -> Statement:
         by_name = self.sobject.by_name
-        folds = tuple(place for place, column in enumerate(columns) if by_name[column].folded)
+        # A platform event has an id that is none of its fields.
+        fields = [by_name.get(column) for column in columns]
+        folds = tuple(place for place, field in enumerate(fields) if field is not None and field.folded)
         shadows = [fold_column(columns[place]) for place in folds]
         statement = Statement(sql([*columns, *shadows]), columns, folds)
         if len(self._statements) < _MOST_STATEMENTS:

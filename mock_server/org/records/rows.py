@@ -14,10 +14,9 @@ from mock_server.org.records.recycling import Link
 from mock_server.org.schema.types import Field, SObject
 
 if TYPE_CHECKING:
+    from mock_server.org.automation.execution import Execution
+    from mock_server.org.automation.inner import InnerOrg
     from mock_server.org.identity.access import Access
-
-# Parents that every row has, and that Salesforce does not lock when a child is saved.
-_UNLOCKED_PARENTS = frozenset({"OwnerId", "CreatedById", "LastModifiedById", "RecordTypeId"})
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -68,6 +67,8 @@ class Row:
     wake: Wake | None = None
     """Of a delete or undelete: what it does to other records."""
     errors: list[ApiError] = field(default_factory=list)
+    summed: bool = False
+    """Whether the platform itself changes the record: a master whose totals follow its details."""
 
     @property
     def writes(self) -> bool:
@@ -91,6 +92,9 @@ class Chunk:
         self.access = access
         """What the saver may do; None for everything."""
         self.give_up = give_up
+        self.execution: Execution | None = None
+        """The transaction of triggers that the save is part of; None where no row can meet one."""
+        self.inner: InnerOrg | None = None
 
     def alive(self) -> dict[tuple[str, str], list[Row]]:
         """Return the rows that have not failed, by what is to be done and to which object."""
@@ -121,15 +125,3 @@ def validate_plain(row: Row) -> bool:
         return False
     row.values = values
     return True
-
-
-def lock_ids(row: Row) -> Iterator[str]:
-    """Yield the ids that a row's write locks: its own, its parents', and those of its wake."""
-    if row.id:
-        yield row.id
-    for name in row.plan.references:
-        parent = row.values.get(name)
-        if parent and name not in _UNLOCKED_PARENTS:
-            yield parent
-    if row.wake is not None:
-        yield from row.wake.touched()

@@ -13,6 +13,7 @@ from mock_server.org.records.plans import plan_of, update_sql
 from mock_server.org.records.recycling import Link, RecycleBin
 from mock_server.org.records.rows import Row, Wake
 from mock_server.org.records.store import Store, quoted
+from mock_server.org.rollups.counting import Recount
 from mock_server.org.schema import Schema
 from mock_server.org.schema.types import Field, SObject
 
@@ -43,6 +44,7 @@ class Saving:
         store: Store,
         log: CommitLog,
         numbers: AutoNumbers,
+        recount: Recount,
         bin: RecycleBin,
         *,
         user_id: str,
@@ -53,6 +55,7 @@ class Saving:
         self._store = store
         self._log = log
         self._numbers = numbers
+        self._recount = recount
         self._bin = bin
         self._user = user_id
         self._moment = moment
@@ -100,6 +103,7 @@ class Saving:
             ]
             self._commit("create", name, statement.columns, [str(row.id) for row in same], made)
             self._store.execute_many(statement.sql, made)
+        self._recount.created(plan.sobject, rows)
 
     def update(self, rows: list[Row]) -> None:
         plan = rows[0].plan
@@ -111,8 +115,12 @@ class Saving:
         for columns, same in groups.items():
             statement = plan.update(columns)
             made = [(*statement.shadow((*row.values.values(), *tail)), row.id) for row in same]
-            self._commit("update", name, statement.columns, [str(row.id) for row in same], made)
+            ids = [str(row.id) for row in same]
+            self._commit("update", name, statement.columns, ids, made)
+            # A detail that changes its master concerns both.
+            self._recount.touch(plan.sobject, ids, columns)
             self._store.execute_many(statement.sql, made)
+            self._recount.touch(plan.sobject, ids, columns)
 
     def delete(self, rows: list[Row]) -> None:
         """Move records, and what goes with them, to the recycle bin, or past it."""
@@ -175,6 +183,9 @@ class Saving:
         tail = [*[self._stamp] * len(plan.modified), *[self._user] * len(plan.modified_by)]
         pairs = ", ".join(f"{quoted(column)}=?" for column in columns)
         sql = f'UPDATE {quoted(sobject.name)} SET {pairs} WHERE "Id"=?'  # noqa: S608
+        self._recount.touch(sobject, ids)
+        if verb == "undelete":
+            self._recount.masters(sobject, ids)
         made = [(deleted, *([merged.get(identifier)] if also else []), *tail) for identifier in ids]
         self._store.execute_many(sql, [(*row, identifier) for row, identifier in zip(made, ids, strict=True)])
         self._commit(verb, sobject.name, columns, ids, made)
@@ -193,6 +204,7 @@ class Saving:
                 one for one, deleted in self._store.lookup(sobject, "Id", list(changes), "Id", "IsDeleted") if deleted
             }
             seen = {identifier: value for identifier, value in changes.items() if identifier not in binned}
+            self._recount.touch(sobject, list(changes), columns)
             if seen:
                 made = [(value, *[self._stamp] * len(stamped)) for value in seen.values()]
                 self._store.execute_many(
@@ -201,6 +213,7 @@ class Saving:
                 self._commit("update", name, columns, list(seen), made)
             rest = [(value, identifier) for identifier, value in changes.items() if identifier not in seen]
             self._store.execute_many(update_sql(name, (field,)), rest)
+            self._recount.touch(sobject, list(changes), columns)
 
     def _object(self, name: str) -> SObject:
         found = self._schema.get(name)

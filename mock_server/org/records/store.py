@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from mock_server.org.ids import number_of
+from mock_server.org.records.alike import alike
 from mock_server.org.schema.types import FLOAT_TYPES, Field, SObject, caseless, fold
 
 # SQLite's own bound is 32,766 variables a statement; a smaller number keeps statement texts short and cacheable.
@@ -47,6 +48,7 @@ def _connection(path: Path | str) -> sqlite3.Connection:
     # A pattern is matched by backtracking: a long one could hold the process for minutes.
     connection.setlimit(sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1000)
     connection.create_function("sf_fold", 1, _sf_fold, deterministic=True)
+    connection.create_function("sf_alike", 2, alike, deterministic=True)
     connection.create_function("sf_caseless", 1, _sf_caseless, deterministic=True)
     connection.create_aggregate("sf_min", 1, _First)
     connection.create_aggregate("sf_max", 1, _Last)
@@ -73,6 +75,8 @@ class Store:
         self._made_inside: list[str] = []
         self.fillers: dict[str, Callable[[], None]] = {}
         """By object: writes the records that its table holds from the start, once the table is made."""
+        self.counter: Callable[[SObject], None] | None = None
+        """Counts the totals of an object whose table has got columns for new roll-ups."""
 
     def _connect(self) -> sqlite3.Connection:
         connection = _connection(self._path or ":memory:")
@@ -140,12 +144,13 @@ class Store:
         run = self.connection.execute
         have = {row[1] for row in run(f"PRAGMA table_xinfo({quoted(sobject.name)})")}
         columns, table, indexes = _definition(sobject)
+        new = columns.keys() - have
         if not have:
             run(table)
         else:
-            for name, definition in columns.items():
-                if name not in have:
-                    run(f"ALTER TABLE {quoted(sobject.name)} ADD COLUMN {definition}")
+            for name in columns:
+                if name in new:
+                    run(f"ALTER TABLE {quoted(sobject.name)} ADD COLUMN {columns[name]}")
         for index in indexes:
             run(index)
         self._ready[sobject.name] = sobject
@@ -154,6 +159,8 @@ class Store:
         fill = self.fillers.get(sobject.name)
         if fill is not None and not have:
             fill()
+        if have and self.counter is not None and any(one.roll_up for one in sobject.fields if one.name in new):
+            self.counter(sobject)
 
     def start_with(self, *sobjects: SObject) -> None:
         """Make several objects' tables. An empty database in memory gets them as a copy: a tenth of the time."""
@@ -251,7 +258,7 @@ class Store:
         """Yield the given columns of the rows whose `column` is one of `values`, deleted rows included."""
         for start in range(0, len(values), _MANY):
             part = values[start : start + _MANY]
-            yield from self.connection.execute(_lookup_sql(sobject.name, column, columns, len(part)), part)
+            yield from self.connection.execute(lookup_sql(sobject.name, column, columns, len(part)), part)
 
     def records(self, sobject: SObject, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Return all stored columns of records by id, deleted ones included."""
@@ -319,7 +326,7 @@ class Transaction:
 
 
 @lru_cache(1024)
-def _lookup_sql(table: str, column: str, columns: tuple[str, ...], count: int) -> str:
+def lookup_sql(table: str, column: str, columns: tuple[str, ...], count: int) -> str:
     chosen = ", ".join(map(quoted, columns))
     marks = ",".join("?" * count)
     return f"SELECT {chosen} FROM {quoted(table)} WHERE {quoted(column)} IN ({marks})"  # noqa: S608
@@ -430,12 +437,16 @@ def _columns(sobject: SObject) -> Iterator[tuple[str, str]]:
         elif field.type in ("int", "long"):
             yield field.name, f"{column} INTEGER"
         elif field.type in FLOAT_TYPES:
-            yield field.name, f"{column} REAL"
+            counted = field.roll_up is not None and field.roll_up.operation in ("count", "sum")
+            yield field.name, f"{column} REAL DEFAULT 0" if counted else f"{column} REAL"
         elif field.type == "base64":
             yield field.name, f"{column} BLOB"
         else:
             yield field.name, f"{column} TEXT"
         if field.folded:
             yield fold_column(field.name), f"{quoted(fold_column(field.name))} TEXT"
+    if "Id" not in sobject.by_name:
+        # Platform events are saved under ids that none of their fields shows.
+        yield "Id", '"Id" TEXT PRIMARY KEY NOT NULL'
     if "IsDeleted" not in sobject.by_name:
         yield "IsDeleted", '"IsDeleted" INTEGER NOT NULL DEFAULT 0'

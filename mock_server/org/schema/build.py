@@ -11,12 +11,14 @@ from mock_server.org.ids import IdSource
 from mock_server.org.schema import derived, inline, objects, parts
 from mock_server.org.schema.described import described_field, described_object
 from mock_server.org.schema.errors import Path, SchemaError, brief, close
+from mock_server.org.schema.formulas import check_formulas
 from mock_server.org.schema.given import flag, mapping
 from mock_server.org.schema.inline import Made
 from mock_server.org.schema.rows import Row, resolve, rows_of
 from mock_server.org.schema.types import (
     ChildRelationship,
     CompactLayout,
+    DuplicateRule,
     Field,
     PicklistValue,
     RecordType,
@@ -48,6 +50,7 @@ class Draft:
     rules: dict[str, ValidationRule] = field(default_factory=dict)
     record_types: dict[str, RecordType] = field(default_factory=dict)
     layouts: dict[str, CompactLayout] = field(default_factory=dict)
+    duplicates: dict[str, DuplicateRule] = field(default_factory=dict)
     definition: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -63,6 +66,7 @@ class Draft:
             rules={one.name: one for one in sobject.validation_rules},
             record_types={one.name: one for one in sobject.record_types},
             layouts={one.name: one for one in sobject.compact_layouts},
+            duplicates={one.name: one for one in sobject.duplicate_rules},
         )
 
     def find(self, name: str) -> Field | None:
@@ -85,6 +89,7 @@ class Draft:
             validation_rules=tuple(self.rules.values()),
             record_types=tuple(self.record_types.values()),
             compact_layouts=tuple(self.layouts.values()),
+            duplicate_rules=tuple(self.duplicates.values()),
             memo={},
         )
 
@@ -148,6 +153,19 @@ class Build:
             self._derive(draft)
         return [draft.done() for draft in self._drafts.values()]
 
+    def check_formulas(self, schema: Schema) -> None:
+        """Compile the formulas of the new and changed objects, as they are in the schema that they make."""
+
+        def path_of(sobject: str, name: str, rule: bool) -> tuple[Path, bool]:
+            draft = self._drafts[sobject]
+            described = "describe" in draft.definition
+            if rule:
+                return (*draft.path, "validationRules", name), described
+            made = next((one for one in draft.made if one.field.name == name), None)
+            return (made.path, made.loose) if made else ((*draft.path, "fields", name), described)
+
+        self.problems += check_formulas(schema, self._drafts, path_of, self._note)
+
     def _given(self, kind: str) -> Mapping[str, Any]:
         return self._definitions.get(kind) or {}
 
@@ -196,7 +214,10 @@ class Build:
         path: Path = ("objects", name)
         known = self._draft(name)
         if known is None and isinstance(definition, Mapping) and "describe" in definition:
-            draft = self._add(Draft.of(described_object(path, name, definition["describe"]), path, new=True))
+            described = described_object(path, name, definition["describe"])
+            # What a later source says of it beside.
+            more = {key: value for key, value in definition.items() if key not in ("setting", "event", "publish")}
+            draft = self._add(Draft.of(objects.changed_object(path, described, more), path, new=True))
             draft.definition = definition
             return
         if known is not None:
@@ -248,6 +269,14 @@ class Build:
         known = draft.find(name) if isinstance(name, str) else None
         if known is not None and known.name in {made.field.name for made in draft.made}:
             raise SchemaError(path, "this field is declared twice")
+        if (
+            known is None
+            and not draft.sobject.custom
+            and isinstance(definition, Mapping)
+            and definition.get("standard")
+        ):
+            self._note(path, f"{draft.sobject.name} has no field {brief(name)} here: it is left out")
+            return
         if isinstance(definition, Mapping) and "describe" in definition:
             made = described_field(path, str(name), definition)
         elif known is not None and not (known.custom and isinstance(definition, Mapping) and "type" in definition):
@@ -259,7 +288,8 @@ class Build:
             made = inline.new_field(path, name, definition, self._value_set)
         if known is not None:
             self._forget(draft, known)
-        made = replace(made, field=self._by_form(path, draft, made.field))
+        if not made.loose:
+            made = replace(made, field=self._by_form(path, draft, made.field))
         draft.made.append(made)
         draft.put(made.field)
         for one in made.extra:
@@ -342,7 +372,8 @@ class Build:
             target.children.append(
                 ChildRelationship(draft.sobject.name, one.name, called, one.cascade_delete, one.restricted_delete)
             )
-            target.child_names.add(called.lower())
+            if called:
+                target.child_names.add(called.lower())
 
     def _masters(self, draft: Draft) -> None:
         """Settle what master-detail fields do to their object."""
@@ -465,6 +496,7 @@ class Build:
         self._try(each, "validationRules", parts.validation_rule, draft.rules)
         self._try(each, "recordTypes", parts.record_type, draft.record_types)
         self._try(each, "compactLayouts", parts.compact_layout, draft.layouts)
+        self._try(each, "duplicateRules", parts.duplicate_rule, draft.duplicates)
 
     def _cycles(self) -> None:
         """Refuse objects that are, over master-detail fields, details of themselves."""

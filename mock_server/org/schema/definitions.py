@@ -11,7 +11,7 @@ from mock_server.org.schema.metadata_files import MetadataFile
 
 KINDS = ("objects", "fields", "valueSets", "records", "channels")
 """What definitions are of. `records` are by object and name, `channels` (of platform events) by name."""
-_PARTS = ("validationRules", "recordTypes", "compactLayouts")
+_PARTS = ("validationRules", "recordTypes", "compactLayouts", "duplicateRules")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +31,19 @@ class Definitions:
     places: dict[Path, Place] = field(default_factory=dict)
     notes: list[FileNote] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    relationships: dict[tuple[str, str], str] = field(default_factory=dict)
+    """What parents, in their describes, call the relationship of a child and its field."""
     profiles: list[MetadataFile] = field(default_factory=list)
     permission_sets: list[MetadataFile] = field(default_factory=list)
 
     def place(self, path: Path) -> Place | None:
-        """Return where a part is defined; where its nearest surrounding is if it has no place of its own."""
-        while path:
-            found = self.places.get(path)
+        """Return where a part is defined: it, else the nearest part around it that has a place, else one inside it."""
+        for length in range(len(path), 0, -1):
+            found = self.places.get(path[:length])
             if found is not None:
                 return found
-            path = path[:-1]
-        return self.places.get(())
+        inside = (place for one, place in self.places.items() if path and one[: len(path)] == path)
+        return next(inside, self.places.get(()))
 
     def problem(self, error: SchemaError) -> Problem:
         """Return a mistake with its place."""
@@ -84,7 +86,7 @@ class Definitions:
                 for one, inner in value.items():
                     self.field(name, one, inner)
             else:
-                known[key] = value
+                known[key] = dict(value) if key in _PARTS and isinstance(value, dict) else value
         if place is not None:
             self.places["objects", name] = place
 
@@ -118,10 +120,18 @@ class Definitions:
         for path, place in other.places.items():
             if path[:1] != ("fields",) and path[2:3] != ("fields",):
                 self.places[_canonical(self.data, path)] = place
+        self.relationships |= other.relationships
         self.notes += other.notes
         self.problems += other.problems
         self.profiles += other.profiles
         self.permission_sets += other.permission_sets
+
+    def settle(self) -> None:
+        """Name the relationships of described fields, once all describes are there."""
+        for (child, name), relationship in self.relationships.items():
+            definition = self.data["fields"].get(child, {}).get(name)
+            if isinstance(definition, dict) and "describe" in definition:
+                definition["relationshipName"] = relationship
 
     def _fields(
         self, sobject: str, fields: Mapping[str, Any], other: Definitions, at: Path, index: Mapping[Path, list[Path]]

@@ -98,15 +98,24 @@ def change_event(sobject: SObject) -> SObject:
         yield Field("ChangeEventHeader", "Change Event Header", "complexvalue", **plain)
         for field in sobject.fields:
             if not field.calculated and field.name not in ("Id", "IsDeleted", "SystemModstamp"):
-                yield replace(field, nillable=True, unique=False, external_id=False, id_lookup=False, **plain)
+                yield replace(
+                    field,
+                    nillable=True,
+                    unique=False,
+                    external_id=False,
+                    id_lookup=False,
+                    default_formula=None,
+                    **plain,
+                )
 
     return _made(sobject, "ChangeEvent", _CHANGE_FLAGS, tuple(carried()))
 
 
 def _made(sobject: SObject, what: str, flags: frozenset[str], fields: tuple[Field, ...]) -> SObject:
     label = f"{'Change Event' if what == 'ChangeEvent' else what}: {sobject.label}"
-    # Their records have ids (017, 02c, 0D5), but no describe names these prefixes.
-    return SObject(name_of(sobject.name, what), label, label, None, flags, fields, custom=True)
+    # All shares of custom objects have one prefix; no describe names those of the others (017, 0D5).
+    prefix = "02c" if what == "Share" else None
+    return SObject(name_of(sobject.name, what), label, label, prefix, flags, fields, custom=True)
 
 
 def _fixed(field: Field) -> Field:

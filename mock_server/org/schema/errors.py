@@ -11,13 +11,14 @@ Path = tuple[str | int, ...]
 
 
 class Place(NamedTuple):
-    """A line of a file; 1 where the whole file is meant."""
+    """A line of a file; 1 where the whole file is meant. The column is known where the file is YAML."""
 
     file: str
     line: int = 1
+    column: int = 0
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
+        return f"{self.file}:{self.line}:{self.column}" if self.column else f"{self.file}:{self.line}"
 
 
 class SchemaError(ValueError):
@@ -30,6 +31,8 @@ class SchemaError(ValueError):
         self.message = message
         self.allowed = tuple(allowed)
         self.nearest = nearest
+        self.missing = False
+        """Whether what is wrong is that something is not there: perhaps it stands in a file that could not be read."""
 
     @classmethod
     def unknown(cls, path: Path, what: str, given: object, allowed: Iterable[str]) -> SchemaError:
@@ -38,7 +41,9 @@ class SchemaError(ValueError):
         near = close(given, choices.values())
         # A list of hundreds of objects helps nobody.
         shown = sorted(choices.values()) if len(choices) <= 40 else ()
-        return cls(path, f"there is no {what} {brief(given)}", shown, near)
+        error = cls(path, f"there is no {what} {brief(given)}", shown, near)
+        error.missing = what.startswith(("object", "field of", "controlling field", "value set"))
+        return error
 
 
 @dataclass(frozen=True, slots=True)

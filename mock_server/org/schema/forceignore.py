@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+_MOST_STARS = 8
+
 
 @dataclass(frozen=True)
 class Ignored:
@@ -24,7 +26,8 @@ class Ignored:
         patterns = []
         for line in text.splitlines():
             pattern = line.strip()
-            if pattern and not pattern.startswith("#") and len(pattern) <= 1000:
+            # A pattern of many stars would make the search explode, and nobody needs one.
+            if pattern and not pattern.startswith("#") and pattern.replace("**", "*").count("*") <= _MOST_STARS:
                 patterns.append((_compiled(pattern.removeprefix("!")), not pattern.startswith("!")))
         return cls(folder.absolute(), tuple(patterns))
 
@@ -49,8 +52,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     out, place = "", 0
     while place < len(pattern):
         if pattern.startswith("**/", place):
-            # Possessive: a pattern of many stars must not make the search explode.
-            out, place = out + "(?:[^/]+/)*+", place + 3
+            out, place = out + "(?:.*/)?", place + 3
         elif pattern.startswith("**", place):
             out, place = out + ".*", place + 2
         elif pattern[place] == "*":

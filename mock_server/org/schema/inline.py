@@ -118,6 +118,8 @@ def new_field(
     mapping(path, definition, (*_COMMON, *kind.keys))
     required = flag(path, definition, "required") or word == "masterdetail"
     default = definition.get("default")
+    if "defaultFormula" in definition and "default" in definition:
+        raise SchemaError((*path, "defaultFormula"), "a field has one of default and defaultFormula")
     formula = text(path, definition, "defaultFormula", None, most=5000)
     long = kind.type == "textarea" and kind.longest > 255
     hidden = long or kind.type == "encryptedstring"
@@ -375,12 +377,15 @@ def filters(path: Path, definition: Mapping[str, Any], key: str) -> tuple[Filter
     return tuple(out)
 
 
-def child_name(child: str, made: Made, parent: str, taken: Collection[str]) -> str:
+def child_name(child: str, made: Made, parent: str, taken: Collection[str]) -> str | None:
     """Return what a lookup is called on its parent. Raises SchemaError where the parent has such a relationship.
 
     `taken` has the names of the parent's relationships in lower case.
     """
     wanted = made.relationship
+    if made.loose:
+        # As the describe says; a name that another relationship has is the only thing that cannot be kept.
+        return wanted if wanted and wanted.lower() not in taken else None
     name = f"{wanted or child.removesuffix('__c') + 's'}__r".replace("__r__r", "__r")
     if name.lower() in taken:
         if wanted:

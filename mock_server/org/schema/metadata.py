@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path as FilePath
 from typing import Any
 from urllib.parse import unquote
@@ -67,13 +67,17 @@ def read(path: FilePath) -> Definitions:
     except SchemaErrors as error:
         out.problems += error.problems
         return out
-    reader = _Metadata(out, Namespace(project.namespace))
-    reader.tabs = {file.name.lower() for file in project.files if file.kind == "tab"}
-    for file in project.files:
-        reader.take(file)
-    if not project.files:
-        out.note("ignored", Place(str(path)), "no metadata file stands below this path")
+    read_files(project.files, out, project.namespace)
     return out
+
+
+def read_files(files: Iterable[MetadataFile], out: Definitions, namespace: str | None = None) -> None:
+    """Read files, later ones over earlier ones, into definitions; each gets at least one note or problem."""
+    files = tuple(files)
+    reader = _Metadata(out, Namespace(namespace))
+    reader.tabs = {file.name.lower() for file in files if file.kind == "tab"}
+    for file in files:
+        reader.take(file)
 
 
 class _Metadata:

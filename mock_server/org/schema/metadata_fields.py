@@ -56,7 +56,7 @@ class Reader:
     def read(self, *, custom: bool) -> dict[str, Any]:
         """Return the definition. Raises SchemaErrors for what cannot be one."""
         kind = self._kind(custom)
-        allowed = {*KINDS[kind].keys, *_ALWAYS} if kind else {*_ALWAYS, "restricted"}
+        allowed = {*KINDS[kind].keys, *_ALWAYS} if kind and custom else {"label", "help"}
         if kind and custom:
             self._put("type", kind, "type")
         for tag, key in _TEXTS.items():
@@ -70,12 +70,12 @@ class Reader:
         for tag, key in _FLAGS.items():
             if key in allowed and self._element.is_true(tag):
                 self._put(key, True, tag)
-        self._default(kind)
+        if custom:
+            self._default(kind)
         if kind in ("picklist", "multiselectpicklist"):
             self._picklist()
         if not custom:
             self._out["standard"] = True
-            self._out.pop("required", None)
             return self._out
         formula = self._element.get("formula")
         if formula is not None:
@@ -119,7 +119,7 @@ class Reader:
             return
         if kind == "checkbox":
             self._put("default", value.lower() == "true", "defaultValue")
-        elif kind is not None and self._element.get("formula") is None and "standard" not in self._out:
+        elif kind is not None and self._element.get("formula") is None:
             self._put("defaultFormula", self._names.formula(value), "defaultValue")
 
     def _formula(self, formula: str, allowed: set[str]) -> None:

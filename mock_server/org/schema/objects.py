@@ -13,7 +13,7 @@ from mock_server.org.schema.types import Field, FieldType, Kind, PicklistValue, 
 
 KEYS = (
     "label", "plural", "nameField", "fields", "sharing", "history", "feeds", "activities", "search", "tab",
-    "setting", "event", "publish", "recordTypes", "validationRules", "compactLayouts", "describe",
+    "setting", "event", "publish", "recordTypes", "validationRules", "compactLayouts", "duplicateRules", "describe",
     "standard",
 )  # fmt: skip
 SHARINGS = ("ReadWrite", "Read", "Private", "ControlledByParent")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
 from mock_server.org.clock import Clock
 from mock_server.org.schema import standard
 from mock_server.org.schema.build import Build
-from mock_server.org.schema.definitions import Definitions
+from mock_server.org.schema.definitions import KINDS, Definitions
 from mock_server.org.schema.errors import Place, SchemaError, SchemaErrors
 from mock_server.org.schema.rows import Row
 from mock_server.org.schema.shares import opened_share
@@ -58,7 +59,8 @@ class Schema:
         problems = list(definitions.problems)
         blank = cls()
         build, found = blank._build(definitions.data)
-        problems += [definitions.problem(error) for error in build.problems]
+        # What a broken file should have defined is not missed once more at every place that names it.
+        problems += [definitions.problem(error) for error in build.problems if not (problems and error.missing)]
         if problems:
             raise SchemaErrors(sorted(problems, key=lambda problem: problem.place))
         for path, text in build.notes:
@@ -126,14 +128,22 @@ class Schema:
         if self._clock is not None:
             self.changed = self._clock.now()
 
-    def add(self, objects: Mapping[str, Any], fields: Mapping[str, Any], more: Mapping[str, Any] | None = None) -> None:
-        """Add inline objects and fields (see `inline` for their form), and further kinds of definitions.
+    def add(
+        self, objects: Mapping[str, Any], fields: Mapping[str, Any], below: Mapping[str, Any] | None = None
+    ) -> None:
+        """Add inline objects and fields (see `inline` for their form), on top of definitions of all kinds.
 
         Raises SchemaError, with the schema unchanged, for the first mistake.
         """
-        if not objects and not fields and not more and isinstance(objects, Mapping) and isinstance(fields, Mapping):
+        if not objects and not fields and not below and isinstance(objects, Mapping) and isinstance(fields, Mapping):
             return
-        build, found = self._build({**(more or {}), "objects": objects, "fields": fields})
+        data: Mapping[str, Any] = {"objects": objects, "fields": fields}
+        if below:
+            together = Definitions()
+            for layer in (below, data):
+                together.add(Definitions(data={kind: layer.get(kind) or {} for kind in KINDS}))
+            data = together.data
+        build, found = self._build(data)
         if build.problems:
             raise build.problems[0]
         self.become(found)
@@ -144,9 +154,32 @@ class Schema:
         trial = self.copy()
         for sobject in build.run():
             trial._put(sobject)
+        if not build.problems:
+            build.check_formulas(trial)
         trial.records |= build.records
         trial.channels = {**self.channels, **(definitions.get("channels") or {})}
+        if not build.problems:
+            build.problems += trial._sum_up(definitions.get("fields") or {})
         return build, trial
+
+    def _sum_up(self, fields: Mapping[str, Any]) -> list[SchemaError]:
+        """Give roll-ups the types of what they sum up, now that all objects are there; return what is wrong with them.
+
+        `fields` are definitions that stand apart from their objects': they say where a mistake was made.
+        """
+        summing = [one for one in self._own.values() if any(field.roll_up is not None for field in one.fields)]
+        if not summing:
+            return []
+        from mock_server.org import rollups
+
+        for sobject in summing:
+            self._put(replace(sobject, fields=tuple(rollups.summed(self, field) for field in sobject.fields), memo={}))
+        problems = []
+        for problem in rollups.check(self):
+            apart = problem.field in (fields.get(problem.sobject) or ())
+            head = ("fields", problem.sobject) if apart else ("objects", problem.sobject, "fields")
+            problems.append(SchemaError((*head, problem.field), problem.message, nearest=problem.nearest))
+        return problems
 
     def _put(self, sobject: SObject) -> None:
         share = opened_share(sobject, self.get)

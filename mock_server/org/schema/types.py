@@ -81,6 +81,33 @@ class ValidationRule:
 
 
 @dataclass(frozen=True, slots=True)
+class MatchItem:
+    """A field that must be alike in two records, by a method of `records.alike`."""
+
+    field: str
+    method: str = "exact"
+    blank_matches: bool = False
+    """Whether two empty fields are alike; otherwise an empty field is like nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicateRule:
+    """What happens to a record that is like another one."""
+
+    name: str
+    alternatives: tuple[tuple[MatchItem, ...], ...]
+    """Records match when all items of one alternative do."""
+    matching: str
+    """The name of its matching rule."""
+    on_create: Literal["block", "allow"] = "block"
+    on_update: Literal["block", "allow"] = "block"
+    alert: bool = True
+    """Whether `allow` means to warn: the save is refused until its caller says that it knows."""
+    message: str | None = None
+    active: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class RecordType:
     """A record type other than Master, which every object has."""
 
@@ -165,6 +192,11 @@ class Field:
         return self.type not in COMPOUND_TYPES and self.formula is None
 
     @property
+    def valued(self) -> bool:
+        """Whether a query can ask for its value: it is stored, or worked out by a formula."""
+        return self.type not in COMPOUND_TYPES
+
+    @property
     def folded(self) -> bool:
         """Whether a shadow column `NAME__fold` (text in `fold` form) is kept beside it, with an index."""
         return (
@@ -214,6 +246,7 @@ class SObject:
     validation_rules: tuple[ValidationRule, ...] = ()
     record_types: tuple[RecordType, ...] = ()
     compact_layouts: tuple[CompactLayout, ...] = ()
+    duplicate_rules: tuple[DuplicateRule, ...] = ()
     whole: SObject | None = field(default=None, compare=False, repr=False)
     """The object itself, where this is what a user sees of it."""
     memo: dict[object, object] = field(default_factory=dict, compare=False, repr=False)

@@ -14,6 +14,7 @@ from mock_server.org.records.values import Misfit
 from mock_server.org.schema.types import Field, SObject
 from mock_server.protocols.rest.blobs import record_of
 from mock_server.protocols.rest.describe import sobject_of
+from mock_server.protocols.rest.duplicates import duplicate_wishes, show_duplicates
 from mock_server.protocols.rest.replies import DATA, answer, base_of, empty, errors_answer, routes, version_of
 
 ROWS = f"{DATA}/sobjects/{{sobject}}"
@@ -25,10 +26,16 @@ _CREATED_SINCE = 46
 
 async def save(call: Call, changes: list[Change], *, all_or_none: bool = False) -> list[RowResult]:
     """Save rows for REST, where a value of the wrong JSON type refuses the whole request."""
+    wishes = duplicate_wishes(call.headers.get("Sforce-Duplicate-Rule-Header"))
+    if wishes.allow_save:
+        for change in changes:
+            change.duplicates_known = True
     try:
-        return await call.write(changes, all_or_none=all_or_none)
+        results = await call.write(changes, all_or_none=all_or_none)
     except Misfit as misfit:
         raise misfit_error(call.body, misfit) from None
+    show_duplicates(call, results, wishes)
+    return results
 
 
 @routes(Operation("rest.sobject.create", "POST", ROWS, "write", "never", "one", summary="Create a record"))

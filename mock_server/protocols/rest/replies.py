@@ -31,6 +31,9 @@ def error_item(error: ApiError) -> dict[str, Any]:
     """Return an error as REST writes it; routing errors say errorCode first, all others message first."""
     if error.spec.shape == "routing":
         return {"errorCode": error.code, "message": error.message}
+    if "duplicates" in error.extra:
+        # Recorded: so it is spelled, and such an error has no `fields`.
+        return {"duplicateResut": error.extra["duplicates"], "errorCode": error.code, "message": error.message}
     item: dict[str, Any] = {"message": error.message, "errorCode": error.code}
     if error.fields is not None:
         item["fields"] = list(error.fields)
@@ -53,7 +56,12 @@ def saved_item(result: RowResult) -> dict[str, Any]:
     return {
         "success": False,
         "errors": [
-            {"statusCode": error.code, "message": error.message, "fields": list(error.fields or ())}
+            {
+                "statusCode": error.code,
+                "message": error.message,
+                "fields": list(error.fields or ()),
+                **({"duplicateResult": error.extra["duplicates"]} if "duplicates" in error.extra else {}),
+            }
             for error in result.errors
         ],
     }

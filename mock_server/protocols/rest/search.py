@@ -28,7 +28,7 @@ _COLUMNS = ("Phone", "Email", "Company", "Industry", "StageName", "Status", "Sub
 async def run(call: Call) -> Reply:
     text = call.query.get("q", "")
     call.entry.query = text[:1000]
-    return _answer(call, call.org.search(call.session, text, base=base_of(call)))
+    return _answer(call, await call.org.search_aside(call.session, text, base=base_of(call)))
 
 
 def _answer(call: Call, found: Found) -> Reply:
@@ -63,7 +63,7 @@ async def by_parameters(call: Call) -> Reply:
     for name in sobjects:
         own = {key.partition(".")[2]: value for key, value in values.items() if key.startswith(f"{name}.")}
         targets.append(_target(name, own, values))
-    return _parameterized(call, values, tuple(targets))
+    return await _parameterized(call, values, tuple(targets))
 
 
 @routes(
@@ -79,10 +79,10 @@ async def by_body(call: Call) -> Reply:
         isinstance(one, dict) and isinstance(one.get("name"), str) for one in listed
     ):
         raise errors.INVALID_INPUT(text="sobjects takes a list of objects, each with a name")
-    return _parameterized(call, body, tuple(_target(one["name"], one, body) for one in listed))
+    return await _parameterized(call, body, tuple(_target(one["name"], one, body) for one in listed))
 
 
-def _parameterized(call: Call, values: Mapping[str, Any], targets: tuple[Target, ...]) -> Reply:
+async def _parameterized(call: Call, values: Mapping[str, Any], targets: tuple[Target, ...]) -> Reply:
     text = values.get("q")
     if not isinstance(text, str) or not text.strip():
         raise errors.MALFORMED_SEARCH(text="No search term found. The search term must be enclosed in braces.")
@@ -91,7 +91,7 @@ def _parameterized(call: Call, values: Mapping[str, Any], targets: tuple[Target,
     if group not in GROUPS:
         raise errors.MALFORMED_SEARCH(text=f"Malformed search token: {values['in']}")
     search = plain_search(text, group=group, targets=targets, limit=_number(values, "overallLimit"))
-    return _answer(call, call.org.search(call.session, search, base=base_of(call)))
+    return _answer(call, await call.org.search_aside(call.session, search, base=base_of(call)))
 
 
 def _target(name: str, own: Mapping[str, Any], common: Mapping[str, Any]) -> Target:
@@ -139,7 +139,7 @@ async def suggestions(call: Call) -> Reply:
         raise errors.MISSING_ARGUMENT_NAMED(name="sobject")
     targets = tuple(_target(one.name, {"fields": ["Id", name]}, {}) for one in named if (name := name_field(one)))
     search = plain_search(f"{text}*", group="NAME", targets=targets, limit=most + 1)
-    found = call.org.search(call.session, search, base=base_of(call)).records
+    found = (await call.org.search_aside(call.session, search, base=base_of(call))).records
     names = [{"entityApiName": one.name, "fieldApiName": name_field(one)} for one in named]
     return answer(
         {

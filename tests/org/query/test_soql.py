@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from mock_server.org.errors import ApiError
 from mock_server.org.org import Org
+from mock_server.org.query import restricted
 from mock_server.org.query.context import block
 from mock_server.org.query.dates import span
 from mock_server.org.schema import Schema
@@ -382,6 +383,12 @@ def test_every_bundled_object_that_can_be_queried_is(ask: Ask) -> None:
         if not sobject.is_("queryable"):
             with pytest.raises(ApiError, match="does not support query"):
                 ask(f"SELECT Id FROM {name}")
+            continue
+        rule = restricted._RULES.get(name)
+        if rule is not None:
+            with pytest.raises(ApiError) as error:
+                ask(f"SELECT Id FROM {name}")
+            assert error.value.message == rule.text
             continue
         parents = [field for field in sobject.fields if field.type == "reference" and field.relationship_name]
         paths = ", ".join(["Id", *(f"{field.relationship_name}.Id" for field in parents[:10])])

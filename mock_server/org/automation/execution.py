@@ -1,0 +1,78 @@
+"""One transaction of triggers: what it has spent, how deep they stand, what they locked; and their exceptions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from mock_server.org.automation.budget import Budget
+from mock_server.org.errors import ApiError
+
+DEEPEST = 16
+"""Triggers that may stand on one another (Apex Developer Guide, "Total stack depth for any Apex invocation")."""
+
+
+@dataclass
+class Execution:
+    """The state of a transaction that nested saves share with the one they are part of."""
+
+    budget: Budget = field(default_factory=Budget)
+    stack: list[str] = field(default_factory=list)
+    """The triggers that are running, outermost first, as the text of a stack that is too deep shows them."""
+    locked: set[str] = field(default_factory=set)
+    """Records whose locks the transaction holds from its end on."""
+    fatal: BaseException | None = None
+    """What ends the transaction whatever a trigger's code does with it: a limit, a lock that is held."""
+
+
+class ApexError(Exception):
+    """What Apex code would meet; `kind` is the name that the error text of the trigger says."""
+
+    kind = "System.Exception"
+
+
+class SObjectError(ApexError):
+    """A field that is not there, or cannot be set so."""
+
+    kind = "System.SObjectException"
+
+
+class FinalError(ApexError):
+    """A record that cannot be changed any more."""
+
+    kind = "System.FinalException"
+
+
+class QueryError(ApexError):
+    """A query that was refused; `code` is Salesforce's."""
+
+    kind = "System.QueryException"
+
+    def __init__(self, error: ApiError) -> None:
+        super().__init__(error.message)
+        self.code = error.code
+
+
+class DmlError(ApexError):
+    """A save of which a row failed. `errors` holds each row's: empty for the rows that were right."""
+
+    kind = "System.DmlException"
+
+    def __init__(self, verb: str, errors: list[tuple[ApiError, ...]], ids: list[str | None]) -> None:
+        place = next(place for place, found in enumerate(errors) if found)
+        first = errors[place][0]
+        known = f" with id {ids[place]}" if ids[place] else ""
+        fields = ", ".join(first.fields or ())
+        super().__init__(
+            f"{verb} failed. First exception on row {place}{known}; first error: {first.code}, {first.message}: "
+            f"[{fields}]"
+        )
+        self.errors = errors
+        self.code = first.code
+
+
+class Ended(BaseException):
+    """A nested save met a limit: the transaction is over, whatever the trigger that asked for the save makes of it."""
+
+    def __init__(self, cause: DmlError) -> None:
+        super().__init__(str(cause))
+        self.cause = cause

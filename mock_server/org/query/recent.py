@@ -1,0 +1,45 @@
+"""What FOR VIEW and FOR REFERENCE leave behind: when a record was last viewed or referred to, and recent items.
+
+Reading is no change of a record: it goes past the write pipeline, and no commit tells of it. Salesforce keeps these
+times for each user; here all users share them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import orjson
+
+from mock_server.org.query.binder import Plan
+from mock_server.org.query.rows import Row
+from mock_server.org.records.store import Store, quoted
+from mock_server.org.schema.types import SObject
+
+_COLUMNS = (("VIEW", "LastViewedDate"), ("REFERENCE", "LastReferencedDate"))
+
+
+def note_reading(store: Store, items: SObject | None, plan: Plan, rows: Sequence[Row], now: str) -> None:
+    """Note that a query's records were read at a moment, in the form of JSON. `items` is the object RecentlyViewed."""
+    sobject = plan.sobject.whole or plan.sobject
+    # A view is a reference too.
+    columns = [name for word, name in _COLUMNS if plan.purposes & {word, "VIEW"} and name in sobject.by_name]
+    if not columns:
+        return
+    ids = orjson.dumps([row[0] for row in rows]).decode()
+    read = '"Id" IN (SELECT value FROM json_each(?))'
+    pairs = ", ".join(f"{quoted(name)} = ?" for name in columns)
+    run = store.connection.execute
+    run(f"UPDATE {quoted(sobject.name)} SET {pairs} WHERE {read}", [*([now] * len(columns)), ids])
+    name = next((field.name for field in sobject.fields if field.name_field), None)
+    if items is None or name is None:
+        return
+    store.ready(items)
+    # The item's Name is made of these two.
+    parts = ("FirstName", "LastName") if {"FirstName", "LastName"} <= sobject.by_name.keys() else (None, name)
+    chosen = ", ".join("NULL" if part is None else quoted(part) for part in parts)
+    times = ", ".join(map(quoted, columns))
+    run(
+        f'INSERT OR REPLACE INTO "RecentlyViewed" ("Id", "FirstName", "LastName", "Type", {times}) '
+        f'SELECT "Id", {chosen}, ?, {times} FROM {quoted(sobject.name)} WHERE {read}',
+        (sobject.name, ids),
+    )

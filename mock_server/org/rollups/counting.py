@@ -1,0 +1,248 @@
+"""Roll-up summaries kept true: which masters a transaction touches, and what their totals come to.
+
+New details are counted by themselves and added to what the master has, so that a master with very many details costs
+no more than one with few. After every other change all details of the masters concerned are counted again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from mock_server.org.errors import ApiError
+from mock_server.org.records.changes import Change
+from mock_server.org.records.plans import plan_of
+from mock_server.org.records.rows import Chunk, Row
+from mock_server.org.records.store import Store, quoted
+from mock_server.org.rollups import builtin
+from mock_server.org.rollups.conditions import Expression, column_of
+from mock_server.org.rollups.plans import Feed, Total, feeds, upwards
+from mock_server.org.schema import Schema
+from mock_server.org.schema.types import SObject
+
+_MANY = 500
+_EXACT = 2.0**52
+
+Prepare = Callable[[list[Row]], None]
+"""Does to masters what a save does before it writes: computes what follows, asks their rules, notes errors in rows."""
+
+
+class MasterRefused(Exception):
+    """A master's own rules refuse what a roll-up would do to it; the details' save must be undone."""
+
+    def __init__(self, errors: dict[str, list[ApiError]]) -> None:
+        super().__init__(", ".join(errors))
+        self.errors = errors
+        """By detail id."""
+
+    def blame(self, chunk: Chunk) -> None:
+        """Fail the rows of a chunk that the refusal comes from."""
+        alive = [row for row in chunk.rows if not row.errors]
+        blamed = [row for row in alive if row.id in self.errors]
+        # A deletion may reach the master through records that are no rows of the chunk: then its rows share the blame.
+        everything = [error for errors in self.errors.values() for error in errors][:1]
+        for row in blamed or alive:
+            for error in self.errors.get(row.id or "", everything):
+                row.fail(error)
+
+
+class RollUps:
+    """The roll-up summaries of one org."""
+
+    def __init__(self, schema: Schema, store: Store, read: Expression = column_of) -> None:
+        self.schema = schema
+        self._store = store
+        self._read = read
+        self._version = 0
+        self._declared: dict[str, tuple[Feed, ...]] = {}
+        self._feeds: dict[str, tuple[Feed, ...]] = {}
+        self._heights: dict[str, int] = {}
+
+    def feeds_of(self, detail: str) -> tuple[Feed, ...]:
+        """Return what an object's records feed; mostly nothing."""
+        if self._version != self.schema.version:
+            self._declared = feeds(self.schema, self._read)
+            self._feeds = {}
+            edges = [(feed.detail.name, feed.master.name) for many in self._declared.values() for feed in many]
+            edges += [(name, master) for name, masters in builtin.BUILTIN.items() for master, _, _ in masters]
+            self._heights = upwards(edges)
+            self._version = self.schema.version
+        found = self._feeds.get(detail)
+        if found is None:
+            found = self._declared.get(detail, ()) + builtin.feeds_of(self.schema, detail)
+            self._feeds[detail] = found
+        return found
+
+    def feeds_into(self, master: str) -> list[Feed]:
+        """Return what an object's totals come from."""
+        self.feeds_of(master)
+        for detail in (*self._declared, *builtin.BUILTIN):
+            self.feeds_of(detail)
+        return [feed for many in self._feeds.values() for feed in many if feed.master.name == master]
+
+    def height(self, master: str) -> int:
+        return self._heights.get(master, 0)
+
+    def fill(self, master: SObject) -> None:
+        """Count all totals of an object's records from nothing, as when its roll-ups have just been defined."""
+        for feed in self.feeds_into(master.name):
+            if feed not in self._declared.get(feed.detail.name, ()):
+                continue
+            ids = [row[0] for row in self._store.connection.execute(f'SELECT "Id" FROM {quoted(master.name)}')]  # noqa: S608
+            pairs = ", ".join(f"{quoted(total.field.name)}=?" for total in feed.totals)
+            fresh = [(*values, identifier) for identifier, _, values in self.count(feed, ids)]
+            if fresh:
+                self._store.execute_many(f'UPDATE {quoted(master.name)} SET {pairs} WHERE "Id"=?', fresh)  # noqa: S608
+
+    def count(self, feed: Feed, masters: Sequence[str]) -> Iterable[tuple[str, list[Any], list[Any]]]:
+        """Yield each live master with its stored totals and its fresh ones."""
+        self._store.ready(feed.detail)
+        for start in range(0, len(masters), _MANY):
+            some = masters[start : start + _MANY]
+            found = self._store.connection.execute(feed.of_masters(len(some)), [*feed.values, *some, *some])
+            for identifier, *values in found.fetchall():
+                now, fresh = values[: len(feed.totals)], values[len(feed.totals) :]
+                yield identifier, now, [one.shaped(value) for one, value in zip(feed.totals, fresh, strict=True)]
+
+    def shares(self, feed: Feed, details: Sequence[str]) -> Iterable[tuple[str, list[Any], list[Any]]]:
+        """Yield each live master of some details with its stored totals and what the details alone come to."""
+        found = self._store.connection.execute(feed.of_details(len(details)), [*feed.values, *details])
+        for identifier, *values in found.fetchall():
+            yield identifier, values[: len(feed.totals)], values[len(feed.totals) :]
+
+
+class Recount:
+    """The masters that one transaction touches."""
+
+    def __init__(self, rollups: RollUps, store: Store) -> None:
+        self._rollups = rollups
+        self._store = store
+        self._added: dict[Feed, list[str]] = {}
+        self._stale: dict[Feed, set[str]] = {}
+        self._pairs: list[tuple[str, str]] = []
+        """Masters and the details that touch them."""
+        self._active: set[str] = set()
+        """Records whose activities change."""
+
+    def created(self, sobject: SObject, rows: list[Row]) -> None:
+        """Note new records."""
+        if sobject.name in builtin.ACTIVITIES:
+            self._active.update(one for row in rows for name in builtin.CONCERNED if (one := row.values.get(name)))
+        for feed in self._rollups.feeds_of(sobject.name):
+            name = feed.reference
+            pairs = [(row.values[name], row.id or "") for row in rows if row.values.get(name)]
+            if not pairs:
+                continue
+            self._store.ready(feed.master)
+            self._pairs += pairs
+            if all(total.steady for total in feed.totals):
+                self._added.setdefault(feed, []).extend([detail for _, detail in pairs])
+            else:
+                self._stale.setdefault(feed, set()).update([master for master, _ in pairs])
+
+    def touch(self, sobject: SObject, ids: Sequence[str], columns: Iterable[str] | None = None) -> None:
+        """Note records that are about to change or have changed; `columns` are all that change, None for any.
+
+        Where the reference itself may change, call it before and after.
+        """
+        if sobject.name in builtin.ACTIVITIES:
+            found = self._store.lookup(sobject, "Id", ids, *builtin.CONCERNED)
+            self._active.update(one for concerned in found for one in concerned if one)
+        for feed in self._rollups.feeds_of(sobject.name):
+            if columns is not None and not feed.touched_by(frozenset(columns)):
+                continue
+            self._store.ready(feed.master)
+            pairs = [(m, d) for m, d in self._store.lookup(sobject, "Id", ids, feed.reference, "Id") if m is not None]
+            self._pairs += pairs
+            self._stale.setdefault(feed, set()).update([master for master, _ in pairs])
+
+    def masters(self, sobject: SObject, ids: Iterable[str]) -> None:
+        """Note masters whose totals must be counted again, whatever happened to their details."""
+        for feed in self._rollups.feeds_into(sobject.name):
+            self._stale.setdefault(feed, set()).update(ids)
+
+    def settle(self, update: Callable[[list[Row]], None], prepare: Prepare | None = None) -> None:
+        """Bring the totals of all touched masters up to date, and those of their masters in turn.
+
+        `update` writes the masters' rows as a save of their own. Raises MasterRefused.
+        """
+        while self._added or self._stale:
+            name = min((feed.master.name for feed in (*self._added, *self._stale)), key=self._rollups.height)
+            changes: dict[str, dict[str, Any]] = {}
+            for feed in [one for one in {**self._added, **self._stale} if one.master.name == name]:
+                sobject = feed.master
+                for identifier, now, fresh in self._totals(feed):
+                    for total, old, new in zip(feed.totals, now, fresh, strict=True):
+                        if old != new and not (new is None and total.keeps):
+                            changes.setdefault(identifier, {})[total.field.name] = new
+            if changes:
+                self._save(sobject, changes, update, prepare)
+        if self._active:
+            builtin.date_activities(self._rollups.schema, self._store, self._active)
+
+    def _totals(self, feed: Feed) -> Iterable[tuple[str, list[Any], list[Any]]]:
+        stale = self._stale.pop(feed, set())
+        added = self._added.pop(feed, [])
+        out = []
+        for identifier, now, share in self._rollups.shares(feed, added) if added else ():
+            if identifier in stale:
+                continue
+            fresh = [_joined(*one) for one in zip(feed.totals, now, share, strict=True)]
+            if _UNSURE in fresh:
+                stale.add(identifier)
+            else:
+                out.append((identifier, now, fresh))
+        out += self._rollups.count(feed, sorted(stale))
+        return out
+
+    def _save(
+        self,
+        master: SObject,
+        changes: dict[str, dict[str, Any]],
+        update: Callable[[list[Row]], None],
+        prepare: Prepare | None,
+    ) -> None:
+        plan = plan_of(master)
+        rows = [
+            Row(Change("update", master.name, id=identifier), master, plan, "update", identifier, values, summed=True)
+            for identifier, values in changes.items()
+        ]
+        if plan.watched:
+            stored = self._store.records(master, list(changes))
+            for row in rows:
+                row.before = stored[row.id or ""]
+        if prepare is not None:
+            prepare(rows)
+            refused = {row.id or "": row.errors for row in rows if row.errors}
+            if refused:
+                raise MasterRefused(self._blamed(refused))
+        update(rows)
+
+    def _blamed(self, refused: dict[str, list[ApiError]]) -> dict[str, list[ApiError]]:
+        """Return the errors by everything below the masters that refuse."""
+        out = dict(refused)
+        grown = True
+        while grown:
+            grown = False
+            for master, detail in self._pairs:
+                if master in out and detail not in out:
+                    out[detail] = out[master]
+                    grown = True
+        return out
+
+
+_UNSURE = object()
+
+
+def _joined(total: Total, now: Any, share: Any) -> Any:
+    """Return a total with the share of new details; `_UNSURE` where only counting all of them can tell."""
+    if total.operation in ("min", "max"):
+        share = total.shaped(share)
+        if now is None or share is None:
+            return share if now is None else now
+        return min(now, share) if total.operation == "min" else max(now, share)
+    # Sums of decimals are exact as long as they are far from the end of a float's digits.
+    reach = _EXACT / 10**total.scale
+    if now is None or not -reach < now < reach or not -reach < share < reach:
+        return _UNSURE
+    return total.shaped(now + share)

@@ -1,0 +1,59 @@
+"""The table of rules: which standard objects have fields that follow from others, and what sets them going."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mock_server.org.standard import activities, sales, service
+
+if TYPE_CHECKING:
+    from mock_server.org.records.rows import Row
+    from mock_server.org.standard.context import Context
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What is computed for one object. A save that sets none of `reads` needs it only as a create, if `on_create`."""
+
+    follow: Callable[[Context, list[Row]], None]
+    reads: frozenset[str]
+    on_create: bool = True
+    looks_back: bool = True
+    """Whether an update needs the stored record."""
+
+    def compute(self, context: Context, rows: list[Row]) -> None:
+        """Set the fields that follow from what the rows, all of this object and no deletes, are about to save."""
+        concerned = [
+            row for row in rows if (self.on_create and row.verb == "create") or not self.reads.isdisjoint(row.values)
+        ]
+        if concerned:
+            self.follow(context, concerned)
+
+
+def _rule(compute: Callable[[Context, list[Row]], None], *reads: str, on_create: bool = True) -> Rule:
+    return Rule(compute, frozenset(reads), on_create, looks_back=on_create and bool(reads))
+
+
+RULES: dict[str, Rule] = {
+    "Opportunity": _rule(
+        sales.opportunity, "StageName", "Probability", "ForecastCategoryName", "Amount", "CloseDate"
+    ),
+    "OpportunityLineItem": _rule(sales.opportunity_line, "Quantity", "UnitPrice", "TotalPrice"),
+    "PricebookEntry": _rule(sales.price),
+    "Order": _rule(sales.order, "Status"),
+    "OrderItem": _rule(sales.order_line, "Quantity", "UnitPrice"),
+    "Quote": _rule(sales.quote, "OpportunityId", "TotalPrice", "Tax", "ShippingHandling"),
+    "QuoteLineItem": _rule(sales.quote_line, "Quantity", "UnitPrice", "Discount"),
+    "Contract": _rule(sales.contract, "Status", "StartDate", "ContractTerm"),
+    "Campaign": _rule(sales.campaign),
+    "CampaignMember": _rule(sales.campaign_member, "Status"),
+    "Case": _rule(service.case, "Status", "ContactId"),
+    "Contact": _rule(service.contact, "EmailBouncedDate", "EmailBouncedReason", on_create=False),
+    "Task": _rule(activities.task, "Status", "Priority", "WhatId", "WhoId"),
+    "Event": _rule(
+        activities.event, "IsAllDayEvent", "StartDateTime", "ActivityDateTime", "ActivityDate", "EndDateTime",
+        "DurationInMinutes", "WhatId", "WhoId",
+    ),
+}  # fmt: skip

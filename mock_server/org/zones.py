@@ -1,0 +1,17 @@
+"""Time zones by name."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+_UTC = ZoneInfo("UTC")
+
+
+@lru_cache(600)
+def zone_of(name: str) -> ZoneInfo:
+    """Return a user's time zone; one that this machine does not know, or none, counts as UTC."""
+    try:
+        return ZoneInfo(name or "UTC")
+    except (ZoneInfoNotFoundError, ValueError):
+        return _UTC
