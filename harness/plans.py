@@ -76,6 +76,9 @@ class OrgPlan:
     records: tuple[Records, ...] = ()
     limits: Mapping[str, int] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
+    users: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
+    speaker: str | Mapping[str, Any] | None = None
+    """The user whose credentials the subject gets (`as`): a username, or a definition of his own."""
     automation: tuple[Mapping[str, Any], ...] = ()
 
 

@@ -24,7 +24,7 @@ KEYS = (
     "title", "story", "org", "inputs", "policy", "faults", "phases", "time", "deadline", "dead_letters", "skip",
     "expect",
 )  # fmt: skip
-_ORG = ("schema", "fields", "objects", "records", "limits", "settings", "automation")
+_ORG = ("schema", "fields", "objects", "records", "limits", "settings", "users", "as", "automation")
 _POLICY = ("attempts", "base", "factor", "cap", "jitter", "timeout")
 _LETTERS = ("record", "key", "error", "code", "message", "attempts", "failed_at")
 MOST_ATTEMPTS = 1_000
@@ -105,8 +105,28 @@ def _org(scenario: Part, folder: Path) -> OrgPlan:
         records=read_records(part, folder),
         limits={name: count for name, count in counts.items() if count is not None},
         settings={} if settings is None else dict(settings.data),
+        users=_users(part),
+        speaker=_speaker(part),
         automation=_automation(part),
     )
+
+
+def _users(org: Part) -> tuple[dict[str, Any], ...]:
+    """Read `users` as far as their outline; the org that they are made in checks the rest."""
+    found = []
+    for at, item in org.items("users"):
+        part = org.part(at, item, "a user")
+        if part is not None:
+            part.need("username", "a user")
+            found.append(dict(part.data))
+    return tuple(found)
+
+
+def _speaker(org: Part) -> str | dict[str, Any] | None:
+    value = org.data.get("as")
+    if isinstance(value, Mapping):
+        return dict(value)
+    return org.text("as")
 
 
 def _automation(org: Part) -> tuple[Mapping[str, Any], ...]:

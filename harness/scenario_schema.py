@@ -13,6 +13,7 @@ from mock_server.faults.shapes import DURATION, SHARE, TEXT, Shape, count, mappi
 
 ID = "https://sfmock.invalid/scenario.schema.json"
 _API_NAME: Shape = {"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9_]{0,99}$"}
+RIGHTS = ("read", "create", "edit", "delete", "viewAll", "modifyAll")
 _PLAIN: Shape = {"type": ["string", "number", "boolean", "null"]}
 _PATH: Shape = {"type": "string", "pattern": r"^\$", "description": "a path into a letter: $.payload, $.errors[0].code"}
 _FIELD: Shape = {
@@ -78,12 +79,25 @@ def _org() -> Shape:
     files = {"type": "array", "items": TEXT}
     return mapping(
         {
-            "schema": {"anyOf": [TEXT, files]},
+            "schema": {
+                "anyOf": [TEXT, files],
+                "description": "SFDX projects, folders or zips of metadata, saved describes, YAML of objects and "
+                "fields; later ones count over earlier ones",
+            },
             "fields": {"type": "object", "additionalProperties": {"type": "object"}},
             "objects": {"type": "object", "additionalProperties": {"type": "object"}},
             "records": {"anyOf": [{"type": "object", "additionalProperties": records}, files]},
             "limits": {"type": "object", "additionalProperties": count(0)},
             "settings": {"type": "object"},
+            "users": {
+                "type": "array",
+                "items": mapping(_user(), required=("username",)),
+                "description": "further users, each with what he may do",
+            },
+            "as": {
+                "anyOf": [TEXT, mapping(_user())],
+                "description": "the user whose credentials the subject gets: a username, or what he may do",
+            },
             "automation": {
                 "type": "array",
                 "items": automation.shape(),
@@ -92,6 +106,24 @@ def _org() -> Shape:
         },
         description="the org before the start",
     )
+
+
+def _user() -> dict[str, Shape]:
+    rights: Shape = {"anyOf": [TEXT, {"type": "array", "items": {"enum": [*RIGHTS, "all"]}}]}
+    word: Shape = {"enum": ["none", "read", "edit"]}
+    texts = ("username", "password", "securityToken", "profile", "firstName", "lastName", "email", "timeZone", "locale",
+             "language")  # fmt: skip
+    return {
+        **dict.fromkeys(texts, TEXT),
+        "active": {"type": "boolean"},
+        "permissionSets": {"anyOf": [TEXT, {"type": "array", "items": TEXT}]},
+        "objects": {"type": "object", "additionalProperties": rights},
+        "fields": {
+            "type": "object",
+            "additionalProperties": {"anyOf": [word, {"type": "object", "additionalProperties": word}]},
+        },
+        "system": {"anyOf": [TEXT, {"type": "array", "items": TEXT}]},
+    }
 
 
 def _made() -> Shape:

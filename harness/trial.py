@@ -265,6 +265,8 @@ class Trial:
             settings=plan.settings,
             automation=plan.automation,
             login=self.login,
+            users=plan.users or None,
+            speaker=plan.speaker,
             seed=self.seed,
             journal="whole",
             clock=self.scenario.time,

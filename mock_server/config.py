@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +36,8 @@ class Settings:
     control_token: str | None = field(default=None, repr=False)
     tunnel: bool = False
     transaction_time: float = 0.0
+    users: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
+    """Further users of the default org, each with what he may do; in YAML alone."""
     automation: tuple[DeclaredHook, ...] = ()
     document: Document | None = field(default=None, repr=False, compare=False)
     """The settings file, for what only shows to be wrong when the org is made."""
@@ -112,6 +114,10 @@ def _value(key: str, value: Any, where: str, keys: tuple[str, ...]) -> Any:
         hint = f"; did you mean {_PREFIX}{near.upper()}?" if near else ""
         raise ConfigError(f"{where}: unknown setting {key!r}{hint} (allowed: {', '.join(keys)})")
     default = getattr(Settings(), key)
+    if key == "users":
+        if not isinstance(value, list | tuple):
+            raise ConfigError(f"{where}: users: a list of mappings is needed; it stands in a settings file")
+        return tuple(value)
     try:
         if key == "schema":
             parts = value.split(os.pathsep) if isinstance(value, str) else value

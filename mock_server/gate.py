@@ -17,7 +17,7 @@ from functools import lru_cache, partial
 from mock_server.exposed import exposed
 from mock_server.faults.engine import row_key
 from mock_server.journal import Entry, fingerprint
-from mock_server.operations import Call, Operation, Registry, Reply, Route
+from mock_server.operations import Call, Operation, Registry, Reply, Route, Work
 from mock_server.org import errors
 from mock_server.org.errors import ApiError
 from mock_server.org.identity.sessions import Session
@@ -176,13 +176,19 @@ class Gate:
             raise errors.INVALID_SESSION_ID()
         return session
 
-    async def _save(self, call: Call, changes: Sequence[Change], all_or_none: bool) -> list[RowResult]:
+    async def _save(
+        self, call: Call, changes: Sequence[Change], all_or_none: bool, work: Work | None
+    ) -> list[RowResult]:
         """Save rows: row faults first, then the pipeline, waiting for row locks on the org's clock."""
         org, entry = call.org, call.entry
         faults = self._world.faults_of(org)
         armed = not faults.empty and call.copy_of is None
         decided = None if not armed else faults.rows(call, changes, [row_key(org, change) for change in changes])
-        save = partial(org.write, call.session, changes, all_or_none=all_or_none, exchange=entry.number)
+        save: Callable[..., list[RowResult]] = partial(
+            org.write, call.session, changes, all_or_none=all_or_none, exchange=entry.number
+        )
+        if work is not None and not any(change.refusal for change in changes):
+            save = _steadily(work)
         try:
             results = save()
         except LockHeld:
@@ -219,6 +225,10 @@ class Gate:
         entry.status, entry.end = reply.status, entry.at
         log.info("%s %s is not served: %s", call.method, call.raw_path, error.code)
         return reply
+
+
+def _steadily(work: Work) -> Callable[..., list[RowResult]]:
+    return lambda give_up=False: work(give_up)
 
 
 def _exposed(call: Call, org: Org) -> tuple[str, ...]:

@@ -97,10 +97,20 @@ class Call:
         """The org's schema as the caller sees it."""
         return self.org.schema_of(self.session)
 
-    def write(self, changes: Sequence[Change], *, all_or_none: bool = False) -> Awaitable[list[RowResult]]:
-        """Save rows, asking row faults and waiting for row locks on the way."""
+    def write(
+        self, changes: Sequence[Change], *, all_or_none: bool = False, work: Work | None = None
+    ) -> Awaitable[list[RowResult]]:
+        """Save rows, asking row faults and waiting for row locks on the way.
+
+        Where saving them takes more than one write of the org, `work` does it: the rows are what it is about. It is
+        told whether to give up on locks, raises LockHeld with nothing done, and is not run for rows that faults refuse.
+        """
         # The gate's method takes the call each time: bound to it, the two would keep each other alive.
-        return self.save(self, changes, all_or_none)
+        return self.save(self, changes, all_or_none, work)
+
+    def present(self, token: str) -> None:
+        """Take a token that came elsewhere than in the Authorization header."""
+        self._token = token
 
     @property
     def token(self) -> str | None:
@@ -144,7 +154,8 @@ class Call:
 
 
 Handler = Callable[[Call], Awaitable[Reply]]
-Save = Callable[[Call, "Sequence[Change]", bool], "Awaitable[list[RowResult]]"]
+Work = Callable[[bool], "list[RowResult]"]
+Save = Callable[[Call, "Sequence[Change]", bool, "Work | None"], "Awaitable[list[RowResult]]"]
 Render = Callable[[ApiError], Reply]
 
 

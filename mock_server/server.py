@@ -13,6 +13,7 @@ from mock_server.fronts.http import Front
 from mock_server.gate import Gate
 from mock_server.operations import Call, Registry, Reply
 from mock_server.org.chance import stream
+from mock_server.org.schema import SchemaError
 from mock_server.protocols import oauth, rest, soap
 from mock_server.world import OrgSpec, World, WrongHook
 
@@ -32,6 +33,12 @@ class App:
             self.world = World(self.registry, _default_org(settings))
         except WrongHook as wrong:
             raise _misplaced(settings, wrong) from None
+        except SchemaError as error:
+            document = settings.document
+            if error.path[:1] != ("users",) or document is None:
+                raise
+            problem = Problem(error.path, error.message, error.allowed, error.nearest)
+            raise document.error([problem]) from None
         self._gate = Gate(self.world, self.registry, rest.render)
         self.control = ControlPlane(self.world, settings.control_token)
         self._front: Front | None = None
@@ -78,6 +85,7 @@ def _default_org(settings: Settings) -> OrgSpec:
 
         schema = schema_sources.check(schema_sources.read(settings.schema))
     return OrgSpec(
+        users=settings.users or None,
         schema=schema,
         seed=settings.seed,
         data=Path(settings.data) if settings.data else None,

@@ -15,6 +15,7 @@ from mock_server.journal import Journal
 from mock_server.operations import Registry
 from mock_server.org.automation import HookError
 from mock_server.org.clock import Mode
+from mock_server.org.identity.directory import User
 from mock_server.org.org import Org, Snapshot
 from mock_server.org.schema import Schema
 from mock_server.org.seeded import write_rows
@@ -44,6 +45,10 @@ class OrgSpec:
     """A schema that is made already; the definitions come on top."""
     limits: Mapping[str, int] = field(default_factory=dict)
     login: Mapping[str, str] = field(default_factory=dict, repr=False)
+    users: Any = field(default=None, repr=False)
+    """Further users, as `identity.given` reads them."""
+    speaker: Any = field(default=None, repr=False)
+    """The user whose credentials clients are told (`as`): a name, or a definition of his own."""
     seed: int = 0
     journal: Literal["bounded", "whole"] = "bounded"
     clock: Mode = "real"
@@ -110,6 +115,7 @@ class World:
                 org.directory.rename(spec.login)
             org.directory.seed()
             write_rows(org)
+            _enrol(org, spec)
             if self.trusted_key is not None:
                 org.directory.trust(self.trusted_key)
             org.transaction_time = spec.transaction_time
@@ -126,6 +132,9 @@ class World:
         self._specs[org.id] = spec
         self._faults[org.id] = Faults(org, self.registry, seed=spec.seed)
         self._journals[org.id] = Journal() if keep else Journal(keep=None)
+        org.taken_elsewhere = lambda name: any(
+            one.directory.knows(name) for one in self.orgs.values() if one is not org
+        )
         return org
 
     def _schema(self, spec: OrgSpec, template: Org | None) -> Schema:
@@ -191,7 +200,11 @@ class World:
 
     def reset(self, org: Org) -> None:
         """Put the org back to how it was made: records, limits, faults and journal; its sessions stay."""
-        org.restore(self._origins.get(org.id) or self._empty(org))
+        origin = self._origins.get(org.id)
+        if origin is None:
+            self._empty(org)
+        else:
+            org.restore(origin)
         org.moved = False
         org.limits.reset()
         org.automation.clear()
@@ -199,17 +212,21 @@ class World:
         self._faults[org.id].clear()
         self._journals[org.id].clear()
 
-    @staticmethod
-    def _empty(org: Org) -> Snapshot:
-        """Return the beginning of an org that is kept in a file: no copy of all its records is held for that."""
+    def _empty(self, org: Org) -> None:
+        """Put an org that is kept in a file back to its beginning: no copy of all its records is held for that."""
         blank = Org(org.number, schema=org.schema.copy())
         blank.directory.seed()
         write_rows(blank)
-        return blank.snapshot()
+        _enrol(blank, self._specs[org.id])
+        org.restore(blank.snapshot())
+        org.directory.inherit(blank.directory)
 
-    def info(self, org: Org, base_url: str) -> dict[str, str]:
-        """Return all that a client needs to use an org: its user, its app, a live session and a refresh token."""
-        user, app = org.directory.told_user, org.directory.default_app
+    def info(self, org: Org, base_url: str, user: User | None = None) -> dict[str, str]:
+        """Return all that a client needs to use an org: its user, its app, a live session and a refresh token.
+
+        `user` is another one than the org's clients are told.
+        """
+        user, app = user or org.directory.told_user, org.directory.default_app
         return {
             "id": org.id,
             "username": user.username,
@@ -255,6 +272,17 @@ class World:
     def close(self) -> None:
         for org in self.orgs.values():
             org.close()
+
+
+def _enrol(org: Org, spec: OrgSpec) -> None:
+    """Write the users that an org is made with; one without any does not even load how that is done."""
+    schema = org.schema
+    if spec.users is None and spec.speaker is None and not schema.profiles and not schema.permission_sets:
+        return
+    from mock_server.org.identity import enrolment
+
+    enrolment.declare(org, schema.profiles, schema.permission_sets)
+    enrolment.settle(org, spec.users, spec.speaker, kept=spec.data is not None)
 
 
 def _declare(org: Org, spec: OrgSpec) -> None:

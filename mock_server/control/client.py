@@ -229,6 +229,8 @@ class ControlClient:
         clock_start: int | None = None,
         settings: Mapping[str, Any] | None = None,
         login: Mapping[str, str] | None = None,
+        users: Iterable[Mapping[str, Any]] | None = None,
+        speaker: str | Mapping[str, Any] | None = None,
         automation: Sequence[Mapping[str, Any]] | None = None,
     ) -> OrgInfo:
         """Make an org. `template` is the id of an org whose schema and records it starts with.
@@ -238,16 +240,22 @@ class ControlClient:
 
         `login` names the user and app that the clients have built in: `username`, `password`, `security_token`,
         `client_id`, `client_secret`; each may be left out. `clock` is `real` or `virtual`; `clock_start` is what it
-        shows at first, in seconds since 1970.
+        shows at first, in seconds since 1970. `users` are further users, each with what he may do; `speaker` is the
+        one whose credentials are returned, by name or as a definition (`as` in a scenario).
         """
         spec = {
             "from": template, "fields": fields, "objects": objects, "schema": schema, "limits": limits, "seed": seed,
             "journal": journal,
             "clock": {"mode": clock} | ({} if clock_start is None else {"start": clock_start}), "settings": settings,
-            "login": login or None, "automation": [dict(hook) for hook in automation] if automation else None,
+            "login": login or None, "users": None if users is None else list(users), "as": speaker,
+            "automation": [dict(hook) for hook in automation] if automation else None,
         }  # fmt: skip
         body = {key: value for key, value in spec.items() if value is not None}
         return OrgInfo(**self._link.call("POST", "/_mock/orgs", body))
+
+    def create_user(self, definition: Mapping[str, Any]) -> OrgInfo:
+        """Make a user with the permissions that the definition lists; return what he needs to log in."""
+        return OrgInfo(**self._call("POST", "users", dict(definition)))
 
     def delete_org(self, org_id: str) -> None:
         self._link.call("DELETE", f"/_mock/orgs/{quote(org_id, safe='')}", None)

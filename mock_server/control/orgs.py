@@ -34,7 +34,8 @@ async def list_orgs(call: ControlCall) -> Reply:
 @routes.at(operation("orgs.create", "POST", ORGS, "Make an org"))
 async def create(call: ControlCall) -> Reply:
     keys = (
-        "from", "fields", "objects", "schema", "limits", "login", "seed", "journal", "clock", "settings", "automation",
+        "from", "fields", "objects", "schema", "limits", "login", "users", "as", "seed", "journal",
+        "clock", "settings", "automation",
     )  # fmt: skip
     with call.reading(*keys, what="an org") as body:
         spec = _spec(call, body)
@@ -67,6 +68,8 @@ def _spec(call: ControlCall, body: Reader) -> OrgSpec:
         definitions=_schema(body),
         limits=_limits(body),
         login=_login(body),
+        users=body.data.get("users"),
+        speaker=body.data.get("as"),
         seed=body.count("seed", 0) or 0,
         journal="whole" if body.choice("journal", ("bounded", "whole")) == "whole" else "bounded",
         clock="virtual" if mode == "virtual" else "real",
@@ -110,6 +113,21 @@ def _limits(body: Reader) -> dict[str, int]:
         if maximum is not None:
             limits[name] = maximum
     return limits
+
+
+@routes.of_org("users.create", "POST", "users", "Make a user; answer with what he needs to log in")
+async def enrol(call: ControlCall) -> Reply:
+    from mock_server.org.identity import enrolment, given
+
+    definition = call.any_json()
+    try:
+        user = given.read_user(call.org.schema, definition, ())
+        (made,) = enrolment.enrol(call.org, [user])
+    except SchemaError as error:
+        refused = Refused(400, error.message, spelt(error.path), error.allowed)
+        refused.nearest = error.nearest
+        raise refused from None
+    return answer(call.world.info(call.org, call.base_url, call.org.directory.by_id(made)), 201)
 
 
 @routes.at(operation("orgs.read", "GET", ONE, "Show an org"))

@@ -14,7 +14,7 @@ async def mint(call: ControlCall) -> Reply:
     with call.reading(what="a new token"):
         directory = call.org.directory
     app = directory.default_app
-    session = call.org.sessions.open(directory.default_user, app, app.scopes)
+    session = call.org.sessions.open(directory.told_user, app, app.scopes)
     return answer({"access_token": session.token}, 201)
 
 

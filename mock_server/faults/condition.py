@@ -15,7 +15,8 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from mock_server.org.errors import ApiError
-from mock_server.org.query.grammar import parse, pattern_of, text_of
+from mock_server.org.query.grammar import parse
+from mock_server.org.query.literals import pattern_of, text_of
 from mock_server.org.query.syntax import Call, Comparison, Junction, Not, Query, Value
 from mock_server.org.query.syntax import Condition as Tree
 from mock_server.org.schema.types import caseless

@@ -299,6 +299,24 @@ FOREIGN_KEY_NOT_FOUND = _row(
     "save",
     "R",
 )
+TWO_PARENTS = _row(
+    "INVALID_FIELD", 400, "Cannot specify both an external ID reference {relationship} and a salesforce id, {field}",
+    "permanent", "save", "K",
+)  # fmt: skip
+TWO_PARENT_KEYS = _row(
+    "INVALID_FIELD", 400, "More than 1 field provided in an external foreign key reference in entity: {sobject}",
+    "permanent", "save", "K",
+)  # fmt: skip
+NO_PARENT_KEY = _row(
+    "INVALID_FIELD", 400, "No field provided in an external foreign key reference in entity: {sobject}", "permanent",
+    "save", "K",
+)  # fmt: skip
+NO_PARENT_INDEX = _row(
+    "INVALID_FIELD", 400, "{field} is not an External ID or indexed field for {sobject}", "permanent", "save", "K"
+)
+WRONG_PARENT_TYPE = _row(
+    "INVALID_FIELD", 400, "The type {type} is not one that {field} may refer to", "permanent", "save", "K"
+)
 INVALID_TYPE = _row(
     "INVALID_TYPE", 400, "{text}", "permanent", "statement", "R", text="sObject type 'X' is not supported."
 )
@@ -437,6 +455,9 @@ DUPLICATE_USERNAME = _row(
     "save",
     "K",
 )
+TRANSFER_REQUIRES_READ = _row(
+    "TRANSFER_REQUIRES_READ", 400, "The new owner must have read permission", "permanent", "save", "K"
+)
 INACTIVE_OWNER_OR_USER = _row(
     "INACTIVE_OWNER_OR_USER",
     400,
@@ -469,6 +490,17 @@ DELETE_FAILED = _row(
     "DELETE_FAILED", 400, "{text}", "permanent", "save", "R",
     text="Your attempt to delete Acme could not be completed because it is associated with the following cases.: 00001001\n",
 )  # fmt: skip
+MISSING_PARAMETER = _row(
+    "MISSING_ARGUMENT", 400, "The parameter {name} is required", "permanent", "statement", "K", name="start"
+)
+INVALID_REPLICATION_DATE = _row(
+    "INVALID_REPLICATION_DATE", 400, "{text}", "permanent", "statement", "R",
+    text="startDate before org replication enabled date",
+)  # fmt: skip
+CANNOT_UPDATE_CONVERTED_LEAD = _row(
+    "CANNOT_UPDATE_CONVERTED_LEAD", 400, "cannot reference converted lead", "permanent", "save", "K"
+)
+INVALID_STATUS = _row("INVALID_STATUS", 400, "invalid convertedStatus: {value}", "permanent", "save", "R", value="Open")
 UNDELETE_FAILED = _row(
     "UNDELETE_FAILED", 400, "{text}", "permanent", "save", "R", text="Entity is not in the recycle bin"
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +29,7 @@ from mock_server.org.records.pipeline import Pipeline
 from mock_server.org.records.recycling import RECORDS_A_MB, RecycleBin
 from mock_server.org.records.store import Store
 from mock_server.org.schema import Schema
+from mock_server.org.schema.types import SObject
 
 T = TypeVar("T")
 FIRST_ID = 1000
@@ -79,16 +80,19 @@ class Org:
         self.sessions = Sessions(self.id, self.clock)
         self.accesses = Accesses(self.schema, self.store)
         self.bin = RecycleBin(self.store, self.clock, self._bin_room)
+        self._permissions = Permissions(self.store, self.accesses)
         self._pipeline = Pipeline(
-            self.schema, self.store, self.ids, self.clock, self.locks, self.log, self.bin,
-            Permissions(self.store, self.accesses),
-        )  # fmt: skip
+            self.schema, self.store, self.ids, self.clock, self.locks, self.log, self.bin, self._permissions
+        )
         self.queries = Queries(self.schema, self.store, self.clock, seed=seed)
         self.queries.lock_rows = self._lock_rows
+        self._pipeline.rollups.ready_formulas = self.queries.ready_formulas
         self.searches = Searches(self.schema, self.store, self.queries)
         self.directory = Directory(self)
         self.automation = self._pipeline.automation
         self._pipeline.inner_query = self._inner_query
+        self.lead_map: Mapping[str, Mapping[str, str]] = {}
+        """Which custom fields of a lead go where on conversion: by object, the lead's field and the target's."""
         self.moved = False
         """Whether the org lives at another address than before: logins name the new one."""
         self.closed = False
@@ -100,6 +104,15 @@ class Org:
 
     def _bin_room(self) -> int:
         return RECORDS_A_MB * self.limits.ledger("DataStorageMB").maximum
+
+    @property
+    def taken_elsewhere(self) -> Callable[[str], bool]:
+        """Tells whether a user of another org of the process has a name: usernames are unique across orgs."""
+        return self._permissions.taken
+
+    @taken_elsewhere.setter
+    def taken_elsewhere(self, taken: Callable[[str], bool]) -> None:
+        self._permissions.taken = taken
 
     @property
     def transaction_time(self) -> float:
@@ -203,6 +216,7 @@ class Org:
 
         A query FOR UPDATE waits for row locks as a save does, and then raises UNABLE_TO_LOCK_ROW.
         """
+        self.bin.expire()
         deadline = self.clock.now() + WAIT
         while True:
             try:
@@ -257,6 +271,20 @@ class Org:
         ((content,),) = self.store.lookup(found, "Id", [identifier], field)
         return content if isinstance(content, bytes) else None
 
+    def is_deleted(self, who: Session, sobject: str, identifier: str) -> bool:
+        """Tell whether a record lies in the recycle bin, where the user may see it."""
+        found = self.schema.get(sobject)
+        assert found is not None
+        self.bin.expire()
+        self.store.ready(found)
+        there = any(deleted for _, deleted in self.store.lookup(found, "Id", [identifier], "Id", "IsDeleted"))
+        return there and identifier in self.reached(who, found, [identifier])
+
+    def reached(self, who: Session, sobject: SObject, ids: Sequence[str]) -> set[str]:
+        """Return those of some records, deleted ones among them, that a user sees."""
+        access = self.accesses.of(who.user_id)
+        return set(ids) if access is None else self._permissions.reached(access, sobject, ids)
+
     def transaction(self) -> AbstractContextManager[None]:
         """Make the writes of a block one transaction: an exception undoes them all, their commits too."""
         return self._transaction()
@@ -265,7 +293,7 @@ class Org:
     def _transaction(self) -> Iterator[None]:
         mark = self.log.last
         try:
-            with self.store.transaction():
+            with self.locks.together(), self.store.transaction():
                 yield
         except BaseException:
             self.log.forget_after(mark)

@@ -475,3 +475,37 @@ def test_the_worked_example_of_the_readme_is_right(write: Any) -> None:
     example = readme.split("```yaml\n")[1].split("```")[0]
     scenario = load(write(example))
     assert scenario.phases and scenario.inputs and scenario.policy
+
+
+def test_a_scenario_is_run_as_a_least_privilege_user(tmp_path: Path) -> None:
+    file = tmp_path / "least.yaml"
+    file.write_text(
+        "title: As a user who may only read contacts\n"
+        "org:\n"
+        "  users:\n"
+        "    - {username: reader@acme.test, objects: {Contact: [read]}}\n"
+        "  as: {objects: {Contact: [read, create]}, fields: {Contact: {Phone: read}}}\n"
+    )
+    scenario = load(file)
+    assert scenario.org.users == ({"username": "reader@acme.test", "objects": {"Contact": ["read"]}},)
+    assert scenario.org.speaker == {
+        "objects": {"Contact": ["read", "create"]},
+        "fields": {"Contact": {"Phone": "read"}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("org", "text"),
+    [
+        ("  users: [{objects: {Contact: read}}]\n", "least.yaml:3:11: a user needs username"),
+        ("  users: {username: a@b.cd}\n", "users must be a list"),
+        ("  as: [1]\n", "as must be text"),
+        ("  user: x\n", "did you mean 'users'?"),
+    ],
+)
+def test_the_outline_of_users_is_checked(tmp_path: Path, org: str, text: str) -> None:
+    file = tmp_path / "least.yaml"
+    file.write_text(f"title: t\norg:\n{org}")
+    with pytest.raises(DocumentError) as refused:
+        load(file)
+    assert text in str(refused.value)

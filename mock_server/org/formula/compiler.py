@@ -12,7 +12,6 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
-from mock_server.org.formula import values
 from mock_server.org.formula.environment import PERMISSION_OBJECTS
 from mock_server.org.formula.grammar import parse, too_long
 from mock_server.org.formula.kinds import TEXTUAL, Kind, incoming, is_long, kind_of, unsupported_name
@@ -29,6 +28,7 @@ from mock_server.org.formula.references import (
 )
 from mock_server.org.formula.syntax import Call, Chain, Expression, Name, Unary, names
 from mock_server.org.formula.syntax import Literal as Constant
+from mock_server.org.formula.values import SPACE
 from mock_server.org.schema.types import Field, SObject
 
 if TYPE_CHECKING:
@@ -67,8 +67,8 @@ class Piece:
 class Formula:
     """A compiled formula. `run` takes an Environment and the stored values of `inputs`, in their order.
 
-    It returns a value of the kind as described in `values`, and raises ArithmeticError or ValueError where there is
-    none; `values.CONTEXT` must be in force.
+    It returns a value as `numbers`, `texts`, `moments` and `places` describe it, and raises ArithmeticError or
+    ValueError where there is none; `numbers.CONTEXT` must be in force.
     """
 
     kind: Kind
@@ -79,6 +79,8 @@ class Formula:
     """Objects that are read through the environment."""
     depends: tuple[SObject, ...]
     """The objects it was compiled against: it holds as long as a schema has these very ones."""
+    asks: bool
+    """Whether it asks for the moment, the user or other records: its value may change while the record stays."""
     height: int = 1
     """How many formulas refer to each other in a row, down from this one."""
 
@@ -95,6 +97,7 @@ class Unit:
         self.depends = {sobject.name: sobject}
         self.size = 0
         self.height = 1
+        self.asks = False
         self._inputs: dict[Any, tuple[str, Input]] = {}
         self._seen: dict[str, str] = {}
         self._constants: dict[str, Any] = {}
@@ -203,6 +206,7 @@ class Unit:
         inner = field_formula(self.schema, found.owner, found.field)
         self.size += inner.size
         self.height = max(self.height, inner.height + 1)
+        self.asks = self.asks or inner.asks
         self.depends.update((one.name, one) for one in inner.depends)
         self.objects.update(dict.fromkeys(inner.objects))
         arguments = [self.stored(needed.under(found.path)) for needed in inner.inputs]
@@ -316,7 +320,7 @@ class Unit:
         lines += [f"    {name} = {code}" for code, name in self._seen.items()]
         lines.append(f"    return {whole.code}")
         source = "\n".join(lines).replace("\0", every)
-        space: dict[str, Any] = {**_SPACE, **self._constants}
+        space: dict[str, Any] = {**SPACE, **self._constants}
         exec(compile(source, "<formula>", "exec"), space)  # noqa: S102
         read = (self.schema.get(name) for name in self.objects)
         self.depends.update((one.name, one) for one in read if one is not None)
@@ -327,6 +331,7 @@ class Unit:
             self.size + len(text),
             tuple(self.objects),
             tuple(self.depends.values()),
+            self.asks or "E." in source or any(needed.path for _, needed in inputs),
             self.height,
         )
 
@@ -337,16 +342,6 @@ _READ: dict[str, tuple[str, ...]] = {
     "UserRole": ("User", "UserRole"),
     "Organization": ("Organization",),
     "Metadata": (),
-}
-
-
-def _or_zero(value: Decimal | None) -> Decimal:
-    return values.ZERO if value is None else value
-
-
-_SPACE: dict[str, Any] = {
-    **{name: value for name, value in vars(values).items() if not name.startswith("_")},
-    "or_zero": _or_zero,
 }
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from mock_server.org.formula.compiler import Formula, compiled, holds
 from mock_server.org.formula.environment import Environment
 from mock_server.org.formula.kinds import TEXTUAL, Kind, kind_of, outgoing
+from mock_server.org.formula.numbers import CONTEXT
 from mock_server.org.formula.problems import FormulaError
-from mock_server.org.formula.values import CONTEXT
 from mock_server.org.schema.types import Field, SObject
 
 if TYPE_CHECKING:

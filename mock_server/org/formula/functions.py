@@ -1,103 +1,24 @@
-"""The functions of formulas. Most are a row of `_PLAIN`; those whose types depend on their arguments have a handler.
-
-A new plain function is a row here and a function of the same meaning in `values`.
-"""
+"""The functions of formulas: most are rows of `plain`; those whose types depend on their arguments have a handler."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from mock_server.org.formula import regex
 from mock_server.org.formula.kinds import TEXTUAL, Kind, incoming, kind_of
 from mock_server.org.formula.operators import logical
+from mock_server.org.formula.plain import LETTERS, PLAIN, Plain
 from mock_server.org.formula.problems import FormulaError
 from mock_server.org.formula.references import FieldReference, Input, missing, resolve
+from mock_server.org.formula.regex_tree import PatternError
 from mock_server.org.formula.syntax import IF_CHAIN, Call, Expression, Name
 from mock_server.org.schema.types import Field, SObject
 
 if TYPE_CHECKING:
     from mock_server.org.formula.compiler import Piece, Unit
-
-_LETTERS: dict[str, Kind] = {
-    "T": "Text", "N": "Number", "B": "Boolean", "D": "Date", "M": "DateTime", "H": "Time", "L": "Geolocation",
-}  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class _Plain:
-    """A function of fixed types: one letter an argument, those behind `?` may be left out."""
-
-    function: str
-    takes: str
-    gives: str
-    nullable: bool = True
-
-
-_PLAIN: dict[str, _Plain] = {
-    # numbers
-    "ABS": _Plain("abs_", "N", "N"),
-    "CEILING": _Plain("ceiling", "N", "N"),
-    "FLOOR": _Plain("floor", "N", "N"),
-    "MCEILING": _Plain("mceiling", "N", "N"),
-    "MFLOOR": _Plain("mfloor", "N", "N"),
-    "ROUND": _Plain("round_", "NN", "N"),
-    "TRUNC": _Plain("trunc", "N?N", "N"),
-    "MOD": _Plain("mod", "NN", "N"),
-    "SQRT": _Plain("sqrt", "N", "N"),
-    "POWER": _Plain("power", "NN", "N"),
-    "EXP": _Plain("exp", "N", "N"),
-    "LN": _Plain("ln", "N", "N"),
-    "LOG": _Plain("log", "N", "N"),
-    "PI": _Plain("PI", "", "N", nullable=False),
-    "ATAN2": _Plain("atan2", "NN", "N"),
-    **{name: _Plain(f"{name.lower()}_", "N", "N") for name in ("SIN", "COS", "TAN", "ASIN", "ACOS", "ATAN")},
-    # text
-    "LEN": _Plain("length", "T", "N", nullable=False),
-    "LEFT": _Plain("left", "TN", "T"),
-    "RIGHT": _Plain("right", "TN", "T"),
-    "MID": _Plain("mid", "TNN", "T"),
-    "LOWER": _Plain("lower", "T?T", "T"),
-    "UPPER": _Plain("upper", "T?T", "T"),
-    "INITCAP": _Plain("initcap", "T", "T"),
-    "TRIM": _Plain("trim", "T", "T"),
-    "REVERSE": _Plain("reverse", "T", "T"),
-    "CONTAINS": _Plain("contains", "TT", "B"),
-    "BEGINS": _Plain("begins", "TT", "B"),
-    "FIND": _Plain("find", "TT?N", "N", nullable=False),
-    "SUBSTITUTE": _Plain("substitute", "TTT", "T"),
-    "LPAD": _Plain("lpad", "TN?T", "T"),
-    "RPAD": _Plain("rpad", "TN?T", "T"),
-    "VALUE": _Plain("number_of_text", "T", "N"),
-    "ISNUMBER": _Plain("is_number", "T", "B", nullable=False),
-    "ASCII": _Plain("ascii_", "T", "N"),
-    "CHR": _Plain("chr_", "N", "T"),
-    "BR": _Plain("BR", "", "T"),
-    "HYPERLINK": _Plain("hyperlink", "TT?T", "T"),
-    "IMAGE": _Plain("image", "TT?NN", "T"),
-    "CASESAFEID": _Plain("case_safe_id", "T", "T"),
-    # dates and times
-    "TODAY": _Plain("E.today", "", "D", nullable=False),
-    "NOW": _Plain("E.now", "", "M", nullable=False),
-    "TIMENOW": _Plain("time_of_datetime(E.now)", "", "H", nullable=False),
-    "DATE": _Plain("date_of", "NNN", "D"),
-    "YEAR": _Plain("year", "D", "N"),
-    "MONTH": _Plain("month", "D", "N"),
-    "DAY": _Plain("day_", "D", "N"),
-    "WEEKDAY": _Plain("weekday", "D", "N"),
-    "DAYOFYEAR": _Plain("day_of_year", "D", "N"),
-    "ISOWEEK": _Plain("iso_week", "D", "N"),
-    "ISOYEAR": _Plain("iso_year", "D", "N"),
-    "HOUR": _Plain("hour", "H", "N"),
-    "MINUTE": _Plain("minute", "H", "N"),
-    "SECOND": _Plain("second", "H", "N"),
-    "MILLISECOND": _Plain("millisecond", "H", "N"),
-    "FROMUNIXTIME": _Plain("datetime_of_seconds", "N", "M"),
-    "GEOLOCATION": _Plain("location", "NN", "L"),
-    "ISCLONE": _Plain("False", "", "B", nullable=False),
-}
 
 _ONLY_ELSEWHERE = frozenset(
     {"GETRECORDIDS", "INCLUDE", "LINKTO", "REQUIRESCRIPT", "URLFOR", "HTMLENCODE", "JSENCODE", "JSINHTMLENCODE",
@@ -113,7 +34,7 @@ _ON_SAVE = frozenset({"ISNEW", "ISCHANGED", "PRIORVALUE", "VLOOKUP"})
 def call(unit: Unit, node: Call) -> Piece:
     """Compile a call. Raises FormulaError."""
     name = node.name
-    plain, handler = _PLAIN.get(name), _HANDLERS.get(name)
+    plain, handler = PLAIN.get(name), _HANDLERS.get(name)
     if name in _UNSUPPORTED:
         raise FormulaError(f"Unsupported function {name}", node.at, lacking=True)
     if name in _ONLY_ELSEWHERE or (name in _ON_SAVE and unit.mode != "rule"):
@@ -130,7 +51,7 @@ def call(unit: Unit, node: Call) -> Piece:
 
 def names() -> tuple[str, ...]:
     """Return the names of all functions that formulas may call."""
-    return tuple(sorted({*_PLAIN, *_HANDLERS} - {IF_CHAIN}))
+    return tuple(sorted({*PLAIN, *_HANDLERS} - {IF_CHAIN}))
 
 
 def _where(node: Call) -> str:
@@ -147,13 +68,13 @@ def _counted(node: Call, least: int, most: int | None = None) -> None:
         )
 
 
-def _plain(unit: Unit, node: Call, plain: _Plain) -> Piece:
+def _plain(unit: Unit, node: Call, plain: Plain) -> Piece:
     required, _, optional = plain.takes.partition("?")
     _counted(node, len(required), len(required + optional))
     pieces = [unit.compile(argument) for argument in node.arguments]
-    kinds = [_LETTERS[letter] for letter in required + optional]
+    kinds = [LETTERS[letter] for letter in required + optional]
     codes = [unit.want(piece, kind, _where(node)) for piece, kind in zip(pieces, kinds, strict=False)]
-    gives = _LETTERS[plain.gives]
+    gives = LETTERS[plain.gives]
     code = f"{plain.function}({', '.join(codes)})" if plain.takes else plain.function
     return unit.piece(gives, code, node.at, *pieces, nullable=plain.nullable and gives not in TEXTUAL)
 
@@ -391,7 +312,7 @@ def _regex(unit: Unit, node: Call) -> Piece:
     if pattern.is_literal and isinstance(pattern.literal, str):
         try:
             matches = regex.compiled(pattern.literal)
-        except regex.PatternError as error:
+        except PatternError as error:
             raise FormulaError(f"Incorrect parameter value for {_where(node)}: {error}", pattern.at) from None
         code = f"{unit.constant(matches)}({codes[0]})"
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal
 
-from mock_server.org.formula import values
+from mock_server.org.formula import moments, numbers
 from mock_server.org.formula.problems import EvaluationError
 from mock_server.org.schema.types import Field
 
@@ -82,22 +82,18 @@ def outgoing(field: Field) -> Callable[[Any], Any]:
     """Return the function that brings a value into a field's stored form. It raises EvaluationError."""
     kind = _KINDS[field.type]
     if kind == "Number":
-        scale, percent = field.scale, field.type == "percent"
-        whole = field.type in ("int", "long")
-
-        def number(value: Any) -> Any:
-            found = values.number_out(value, scale, percent)
-            return int(found) if whole and found is not None else found
-
-        return number
+        number = numbers.number_out(field.scale, field.type == "percent")
+        if field.type not in ("int", "long"):
+            return number
+        return lambda value: None if value is None else int(number(value) or 0)
     if kind == "Boolean":
         return lambda value: int(value is True)
     if kind == "Date":
         return lambda value: None if value is None else value.isoformat()
     if kind == "DateTime":
-        return values.datetime_out
+        return moments.datetime_out
     if kind == "Time":
-        return values.time_out
+        return moments.time_out
     longest = field.length or MOST_TEXT
 
     def text(value: str) -> str | None:

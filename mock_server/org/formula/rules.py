@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from mock_server.org import errors
 from mock_server.org.formula.compiler import Formula, compiled, holds
 from mock_server.org.formula.environment import Environment
+from mock_server.org.formula.numbers import CONTEXT
 from mock_server.org.formula.problems import FormulaError
 from mock_server.org.formula.references import Input, Step
-from mock_server.org.formula.values import CONTEXT
 from mock_server.org.records.store import Store, person_name
 from mock_server.org.schema.types import Field, SObject, ValidationRule
 

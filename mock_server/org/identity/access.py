@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from mock_server.org.identity.families import Family, family_of, may_be_parent
+from mock_server.org.identity.families import EVERYONE, Family, family_of, hung_on, is_plain, may_be_parent
 from mock_server.org.identity.grants import RIGHTS, needs_permission
 from mock_server.org.identity.standard_profiles import ADMIN_PROFILE_ID
 from mock_server.org.schema import Schema
@@ -80,6 +80,21 @@ class Access:
         if found is None:
             found = self._rights[sobject.name] = self._rights_of(sobject.whole or sobject)
         return found
+
+    def rights_named(self, name: str) -> frozenset[str]:
+        """Return what `rights` says of an object, without reading the fields of most bundled ones."""
+        found = self._rights.get(name)
+        if found is None and name not in self.schema.own():
+            hung = hung_on(name)
+            if is_plain(name):
+                found = self._rights[name] = _WRITING if self.may(*EVERYONE.writing) else _READING
+            elif hung is not None and self.schema.has(hung[0]):
+                parent = self.rights_named(hung[0])
+                found = _WRITING if "edit" in parent else parent & _READING
+        if found is not None:
+            return _EVERYTHING if self.whole else found
+        sobject = self.schema.get(name)
+        return _NOTHING if sobject is None else self.rights(sobject)
 
     def _rights_of(self, sobject: SObject) -> frozenset[str]:
         if self.whole:
@@ -186,6 +201,11 @@ class Accesses:
                 out.update(self._ids("UserLogin", "IsFrozen", [1], "UserId"))
             self._barred = frozenset(out)
         return self._barred
+
+    @property
+    def single(self) -> bool:
+        """Whether it is known that there is one user alone, an active one."""
+        return self._inactive is not None and not self._inactive and self._names is not None and len(self._names) == 1
 
     @property
     def inactive(self) -> frozenset[str]:

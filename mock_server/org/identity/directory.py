@@ -131,7 +131,13 @@ class Directory:
         """Take over the passwords of an org whose records were taken over."""
         self.secrets = {**other.secrets, USER_ID: self.secrets[USER_ID]}
         if other.spoken_for != USER_ID:
-            self.spoken_for = other.spoken_for
+            self.speak_for(other.spoken_for)
+
+    def speak_for(self, user_id: str) -> None:
+        """Tell clients the credentials of another user than the first; apps log in as him, too."""
+        self.spoken_for = user_id
+        user = self.told_user
+        self.apps = {name: replace(app, run_as=user.username) for name, app in self.apps.items()}
 
     @property
     def users(self) -> dict[str, User]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mock_server.org.identity import given as declared
@@ -26,15 +27,39 @@ def declare(org: Org, profiles: Mapping[str, Any], permission_sets: Mapping[str,
     """Write declared profiles and permission sets. Raises SchemaError."""
     for kind, definitions in (("profiles", profiles), ("permissionSets", permission_sets)):
         for name, definition in definitions.items():
-            data = dict(definition) if isinstance(definition, Mapping) else definition
-            lenient = isinstance(data, dict) and data.pop("lenient", False) is True
-            grant = declared.read_grant(org.schema, data, (kind, name), lenient=lenient)
-            label = data.get("label") if isinstance(data, dict) else None
+            grant, label = declared.read_set(org.schema, definition, (kind, name))
             if kind == "profiles":
                 _profile(org, name, grant)
-            else:
+            elif str(name).lower() not in _names(org, "PermissionSet", "Name"):
                 _permission_set(org, name, str(label or name), grant)
     org.accesses.changed()
+
+
+def settle(org: Org, users: Any, speaker: Any, *, kept: bool = False) -> None:
+    """Write what an org's definitions say of its users. Raises SchemaError.
+
+    `speaker` is the user whose credentials clients are told: a username, or a user's own definition; None for the
+    first user. In an org that is `kept` in a file, users that are there already stay as they have become.
+    """
+    found = declared.read_users(org.schema, users) if users is not None else []
+    if isinstance(speaker, Mapping):
+        own = declared.read_user(org.schema, speaker, ("as",))
+        mark = "" if org.number == 1 else f".{org.number}"
+        found.append(replace(own, username=own.username or f"restricted{mark}@sfmock.test"))
+        speaker = found[-1].username
+    if kept:
+        for user in found:
+            known = org.accesses.user_id(user.username or "")
+            if known is not None:
+                org.directory.secrets[known] = _secret(user)
+        found = [user for user in found if not org.directory.knows(user.username or "")]
+    if found:
+        enrol(org, found)
+    if speaker is not None:
+        known = org.accesses.user_id(speaker) if isinstance(speaker, str) else None
+        if known is None:
+            raise SchemaError.unknown(("as",), "user", speaker, sorted(org.accesses.usernames))
+        org.directory.speak_for(known)
 
 
 def enrol(org: Org, users: Sequence[GivenUser]) -> list[str]:
@@ -80,9 +105,7 @@ def _enrol(org: Org, user: GivenUser, profile: str, sets: list[str]) -> str:
         profile_id=profile,
     )  # fmt: skip
     _put(org, "User", {**user_row(record), **org.directory.audit()})
-    org.directory.secrets[identifier] = Secret(
-        texts.get("password", PASSWORD), texts.get("securityToken", SECURITY_TOKEN)
-    )
+    org.directory.secrets[identifier] = _secret(user)
     logins.add(org.accesses, org.store, [identifier])
     # A user of an API that may not use it helps nobody.
     grant = Grant(user.grant.objects, user.grant.fields, user.grant.system | {"ApiEnabled"})
@@ -90,6 +113,10 @@ def _enrol(org: Org, user: GivenUser, profile: str, sets: list[str]) -> str:
     for one in dict.fromkeys([own, *sets]):
         _assign(org, identifier, one)
     return identifier
+
+
+def _secret(user: GivenUser) -> Secret:
+    return Secret(user.texts.get("password", PASSWORD), user.texts.get("securityToken", SECURITY_TOKEN))
 
 
 def _assign(org: Org, user_id: str, permission_set: str) -> None:

@@ -28,7 +28,7 @@ class Family:
 
 
 OWN = Family(own=True)
-_EVERYONE = Family(writing=("CustomizeApplication", "ModifyAllData"))
+EVERYONE = Family(writing=("CustomizeApplication", "ModifyAllData"))
 
 _OWN = frozenset(
     [
@@ -37,6 +37,14 @@ _OWN = frozenset(
         "Entitlement", "Idea", "Individual", "Lead", "Location", "Macro", "OperatingHours", "Opportunity", "Order",
         "Payment", "Pricebook2", "Product2", "QuickText", "Quote", "ServiceAppointment", "ServiceContract",
         "ServiceResource", "ServiceTerritory", "Solution", "WorkOrder", "WorkType",
+        "AlternativePaymentMethod", "AuthorizationForm", "AuthorizationFormConsent", "AuthorizationFormDataUse",
+        "AuthorizationFormText", "BusinessBrand", "CardPaymentMethod", "CommSubscription",
+        "CommSubscriptionChannelType", "CommSubscriptionConsent", "CommSubscriptionTiming", "ConsumptionSchedule",
+        "ContactPointConsent", "ContactRequest", "Customer", "DandBCompany", "DataUseLegalBasis", "DigitalWallet",
+        "EngagementChannelType", "FinanceTransaction", "Image", "LegalEntity", "LocationGroup", "MessagingEndUser",
+        "MessagingSession", "PartyConsent", "PaymentAuthAdjustment", "PaymentAuthorization", "PaymentGateway",
+        "PaymentGroup", "PaymentLineInvoice", "ProcessException", "Recommendation", "Refund", "RefundLinePayment",
+        "Scorecard", "Seller",
     ]
 )  # fmt: skip
 """Standard objects that profiles and permission sets give access to by name."""
@@ -151,7 +159,7 @@ def family_of(sobject: SObject) -> Family:
     if parents:
         return Family(parents=parents)
     if not sobject.custom:
-        return _EVERYONE
+        return EVERYONE
     if sobject.kind in ("setting", "metadata"):
         return Family(
             own=True, reading=("ViewAllCustomSettings", "CustomizeApplication"), writing=("CustomizeApplication",)
@@ -162,6 +170,11 @@ def family_of(sobject: SObject) -> Family:
 def has_own_permissions(sobject: SObject) -> bool:
     """Tell whether profiles and permission sets give access to an object by name."""
     return family_of(sobject).own
+
+
+def is_plain(name: str) -> bool:
+    """Tell by the name of a bundled object whether everyone reads it, and those who customize write it."""
+    return name not in _OWN and name not in _SETUP and name not in _PARENTS and hung_on(name) is None
 
 
 def may_be_parent(name: str) -> bool:

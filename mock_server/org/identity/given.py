@@ -131,6 +131,27 @@ def read_grant(schema: Schema, given: Any, path: Path, *, lenient: bool = False)
     return Grant(own, fields, frozenset(system))
 
 
+def read_set(schema: Schema, given: Any, path: Path) -> tuple[Grant, str | None]:
+    """Read a profile or permission set: what it grants, and its label. Raises SchemaError."""
+    data = dict(given) if isinstance(given, Mapping) else given
+    # Metadata of a whole org names much that the schema lacks.
+    lenient = isinstance(data, dict) and data.pop("lenient", False) is True
+    grant = read_grant(schema, data, path, lenient=lenient)
+    return grant, _text(data, path, "label")
+
+
+def check_grants(schema: Schema, profiles: Mapping[str, Any], sets: Mapping[str, Any]) -> list[SchemaError]:
+    """Return what is wrong with declared profiles and permission sets."""
+    found = []
+    for kind, definitions in (("profiles", profiles), ("permissionSets", sets)):
+        for name, definition in definitions.items():
+            try:
+                read_set(schema, definition, (kind, name))
+            except SchemaError as error:
+                found.append(error)
+    return found
+
+
 def family_of_name(schema: Schema, name: str) -> bool:
     """Tell whether an object has permissions of its own."""
     sobject = schema.get(name)

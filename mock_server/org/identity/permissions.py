@@ -24,8 +24,8 @@ from mock_server.org.schema.types import SObject
 if TYPE_CHECKING:
     from mock_server.org.records.rows import Chunk, Row
 
-_RIGHTS = {"create": "create", "update": "edit", "delete": "delete", "undelete": "create"}
-_LEVELS: dict[str, Level] = {"update": "edit", "delete": "all", "undelete": "all"}
+_RIGHTS = {"create": "create", "update": "edit", "delete": "delete", "undelete": "delete", "erase": "delete"}
+_LEVELS: dict[str, Level] = {"update": "edit", "delete": "all", "undelete": "all", "erase": "all"}
 AUDIT = ("CreatedDate", "CreatedById", "LastModifiedDate", "LastModifiedById")
 """What the permission Set Audit Fields upon Record Creation lets a client say itself."""
 _MOST_SHAPES = 512
@@ -40,6 +40,11 @@ class Permissions:
         self.of = accesses.of
         self.taken: Callable[[str], bool] = lambda _: False
         """Tells whether a user of another org of the process has a name."""
+
+    @property
+    def calm(self) -> bool:
+        """Whether nothing has to be asked of the records that one saves who may do everything."""
+        return self._accesses.single
 
     # -- which records
 
@@ -75,8 +80,8 @@ class Permissions:
             _take_audit(row)
         if access.whole:
             return
-        right = _RIGHTS.get(row.verb)
-        if right is not None and right not in access.rights(sobject):
+        right = _RIGHTS[row.verb]
+        if right not in access.rights(sobject):
             if right == "create":
                 row.fail(errors.CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY(verb="inserted", label=sobject.label))
             else:
@@ -94,8 +99,7 @@ class Permissions:
 
     def reach(self, chunk: Chunk) -> None:
         """Refuse rows of records that the saver may not change, and references to records that he does not see."""
-        if self._accesses.inactive:
-            self._refuse_inactive_owners(chunk)
+        self._check_owners(chunk)
         access = chunk.access
         if access is None or access.whole:
             return
@@ -105,7 +109,7 @@ class Permissions:
                 self._reach_records(access, rows, level)
             if verb == "update":
                 self._reach_transfers(access, rows)
-            if verb != "delete":
+            if verb in ("create", "update"):
                 self._reach_references(access, [row for row in rows if not row.errors])
 
     def _reach_records(self, access: Access, rows: Sequence[Row], level: Level) -> None:
@@ -146,11 +150,21 @@ class Permissions:
                 for row in users[identifier]:
                     row.fail(errors.INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY(id=to_15(identifier)))
 
-    def _refuse_inactive_owners(self, chunk: Chunk) -> None:
+    def _check_owners(self, chunk: Chunk) -> None:
+        """Refuse owners who are not active, or could not read what they own."""
+        inactive = self._accesses.inactive
+        if len(self._accesses.usernames) == 1 and not inactive:
+            return
         for row in chunk.rows:
-            owner = None if row.errors else row.values.get("OwnerId")
-            if owner in self._accesses.inactive:
-                row.fail(errors.INACTIVE_OWNER_OR_USER(id=to_15(str(owner)), label=row.sobject.label))
+            owner = None if row.errors or row.verb == "delete" else row.values.get("OwnerId")
+            if owner is None or not owner.startswith("005"):
+                continue
+            if owner in inactive:
+                row.fail(errors.INACTIVE_OWNER_OR_USER(id=to_15(owner), label=row.sobject.label))
+            elif owner != chunk.user_id:
+                access = self._accesses.of(owner)
+                if access is not None and "read" not in access.rights(row.sobject):
+                    row.fail(errors.TRANSFER_REQUIRES_READ())
 
     # -- users and their permissions
 
@@ -179,6 +193,10 @@ class Permissions:
         return None
 
     # -- after the save
+
+    def forget(self) -> None:
+        """Work everything out anew: what was saved is taken back."""
+        self._accesses.changed()
 
     def saved(self, groups: Mapping[tuple[str, str], Sequence[Row]]) -> None:
         """Take note of what was saved, within its transaction."""

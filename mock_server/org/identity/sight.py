@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mock_server.org.identity.sharing import Level, Ready
 
 _RIGHT_OF = {
-    "createable": "create", "updateable": "edit", "deletable": "delete", "undeletable": "create", "mergeable": "delete",
+    "createable": "create", "updateable": "edit", "deletable": "delete", "undeletable": "delete", "mergeable": "delete",
 }  # fmt: skip
 """Flags of an object that its permissions take away."""
 _OF_ADMINISTRATORS = frozenset(
@@ -62,18 +62,16 @@ class Sight(Schema):
         return self.get(found.name) if found is not None else None
 
     def flags_of(self, name: str, flags: Iterable[str]) -> Iterable[str]:
-        found = self._whole.get(name)
-        return self._flags(found, flags) if found is not None else flags
+        return self._flags(self._access.rights_named(name), flags)
 
     def rows(self, sobject: SObject, table: str, ready: Ready, level: Level = "read") -> str | None:
         return sharing.condition(self._access, sobject.whole or sobject, table, level, ready)
 
     def _readable(self, name: str) -> bool:
-        found = self._whole.get(name)
-        return found is not None and "read" in self._access.rights(found)
+        return "read" in self._access.rights_named(name)
 
-    def _flags(self, sobject: SObject, flags: Iterable[str]) -> frozenset[str]:
-        rights = self._access.rights(sobject)
+    @staticmethod
+    def _flags(rights: frozenset[str], flags: Iterable[str]) -> frozenset[str]:
         return frozenset(flag for flag in flags if flag not in _RIGHT_OF or _RIGHT_OF[flag] in rights)
 
     def _restricted(self, sobject: SObject) -> SObject:
@@ -82,7 +80,7 @@ class Sight(Schema):
         rights = self._access.rights(sobject)
         fields = tuple(self._field(sobject, one, rights) for one in sobject.fields if self._access.sees(sobject, one))
         return replace(
-            sobject, fields=fields, flags=self._flags(sobject, sobject.flags), whole=sobject.whole or sobject, memo={}
+            sobject, fields=fields, flags=self._flags(rights, sobject.flags), whole=sobject.whole or sobject, memo={}
         )
 
     def _field(self, sobject: SObject, one: Field, rights: frozenset[str]) -> Field:

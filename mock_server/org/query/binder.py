@@ -398,8 +398,9 @@ class Binder:
             if isinstance(key.path, Path) and (not field.sortable or not field.valued):
                 raise scope.fail(key.path.at, f"field '{field.name}' can not be sorted in a query call")
             sql = bound.folded() if field.type in TEXT_TYPES else bound.sql
-            way = "DESC" if key.descending else "ASC"
-            terms.append(f"{sql} {way} NULLS {'LAST' if key.nulls_last else 'FIRST'}")
+            place = functions.place_in_picklist(field, bound.sql) if isinstance(key.path, Path) else None
+            way, edge = ("DESC" if key.descending else "ASC"), ("LAST" if key.nulls_last else "FIRST")
+            terms += [f"{value} {way} NULLS {edge}" for value in (place, sql) if value is not None]
         # Equal keys keep the order of creation, so that every run pages alike.
         return ", ".join([*terms, f'{scope.table}."Id"'])
 

@@ -14,7 +14,8 @@ from mock_server.org import errors
 from mock_server.org.ids import to_18
 from mock_server.org.query import dates, functions
 from mock_server.org.query.context import failure
-from mock_server.org.query.grammar import pattern_of, text_of, unexpected
+from mock_server.org.query.grammar import unexpected
+from mock_server.org.query.literals import pattern_of, text_of
 from mock_server.org.query.scope import Bound, Moment, Parameter, Scope
 from mock_server.org.query.syntax import Call, Comparison, Condition, Expression, Not, Path, Query, Value
 from mock_server.org.schema.types import ID_TYPES, NUMBER_TYPES, TEXT_TYPES, Field, caseless, fold

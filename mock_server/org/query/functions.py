@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from mock_server.org import errors
 from mock_server.org.errors import ApiError
 from mock_server.org.query.context import failure
-from mock_server.org.query.grammar import text_of, unexpected
+from mock_server.org.query.grammar import unexpected
+from mock_server.org.query.literals import text_of
 from mock_server.org.query.scope import Bound, Scope
 from mock_server.org.query.syntax import Call, Expression, Path, Value
 from mock_server.org.records.store import quoted
@@ -50,6 +51,8 @@ DATE_FUNCTIONS = {
 }
 _UNCOUNTABLE = frozenset({"boolean", "address", "location", "base64"})
 _UNORDERED = _UNCOUNTABLE | {"multipicklist", "encryptedstring"}
+_MOST_RANKED = 1000
+"""Values of a picklist beyond which it sorts as text."""
 AGGREGATES = frozenset({"count", "count_distinct", "sum", "avg", "min", "max"})
 
 
@@ -141,9 +144,25 @@ def aggregate(scope: Scope, call: Call) -> Bound:
         # Salesforce reckons in decimals, SQLite in binary fractions.
         exact = f"ROUND(SUM({bound.sql}) * 1.0, {max(field.scale, 0)})"
         return value_of(call.name, "currency" if field.type == "currency" else "double", exact, scale=field.scale)
+    place = place_in_picklist(field, bound.sql)
+    if place is not None:
+        # The value travels behind its place, which has five digits.
+        least = f"{name.upper()}(printf('%05d', {place}) || {bound.sql})"
+        return Bound(field, "", (), f"substr({least}, 6)")
     if field.type in TEXT_TYPES:
         return Bound(field, "", (), f"sf_{name}({bound.sql})")
     return Bound(field, "", (), f"{name.upper()}({bound.sql})")
+
+
+def place_in_picklist(field: Field, sql: str) -> str | None:
+    """Return the SQL of a value's place among its picklist's, by which picklists sort; None for other fields.
+
+    Values that the picklist does not have come last (SOQL and SOSL Reference, "ORDER BY").
+    """
+    if field.type != "picklist" or not 0 < len(field.picklist) <= _MOST_RANKED:
+        return None
+    cases = " ".join(f"WHEN {_literal(one.value)} THEN {place}" for place, one in enumerate(field.picklist))
+    return f"CASE WHEN {sql} IS NOT NULL THEN CASE {sql} COLLATE NOCASE {cases} ELSE {len(field.picklist)} END END"
 
 
 # -- display

@@ -191,8 +191,10 @@ class Grouping:
         for place, key in enumerate(self._query.order):
             bound = self._bound(self._scope, key.path)
             value = f"sf_fold(s{place})" if bound.field.type in TEXT_TYPES else f"s{place}"
+            # Of an aggregate too: the least value of a picklist is one of its values.
+            rank = functions.place_in_picklist(bound.field, f"s{place}")
             way, edge = ("DESC" if key.descending else "ASC"), ("LAST" if key.nulls_last else "FIRST")
-            terms.append(f"{value} {way} NULLS {edge}")
+            terms += [f"{one} {way} NULLS {edge}" for one in (rank, value) if one is not None]
         return f" ORDER BY {', '.join(terms)}" if terms else ""
 
     @staticmethod

@@ -159,6 +159,10 @@ class Queries:
             self._lane = Lane(self._store.connection, self._lane.ground, self._schema)
         return self._lane
 
+    def ready_formulas(self) -> None:
+        """Let SQL outside any query ask for formula fields, on the store's own connection."""
+        self._own_lane()
+
     def _environment(self, user_id: str, reader: Connection | None = None) -> Environment:
         """Return what formulas know of a user and the moment."""
         from mock_server.org.formula.environment import Environment
@@ -270,7 +274,7 @@ class Queries:
         found = dict(zip((row[0] for row in rows), build(rows, base, ()), strict=True))
         return [found.get(identifier) for identifier in ids]
 
-    def find(self, sobject: SObject, field: Field, value: str, *, schema: Schema | None = None) -> list[str]:
+    def find(self, sobject: SObject, field: Field, value: Any, *, schema: Schema | None = None) -> list[str]:
         """Return the ids of the live records whose field has a value; text compares without case.
 
         Of those alone that are seen by the user whose `schema` is given.

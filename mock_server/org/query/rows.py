@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from types import CodeType
 from typing import Any
 
 Row = Sequence[Any]
@@ -131,6 +133,12 @@ class Variant:
         return f"(None if {identifier} is None else {chosen})"
 
 
+@lru_cache(512)
+def _code(source: str) -> CodeType:
+    """Compile a builder's source: queries that differ in their literals alone share it."""
+    return compile(source, "<row builder>", "exec")
+
+
 def compiled(record: Nested, columns: int, extra: int, object_of: Callable[[str], str]) -> Build:
     """Return the function that builds a selection's records from rows of `columns` columns, and `extra` unused ones.
 
@@ -142,7 +150,7 @@ def compiled(record: Nested, columns: int, extra: int, object_of: Callable[[str]
     starts = "".join(f"    {name} = u + {'/' + sobject + '/'!r}\n" for sobject, name in shared.starts.items())
     source = f"def build(rows, u, k):\n{starts}    return [{one} for ({cells},) in rows]\n"
     names: dict[str, Any] = {"object_of": object_of, **shared.functions}
-    exec(compile(source, "<row builder>", "exec"), names)  # noqa: S102
+    exec(_code(source), names)  # noqa: S102
     build: Build = names["build"]
     return build
 

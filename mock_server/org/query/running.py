@@ -31,6 +31,8 @@ _BOUNDS = ("too many", "too large", "too complex", "at most", "overflow", "too b
 _STEPS = 50_000
 _SHORT = 10
 """A short query takes at most this many times `_STEPS` of SQLite's instructions: some 20 ms."""
+_FORMULA = 20
+"""How many times as long a step may take on the average where formulas are worked out."""
 _IN_MEMORY = 20_000
 
 
@@ -101,7 +103,7 @@ class Lane:
             calls += 1
             return calls > _SHORT
 
-        self.connection.set_progress_handler(count, _STEPS)
+        self.connection.set_progress_handler(count, _STEPS // _FORMULA if "sf_formula" in plan.sql else _STEPS)
         try:
             return self._execute(plan, self.arguments(plan)).fetchall()
         except sqlite3.OperationalError:

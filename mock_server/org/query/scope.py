@@ -207,7 +207,7 @@ class Scope:
         sobject: SObject | None = start
         for step in parts[:-1]:
             reference = sobject.parent(step) if sobject is not None else None
-            if reference is None or reference.relationship_name is None:
+            if reference is None or reference.relationship_name is None or self._leads_nowhere(reference):
                 raise self.fail(at, no_such_relationship(step))
             trail = (*trail, reference.relationship_name)
             parent = self._join(trail, table, reference)
@@ -268,12 +268,13 @@ class Scope:
             # The text is from recall.
             text = f"SOQL queries follow at most {MOST_RELATIONSHIPS} child-to-parent relationships"
             raise errors.MALFORMED_QUERY(text=text)
-        targets = [found for name in reference.reference_to if (found := self.schema.get(name))]
+        # Whether it is polymorphic does not depend on what of it the user sees.
+        targets = [found for name in reference.reference_to if (found := self.schema.whole.get(name))]
         id_sql = f"{table}.{quoted(reference.name)}"
         if len(targets) != 1:
             parent = Parent(trail[-1], None, id_sql, reference)
         else:
-            (target,) = targets
+            target = self.schema.get(targets[0].name) or targets[0]
             self.ready(target)
             joined = f"{self.prefix}{len(self.joins) + 1}"
             alive = "" if self.all_rows else f' AND {joined}."IsDeleted" = 0'
@@ -282,6 +283,11 @@ class Scope:
             parent = Parent(trail[-1], target, f'{joined}."Id"', reference)
         self._parents[trail] = parent
         return parent
+
+    def _leads_nowhere(self, reference: Field) -> bool:
+        """Tell whether a user sees none of the objects that a reference leads to."""
+        seen = any(self.schema.get(name) is not None for name in reference.reference_to)
+        return not seen and any(self.schema.whole.get(name) is not None for name in reference.reference_to)
 
     def _polymorphic(self, name: str, parents: tuple[Parent, ...], at: int) -> Bound:
         """Bind a field of a reference that leads to several objects, through the object each id belongs to."""

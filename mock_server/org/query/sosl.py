@@ -12,8 +12,9 @@ from mock_server.org.errors import ApiError
 from mock_server.org.query import terms
 from mock_server.org.query.context import failure
 from mock_server.org.query.fulltext import GROUPS
-from mock_server.org.query.grammar import GRAMMAR, builder, path_of, read, whole_of
+from mock_server.org.query.grammar import GRAMMAR, read
 from mock_server.org.query.syntax import Condition, Path, Query, Value
+from mock_server.org.query.trees import builder, path_of, whole_of
 
 if TYPE_CHECKING:
     from lark import Lark, Token

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from mock_server.org.clock import Clock
 from mock_server.org.records.changes import LockHeld
@@ -21,12 +22,30 @@ class RowLocks:
         self._clock = clock
         self._until: dict[str, float] = {}
         self._sweep_at = _FEW
+        self._later: dict[str, float] | None = None
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Make the saves of a block one holder: its locks do not stand in its own way, and hold when it ends well."""
+        if self._later is not None:
+            yield
+            return
+        later = self._later = {}
+        try:
+            yield
+        finally:
+            self._later = None
+        for identifier, seconds in later.items():
+            self.hold([identifier], seconds)
 
     def __bool__(self) -> bool:
         return bool(self._until)
 
     def hold(self, ids: Iterable[str], seconds: float) -> None:
         """Lock rows from now on for a number of clock seconds."""
+        if self._later is not None:
+            self._later.update((identifier, seconds) for identifier in ids)
+            return
         until = self._clock.now() + seconds
         for identifier in ids:
             self._until[identifier] = max(until, self._until.get(identifier, 0.0))

@@ -19,6 +19,7 @@ from mock_server.org.automation.inner import Query
 from mock_server.org.automation.running import hooked, hooks_of, run_hooks
 from mock_server.org.clock import Clock
 from mock_server.org.errors import ApiError
+from mock_server.org.formula.columns import functions
 from mock_server.org.identity.access import Access
 from mock_server.org.identity.permissions import Permissions
 from mock_server.org.ids import IdSource, to_15, to_18
@@ -26,8 +27,10 @@ from mock_server.org.records import duplicates
 from mock_server.org.records.agreements import RECORD_TYPE
 from mock_server.org.records.changes import CHUNK, Change, LockHeld, RowResult
 from mock_server.org.records.commits import CommitLog
+from mock_server.org.records.leads import converted, protect_converted
 from mock_server.org.records.locking import Locking
 from mock_server.org.records.locks import RowLocks
+from mock_server.org.records.parents import NamedParents, fill, forsake
 from mock_server.org.records.plans import plan_of
 from mock_server.org.records.recycling import RecycleBin
 from mock_server.org.records.relations import Relations
@@ -74,6 +77,7 @@ class Pipeline:
         self._locking = Locking(schema, store)
         self._log = log
         self._bin = bin
+        self._parents = NamedParents(schema, store, permissions)
         self._removal = Removal(schema, store, Relations(schema, store), bin)
         self._restoring = Restoring(schema, store, bin)
         self._permissions = permissions
@@ -81,6 +85,7 @@ class Pipeline:
         self.inner_query: Callable[[str], Query] = _no_queries
         """Gives the queries of triggers that run for a user; the org sets it."""
         self.auto_numbers = AutoNumbers(store)
+        store.teach(functions(schema, lambda: self._environment_of("")))
         self.rollups = RollUps(schema, store)
         store.counter = self.rollups.fill
         for name in beginnings.tables(schema):
@@ -98,7 +103,7 @@ class Pipeline:
         """
         if len(changes) > CHUNK:
             raise ValueError(f"a chunk has at most {CHUNK} rows")
-        if self.automation and self.automation.concerns({change.sobject for change in changes}):
+        if self.automation and self._meets_hooks({change.sobject for change in changes}):
             return Attempts(self, self.inner_query(user_id), user_id, exchange, give_up).save(changes, all_or_none)
         chunk = Chunk(changes, user_id, give_up, self.access_of(user_id))
         self.take(chunk)
@@ -107,6 +112,10 @@ class Pipeline:
             if self.store_rows(chunk, exchange):
                 break
         return self.results(chunk, all_or_none)
+
+    def _meets_hooks(self, sobjects: set[str]) -> bool:
+        """Tell whether rows of some objects, or the masters that are saved with them, meet hooks."""
+        return self.automation.concerns(sobjects) or self.automation.concerns(self.rollups.over(sobjects))
 
     # -- what a save is made of, whether its rows meet hooks or not
 
@@ -143,6 +152,8 @@ class Pipeline:
                 yield
         except BaseException:
             self._log.forget_after(mark)
+            self._bin.forget()
+            self._permissions.forget()
             raise
 
     # -- steps
@@ -227,6 +238,8 @@ class Pipeline:
                     row.fail(refused)
                 elif matches:
                     row.verb, row.id = "update", matches[0]
+                elif row.change.update_only:
+                    row.fail(errors.NOT_FOUND())
                 else:
                     row.verb = "create"
 
@@ -279,17 +292,28 @@ class Pipeline:
 
     def _permit(self, chunk: Chunk) -> None:
         """Refuse what the object itself does not allow, and what its saver may not do."""
+        asked = chunk.access is not None
         for row in chunk.rows:
             if not row.errors:
                 flag, verb = _FLAGS[row.verb]
                 if flag not in row.sobject.flags:
                     row.fail(errors.CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY(verb=verb, label=row.sobject.label))
-        if chunk.access is not None or any(row.plan is not None and row.plan.governing for row in chunk.rows):
+                elif row.plan.governing:
+                    asked = True
+        if asked:
             self._permissions.permit(chunk)
 
     def _reach(self, chunk: Chunk) -> None:
         """Refuse what the saver may not do with these very records, and owners who are not active."""
-        self._permissions.reach(chunk)
+        if chunk.access is not None or not self._permissions.calm:
+            self._permissions.reach(chunk)
+
+    def _protect(self, chunk: Chunk) -> None:
+        """Refuse to change or merge leads that are converted."""
+        for row in chunk.rows:
+            if row.sobject is not None and row.sobject.name == "Lead":
+                protect_converted(self._store, [row for row in chunk.rows if not row.errors])
+                return
 
     def _validate(self, chunk: Chunk) -> None:
         """Turn each value into its stored form; note what is unknown, unwritable, too long or missing."""
@@ -297,22 +321,26 @@ class Pipeline:
             if row.errors or not row.writes:
                 continue
             if not validate_plain(row):
-                self._validate_row(row)
+                self._validate_row(row, chunk.access)
             if row.change.derived is not None:
                 row.values.update(row.change.derived)
 
-    def _validate_row(self, row: Row) -> None:
+    def _validate_row(self, row: Row, access: Access | None) -> None:
         plan, creating, values = row.plan, row.verb == "create", row.values
         refused: list[str] = []
         for name, value in row.change.values.items():
             slot = plan.slot(name)
             if slot is None:
-                if name == "attributes" or self._nested_parent(row, name, value):
+                if name == "attributes":
+                    continue
+                if self._parents.read(row, name, value, access):
+                    if row.errors:
+                        return
                     continue
                 row.fail(errors.NO_SUCH_COLUMN(field=name, sobject=row.sobject.name))
                 return
             if not (slot.createable if creating else slot.updateable):
-                if slot.field.type == "id" and row.change.key_field is not None:
+                if slot.field.type == "id" and row.change.key_field is not None and value is None:
                     continue
                 refused.append(slot.field.name)
             elif value is None:
@@ -340,45 +368,21 @@ class Pipeline:
             missing = [
                 required.name
                 for required in plan.required
-                if values.get(required.name) is None and not (row.parents and required in row.parents)
+                if values.get(required.name) is None and not row.refers(required)
             ]
         else:
-            related = {reference.name for reference in row.parents or ()}
-            missing = [name for name, value in values.items() if value is None and name in plan.not_null - related]
+            missing = [
+                name
+                for name, value in values.items()
+                if value is None and name in plan.not_null and not row.refers(row.sobject.by_name[name])
+            ]
         if missing:
             row.fail(errors.REQUIRED_FIELD_MISSING(names=", ".join(missing), fields=missing))
 
-    def _nested_parent(self, row: Row, name: str, value: Any) -> bool:
-        """Read `{"Account": {"External_Id__c": "A1"}}`; tell whether `name` was such a relationship."""
-        reference = row.sobject.parent(name)
-        if reference is None or not (reference.createable or reference.updateable):
-            return False
-        if not (reference.createable if row.verb == "create" else reference.updateable):
-            row.fail(errors.INVALID_FIELD_FOR_INSERT_UPDATE(names=reference.name, fields=[reference.name]))
-            return True
-        if value is None:
-            row.values[reference.name] = None
-            return True
-        if not isinstance(value, dict):
-            return False
-        keys = [key for key in value if key != "attributes"]
-        attributes = value.get("attributes")
-        kind = attributes.get("type") if isinstance(attributes, dict) else None
-        target = self._schema.get(kind if isinstance(kind, str) else reference.reference_to[0])
-        key = target.field(keys[0]) if target is not None and len(keys) == 1 else None
-        if target is None or key is None or not (key.external_id or key.id_lookup or key.type == "id"):
-            return False
-        row.parents = row.parents or {}
-        row.parents[reference] = (key, value[keys[0]])
-        row.values[reference.name] = None
-        self._store.ready(target)
-        return True
-
     def _relate(self, chunk: Chunk) -> None:
         """Find the parents that rows refer to; refuse references to records that are not there."""
-        for row in chunk.rows:
-            if row.parents and not row.errors:
-                self._find_parents(chunk, row)
+        if any(row.parents for row in chunk.rows):
+            self._parents.find(chunk)
         wanted: dict[str, dict[str, list[tuple[Row, Field]]]] = {}
         for row in chunk.rows:
             if row.errors or not row.writes:
@@ -402,30 +406,8 @@ class Pipeline:
                         row.fail(errors.WRONG_ID_TYPE(label=reference.label, value=identifier, fields=[reference.name]))
                     elif identifier not in live:
                         row.fail(errors.INVALID_CROSS_REFERENCE_KEY())
-
-    def _find_parents(self, chunk: Chunk, row: Row) -> None:
-        for reference, (key, value) in (row.parents or {}).items():
-            target = next(o for name in reference.reference_to if (o := self._schema.get(name)) and key in o.fields)
-            column = fold_column(key.name) if key.folded else key.name
-            slot = plan_of(target).slot(key.name)
-            assert slot is not None
-            try:
-                stored = None if value is None else slot.coerce(value)
-            except ApiError as error:
-                row.fail(error)
-                continue
-            wanted = fold(stored) if key.folded and stored is not None else stored
-            found = [
-                identifier
-                for identifier, deleted in self._store.lookup(target, column, [wanted], "Id", "IsDeleted")
-                if not deleted
-            ]
-            if chunk.access is not None:
-                found = list(self._permissions.reached(chunk.access, target, found))
-            if len(found) == 1:
-                row.values[reference.name] = found[0]
-            else:
-                row.fail(errors.FOREIGN_KEY_NOT_FOUND(value=value, field=key.name, sobject=target.name))
+                    elif target.name == "Lead" and converted(self._store, target, [identifier]):
+                        row.fail(errors.CANNOT_UPDATE_CONVERTED_LEAD())
 
     def _load(self, chunk: Chunk) -> None:
         """Load the stored records of updates and deletes, where later steps need them."""
@@ -493,12 +475,12 @@ class Pipeline:
     def _default_formulas(self, row: Row, chunk: Chunk) -> dict[str, Any]:
         from mock_server.org.formula.defaults import default_values, defaults_of
 
-        return default_values(defaults_of(self._schema, row.sobject), self._environment(chunk))
+        return default_values(defaults_of(self._schema, row.sobject), self._environment_of(chunk.user_id))
 
-    def _environment(self, chunk: Chunk) -> Environment:
+    def _environment_of(self, user_id: str) -> Environment:
         from mock_server.org.formula.environment import Environment
 
-        return Environment(self._schema, self._store, chunk.user_id, self._clock.now())
+        return Environment(self._schema, self._store, user_id, self._clock.now())
 
     def _enforce(self, chunk: Chunk) -> None:
         """Refuse what a validation rule forbids."""
@@ -511,7 +493,7 @@ class Pipeline:
         # Lazily: an org without rules needs no compiler.
         from mock_server.org.formula.rules import enforce
 
-        environment = self._environment(chunk)
+        environment = self._environment_of(chunk.user_id)
         for rows in by_object.values():
             enforce(self._schema, self._store, rows, environment)
 
@@ -523,6 +505,7 @@ class Pipeline:
             sobject = rows[0].sobject
             for row, identifier in zip(rows, self._ids.take_many(sobject.key_prefix or "000", len(rows)), strict=True):
                 row.id = identifier
+        fill(chunk)
 
     def _match(self, chunk: Chunk) -> None:
         """Refuse records that duplicate rules find already there."""
@@ -547,7 +530,12 @@ class Pipeline:
             if value is not None and not row.errors:
                 claims.append((row, fold(value) if unique.folded else value))
         # A row that an upsert found, or did not find, by this very field needs no second look.
-        unsure = [value for row, value in claims if (row.change.key_field or "").lower() != unique.name.lower()]
+        # Unless the saver does not see all records: then it may be there, and was not found.
+        unsure = [
+            value
+            for row, value in claims
+            if chunk.access is not None or (row.change.key_field or "").lower() != unique.name.lower()
+        ]
         taken: dict[Any, str] = {}
         if unsure:
             column = fold_column(unique.name) if unique.folded else unique.name
@@ -615,9 +603,14 @@ class Pipeline:
                 # What the failed row would have taken along may stand against others now.
                 self._follow(chunk)
 
+    def _forsake(self, chunk: Chunk) -> None:
+        """Refuse rows whose parents were to be made by the same call, and are not."""
+        forsake(chunk)
+
     STEPS: ClassVar[tuple[Callable[[Pipeline, Chunk], None], ...]] = (
         _resolve,
         _permit,
+        _protect,
         _validate,
         _relate,
         _reach,
@@ -632,15 +625,36 @@ class Pipeline:
         _deduplicate,
         _follow,
         _lock,
+        _forsake,
     )
 
     # -- the write itself
 
-    def _prepare_masters(self, rows: list[Row]) -> None:
-        """Treat masters whose totals change, all of one object, as rows of a save."""
-        rule = rows[0].plan.rule
-        if rule is not None:
-            rule.compute(self._context(), rows)
+    def _save_masters(self, chunk: Chunk, save: Saving, rows: list[Row]) -> None:
+        """Save masters whose totals follow the chunk's rows, all of one object: they meet hooks and rules of their own.
+
+        What speaks against it is noted as their errors.
+        """
+        plan = rows[0].plan
+        meets_hooks = chunk.execution is not None and hooked(self.automation, rows[0])
+        if not (meets_hooks or plan.ruled or plan.rule):
+            save.update(rows)
+            return
+        masters = Chunk((), chunk.user_id, chunk.give_up)
+        masters.rows, masters.execution, masters.inner = rows, chunk.execution, chunk.inner
+        if plan.watched or meets_hooks:
+            stored = self.stored(rows)
+            for row in rows:
+                row.before = stored[row.id or ""]
+        if meets_hooks:
+            run_hooks(masters, "before", self.automation, self.stored)
+        self._compute(masters)
+        self._enforce(masters)
+        if any(row.errors for row in rows):
+            return
+        save.update(rows)
+        if meets_hooks:
+            run_hooks(masters, "after", self.automation, self.stored)
 
     def store_rows(self, chunk: Chunk, exchange: int) -> bool:
         """Write the rows that have not failed, in one transaction; tell whether they stay written.
@@ -675,7 +689,7 @@ class Pipeline:
             with nullcontext() if alone else self._store.transaction():
                 save.groups(groups)
                 self._permissions.saved(groups)
-                recount.settle(save.update, self._prepare_masters)
+                recount.settle(partial(self._save_masters, chunk, save))
         except MasterRefused as refused:
             self._log.forget_after(mark)
             self._bin.forget()

@@ -84,9 +84,6 @@ class WritePlan:
         self.related = {
             name: field for name, field in self.references.items() if name != RECORD_TYPE or not sobject.record_types
         }
-        self.masters = tuple(
-            name for name, field in self.references.items() if field.cascade_delete and not field.nillable
-        )
         self.defaults: dict[str, Any] = {
             field.name: coercion(field)(field.default)
             for field in sobject.fields

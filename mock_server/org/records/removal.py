@@ -154,21 +154,6 @@ class Removal:
             wakes[str(row.id)].links.setdefault(key, {})[child] = value
         for row in rows:
             row.wake = wakes[str(row.id)]
-        self._masters(rows)
-
-    def _masters(self, rows: Sequence[Row]) -> None:
-        """Note the masters of deleted details: they are locked too."""
-        by_object: dict[str, list[Row]] = {}
-        for row in rows:
-            if row.plan.masters:
-                by_object.setdefault(row.sobject.name, []).append(row)
-        for same in by_object.values():
-            names = same[0].plan.masters
-            wakes = {str(row.id): row.wake for row in same}
-            for identifier, *parents in self._store.lookup(same[0].sobject, "Id", list(wakes), "Id", *names):
-                wake = wakes[identifier]
-                assert wake is not None
-                wake.masters += [parent for parent in parents if parent]
 
     # -- what is said
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mock_server.org.errors import ApiError
 from mock_server.org.records.changes import Change
@@ -31,8 +31,6 @@ class Wake:
     """References of other records that change, by object and field: the new value by record id."""
     doomed: list[str] = field(default_factory=list)
     """What goes past the bin."""
-    masters: list[str] = field(default_factory=list)
-    """The masters of a deleted detail."""
     left: list[str] = field(default_factory=list)
     """What was deleted with it and cannot come back yet."""
     lost: list[Link] = field(default_factory=list)
@@ -44,7 +42,15 @@ class Wake:
             yield from ids
         for changes in self.links.values():
             yield from changes
-        yield from self.masters
+
+
+class NamedParent(NamedTuple):
+    """A parent that is named by a key of its own."""
+
+    target: SObject
+    key: Field
+    value: Any
+    """As it was given."""
 
 
 @dataclass(slots=True)
@@ -60,8 +66,10 @@ class Row:
     """What is to be written, in stored form, by exact field name."""
     before: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
     """The stored record of an update or delete, all columns, where the plan is `watched`; empty for a create."""
-    parents: dict[Field, tuple[Field, Any]] | None = None
-    """References given as a nested record: the reference field -> the parent's external id field and value."""
+    parents: dict[Field, NamedParent] | None = None
+    """References given as a nested record."""
+    waits: dict[str, tuple[Row, NamedParent]] | None = None
+    """References to what an earlier row of the same call makes, by field name."""
     audit: dict[str, Any] | None = None
     """What the saver says himself of the creation of a record, as he is permitted to; in stored form."""
     wake: Wake | None = None
@@ -74,6 +82,10 @@ class Row:
     def writes(self) -> bool:
         """Whether the row brings values: it creates or updates."""
         return self.verb in ("create", "update")
+
+    def refers(self, reference: Field) -> bool:
+        """Tell whether a reference has a value that is found later."""
+        return bool(self.parents and reference in self.parents) or bool(self.waits and reference.name in self.waits)
 
     def fail(self, error: ApiError) -> None:
         self.errors.append(error)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
-from mock_server.org.rollups.conditions import FilterError, conditions
+from mock_server.org.rollups.conditions import FilterError, conditions, reading
 from mock_server.org.schema import Schema
 from mock_server.org.schema.types import FLOAT_TYPES, NUMBER_TYPES, Field, FieldType, SObject
 
@@ -16,7 +16,10 @@ _DEEPEST = 8
 """More than enough levels: three of master-detail are allowed. What sums up itself ends here, and is refused."""
 _SUMMED = NUMBER_TYPES
 _COMPARED = NUMBER_TYPES | {"date", "datetime"}
-_LOOKED_UP = {("Opportunity", "AccountId"), ("CampaignMember", "CampaignId"), ("OpportunityLineItem", "OpportunityId")}
+_LOOKED_UP = {
+    ("Opportunity", "AccountId"), ("CampaignMember", "CampaignId"), ("OpportunityLineItem", "OpportunityId"),
+    ("Quote", "OpportunityId"), ("QuoteLineItem", "QuoteId"), ("OrderItem", "OrderId"),
+}  # fmt: skip
 """References of standard objects that are lookups in a describe, and may be summed up nevertheless."""
 
 
@@ -104,8 +107,13 @@ def _problems(schema: Schema, master: SObject, field: Field) -> Iterator[Problem
             yield problem(f"{detail.name} has no field {name}", name, names)
         elif source.type not in allowed:
             yield problem(f"{roll_up.operation} does not go with {detail.name}.{source.name}, which is a {source.type}")
+        elif source.formula is not None:
+            try:
+                reading(schema)(detail, source)
+            except FilterError as error:
+                yield problem(str(error))
     try:
-        conditions(detail, roll_up.filters)
+        conditions(detail, roll_up.filters, reading(schema))
     except FilterError as error:
         yield problem(f"its filter: {error}")
 

@@ -16,6 +16,7 @@ from typing import Any
 from mock_server.org.ids import to_18
 from mock_server.org.records.store import quoted
 from mock_server.org.records.values import Misfit, coercion
+from mock_server.org.schema import Schema
 from mock_server.org.schema.types import ID_TYPES, NUMBER_TYPES, Field, FilterItem, SObject, fold
 
 _COMPARISONS = {"lessThan": "<", "greaterThan": ">", "lessOrEqual": "<=", "greaterOrEqual": ">="}
@@ -36,11 +37,25 @@ class FilterError(ValueError):
     """A filter that cannot be asked."""
 
 
-def column_of(_: SObject, field: Field) -> str:
-    return quoted(field.name)
+def reading(schema: Schema) -> Expression:
+    """Return what reads fields of details: columns, and formulas over the detail's own fields."""
+
+    def read(sobject: SObject, field: Field) -> str:
+        if field.formula is None:
+            return quoted(field.name)
+        from mock_server.org.formula.columns import formula_of, sql
+
+        formula = formula_of(schema, sobject, field)
+        if formula is None:
+            return "NULL"
+        if any(needed.path for needed in formula.inputs):
+            raise FilterError(f"{field.name} is a formula over other objects' fields, which no roll-up can ask for")
+        return sql(sobject, field, [quoted(needed.field.name) for needed in formula.inputs])
+
+    return read
 
 
-def conditions(sobject: SObject, items: Sequence[FilterItem], read: Expression = column_of) -> Condition:
+def conditions(sobject: SObject, items: Sequence[FilterItem], read: Expression) -> Condition:
     """Return the condition that all items make together; `1` for none. Raises FilterError."""
     parts: list[str] = []
     values: list[Any] = []

@@ -15,7 +15,6 @@ from mock_server.org.records.plans import plan_of
 from mock_server.org.records.rows import Chunk, Row
 from mock_server.org.records.store import Store, quoted
 from mock_server.org.rollups import builtin
-from mock_server.org.rollups.conditions import Expression, column_of
 from mock_server.org.rollups.plans import Feed, Total, feeds, upwards
 from mock_server.org.schema import Schema
 from mock_server.org.schema.types import SObject
@@ -23,8 +22,8 @@ from mock_server.org.schema.types import SObject
 _MANY = 500
 _EXACT = 2.0**52
 
-Prepare = Callable[[list[Row]], None]
-"""Does to masters what a save does before it writes: computes what follows, asks their rules, notes errors in rows."""
+Save = Callable[[list[Row]], None]
+"""Saves masters, all of one object, as rows of their own; what speaks against it is noted as their errors."""
 
 
 class MasterRefused(Exception):
@@ -49,10 +48,11 @@ class MasterRefused(Exception):
 class RollUps:
     """The roll-up summaries of one org."""
 
-    def __init__(self, schema: Schema, store: Store, read: Expression = column_of) -> None:
+    def __init__(self, schema: Schema, store: Store) -> None:
         self.schema = schema
         self._store = store
-        self._read = read
+        self.ready_formulas: Callable[[], None] = _no_formulas
+        """Lets the database work out formulas; the org sets it."""
         self._version = 0
         self._declared: dict[str, tuple[Feed, ...]] = {}
         self._feeds: dict[str, tuple[Feed, ...]] = {}
@@ -61,7 +61,7 @@ class RollUps:
     def feeds_of(self, detail: str) -> tuple[Feed, ...]:
         """Return what an object's records feed; mostly nothing."""
         if self._version != self.schema.version:
-            self._declared = feeds(self.schema, self._read)
+            self._declared = feeds(self.schema)
             self._feeds = {}
             edges = [(feed.detail.name, feed.master.name) for many in self._declared.values() for feed in many]
             edges += [(name, master) for name, masters in builtin.BUILTIN.items() for master, _, _ in masters]
@@ -80,6 +80,15 @@ class RollUps:
             self.feeds_of(detail)
         return [feed for many in self._feeds.values() for feed in many if feed.master.name == master]
 
+    def over(self, details: Iterable[str]) -> set[str]:
+        """Return the objects whose totals change with those of some objects, masters of masters included."""
+        found: set[str] = set()
+        beyond = {sobject.name for name in details if (sobject := self.schema.get(name)) is not None}
+        while beyond:
+            beyond = {feed.master.name for name in beyond for feed in self.feeds_of(name)} - found
+            found |= beyond
+        return found
+
     def height(self, master: str) -> int:
         return self._heights.get(master, 0)
 
@@ -97,6 +106,8 @@ class RollUps:
     def count(self, feed: Feed, masters: Sequence[str]) -> Iterable[tuple[str, list[Any], list[Any]]]:
         """Yield each live master with its stored totals and its fresh ones."""
         self._store.ready(feed.detail)
+        if feed.always:
+            self.ready_formulas()
         for start in range(0, len(masters), _MANY):
             some = masters[start : start + _MANY]
             found = self._store.connection.execute(feed.of_masters(len(some)), [*feed.values, *some, *some])
@@ -104,11 +115,10 @@ class RollUps:
                 now, fresh = values[: len(feed.totals)], values[len(feed.totals) :]
                 yield identifier, now, [one.shaped(value) for one, value in zip(feed.totals, fresh, strict=True)]
 
-    def shares(self, feed: Feed, details: Sequence[str]) -> Iterable[tuple[str, list[Any], list[Any]]]:
-        """Yield each live master of some details with its stored totals and what the details alone come to."""
-        found = self._store.connection.execute(feed.of_details(len(details)), [*feed.values, *details])
-        for identifier, *values in found.fetchall():
-            yield identifier, values[: len(feed.totals)], values[len(feed.totals) :]
+    def shares(self, feed: Feed, details: Sequence[str]) -> list[tuple[Any, ...]]:
+        """Return each live master of some details: id, stored totals, what the details alone come to."""
+        sql = feed.of_details(len(details))
+        return self._store.connection.execute(sql, [*feed.values, *details]).fetchall()
 
 
 class Recount:
@@ -161,62 +171,58 @@ class Recount:
         for feed in self._rollups.feeds_into(sobject.name):
             self._stale.setdefault(feed, set()).update(ids)
 
-    def settle(self, update: Callable[[list[Row]], None], prepare: Prepare | None = None) -> None:
+    def settle(self, save: Save) -> None:
         """Bring the totals of all touched masters up to date, and those of their masters in turn.
 
-        `update` writes the masters' rows as a save of their own. Raises MasterRefused.
+        Raises MasterRefused.
         """
         while self._added or self._stale:
             name = min((feed.master.name for feed in (*self._added, *self._stale)), key=self._rollups.height)
             changes: dict[str, dict[str, Any]] = {}
             for feed in [one for one in {**self._added, **self._stale} if one.master.name == name]:
                 sobject = feed.master
-                for identifier, now, fresh in self._totals(feed):
-                    for total, old, new in zip(feed.totals, now, fresh, strict=True):
-                        if old != new and not (new is None and total.keeps):
-                            changes.setdefault(identifier, {})[total.field.name] = new
+                self._add(feed, changes)
+                self._count(feed, changes)
             if changes:
-                self._save(sobject, changes, update, prepare)
+                self._save(sobject, changes, save)
         if self._active:
             builtin.date_activities(self._rollups.schema, self._store, self._active)
 
-    def _totals(self, feed: Feed) -> Iterable[tuple[str, list[Any], list[Any]]]:
-        stale = self._stale.pop(feed, set())
-        added = self._added.pop(feed, [])
-        out = []
-        for identifier, now, share in self._rollups.shares(feed, added) if added else ():
-            if identifier in stale:
-                continue
-            fresh = [_joined(*one) for one in zip(feed.totals, now, share, strict=True)]
-            if _UNSURE in fresh:
-                stale.add(identifier)
-            else:
-                out.append((identifier, now, fresh))
-        out += self._rollups.count(feed, sorted(stale))
-        return out
+    def _add(self, feed: Feed, changes: dict[str, dict[str, Any]]) -> None:
+        """Note how totals change by new details alone; masters for which that cannot be told are counted anew."""
+        added = self._added.pop(feed, None)
+        if not added:
+            return
+        stale = self._stale.setdefault(feed, set())
+        totals = [(place, place + len(feed.totals), total) for place, total in enumerate(feed.totals, 1)]
+        for row in self._rollups.shares(feed, added):
+            new: dict[str, Any] = {}
+            for now, share, total in totals:
+                joined = _joined(total, row[now], row[share])
+                if joined is _UNSURE:
+                    stale.add(row[0])
+                elif joined != row[now]:
+                    new[total.field.name] = joined
+            if new and row[0] not in stale:
+                changes.setdefault(row[0], {}).update(new)
 
-    def _save(
-        self,
-        master: SObject,
-        changes: dict[str, dict[str, Any]],
-        update: Callable[[list[Row]], None],
-        prepare: Prepare | None,
-    ) -> None:
-        plan = plan_of(master)
+    def _count(self, feed: Feed, changes: dict[str, dict[str, Any]]) -> None:
+        """Note how the totals of masters change whose details are counted anew."""
+        for identifier, now, fresh in self._rollups.count(feed, sorted(self._stale.pop(feed, ()))):
+            for total, old, new in zip(feed.totals, now, fresh, strict=True):
+                if old != new and not (new is None and total.keeps):
+                    changes.setdefault(identifier, {})[total.field.name] = new
+
+    def _save(self, master: SObject, changes: dict[str, dict[str, Any]], save: Save) -> None:
+        plan, change = plan_of(master), Change("update", master.name)
         rows = [
-            Row(Change("update", master.name, id=identifier), master, plan, "update", identifier, values, summed=True)
+            Row(change, master, plan, "update", identifier, values, summed=True)
             for identifier, values in changes.items()
         ]
-        if plan.watched:
-            stored = self._store.records(master, list(changes))
-            for row in rows:
-                row.before = stored[row.id or ""]
-        if prepare is not None:
-            prepare(rows)
-            refused = {row.id or "": row.errors for row in rows if row.errors}
-            if refused:
-                raise MasterRefused(self._blamed(refused))
-        update(rows)
+        save(rows)
+        refused = {row.id or "": row.errors for row in rows if row.errors}
+        if refused:
+            raise MasterRefused(self._blamed(refused))
 
     def _blamed(self, refused: dict[str, list[ApiError]]) -> dict[str, list[ApiError]]:
         """Return the errors by everything below the masters that refuse."""
@@ -229,6 +235,10 @@ class Recount:
                     out[detail] = out[master]
                     grown = True
         return out
+
+
+def _no_formulas() -> None:
+    raise LookupError("the org has not given its formulas to roll-ups")
 
 
 _UNSURE = object()

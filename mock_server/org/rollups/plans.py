@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mock_server.org.records.store import quoted
-from mock_server.org.rollups.conditions import Expression, FilterError, column_of, conditions
+from mock_server.org.rollups.conditions import Expression, FilterError, conditions, reading
 from mock_server.org.schema import Schema
 from mock_server.org.schema.types import Field, SObject
 
@@ -88,7 +88,7 @@ def _sql(feed: Feed, column: str, count: int, join: str) -> str:
     return sql + where
 
 
-def feeds(schema: Schema, read: Expression = column_of) -> dict[str, tuple[Feed, ...]]:
+def feeds(schema: Schema) -> dict[str, tuple[Feed, ...]]:
     """Return, by detail object, what its records feed. Roll-ups that cannot be counted are left out: see `check`."""
     by_relation: dict[tuple[str, str, str], list[Field]] = {}
     for master in list(schema.own().values()):
@@ -99,6 +99,7 @@ def feeds(schema: Schema, read: Expression = column_of) -> dict[str, tuple[Feed,
             reference = detail.field(field.roll_up.reference) if detail else None
             if detail is not None and reference is not None:
                 by_relation.setdefault((detail.name, reference.name, master.name), []).append(field)
+    read = reading(schema)
     out: dict[str, list[Feed]] = {}
     for (child, reference_name, parent), fields in by_relation.items():
         found, owner = schema.get(child), schema.get(parent)
@@ -121,12 +122,12 @@ def _feed(master: SObject, detail: SObject, reference: str, fields: list[Field],
             continue
         try:
             where, values = conditions(detail, roll_up.filters, read)
+            of_what = "*" if source is None or roll_up.operation == "count" else read(detail, source)
         except FilterError:
             continue
         used = [source] if source is not None else []
         used += [one for item in roll_up.filters if (one := detail.field(item.field.rpartition(".")[2]))]
         sources += used
-        of_what = "*" if source is None or roll_up.operation == "count" else read(detail, source)
         function = {"sum": "TOTAL", "count": "COUNT"}.get(roll_up.operation, roll_up.operation.upper())
         scale = 0 if roll_up.operation == "count" else field.scale
         if roll_up.operation != "count" and not field.precision and source is not None:

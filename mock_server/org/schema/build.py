@@ -11,7 +11,7 @@ from mock_server.org.ids import IdSource
 from mock_server.org.schema import derived, inline, objects, parts
 from mock_server.org.schema.described import described_field, described_object
 from mock_server.org.schema.errors import Path, SchemaError, brief, close
-from mock_server.org.schema.formulas import check_formulas
+from mock_server.org.schema.formulas import check_formulas, check_roll_ups
 from mock_server.org.schema.given import flag, mapping
 from mock_server.org.schema.inline import Made
 from mock_server.org.schema.rows import Row, resolve, rows_of
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mock_server.org.schema.schema import Schema
 
 T = TypeVar("T")
-KINDS = ("objects", "fields", "valueSets", "records", "channels")
+KINDS = ("objects", "fields", "valueSets", "records", "channels", "profiles", "permissionSets")
 _MOST_MASTERS = 2
 
 
@@ -165,6 +165,7 @@ class Build:
             return (made.path, made.loose) if made else ((*draft.path, "fields", name), described)
 
         self.problems += check_formulas(schema, self._drafts, path_of, self._note)
+        self.problems += check_roll_ups(schema, self._drafts, path_of)
 
     def _given(self, kind: str) -> Mapping[str, Any]:
         return self._definitions.get(kind) or {}

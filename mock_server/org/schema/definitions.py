@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from mock_server.org.schema.errors import Path, Place, Problem, SchemaError
-from mock_server.org.schema.metadata_files import MetadataFile
 
-KINDS = ("objects", "fields", "valueSets", "records", "channels")
+KINDS = ("objects", "fields", "valueSets", "records", "channels", "profiles", "permissionSets")
 """What definitions are of. `records` are by object and name, `channels` (of platform events) by name."""
 _PARTS = ("validationRules", "recordTypes", "compactLayouts", "duplicateRules")
 
@@ -33,15 +32,15 @@ class Definitions:
     problems: list[Problem] = field(default_factory=list)
     relationships: dict[tuple[str, str], str] = field(default_factory=dict)
     """What parents, in their describes, call the relationship of a child and its field."""
-    profiles: list[MetadataFile] = field(default_factory=list)
-    permission_sets: list[MetadataFile] = field(default_factory=list)
 
     def place(self, path: Path) -> Place | None:
         """Return where a part is defined: it, else the nearest part around it that has a place, else one inside it."""
         for length in range(len(path), 0, -1):
             found = self.places.get(path[:length])
             if found is not None:
-                return found
+                own = self.places.get(path[:3], found)
+                # A part of a field that a later source defined anew is where that source is.
+                return found if path[0] != "fields" or found.file == own.file else own
         inside = (place for one, place in self.places.items() if path and one[: len(path)] == path)
         return next(inside, self.places.get(()))
 
@@ -57,27 +56,26 @@ class Definitions:
         """Define a field; an earlier definition of it is gone."""
         sobject = _key(self.data["fields"], sobject)
         inner = self.data["objects"].get(_key(self.data["objects"], sobject), {})
-        if isinstance(inner.get("fields"), dict):
+        if isinstance(inner, dict) and isinstance(inner.get("fields"), dict):
             inner["fields"].pop(_key(inner["fields"], name), None)
         fields = self.data["fields"].setdefault(sobject, {})
+        if not isinstance(fields, dict):
+            # What is below is wrong, and will be told.
+            return
         key = _key(fields, name)
-        if definition.get("standard") and key in fields:
+        if definition.get("standard") and isinstance(fields.get(key), dict):
             definition = {**fields[key], **definition}
         fields.pop(key, None)
         fields[name] = definition
-        self._forget(("fields", sobject, key))
         if place is not None:
             self.places["fields", sobject, name] = place
-
-    def _forget(self, path: Path) -> None:
-        if self.places.pop(path, None) is not None:
-            for known in [one for one in self.places if one[: len(path)] == path]:
-                del self.places[known]
 
     def object(self, name: str, definition: Mapping[str, Any], place: Place | None = None) -> None:
         """Define an object, or say more of it: parts by name, settings one by one."""
         name = _key(self.data["objects"], name)
         known = self.data["objects"].setdefault(name, {})
+        if not isinstance(known, dict):
+            return
         for key, value in definition.items():
             if key in _PARTS and isinstance(value, dict) and isinstance(known.get(key), dict):
                 known[key].update(value)
@@ -101,7 +99,7 @@ class Definitions:
                 if isinstance(inner, Mapping):
                     self._fields(name, inner, other, ("objects", name, "fields"), index)
                 else:
-                    self.data["objects"][_key(self.data["objects"], name)]["fields"] = inner
+                    self.data["objects"][_key(self.data["objects"], name)] = {**plain, "fields": inner}
             else:
                 self.data["objects"][name] = definition
         for name, definition in other.data["fields"].items():
@@ -110,7 +108,7 @@ class Definitions:
                 self._fields(name, definition, other, ("fields", name), index)
             else:
                 self.data["fields"][name] = definition
-        for kind in ("valueSets", "channels"):
+        for kind in ("valueSets", "channels", "profiles", "permissionSets"):
             self.data[kind].update(other.data[kind])
         for name, rows in other.data["records"].items():
             if name.endswith("__mdt") and isinstance(rows, Mapping):
@@ -123,8 +121,6 @@ class Definitions:
         self.relationships |= other.relationships
         self.notes += other.notes
         self.problems += other.problems
-        self.profiles += other.profiles
-        self.permission_sets += other.permission_sets
 
     def settle(self) -> None:
         """Name the relationships of described fields, once all describes are there."""

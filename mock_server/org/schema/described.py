@@ -55,7 +55,7 @@ def described_field(path: Path, name: str, definition: Mapping[str, Any]) -> Mad
     if not isinstance(raw, Mapping):
         raise SchemaError(path, "a mapping of describe attributes is needed here")
     kind = raw.get("type")
-    if kind not in FIELD_TYPES:
+    if not isinstance(kind, str) or kind not in FIELD_TYPES:
         raise SchemaError.unknown((*path, "type"), "field type", kind, FIELD_TYPES)
     known: dict[str, Any] = {"label": name}
     for attribute, value in raw.items():

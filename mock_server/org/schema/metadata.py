@@ -7,8 +7,10 @@ from pathlib import Path as FilePath
 from typing import Any
 from urllib.parse import unquote
 
+from mock_server.org.schema import metadata_grants
 from mock_server.org.schema.definitions import Definitions
 from mock_server.org.schema.errors import Place, SchemaErrors, close
+from mock_server.org.schema.metadata_duplicates import DuplicateRules
 from mock_server.org.schema.metadata_elements import unknown
 from mock_server.org.schema.metadata_fields import Reader, value_of
 from mock_server.org.schema.metadata_files import MetadataFile, open_project
@@ -27,7 +29,13 @@ _ROOTS = {
     "md": "CustomMetadata",
     "platformEventChannel": "PlatformEventChannel",
     "platformEventChannelMember": "PlatformEventChannelMember",
+    "profile": "Profile",
+    "permissionset": "PermissionSet",
+    "duplicateRule": "DuplicateRule",
+    "matchingRule": "MatchingRules",
 }
+_GRANTS = {"profile": ("profiles", "profile"), "permissionset": ("permissionSets", "permission set")}
+"""The kind of definition that a file of grants becomes, and how notes call it."""
 _PAGES = "it is about pages, not about data"
 _IGNORED = {
     "layout": _PAGES,
@@ -42,8 +50,6 @@ _IGNORED = {
     "sharingReason": "reasons of sharing by code are not kept",
     "permissionsetgroup": "groups of permission sets are not read",
     "sharingRules": "sharing by rules is not done: share rows and ownership decide",
-    "duplicateRule": "declare duplicate rules inline",
-    "matchingRule": "declare duplicate rules inline",
     "flow": "flows do not run; declare what they cost or do as automation",
     "trigger": "Apex does not run; declare what it costs or does as automation",
     "cls": "Apex does not run; declare what it costs or does as automation",
@@ -78,6 +84,7 @@ def read_files(files: Iterable[MetadataFile], out: Definitions, namespace: str |
     reader.tabs = {file.name.lower() for file in files if file.kind == "tab"}
     for file in files:
         reader.take(file)
+    reader.duplicates.join(out)
 
 
 class _Metadata:
@@ -85,18 +92,11 @@ class _Metadata:
         self._out = out
         self._names = namespace
         self.tabs: set[str] = set()
+        self.duplicates = DuplicateRules()
 
     def take(self, file: MetadataFile) -> None:
         """Read one file into the definitions, and note what became of it."""
         place = Place(file.path)
-        if file.kind == "profile":
-            self._out.profiles.append(file)
-            self._out.note("taken", place, f"profile {file.name}")
-            return
-        if file.kind == "permissionset":
-            self._out.permission_sets.append(file)
-            self._out.note("taken", place, f"permission set {file.name}")
-            return
         root = _ROOTS.get(file.kind)
         if root is None:
             reason = _IGNORED.get(file.kind, f"files of kind {file.kind[:80]!r} define nothing that is kept")
@@ -108,6 +108,9 @@ class _Metadata:
                 raise SchemaErrors.at(
                     Place(file.path, element.line), f"a .{file.kind} file holds <{root}>, not <{element.tag[:80]}>"
                 )
+            if file.kind in _GRANTS:
+                self._grant(file, element)
+                return
             for child, message in unknown(element, root):
                 self._warn(file, child.line, message)
             read: Callable[[MetadataFile, Element], str | None] = getattr(self, f"_{_method(file.kind)}")
@@ -116,6 +119,16 @@ class _Metadata:
                 self._out.note("taken", place, taken)
         except SchemaErrors as error:
             self._out.problems += error.problems
+
+    def _grant(self, file: MetadataFile, element: Element) -> None:
+        definition, warnings = metadata_grants.grant_of(element, self._names)
+        kind, word = _GRANTS[file.kind]
+        name = metadata_grants.name_of(file.name)
+        self._out.data[kind][name] = definition
+        self._out.places[kind, name] = Place(file.path, element.line)
+        self._out.note("taken", Place(file.path), f"{word} {name}")
+        for line, text in warnings:
+            self._warn(file, line, text)
 
     def _warn(self, file: MetadataFile, line: int, text: str) -> None:
         self._out.note("warning", Place(file.path, line), text)
@@ -347,6 +360,14 @@ class _Metadata:
             self._out.places["records", kept] = Place(file.path, element.line)
         return f"{len(values)} values of {', '.join(f'{sobject}.{name}' for sobject, name in fields)}"
 
+    # -- duplicates
+
+    def _duplicate_rule(self, file: MetadataFile, element: Element) -> str:
+        return self.duplicates.take_duplicate(file, element, self._names)
+
+    def _matching_rule(self, file: MetadataFile, element: Element) -> str:
+        return self.duplicates.take_matching(file, element, self._names)
+
     # -- custom metadata, channels
 
     def _custom_metadata(self, file: MetadataFile, element: Element) -> str:
@@ -399,6 +420,8 @@ def _method(kind: str) -> str:
         "globalValueSet": "global_value_set",
         "standardValueSet": "standard_value_set",
         "md": "custom_metadata",
+        "duplicateRule": "duplicate_rule",
+        "matchingRule": "matching_rule",
         "platformEventChannel": "channel",
         "platformEventChannelMember": "channel_member",
     }.get(kind, kind)

@@ -85,6 +85,13 @@ fullName channelType eventType label
 fullName enrichedFields eventChannel filterExpression selectedEntity
 """
     ),
+    "DuplicateRule": _words(
+        """
+fullName actionOnInsert actionOnUpdate alertText description duplicateRuleFilter duplicateRuleMatchRules isActive
+masterLabel operationsOnInsert operationsOnUpdate securityOption sortOrder
+"""
+    ),
+    "MatchingRules": _words("fullName matchingRules"),
 }
 _OF_VALUE = _words(
     """

@@ -123,6 +123,9 @@ def new_object(path: Path, name: str, suffix: str, definition: Mapping[str, Any]
 
 def sharing_of(path: Path, definition: Mapping[str, Any], default: str) -> str:
     sharing = text(path, definition, "sharing", default)
+    # As people write it, too: private, read-write, controlled by parent.
+    plain = sharing.lower().translate({ord(mark): None for mark in " -_"})
+    sharing = next((known for known in SHARINGS if known.lower() == plain), sharing)
     if sharing not in SHARINGS:
         raise SchemaError.unknown((*path, "sharing"), "sharing model", sharing, SHARINGS)
     return sharing

@@ -47,6 +47,9 @@ class Schema:
         self._own_prefixes: dict[str, str] = {}
         self.records: dict[str, tuple[Row, ...]] = {}
         """Rows that every org with this schema has from its beginning, by object."""
+        self.profiles: Mapping[str, Any] = {}
+        self.permission_sets: Mapping[str, Any] = {}
+        """Profiles and permission sets by name, as they were defined: `identity.given` reads them."""
         self.channels: Mapping[str, Any] = {}
         """Channels of platform events and change events by name, with their members, as they were defined."""
 
@@ -79,6 +82,10 @@ class Schema:
                 return None
             return self._own.get(exact) or standard.load(exact)
         return standard.load(name)
+
+    def has(self, name: str) -> bool:
+        """Tell whether there is an object of exactly that name, without reading it."""
+        return name in self._own or name in standard.rows()
 
     @property
     def whole(self) -> Schema:
@@ -124,6 +131,8 @@ class Schema:
         self._own_prefixes = dict(other._own_prefixes)
         self.records = dict(other.records)
         self.channels = dict(other.channels)
+        self.profiles = dict(other.profiles)
+        self.permission_sets = dict(other.permission_sets)
         self.version += 1
         if self._clock is not None:
             self.changed = self._clock.now()
@@ -141,6 +150,9 @@ class Schema:
         if below:
             together = Definitions()
             for layer in (below, data):
+                for kind in KINDS:
+                    if layer.get(kind) is not None and not isinstance(layer[kind], Mapping):
+                        raise SchemaError((kind,), f"{kind} must be a mapping of names to their definitions")
                 together.add(Definitions(data={kind: layer.get(kind) or {} for kind in KINDS}))
             data = together.data
         build, found = self._build(data)
@@ -160,6 +172,13 @@ class Schema:
         trial.channels = {**self.channels, **(definitions.get("channels") or {})}
         if not build.problems:
             build.problems += trial._sum_up(definitions.get("fields") or {})
+        profiles, sets = (definitions.get(kind) or {} for kind in ("profiles", "permissionSets"))
+        if (profiles or sets) and not build.problems:
+            from mock_server.org.identity.given import check_grants
+
+            build.problems += check_grants(trial, profiles, sets)
+        trial.profiles = {**self.profiles, **profiles}
+        trial.permission_sets = {**self.permission_sets, **sets}
         return build, trial
 
     def _sum_up(self, fields: Mapping[str, Any]) -> list[SchemaError]:

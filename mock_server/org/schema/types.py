@@ -285,12 +285,15 @@ class SObject:
         return flag in self.flags
 
 
-_BASES = str.maketrans({"æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "ł": "l", "þ": "th", "ħ": "h", "ı": "i"})
+_BASES = str.maketrans(
+    {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "ł": "l", "þ": "th", "ħ": "h", "ı": "i"}
+)
 
 
 def caseless(text: str) -> str:
     """Return text without case, in every script: for patterns and for what stands within a text."""
-    return text.lower() if text.isascii() else normalize("NFC", text.casefold())
+    # Not `casefold`: it makes one text of "ß" and "ss", which the folding of ASCII alone tells apart.
+    return text.lower() if text.isascii() else normalize("NFC", text.lower().replace("ς", "σ"))
 
 
 def fold(text: str) -> str:
@@ -301,5 +304,5 @@ def fold(text: str) -> str:
     if text.isascii():
         return text.lower()
     whole = caseless(text)
-    letters = "".join(one for one in normalize("NFD", whole.translate(_BASES)) if not combining(one))
+    letters = "".join(one for one in normalize("NFKD", whole.translate(_BASES)) if not combining(one))
     return whole if letters == whole else f"{letters}\1{whole}"

@@ -1,6 +1,18 @@
 """The REST API. Importing the package declares its operations; `ROUTES` lists them."""
 
-from mock_server.protocols.rest import blobs, collections, describe, list_views, meta, passwords, query, records, search
+from mock_server.protocols.rest import (
+    blobs,
+    collections,
+    describe,
+    list_views,
+    meta,
+    passwords,
+    query,
+    recent,
+    records,
+    replication,
+    search,
+)
 from mock_server.protocols.rest.replies import render, routes, unversioned
 
 ROUTES = (unversioned, routes)
@@ -14,7 +26,9 @@ __all__ = [
     "meta",
     "passwords",
     "query",
+    "recent",
     "records",
     "render",
+    "replication",
     "search",
 ]

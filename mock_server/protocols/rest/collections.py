@@ -9,6 +9,7 @@ from mock_server.org import errors
 from mock_server.org.ids import to_18
 from mock_server.org.records.changes import Change, RowResult, Verb
 from mock_server.org.records.pipeline import unsupported_type
+from mock_server.protocols.ids import rows_by_id
 from mock_server.protocols.rest.describe import sobject_of
 from mock_server.protocols.rest.records import save
 from mock_server.protocols.rest.replies import DATA, answer, base_of, routes, saved_item
@@ -109,16 +110,7 @@ async def upsert(call: Call) -> Reply:
 async def delete(call: Call) -> Reply:
     ids = [identifier for identifier in call.query.get("ids", "").split(",") if identifier]
     _within(len(ids), MOST_ROWS)
-    changes = []
-    for given in ids:
-        identifier = to_18(given)
-        sobject = call.schema.by_prefix(identifier[:3]) if identifier else None
-        change = Change("delete", sobject.name if sobject else "", id=given)
-        if identifier is None:
-            change.refusal = errors.MALFORMED_ID(value=given)
-        elif sobject is None:
-            change.refusal = errors.INVALID_CROSS_REFERENCE_KEY()
-        changes.append(change)
+    changes = rows_by_id(call.schema, "delete", ids)
     all_or_none = call.query.get("allOrNone", "").lower() == "true"
     return _answer(await save(call, changes, all_or_none=all_or_none))
 

@@ -8,8 +8,10 @@ from urllib.parse import quote
 from mock_server.jsontext import misfit_error
 from mock_server.operations import Call, Operation, Reply
 from mock_server.org import errors
+from mock_server.org.errors import ApiError
 from mock_server.org.ids import to_18
 from mock_server.org.records.changes import Change, RowResult
+from mock_server.org.records.plans import plan_of
 from mock_server.org.records.values import Misfit
 from mock_server.org.schema.types import Field, SObject
 from mock_server.protocols.rest.blobs import record_of
@@ -66,7 +68,8 @@ def _read(call: Call, sobject: SObject, identifier: str) -> Reply:
     names = None if fields is None else [name.strip() for name in fields.split(",") if name.strip()]
     (record,) = call.org.read(call.session, sobject.name, [identifier], names or None, base=base_of(call))
     if record is None:
-        raise errors.NOT_FOUND()
+        gone = call.org.is_deleted(call.session, sobject.name, identifier)
+        raise errors.ENTITY_IS_DELETED() if gone else errors.NOT_FOUND()
     return answer(record)
 
 
@@ -126,9 +129,10 @@ async def upsert(call: Call) -> Reply:
     sobject = sobject_of(call)
     key = _key_field(call, sobject)
     values = call.json_object()
-    if any(name.lower() == key.name.lower() for name in values) and key.type != "id":
+    if any(name.lower() == key.name.lower() for name in values):
         raise errors.INVALID_FIELD(text=f"The {key.name} field should not be specified in the sobject data.")
     change = Change("upsert", sobject.name, values, key_field=key.name, key=call.args["value"])
+    change.update_only = call.query.get("updateOnly", "").lower() == "true"
     (result,) = await save(call, [change])
     if not result.success:
         if result.errors[0].code == "DUPLICATE_EXTERNAL_ID" and "matches" in result.errors[0].extra:
@@ -138,6 +142,19 @@ async def upsert(call: Call) -> Reply:
     if result.created:
         return _created(call, sobject, result, **({"created": True} if since else {}))
     return answer({"id": result.id, "success": True, "errors": [], "created": False}) if since else empty()
+
+
+@routes(Operation("rest.sobject.upsert", "POST", f"{ROWS}/{{field}}", "write", "never", "one"))
+async def upsert_new(call: Call) -> Reply:
+    """Create a record by `POST /sobjects/X/Id`: an upsert by an id that is not there yet."""
+    sobject = sobject_of(call)
+    if call.args["field"].lower() != "id":
+        raise errors.METHOD_NOT_ALLOWED(method="POST", allowed="HEAD,GET,PATCH,DELETE")
+    (result,) = await save(call, [Change("upsert", sobject.name, call.json_object(), key_field="Id")])
+    if not result.success:
+        return _done([result])
+    since = version_of(call.args["version"]) >= _CREATED_SINCE
+    return _created(call, sobject, result, **({"created": True} if since else {}))
 
 
 @routes(
@@ -166,7 +183,13 @@ def _matches(call: Call, sobject: SObject, key: Field) -> list[str]:
     if key.type == "id":
         identifier = to_18(value)
         return [identifier] if identifier else []
-    return call.org.queries.find(sobject, key, value, schema=call.schema)
+    slot = plan_of(sobject).slot(key.name)
+    assert slot is not None
+    try:
+        stored = slot.coerce(value)
+    except (ApiError, Misfit):
+        return []
+    return [] if stored is None else call.org.queries.find(sobject, key, stored, schema=call.schema)
 
 
 def _choices(call: Call, sobject: SObject, ids: list[str]) -> Reply:

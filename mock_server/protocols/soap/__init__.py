@@ -1,4 +1,4 @@
-"""The SOAP API's login and logout, partner and enterprise."""
+"""The SOAP API, partner and enterprise: login and logout, and the life of records."""
 
 from mock_server.protocols.soap.login import ROUTES
 

@@ -15,6 +15,7 @@ from mock_server.org.ids import to_15, to_18
 from mock_server.org.org import Org
 from mock_server.protocols.instance import instance_url
 from mock_server.protocols.rest.replies import LATEST, OLDEST
+from mock_server.protocols.soap import records
 from mock_server.protocols.soap.envelope import CLIENT_FAULT, LARGEST, read
 from mock_server.protocols.soap.replies import APIS, Api
 
@@ -123,6 +124,8 @@ def _declare(api: Api) -> None:
     @posts(*operations("soap.logout", "End a session"))
     async def logout(call: Call) -> Reply:
         return _log_out(call, api)
+
+    records.declare(api, posts)
 
     @posts(*operations("soap.unknown", "Refuse every other SOAP call"))
     async def unknown(call: Call) -> Reply:

@@ -11,13 +11,15 @@ from xml.sax.saxutils import escape
 from mock_server.operations import Call, Reply
 from mock_server.org import errors
 from mock_server.org.errors import ApiError
-from mock_server.protocols.soap.envelope import CLIENT_FAULT, ENVELOPE, operation_of
+from mock_server.protocols.soap.envelope import CLIENT_FAULT, ENVELOPE, operation_of, read
 
 XML = "text/xml;charset=UTF-8"
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
 _LOGIN_FAULTS = frozenset({errors.INVALID_LOGIN.code, errors.LOGIN_MUST_USE_SECURITY_TOKEN.code})
 """The codes of a LoginFault: only they go without a prefix as the fault's code."""
-HANDLED = frozenset({"login", "logout"})
+ABOUT_RECORDS = frozenset({"undelete", "emptyRecycleBin", "merge", "convertLead", "getUpdated", "getDeleted"})
+"""Operations that need a session, which their envelope brings."""
+HANDLED = frozenset({"login", "logout"}) | ABOUT_RECORDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,11 @@ class Api:
         return f"soap.{found[1]}"
 
     def choose(self, call: Call) -> str:
-        return self.dispatch(call.body) or "soap.unknown"
+        """Name the operation of a call, and take the session from its envelope where one is needed."""
+        name = self.dispatch(call.body)
+        if name is not None and name.partition(".")[2] in ABOUT_RECORDS:
+            call.present(read(call.body, whole=False).headers.get("sessionId", "").strip())
+        return name or "soap.unknown"
 
     def answer(self, inner: str) -> Reply:
         return Reply(200, _envelope(f'xmlns="{self.namespace}"', inner), XML)

@@ -9,6 +9,7 @@ import pytest
 
 from mock_server.org.errors import ApiError
 from mock_server.org.org import Org
+from mock_server.org.schema import SchemaError
 from mock_server.org.schema.describe import describe
 from mock_server.org.schema.types import Field, RecordType
 from tests.org.formula.test_saving import BASE, org_of, save, who
@@ -175,3 +176,73 @@ def test_a_subject_that_changes_its_decimal_context_changes_no_formula(org: Org)
         context.prec = 2
         assert ask(org, "SELECT Third__c, Net__c FROM Thing__c WHERE T__c = 'a'") == [[0.33, 8.5]]
         assert decimal.getcontext().prec == 2
+
+
+def test_a_formula_sees_what_its_reader_may_not(org: Org) -> None:
+    profile, reader = "00eKd0000000099IAA", "005Kd0000000099IAA"
+
+    def put(name: str, **values: Any) -> None:
+        sobject = org.schema.get(name)
+        assert sobject is not None
+        org.store.put(sobject, values)
+
+    put("User", Id=reader, Username="reader@example.com", LastName="Reader", ProfileId=profile, IsActive=1)
+    put("PermissionSet", Id="0PSKd0000000099IAA", Name="Readers", ProfileId=profile, PermissionsApiEnabled=1)
+    put(
+        "ObjectPermissions",
+        Id="110Kd0000000099IAA",
+        ParentId="0PSKd0000000099IAA",
+        SobjectType="Thing__c",
+        PermissionsRead=1,
+    )
+    for number, field in enumerate(("T__c", "Net__c", "Label__c")):
+        put("FieldPermissions", Id=f"01kKd00000000{number:02d}IAA", ParentId="0PSKd0000000099IAA", SobjectType="Thing__c",
+            Field=f"Thing__c.{field}", PermissionsRead=1)  # fmt: skip
+    session = replace(who(org), user_id=reader, username="reader@example.com")
+    found = org.query(session, "SELECT Net__c, Label__c FROM Thing__c WHERE Net__c > 8", base=BASE).records
+    assert [(one["Net__c"], one["Label__c"]) for one in found] == [(8.5, "Acme red")]
+    with pytest.raises(ApiError, match="No such column 'N__c'"):
+        org.query(session, "SELECT N__c FROM Thing__c", base=BASE)
+    with pytest.raises(ApiError, match="No such column 'Share__c'"):
+        org.query(session, "SELECT Share__c FROM Thing__c", base=BASE)
+
+
+INVOICE: dict[str, Any] = {
+    "Invoice__c": {
+        "fields": {
+            "Total__c": {"type": "rollup", "child": "Line__c", "reference": "Invoice__c", "operation": "sum", "field": "Net__c"},
+            "Large__c": {"type": "rollup", "child": "Line__c", "reference": "Invoice__c", "operation": "count",
+                         "filters": [{"field": "Net__c", "operator": "greaterThan", "value": "15"}]},
+            "Twice__c": {"type": "currency", "scale": 2, "formula": "Total__c * 2"},
+        }
+    },
+    "Line__c": {
+        "fields": {
+            "Invoice__c": {"type": "masterdetail", "referenceTo": "Invoice__c"},
+            "Price__c": {"type": "currency", "scale": 2},
+            "Discount__c": {"type": "percent", "scale": 0},
+            "Net__c": {"type": "currency", "scale": 2, "formula": "Price__c * (1 - Discount__c)", "blankAsZero": True},
+        }
+    },
+}  # fmt: skip
+
+
+def test_roll_ups_sum_up_formulas_and_formulas_stand_on_roll_ups() -> None:
+    org = org_of(**INVOICE)
+    (invoice,) = save(org, "create", [{}], sobject="Invoice__c")
+    lines = [
+        {"Invoice__c": invoice.id, "Price__c": 10.1, "Discount__c": 50},
+        {"Invoice__c": invoice.id, "Price__c": 20},
+    ]
+    first, _ = save(org, "create", lines, sobject="Line__c")
+    soql = "SELECT Total__c, Large__c, Twice__c FROM Invoice__c"
+    assert ask(org, soql) == [[25.05, 1, 50.1]]
+    save(org, "update", [{"Id": first.id, "Discount__c": 0, "Price__c": 16}], sobject="Line__c")
+    assert ask(org, soql) == [[36.0, 2, 72.0]]
+
+
+def test_a_roll_up_cannot_count_on_a_formula_that_asks_for_the_time() -> None:
+    net = {**INVOICE["Line__c"]["fields"]["Net__c"], "formula": "Price__c * DAY(TODAY())"}
+    line = {"fields": {**INVOICE["Line__c"]["fields"], "Net__c": net}}
+    with pytest.raises(SchemaError, match="Net__c refers to other records, the user or the time"):
+        org_of(**{**INVOICE, "Line__c": line})

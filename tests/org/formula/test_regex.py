@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mock_server.org.formula.problems import EvaluationError
-from mock_server.org.formula.regex import PatternError, compiled, matches
+from mock_server.org.formula.regex import compiled, matches
+from mock_server.org.formula.regex_tree import PatternError, Reader
 
 EMAIL = r"^[a-zA-Z0-9._|\\%#~`=?&/$^*!}{+-]+@[a-zA-Z0-9.-]+\.[a-zA-Z]{2,4}$"
 
@@ -112,7 +113,7 @@ def test_both_matchers_agree_with_python(pattern: str, text: str) -> None:
     from mock_server.org.formula import regex
 
     expected = re.fullmatch(pattern, text) is not None
-    program = regex._Program(regex._Reader(pattern).whole(), re.NOFLAG)
+    program = regex._Program(Reader(pattern).whole(), re.NOFLAG)
     assert program.matches(text, 0, [100_000], whole=True) is expected
     assert matches(text, pattern) is expected
 

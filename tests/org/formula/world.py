@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from mock_server.org.formula.compiler import Formula, Mode, compiled
-from mock_server.org.formula.values import CONTEXT
+from mock_server.org.formula.numbers import CONTEXT
 from mock_server.org.schema import Schema
 
 FIELDS: dict[str, Any] = {

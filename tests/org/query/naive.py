@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -128,6 +129,14 @@ def rank(text: str) -> tuple[str, str]:
 
 def comparable(value: Any) -> Any:
     return rank(value) if isinstance(value, str) else value
+
+
+LEVELS = ["low", "mid", "high"]
+
+
+def sortable(path: str, value: Any) -> Any:
+    """Return what a field's value sorts by: a picklist's by its place in the list."""
+    return LEVELS.index(value) if path == "Level__c" else comparable(value)
 
 
 def literal(value: Any, kind: str) -> str:
@@ -328,7 +337,7 @@ def ordered(world: World, rows: Sequence[Row], keys: Sequence[Key]) -> list[Row]
         full = [row for row in out if world.value(row, key.path) is not None]
         empty = [row for row in out if world.value(row, key.path) is None]
         # Equal rows keep their order in both directions.
-        full.sort(key=lambda row: comparable(world.value(row, key.path)), reverse=key.descending)
+        full.sort(key=lambda row: sortable(key.path, world.value(row, key.path)), reverse=key.descending)
         out = full + empty if key.nulls_last else empty + full
     return out
 
@@ -435,8 +444,9 @@ def _aggregates(sobject: str) -> Iterator[tuple[str, Callable[[World, list[Row]]
         if kind == "boolean":
             continue
         yield f"COUNT({path})", over(path, len)
-        yield f"MIN({path})", over(path, lambda some: min(some, key=comparable, default=None))
-        yield f"MAX({path})", over(path, lambda some: max(some, key=comparable, default=None))
+        by = partial(sortable, path)
+        yield f"MIN({path})", over(path, lambda some, by=by: min(some, key=by, default=None))
+        yield f"MAX({path})", over(path, lambda some, by=by: max(some, key=by, default=None))
         if kind == "number":
             yield f"SUM({path})", over(path, lambda some: sum(some) if some else None)
             yield f"AVG({path})", over(path, lambda some: sum(some) / len(some) if some else None)
@@ -505,7 +515,8 @@ class Groups:
         for place, down in reversed(self.by):
             full = [row for row in out if row[place] is not None]
             empty = [row for row in out if row[place] is None]
-            full.sort(key=lambda row: comparable(row[place]), reverse=down)
+            path = [*self.groups, *(text.partition("(")[2].rstrip(")") for text, _ in self.items)][place]
+            full.sort(key=lambda row: sortable(path if isinstance(row[place], str) else "", row[place]), reverse=down)
             out = empty + full
         return out if self.limit is None else out[: self.limit]
 

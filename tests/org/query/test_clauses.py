@@ -66,6 +66,43 @@ def test_a_date_function_of_a_grouped_date_is_grouped(ask: Ask) -> None:
     assert [row["y"] for row in rows] == [None, 2025, 2026, 2026, 2026]
 
 
+def test_a_picklist_sorts_by_the_order_of_its_values(org: Org, ask: Ask) -> None:
+    stages = ["Closed Won", "Prospecting", "Qualification", "No such stage", "Closed Lost"]
+    rows = [
+        Change("create", "Opportunity", {"Name": stage, "StageName": stage, "CloseDate": "2026-01-01"})
+        for stage in stages
+    ]
+    org.write(session(org), rows, all_or_none=True)
+    expected = ["Prospecting", "Qualification", "Closed Won", "Closed Lost", "No such stage"]
+    assert [row["StageName"] for row in ask("SELECT StageName FROM Opportunity ORDER BY StageName")] == expected
+    assert [
+        row["StageName"] for row in ask("SELECT StageName FROM Opportunity ORDER BY StageName DESC LIMIT 1")
+    ] == expected[-1:]
+    grouped = ask("SELECT StageName s FROM Opportunity GROUP BY StageName ORDER BY StageName")
+    assert [row["s"] for row in grouped] == expected
+    (row,) = ask("SELECT MIN(StageName) a, MAX(StageName) z FROM Opportunity WHERE Name != 'No such stage'")
+    assert (row["a"], row["z"]) == ("Prospecting", "Closed Lost")
+
+
+def test_accents_and_scripts_compare_the_same_way_whatever_is_asked() -> None:
+    org = Org(1, clock="virtual")
+    org.directory.seed()
+    who = session(org)
+    texts = ["Straße", "STRASSE", "a\u0301b", "ÁB", "ac", "ΟΔΟΣ", "日本", "zz"]
+    org.write(who, [Change("create", "Contact", {"LastName": text}) for text in texts], all_or_none=True)
+
+    def ask(rest: str) -> list[str]:
+        return [row["LastName"] for row in org.query(who, f"SELECT LastName FROM Contact {rest}", base=BASE).records]
+
+    assert ask("WHERE LastName = 'strasse'") == ask("WHERE LastName LIKE 'strasse'") == ["STRASSE"]
+    assert ask("WHERE LastName = 'STRAßE'") == ask("WHERE LastName IN ('straße', 'x')") == ["Straße"]
+    assert len(ask("WHERE LastName = 'áB'")) == 2
+    assert ask("WHERE LastName = 'οδος'") == ask("WHERE LastName LIKE 'οδοσ'") == ["ΟΔΟΣ"]
+    assert ask("WHERE LastName LIKE '日_'") == ["日本"]
+    order = ask("ORDER BY LastName")
+    assert [len(order), *order[2:6]] == [8, "ac", "STRASSE", "Straße", "zz"]
+
+
 def test_text_is_least_and_greatest_in_sorted_order(ask: Ask) -> None:
     (row,) = ask("SELECT MIN(LastName) a, MAX(LastName) z, MAX(FirstName) f FROM Contact")
     assert (row["a"], row["z"], row["f"]) == ("100%_sure", "Zoë\\back", "O'Hara")

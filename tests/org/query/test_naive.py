@@ -169,6 +169,7 @@ def test_broken_queries_get_an_error_of_salesforce(place: Any, seed: int) -> Non
         "SELECT Id FROM Contact WHERE LastName = '" + "\\" * 50_001 + "'",
         "SELECT Id FROM Contact WHERE LastName LIKE '" + "%_" * 20_000 + "'",
         "SELECT Id FROM Contact /*" + "*" * 90_000,
+        "SELECT Id FROM Contact " + "/* " * 30_000,
         "SELECT Id FROM Contact WHERE Score__c = " + "9" * 5000 + " BOOM",
         "SELECT Id FROM Contact WHERE " + "a" * 90_000 + " = 1",
     ],

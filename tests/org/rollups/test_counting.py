@@ -8,12 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mock_server.org import errors
+from mock_server.org.automation.trigger import Trigger
 from mock_server.org.records.changes import Change
-from mock_server.org.records.rows import Row
-from mock_server.org.rollups import Recount
 from mock_server.org.rollups.counting import RollUps
-from tests.org.rollups.conftest import OBJECTS, Bill, Desk, desk_of, summary
+from mock_server.org.schema import SchemaError
+from tests.org.rollups.conftest import LINE, OBJECTS, Bill, Desk, desk_of, summary
 
 TOTALS = ("Lines__c", "Sum__c", "Paid_Sum__c", "First__c", "Last_Seen__c", "Most__c")
 
@@ -205,17 +204,13 @@ def test_totals_of_a_roll_up_that_comes_later_are_counted_from_what_is_there() -
     assert desk.read("Bill__c", other, "Sum__c") == (1.0,)
 
 
-def test_a_master_that_refuses_its_new_total_fails_the_rows_behind_it(
-    desk: Desk, bill: Bill, ledger: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settle = Recount.settle
+def test_a_master_that_refuses_its_new_total_fails_the_rows_behind_it(desk: Desk, bill: Bill, ledger: str) -> None:
+    def at_most_ten(trigger: Trigger) -> None:
+        for record in trigger.new:
+            if record["Sum__c"] > 10:
+                record.add_error("ten at most")
 
-    def at_most_ten(rows: list[Row]) -> None:
-        for row in rows:
-            if row.sobject.name == "Bill__c" and row.now("Sum__c") > 10:
-                row.fail(errors.FIELD_CUSTOM_VALIDATION_EXCEPTION(text="ten at most"))
-
-    monkeypatch.setattr(Recount, "settle", lambda self, update, prepare=None: settle(self, update, at_most_ten))
+    desk.org.automation.add("Bill__c", "update", work=at_most_ten)
     good, bad = bill(), bill()
     rows = [(good, 4), (bad, 8), (good, 5), (bad, 3)]
     changes = [Change("create", "Line__c", {"Bill__c": one, "Amount__c": amount}) for one, amount in rows]
@@ -234,6 +229,24 @@ def test_a_master_that_refuses_its_new_total_fails_the_rows_behind_it(
         "ALL_OR_NONE_OPERATION_ROLLED_BACK", "FIELD_CUSTOM_VALIDATION_EXCEPTION", "FIELD_CUSTOM_VALIDATION_EXCEPTION",
     ]  # fmt: skip
     assert desk.read("Bill__c", good, "Sum__c", "Lines__c") == (9.0, 2.0)
+
+
+def test_a_masters_triggers_see_its_totals_change_two_levels_up(desk: Desk, bill: Bill, ledger: str) -> None:
+    seen: list[tuple[str, float | None, float]] = []
+
+    def watch(trigger: Trigger) -> None:
+        for record in trigger.new:
+            old = trigger.old_map[record.id or ""]["Worth__c"]
+            seen.append((str(trigger.at), old, record["Worth__c"]))
+            if trigger.at == "before":
+                record["Name"] = "Changed by its trigger"
+
+    for at in ("before", "after"):
+        desk.org.automation.add("Ledger__c", "update", at=at, work=watch)
+    one = bill()
+    desk.make("Line__c", {"Bill__c": one, "Amount__c": 5})
+    assert seen == [("before", 0.0, 5.0), ("after", 0.0, 5.0)]
+    assert desk.read("Ledger__c", ledger, "Name", "Worth__c") == ("Changed by its trigger", 5.0)
 
 
 AMOUNTS = st.one_of(st.none(), st.decimals(-9999, 9999, places=2).map(float))
@@ -311,3 +324,51 @@ def _all_fresh(desk: Desk, rollups: RollUps) -> None:
             ids = [row["Id"] for row in desk.rows(f"SELECT Id FROM {feed.master.name}")]
             for _, stored, fresh in rollups.count(feed, ids):
                 assert stored == fresh
+
+
+def test_rules_of_a_master_refuse_what_its_details_would_make_of_it() -> None:
+    rule = {"condition": "Sum__c > 10 && ISCHANGED(Sum__c)", "message": "Ten at most", "field": "Name"}
+    bill = {"fields": {"Sum__c": summary("sum", "Line__c.Bill__c", "Amount__c")}, "validationRules": {"Ten": rule}}
+    desk = desk_of({"Bill__c": bill, "Line__c": OBJECTS["Line__c"]})
+    good, bad = desk.make("Bill__c", {"Name": "good"}, {"Name": "bad"})
+    rows = [(good, 4), (bad, 8), (good, 5), (bad, 3)]
+    results = desk.write(*(Change("create", "Line__c", {"Bill__c": one, "Amount__c": amount}) for one, amount in rows))
+    assert [result.success for result in results] == [True, False, True, False]
+    assert {(error.code, error.message) for result in results for error in result.errors} == {
+        ("FIELD_CUSTOM_VALIDATION_EXCEPTION", "Ten at most")
+    }
+    assert [desk.read("Bill__c", one, "Sum__c") for one in (good, bad)] == [(9.0,), (0.0,)]
+    assert len(desk.rows("SELECT Id FROM Line__c")) == 2
+
+
+def formula_desk(formula: str) -> Desk:
+    worth = {"type": "currency", "scale": 2, "formula": formula}
+    line = {**LINE, "Worth__c": worth, "Dear__c": {"type": "checkbox", "formula": "Worth__c > 100"}}
+    bill = {
+        "Rate__c": {"type": "number", "precision": 4, "scale": 1},
+        "Worth__c": summary("sum", "Line__c.Bill__c", "Worth__c"),
+        "Dear__c": summary("count", "Line__c.Bill__c", None, ("Dear__c", "equals", True)),
+        "Twice__c": {"type": "number", "scale": 2, "formula": "Worth__c * 2"},
+    }
+    return desk_of({"Bill__c": {"fields": bill}, "Line__c": {"fields": line}})
+
+
+def test_formulas_of_details_add_up_and_formulas_read_totals() -> None:
+    desk = formula_desk("Amount__c * Units__c")
+    (one,) = desk.make("Bill__c", {"Name": "1"})
+    line, _ = desk.make(
+        "Line__c",
+        {"Bill__c": one, "Amount__c": 2.5, "Units__c": 3},
+        {"Bill__c": one, "Amount__c": 60, "Units__c": 2},
+    )
+    fields = ("Worth__c", "Dear__c", "Twice__c")
+    assert desk.read("Bill__c", one, *fields) == (127.5, 1.0, 255.0)
+    desk.change("Line__c", line, Units__c=100)
+    assert desk.read("Bill__c", one, *fields) == (370.0, 2.0, 740.0)
+    desk.drop("Line__c", line)
+    assert desk.read("Bill__c", one, *fields) == (120.0, 1.0, 240.0)
+
+
+def test_formulas_over_other_objects_do_not_add_up() -> None:
+    with pytest.raises(SchemaError, match="Worth__c is a formula over other objects' fields"):
+        formula_desk("Amount__c * Bill__r.Rate__c")

@@ -157,3 +157,15 @@ def test_older_versions_lack_what_is_new(rest: Rest) -> None:
     assert rest.query(deep).status_code == 400
     rest.version = "58.0"
     assert rest.query(deep).status_code == 200
+
+
+def test_recent_items_are_what_was_viewed(rest: Rest, contacts: list[str]) -> None:
+    assert rest.get("/recent").json() == []
+    for place in (3, 5):
+        rest.query(f"SELECT Id FROM Contact WHERE Id = '{contacts[place]}' FOR VIEW")
+    found = rest.get("/recent").json()
+    assert {row["Id"] for row in found} == {contacts[3], contacts[5]}
+    assert len(rest.get("/recent", params={"limit": "1"}).json()) == 1
+    assert found[0]["attributes"]["type"] == "Contact"
+    assert found[0]["Name"].startswith("Example 000")
+    assert rest.get("/recent", params={"limit": "all"}).json()[0]["errorCode"] == "INVALID_INPUT"

@@ -1,0 +1,138 @@
+"""An SFDX project served: simple-salesforce, unmodified, meets the org that its metadata describes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+from simple_salesforce import Salesforce
+from simple_salesforce.exceptions import SalesforceMalformedRequest
+
+from mock_server import api, schema_sources
+from tests.org.schema.files import RENTAL
+
+
+@pytest.fixture(scope="module")
+def rentals() -> Iterator[api.Server]:
+    with api.start(schema=RENTAL) as running:
+        yield running
+
+
+@pytest.fixture
+def sf(rentals: api.Server) -> Iterator[Salesforce]:
+    with requests.Session() as http:
+        http.verify = str(rentals.ca_bundle)
+        http.trust_env = False
+        (org,) = rentals.control.orgs()
+        yield Salesforce(instance_url=rentals.https_url, session_id=org.access_token, session=http, version="60.0")
+    rentals.control.reset()
+
+
+def refused(work: Any, *arguments: Any) -> dict[str, Any]:
+    with pytest.raises(SalesforceMalformedRequest) as error:
+        work(*arguments)
+    (found,) = error.value.content
+    return dict(found)
+
+
+def booking(**more: Any) -> dict[str, Any]:
+    return {"Booking_Ref__c": "B-1", "Days__c": 3, **more}
+
+
+def test_describes_show_the_project(sf: Salesforce) -> None:
+    described = sf.describe()
+    assert described is not None
+    names = {one["name"]: one for one in described["sobjects"]}
+    assert {"Rental__c", "Rental_Line__c", "Bike__c", "Bike__Share", "Rental__History", "Fare__mdt"} <= set(names)
+    assert names["Rental__c"]["labelPlural"] == "Rentals"
+    assert names["Bike_Moved__e"]["createable"] and not names["Bike_Moved__e"]["queryable"]
+    rental = sf.Rental__c.describe()
+    fields = {field["name"]: field for field in rental["fields"]}
+    assert fields["Status__c"]["restrictedPicklist"] is True
+    assert [value["value"] for value in fields["Color__c"]["picklistValues"]] == ["Red", "Blue", "Teal"]
+    assert fields["Line_Total__c"]["calculated"] is True
+    assert {"Lines__r", "Tasks", "Events", "Histories"} <= {
+        one["relationshipName"] for one in rental["childRelationships"]
+    }
+    assert sf.Shop_Config__c.describe()["customSetting"] is True
+
+
+def test_records_of_the_project_are_made_and_found(sf: Salesforce) -> None:
+    contact = sf.Contact.create({"LastName": "Rider"})["id"]
+    bike = sf.Bike__c.create({"Name": "Red one"})["id"]
+    made = sf.Rental__c.create(booking(Customer__c=contact, Bike__c=bike, Status__c="Active"))["id"]
+    line = sf.Rental_Line__c.create({"Rental__c": made, "Price__c": 12.5})["id"]
+    (found,) = sf.query(
+        "SELECT Name, Color__c, Customer__r.LastName, Bike__r.Serial__c, (SELECT Name, Price__c FROM Lines__r) FROM Rental__c"
+    )["records"]
+    assert (found["Name"], found["Color__c"]) == ("R-00001", "Red")
+    assert found["Customer__r"]["LastName"] == "Rider"
+    assert found["Lines__r"]["records"][0]["Price__c"] == 12.5
+    assert sf.query("SELECT Id, (SELECT Id FROM Rentals__r) FROM Contact")["records"][0]["Rentals__r"]["totalSize"] == 1
+    assert sf.Rental__c.upsert("Booking_Ref__c/B-1", {"Notes__c": "late"}) == 200
+    assert line.startswith(sf.Rental_Line__c.describe()["keyPrefix"])
+    assert made.startswith("a") and bike.startswith("a")
+
+
+def test_picklists_are_restricted_as_their_files_say(sf: Salesforce) -> None:
+    assert (
+        refused(sf.Rental__c.create, booking(Status__c="Nope"))["errorCode"]
+        == "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST"
+    )
+    assert refused(sf.Account.create, {"Name": "A", "Loyalty_Tier__c": "Iron"})["fields"] == ["Loyalty_Tier__c"]
+    made = sf.Account.create({"Name": "A"})["id"]
+    assert sf.Account.get(made)["Loyalty_Tier__c"] == "Bronze"
+
+
+def test_required_and_unique_fields_are_kept(sf: Salesforce) -> None:
+    missing = refused(sf.Rental__c.create, {"Days__c": 1})
+    assert (missing["errorCode"], missing["fields"]) == ("REQUIRED_FIELD_MISSING", ["Booking_Ref__c"])
+    sf.Rental__c.create(booking())
+    assert refused(sf.Rental__c.create, booking())["errorCode"] == "DUPLICATE_VALUE"
+
+
+def test_events_are_published_and_cannot_be_read(sf: Salesforce) -> None:
+    made = sf.Bike_Moved__e.create({"Bike_Id__c": "x", "Km__c": 2})
+    assert made["id"].startswith("e00")
+    assert refused(sf.query, "SELECT ReplayId FROM Bike_Moved__e")["errorCode"].startswith("INVALID_TYPE")
+
+
+def test_custom_metadata_is_queried_and_not_written(sf: Salesforce) -> None:
+    (fare,) = sf.query("SELECT DeveloperName, MasterLabel, Daily__c, Target__c FROM Fare__mdt")["records"]
+    assert (fare["DeveloperName"], fare["Daily__c"], fare["Target__c"]) == ("Standard", 12.5, "Rental__c")
+    assert refused(sf.Fare__mdt.create, {"MasterLabel": "x"})["errorCode"] == "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY"
+
+
+def test_record_types_and_stages_are_records(sf: Salesforce) -> None:
+    types = sf.query("SELECT Id, DeveloperName FROM RecordType WHERE SobjectType = 'Rental__c' ORDER BY DeveloperName")
+    assert [one["DeveloperName"] for one in types["records"]] == ["Corporate", "Private"]
+    corporate = types["records"][0]["Id"]
+    made = sf.Rental__c.create(booking(RecordTypeId=corporate))["id"]
+    found = sf.query(f"SELECT RecordType.DeveloperName FROM Rental__c WHERE Id = '{made}'")["records"][0]
+    assert found["RecordType"]["DeveloperName"] == "Corporate"
+    stages = sf.query("SELECT ApiName, IsWon, DefaultProbability FROM OpportunityStage ORDER BY SortOrder")["records"]
+    assert [(one["ApiName"], one["IsWon"]) for one in stages] == [
+        ("Prospecting", False),
+        ("Closed Won", True),
+        ("Closed Lost", False),
+    ]
+
+
+def test_a_reset_org_has_its_metadata_records_again(sf: Salesforce, rentals: api.Server) -> None:
+    sf.Rental__c.create(booking())
+    rentals.control.reset()
+    assert sf.query("SELECT Id FROM Rental__c")["totalSize"] == 0
+    assert sf.query("SELECT Id FROM Fare__mdt")["totalSize"] == 1
+
+
+def test_an_org_of_the_control_plane_has_the_same_schema(rentals: api.Server) -> None:
+    made = rentals.control.create_org(
+        schema=schema_sources.read([RENTAL]).data, fields={"Bike__c": {"Frame__c": {"type": "text"}}}
+    )
+    control = rentals.control.for_org(made.id)
+    control.seed("Bike__c", [{"Name": "B", "Frame__c": "steel"}])
+    assert control.records("SELECT Frame__c, In_Service__c FROM Bike__c")[0]["In_Service__c"] is True
+    assert control.records("SELECT DeveloperName FROM Fare__mdt")[0]["DeveloperName"] == "Standard"
+    rentals.control.delete_org(made.id)
