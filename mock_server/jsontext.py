@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from mock_server.org import errors
 from mock_server.org.errors import ApiError
 from mock_server.org.records.values import Misfit
+
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
 def parser_error(body: bytes) -> ApiError:
@@ -23,7 +27,16 @@ def parser_error(body: bytes) -> ApiError:
             text=f"Invalid UTF-8 start byte 0x{body[error.start]:x}", line=line, column=column
         )
     try:
-        json.loads(text)
+        json.loads(text, parse_constant=_refuse_constant)
+    except _NotANumber as error:
+        at = _outside_texts(text, error.word)
+        line, column = _place(text[:at])
+        return errors.JSON_PARSER_ERROR(
+            text=f"Non-standard token '{error.word.lstrip('-')}': enable JsonParser.Feature.ALLOW_NON_NUMERIC_NUMBERS "
+            "to allow",
+            line=line,
+            column=column,
+        )
     except json.JSONDecodeError as error:
         at = error.pos
     except RecursionError:
@@ -31,7 +44,10 @@ def parser_error(body: bytes) -> ApiError:
     except ValueError:
         return errors.JSON_PARSER_ERROR(text="Number value length exceeds the maximum allowed", line=1, column=1)
     else:
-        at = len(text)
+        # What Python reads and nobody can write again: half of a surrogate pair.
+        half = _SURROGATE.search(text)
+        line, column = _place(text[: half.start()] if half else text)
+        return errors.JSON_PARSER_ERROR(text="Unpaired surrogate in a character escape", line=line, column=column)
     line, column = _place(text[:at])
     if at >= len(text.rstrip()):
         message = "Unexpected end-of-input: expected close marker or value"
@@ -41,6 +57,42 @@ def parser_error(body: bytes) -> ApiError:
         found = text[at]
         message = f"Unexpected character ('{found}' (code {ord(found)})): expected a valid value or separator"
     return errors.JSON_PARSER_ERROR(text=message, line=line, column=column)
+
+
+class _NotANumber(Exception):
+    def __init__(self, word: str) -> None:
+        super().__init__(word)
+        self.word = word
+
+
+def _refuse_constant(word: str) -> Any:
+    raise _NotANumber(word)
+
+
+def _outside_texts(text: str, word: str) -> int:
+    """Return where a word stands that is no part of a text."""
+    blanked = _TEXT.sub(lambda match: " " * len(match[0]), text)
+    return max(0, blanked.find(word))
+
+
+def lenient(body: bytes) -> Any:
+    """Return the value of a body that the quick parser refuses and Salesforce's reads: numbers beyond all floats.
+
+    Raises ValueError or RecursionError for what is no JSON, or holds texts that cannot be written again.
+    """
+    value = json.loads(body.decode(), parse_constant=_refuse_word, parse_int=_integer)
+    # Half of a surrogate pair stands in no encoding.
+    json.dumps(value, ensure_ascii=False).encode()
+    return value
+
+
+def _integer(digits: str) -> int | float:
+    # Python reads no integers of thousands of digits; all that matters here is that they are too large.
+    return int(digits) if len(digits) < 1000 else float(digits)
+
+
+def _refuse_word(word: str) -> Any:
+    raise ValueError(word)
 
 
 def _place(before: str) -> tuple[int, int]:
@@ -63,7 +115,7 @@ def misfit_error(body: bytes, misfit: Misfit) -> ApiError:
     text = body.decode(errors="replace")
     wanted = json.dumps(misfit.field.name).lower()
     at, folded = -1, text.lower()
-    decoder = json.JSONDecoder()
+    decoder = json.JSONDecoder(parse_int=_integer)
     while (at := folded.find(wanted, at + 1)) >= 0:
         start = at + len(wanted)
         while start < len(text) and text[start] in " \t\r\n:":
@@ -71,7 +123,7 @@ def misfit_error(body: bytes, misfit: Misfit) -> ApiError:
         try:
             if decoder.raw_decode(text, start)[0] == misfit.value:
                 break
-        except (json.JSONDecodeError, RecursionError):
+        except (ValueError, RecursionError):
             continue
     else:
         start = 0

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, unquote
 
 import orjson
 
-from mock_server.jsontext import parser_error, wrong_kind
+from mock_server.jsontext import lenient, parser_error, wrong_kind
 from mock_server.org import errors
 from mock_server.org.errors import ApiError
 
@@ -140,7 +140,10 @@ class Call:
         try:
             return orjson.loads(self.body)
         except orjson.JSONDecodeError:
-            raise parser_error(self.body) from None
+            try:
+                return lenient(self.body)
+            except (ValueError, RecursionError):
+                raise parser_error(self.body) from None
 
     def json_object(self) -> dict[str, Any]:
         """Return the parsed body, which must be a JSON object."""

@@ -56,6 +56,9 @@ def requests_of(rest: Rest, chance: random.Random, record: str) -> Callable[[], 
         "locator": ["01g000000000001AAA-2000", "x", "01g"],
         "org": [rest.org.id, "x"],
         "user": [rest.org.user_id, "x"],
+        "record_type": ["012000000000000AAA", "primary", "x", record],
+        "view": ["AllContacts", "MyContacts", "00B000000000001AAA", "x"],
+        "layout": ["UserAlt", "x"],
     }
 
     def row() -> dict[str, Any]:

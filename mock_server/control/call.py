@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -81,8 +82,13 @@ def spelt(path: str | Iterable[str | int]) -> str:
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
 
 
+def _plain(value: Any) -> str:
+    """Write what JSON has no form for: the bytes of a file in Base64, all else as text."""
+    return b64encode(value).decode() if isinstance(value, bytes) else str(value)
+
+
 def answer(value: Any, status: int = 200) -> Reply:
-    return Reply(status, orjson.dumps(value, default=str), JSON)
+    return Reply(status, orjson.dumps(value, default=_plain), JSON)
 
 
 def done() -> Reply:

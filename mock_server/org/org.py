@@ -262,6 +262,15 @@ class Org:
             changes, user_id=who.user_id, all_or_none=all_or_none, exchange=exchange, give_up=give_up
         )
 
+    def file(self, who: Session, sobject: str, identifier: str, field: str) -> bytes | None:
+        """Return the bytes of a record's file, None where there is no such record or no file."""
+        (record,) = self.read(who, sobject, [identifier], ["Id", field], base="")
+        found = self.schema.get(sobject)
+        if record is None or record[field] is None or found is None:
+            return None
+        ((content,),) = self.store.lookup(found, "Id", [identifier], field)
+        return content if isinstance(content, bytes) else None
+
     def is_deleted(self, who: Session, sobject: str, identifier: str) -> bool:
         """Tell whether a record lies in the recycle bin, where the user may see it."""
         found = self.schema.get(sobject)

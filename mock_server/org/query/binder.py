@@ -13,7 +13,19 @@ from mock_server.org.query.context import failure
 from mock_server.org.query.filters import Filters, source_name, unsupported
 from mock_server.org.query.grammar import unexpected
 from mock_server.org.query.grouping import MOST_GROUPS, Grouping, is_grouped
-from mock_server.org.query.rows import Build, Children, Compound, Leaf, Nested, Variant, compiled, compound_keys
+from mock_server.org.query.masks import masking
+from mock_server.org.query.rows import (
+    Build,
+    Children,
+    Compound,
+    File,
+    Leaf,
+    Nested,
+    Shown,
+    Variant,
+    compiled,
+    compound_keys,
+)
 from mock_server.org.query.scope import HINT, Bound, Moment, Parameter, Scope
 from mock_server.org.query.syntax import Aliased, Call, Path, Query, TypeOf
 from mock_server.org.records.store import quoted
@@ -95,6 +107,12 @@ class Selection:
         if field.type in COMPOUND_TYPES:
             owner = bound.parents[-1].sobject if bound.parents else self._scope.sobject
             record.fields[key] = self._compound(field, bound.table, owner)
+        elif field.type == "base64" and record.sobject is not None:
+            column = self.column(f"({bound.sql} IS NOT NULL)")
+            record.fields[key] = File(column, record.sobject, record.id_column, field.name)
+        elif field.mask is not None and field.type == "encryptedstring":
+            # Who may see encrypted data is given a schema whose fields have no masks.
+            record.fields[key] = Shown(self.column(bound.sql), masking(field.mask, field.mask_type))
         else:
             record.fields[key] = Leaf(self.column(bound.sql), field.type == "boolean")
 

@@ -21,6 +21,13 @@ class _Source:
 
     def __init__(self) -> None:
         self.starts: dict[str, str] = {}
+        self.functions: dict[str, Callable[..., Any]] = {}
+
+    def function(self, work: Callable[..., Any]) -> str:
+        """Return the name under which the builder knows a function."""
+        name = f"f{len(self.functions)}"
+        self.functions[name] = work
+        return name
 
     def start(self, sobject: str) -> str:
         return self.starts.setdefault(sobject, f"p{len(self.starts)}")
@@ -35,6 +42,31 @@ class Leaf:
 
     def code(self, source: _Source) -> str:
         return f"c{self.column} == 1" if self.boolean else f"c{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A value that is shown in another form than it is stored."""
+
+    column: int
+    show: Callable[[Any], Any]
+
+    def code(self, source: _Source) -> str:
+        return f"{source.function(self.show)}(c{self.column})"
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """The bytes of a file: a record has the path that leads to them. The column tells whether there are any."""
+
+    column: int
+    sobject: str
+    id_column: int
+    field: str
+
+    def code(self, source: _Source) -> str:
+        path = f"{source.start(self.sobject)} + c{self.id_column} + {'/' + self.field!r}"
+        return f"({path} if c{self.column} else None)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +149,7 @@ def compiled(record: Nested, columns: int, extra: int, object_of: Callable[[str]
     cells = ", ".join([*(f"c{column}" for column in range(columns)), *["_"] * extra])
     starts = "".join(f"    {name} = u + {'/' + sobject + '/'!r}\n" for sobject, name in shared.starts.items())
     source = f"def build(rows, u, k):\n{starts}    return [{one} for ({cells},) in rows]\n"
-    names: dict[str, Any] = {"object_of": object_of}
+    names: dict[str, Any] = {"object_of": object_of, **shared.functions}
     exec(_code(source), names)  # noqa: S102
     build: Build = names["build"]
     return build

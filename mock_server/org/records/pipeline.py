@@ -24,6 +24,7 @@ from mock_server.org.identity.access import Access
 from mock_server.org.identity.permissions import Permissions
 from mock_server.org.ids import IdSource, to_15, to_18
 from mock_server.org.records import duplicates
+from mock_server.org.records.agreements import RECORD_TYPE
 from mock_server.org.records.changes import CHUNK, Change, LockHeld, RowResult
 from mock_server.org.records.commits import CommitLog
 from mock_server.org.records.leads import converted, protect_converted
@@ -386,9 +387,9 @@ class Pipeline:
         for row in chunk.rows:
             if row.errors or not row.writes:
                 continue
-            for name in row.plan.references.keys() & row.values.keys():
+            for name in row.plan.related.keys() & row.values.keys():
                 value = row.values[name]
-                reference = row.plan.references[name]
+                reference = row.plan.related[name]
                 if value is not None:
                     wanted.setdefault(value[:3], {}).setdefault(value, []).append((row, reference))
         for prefix, references in wanted.items():
@@ -426,12 +427,26 @@ class Pipeline:
             worked_out = self._default_formulas(rows[0], chunk) if plan.default_formulas else {}
             for row in rows:
                 values = row.values
+                if plan.typed_defaults:
+                    for name, value in plan.typed_defaults.get(values.get(RECORD_TYPE) or "", {}).items():
+                        values.setdefault(name, value)
                 for name, value in worked_out.items():
                     values.setdefault(name, value)
                 for name, value in plan.defaults.items():
                     values.setdefault(name, value)
                 if plan.owned and values.get("OwnerId") is None:
                     values["OwnerId"] = chunk.user_id
+
+    def _agree(self, chunk: Chunk) -> None:
+        """Refuse values of one record that do not fit each other; add what follows from them."""
+        for rows in chunk.alive().values():
+            if not rows[0].plan.agreements or not rows[0].writes:
+                continue
+            for row in rows:
+                for agreement in row.plan.agreements:
+                    wrong = agreement(row)
+                    if wrong is not None:
+                        row.fail(wrong)
 
     def _automate(self, chunk: Chunk) -> None:
         """Run the hooks before the save; check what they may have changed."""
@@ -602,6 +617,7 @@ class Pipeline:
         _load,
         _default,
         _automate,
+        _agree,
         _compute,
         _enforce,
         _number,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mock_server.org.records.agreements import RECORD_TYPE, agreements, typed_defaults
 from mock_server.org.records.store import fold_column, insert_sql, person_name, quoted
 from mock_server.org.records.values import Coerce, coercion
 from mock_server.org.schema.types import Field, SObject, fold
@@ -79,6 +80,10 @@ class WritePlan:
             for field in sobject.fields
             if field.type == "reference" and (field.createable or field.updateable)
         }
+        # Record types are the schema's: they are looked up there.
+        self.related = {
+            name: field for name, field in self.references.items() if name != RECORD_TYPE or not sobject.record_types
+        }
         self.defaults: dict[str, Any] = {
             field.name: coercion(field)(field.default)
             for field in sobject.fields
@@ -100,7 +105,10 @@ class WritePlan:
                 self.defaults[field.name] = 0.0
         self.rule = RULES.get(sobject.name)
         """What a standard object computes from what is saved."""
-        self.watched = self.ruled or bool(sobject.duplicate_rules) or (self.rule is not None and self.rule.looks_back)
+        self.typed_defaults = typed_defaults(sobject)
+        self.agreements = agreements(sobject)
+        looks_back = self.rule is not None and self.rule.looks_back
+        self.watched = self.ruled or bool(sobject.duplicate_rules or self.agreements) or looks_back
         """Whether steps need the stored record of an update or delete: it is then loaded into `Row.before`."""
         names = sobject.by_name
         self.owned = "OwnerId" in names

@@ -8,6 +8,7 @@ from typing import Any
 from mock_server.org.clock import stamp
 from mock_server.org.records.changes import Committed
 from mock_server.org.records.commits import CommitLog
+from mock_server.org.records.numbering import displayed
 from mock_server.org.records.plans import plan_of, update_sql
 from mock_server.org.records.recycling import Link, RecycleBin
 from mock_server.org.records.rows import Row, Wake
@@ -24,17 +25,14 @@ class AutoNumbers:
         self._store = store
         self.used: dict[str, int] = {}
 
-    def next(self, sobject: SObject, numbered: Field) -> str:
+    def next(self, sobject: SObject, numbered: Field, moment: float) -> str:
         """Return the next number of a field, in its display format."""
         key = f"{sobject.name}.{numbered.name}"
         if key not in self.used:
             # In an org kept in a file, every stored record has had its number.
             self.used[key] = self._store.count(sobject, deleted=True)
         number = self.used[key] = self.used[key] + 1
-        display = numbered.display_format or "{00000000}"
-        head, _, rest = display.partition("{")
-        digits, _, tail = rest.partition("}")
-        return f"{head}{number:0{len(digits)}d}{tail}"
+        return displayed(numbered.display_format, number, moment)
 
 
 class Saving:
@@ -94,7 +92,7 @@ class Saving:
         groups: dict[tuple[str, ...], list[Row]] = {}
         for row in rows:
             for numbered in plan.auto_numbers:
-                row.values[numbered.name] = self._numbers.next(plan.sobject, numbered)
+                row.values[numbered.name] = self._numbers.next(plan.sobject, numbered, self._moment)
             groups.setdefault(tuple(row.values), []).append(row)
         tail = [*[self._stamp] * len(plan.created), *[self._user] * len(plan.created_by)]
         for columns, same in groups.items():

@@ -1,8 +1,8 @@
 """The record store: one SQLite database an org, one table an sObject, made when first used.
 
 Storage forms: boolean 0/1; int and long INTEGER; double, currency and percent REAL; date `YYYY-MM-DD`; datetime as in
-JSON (always UTC, so that text order is time order); time `HH:MM:SS.mmmZ`; ids 18 characters; everything else text.
-A missing value is NULL, never empty text.
+JSON (always UTC, so that text order is time order); time `HH:MM:SS.mmmZ`; ids 18 characters; files as their
+bytes; everything else text. A missing value is NULL, never empty text.
 """
 
 from __future__ import annotations
@@ -447,6 +447,8 @@ def _columns(sobject: SObject) -> Iterator[tuple[str, str]]:
         elif field.type in FLOAT_TYPES:
             counted = field.roll_up is not None and field.roll_up.operation in ("count", "sum")
             yield field.name, f"{column} REAL DEFAULT 0" if counted else f"{column} REAL"
+        elif field.type == "base64":
+            yield field.name, f"{column} BLOB"
         else:
             yield field.name, f"{column} TEXT"
         if field.folded:

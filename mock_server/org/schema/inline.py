@@ -169,7 +169,7 @@ def new_field(
         style = text(path, definition, "maskType", "all")
         if style not in _MASK_TYPES:
             raise SchemaError.unknown((*path, "maskType"), "type of mask", style, _MASK_TYPES)
-        field = replace(field, mask=mask, mask_type=style)
+        field = replace(field, mask=_MASKS[mask], mask_type=style)
     if kind.type == "reference":
         return Made(_link(path, definition, field, word), path, _relationship(path, definition))
     if word == "autonumber":

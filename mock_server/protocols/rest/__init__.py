@@ -1,6 +1,7 @@
 """The REST API. Importing the package declares its operations; `ROUTES` lists them."""
 
 from mock_server.protocols.rest import (
+    blobs,
     collections,
     describe,
     list_views,
@@ -18,6 +19,7 @@ ROUTES = (unversioned, routes)
 
 __all__ = [
     "ROUTES",
+    "blobs",
     "collections",
     "describe",
     "list_views",

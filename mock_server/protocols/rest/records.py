@@ -14,6 +14,7 @@ from mock_server.org.records.changes import Change, RowResult
 from mock_server.org.records.plans import plan_of
 from mock_server.org.records.values import Misfit
 from mock_server.org.schema.types import Field, SObject
+from mock_server.protocols.rest.blobs import record_of
 from mock_server.protocols.rest.describe import sobject_of
 from mock_server.protocols.rest.duplicates import duplicate_wishes, show_duplicates
 from mock_server.protocols.rest.replies import DATA, answer, base_of, empty, errors_answer, routes, version_of
@@ -42,7 +43,7 @@ async def save(call: Call, changes: list[Change], *, all_or_none: bool = False) 
 @routes(Operation("rest.sobject.create", "POST", ROWS, "write", "never", "one", summary="Create a record"))
 async def create(call: Call) -> Reply:
     sobject = sobject_of(call)
-    (result,) = await save(call, [Change("create", sobject.name, call.json_object())])
+    (result,) = await save(call, [Change("create", sobject.name, record_of(call, sobject.name))])
     if not result.success:
         return errors_answer(result.errors)
     return _created(call, sobject, result)
