@@ -92,7 +92,6 @@ class Org:
         self.queries.lock_rows = self._lock_rows
         self.searches = Searches(self.schema, self.store, self.queries)
         self.directory = Directory(self)
-        self.queries.lock_rows = self.locks.demand
         self.automation = self._pipeline.automation
         self._pipeline.inner_query = self._inner_query
         self.lead_map: Mapping[str, Mapping[str, str]] = {}
@@ -100,6 +99,11 @@ class Org:
         self.moved = False
         """Whether the org lives at another address than before: logins name the new one."""
         self.closed = False
+
+    def _lock_rows(self, ids: Sequence[str]) -> None:
+        self.locks.demand(ids)
+        if self.transaction_time:
+            self.locks.hold(ids, self.transaction_time)
 
     def _bin_room(self) -> int:
         return RECORDS_A_MB * self.limits.ledger("DataStorageMB").maximum

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from mock_server.org.formula.problems import FormulaError
+from mock_server.org.records.store import quoted
 
 if TYPE_CHECKING:
     from mock_server.org.formula.compiler import Formula
@@ -42,6 +43,21 @@ def sql(sobject: SObject, field: Field, arguments: list[str]) -> str:
         for start in range(0, len(arguments), MOST_ARGUMENTS)
     ]
     return f"sf_formula_wide({', '.join([name, *lists])})"
+
+
+def own_columns(schema: Schema) -> Callable[[SObject, Field], str]:
+    """Return a function from a field to the SQL of its value, over the columns of its own table."""
+
+    def read(sobject: SObject, field: Field) -> str:
+        if field.formula is None:
+            return quoted(field.name)
+        formula = formula_of(schema, sobject, field)
+        if formula is None or formula.asks:
+            # Refused, or noted, when the schema was loaded.
+            return "NULL"
+        return sql(sobject, field, [quoted(needed.field.name) for needed in formula.inputs])
+
+    return read
 
 
 def functions(schema: Schema, environment: Callable[[], Environment]) -> list[tuple[str, int, Evaluate]]:

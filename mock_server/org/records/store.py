@@ -63,6 +63,7 @@ class Store:
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
+        self._taught: list[tuple[str, int, Callable[..., Any]]] = []
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self.connection = self._connect()
         self._written = 0
@@ -80,6 +81,8 @@ class Store:
 
     def _connect(self) -> sqlite3.Connection:
         connection = _connection(self._path or ":memory:")
+        for name, count, function in self._taught:
+            connection.create_function(name, count, function)
         run = connection.execute
         if self._path is None:
             run("PRAGMA journal_mode=MEMORY")
@@ -87,6 +90,12 @@ class Store:
             run("PRAGMA journal_mode=WAL")
             run(f"PRAGMA synchronous={'NORMAL' if self._folder is None else 'OFF'}")
         return connection
+
+    def teach(self, functions: Sequence[tuple[str, int, Callable[..., Any]]]) -> None:
+        """Give the connection SQL functions: name, number of arguments, function; a further connection has them too."""
+        self._taught += functions
+        for name, count, function in functions:
+            self.connection.create_function(name, count, function)
 
     @property
     def in_file(self) -> bool:
