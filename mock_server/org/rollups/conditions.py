@@ -17,7 +17,7 @@ from mock_server.org.formula.columns import formula_of, own_columns
 from mock_server.org.ids import to_18
 from mock_server.org.records.values import Misfit, coercion
 from mock_server.org.schema import Schema
-from mock_server.org.schema.types import ID_TYPES, NUMBER_TYPES, Field, FilterItem, SObject, fold
+from mock_server.org.schema.types import ID_TYPES, NUMBER_TYPES, Field, FilterItem, SObject, caseless, fold
 
 _COMPARISONS = {"lessThan": "<", "greaterThan": ">", "lessOrEqual": "<=", "greaterOrEqual": ">="}
 _SEARCHES = ("contains", "notContain", "startsWith")
@@ -114,16 +114,16 @@ def _searched(field: Field, column: str, operator: str, given: list[str]) -> Con
     if field.type in NUMBER_TYPES or field.type in ("boolean", "date", "datetime", "time"):
         raise FilterError(f"{operator} does not go with {field.name}, which is a {field.type}")
     place = "= 1" if operator == "startsWith" else "> 0"
-    either = " OR ".join([f"instr(sf_fold({column}), ?) {place}"] * len(given))
+    either = " OR ".join([f"instr(sf_caseless({column}), ?) {place}"] * len(given))
     sql = f"COALESCE({either}, 0)"
-    return (f"NOT {sql}" if operator == "notContain" else sql), [fold(part) for part in given]
+    return (f"NOT {sql}" if operator == "notContain" else sql), [caseless(part) for part in given]
 
 
 def _chosen(column: str, operator: str, given: list[str]) -> Condition:
     parts = [value.strip() for part in given for value in part.split(";")]
-    either = " OR ".join([f"instr(';' || sf_fold({column}) || ';', ?) > 0"] * len(parts))
+    either = " OR ".join([f"instr(';' || sf_caseless({column}) || ';', ?) > 0"] * len(parts))
     sql = f"COALESCE({either}, 0)"
-    return (f"NOT {sql}" if operator == "excludes" else sql), [f";{fold(part)};" for part in parts]
+    return (f"NOT {sql}" if operator == "excludes" else sql), [f";{caseless(part)};" for part in parts]
 
 
 def _operand(field: Field, column: str, text: str) -> tuple[str, Any]:

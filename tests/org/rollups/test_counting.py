@@ -164,6 +164,7 @@ def test_a_small_amount_survives_beside_a_huge_one() -> None:
         ("Note__c", "startsWith", "bo", "5"),
         ("Note__c", "equals", '"bored, he said"', "5"),
         ("Note__c", "contains", "%_'", ""),
+        ("Kind__c", "contains", "AFÉ", "-7"),
         ("Tags__c", "includes", "red, green", "-7 5"),
         ("Tags__c", "includes", "re", ""),
         ("Tags__c", "excludes", "green", "-7 null"),
