@@ -89,7 +89,7 @@ class Org:
             self.schema, self.store, self.ids, self.clock, self.locks, self.log, self.bin, self._permissions
         )
         self.queries = Queries(self.schema, self.store, self.clock, seed=seed)
-        self.queries.lock_rows = self._lock_rows
+        self.queries.lock_rows = self.locks.demand
         self.searches = Searches(self.schema, self.store, self.queries)
         self.directory = Directory(self)
         self.automation = self._pipeline.automation
@@ -99,11 +99,6 @@ class Org:
         self.moved = False
         """Whether the org lives at another address than before: logins name the new one."""
         self.closed = False
-
-    def _lock_rows(self, ids: Sequence[str]) -> None:
-        self.locks.demand(ids)
-        if self.transaction_time:
-            self.locks.hold(ids, self.transaction_time)
 
     def _bin_room(self) -> int:
         return RECORDS_A_MB * self.limits.ledger("DataStorageMB").maximum
