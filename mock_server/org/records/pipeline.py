@@ -23,7 +23,7 @@ from mock_server.org.formula.columns import functions
 from mock_server.org.identity.access import Access
 from mock_server.org.identity.permissions import Permissions
 from mock_server.org.ids import IdSource, to_15, to_18
-from mock_server.org.records import duplicates
+from mock_server.org.records import duplicates, lookup_filters
 from mock_server.org.records.agreements import RECORD_TYPE
 from mock_server.org.records.changes import CHUNK, Change, LockHeld, RowResult
 from mock_server.org.records.commits import CommitLog
@@ -497,6 +497,12 @@ class Pipeline:
         for rows in by_object.values():
             enforce(self._schema, self._store, rows, environment)
 
+    def _filter(self, chunk: Chunk) -> None:
+        """Refuse references that a lookup filter does not let through."""
+        for rows in chunk.alive().values():
+            if rows[0].plan.filtered and rows[0].writes:
+                lookup_filters.enforce(self._schema, self._store, rows)
+
     def _number(self, chunk: Chunk) -> None:
         """Give new rows their ids."""
         for (verb, _), rows in chunk.alive().items():
@@ -619,6 +625,7 @@ class Pipeline:
         _automate,
         _agree,
         _compute,
+        _filter,
         _enforce,
         _number,
         _match,

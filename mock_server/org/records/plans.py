@@ -97,6 +97,8 @@ class WritePlan:
             self.defaults |= SYSTEM_DEFAULTS.get(sobject.name, _SHARE_DEFAULTS)
         self.governing = sobject.name in ("User", "PermissionSetAssignment")
         """Whether a row of it is looked at even where its saver may do everything."""
+        self.filtered = tuple(field for field in self.references.values() if field.lookup_filter)
+        """References that only some records may be the target of."""
         self.default_formulas = any(field.default_formula is not None for field in sobject.fields)
         self.ruled = any(rule.active for rule in sobject.validation_rules)
         """Whether validation rules are to be asked."""

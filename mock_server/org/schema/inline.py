@@ -25,7 +25,7 @@ _CHANGES = ("label", "help", "required", "default", "values", "valueSet", "restr
 _TEXT = ("length", "externalId", "unique", "caseSensitive", "formula", "blankAsZero")
 _NUMBER = ("precision", "scale", "length", "externalId", "unique", "formula", "blankAsZero")
 _VALUES = ("values", "valueSet", "restricted", "sorted", "controller")
-_LINK = ("referenceTo", "relationshipName", "relationshipLabel", "filter")
+_LINK = ("referenceTo", "relationshipName", "relationshipLabel", "filter", "filterMessage")
 _ROLL_UP = ("child", "reference", "operation", "field", "filters")
 _MASKS = {"asterisk": "*", "X": "X", "*": "*"}
 _MASK_TYPES = ("all", "creditCard", "ssn", "lastFour", "sin", "nino")
@@ -316,6 +316,7 @@ def _link(path: Path, definition: Mapping[str, Any], field: Field, word: str) ->
         relationship_order=whole(path, definition, "order", 0, 0, 1) if master else None,
         write_requires_master_read=flag(path, definition, "masterRead"),
         lookup_filter=filters(path, definition, "filter"),
+        lookup_message=text(path, definition, "filterMessage", None),
     )
 
 

@@ -200,10 +200,16 @@ class Reader:
         limit = self._element.first("lookupFilter")
         if limit is None or not limit.is_true("active") or limit.is_true("isOptional"):
             return
-        if limit.get("booleanFilter") is not None or any(one.get("valueField") for one in limit.all("filterItems")):
+        compares = any(
+            one.get("valueField") or (one.get("field") or "").startswith("$") for one in limit.all("filterItems")
+        )
+        if limit.get("booleanFilter") is not None or compares:
             self.notes.append((limit.line, "this lookup filter compares fields or joins by OR: it is not enforced"))
             return
         self._put("filter", list(self._filters(limit.all("filterItems"))), "lookupFilter")
+        message = limit.get("errorMessage")
+        if message:
+            self._put("filterMessage", message, "lookupFilter")
 
     def _roll_up(self) -> None:
         key = self._element.first("summaryForeignKey")

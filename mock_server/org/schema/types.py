@@ -185,6 +185,8 @@ class Field:
     write_requires_master_read: bool = False
     search_prefilterable: bool = False
     lookup_filter: tuple[FilterItem, ...] = ()
+    lookup_message: str | None = None
+    """What a save is told whose reference the filter does not let through; None for the platform's own text."""
 
     @property
     def stored(self) -> bool:
