@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
 import pytest
 import requests
@@ -96,6 +97,10 @@ def test_required_and_unique_fields_are_kept(sf: Salesforce) -> None:
 def test_events_are_published_and_cannot_be_read(sf: Salesforce) -> None:
     made = sf.Bike_Moved__e.create({"Bike_Id__c": "x", "Km__c": 2})
     assert made["id"].startswith("e00")
+    (queued,) = made["errors"]
+    assert (made["success"], queued["statusCode"], queued["fields"]) == (True, "OPERATION_ENQUEUED", [])
+    again = sf.Bike_Moved__e.create({"Bike_Id__c": "x"})
+    assert UUID(again["errors"][0]["message"]) != UUID(queued["message"])
     assert refused(sf.query, "SELECT ReplayId FROM Bike_Moved__e")["errorCode"].startswith("INVALID_TYPE")
 
 

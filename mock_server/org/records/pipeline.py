@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
+from uuid import NAMESPACE_OID, uuid5
 
 from mock_server.org import errors
 from mock_server.org.automation.attempts import Attempts
@@ -511,6 +512,9 @@ class Pipeline:
             sobject = rows[0].sobject
             for row, identifier in zip(rows, self._ids.take_many(sobject.key_prefix or "000", len(rows)), strict=True):
                 row.id = identifier
+            if sobject.kind == "event":
+                for row in rows:
+                    row.values["EventUuid"] = str(uuid5(NAMESPACE_OID, f"{row.id} {self._clock.now()}"))
         fill(chunk)
 
     def _match(self, chunk: Chunk) -> None:
@@ -722,7 +726,7 @@ def _result(row: Row, rolled_back: bool) -> RowResult:
         return RowResult(None, False, False, tuple(row.errors))
     if rolled_back:
         return RowResult(None, False, False, (errors.ALL_OR_NONE_OPERATION_ROLLED_BACK(),))
-    return RowResult(row.id, True, row.verb == "create")
+    return RowResult(row.id, True, row.verb == "create", enqueued=row.values.get("EventUuid"))
 
 
 def unsupported_type(name: str) -> ApiError:

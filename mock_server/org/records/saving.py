@@ -30,7 +30,7 @@ class AutoNumbers:
         key = f"{sobject.name}.{numbered.name}"
         if key not in self.used:
             # In an org kept in a file, every stored record has had its number.
-            self.used[key] = self._store.count(sobject, deleted=True)
+            self.used[key] = numbered.first_number - 1 + self._store.count(sobject, deleted=True)
         number = self.used[key] = self.used[key] + 1
         return displayed(numbered.display_format, number, moment)
 

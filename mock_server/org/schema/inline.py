@@ -73,7 +73,7 @@ KINDS: dict[str, Kind] = {
     "masterdetail": Kind("reference", (*_LINK, "reparentable", "order", "masterRead"), 18),
     "hierarchy": Kind("reference", _LINK, 18),
     "metadatarelationship": Kind("reference", _LINK, 18),
-    "autonumber": Kind("string", ("format", "externalId"), 30),
+    "autonumber": Kind("string", ("format", "startingNumber", "externalId"), 30),
     "encryptedtext": Kind("encryptedstring", ("length", "mask", "maskType"), 175, 175),
     "location": Kind("location", ("scale", "decimal")),
     "rollup": Kind("double", _ROLL_UP),
@@ -176,6 +176,7 @@ def new_field(
         field = replace(
             field, auto_number=True, createable=False, updateable=False, nillable=False, defaulted_on_create=True,
             default=None, display_format=text(path, definition, "format", "{00000000}"),
+            first_number=whole(path, definition, "startingNumber", 1, 0, 1_000_000_000),
         )  # fmt: skip
     if word == "location":
         return _location(path, definition, field)

@@ -18,7 +18,13 @@ _TYPES: dict[str, str] = {
         "MasterDetail", "Hierarchy", "MetadataRelationship", "AutoNumber", "Location",
     )
 } | {"Summary": "rollup", "ExternalLookup": "lookup", "IndirectLookup": "lookup"}  # fmt: skip
-_NUMBERS = {"length": "length", "precision": "precision", "scale": "scale", "visibleLines": "lines"}
+_NUMBERS = {
+    "length": "length",
+    "precision": "precision",
+    "scale": "scale",
+    "visibleLines": "lines",
+    "startingNumber": "startingNumber",
+}
 _FLAGS = {
     "required": "required",
     "unique": "unique",

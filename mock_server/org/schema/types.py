@@ -177,6 +177,8 @@ class Field:
     roll_up: RollUp | None = None
     display_format: str | None = None
     """Of an auto number: `INV-{0000}`."""
+    first_number: int = 1
+    """Of an auto number: what the first record gets."""
     help_text: str | None = None
     mask: str | None = None
     mask_type: str | None = None
