@@ -43,6 +43,7 @@ from mock_server.org.records.store import Store, fold_column
 from mock_server.org.rollups.counting import MasterRefused, Recount, RollUps
 from mock_server.org.schema import Schema
 from mock_server.org.schema.types import Field, SObject, fold
+from mock_server.org.standard import companions
 from mock_server.org.standard import reference as beginnings
 from mock_server.org.standard.context import Context
 
@@ -667,6 +668,14 @@ class Pipeline:
         if meets_hooks:
             run_hooks(masters, "after", self.automation, self.stored)
 
+    def _companions(self, groups: dict[tuple[str, str], list[Row]]) -> list[Row]:
+        """Return what the platform writes along with new records."""
+        out: list[Row] = []
+        for (verb, name), rows in groups.items():
+            if verb == "create" and name in companions.MAKERS:
+                out += companions.MAKERS[name](self._context(), rows, self._ids.take_many)
+        return out
+
     def store_rows(self, chunk: Chunk, exchange: int) -> bool:
         """Write the rows that have not failed, in one transaction; tell whether they stay written.
 
@@ -676,6 +685,7 @@ class Pipeline:
         if not groups:
             return True
         mark = self._log.last
+        along = self._companions(groups)
         if chunk.execution is None:
             self._log.transactions += 1
         recount = Recount(self.rollups, self._store)
@@ -695,10 +705,12 @@ class Pipeline:
         locked = {identifier for _, ids in held for identifier in ids}
         # One row is one statement, and so a transaction by itself; deletions and roll-ups may reach further.
         first = chunk.rows[0]
-        alone = len(chunk.rows) == 1 and first.writes and not self.rollups.feeds_of(first.sobject.name)
+        alone = len(chunk.rows) == 1 and first.writes and not along and not self.rollups.feeds_of(first.sobject.name)
         try:
             with nullcontext() if alone else self._store.transaction():
                 save.groups(groups)
+                for row in along:
+                    save.groups({(row.verb, row.sobject.name): [row]})
                 self._permissions.saved(groups)
                 recount.settle(partial(self._save_masters, chunk, save))
         except MasterRefused as refused:
