@@ -234,3 +234,24 @@ def test_an_org_of_the_control_plane_has_the_same_schema(rentals: api.Server) ->
     assert control.records("SELECT Frame__c, In_Service__c FROM Bike__c")[0]["In_Service__c"] is True
     assert control.records("SELECT DeveloperName FROM Fare__mdt")[0]["DeveloperName"] == "Standard"
     rentals.control.delete_org(made.id)
+
+
+def test_encrypted_text_is_shown_to_who_may_view_it(rentals: api.Server, sf: Salesforce) -> None:
+    made = sf.Rental__c.create(booking(Licence_No__c="ABCD1234"))["id"]
+    shown = {}
+    for name, more in (("viewer", ["ViewEncryptedData"]), ("reader", [])):
+        user = rentals.control.create_user(
+            {"username": f"{name}@rental.test", "objects": {"Rental__c": "read"}, "system": ["ViewAllData", *more]}
+        )
+        told = Salesforce(instance_url=rentals.https_url, session_id=user.access_token, session=sf.session)
+        (found,) = told.query(f"SELECT Licence_No__c FROM Rental__c WHERE Id = '{made}'")["records"]
+        shown[name] = (found["Licence_No__c"], told.Rental__c.get(made)["Licence_No__c"])
+    assert shown == {"viewer": ("ABCD1234",) * 2, "reader": ("****1234",) * 2}
+    # An administrator has the permission by a permission set alone.
+    assert sf.Rental__c.get(made)["Licence_No__c"] == "****1234"
+    allowed = sf.PermissionSet.create({"Name": "Sees", "Label": "Sees", "PermissionsViewEncryptedData": True})["id"]
+    me = sf.query("SELECT Id FROM User WHERE Username LIKE 'integration%'")["records"][0]["Id"]
+    sf.PermissionSetAssignment.create({"AssigneeId": me, "PermissionSetId": allowed})
+    assert sf.Rental__c.get(made)["Licence_No__c"] == "ABCD1234"
+    assert sf.Rental__c.update(made, {"Licence_No__c": "EFGH5678"}) == 204
+    assert sf.query("SELECT Licence_No__c FROM Rental__c")["records"][0]["Licence_No__c"] == "EFGH5678"
