@@ -151,10 +151,14 @@ class Pipeline:
             with self._store.transaction():
                 yield
         except BaseException:
-            self._log.forget_after(mark)
-            self._bin.forget()
-            self._permissions.forget()
+            self._forget_after(mark)
             raise
+
+    def _forget_after(self, mark: int) -> None:
+        """Drop what is remembered of a transaction that was rolled back: its commits, and what it made of others."""
+        self._log.forget_after(mark)
+        self._bin.forget()
+        self._permissions.forget()
 
     # -- steps
 
@@ -704,13 +708,11 @@ class Pipeline:
                 self._permissions.saved(groups)
                 recount.settle(partial(self._save_masters, chunk, save))
         except MasterRefused as refused:
-            self._log.forget_after(mark)
-            self._bin.forget()
+            self._forget_after(mark)
             refused.blame(chunk)
             return False
         except BaseException:
-            self._log.forget_after(mark)
-            self._bin.forget()
+            self._forget_after(mark)
             raise
         if chunk.execution is None:
             self.hold(locked)
