@@ -150,6 +150,8 @@ class Queries:
             self.lock_rows(locked)
         if plan.purposes:
             note_reading(self._store, self._schema.get("RecentlyViewed"), plan, rows, stamp(self._clock.now()))
+        if len(rows) <= size and not plan.children:
+            return Page(len(rows), lane.build(plan, rows, base), locked=locked)
         branches = None
         if len(rows) <= max(size, _MOST_WITH_CHILDREN):
             branches = [lane.branch(child, rows) for child in plan.children]
