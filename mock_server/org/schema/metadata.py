@@ -9,9 +9,9 @@ from urllib.parse import unquote
 
 from mock_server.org.schema import metadata_grants
 from mock_server.org.schema.definitions import Definitions
-from mock_server.org.schema.errors import Place, SchemaErrors, close
+from mock_server.org.schema.errors import Place, Problem, SchemaErrors, brief, close
 from mock_server.org.schema.metadata_duplicates import DuplicateRules
-from mock_server.org.schema.metadata_elements import unknown
+from mock_server.org.schema.metadata_elements import misspelt_flags, unknown
 from mock_server.org.schema.metadata_fields import Reader, value_of
 from mock_server.org.schema.metadata_files import MetadataFile, open_project
 from mock_server.org.schema.namespaces import Namespace
@@ -108,6 +108,9 @@ class _Metadata:
                 raise SchemaErrors.at(
                     Place(file.path, element.line), f"a .{file.kind} file holds <{root}>, not <{element.tag[:80]}>"
                 )
+            flags = [self._no_flag(file, one) for one in misspelt_flags(element)]
+            if flags:
+                raise SchemaErrors(flags)
             if file.kind in _GRANTS:
                 self._grant(file, element)
                 return
@@ -119,6 +122,13 @@ class _Metadata:
                 self._out.note("taken", place, taken)
         except SchemaErrors as error:
             self._out.problems += error.problems
+
+    @staticmethod
+    def _no_flag(file: MetadataFile, element: Element) -> Problem:
+        words = ("true", "false")
+        near = close(element.text, words)
+        message = f"<{element.tag}> is true or false, not {brief(element.text)}"
+        return Problem(Place(file.path, element.line), message, words, near)
 
     def _grant(self, file: MetadataFile, element: Element) -> None:
         definition, warnings = metadata_grants.grant_of(element, self._names)
