@@ -48,6 +48,7 @@ _IGNORED = {
     "index": "indexes of big objects have nothing to speed up here",
     "businessProcess": "which stages a process offers is not enforced; the values of record types are kept",
     "sharingReason": "reasons of sharing by code are not kept",
+    "customPermission": "a custom permission is there as soon as a profile, permission set or user has it",
     "permissionsetgroup": "groups of permission sets are not read",
     "sharingRules": "sharing by rules is not done: share rows and ownership decide",
     "flow": "flows do not run; declare what they cost or do as automation",
@@ -131,11 +132,11 @@ class _Metadata:
         return Problem(Place(file.path, element.line), message, words, near)
 
     def _grant(self, file: MetadataFile, element: Element) -> None:
-        definition, warnings = metadata_grants.grant_of(element, self._names)
+        definition, lines, warnings = metadata_grants.grant_of(element, self._names)
         kind, word = _GRANTS[file.kind]
         name = metadata_grants.name_of(file.name)
         self._out.data[kind][name] = definition
-        self._out.places[kind, name] = Place(file.path, element.line)
+        self._lines(file, (kind, name), lines)
         self._out.note("taken", Place(file.path), f"{word} {name}")
         for line, text in warnings:
             self._warn(file, line, text)
