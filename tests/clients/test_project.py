@@ -255,3 +255,22 @@ def test_encrypted_text_is_shown_to_who_may_view_it(rentals: api.Server, sf: Sal
     assert sf.Rental__c.get(made)["Licence_No__c"] == "ABCD1234"
     assert sf.Rental__c.update(made, {"Licence_No__c": "EFGH5678"}) == 204
     assert sf.query("SELECT Licence_No__c FROM Rental__c")["records"][0]["Licence_No__c"] == "EFGH5678"
+
+
+def test_a_describe_is_new_to_whose_permissions_changed(rentals: api.Server, sf: Salesforce) -> None:
+    control = rentals.control
+    user = control.create_user({"username": "dated@rental.test", "objects": {"Rental__c": "read"}})
+    url = f"{rentals.https_url}/services/data/v60.0/sobjects/Rental__c/describe"
+    headers = {"Authorization": f"Bearer {user.access_token}"}
+    known = sf.session.get(url, headers=headers).headers["Last-Modified"]
+    dated = {**headers, "If-Modified-Since": known}
+    assert sf.session.get(url, headers=dated).status_code == 304
+    allowed = sf.PermissionSet.create({"Name": "More", "Label": "More"})["id"]
+    sf.ObjectPermissions.create(
+        {"ParentId": allowed, "SobjectType": "Rental__c", "PermissionsRead": True, "PermissionsCreate": True}
+    )
+    control.advance(5)
+    sf.PermissionSetAssignment.create({"AssigneeId": user.user_id, "PermissionSetId": allowed})
+    again = sf.session.get(url, headers=dated)
+    assert again.status_code == 200
+    assert again.json()["createable"] is True
