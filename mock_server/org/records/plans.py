@@ -110,6 +110,9 @@ class WritePlan:
         looks_back = self.rule is not None and self.rule.looks_back
         self.watched = self.ruled or bool(sobject.duplicate_rules or self.agreements) or looks_back
         """Whether steps need the stored record of an update or delete: it is then loaded into `Row.before`."""
+        name = sobject.by_name.get("Name")
+        self.named_by_id = sobject.name.endswith("__c") and name is not None and name.createable and name.nillable
+        """Whether a record without a name gets its Id for one, as those of custom objects with a text name do."""
         names = sobject.by_name
         self.owned = "OwnerId" in names
         self.created = tuple(name for name in ("CreatedDate", "LastModifiedDate", "SystemModstamp") if name in names)
