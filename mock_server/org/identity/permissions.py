@@ -198,11 +198,12 @@ class Permissions:
         """Work everything out anew: what was saved is taken back."""
         self._accesses.changed()
 
-    def saved(self, groups: Mapping[tuple[str, str], Sequence[Row]]) -> None:
-        """Take note of what was saved, within its transaction."""
+    def saved(self, groups: Mapping[tuple[str, str], Sequence[Row]], moment: float) -> None:
+        """Take note of what was saved, and when, within its transaction."""
         for (verb, name), rows in groups.items():
             if name in GOVERNING:
                 self._accesses.changed()
+                self._accesses.decided = moment
                 if name == "User" and verb == "create":
                     logins.add(self._accesses, self._store, [row.id or "" for row in rows])
             elif verb == "update" and rows[0].sobject.sharing != "ReadWrite":

@@ -31,7 +31,8 @@ class Sight(Schema):
     def __init__(self, whole: Schema, access: Access) -> None:
         super().__init__()
         self._whole = whole
-        self.changed = whole.changed
+        # What a user is told of the schema changes with his permissions, too.
+        self.changed = max(whole.changed, access.decided)
         self._access = access
         self.version = whole.version
         self._seen: dict[str, tuple[SObject, SObject | None]] = {}

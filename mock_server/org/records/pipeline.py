@@ -668,6 +668,7 @@ class Pipeline:
         if chunk.execution is None:
             self._log.transactions += 1
         recount = Recount(self.rollups, self._store)
+        moment = self._clock.now()
         save = Saving(
             self._schema,
             self._store,
@@ -676,7 +677,7 @@ class Pipeline:
             recount,
             self._bin,
             user_id=chunk.user_id,
-            moment=self._clock.now(),
+            moment=moment,
             exchange=exchange,
         )
         # Before the write: a deleted record, or one that changed its parent, no longer says what it held.
@@ -688,7 +689,7 @@ class Pipeline:
         try:
             with nullcontext() if alone else self._store.transaction():
                 save.groups(groups)
-                self._permissions.saved(groups)
+                self._permissions.saved(groups, moment)
                 recount.settle(partial(self._save_masters, chunk, save))
         except MasterRefused as refused:
             self._log.forget_after(mark)

@@ -63,7 +63,7 @@ def _conditional(call: Call, value: dict[str, Any]) -> Reply:
     """
     body = orjson.dumps(value)
     # Dates on the wire have whole seconds.
-    changed = int(call.org.schema.changed)
+    changed = int(call.schema.changed)
     modified = format_datetime(datetime.fromtimestamp(changed, UTC), usegmt=True)
     tags = {"ETag": forms.etag(body), "Last-Modified": modified}
     known = call.headers.get("If-None-Match")
