@@ -71,6 +71,10 @@ def _answer(api: Api, asked: Node, items: str) -> Reply:
 async def _merge(call: Call, api: Api) -> Reply:
     asked, _ = read_tree(call.body)
     requests = list(asked.all("request"))
+    misplaced = next((node.name for node in asked.children if node.name != "request"), None)
+    if misplaced is not None:
+        # A client that calls the element otherwise (jsforce: mergeRequests) would take silence for a merge.
+        raise CLIENT_FAULT(text=f"Element {{urn:partner.soap.sforce.com}}{misplaced} invalid at this location")
     _within(len(requests), MOST_ROWS)
     items = [await _merge_one(call, request) for request in requests]
     return _answer(api, asked, "".join(items))

@@ -440,3 +440,32 @@ def test_a_describe_is_modified_when_the_permissions_of_its_reader_are(server: a
     assert again.status_code == 200
     assert "Email" in {field["name"] for field in again.json()["fields"]}
     server.control.delete_org(org.id)
+
+
+@pytest.mark.parametrize(
+    ("sobject", "values", "message"),
+    [
+        ("ObjectPermissions", {"SobjectType": "Nope"}, "{}: bad value for restricted picklist field: Nope"),
+        (
+            "FieldPermissions",
+            {"SobjectType": "Contact", "Field": "Contact.Nope"},
+            "{}: bad value for restricted picklist field: Contact.Nope",
+        ),
+        (
+            "FieldPermissions",
+            {"SobjectType": "Contact", "Field": "Email"},
+            "{}: bad value for restricted picklist field: Email",
+        ),
+    ],
+)
+def test_nothing_is_permitted_for_what_the_org_does_not_have(
+    world: World, sobject: str, values: dict[str, str], message: str
+) -> None:
+    name = f"Set_{values.get('Field', 'Nope').replace('.', '_')}"
+    parent = world.seed("PermissionSet", Name=name, Label=name)
+    field = "Field" if "Field" in values else "SobjectType"
+    described = world.admin.get(f"/sobjects/{sobject}/describe").json()["fields"]
+    label = next(one["label"] for one in described if one["name"] == field)
+    answer = world.admin.post(f"/sobjects/{sobject}", json={"ParentId": parent, "PermissionsRead": True, **values})
+    assert item(answer) == (400, "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", message.format(label))
+    assert answer.json()[0]["fields"] == [field]
