@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
+from mock_server.operations import Registry
 from mock_server.org.identity.sessions import Session
 from mock_server.org.org import Org
 from mock_server.org.records.changes import Change
 from mock_server.org.records.locking import parents_of
 from mock_server.org.schema import Schema
+from mock_server.world import OrgSpec, World
 from tests.org.records.conftest import Save, contact
 
 BASE = "/services/data/v60.0/sobjects"
@@ -75,6 +77,17 @@ def test_a_restore_takes_passwords_back(org: Org) -> None:
     org.restore(kept)
     assert org.directory.log_in(user.username, user.password).id == user.id
     assert set(org.directory.secrets) == {user.id}
+
+
+@pytest.mark.parametrize("kept", [False, True], ids=["in memory", "in a file"])
+def test_a_reset_brings_back_the_names_and_passwords_that_the_org_was_made_with(tmp_path: Path, kept: bool) -> None:
+    login = {"username": "me@example.com", "password": "mine-1"}
+    world = World(Registry([]), OrgSpec(login=login, data=tmp_path / "org.db" if kept else None))
+    org = world.default
+    org.directory.set_password(org.directory.default_user.id, "another-1")
+    world.reset(org)
+    assert org.directory.log_in("me@example.com", "mine-1").username == "me@example.com"
+    world.close()
 
 
 def schema_of(objects: dict[str, Any]) -> Schema:
