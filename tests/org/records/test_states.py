@@ -10,7 +10,7 @@ import pytest
 from mock_server.operations import Registry
 from mock_server.org.identity.sessions import Session
 from mock_server.org.org import Org
-from mock_server.org.records.changes import Change
+from mock_server.org.records.changes import Change, Verb
 from mock_server.org.records.locking import parents_of
 from mock_server.org.schema import Schema
 from mock_server.world import OrgSpec, World
@@ -146,3 +146,15 @@ def test_a_user_whose_save_is_rolled_back_is_not_known(org: Org, who: Session) -
         raise RuntimeError
     assert not org.directory.knows(name)
     assert not list(org.commits())
+
+
+@pytest.mark.parametrize("verb", ["undelete", "erase"])
+def test_a_record_in_the_bin_is_not_found_as_one_of_another_object(
+    org: Org, who: Session, save: Save, verb: Verb
+) -> None:
+    (made,) = save(contact())
+    save(Change("delete", "Contact", id=made.id))
+    (refused,) = save(Change(verb, "Task", id=made.id))
+    assert [error.message for error in refused.errors] == ["Entity is not in the recycle bin"]
+    (back,) = save(Change("undelete", "Contact", id=made.id))
+    assert back.success
