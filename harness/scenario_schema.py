@@ -157,6 +157,7 @@ def _user() -> dict[str, Shape]:
             "additionalProperties": {"anyOf": [word, {"type": "object", "additionalProperties": word}]},
         },
         "system": {"anyOf": [TEXT, {"type": "array", "items": TEXT}]},
+        "customPermissions": {"anyOf": [TEXT, {"type": "array", "items": TEXT}]},
     }
 
 

@@ -268,6 +268,37 @@ SETTINGS = (
 )
 
 
+@pytest.mark.parametrize(
+    ("text", "path", "said", "nearest"),
+    [
+        ("Account: {count: 1, fields: {Nam: company}}", "records.Account.fields.Nam", "No such column 'Nam'", "Name"),
+        ("[Account.csv]", "records.Account", "Account.csv:2: Industri: INVALID_FIELD", "Industry"),
+        ("[Contact.csv]", "records.Contact", "Contact.csv:2: Acount: INVALID_FIELD", "Account"),
+        ("[Case.csv]", "records.Case", "Case.csv:2: Account: INVALID_FIELD: No such column 'Kee__c'", "Key__c"),
+        ("[Lead.csv]", "records.Lead", "Lead.csv:3: NumberOfEmployees: Cannot deserialize instance of int", None),
+    ],
+)
+def test_a_wrong_column_or_value_names_its_place_and_the_nearest(
+    tmp_path: Path, text: str, path: str, said: str, nearest: str | None
+) -> None:
+    for name, rows_ in {
+        "Account": "Name,Industri\nA,B",
+        "Contact": "LastName,Acount.Key__c\nA,B",
+        "Case": "Subject,Account.Kee__c\nA,B",
+        "Lead": "LastName,Company,NumberOfEmployees\nA,B,1\nC,D,many",
+    }.items():
+        (tmp_path / f"{name}.csv").write_text(rows_)
+    with pytest.raises(ControlError) as error:
+        planted(text, tmp_path)
+    assert (error.value.path, error.value.nearest) == (path, nearest)
+    assert said in error.value.message
+
+
+def test_two_records_of_a_tree_cannot_share_a_name(tmp_path: Path) -> None:
+    _written(tmp_path, "t.json", [tree("Account", "A", Name="x"), tree("Account", "A", Name="y")])
+    assert "t.json: records[1] and records[0] are both called A" in refused("[t.json]", tmp_path)
+
+
 def count(server: api.Server, sobject: str) -> int:
     return len(server.control.records(f"SELECT Id FROM {sobject}"))
 
@@ -299,7 +330,7 @@ def test_an_org_in_a_file_is_filled_once(tmp_path: Path) -> None:
         ("records:\n  Kontact: {count: 1}\n", "2:12: this org has no object Kontact; did you mean 'Contact'?"),
         (
             "records:\n  Contact:\n    count: 1\n    fields: {Salary__c: pyint}\n",
-            "3:5: row 1 of Contact: INVALID_FIELD: No such column",
+            "4:25: row 1 of Contact: Salary__c: INVALID_FIELD: No such column",
         ),
     ],
 )

@@ -76,6 +76,7 @@ def seeding(org: Org) -> Callable[[str, Sequence[Mapping[str, Any]]], list[str]]
 def _save(org: Org, who: Session, sobject: str, rows: Sequence[dict[str, Any]], at: Path) -> list[str]:
     ids: list[str] = []
     _make_tables(org, sobject)
+    _check_names(org, sobject, rows, at)
     for start in range(0, len(rows), CHUNK):
         chunk = rows[start : start + CHUNK]
         held = [_children_in(row) for row in chunk]
@@ -86,7 +87,10 @@ def _save(org: Org, who: Session, sobject: str, rows: Sequence[dict[str, Any]], 
         try:
             results = org.write(who, [Change("create", sobject, row) for row in plain], all_or_none=False, give_up=True)
         except Misfit as misfit:
-            raise Refused(400, misfit.text, f"records.{misfit.field.name}") from None
+            # A Misfit ends the whole request, as on the platform, without saying which row held the value.
+            number = next((n for n, row in enumerate(plain, start) if _holds(row, misfit)), None)
+            path = (*at, "records", *(() if number is None else (number,)), misfit.field.name)
+            raise Refused(400, misfit.text, spelt(path)) from None
         for place, (result, inner) in enumerate(zip(results, held, strict=True), start):
             where = (*at, "records", place)
             if not result.success or result.id is None:
@@ -96,6 +100,39 @@ def _save(org: Org, who: Session, sobject: str, rows: Sequence[dict[str, Any]], 
             for name in inner:
                 _save_children(org, who, sobject, result.id, name, rows[place][name]["records"], (*where, name))
     return ids
+
+
+def _check_names(org: Org, sobject: str, rows: Sequence[Mapping[str, Any]], at: Path) -> None:
+    """Refuse the first name that is no field or relationship of an object. Raises Refused with the nearest one."""
+    found = org.schema.get(sobject)
+    assert found is not None
+    known = {"attributes"}
+    for place, row in enumerate(rows):
+        for name in row.keys() - known:
+            value = row[name]
+            reference = found.parent(name) if isinstance(value, dict) else None
+            where = (*at, "records", place, name)
+            if reference is not None:
+                targets = [one for one in map(org.schema.get, reference.reference_to) if one is not None]
+                for inner in value.keys() - {"attributes"}:
+                    if not any(target.field(inner) for target in targets):
+                        fields = [field.name for target in targets for field in target.fields]
+                        raise _no_column(inner, targets[0].name if targets else "", fields, where)
+            elif found.field(name) is not None:
+                known.add(name)
+            elif not isinstance(value, dict):
+                raise _no_column(name, found.name, [one.name for one in found.fields], where)
+            elif not isinstance(value.get("records"), list):
+                parents = [one.relationship_name for one in found.fields if one.relationship_name]
+                raise _no_column(name, found.name, parents, where)
+
+
+def _no_column(name: str, sobject: str, known: list[str], at: Path) -> Refused:
+    return Refused(400, f"INVALID_FIELD: No such column '{name}' on sobject of type {sobject}", spelt(at), known, name)
+
+
+def _holds(row: Mapping[str, Any], misfit: Misfit) -> bool:
+    return any(name.lower() == misfit.field.name.lower() and value == misfit.value for name, value in row.items())
 
 
 def _children_in(row: Mapping[str, Any]) -> list[str]:

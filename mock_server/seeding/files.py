@@ -127,6 +127,7 @@ def _tree(path: Path, value: Any) -> list[GivenRecords]:
     if not isinstance(records, list):
         raise DataError(f"{path.name}: a data tree is an object with `records`")
     by_object: dict[str, list[tuple[str | None, str, dict[str, Any]]]] = {}
+    seen: dict[str, int] = {}
     for place, record in enumerate(records):
         attributes = record.get("attributes") if isinstance(record, Mapping) else None
         sobject = attributes.get("type") if isinstance(attributes, Mapping) else None
@@ -134,6 +135,8 @@ def _tree(path: Path, value: Any) -> list[GivenRecords]:
             raise DataError(f"{path.name}: records[{place}] needs attributes with a type")
         assert isinstance(attributes, Mapping)
         name = attributes.get("referenceId")
+        if isinstance(name, str) and seen.setdefault(name, place) != place:
+            raise DataError(f"{path.name}: records[{place}] and records[{seen[name]}] are both called {name[:80]}")
         where = f"{path.name}: records[{place}]"
         row = {field: _cell(where, field, cell) for field, cell in record.items() if field != "attributes"}
         row = {field: cell for field, cell in row.items() if cell is not None}

@@ -146,7 +146,7 @@ def _parents(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def _located(error: ControlError, source: Records, places: Sequence[int]) -> ControlError:
     """Say which row of which object was refused, at the place that asks for it."""
     row = _PLACE.match(error.path)
-    message, path = error.message, f"records.{source.sobject}"
+    message, path, inner = error.message, f"records.{source.sobject}", ""
     if row:
         place = places[int(row[1])]
         known = source.places[place] if isinstance(source, GivenRecords) and source.places else ""
@@ -154,5 +154,6 @@ def _located(error: ControlError, source: Records, places: Sequence[int]) -> Con
         message = f"{known or f'row {place + 1} of {source.sobject}'}: {f'{inner}: ' if inner else ''}{message}"
     if isinstance(source, MadeRecords):
         # A refused value stands below the field that makes it.
-        path += next((f".fields.{name}" for name in source.fields if error.path == f"records.{name}"), "")
+        wrong = (inner or error.path.removeprefix("records.")).lower()
+        path += next((f".fields.{name}" for name in source.fields if name.lower() == wrong), "")
     return ControlError(error.status, message, path, error.allowed, error.nearest)

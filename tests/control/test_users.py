@@ -244,3 +244,56 @@ def test_a_permission_set_of_a_project_grants_what_it_lists(tmp_path: Path) -> N
     assert email is None
     assert access.may("ViewSetup")
     assert not access.may("ViewAllData")
+
+
+def test_a_custom_permission_is_what_a_rule_asks_for(server: api.Server) -> None:
+    rule = {"condition": "NOT($Permission.Skip_Checks)", "message": "Not for you."}
+    org = server.control.create_org(
+        schema={"objects": {"Contact": {"validationRules": {"Checked": rule}}}},
+        users=[
+            {"username": "free@acme.test", "objects": {"Contact": "all"}, "customPermissions": ["Skip_Checks"]},
+            {"username": "held@acme.test", "objects": {"Contact": "all"}},
+        ],
+    )
+    codes = []
+    for username in ("free@acme.test", "held@acme.test"):
+        rest = Rest(server.url, log_in(server.url, org, username).json()["access_token"], org)
+        codes.append(rest.post("/sobjects/Contact", json={"LastName": "x"}).status_code)
+    assert codes == [201, 400]
+    server.control.delete_org(org.id)
+
+
+def test_a_permission_set_of_a_project_gives_custom_permissions_and_tells_what_it_cannot_give(tmp_path: Path) -> None:
+    from mock_server.org.schema import Schema, metadata
+
+    folder = tmp_path / "force-app" / "permissionsets"
+    folder.mkdir(parents=True)
+    given = "<customPermissions><enabled>true</enabled><name>Skip_Checks</name></customPermissions>"
+    wrong = "\n<userPermissions><enabled>true</enabled><name>ViewSetpu</name></userPermissions>\n</PermissionSet>"
+    text = PERMISSION_SET.replace("</PermissionSet>", given + wrong)
+    (folder / "Rental_User.permissionset-meta.xml").write_text(text)
+    definitions = metadata.read(tmp_path)
+    schema = Schema.load(definitions)
+    assert schema.permission_sets["Rental_User"]["customPermissions"] == ["Skip_Checks"]
+    assert [(note.place.line, note.text) for note in definitions.notes if note.verdict == "warning"] == [
+        (5, "there is no field of Contact 'Gone__c': it is left out"),
+        (9, "there is no object 'Gone__c': it is left out"),
+        (12, "there is no permission of the system 'ViewSetpu': it is left out; did you mean ViewSetup?"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("user", "path", "nearest"),
+    [
+        ({"timeZone": "Europe/Berln"}, "users[0].timeZone", "Europe/Berlin"),
+        ({"locale": "xy_ZZ"}, "users[0].locale", None),
+        ({"language": "klingon"}, "users[0].language", None),
+        ({"customPermissions": ["no such"]}, "users[0].customPermissions[0]", None),
+    ],
+)
+def test_a_users_place_and_permissions_must_exist(
+    server: api.Server, user: dict[str, Any], path: str, nearest: str | None
+) -> None:
+    with pytest.raises(ControlError) as error:
+        server.control.create_org(users=[{"username": "a@b.test", **user}])
+    assert (error.value.path, error.value.nearest) == (path, nearest)

@@ -108,7 +108,7 @@ def _enrol(org: Org, user: GivenUser, profile: str, sets: list[str]) -> str:
     org.directory.secrets[identifier] = _secret(user)
     logins.add(org.accesses, org.store, [identifier])
     # A user of an API that may not use it helps nobody.
-    grant = Grant(user.grant.objects, user.grant.fields, user.grant.system | {"ApiEnabled"})
+    grant = replace(user.grant, system=user.grant.system | {"ApiEnabled"})
     own = _permission_set(org, f"User_{re.sub('[^A-Za-z0-9]+', '_', username).strip('_')}", username, grant)
     for one in dict.fromkeys([own, *sets]):
         _assign(org, identifier, one)
@@ -160,6 +160,21 @@ def _grant(org: Org, parent: str, grant: Grant) -> None:
         audit = {key: value for key, value in org.directory.audit().items() if key in sobject.by_name}
         ids = org.ids.take_many(_TYPES[name], len(rows))
         org.store.put_many(sobject, [{"Id": one, **row, **audit} for one, row in zip(ids, rows, strict=True)])
+    _grant_custom(org, parent, grant)
+
+
+def _grant_custom(org: Org, parent: str, grant: Grant) -> None:
+    """Give a permission set custom permissions, and make those that nobody had so far."""
+    known = _names(org, "CustomPermission", "DeveloperName") if grant.custom else {}
+    audit = org.directory.audit()
+    for name in sorted(grant.custom):
+        if name.lower() not in known:
+            (known[name.lower()],) = org.ids.take_many("0CP", 1)
+            row = {"Id": known[name.lower()], "DeveloperName": name, "MasterLabel": name, "Language": "en_US"}
+            _put(org, "CustomPermission", {**row, "IsProtected": 0, "IsLicensed": 0, **audit})
+        (identifier,) = org.ids.take_many("0J0", 1)
+        access = {"ParentId": parent, "SetupEntityId": known[name.lower()], "SetupEntityType": "CustomPermission"}
+        _put(org, "SetupEntityAccess", {"Id": identifier, **access, **audit})
 
 
 def _grow(org: Org, parent: str, grant: Grant) -> None:

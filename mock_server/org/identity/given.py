@@ -5,6 +5,7 @@ users:
     objects: {Contact: [read, create, edit], Account: read}
     fields: {Contact: {Birthdate: none, Email: read}}
     system: [ViewSetup]
+    customPermissions: [Reopen_Projects]
     permissionSets: [Rental_User]
 
 `objects` opens an object with all its fields; `fields` says otherwise for some of them, `"*"` for all that it does not
@@ -13,7 +14,8 @@ name. An object of `fields` alone is opened as far as they ask.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,10 +23,11 @@ from mock_server.org.identity import logins
 from mock_server.org.identity.families import family_of
 from mock_server.org.identity.grants import RIGHTS, Grant, needs_permission, with_implied
 from mock_server.org.schema import Schema, SchemaError
-from mock_server.org.schema.errors import Path
+from mock_server.org.schema.errors import Path, brief, close
 from mock_server.org.schema.types import SObject
+from mock_server.org.zones import is_zone
 
-GRANT_KEYS = ("objects", "fields", "system")
+GRANT_KEYS = ("objects", "fields", "system", "customPermissions")
 SET_KEYS = ("label", *GRANT_KEYS)
 USER_KEYS = (
     "username", "password", "securityToken", "profile", "permissionSets", *GRANT_KEYS, "firstName", "lastName", "email",
@@ -88,8 +91,41 @@ def read_user(schema: Schema, given: Any, path: Path) -> GivenUser:
         _text(data, path, "profile"),
         tuple(sets),
         active,
-        {key: text for key in texts if (text := _text(data, path, key)) is not None},
+        {key: text for key in texts if (text := _text(data, path, key)) is not None} | _places(schema, data, path),
     )
+
+
+_PLACES = {"timeZone": "TimeZoneSidKey", "locale": "LocaleSidKey", "language": "LanguageLocaleKey"}
+"""Keys whose values are those of a picklist of User."""
+
+
+def _places(schema: Schema, data: Mapping[str, Any], path: Path) -> dict[str, str]:
+    """Return time zone, locale and language as they are written. Raises SchemaError for those that do not exist."""
+    user = schema.get("User")
+    out: dict[str, str] = {}
+    for key, column in _PLACES.items():
+        given = _text(data, path, key)
+        field = user.field(column) if user is not None and given is not None else None
+        known = {entry.value.lower(): entry.value for entry in field.picklist} if field is not None else {}
+        if given is None or not known:
+            continue
+        if given.lower() in known:
+            out[key] = known[given.lower()]
+        elif not (is_zone(given) if key == "timeZone" else _is_locale(given, user)):
+            raise SchemaError.unknown((*path, key), _WORDS_OF[key], given, known.values())
+    return out
+
+
+def _is_locale(given: str, user: SObject | None) -> bool:
+    """Tell whether a text has the form of a locale, of a language that is known: orgs list more than are bundled."""
+    field = user.field("LocaleSidKey") if user is not None else None
+    languages = {entry.value.partition("_")[0] for entry in field.picklist} if field is not None else set()
+    found = _LOCALE.fullmatch(given)
+    return found is not None and found[1] in languages
+
+
+_LOCALE = re.compile(r"([a-z]{2,3})(?:_[A-Z][A-Za-z]{1,3}){1,3}")
+_WORDS_OF = {"timeZone": "time zone", "locale": "locale", "language": "language"}
 
 
 def read_grant(schema: Schema, given: Any, path: Path, *, lenient: bool = False) -> Grant:
@@ -128,7 +164,7 @@ def read_grant(schema: Schema, given: Any, path: Path, *, lenient: bool = False)
             if needs_permission(one) and word != "none":
                 fields[sobject.name, one.name] = word
     own = {name: found for name, found in rights.items() if found and family_of_name(schema, name)}
-    return Grant(own, fields, frozenset(system))
+    return Grant(own, fields, frozenset(system), _custom(data.get("customPermissions"), (*path, "customPermissions")))
 
 
 def read_set(schema: Schema, given: Any, path: Path) -> tuple[Grant, str | None]:
@@ -150,6 +186,34 @@ def check_grants(schema: Schema, profiles: Mapping[str, Any], sets: Mapping[str,
             except SchemaError as error:
                 found.append(error)
     return found
+
+
+def left_out(schema: Schema, profiles: Mapping[str, Any], sets: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+    """Yield what lenient profiles and permission sets name and the org does not have: these grants are void."""
+    for kind, definitions in (("profiles", profiles), ("permissionSets", sets)):
+        for name, definition in definitions.items():
+            if isinstance(definition, Mapping) and definition.get("lenient") is True:
+                for path, what, given, known in _strangers(schema, definition):
+                    near = close(given, known)
+                    hint = f"; did you mean {near}?" if near else ""
+                    yield (kind, name, *path), f"there is no {what} {brief(given)}: it is left out{hint}"
+
+
+def _strangers(schema: Schema, definition: Mapping[str, Any]) -> Iterator[tuple[Path, str, Any, Iterable[str]]]:
+    """Yield path, kind, name and the known names of each thing that is not there."""
+    objects, fields = definition.get("objects") or {}, definition.get("fields") or {}
+    for name in dict.fromkeys([*objects, *fields]):
+        sobject = schema.get(name)
+        if sobject is None:
+            yield ("objects" if name in objects else "fields", name), "object", name, schema.names()
+            continue
+        for one in fields.get(name, ()):
+            if one != "*" and sobject.field(one) is None:
+                yield ("fields", name, one), f"field of {sobject.name}", one, (field.name for field in sobject.fields)
+    known = {one.lower(): one for one in system_permissions(schema)}
+    for place, word in enumerate(definition.get("system") or ()):
+        if word.lower() not in known:
+            yield ("system", place), "permission of the system", word, known.values()
 
 
 def family_of_name(schema: Schema, name: str) -> bool:
@@ -245,6 +309,21 @@ def _system(schema: Schema, given: Any, path: Path, lenient: bool) -> Iterator[s
         elif not lenient:
             at = path if isinstance(given, str) else (*path, place)
             raise SchemaError.unknown(at, "permission of the system", word, known.values())
+
+
+def _custom(given: Any, path: Path) -> frozenset[str]:
+    """Read names of custom permissions. One that nobody has needs no definition: it is there once it is granted."""
+    words = given.replace(",", " ").split() if isinstance(given, str) else given or []
+    if not isinstance(words, Sequence):
+        raise SchemaError(path, "a list of names of custom permissions is needed here")
+    for place, word in enumerate(words):
+        if not isinstance(word, str) or not _CUSTOM.fullmatch(word):
+            at = path if isinstance(given, str) else (*path, place)
+            raise SchemaError(at, f"{brief(word)} is no name of a custom permission: letters, digits and _ are in it")
+    return frozenset(words)
+
+
+_CUSTOM = re.compile(r"[A-Za-z]\w{0,99}", re.ASCII)
 
 
 def _mapping(path: Path, value: Any, keys: tuple[str, ...] | None) -> Mapping[str, Any]:

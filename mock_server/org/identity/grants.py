@@ -41,6 +41,8 @@ class Grant:
     objects: Mapping[str, frozenset[str]] = field(default_factory=dict)
     fields: Mapping[tuple[str, str], str] = field(default_factory=dict)
     system: frozenset[str] = frozenset()
+    custom: frozenset[str] = frozenset()
+    """Names of custom permissions: what `$Permission` of a formula asks for."""
 
     def system_columns(self) -> dict[str, int]:
         """Return the columns of a PermissionSet that stand for the permissions of the system."""

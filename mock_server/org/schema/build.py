@@ -405,8 +405,7 @@ class Build:
         if one.roll_up is not None:
             draft.put(self._rolled_up(draft, made, one))
 
-    @staticmethod
-    def _controlled(draft: Draft, made: Made, one: Field) -> Field:
+    def _controlled(self, draft: Draft, made: Made, one: Field) -> Field:
         path = (*made.path, "controllerName" if made.loose else "controller")
         found = draft.find(one.controller or "")
         if found is None:
@@ -414,18 +413,33 @@ class Build:
             raise SchemaError.unknown(path, "controlling field", one.controller, controllers)
         if found.type not in ("picklist", "boolean"):
             raise SchemaError(path, f"{found.name} is a {found.type}; a picklist or checkbox can control values")
-        seen, above = {one.name}, found
-        while above.controller is not None:
-            if above.name in seen:
-                raise SchemaError(path, f"{one.name} controls itself, by way of {above.name}")
-            seen.add(above.name)
-            following = draft.find(above.controller)
-            if following is None:
-                break
-            above = following
-        if above.name == one.name:
-            raise SchemaError(path, f"{one.name} controls itself")
+        chain: list[str] = []
+        above: Field | None = found
+        while above is not None and above.name not in chain:
+            chain.append(above.name)
+            if above.name == one.name:
+                way = f", by way of {', '.join(chain[:-1])}" if chain[:-1] else ""
+                raise SchemaError(path, f"{one.name} controls itself{way}")
+            above = draft.find(above.controller) if above.controller is not None else None
+        if not made.loose:
+            self._offered_by(made, one, found)
         return replace(one, controller=found.name)
+
+    def _offered_by(self, made: Made, one: Field, controller: Field) -> None:
+        """Tell of values that wait for values which the controlling field does not have: they are never offered."""
+        known = (
+            [value.value for value in controller.picklist]
+            if controller.picklist
+            else ["checked", "unchecked", "true", "false"]
+        )
+        folded = {value.lower() for value in known}
+        for value in one.picklist:
+            for wanted in value.valid_for:
+                if wanted.lower() not in folded:
+                    near = close(wanted, known)
+                    hint = f"; did you mean {near}?" if near else ""
+                    text = f"{brief(value.value)} is offered for {brief(wanted)}, which {controller.name} does not have"
+                    self._note(made.path, f"{one.name}: {text}{hint}")
 
     def _rolled_up(self, draft: Draft, made: Made, one: Field) -> Field:
         roll_up = one.roll_up

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, overload
 
-from mock_server.org.schema.errors import Path, SchemaError
+from mock_server.org.schema.errors import Path, SchemaError, brief
 
 
 def mapping(path: Path, value: Any, keys: tuple[str, ...]) -> None:
@@ -29,6 +30,18 @@ def text(path: Path, definition: Mapping[str, Any], key: str, default: str | Non
         return None
     if not isinstance(value, str) or not value or len(value) > most:
         raise SchemaError((*path, key), f"a text of 1 to {most} characters is needed here")
+    return value
+
+
+_PARTS = ("{0}", "{YYYY}", "{YY}", "{MM}", "{DD}")
+_PART = re.compile(r"\{(?:0{1,10}|YYYY|YY|MM|DD)\}")
+
+
+def number_format(path: Path, definition: Mapping[str, Any], key: str, default: str | None) -> str | None:
+    """Return the display format of an auto number; in braces stand zeros, or a part of the date."""
+    value = text(path, definition, key, default)
+    if value is not None and re.search(r"[{}]", _PART.sub("", value)):
+        raise SchemaError((*path, key), f"an auto number is not displayed as {brief(value)}; in braces stand", _PARTS)
     return value
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mock_server.org.schema.errors import Path, SchemaError
-from mock_server.org.schema.given import flag, mapping, text, texts, whole
+from mock_server.org.schema.given import flag, mapping, number_format, text, texts, whole
 from mock_server.org.schema.types import Field, FieldType, FilterItem, PicklistValue, RollUp
 
 FIELD_NAME = re.compile(r"(?:[A-Za-z][A-Za-z0-9]{0,14}__)?[A-Za-z](?:[A-Za-z0-9]|_(?!_)){0,39}__c")
@@ -175,7 +175,7 @@ def new_field(
     if word == "autonumber":
         field = replace(
             field, auto_number=True, createable=False, updateable=False, nillable=False, defaulted_on_create=True,
-            default=None, display_format=text(path, definition, "format", "{00000000}"),
+            default=None, display_format=number_format(path, definition, "format", "{00000000}"),
         )  # fmt: skip
     if word == "location":
         return _location(path, definition, field)

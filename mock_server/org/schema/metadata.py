@@ -9,9 +9,9 @@ from urllib.parse import unquote
 
 from mock_server.org.schema import metadata_grants
 from mock_server.org.schema.definitions import Definitions
-from mock_server.org.schema.errors import Place, SchemaErrors, close
+from mock_server.org.schema.errors import Place, Problem, SchemaErrors, brief, close
 from mock_server.org.schema.metadata_duplicates import DuplicateRules
-from mock_server.org.schema.metadata_elements import unknown
+from mock_server.org.schema.metadata_elements import misspelt_flags, unknown
 from mock_server.org.schema.metadata_fields import Reader, value_of
 from mock_server.org.schema.metadata_files import MetadataFile, open_project
 from mock_server.org.schema.namespaces import Namespace
@@ -48,6 +48,7 @@ _IGNORED = {
     "index": "indexes of big objects have nothing to speed up here",
     "businessProcess": "which stages a process offers is not enforced; the values of record types are kept",
     "sharingReason": "reasons of sharing by code are not kept",
+    "customPermission": "a custom permission is there as soon as a profile, permission set or user has it",
     "permissionsetgroup": "groups of permission sets are not read",
     "sharingRules": "sharing by rules is not done: share rows and ownership decide",
     "flow": "flows do not run; declare what they cost or do as automation",
@@ -108,6 +109,9 @@ class _Metadata:
                 raise SchemaErrors.at(
                     Place(file.path, element.line), f"a .{file.kind} file holds <{root}>, not <{element.tag[:80]}>"
                 )
+            flags = [self._no_flag(file, one) for one in misspelt_flags(element)]
+            if flags:
+                raise SchemaErrors(flags)
             if file.kind in _GRANTS:
                 self._grant(file, element)
                 return
@@ -120,12 +124,19 @@ class _Metadata:
         except SchemaErrors as error:
             self._out.problems += error.problems
 
+    @staticmethod
+    def _no_flag(file: MetadataFile, element: Element) -> Problem:
+        words = ("true", "false")
+        near = close(element.text, words)
+        message = f"<{element.tag}> is true or false, not {brief(element.text)}"
+        return Problem(Place(file.path, element.line), message, words, near)
+
     def _grant(self, file: MetadataFile, element: Element) -> None:
-        definition, warnings = metadata_grants.grant_of(element, self._names)
+        definition, lines, warnings = metadata_grants.grant_of(element, self._names)
         kind, word = _GRANTS[file.kind]
         name = metadata_grants.name_of(file.name)
         self._out.data[kind][name] = definition
-        self._out.places[kind, name] = Place(file.path, element.line)
+        self._lines(file, (kind, name), lines)
         self._out.note("taken", Place(file.path), f"{word} {name}")
         for line, text in warnings:
             self._warn(file, line, text)

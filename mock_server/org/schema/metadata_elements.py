@@ -102,6 +102,24 @@ valueName
 )
 
 
+_FLAGS = _words(
+    """
+active allowCreate allowDelete allowEdit allowRead caseSensitive default editable enableActivities enableFeeds
+enableHistory enableSearch enabled externalId isActive isOptional modifyAllRecords readable reparentableMasterDetail
+required restricted restrictedPicklist sorted unique viewAllRecords writeRequiresMasterRead closed won converted
+"""
+)
+
+
+def misspelt_flags(element: Element) -> Iterator[Element]:
+    """Yield the elements below that should say true or false and say neither; xsd:boolean has 1 and 0 too."""
+    for child in element.children:
+        if child.children:
+            yield from misspelt_flags(child)
+        elif child.tag in _FLAGS and child.text and child.text.lower() not in ("true", "false", "1", "0"):
+            yield child
+
+
 def unknown(element: Element, kind: str) -> Iterator[tuple[Element, str]]:
     """Yield the children that no element of that kind has, and the message that says so."""
     known = ELEMENTS[kind]

@@ -118,6 +118,12 @@ class Reader:
         if value is None:
             return
         if kind == "checkbox":
+            if value.lower() not in ("true", "false"):
+                element = self._element.first("defaultValue")
+                assert element is not None
+                raise self._wrong(
+                    element, f"the default of a checkbox is true or false, not {value[:80]!r}", ("true", "false")
+                )
             self._put("default", value.lower() == "true", "defaultValue")
         elif kind is not None and self._element.get("formula") is None:
             self._put("defaultFormula", self._names.formula(value), "defaultValue")

@@ -23,7 +23,7 @@ _RIGHTS = {
 _NOT_KEPT = frozenset(
     [
         "agentAccesses", "applicationVisibilities", "categoryGroupVisibilities", "classAccesses", "custom",
-        "customPermissions", "customSettingAccesses", "dataspaceScopes", "description", "emailRoutingAddressAccesses",
+        "customSettingAccesses", "dataspaceScopes", "description", "emailRoutingAddressAccesses",
         "externalCredentialPrincipalAccesses", "externalDataSourceAccesses", "flowAccesses", "fullName",
         "hasActivationRequired", "layoutAssignments", "license", "loginFlows", "loginHours", "loginIpRanges",
         "pageAccesses", "profileActionOverrides", "recordTypeVisibilities", "servicePresenceStatusAccesses",
@@ -38,8 +38,11 @@ def name_of(file_name: str) -> str:
     return unquote(file_name)
 
 
-def grant_of(element: Element, names: Namespace) -> tuple[dict[str, Any], list[tuple[int, str]]]:
-    """Return a definition, and the line and text of each warning about what is left out."""
+def grant_of(
+    element: Element, names: Namespace
+) -> tuple[dict[str, Any], dict[tuple[str | int, ...], int], list[tuple[int, str]]]:
+    """Return a definition, the lines of its parts, and the line and text of each warning about what is left out."""
+    lines: dict[tuple[str | int, ...], int] = {(): element.line}
     objects: dict[str, list[str]] = {}
     fields: dict[str, dict[str, str]] = {}
     warnings: list[tuple[int, str]] = []
@@ -53,6 +56,7 @@ def grant_of(element: Element, names: Namespace) -> tuple[dict[str, Any], list[t
             warnings.append((child.line, f"{name} is opened without allowRead: nothing can be done without reading"))
             rights = []
         objects[names.sobject(name)] = rights
+        lines["objects", names.sobject(name)] = child.line
     for child in (*element.all("fieldPermissions"), *element.all("fieldLevelSecurities")):
         path = child.get("field")
         name, dot, one = (path or "").partition(".")
@@ -61,27 +65,37 @@ def grant_of(element: Element, names: Namespace) -> tuple[dict[str, Any], list[t
             continue
         word = "edit" if child.is_true("editable") else "read" if child.is_true("readable") else "none"
         fields.setdefault(names.sobject(name), {})[names.sobject(one)] = word
+        lines.setdefault(("fields", names.sobject(name)), child.line)
+        lines["fields", names.sobject(name), names.sobject(one)] = child.line
     for child in element.all("customMetadataTypeAccesses"):
         name = child.get("name")
         if name is not None and child.is_true("enabled"):
             objects[names.sobject(name)] = ["read"]
-    system = [
-        name for child in element.all("userPermissions") if child.is_true("enabled") and (name := child.get("name"))
+            lines["objects", names.sobject(name)] = child.line
+    system: list[str] = []
+    for child in element.all("userPermissions"):
+        if child.is_true("enabled") and (name := child.get("name")):
+            lines["system", len(system)] = child.line
+            system.append(name)
+    custom = [
+        name for child in element.all("customPermissions") if child.is_true("enabled") and (name := child.get("name"))
     ]
     warnings += _unknown(element)
     # Exactly what is listed: no field of an object is open that no element names.
     words = {name: {"*": "none", **fields.get(name, {})} for name in {**objects, **fields}}
     out: dict[str, Any] = {"objects": objects, "fields": words, "system": system, "lenient": True}
+    if custom:
+        out["customPermissions"] = custom
     label = element.get("label")
     if label is not None:
         out["label"] = label
-    return out, warnings
+    return out, lines, warnings
 
 
 def _unknown(element: Element) -> Iterator[tuple[int, str]]:
     known = {
         "objectPermissions", "fieldPermissions", "fieldLevelSecurities", "customMetadataTypeAccesses",
-        "userPermissions", "label",
+        "userPermissions", "customPermissions", "label",
     }  # fmt: skip
     for child in element.children:
         if child.tag not in known and child.tag not in _NOT_KEPT:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mock_server.org.schema.errors import Path, SchemaError
-from mock_server.org.schema.given import flag, mapping, text
+from mock_server.org.schema.given import flag, mapping, number_format, text
 from mock_server.org.schema.types import Field, FieldType, Kind, PicklistValue, SObject
 
 KEYS = (
@@ -142,7 +142,7 @@ def _name_field(path: Path, definition: Mapping[str, Any], label: str) -> Field:
     return Field(
         "Name", text(path, named, "label", f"{label} Name"), "string", length=80, name_field=True,
         id_lookup=True, defaulted_on_create=True, auto_number=auto, createable=not auto, updateable=not auto,
-        display_format=text(path, named, "format", "{00000000}") if auto else None, nillable=not auto,
+        display_format=number_format(path, named, "format", "{00000000}") if auto else None, nillable=not auto,
     )  # fmt: skip
 
 
@@ -285,7 +285,7 @@ def changed_object(path: Path, sobject: SObject, definition: Mapping[str, Any]) 
             replace(
                 field,
                 label=text((*path, "nameField"), named, "label", field.label),
-                display_format=text((*path, "nameField"), named, "format", field.display_format),
+                display_format=number_format((*path, "nameField"), named, "format", field.display_format),
             )
             if field.name_field
             else field

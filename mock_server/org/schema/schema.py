@@ -188,9 +188,10 @@ class Schema:
             build.check_formulas(trial)
         profiles, sets = (definitions.get(kind) or {} for kind in ("profiles", "permissionSets"))
         if (profiles or sets) and not build.problems:
-            from mock_server.org.identity.given import check_grants
+            from mock_server.org.identity.given import check_grants, left_out
 
             build.problems += check_grants(trial, profiles, sets)
+            build.notes += left_out(trial, profiles, sets)
         trial.profiles = {**self.profiles, **profiles}
         trial.permission_sets = {**self.permission_sets, **sets}
         return build, trial
