@@ -277,7 +277,8 @@ class Pipeline:
         for row in rows:
             if not row.errors and row.id in hidden:
                 row.fail(errors.INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY(id=to_15(row.id or "")))
-            if not row.errors and (row.id not in found or found[row.id].root != row.id):
+            one = found.get(row.id or "")
+            if not row.errors and (one is None or one.root != row.id or one.sobject != row.sobject.name):
                 refused = errors.UNDELETE_FAILED if row.verb == "undelete" else errors.DELETE_FAILED
                 row.fail(refused(text="Entity is not in the recycle bin"))
 

@@ -25,7 +25,6 @@ from mock_server.protocols.soap.tree import Node, read_tree
 
 MOST_ROWS = 200
 MOST_LEADS = 100
-_NO_ID = '<id xsi:nil="true"/>'
 
 
 def _id(name: str, identifier: str | None) -> str:
@@ -92,7 +91,7 @@ async def _merge_one(call: Call, request: Node) -> str:
         results = await call.write(rows, all_or_none=True)
     except Misfit as misfit:
         raise CLIENT_FAULT(text=misfit.text) from None
-    merged = merging.outcome(call.org, rows, results, mark)
+    merged = merging.outcome(call.org, results, mark)
     ids = "".join(f"<mergedRecordIds>{one}</mergedRecordIds>" for one in merged.merged)
     related = "".join(f"<updatedRelatedIds>{one}</updatedRelatedIds>" for one in merged.related)
     return f"<result>{_errors(merged.errors)}{_id('id', merged.id)}{ids}{_flag(not merged.errors)}{related}</result>"
