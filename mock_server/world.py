@@ -232,6 +232,8 @@ class World:
     def _empty(self, org: Org) -> None:
         """Put an org that is kept in a file back to its beginning: no copy of all its records is held for that."""
         blank = Org(org.number, schema=org.schema.copy())
+        if self._specs[org.id].login:
+            blank.directory.rename(self._specs[org.id].login)
         blank.directory.seed()
         write_rows(blank)
         _enrol(blank, self._specs[org.id])

@@ -50,6 +50,7 @@ class Access:
         fields: dict[tuple[str, str], str] | None = None,
         schema: Schema,
         whole: bool = False,
+        decided: float = 0.0,
     ) -> None:
         self.user_id = user_id
         self.profile_id = profile_id
@@ -59,6 +60,8 @@ class Access:
         self.schema = schema
         self.whole = whole
         """Whether everything is open: an administrator with a permission that even administrators lack."""
+        self.decided = decided
+        """When permissions changed last."""
         self._objects = objects or {}
         self._fields = fields or {}
         self._rights: dict[str, frozenset[str]] = {}
@@ -172,6 +175,8 @@ class Accesses:
         self.schema = self._schema = schema
         self._store = store
         self._known: dict[str, Access | None] = {}
+        self.decided = 0.0
+        """When a permission was given or taken last."""
         self._schema_version = schema.version
         self._inactive: frozenset[str] | None = None
         self._barred: frozenset[str] | None = None
@@ -264,7 +269,9 @@ class Accesses:
         if administrator:
             if _BEYOND_ADMINS.isdisjoint(system):
                 return None
-            return Access(user_id, profile_id=profile, system=system, schema=self._schema, whole=True)
+            return Access(
+                user_id, profile_id=profile, system=system, schema=self._schema, whole=True, decided=self.decided
+            )
         return Access(
             user_id,
             profile_id=profile,
@@ -273,6 +280,7 @@ class Accesses:
             objects=self._objects_of(sets),
             fields=self._fields_of(sets),
             schema=self._schema,
+            decided=self.decided,
         )
 
     def _assigned(self, user_id: str) -> Iterator[str]:

@@ -18,6 +18,7 @@ from mock_server.org.identity.access import GOVERNING, Access, Accesses
 from mock_server.org.identity.families import hung_on, parent_reference
 from mock_server.org.identity.sharing import Level, condition, masters_of, share_of
 from mock_server.org.ids import to_15, to_18
+from mock_server.org.records.picklists import refused
 from mock_server.org.records.store import Store, quoted
 from mock_server.org.schema.types import SObject
 
@@ -169,7 +170,9 @@ class Permissions:
     # -- users and their permissions
 
     def _check_governing(self, row: Row) -> None:
-        """Refuse a user's name that is none, or another's; and a permission set that is assigned already."""
+        """Refuse a user's name that is none, or another's; a permission set that is assigned already; and permissions
+        for what is not there.
+        """
         values = {name.lower(): value for name, value in row.change.values.items()}
         if row.sobject.name == "User" and isinstance(name := values.get("username"), str):
             refusal = self._username(name, row.id)
@@ -183,6 +186,21 @@ class Permissions:
                         assignee=to_15(assignee), set=to_15(one), fields=["AssigneeId", "PermissionSetId"]
                     )
                 )
+
+        elif row.sobject.name in ("ObjectPermissions", "FieldPermissions"):
+            self._check_opened(row, values)
+
+    def _check_opened(self, row: Row, values: Mapping[str, Any]) -> None:
+        """Refuse permissions for an object or field that the org does not have: both are restricted picklists."""
+        schema = self._accesses.schema
+        name, path = values.get("sobjecttype"), values.get("field")
+        if isinstance(name, str) and name and schema.get(name) is None:
+            row.fail(refused(row.sobject.by_name["SobjectType"], name))
+        if isinstance(path, str) and path:
+            owner, _, field = path.partition(".")
+            sobject = schema.get(owner)
+            if sobject is None or sobject.field(field) is None:
+                row.fail(refused(row.sobject.by_name["Field"], path))
 
     def _username(self, name: str, own: str | None) -> ApiError | None:
         if not logins.is_username(name):
@@ -198,11 +216,12 @@ class Permissions:
         """Work everything out anew: what was saved is taken back."""
         self._accesses.changed()
 
-    def saved(self, groups: Mapping[tuple[str, str], Sequence[Row]]) -> None:
-        """Take note of what was saved, within its transaction."""
+    def saved(self, groups: Mapping[tuple[str, str], Sequence[Row]], moment: float) -> None:
+        """Take note of what was saved, and when, within its transaction."""
         for (verb, name), rows in groups.items():
             if name in GOVERNING:
                 self._accesses.changed()
+                self._accesses.decided = moment
                 if name == "User" and verb == "create":
                     logins.add(self._accesses, self._store, [row.id or "" for row in rows])
             elif verb == "update" and rows[0].sobject.sharing != "ReadWrite":

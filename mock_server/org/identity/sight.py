@@ -31,8 +31,8 @@ class Sight(Schema):
     def __init__(self, whole: Schema, access: Access) -> None:
         super().__init__()
         self._whole = whole
-        # Permissions change what is described as well: what a client knows of an earlier sight may be wrong.
-        self.changed = whole.now()
+        # What a user is told of the schema changes with his permissions, too.
+        self.changed = max(whole.changed, access.decided)
         self._access = access
         self.version = whole.version
         self._seen: dict[str, tuple[SObject, SObject | None]] = {}

@@ -14,8 +14,9 @@ def failure(spec: ErrorSpec, soql: str, at: int, text: str, *, column: int | Non
     """Return an error whose message begins with the context block.
 
     `at` is the offset of the bad word. `column` is what the message says, counted from 1, when that is not its place.
+    A search by parameters is no statement: there is nothing to point at.
     """
-    return spec(text=block(soql, at, column) + text)
+    return spec(text=(block(soql, at, column) if soql else "") + text)
 
 
 def block(soql: str, at: int, column: int | None = None) -> str:

@@ -25,6 +25,8 @@ _WIDE = 500
 _LONGEST_PATTERN = 1000
 _ZONED = re.compile(r"(?:Z|[+-]\d\d:?\d\d)$", re.IGNORECASE)
 _CURRENCY = re.compile(r"[A-Za-z]{3}\d+(\.\d+)?")
+_PAGING = re.compile(r"'(?:\\.|[^'\\])*'|\b(?P<word>ORDER(?=\s+BY\b)|LIMIT(?=\s+\d)|OFFSET(?=\s+\d))", re.IGNORECASE)
+"""Texts, and the first words of the clauses that no semi-join has."""
 MOST_SEMI_JOINS = 2
 _NOT_INNER = frozenset({"ActivityHistory", "Attachment", "Event", "EventRelation", "Note", "OpenActivity", "Task"})
 """Objects that a semi-join cannot select from (SOQL and SOSL Reference, "Comparison Operators")."""
@@ -229,7 +231,9 @@ class Filters:
             text = f"Entity '{source.name}' is not supported for semi join inner selects"
             raise failure(errors.MALFORMED_QUERY, scope.soql, query.source.at, text)
         if query.order or query.limit is not None or query.offset:
-            raise unexpected(scope.soql, query.at, "ORDER BY, LIMIT and OFFSET have no place in a semi join")
+            word = next((found for found in _PAGING.finditer(scope.soql, query.at) if found["word"]), None)
+            # A comment may stand between a word and what tells it from a name: then the subquery is pointed at.
+            raise unexpected(scope.soql, word.start() if word else query.at, word["word"] if word else "SELECT")
         inner = Scope(
             scope.schema, scope.ready, scope.soql, source,
             alias=query.alias, prefix=scope.nested_prefix(), all_rows=scope.all_rows, others=query.others,

@@ -132,14 +132,16 @@ class Queries:
         reader = self._store.reader()
         ground = Ground(self._clock, lambda user: self._environment(user, reader), user_id, lambda: zone)
         lane = Lane(reader, ground, self._schema)
+        # The snapshot is of now, not of when a thread is free; children are read from it, too.
+        reader.execute("BEGIN")
+        reader.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
+        reading = _readers().submit(lane.spool, plan)
         try:
-            # The snapshot is of now, not of when a thread is free.
-            reader.execute("BEGIN")
-            reader.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
-            rows = await asyncio.get_running_loop().run_in_executor(_readers(), lane.spool, plan)
-            return self._first(lane, plan, rows, size, base)
+            return self._first(lane, plan, await asyncio.wrap_future(reading), size, base)
         finally:
-            lane.connection.close()
+            # Where nobody waits for it any more, the end of the process would.
+            lane.given_up = True
+            reading.add_done_callback(lambda _: reader.close())
 
     def _first(self, lane: Lane, plan: Plan, rows: Sequence[Row], size: int, base: str) -> Page:
         if plan.count:

@@ -88,6 +88,8 @@ class Lane:
     def __init__(self, connection: sqlite3.Connection, ground: Ground, schema: Schema) -> None:
         self.connection = connection
         self.ground = ground
+        self.given_up = False
+        """Whether nobody waits any more for what is spooled; another thread may say so."""
         shown = display.functions(lambda: ground.calendar(connection))
         for name, count, function in (*shown, *formulas(schema, ground.environment)):
             connection.create_function(name, count, function)
@@ -115,7 +117,8 @@ class Lane:
             self.connection.set_progress_handler(None, 0)
 
     def spool(self, plan: Plan) -> Sequence[Row]:
-        """Return all rows of a plan; many of them lie in a file."""
+        """Return all rows of a plan; many of them lie in a file. Once it is given up it raises OperationalError."""
+        self.connection.set_progress_handler(lambda: self.given_up, _STEPS)
         cursor = self._execute(plan, self.arguments(plan))
         rows: list[Row] = cursor.fetchmany(_IN_MEMORY)
         if plan.most is not None or len(rows) < _IN_MEMORY:

@@ -110,15 +110,15 @@ def _quoted(sosl: str, start: int) -> tuple[Token, int]:
         if character == "\\" and at + 1 < len(sosl):
             at += 1
         elif character in _RESERVED:
-            raise _mismatched(sosl, at, character)
+            raise _mismatched(sosl, at, character, '"')
         out.append(sosl[at])
         at += 1
-    raise _mismatched(sosl, at, "<EOF>")
+    raise _mismatched(sosl, at, "<EOF>", '"')
 
 
-def _mismatched(sosl: str, at: int, found: str) -> ApiError:
+def _mismatched(sosl: str, at: int, found: str, wanted: str = "}") -> ApiError:
     row, column = sosl.count("\n", 0, at) + 1, at - (sosl.rfind("\n", 0, at) + 1)
-    text = f"line {row}:{column} mismatched character '{found}' expecting '}}'"
+    text = f"line {row}:{column} mismatched character '{found}' expecting '{wanted}'"
     return failure(errors.MALFORMED_SEARCH, sosl, min(at, len(sosl)), text, column=max(1, column))
 
 

@@ -53,7 +53,7 @@ def _refusal(org: Org, name: str, losers: Sequence[str]) -> ApiError | None:
     return None
 
 
-def outcome(org: Org, rows: Sequence[Change], results: Sequence[RowResult], mark: int) -> Merged:
+def outcome(org: Org, results: Sequence[RowResult], mark: int) -> Merged:
     """Return what came of a merge that was saved after commit number `mark`."""
     failed = [error for result in results for error in result.errors]
     # Who was only taken back along with the one that failed has nothing to say.

@@ -279,7 +279,8 @@ class Pipeline:
         for row in rows:
             if not row.errors and row.id in hidden:
                 row.fail(errors.INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY(id=to_15(row.id or "")))
-            if not row.errors and (row.id not in found or found[row.id].root != row.id):
+            one = found.get(row.id or "")
+            if not row.errors and (one is None or one.root != row.id or one.sobject != row.sobject.name):
                 refused = errors.UNDELETE_FAILED if row.verb == "undelete" else errors.DELETE_FAILED
                 row.fail(refused(text="Entity is not in the recycle bin"))
 
@@ -706,6 +707,7 @@ class Pipeline:
         if chunk.execution is None:
             self._log.transactions += 1
         recount = Recount(self.rollups, self._store)
+        moment = self._clock.now()
         save = Saving(
             self._schema,
             self._store,
@@ -714,7 +716,7 @@ class Pipeline:
             recount,
             self._bin,
             user_id=chunk.user_id,
-            moment=self._clock.now(),
+            moment=moment,
             exchange=exchange,
         )
         # Before the write: a deleted record, or one that changed its parent, no longer says what it held.
@@ -728,7 +730,7 @@ class Pipeline:
                 save.groups(groups)
                 for row in along:
                     save.groups({(row.verb, row.sobject.name): [row]})
-                self._permissions.saved(groups)
+                self._permissions.saved(groups, moment)
                 recount.settle(partial(self._save_masters, chunk, save))
         except MasterRefused as refused:
             self._forget_after(mark)

@@ -101,7 +101,9 @@ class WritePlan:
                 self.defaults.setdefault(field.name, chosen)
         if sobject.name in SYSTEM_DEFAULTS or ("RowCause" in sobject.by_name and sobject.name.endswith("Share")):
             self.defaults |= SYSTEM_DEFAULTS.get(sobject.name, _SHARE_DEFAULTS)
-        self.governing = sobject.name in ("User", "PermissionSetAssignment")
+        self.governing = sobject.name in (
+            "User", "PermissionSetAssignment", "ObjectPermissions", "FieldPermissions",
+        )  # fmt: skip
         """Whether a row of it is looked at even where its saver may do everything."""
         self.filtered = tuple(field for field in self.references.values() if field.lookup_filter)
         """References that only some records may be the target of."""
@@ -118,6 +120,9 @@ class WritePlan:
         looks_back = self.rule is not None and self.rule.looks_back
         self.watched = self.ruled or bool(sobject.duplicate_rules or self.agreements) or looks_back
         """Whether steps need the stored record of an update or delete: it is then loaded into `Row.before`."""
+        name = sobject.by_name.get("Name")
+        self.named_by_id = sobject.name.endswith("__c") and name is not None and name.createable and name.nillable
+        """Whether a record without a name gets its Id for one, as those of custom objects with a text name do."""
         names = sobject.by_name
         self.owned = "OwnerId" in names
         self.created = tuple(name for name in ("CreatedDate", "LastModifiedDate", "SystemModstamp") if name in names)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mock_server.org.clock import stamp
+from mock_server.org.ids import to_15
 from mock_server.org.records.changes import Committed
 from mock_server.org.records.commits import CommitLog
 from mock_server.org.records.numbering import displayed
@@ -103,6 +104,8 @@ class Saving:
             for row, number in zip(rows, numbers, strict=True):
                 row.values[numbered.name] = number
         for row in rows:
+            if plan.named_by_id and row.values.get("Name") is None:
+                row.values["Name"] = to_15(str(row.id))
             groups.setdefault(tuple(row.values), []).append(row)
         tail = [*[self._stamp] * len(plan.created), *[self._user] * len(plan.created_by)]
         for columns, same in groups.items():

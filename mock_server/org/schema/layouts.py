@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from mock_server.org.ids import stable_id
-from mock_server.org.schema.describe import MASTER_RECORD_TYPE, record_type_infos
+from mock_server.org.schema.describe import record_type_infos
 from mock_server.org.schema.describe_fields import describe_field, picklist_values
 from mock_server.org.schema.types import COMPOUND_TYPES, Field, PicklistValue, RecordType, SObject
 
@@ -27,7 +27,7 @@ _BUTTONS = (("Edit", "Edit"), ("Delete", "Delete"), ("Clone", "Clone"))
 _ASSIGNED = frozenset({"Account", "Case", "Lead"})
 
 
-def layout_id(sobject: SObject, record_type: str = MASTER_RECORD_TYPE) -> str:
+def layout_id(sobject: SObject) -> str:
     """Return the id of an object's layout. Record types share it: nobody assigned them others."""
     return stable_id("00h", sobject.name)
 

@@ -25,7 +25,6 @@ from mock_server.protocols.soap.tree import Node, read_tree
 
 MOST_ROWS = 200
 MOST_LEADS = 100
-_NO_ID = '<id xsi:nil="true"/>'
 
 
 def _id(name: str, identifier: str | None) -> str:
@@ -71,6 +70,10 @@ def _answer(api: Api, asked: Node, items: str) -> Reply:
 async def _merge(call: Call, api: Api) -> Reply:
     asked, _ = read_tree(call.body)
     requests = list(asked.all("request"))
+    misplaced = next((node.name for node in asked.children if node.name != "request"), None)
+    if misplaced is not None:
+        # A client that calls the element otherwise (jsforce: mergeRequests) would take silence for a merge.
+        raise CLIENT_FAULT(text=f"Element {{urn:partner.soap.sforce.com}}{misplaced} invalid at this location")
     _within(len(requests), MOST_ROWS)
     items = [await _merge_one(call, request) for request in requests]
     return _answer(api, asked, "".join(items))
@@ -88,7 +91,7 @@ async def _merge_one(call: Call, request: Node) -> str:
         results = await call.write(rows, all_or_none=True)
     except Misfit as misfit:
         raise CLIENT_FAULT(text=misfit.text) from None
-    merged = merging.outcome(call.org, rows, results, mark)
+    merged = merging.outcome(call.org, results, mark)
     ids = "".join(f"<mergedRecordIds>{one}</mergedRecordIds>" for one in merged.merged)
     related = "".join(f"<updatedRelatedIds>{one}</updatedRelatedIds>" for one in merged.related)
     return f"<result>{_errors(merged.errors)}{_id('id', merged.id)}{ids}{_flag(not merged.errors)}{related}</result>"

@@ -100,6 +100,34 @@ async def test_the_children_of_a_long_query_are_those_of_its_snapshot(
     assert [record["Contacts"] for record in page.records] == [None]
 
 
+async def test_a_long_query_that_nobody_waits_for_ends(
+    large: tuple[Org, Session], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    org, who = large
+    begun, ended = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    execute = running.Lane._execute
+
+    def endlessly(lane: running.Lane, plan: object, arguments: object) -> object:
+        if lane.connection is org.store.connection:
+            return execute(lane, plan, arguments)  # type: ignore[arg-type]
+        loop.call_soon_threadsafe(begun.set)
+        forever = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT COUNT(sf_fold(i)) FROM n"
+        try:
+            return lane.connection.execute(forever)
+        finally:
+            loop.call_soon_threadsafe(ended.set)
+
+    monkeypatch.setattr(running.Lane, "_execute", endlessly)
+    asked = asyncio.create_task(org.query_aside(who, QUERY, base=BASE))
+    await asyncio.wait_for(begun.wait(), 5)
+    asked.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asked
+    await asyncio.wait_for(ended.wait(), 5)
+
+
 async def test_short_and_long_queries_answer_alike(large: tuple[Org, Session]) -> None:
     org, who = large
     for soql in (

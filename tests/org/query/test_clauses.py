@@ -189,7 +189,17 @@ def test_text_is_least_and_greatest_in_sorted_order(ask: Ask) -> None:
         ("SELECT Id FROM Account WHERE Id IN (SELECT Id, AccountId FROM Contact)", "MALFORMED_QUERY", "exactly one field"),
         ("SELECT Id FROM Account WHERE Name IN (SELECT AccountId FROM Contact)", "INVALID_FIELD", "should be an id field"),
         ("SELECT Id FROM Account WHERE Id IN (SELECT LastName FROM Contact)", "INVALID_FIELD", "must be an id"),
-        ("SELECT Id FROM Account WHERE Id IN (SELECT AccountId FROM Contact LIMIT 1)", "MALFORMED_QUERY", "LIMIT"),
+        ("SELECT Id FROM Account WHERE Id IN (SELECT AccountId FROM Contact LIMIT 1)", "MALFORMED_QUERY", "unexpected token: 'LIMIT'"),
+        (
+            "SELECT Id FROM Account WHERE Id IN (SELECT AccountId FROM Order WHERE Name = ' LIMIT 1' ORDER BY Id)",
+            "MALFORMED_QUERY",
+            "unexpected token: 'ORDER'",
+        ),
+        (
+            "SELECT Id FROM Account WHERE Id IN (SELECT AccountId FROM Contact LIMIT /* one */ 1)",
+            "MALFORMED_QUERY",
+            "unexpected token: 'SELECT'",
+        ),
         ("SELECT Id FROM Contact WITH DATA CATEGORY Geo__c AT Asia__c", "MALFORMED_QUERY", "does not apply to Contact"),
         ("SELECT (SELECT Id FROM Contacts OFFSET 1) FROM Account", "MALFORMED_QUERY", "OFFSET"),
         ("SELECT (SELECT Id FROM Contacts OFFSET 2001) FROM Account LIMIT 1", "NUMBER_OUTSIDE_VALID_RANGE", "2000"),

@@ -284,7 +284,9 @@ def test_a_kept_org_counts_its_ids_on(tmp_path: Any) -> None:
             "\nFIND {John|jane_gray@uoa.edu} RETURNING Contact\n         ^\nERROR at Row:1:Column:10\nline 1:10 mismatched "
             "character '|' expecting '}'",
         ),
-        ('FIND {"a+b"}', "MALFORMED_SEARCH", "mismatched character '+' expecting '}'"),
+        ('FIND {"a+b"}', "MALFORMED_SEARCH", "mismatched character '+' expecting '\"'"),
+        ('FIND {"ab}', "MALFORMED_SEARCH", "mismatched character '}' expecting '\"'"),
+        ('FIND {"ab', "MALFORMED_SEARCH", "mismatched character '<EOF>' expecting '\"'"),
         ("FIND {smith", "MALFORMED_SEARCH", "mismatched character '<EOF>' expecting '}'"),
         (
             "FIND {name} IN ALL TYPE RETURNING Account(name)",

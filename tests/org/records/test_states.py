@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
+from mock_server.operations import Registry
 from mock_server.org.identity.sessions import Session
 from mock_server.org.org import Org
-from mock_server.org.records.changes import Change
+from mock_server.org.records.changes import Change, Verb
 from mock_server.org.records.locking import parents_of
 from mock_server.org.schema import Schema
+from mock_server.world import OrgSpec, World
 from tests.org.records.conftest import Save, contact
 
 BASE = "/services/data/v60.0/sobjects"
@@ -77,6 +79,17 @@ def test_a_restore_takes_passwords_back(org: Org) -> None:
     assert set(org.directory.secrets) == {user.id}
 
 
+@pytest.mark.parametrize("kept", [False, True], ids=["in memory", "in a file"])
+def test_a_reset_brings_back_the_names_and_passwords_that_the_org_was_made_with(tmp_path: Path, kept: bool) -> None:
+    login = {"username": "me@example.com", "password": "mine-1"}
+    world = World(Registry([]), OrgSpec(login=login, data=tmp_path / "org.db" if kept else None))
+    org = world.default
+    org.directory.set_password(org.directory.default_user.id, "another-1")
+    world.reset(org)
+    assert org.directory.log_in("me@example.com", "mine-1").username == "me@example.com"
+    world.close()
+
+
 def schema_of(objects: dict[str, Any]) -> Schema:
     made = Schema()
     made.add(objects, {})
@@ -133,3 +146,15 @@ def test_a_user_whose_save_is_rolled_back_is_not_known(org: Org, who: Session) -
         raise RuntimeError
     assert not org.directory.knows(name)
     assert not list(org.commits())
+
+
+@pytest.mark.parametrize("verb", ["undelete", "erase"])
+def test_a_record_in_the_bin_is_not_found_as_one_of_another_object(
+    org: Org, who: Session, save: Save, verb: Verb
+) -> None:
+    (made,) = save(contact())
+    save(Change("delete", "Contact", id=made.id))
+    (refused,) = save(Change(verb, "Task", id=made.id))
+    assert [error.message for error in refused.errors] == ["Entity is not in the recycle bin"]
+    (back,) = save(Change("undelete", "Contact", id=made.id))
+    assert back.success

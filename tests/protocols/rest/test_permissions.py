@@ -411,3 +411,61 @@ def test_activities_and_notes_follow_what_they_hang_on(world: World) -> None:
     assert rest.post("/sobjects/Task", json={"Subject": "mine"}).status_code == 201
     world.seed("Task", Subject="another's", WhatId=account)
     assert [row["Subject"] for row in rest.query("SELECT Subject FROM Task").json()["records"]] == ["mine"]
+
+
+def test_a_describe_is_modified_when_the_permissions_of_its_reader_are(server: api.Server) -> None:
+    org = server.control.create_org(clock="virtual")
+    control = server.control.for_org(org.id)
+    made = control.create_user(
+        {"username": "dora@describe.test", "objects": {"Contact": "read"}, "fields": {"Contact": {"Email": "none"}}}
+    )
+    dora, admin = Rest(server.url, made.access_token, made), Rest(server.url, org.access_token, org)
+    first = dora.get("/sobjects/Contact/describe")
+    known = {"If-Modified-Since": first.headers["Last-Modified"]}
+    assert dora.get("/sobjects/Contact/describe", headers=known).status_code == 304
+
+    control.advance(10)
+    (one,) = control.seed("PermissionSet", [{"Name": "Mail", "Label": "Mail"}])
+    control.seed(
+        "FieldPermissions",
+        [{"ParentId": one, "SobjectType": "Contact", "Field": "Contact.Email", "PermissionsRead": True}],
+    )
+    user = admin.get("/query", params={"q": "SELECT Id FROM User WHERE Username = 'dora@describe.test'"}).json()
+    answer = admin.post(
+        "/sobjects/PermissionSetAssignment",
+        json={"AssigneeId": user["records"][0]["Id"], "PermissionSetId": one},
+    )
+    assert answer.status_code == 201, answer.text
+    again = dora.get("/sobjects/Contact/describe", headers=known)
+    assert again.status_code == 200
+    assert "Email" in {field["name"] for field in again.json()["fields"]}
+    server.control.delete_org(org.id)
+
+
+@pytest.mark.parametrize(
+    ("sobject", "values", "message"),
+    [
+        ("ObjectPermissions", {"SobjectType": "Nope"}, "{}: bad value for restricted picklist field: Nope"),
+        (
+            "FieldPermissions",
+            {"SobjectType": "Contact", "Field": "Contact.Nope"},
+            "{}: bad value for restricted picklist field: Contact.Nope",
+        ),
+        (
+            "FieldPermissions",
+            {"SobjectType": "Contact", "Field": "Email"},
+            "{}: bad value for restricted picklist field: Email",
+        ),
+    ],
+)
+def test_nothing_is_permitted_for_what_the_org_does_not_have(
+    world: World, sobject: str, values: dict[str, str], message: str
+) -> None:
+    name = f"Set_{values.get('Field', 'Nope').replace('.', '_')}"
+    parent = world.seed("PermissionSet", Name=name, Label=name)
+    field = "Field" if "Field" in values else "SobjectType"
+    described = world.admin.get(f"/sobjects/{sobject}/describe").json()["fields"]
+    label = next(one["label"] for one in described if one["name"] == field)
+    answer = world.admin.post(f"/sobjects/{sobject}", json={"ParentId": parent, "PermissionsRead": True, **values})
+    assert item(answer) == (400, "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", message.format(label))
+    assert answer.json()[0]["fields"] == [field]

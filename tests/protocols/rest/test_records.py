@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.conftest import Rest
+
+if TYPE_CHECKING:
+    from mock_server import api
 
 
 def create(rest: Rest, sobject: str = "Contact", **values: Any) -> str:
@@ -307,3 +310,18 @@ def test_versions_are_listed_without_a_session(rest: Rest) -> None:
     assert rows[0] == {"label": "Summer '14", "url": "/services/data/v31.0", "version": "31.0"}
     assert rows[-1] == {"label": "Winter '27", "url": "/services/data/v68.0", "version": "68.0"}
     assert rest.get("/services/data/v20.0/limits").status_code == 410
+
+
+@pytest.mark.parametrize("values", [{}, {"Name": None}, {"Name": ""}, {"Name": "  "}])
+def test_a_custom_record_without_a_name_is_called_by_its_id(server: api.Server, values: dict[str, Any]) -> None:
+    org = server.control.create_org(
+        objects={"Crate__c": {}, "Batch__c": {"nameField": {"type": "autonumber", "format": "B-{00}"}}}
+    )
+    rest = Rest(server.url, org.access_token, org)
+    made = rest.post("/sobjects/Crate__c", json=values).json()["id"]
+    found = rest.get("/query", params={"q": f"SELECT Id FROM Crate__c WHERE Name = '{made[:15]}'"}).json()
+    assert [record["Id"] for record in found["records"]] == [made]
+    assert rest.get(f"/sobjects/Crate__c/{made}").json()["Name"] == made[:15]
+    numbered = rest.post("/sobjects/Batch__c", json={}).json()["id"]
+    assert rest.get(f"/sobjects/Batch__c/{numbered}").json()["Name"] == "B-01"
+    server.control.delete_org(org.id)

@@ -221,3 +221,10 @@ def test_explain_prefers_what_is_selective(rest: Rest, server: Any, where: str, 
 def test_explain_refuses_what_a_query_would(rest: Rest) -> None:
     assert rest.get("/query", params={"explain": "SELECT Nope FROM Contact"}).json()[0]["errorCode"] == "INVALID_FIELD"
     assert rest.get("/query", params={"explain": ""}).json()[0]["errorCode"] == "MALFORMED_QUERY"
+
+
+def test_a_search_by_parameters_has_no_statement_to_point_at(rest: Rest) -> None:
+    answer = rest.get("/parameterizedSearch", params={"q": "lovelace", "sobject": "Contact", "Contact.fields": "Nope"})
+    (body,) = answer.json()
+    assert (answer.status_code, body["errorCode"]) == (400, "INVALID_FIELD")
+    assert body["message"].startswith("No such column 'Nope' on entity 'Contact'.")

@@ -191,6 +191,15 @@ def test_wrong_mergers_change_nothing(soap: Soap, sobject: str, master: str, los
     assert soap.org.log.last == mark
 
 
+def test_a_merge_under_another_name_is_a_fault_instead_of_silence(soap: Soap) -> None:
+    # So jsforce calls the element.
+    master, loser = soap.create("Account", Name="a"), soap.create("Account", Name="b")
+    mark = soap.org.log.last
+    fault = soap.fault(merge("Account", master, loser).replace("u:request>", "u:mergeRequests>"))
+    assert fault == "Element {urn:partner.soap.sforce.com}mergeRequests invalid at this location"
+    assert soap.org.log.last == mark
+
+
 def convert(lead: str, status: str = "Closed - Converted", **more: str) -> str:
     fields = {"leadId": lead, "convertedStatus": status, "doNotCreateOpportunity": "false", **more}
     inner = "".join(f"<u:{name}>{escape(value)}</u:{name}>" for name, value in fields.items())
