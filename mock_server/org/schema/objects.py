@@ -210,7 +210,7 @@ def _setting_fields(hierarchy: bool) -> tuple[Field, ...]:
     )  # fmt: skip
     owner = _link(
         "SetupOwnerId", "Location", "Organization", "Profile", "User", createable=True, nillable=False,
-        id_lookup=False,
+        id_lookup=False, unique=True, defaulted_on_create=True,
     )  # fmt: skip
     return (_id(), _deleted(), name, *([owner] if hierarchy else []), *_audit())
 
