@@ -209,6 +209,7 @@ class Reader:
         if limit.get("booleanFilter") is not None or any(one.get("valueField") for one in limit.all("filterItems")):
             self.notes.append((limit.line, "this lookup filter compares fields or joins by OR: it is not enforced"))
             return
+        self.notes.append((limit.line, "lookup filters are described, and not enforced: any record can be referred to"))
         self._put("filter", list(self._filters(limit.all("filterItems"))), "lookupFilter")
 
     def _roll_up(self) -> None:
