@@ -89,8 +89,8 @@ def _save(org: Org, who: Session, sobject: str, rows: Sequence[dict[str, Any]], 
         except Misfit as misfit:
             # A Misfit ends the whole request, as on the platform, without saying which row held the value.
             number = next((n for n, row in enumerate(plain, start) if _holds(row, misfit)), None)
-            which = () if number is None else (number,)
-            raise Refused(400, misfit.text, spelt((*at, "records", *which, misfit.field.name))) from None
+            path = (*at, "records", *(() if number is None else (number,)), misfit.field.name)
+            raise Refused(400, misfit.text, spelt(path)) from None
         for place, (result, inner) in enumerate(zip(results, held, strict=True), start):
             where = (*at, "records", place)
             if not result.success or result.id is None:

@@ -9,7 +9,7 @@ import orjson
 from mock_server.faults.condition import Look
 from mock_server.journal import fingerprint
 from mock_server.org.ids import to_18
-from mock_server.org.records.locking import Parents, parents_of
+from mock_server.org.records.locking import parents_of
 from mock_server.org.records.store import fold_column
 from mock_server.org.schema.types import Field, SObject, fold
 
@@ -76,8 +76,8 @@ def known_ids(org: Org, change: Change) -> dict[str, str]:
     identifier = record_id(org, change)
     if identifier is None:
         sobject = org.schema.get(change.sobject)
-        parents = parents_of(org.schema, sobject) if sobject else Parents()
-        for name in (*parents.always, *parents.when_set):
+        parents = parents_of(org.schema, sobject) if sobject else None
+        for name in (*parents.always, *parents.when_set) if parents else ():
             parent = _sent(change, name)
             identifier = to_18(parent) if isinstance(parent, str) else None
             if identifier:

@@ -14,7 +14,7 @@ from mock_server.org.automation.inner import Query
 from mock_server.org.clock import Clock, Mode
 from mock_server.org.errors import ApiError
 from mock_server.org.identity.access import Accesses
-from mock_server.org.identity.directory import Directory
+from mock_server.org.identity.directory import Directory, Secret
 from mock_server.org.identity.permissions import Permissions
 from mock_server.org.identity.sessions import Session, Sessions
 from mock_server.org.ids import IdSource, checksum, number_of
@@ -45,7 +45,7 @@ class Snapshot:
     store: Store
     schema: Schema
     next_id: int
-    auto_numbers: dict[str, int]
+    secrets: Mapping[str, Secret]
 
 
 class Org:
@@ -290,15 +290,9 @@ class Org:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        mark = self.log.last
-        try:
-            with self.locks.together(), self.store.transaction():
-                yield
-        except BaseException:
-            self.log.forget_after(mark)
-            self.accesses.changed()
-            self.bin.forget()
-            raise
+        # Each save of the block remains a transaction of the commit log.
+        with self.locks.together(), self._pipeline.transaction(nested=True):
+            yield
 
     def commits(self, since: int = 0) -> Iterator[Commit]:
         """Yield the committed changes after the given commit number."""
@@ -306,16 +300,16 @@ class Org:
 
     def snapshot(self) -> Snapshot:
         """Return a copy of all records and counters."""
-        return Snapshot(
-            self.store.copy(), self.schema.copy(), self.ids.next_number, dict(self._pipeline.auto_numbers.used)
-        )
+        return Snapshot(self.store.copy(), self.schema.copy(), self.ids.next_number, dict(self.directory.secrets))
 
     def restore(self, snapshot: Snapshot) -> None:
         """Put all records and counters back to a snapshot. Sessions, clock and limits stay as they are."""
         self.store.load(snapshot.store)
         self.schema.become(snapshot.schema)
         self.ids.next_number = snapshot.next_id
-        self._pipeline.auto_numbers.used = dict(snapshot.auto_numbers)
+        self._pipeline.auto_numbers.forget()
+        # Ids are handed out again: the user who gets one must not have the password of the one before.
+        self.directory.secrets = dict(snapshot.secrets)
         self.accesses.changed()
         self.bin.forget()
         self.locks.clear()
@@ -323,14 +317,13 @@ class Org:
 
     def write_snapshot(self, path: Path) -> None:
         """Write all records and counters to a file. Raises OSError."""
-        counters = snapshot_file.Counters(self.ids.next_number, self._pipeline.auto_numbers.used)
-        snapshot_file.write(self.store, path, counters)
+        snapshot_file.write(self.store, path, self.ids.next_number)
 
     def read_snapshot(self, path: Path) -> None:
         """Put all records and counters back to those of a file; the schema stays. Raises SnapshotError."""
-        store, counters = snapshot_file.read(path, self.schema)
+        store, next_id = snapshot_file.read(path, self.schema)
         try:
-            self.restore(Snapshot(store, self.schema.copy(), counters.next_id, counters.auto_numbers))
+            self.restore(Snapshot(store, self.schema.copy(), next_id, self.directory.secrets))
         finally:
             store.close()
         # The org goes by its own name, and so do its users.

@@ -133,6 +133,9 @@ class Queries:
         ground = Ground(self._clock, lambda user: self._environment(user, reader), user_id, lambda: zone)
         lane = Lane(reader, ground, self._schema)
         try:
+            # The snapshot is of now, not of when a thread is free.
+            reader.execute("BEGIN")
+            reader.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
             rows = await asyncio.get_running_loop().run_in_executor(_readers(), lane.spool, plan)
             return self._first(lane, plan, rows, size, base)
         finally:
@@ -150,6 +153,8 @@ class Queries:
             self.lock_rows(locked)
         if plan.purposes:
             note_reading(self._store, self._schema.get("RecentlyViewed"), plan, rows, stamp(self._clock.now()))
+        if len(rows) <= size and not plan.children:
+            return Page(len(rows), lane.build(plan, rows, base), locked=locked)
         branches = None
         if len(rows) <= max(size, _MOST_WITH_CHILDREN):
             branches = [lane.branch(child, rows) for child in plan.children]
@@ -259,12 +264,15 @@ class Queries:
         """
         self._own_lane().ground.become(user_id, str)
         self._store.ready(sobject)
-        key = ("read", None if fields is None else tuple(fields), self._schema.version)
-        plan = sobject.memo.get(key)
-        if not isinstance(plan, Plan):
+        plans: dict[object, Plan] = sobject.memo.setdefault("read", {})  # type: ignore[assignment]
+        key = (None if fields is None else tuple(fields), self._schema.version)
+        plan = plans.get(key)
+        if plan is None:
             plan = read_plan(schema or self._schema, self._store.ready, sobject, fields)
-            if len(sobject.memo) < _MOST_READ_PLANS:
-                sobject.memo[key] = plan
+            if len(plans) == _MOST_READ_PLANS:
+                # Orgs that are gone may have shared the object.
+                del plans[next(iter(plans))]
+            plans[key] = plan
         build = plan.build
         assert build is not None
         if len(ids) == 1:

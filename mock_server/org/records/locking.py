@@ -25,15 +25,16 @@ _ACTIVITIES = frozenset({"Task", "Event"})
 class Parents:
     """The references of an object by what their parents go through."""
 
+    version: int
+    """The version of the schema in which they are so: orgs share objects, and children of a parent differ."""
     always: tuple[str, ...] = ()
     when_set: tuple[str, ...] = ()
 
 
 def parents_of(schema: Schema, sobject: SObject) -> Parents:
     """Return an object's references whose parents a save locks."""
-    key = "locks", schema.version
-    known = sobject.memo.get(key)
-    if isinstance(known, Parents):
+    known = sobject.memo.get("locks")
+    if isinstance(known, Parents) and known.version == schema.version:
         return known
     always, when_set = [], []
     for field in sobject.fields:
@@ -51,7 +52,7 @@ def parents_of(schema: Schema, sobject: SObject) -> Parents:
             always.append(field.name)
         elif field.restricted_delete or any(link.restricted_delete for link in links):
             when_set.append(field.name)
-    found = sobject.memo[key] = Parents(tuple(always), tuple(when_set))
+    found = sobject.memo["locks"] = Parents(schema.version, tuple(always), tuple(when_set))
     return found
 
 

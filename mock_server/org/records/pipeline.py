@@ -151,10 +151,14 @@ class Pipeline:
             with self._store.transaction():
                 yield
         except BaseException:
-            self._log.forget_after(mark)
-            self._bin.forget()
-            self._permissions.forget()
+            self._forget_after(mark)
             raise
+
+    def _forget_after(self, mark: int) -> None:
+        """Drop what is remembered of a transaction that was rolled back: its commits, and what it made of others."""
+        self._log.forget_after(mark)
+        self._bin.forget()
+        self._permissions.forget()
 
     # -- steps
 
@@ -172,8 +176,11 @@ class Pipeline:
             if sobject is None or (chunk.access is not None and "read" not in chunk.access.rights(sobject)):
                 row.fail(unsupported_type(change.sobject))
                 continue
-            row.sobject, row.plan, row.verb = sobject, plan_of(sobject), change.verb
-            self._store.ready(sobject)
+            plan = plan_of(sobject)
+            row.sobject, row.plan, row.verb = sobject, plan, change.verb
+            if plan not in chunk.plans:
+                chunk.plans.append(plan)
+                self._store.ready(sobject)
             if change.verb == "upsert":
                 if (change.key_field or "").lower() != "id":
                     upserts.setdefault((sobject.name, change.key_field or ""), []).append(row)
@@ -411,6 +418,8 @@ class Pipeline:
 
     def _load(self, chunk: Chunk) -> None:
         """Load the stored records of updates and deletes, where later steps need them."""
+        if not self.automation and not any(plan.watched for plan in chunk.plans):
+            return
         for (verb, _), rows in chunk.alive().items():
             if verb == "create" or not (rows[0].plan.watched or (self.automation and hooked(self.automation, rows[0]))):
                 continue
@@ -441,6 +450,8 @@ class Pipeline:
 
     def _agree(self, chunk: Chunk) -> None:
         """Refuse values of one record that do not fit each other; add what follows from them."""
+        if not any(plan.agreements for plan in chunk.plans):
+            return
         for rows in chunk.alive().values():
             if not rows[0].plan.agreements or not rows[0].writes:
                 continue
@@ -466,6 +477,8 @@ class Pipeline:
 
     def _compute(self, chunk: Chunk) -> None:
         """Set the fields of standard objects that follow from others."""
+        if not any(plan.rule for plan in chunk.plans):
+            return
         for (verb, _), rows in chunk.alive().items():
             rule = rows[0].plan.rule
             if rule is not None and verb != "delete":
@@ -486,12 +499,12 @@ class Pipeline:
 
     def _enforce(self, chunk: Chunk) -> None:
         """Refuse what a validation rule forbids."""
+        if not any(plan.ruled for plan in chunk.plans):
+            return
         by_object: dict[str, list[Row]] = {}
         for row in chunk.rows:
             if not row.errors and row.plan.ruled and row.verb in ("create", "update"):
                 by_object.setdefault(row.sobject.name, []).append(row)
-        if not by_object:
-            return
         # Lazily: an org without rules needs no compiler.
         from mock_server.org.formula.rules import enforce
 
@@ -511,12 +524,16 @@ class Pipeline:
 
     def _match(self, chunk: Chunk) -> None:
         """Refuse records that duplicate rules find already there."""
+        if not any(plan.sobject.duplicate_rules for plan in chunk.plans):
+            return
         for (verb, _), rows in chunk.alive().items():
             if rows[0].sobject.duplicate_rules and verb in ("create", "update"):
                 duplicates.find(self._store, rows)
 
     def _deduplicate(self, chunk: Chunk) -> None:
         """Refuse values of unique fields that another record, or an earlier row of the chunk, has."""
+        if not any(plan.unique for plan in chunk.plans):
+            return
         by_object: dict[str, list[Row]] = {}
         for row in chunk.rows:
             if not row.errors and row.plan.unique:
@@ -643,7 +660,7 @@ class Pipeline:
             save.update(rows)
             return
         masters = Chunk((), chunk.user_id, chunk.give_up)
-        masters.rows, masters.execution, masters.inner = rows, chunk.execution, chunk.inner
+        masters.rows, masters.plans, masters.execution, masters.inner = rows, [plan], chunk.execution, chunk.inner
         if plan.watched or meets_hooks:
             stored = self.stored(rows)
             for row in rows:
@@ -693,13 +710,11 @@ class Pipeline:
                 self._permissions.saved(groups)
                 recount.settle(partial(self._save_masters, chunk, save))
         except MasterRefused as refused:
-            self._log.forget_after(mark)
-            self._bin.forget()
+            self._forget_after(mark)
             refused.blame(chunk)
             return False
         except BaseException:
-            self._log.forget_after(mark)
-            self._bin.forget()
+            self._forget_after(mark)
             raise
         if chunk.execution is None:
             self.hold(locked)

@@ -62,14 +62,14 @@ class Relations:
     def __init__(self, schema: Schema, store: Store) -> None:
         self._schema = schema
         self._store = store
-        self._state = (0, 0)
+        self._state: tuple[int, tuple[str, ...]] = (0, ())
         self._known: dict[str, tuple[Inbound, ...]] = {}
 
     def to(self, parent: SObject) -> tuple[Inbound, ...]:
         """Return the references to an object from all objects that may have rows."""
         used = self._store.used()
-        if self._state != (self._schema.version, len(used)):
-            self._state = (self._schema.version, len(used))
+        if self._state != (self._schema.version, used):
+            self._state = (self._schema.version, used)
             self._known.clear()
         known = self._known.get(parent.name)
         if known is None:

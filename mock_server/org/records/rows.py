@@ -107,13 +107,21 @@ class Chunk:
         self.execution: Execution | None = None
         """The transaction of triggers that the save is part of; None where no row can meet one."""
         self.inner: InnerOrg | None = None
+        self.plans: list[WritePlan] = []
+        """The plans of its rows' objects, each once: a step that none of them needs is over at once."""
 
     def alive(self) -> dict[tuple[str, str], list[Row]]:
         """Return the rows that have not failed, by what is to be done and to which object."""
         groups: dict[tuple[str, str], list[Row]] = {}
+        verb, plan, same = "", None, []
         for row in self.rows:
-            if not row.errors:
-                groups.setdefault((row.verb, row.sobject.name), []).append(row)
+            if row.errors:
+                continue
+            # Mostly a row is like the one before it.
+            if row.verb != verb or row.plan is not plan:
+                verb, plan = row.verb, row.plan
+                same = groups.setdefault((verb, plan.sobject.name), [])
+            same.append(row)
         return groups
 
 

@@ -23,16 +23,23 @@ class AutoNumbers:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self.used: dict[str, int] = {}
+        self._used: dict[str, int] = {}
 
-    def next(self, sobject: SObject, numbered: Field, moment: float) -> str:
-        """Return the next number of a field, in its display format."""
+    def forget(self) -> None:
+        """Ask the store again, whose records are others now."""
+        self._used.clear()
+
+    def take(self, sobject: SObject, numbered: Field, count: int, moment: float) -> list[str]:
+        """Return the next numbers of a field, in its display format. None is ever given twice."""
         key = f"{sobject.name}.{numbered.name}"
-        if key not in self.used:
-            # In an org kept in a file, every stored record has had its number.
-            self.used[key] = self._store.count(sobject, deleted=True)
-        number = self.used[key] = self.used[key] + 1
-        return displayed(numbered.display_format, number, moment)
+        used = self._used.get(key)
+        if used is None:
+            kept = self._store.number(key)
+            # Records that were there before the field have no number; they count all the same.
+            used = self._store.count(sobject, deleted=True) if kept is None else kept
+        self._used[key] = used + count
+        self._store.keep_number(key, used + count)
+        return [displayed(numbered.display_format, number, moment) for number in range(used + 1, used + count + 1)]
 
 
 class Saving:
@@ -90,9 +97,11 @@ class Saving:
         plan = rows[0].plan
         name = plan.sobject.name
         groups: dict[tuple[str, ...], list[Row]] = {}
+        for numbered in plan.auto_numbers:
+            numbers = self._numbers.take(plan.sobject, numbered, len(rows), self._moment)
+            for row, number in zip(rows, numbers, strict=True):
+                row.values[numbered.name] = number
         for row in rows:
-            for numbered in plan.auto_numbers:
-                row.values[numbered.name] = self._numbers.next(plan.sobject, numbered, self._moment)
             groups.setdefault(tuple(row.values), []).append(row)
         tail = [*[self._stamp] * len(plan.created), *[self._user] * len(plan.created_by)]
         for columns, same in groups.items():

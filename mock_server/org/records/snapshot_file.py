@@ -6,14 +6,13 @@ serves as the database that an org is kept in.
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 import tempfile
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 from urllib.parse import quote
 
 from mock_server.org.records.store import Store, quoted
@@ -27,13 +26,11 @@ class SnapshotError(ValueError):
     """A file that holds no snapshot, or one of records that the org has no place for."""
 
 
-class Counters(NamedTuple):
-    next_id: int
-    auto_numbers: dict[str, int]
+def write(store: Store, path: Path, next_id: int) -> None:
+    """Write all records, and the number of the next id, to a file, in place of what it held, in one step.
 
-
-def write(store: Store, path: Path, counters: Counters) -> None:
-    """Write all records to a file, in place of what it held, in one step. Raises OSError."""
+    Raises OSError.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     os.close(handle)
@@ -44,9 +41,8 @@ def write(store: Store, path: Path, counters: Counters) -> None:
         with closing(sqlite3.connect(name, isolation_level=None)) as file:
             file.execute("PRAGMA journal_mode=DELETE")
             file.execute(f"DROP TABLE IF EXISTS {_COUNTERS}")
-            file.execute(f"CREATE TABLE {_COUNTERS} (name TEXT PRIMARY KEY, value TEXT)")
-            kept = {"form": _FORM, "next_id": counters.next_id, "auto_numbers": counters.auto_numbers}
-            rows = [(key, json.dumps(value, sort_keys=True)) for key, value in kept.items()]
+            file.execute(f"CREATE TABLE {_COUNTERS} (name TEXT PRIMARY KEY, value INTEGER)")
+            rows = [("form", _FORM), ("next_id", next_id)]
             file.executemany(f"INSERT INTO {_COUNTERS} VALUES (?, ?)", rows)  # noqa: S608
         Path(name).replace(path)
     except sqlite3.Error as error:
@@ -55,15 +51,15 @@ def write(store: Store, path: Path, counters: Counters) -> None:
         Path(name).unlink(missing_ok=True)
 
 
-def read(path: Path, schema: Schema) -> tuple[Store, Counters]:
-    """Return the records of a file, in memory, and the counters. Raises SnapshotError."""
+def read(path: Path, schema: Schema) -> tuple[Store, int]:
+    """Return the records of a file, in memory, and the number of the next id. Raises SnapshotError."""
     if not path.is_file():
         raise SnapshotError(f"there is no file {path}")
     store = Store()
     try:
         with closing(sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro", uri=True)) as file:
-            rows: Mapping[str, str] = dict(file.execute(f"SELECT name, value FROM {_COUNTERS}"))  # noqa: S608
-            counters = Counters(int(json.loads(rows["next_id"])), dict(json.loads(rows["auto_numbers"])))
+            rows: Mapping[str, Any] = dict(file.execute(f"SELECT name, value FROM {_COUNTERS}"))  # noqa: S608
+            next_id = int(rows["next_id"])
             _check(path, file, schema)
             store.take(file)
     except (sqlite3.Error, KeyError, ValueError, TypeError) as error:
@@ -72,7 +68,7 @@ def read(path: Path, schema: Schema) -> tuple[Store, Counters]:
             raise
         raise SnapshotError(f"{path} is no snapshot of an org") from None
     store.connection.execute(f"DROP TABLE {_COUNTERS}")
-    return store, counters
+    return store, next_id
 
 
 def _check(path: Path, file: sqlite3.Connection, schema: Schema) -> None:

@@ -26,8 +26,8 @@ _UNSELECTIVE = frozenset({"OwnerId", "CreatedById", "LastModifiedById", "RecordT
 _PERSON_NAME = "NULLIF(TRIM(COALESCE(\"FirstName\" || ' ', '') || COALESCE(\"LastName\", '')), '')"
 
 
-# The recycle bin's tables (see `recycling`). No object's name begins like theirs.
-_BIN_TABLES = (
+# The recycle bin's tables (see `recycling`), and the last auto numbers. No object's name begins like theirs.
+_OWN_TABLES = (
     'CREATE TABLE IF NOT EXISTS "sf_bin" ("Id" TEXT PRIMARY KEY NOT NULL, "Object" TEXT NOT NULL, '
     '"Root" TEXT NOT NULL, "At" REAL NOT NULL, "Gone" INTEGER NOT NULL) WITHOUT ROWID',
     'CREATE INDEX IF NOT EXISTS "sf_bin.Root" ON "sf_bin" ("Root")',
@@ -35,6 +35,8 @@ _BIN_TABLES = (
     'CREATE TABLE IF NOT EXISTS "sf_links" ("Parent" TEXT NOT NULL, "Object" TEXT NOT NULL, "Id" TEXT NOT NULL, '
     '"Field" TEXT NOT NULL, PRIMARY KEY ("Parent", "Id", "Field")) WITHOUT ROWID',
     'CREATE TABLE IF NOT EXISTS "sf_purged" ("Id" TEXT PRIMARY KEY NOT NULL, "At" REAL NOT NULL) WITHOUT ROWID',
+    'CREATE TABLE IF NOT EXISTS "sf_numbers" ("Field" TEXT PRIMARY KEY NOT NULL, "Last" INTEGER NOT NULL) '
+    "WITHOUT ROWID",
 )
 LARGE = 32 << 20
 """Bytes from which on a database in memory moves into a file."""
@@ -69,7 +71,7 @@ class Store:
         self._written = 0
         """Rows written since the size of a database in memory was last looked at."""
         self._ready: dict[str, SObject] = {}
-        for table in _BIN_TABLES:
+        for table in _OWN_TABLES:
             self.connection.execute(table)
         self._kept = frozenset(self._tables()) if path is not None else frozenset()
         self._depth = 0
@@ -196,6 +198,8 @@ class Store:
         """Return the id with the highest counter in a kept database, None in an empty one."""
         run = self.connection.execute
         found = [run(f'SELECT MAX("Id") FROM {quoted(table)}').fetchone()[0] for table in self._tables()]  # noqa: S608
+        # What is erased is known for a while: its id may be known to others for longer.
+        found += [row[0] for row in run('SELECT MAX("Id") FROM "sf_bin" GROUP BY substr("Id", 1, 3)')]
         return max((identifier for identifier in found if identifier), key=number_of, default=None)
 
     def count(self, sobject: SObject, *, deleted: bool = False) -> int:
@@ -204,6 +208,15 @@ class Store:
         where = "" if deleted else ' WHERE "IsDeleted" = 0'
         sql = f"SELECT COUNT(*) FROM {quoted(sobject.name)}{where}"  # noqa: S608
         return int(self.connection.execute(sql).fetchone()[0])
+
+    def number(self, field: str) -> int | None:
+        """Return the last number that an auto number field has given."""
+        row = self.connection.execute('SELECT "Last" FROM "sf_numbers" WHERE "Field" = ?', (field,)).fetchone()
+        return None if row is None else int(row[0])
+
+    def keep_number(self, field: str, last: int) -> None:
+        """Note the last number that an auto number field has given."""
+        self.connection.execute('INSERT OR REPLACE INTO "sf_numbers" ("Field", "Last") VALUES (?, ?)', (field, last))
 
     # -- transactions
 
@@ -296,7 +309,7 @@ class Store:
     def take(self, file: sqlite3.Connection) -> None:
         """Become equal to a database of another process, whose tables are checked as they are used."""
         file.backup(self.connection)
-        for table in _BIN_TABLES:
+        for table in _OWN_TABLES:
             self.connection.execute(table)
         self._ready, self._kept = {}, frozenset(self._tables())
         self._look()

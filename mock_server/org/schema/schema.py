@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import cache
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from mock_server.org.clock import Clock
@@ -36,11 +37,18 @@ def _prefixes() -> dict[str, str]:
     return out
 
 
+_PRISTINE = 1
+_versions = count(_PRISTINE + 1)
+
+
 class Schema:
-    """Objects by name. `version` rises with every change, so that whatever was derived can be dropped."""
+    """Objects by name. `version` tells contents apart, in the whole process: what was derived is known by it.
+
+    Schemas of one version have the same objects: orgs share objects, and so what is remembered with them.
+    """
 
     def __init__(self) -> None:
-        self.version = 1
+        self.version = _PRISTINE
         self.changed = 0.0
         """When it changed last, by the clock that it follows; the org's birth at first."""
         self._clock: Clock | None = None
@@ -135,7 +143,7 @@ class Schema:
         self.channels = dict(other.channels)
         self.profiles = dict(other.profiles)
         self.permission_sets = dict(other.permission_sets)
-        self.version += 1
+        self.version = other.version
         if self._clock is not None:
             self.changed = self._clock.now()
 
@@ -169,6 +177,7 @@ class Schema:
 
         build = Build(self, definitions)
         trial = self.copy()
+        trial.version = next(_versions)
         for sobject in build.run():
             trial._put(sobject)
         trial.records |= build.records

@@ -89,7 +89,8 @@ def evaluate(tree: Tree, row: dict[str, Any]) -> Any:
         subject, *rest = operands
         found = evaluate(subject, row)
         for place in range(0, len(rest) - 1, 2):
-            if found is not None and found == evaluate(rest[place], row):
+            wanted = evaluate(rest[place], row)
+            if found is not None and found == wanted:
                 return evaluate(rest[place + 1], row)
         return evaluate(rest[-1], row)
     if word in _LEVELS:

@@ -56,8 +56,6 @@ async def test_a_long_query_reads_a_snapshot_while_others_write(
     spool = running.Lane.spool
 
     def slowly(lane: running.Lane, plan: object) -> object:
-        lane.connection.execute("BEGIN")
-        lane.connection.execute('SELECT 1 FROM "Contact"').fetchone()
         loop.call_soon_threadsafe(begun.set)
         asyncio.run_coroutine_threadsafe(go_on.wait(), loop).result(5)
         return spool(lane, plan)  # type: ignore[arg-type]
@@ -76,6 +74,30 @@ async def test_a_long_query_reads_a_snapshot_while_others_write(
         page = org.more(who, page.cursor, size=300, base=BASE)
         read += names(page)
     assert read == [f"Contact {number:04d}" for number in range(1000)]
+
+
+async def test_the_children_of_a_long_query_are_those_of_its_snapshot(
+    large: tuple[Org, Session], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    org, who = large
+    (account,) = org.write(who, [Change("create", "Account", {"Name": "Lone"})], all_or_none=True)
+    loop, spool = asyncio.get_running_loop(), running.Lane.spool
+
+    async def meanwhile() -> None:
+        row = Change("create", "Contact", {"LastName": "Late", "AccountId": account.id})
+        assert org.write(who, [row], all_or_none=True)[0].success
+
+    def slowly(lane: running.Lane, plan: object) -> object:
+        rows = spool(lane, plan)  # type: ignore[arg-type]
+        asyncio.run_coroutine_threadsafe(meanwhile(), loop).result(5)
+        return rows
+
+    monkeypatch.setattr(running.Lane, "spool", slowly)
+    monkeypatch.setattr(running, "_STEPS", 1)
+    soql = "SELECT Name, (SELECT LastName FROM Contacts) FROM Account WHERE Name LIKE 'L%'"
+    page = await asyncio.wait_for(org.query_aside(who, soql, base=BASE), 5)
+    assert org.query(who, "SELECT COUNT() FROM Contact WHERE LastName = 'Late'", base=BASE).total == 1
+    assert [record["Contacts"] for record in page.records] == [None]
 
 
 async def test_short_and_long_queries_answer_alike(large: tuple[Org, Session]) -> None:
