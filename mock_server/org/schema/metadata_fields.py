@@ -51,6 +51,8 @@ class Reader:
         self._names = namespace
         self.lines: dict[Path, int] = {(): element.line}
         self.notes: list[tuple[int, str]] = []
+        self.remark = ""
+        """What of the field counts for nothing, as its note is to say."""
         self._out: dict[str, Any] = {}
 
     def read(self, *, custom: bool) -> dict[str, Any]:
@@ -209,6 +211,7 @@ class Reader:
         if limit.get("booleanFilter") is not None or any(one.get("valueField") for one in limit.all("filterItems")):
             self.notes.append((limit.line, "this lookup filter compares fields or joins by OR: it is not enforced"))
             return
+        self.remark = " (its lookup filter is described, and not enforced)"
         self._put("filter", list(self._filters(limit.all("filterItems"))), "lookupFilter")
 
     def _roll_up(self) -> None:
