@@ -389,6 +389,15 @@ FIELD_CUSTOM_VALIDATION_EXCEPTION = _row(
     "R",
     text="A validation rule refused the record",
 )
+FIELD_FILTER_VALIDATION_EXCEPTION = _row(
+    "FIELD_FILTER_VALIDATION_EXCEPTION",
+    400,
+    "{text}",
+    "permanent",
+    "save",
+    "K",
+    text="Value does not exist or does not match filter criteria.",
+)
 FIELD_INTEGRITY_EXCEPTION = _row(
     "FIELD_INTEGRITY_EXCEPTION", 400, "{text}", "permanent", "save", "R", text="field integrity exception"
 )

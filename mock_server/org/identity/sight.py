@@ -76,6 +76,9 @@ class Sight(Schema):
         return frozenset(flag for flag in flags if flag not in _RIGHT_OF or _RIGHT_OF[flag] in rights)
 
     def _restricted(self, sobject: SObject) -> SObject:
+        if self._access.may("ViewEncryptedData") and any(one.mask is not None for one in sobject.fields):
+            plain = tuple(one if one.mask is None else replace(one, mask=None) for one in sobject.fields)
+            sobject = replace(sobject, fields=plain, whole=sobject.whole or sobject, memo={})
         if self._access.whole:
             return sobject
         rights = self._access.rights(sobject)

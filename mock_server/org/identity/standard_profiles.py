@@ -54,7 +54,15 @@ _WORKING = frozenset(
     ["ApiEnabled", "ViewSetup", "EditTask", "EditEvent", "ActivitiesAccess", "RunReports", "ConvertLeads"]
 )
 _NOT_THE_ADMINS = frozenset(
-    ["ApiUserOnly", "BulkApiHardDelete", "CreateAuditFields", "ForceTwoFactor", "TwoFactorApi", "PasswordNeverExpires"]
+    [
+        "ApiUserOnly",
+        "BulkApiHardDelete",
+        "CreateAuditFields",
+        "ForceTwoFactor",
+        "TwoFactorApi",
+        "PasswordNeverExpires",
+        "ViewEncryptedData",
+    ]
 )
 """Permissions that an administrator does not have from the start."""
 

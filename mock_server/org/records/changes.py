@@ -48,6 +48,8 @@ class RowResult(NamedTuple):
     success: bool
     created: bool = False
     errors: tuple[ApiError, ...] = ()
+    enqueued: str | None = None
+    """Of a platform event: the id of its publishing, its EventUuid."""
 
 
 class Commit(NamedTuple):

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
+from uuid import NAMESPACE_OID, uuid5
 
 from mock_server.org import errors
 from mock_server.org.automation.attempts import Attempts
@@ -23,7 +24,7 @@ from mock_server.org.formula.columns import functions
 from mock_server.org.identity.access import Access
 from mock_server.org.identity.permissions import Permissions
 from mock_server.org.ids import IdSource, to_15, to_18
-from mock_server.org.records import duplicates
+from mock_server.org.records import duplicates, lookup_filters
 from mock_server.org.records.agreements import RECORD_TYPE
 from mock_server.org.records.changes import CHUNK, Change, LockHeld, RowResult
 from mock_server.org.records.commits import CommitLog
@@ -42,6 +43,7 @@ from mock_server.org.records.store import Store, fold_column
 from mock_server.org.rollups.counting import MasterRefused, Recount, RollUps
 from mock_server.org.schema import Schema
 from mock_server.org.schema.types import Field, SObject, fold
+from mock_server.org.standard import companions
 from mock_server.org.standard import reference as beginnings
 from mock_server.org.standard.context import Context
 
@@ -513,6 +515,12 @@ class Pipeline:
         for rows in by_object.values():
             enforce(self._schema, self._store, rows, environment)
 
+    def _filter(self, chunk: Chunk) -> None:
+        """Refuse references that a lookup filter does not let through."""
+        for rows in chunk.alive().values():
+            if rows[0].plan.filtered and rows[0].writes:
+                lookup_filters.enforce(self._schema, self._store, rows)
+
     def _number(self, chunk: Chunk) -> None:
         """Give new rows their ids."""
         for (verb, _), rows in chunk.alive().items():
@@ -521,6 +529,9 @@ class Pipeline:
             sobject = rows[0].sobject
             for row, identifier in zip(rows, self._ids.take_many(sobject.key_prefix or "000", len(rows)), strict=True):
                 row.id = identifier
+            if sobject.kind == "event":
+                for row in rows:
+                    row.values["EventUuid"] = str(uuid5(NAMESPACE_OID, f"{row.id} {self._clock.now()}"))
         fill(chunk)
 
     def _match(self, chunk: Chunk) -> None:
@@ -639,6 +650,7 @@ class Pipeline:
         _automate,
         _agree,
         _compute,
+        _filter,
         _enforce,
         _number,
         _match,
@@ -676,6 +688,14 @@ class Pipeline:
         if meets_hooks:
             run_hooks(masters, "after", self.automation, self.stored)
 
+    def _companions(self, groups: dict[tuple[str, str], list[Row]]) -> list[Row]:
+        """Return what the platform writes along with new records."""
+        out: list[Row] = []
+        for (verb, name), rows in groups.items():
+            if verb == "create" and name in companions.MAKERS:
+                out += companions.MAKERS[name](self._context(), rows, self._ids.take_many)
+        return out
+
     def store_rows(self, chunk: Chunk, exchange: int) -> bool:
         """Write the rows that have not failed, in one transaction; tell whether they stay written.
 
@@ -685,6 +705,7 @@ class Pipeline:
         if not groups:
             return True
         mark = self._log.last
+        along = self._companions(groups)
         if chunk.execution is None:
             self._log.transactions += 1
         recount = Recount(self.rollups, self._store)
@@ -705,10 +726,12 @@ class Pipeline:
         locked = {identifier for _, ids in held for identifier in ids}
         # One row is one statement, and so a transaction by itself; deletions and roll-ups may reach further.
         first = chunk.rows[0]
-        alone = len(chunk.rows) == 1 and first.writes and not self.rollups.feeds_of(first.sobject.name)
+        alone = len(chunk.rows) == 1 and first.writes and not along and not self.rollups.feeds_of(first.sobject.name)
         try:
             with nullcontext() if alone else self._store.transaction():
                 save.groups(groups)
+                for row in along:
+                    save.groups({(row.verb, row.sobject.name): [row]})
                 self._permissions.saved(groups, moment)
                 recount.settle(partial(self._save_masters, chunk, save))
         except MasterRefused as refused:
@@ -734,7 +757,7 @@ def _result(row: Row, rolled_back: bool) -> RowResult:
         return RowResult(None, False, False, tuple(row.errors))
     if rolled_back:
         return RowResult(None, False, False, (errors.ALL_OR_NONE_OPERATION_ROLLED_BACK(),))
-    return RowResult(row.id, True, row.verb == "create")
+    return RowResult(row.id, True, row.verb == "create", enqueued=row.values.get("EventUuid"))
 
 
 def unsupported_type(name: str) -> ApiError:

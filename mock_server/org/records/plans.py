@@ -14,6 +14,8 @@ from mock_server.org.standard.rules import RULES
 
 # Bounds what a client with ever new combinations of fields can make the server remember.
 _MOST_STATEMENTS = 512
+_FILLED = frozenset({("ContentVersion", "ContentDocumentId"), ("ContentVersion", "Title")})
+"""What the platform fills in where it is missing (standard/companions)."""
 # Numbers that a describe does not call auto numbers.
 _NUMBERED = frozenset({("Quote", "QuoteNumber")})
 
@@ -65,7 +67,11 @@ class WritePlan:
         self._shapes: dict[tuple[bool, tuple[str, ...]], Shape | None] = {}
         self._statements: dict[tuple[str, tuple[str, ...]], Statement] = {}
         # Whoever saves a record owns it: an owner is never missing.
-        self.required = tuple(field for field in sobject.fields if field.required and field.name != "OwnerId")
+        self.required = tuple(
+            field
+            for field in sobject.fields
+            if field.required and field.name != "OwnerId" and (sobject.name, field.name) not in _FILLED
+        )
         self.not_null = frozenset(
             field.name
             for field in sobject.fields
@@ -105,6 +111,8 @@ class WritePlan:
         self.governing = sobject.name in ("User", "PermissionSetAssignment")
 >>>>>>> hosta
         """Whether a row of it is looked at even where its saver may do everything."""
+        self.filtered = tuple(field for field in self.references.values() if field.lookup_filter)
+        """References that only some records may be the target of."""
         self.default_formulas = any(field.default_formula is not None for field in sobject.fields)
         self.ruled = any(rule.active for rule in sobject.validation_rules)
         """Whether validation rules are to be asked."""

@@ -37,7 +37,8 @@ class AutoNumbers:
         if used is None:
             kept = self._store.number(key)
             # Records that were there before the field have no number; they count all the same.
-            used = self._store.count(sobject, deleted=True) if kept is None else kept
+            before = numbered.first_number - 1
+            used = before + self._store.count(sobject, deleted=True) if kept is None else kept
         self._used[key] = used + count
         self._store.keep_number(key, used + count)
         return [displayed(numbered.display_format, number, moment) for number in range(used + 1, used + count + 1)]

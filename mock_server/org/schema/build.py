@@ -169,6 +169,17 @@ class Build:
             return (made.path, made.loose) if made else ((*draft.path, "fields", name), described)
 
         self.problems += check_formulas(schema, self._drafts, path_of, self._note)
+        self._check_lookups(schema)
+
+    def _check_lookups(self, schema: Schema) -> None:
+        filtered = [made for draft in self._drafts.values() for made in draft.made if made.field.lookup_filter]
+        if filtered:
+            from mock_server.org.records.lookup_filters import why_not
+
+            for made in filtered:
+                reason = why_not(schema, made.field)
+                if reason is not None:
+                    self._note((*made.path, "filter"), f"this lookup filter is not enforced: {reason}")
 
     def _given(self, kind: str) -> Mapping[str, Any]:
         return self._definitions.get(kind) or {}

@@ -25,7 +25,7 @@ _CHANGES = ("label", "help", "required", "default", "values", "valueSet", "restr
 _TEXT = ("length", "externalId", "unique", "caseSensitive", "formula", "blankAsZero")
 _NUMBER = ("precision", "scale", "length", "externalId", "unique", "formula", "blankAsZero")
 _VALUES = ("values", "valueSet", "restricted", "sorted", "controller")
-_LINK = ("referenceTo", "relationshipName", "relationshipLabel", "filter")
+_LINK = ("referenceTo", "relationshipName", "relationshipLabel", "filter", "filterMessage")
 _ROLL_UP = ("child", "reference", "operation", "field", "filters")
 _MASKS = {"asterisk": "*", "X": "X", "*": "*"}
 _MASK_TYPES = ("all", "creditCard", "ssn", "lastFour", "sin", "nino")
@@ -73,7 +73,7 @@ KINDS: dict[str, Kind] = {
     "masterdetail": Kind("reference", (*_LINK, "reparentable", "order", "masterRead"), 18),
     "hierarchy": Kind("reference", _LINK, 18),
     "metadatarelationship": Kind("reference", _LINK, 18),
-    "autonumber": Kind("string", ("format", "externalId"), 30),
+    "autonumber": Kind("string", ("format", "startingNumber", "externalId"), 30),
     "encryptedtext": Kind("encryptedstring", ("length", "mask", "maskType"), 175, 175),
     "location": Kind("location", ("scale", "decimal")),
     "rollup": Kind("double", _ROLL_UP),
@@ -176,6 +176,7 @@ def new_field(
         field = replace(
             field, auto_number=True, createable=False, updateable=False, nillable=False, defaulted_on_create=True,
             default=None, display_format=number_format(path, definition, "format", "{00000000}"),
+            first_number=whole(path, definition, "startingNumber", 1, 0, 1_000_000_000),
         )  # fmt: skip
     if word == "location":
         return _location(path, definition, field)
@@ -316,6 +317,7 @@ def _link(path: Path, definition: Mapping[str, Any], field: Field, word: str) ->
         relationship_order=whole(path, definition, "order", 0, 0, 1) if master else None,
         write_requires_master_read=flag(path, definition, "masterRead"),
         lookup_filter=filters(path, definition, "filter"),
+        lookup_message=text(path, definition, "filterMessage", None),
     )
 
 

@@ -199,7 +199,11 @@ class _Metadata:
         named = element.first("nameField")
         if named is not None and custom and setting is None:
             pairs = (("type", "type"), ("label", "label"), ("displayFormat", "format"))
-            put("nameField", {key: value for tag, key in pairs if (value := named.get(tag)) is not None}, "nameField")
+            given: dict[str, Any] = {key: value for tag, key in pairs if (value := named.get(tag)) is not None}
+            start = named.get("startingNumber") or ""
+            if start.isdecimal() and len(start) < 10:
+                given["startingNumber"] = int(start)
+            put("nameField", given, "nameField")
         self._out.object(name, definition)
         self._lines(file, ("objects", name), lines)
         counts = self._inner(file, element, name)

@@ -18,7 +18,13 @@ _TYPES: dict[str, str] = {
         "MasterDetail", "Hierarchy", "MetadataRelationship", "AutoNumber", "Location",
     )
 } | {"Summary": "rollup", "ExternalLookup": "lookup", "IndirectLookup": "lookup"}  # fmt: skip
-_NUMBERS = {"length": "length", "precision": "precision", "scale": "scale", "visibleLines": "lines"}
+_NUMBERS = {
+    "length": "length",
+    "precision": "precision",
+    "scale": "scale",
+    "visibleLines": "lines",
+    "startingNumber": "startingNumber",
+}
 _FLAGS = {
     "required": "required",
     "unique": "unique",
@@ -208,11 +214,17 @@ class Reader:
         limit = self._element.first("lookupFilter")
         if limit is None or not limit.is_true("active") or limit.is_true("isOptional"):
             return
-        if limit.get("booleanFilter") is not None or any(one.get("valueField") for one in limit.all("filterItems")):
+        compares = any(
+            one.get("valueField") or (one.get("field") or "").startswith("$") for one in limit.all("filterItems")
+        )
+        if limit.get("booleanFilter") is not None or compares:
             self.notes.append((limit.line, "this lookup filter compares fields or joins by OR: it is not enforced"))
             return
         self.remark = " (its lookup filter is described, and not enforced)"
         self._put("filter", list(self._filters(limit.all("filterItems"))), "lookupFilter")
+        message = limit.get("errorMessage")
+        if message:
+            self._put("filterMessage", message, "lookupFilter")
 
     def _roll_up(self) -> None:
         key = self._element.first("summaryForeignKey")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mock_server.org.schema.errors import Path, SchemaError
-from mock_server.org.schema.given import flag, mapping, number_format, text
+from mock_server.org.schema.given import flag, mapping, number_format, text, whole
 from mock_server.org.schema.types import Field, FieldType, Kind, PicklistValue, SObject
 
 KEYS = (
@@ -143,7 +143,7 @@ def sharing_of(path: Path, definition: Mapping[str, Any], default: str) -> str:
 def _name_field(path: Path, definition: Mapping[str, Any], label: str) -> Field:
     path = (*path, "nameField")
     named = definition.get("nameField", {"type": "text"})
-    mapping(path, named, ("type", "label", "format"))
+    mapping(path, named, ("type", "label", "format", "startingNumber"))
     kind = str(named.get("type", "text")).lower()
     if kind not in ("text", "autonumber"):
         raise SchemaError.unknown((*path, "type"), "type of name field", kind, ("text", "autonumber"))
@@ -152,6 +152,7 @@ def _name_field(path: Path, definition: Mapping[str, Any], label: str) -> Field:
         "Name", text(path, named, "label", f"{label} Name"), "string", length=80, name_field=True,
         id_lookup=True, defaulted_on_create=True, auto_number=auto, createable=not auto, updateable=not auto,
         display_format=number_format(path, named, "format", "{00000000}") if auto else None, nillable=not auto,
+        first_number=whole(path, named, "startingNumber", 1, 0, 1_000_000_000),
     )  # fmt: skip
 
 

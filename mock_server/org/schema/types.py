@@ -177,6 +177,8 @@ class Field:
     roll_up: RollUp | None = None
     display_format: str | None = None
     """Of an auto number: `INV-{0000}`."""
+    first_number: int = 1
+    """Of an auto number: what the first record gets."""
     help_text: str | None = None
     mask: str | None = None
     mask_type: str | None = None
@@ -185,6 +187,8 @@ class Field:
     write_requires_master_read: bool = False
     search_prefilterable: bool = False
     lookup_filter: tuple[FilterItem, ...] = ()
+    lookup_message: str | None = None
+    """What a save is told whose reference the filter does not let through; None for the platform's own text."""
 
     @property
     def stored(self) -> bool:

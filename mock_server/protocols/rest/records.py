@@ -17,7 +17,7 @@ from mock_server.org.schema.types import Field, SObject
 from mock_server.protocols.rest.blobs import record_of
 from mock_server.protocols.rest.describe import sobject_of
 from mock_server.protocols.rest.duplicates import duplicate_wishes, show_duplicates
-from mock_server.protocols.rest.replies import DATA, answer, base_of, empty, errors_answer, routes, version_of
+from mock_server.protocols.rest.replies import DATA, answer, base_of, empty, errors_answer, remarks, routes, version_of
 
 ROWS = f"{DATA}/sobjects/{{sobject}}"
 BY_ID = f"{ROWS}/{{id}}"
@@ -50,7 +50,7 @@ async def create(call: Call) -> Reply:
 
 
 def _created(call: Call, sobject: SObject, result: RowResult, **more: Any) -> Reply:
-    reply = answer({"id": result.id, "success": True, "errors": [], **more}, 201)
+    reply = answer({"id": result.id, "success": True, "errors": remarks(result), **more}, 201)
     reply.headers["Location"] = f"{base_of(call)}/{sobject.name}/{result.id}"
     return reply
 

@@ -49,10 +49,17 @@ def errors_answer(failed: Sequence[ApiError]) -> Reply:
     return answer([error_item(error) for error in failed], failed[0].status)
 
 
+def remarks(result: RowResult) -> list[dict[str, Any]]:
+    """Return the `errors` of a success: that a platform event waits to be published is told there."""
+    if result.enqueued is None:
+        return []
+    return [{"statusCode": "OPERATION_ENQUEUED", "message": result.enqueued, "fields": []}]
+
+
 def saved_item(result: RowResult) -> dict[str, Any]:
     """Return one row of a collections answer; its errors say statusCode, and always name fields."""
     if result.success:
-        return {"id": result.id, "success": True, "errors": []}
+        return {"id": result.id, "success": True, "errors": remarks(result)}
     return {
         "success": False,
         "errors": [
