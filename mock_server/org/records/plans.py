@@ -101,15 +101,11 @@ class WritePlan:
                 self.defaults.setdefault(field.name, chosen)
         if sobject.name in SYSTEM_DEFAULTS or ("RowCause" in sobject.by_name and sobject.name.endswith("Share")):
             self.defaults |= SYSTEM_DEFAULTS.get(sobject.name, _SHARE_DEFAULTS)
-<<<<<<< HEAD
+        self.located = sobject.kind == "setting" and "SetupOwnerId" in sobject.by_name
+        """Whether a row is the setting of an organization, profile or user: of the organization where none is named."""
         self.governing = sobject.name in (
             "User", "PermissionSetAssignment", "ObjectPermissions", "FieldPermissions",
         )  # fmt: skip
-=======
-        self.located = sobject.kind == "setting" and "SetupOwnerId" in sobject.by_name
-        """Whether a row is the setting of an organization, profile or user: of the organization where none is named."""
-        self.governing = sobject.name in ("User", "PermissionSetAssignment")
->>>>>>> hosta
         """Whether a row of it is looked at even where its saver may do everything."""
         self.filtered = tuple(field for field in self.references.values() if field.lookup_filter)
         """References that only some records may be the target of."""
