@@ -45,12 +45,13 @@ def test_the_yaml_example_is_a_scenario(tmp_path: Path) -> None:
 
 def test_the_example_of_settings_starts_an_org(tmp_path: Path) -> None:
     from mock_server import api
+    from mock_server.config import resolve
 
     (example,) = (one for one in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL) if "users:" in one)
     file = tmp_path / "sfmock.yaml"
     file.write_text(example)
     shutil.copytree(Path(__file__).parent / "org/schema/projects/rental/force-app", tmp_path / "force-app")
-    server = api.start(config=file)
+    server = api.start(resolve({"port": 0}, environment={}, file=str(file)))
     try:
         org = server.org
         assert org.schema.get("Rental__c") is not None and org.directory.user("sync@acme.test") is not None
