@@ -93,9 +93,26 @@ def _of_document(document: Document, key: str, value: Any) -> Any:
     if key in _WRITTEN:
         return _written(document, key, value)
     try:
-        return _value(key, value, "", KEYS)
+        found = _value(key, value, "", KEYS)
     except ConfigError as error:
         raise document.error([Problem((key,), str(error).removeprefix(": "))]) from None
+    return _sources(document, value, found) if key == "schema" else found
+
+
+def _sources(document: Document, value: Any, paths: Sequence[str]) -> tuple[str, ...]:
+    """Return the paths of a schema, seen from the settings file as those of records are. Raises DocumentError."""
+    folder = Path(document.file).parent
+    problems = []
+    for place, path in enumerate(paths):
+        if not os.path.exists(folder / path):  # false, not an error, for names that no file can have
+            at: tuple[str | int, ...] = ("schema", place) if isinstance(value, list) else ("schema",)
+            near = folder.iterdir() if "/" not in path else ()
+            names = sorted(one.name for one in near if not one.name.startswith("."))
+            text = f"there is no file or folder {path[:200]!r}"
+            problems.append(Problem(at, text, nearest=nearest(path, names) if names else None))
+    if problems:
+        raise document.error(problems)
+    return tuple(str(folder / path) for path in paths)
 
 
 def _written(document: Document, key: str, value: Any) -> Any:

@@ -20,6 +20,7 @@ from mock_server.org.schema.definitions import KINDS, Definitions
 from mock_server.org.schema.errors import Place, Problem, SchemaErrors
 from mock_server.org.schema.metadata_files import LARGEST_FILE, is_project
 
+_PROJECT = "sfdx-project.json"
 __all__ = ["Definitions", "Place", "check", "inline", "read"]
 _FORMS = "an SFDX project or a folder of metadata, a zip of one, saved describes (JSON), or YAML of objects and fields"
 
@@ -57,6 +58,8 @@ def _one(path: Path) -> Definitions:
         out = metadata.read(path)
         if out.notes or out.problems:
             return out
+        if (path / _PROJECT).is_file():
+            return _failed(path / _PROJECT, "no file of a schema stands below the folders of packageDirectories")
         return _folder(path) if path.is_dir() else _failed(path, f"no file of a schema is in this zip; give {_FORMS}")
     if path.suffix.lower() == ".json":
         return _json(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -36,11 +37,28 @@ def test_no_operation_name_is_a_prefix_of_another() -> None:
 def test_the_yaml_example_is_a_scenario(tmp_path: Path) -> None:
     from harness.scenario import load
 
-    examples = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
-    (example,) = [one for one in examples if one.startswith("title:")]
+    (example,) = (one for one in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL) if "title:" in one)
     file = tmp_path / "example.yaml"
     file.write_text(example)
     assert yaml.safe_load(example)["title"] == load(file).title
+
+
+def test_the_example_of_settings_starts_an_org(tmp_path: Path) -> None:
+    from mock_server import api
+    from mock_server.config import resolve
+
+    (example,) = (one for one in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL) if "users:" in one)
+    file = tmp_path / "sfmock.yaml"
+    file.write_text(example)
+    shutil.copytree(Path(__file__).parent / "org/schema/projects/rental/force-app", tmp_path / "force-app")
+    server = api.start(resolve({"port": 0}, environment={}, file=str(file)))
+    try:
+        org = server.org
+        assert org.schema.get("Rental__c") is not None and org.directory.user("sync@acme.test") is not None
+        found = org.schema.get("Account")
+        assert found is not None and org.store.count(found) == 20
+    finally:
+        server.stop()
 
 
 def test_the_pytest_example_passes(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from harness.scenario import load as load_scenario
 from harness.trial import check
 from mock_server import api, schema_sources
 from mock_server.cli import main
-from mock_server.config import Settings, resolve
+from mock_server.config import ConfigError, Settings, resolve
 from mock_server.documents import DocumentError
 from mock_server.org.schema.describe import describe
 from tests.org.schema.files import RENTAL, custom_object, put, text_field, zipped
@@ -159,6 +159,32 @@ def test_serve_takes_several_sources_and_the_settings_file_too(tmp_path: Path) -
     assert resolve({"schema": ["a", "b"]}, environment={}).schema == ("a", "b")
     with pytest.raises(DocumentError, match="there is no object 'Bike__c'"):
         api.start(schema=inline)
+
+
+def test_sources_of_a_settings_file_are_seen_from_it_and_missing_ones_are_told_there(tmp_path: Path) -> None:
+    (tmp_path / "more.yaml").write_text("fields: {Contact: {Frame__c: {type: text}}}\n")
+    file = tmp_path / "sfmock.yaml"
+    file.write_text("schema: [more.yaml]\n")
+    assert resolve({}, environment={}, file=str(file)).schema == (str(tmp_path / "more.yaml"),)
+    for wrong, said in (
+        (
+            "schema:\n  - more.yaml\n  - mroe.yaml\n",
+            "3:5: there is no file or folder 'mroe.yaml'; did you mean 'more.yaml'?",
+        ),
+        ("schema: " + "x" * 5000, "1:9: there is no file or folder 'xxx"),
+    ):
+        file.write_text(wrong)
+        with pytest.raises(ConfigError) as error:
+            resolve({}, environment={}, file=str(file))
+        assert str(error.value).startswith(f"{file}:{said}")
+
+
+def test_a_project_without_metadata_is_told_at_its_file(tmp_path: Path, capsys: Out) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "sfdx-project.json").write_text('{"packageDirectories": [{"path": "src"}]}')
+    assert main(["schema", "import", str(tmp_path)]) == 2
+    told = capsys.readouterr().err
+    assert "sfdx-project.json:1: no file of a schema stands below the folders of packageDirectories" in told
 
 
 @pytest.mark.parametrize("name", ["a.zip", "a.json", "a.yaml", "a"])

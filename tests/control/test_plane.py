@@ -69,7 +69,7 @@ LOCK = {"on": "rest.collections.*", "error": "UNABLE_TO_LOCK_ROW"}
         ("POST", "clock", {"advance": 1e300}, 400, "advance", None),
         ("POST", "records", {"sobject": "Contcat", "records": []}, 400, "sobject", "Contact"),
         ("POST", "records", {"sobject": "Contact", "records": [{"LastName": "a"}, {}]}, 400, "records[1]", None),
-        ("POST", "records", {"sobject": "Contact", "records": [{"LastName": {}}]}, 400, "records.LastName", None),
+        ("POST", "records", {"sobject": "Contact", "records": [{"LastName": {}}]}, 400, "records[0].LastName", None),
         ("POST", "records", {"sobject": "Contact", "records": 5}, 400, "records", None),
         ("POST", "restore", {"snapshot": "s9"}, 404, "snapshot", None),
         ("POST", "restore", {}, 400, "snapshot", None),

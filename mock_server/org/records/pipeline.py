@@ -448,6 +448,8 @@ class Pipeline:
                     values.setdefault(name, value)
                 if plan.owned and values.get("OwnerId") is None:
                     values["OwnerId"] = chunk.user_id
+                if plan.located and values.get("SetupOwnerId") is None:
+                    values["SetupOwnerId"] = self._environment_of(chunk.user_id).read("Organization", "Id")
 
     def _agree(self, chunk: Chunk) -> None:
         """Refuse values of one record that do not fit each other; add what follows from them."""

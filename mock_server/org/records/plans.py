@@ -101,6 +101,8 @@ class WritePlan:
                 self.defaults.setdefault(field.name, chosen)
         if sobject.name in SYSTEM_DEFAULTS or ("RowCause" in sobject.by_name and sobject.name.endswith("Share")):
             self.defaults |= SYSTEM_DEFAULTS.get(sobject.name, _SHARE_DEFAULTS)
+        self.located = sobject.kind == "setting" and "SetupOwnerId" in sobject.by_name
+        """Whether a row is the setting of an organization, profile or user: of the organization where none is named."""
         self.governing = sobject.name in (
             "User", "PermissionSetAssignment", "ObjectPermissions", "FieldPermissions",
         )  # fmt: skip

@@ -73,6 +73,10 @@ class Draft:
         """Find a field by its name in any case."""
         return self.fields.get(name) or self.fields.get(self.folded.get(name.lower(), ""))
 
+    def nearest(self, name: str) -> str | None:
+        """Return the field whose name a wrong one probably means."""
+        return close(name, self.fields)
+
     def put(self, one: Field) -> None:
         self.fields[one.name] = one
         self.folded[one.name.lower()] = one.name
@@ -514,7 +518,7 @@ class Build:
 
         def each(key: str, make: Callable[..., T], into: dict[str, T]) -> None:
             for here, name, given in parts.named(path, definition, key):
-                made = self._try(make, here, name, given, draft.find, self._note)
+                made = self._try(make, here, name, given, draft, self._note)
                 if made is not None:
                     into[name] = made
 

@@ -75,6 +75,12 @@ def check_name(path: Path, name: Any) -> str:
     )
 
 
+_EVENTS = {
+    "event": ("HighVolume", "StandardVolume"),
+    "publish": ("PublishAfterCommit", "PublishImmediately"),
+}
+
+
 def new_object(path: Path, name: str, suffix: str, definition: Mapping[str, Any], *, detail: bool) -> SObject:
     """Return a custom object with its system fields, without a key prefix. Raises SchemaError.
 
@@ -86,6 +92,9 @@ def new_object(path: Path, name: str, suffix: str, definition: Mapping[str, Any]
     for key in ("event", "publish"):
         if key in definition and suffix != "e":
             raise SchemaError((*path, key), "only a platform event (__e) has this setting")
+        word = text(path, definition, key, None)
+        if word is not None and word.lower() not in (one.lower() for one in _EVENTS[key]):
+            raise SchemaError.unknown((*path, key), f"{key} setting", word, _EVENTS[key])
     form = FORMS["setting" if setting else suffix]
     bare = re.sub(r"__(c|e|mdt|x|kav)$", "", name).replace("_", " ")
     label = text(path, definition, "label", bare)
@@ -211,7 +220,7 @@ def _setting_fields(hierarchy: bool) -> tuple[Field, ...]:
     )  # fmt: skip
     owner = _link(
         "SetupOwnerId", "Location", "Organization", "Profile", "User", createable=True, nillable=False,
-        id_lookup=False,
+        id_lookup=False, unique=True, defaulted_on_create=True,
     )  # fmt: skip
     return (_id(), _deleted(), name, *([owner] if hierarchy else []), *_audit())
 

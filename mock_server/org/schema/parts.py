@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 from mock_server.org.ids import to_18
 from mock_server.org.schema.errors import Path, SchemaError, brief
@@ -23,7 +23,19 @@ from mock_server.org.schema.types import (
 
 _NAME = re.compile(r"(?:[A-Za-z][A-Za-z0-9]{0,14}__)?[A-Za-z](?:[A-Za-z0-9]|_(?!_)){0,79}")
 Note = Callable[[Path, str], None]
-Find = Callable[[str], Field | None]
+
+
+class Fields(Protocol):
+    """The fields of the object that the parts belong to."""
+
+    def find(self, name: str) -> Field | None: ...
+
+    def nearest(self, name: str) -> str | None: ...
+
+
+def _hint(fields: Fields, name: object) -> str:
+    near = fields.nearest(str(name))
+    return f"; did you mean {near}?" if near else ""
 
 
 def named(path: Path, definition: Mapping[str, Any], key: str) -> Iterator[tuple[Path, str, Any]]:
@@ -40,13 +52,16 @@ def named(path: Path, definition: Mapping[str, Any], key: str) -> Iterator[tuple
         yield here, name, value
 
 
-def validation_rule(path: Path, name: str, given: Any, field: Find, note: Note) -> ValidationRule:
+def validation_rule(path: Path, name: str, given: Any, fields: Fields, note: Note) -> ValidationRule:
     mapping(path, given, ("condition", "message", "field", "active", "description"))
     shown = text(path, given, "field", None)
-    if shown is not None and field(shown) is None:
-        note((*path, "field"), f"the error of rule {name} is shown at the top: there is no field {shown}")
+    if shown is not None and fields.find(shown) is None:
+        note(
+            (*path, "field"),
+            f"the error of rule {name} is shown at the top: there is no field {shown}{_hint(fields, shown)}",
+        )
         shown = None
-    found = field(shown) if shown else None
+    found = fields.find(shown) if shown else None
     return ValidationRule(
         name,
         text(path, given, "condition", "", most=20_000),
@@ -56,7 +71,7 @@ def validation_rule(path: Path, name: str, given: Any, field: Find, note: Note) 
     )
 
 
-def record_type(path: Path, name: str, given: Any, field: Find, note: Note) -> RecordType:
+def record_type(path: Path, name: str, given: Any, fields: Fields, note: Note) -> RecordType:
     """Return a record type, without an id where none is given."""
     mapping(path, given, ("label", "active", "picklists", "description", "id"))
     identifier = text(path, given, "id", None)
@@ -68,9 +83,13 @@ def record_type(path: Path, name: str, given: Any, field: Find, note: Note) -> R
     picklists = []
     for key in offered:
         here = (*path, "picklists")
-        found = field(key) if isinstance(key, str) else None
+        found = fields.find(key) if isinstance(key, str) else None
         if found is None or found.type not in ("picklist", "multipicklist", "combobox"):
-            note((*here, key), f"record type {name}: there is no picklist field {brief(key)}; its values are left out")
+            note(
+                (*here, key),
+                f"record type {name}: there is no picklist field {brief(key)}; its values are left out"
+                + _hint(fields, key),
+            )
             continue
         picklists.append((found.name, tuple(_offered((*here, key), found, values(here, offered, key), note))))
     return RecordType(
@@ -88,13 +107,15 @@ def _offered(path: Path, field: Field, given: tuple[PicklistValue, ...], note: N
             yield replace(found, default=value.default)
 
 
-def compact_layout(path: Path, name: str, given: Any, field: Find, note: Note) -> CompactLayout:
+def compact_layout(path: Path, name: str, given: Any, fields: Fields, note: Note) -> CompactLayout:
     mapping(path, given, ("label", "fields"))
     shown = []
     for one in texts(path, given, "fields"):
-        found = field(one)
+        found = fields.find(one)
         if found is None:
-            note((*path, "fields"), f"compact layout {name} leaves out {one}: there is no such field")
+            note(
+                (*path, "fields"), f"compact layout {name} leaves out {one}: there is no such field{_hint(fields, one)}"
+            )
         else:
             shown.append(found.name)
     return CompactLayout(name, text(path, given, "label", name), tuple(shown))
@@ -103,7 +124,7 @@ def compact_layout(path: Path, name: str, given: Any, field: Find, note: Note) -
 _ACTIONS = ("block", "allow")
 
 
-def duplicate_rule(path: Path, name: str, given: Any, field: Find, note: Note) -> DuplicateRule:
+def duplicate_rule(path: Path, name: str, given: Any, fields: Fields, note: Note) -> DuplicateRule:
     """Read what makes two records alike (`match`, all of its items; `or`, further such lists) and what follows."""
     # How values are compared is known above the schema: it is asked late.
     from mock_server.org.records.alike import METHODS
@@ -122,9 +143,10 @@ def duplicate_rule(path: Path, name: str, given: Any, field: Find, note: Note) -
             place = (*here, index)
             mapping(place, one, ("field", "method", "blank"))
             wanted = text(place, one, "field", "")
-            found = field(wanted)
+            found = fields.find(wanted)
             if found is None or not found.stored:
-                raise SchemaError((*place, "field"), f"there is no field {brief(wanted)} to compare")
+                near = fields.nearest(wanted)
+                raise SchemaError((*place, "field"), f"there is no field {brief(wanted)} to compare", (), near)
             method = text(place, one, "method", "exact").lower()
             if method not in METHODS:
                 raise SchemaError.unknown((*place, "method"), "way to compare", method, METHODS)

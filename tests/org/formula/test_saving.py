@@ -208,6 +208,26 @@ def test_custom_settings_and_custom_metadata() -> None:
     assert not save(org, "create", [{"N__c": 11}])[0].success
 
 
+def test_a_hierarchy_setting_is_the_organizations_unless_it_says_otherwise_and_one_for_each() -> None:
+    schema = Schema()
+    most = {"Most__c": {"type": "number"}}
+    schema.add({"Conf__c": {"setting": "Hierarchy", "fields": most}}, {})
+    schema.add({"Thing__c": {"fields": FIELDS, "validationRules": {"S": rule("N__c > $Setup.Conf__c.Most__c")}}}, {})
+    org = Org(1, schema=schema, clock="virtual", start=NOW)
+    org.directory.seed()
+    user = org.directory.default_user.id
+    first, again = save(org, "create", [{"Most__c": 50}, {"SetupOwnerId": org.id, "Most__c": 40}], sobject="Conf__c")
+    assert first.success
+    assert [(error.code, error.message.partition(" on ")[0]) for error in again.errors] == [
+        ("DUPLICATE_VALUE", "duplicate value found: SetupOwnerId duplicates value")
+    ]
+    (again,) = save(org, "create", [{"Most__c": 40}], sobject="Conf__c")
+    assert [error.code for error in again.errors] == ["DUPLICATE_VALUE"]
+    assert not save(org, "create", [{"N__c": 51}])[0].success
+    assert save(org, "create", [{"SetupOwnerId": user, "Most__c": 60}], sobject="Conf__c")[0].success
+    assert save(org, "create", [{"N__c": 51}])[0].success
+
+
 def test_vlookup() -> None:
     zips = {"fields": {"City__c": {"type": "text"}}}
     condition = "VLOOKUP($ObjectType.Zip__c.Fields.City__c, $ObjectType.Zip__c.Fields.Name, T__c) <> U__c"

@@ -96,3 +96,36 @@ def test_a_value_offered_for_one_that_the_controlling_field_lacks_is_told(tmp_pa
         "City__c.field-meta.xml:2: City__c: 'Bonn' is offered for 'Germny', which Country__c does not have; "
         "did you mean Germany?"
     )
+
+
+def test_what_is_not_enforced_and_fields_that_are_not_there_are_told(tmp_path: Path) -> None:
+    limit = "<lookupFilter><active>true</active><filterItems><field>Account.Name</field><operation>equals</operation>"
+    lookup = f"<referenceTo>Account</referenceTo>\n{limit}<value>a</value></filterItems></lookupFilter>"
+    rule = "<errorConditionFormula>FALSE</errorConditionFormula><errorMessage>m</errorMessage>"
+    put(
+        tmp_path,
+        {
+            SHOP: custom_object("Shop"),
+            field("Account__c"): text_field("Account__c", lookup, "Lookup"),
+            "objects/Shop__c/validationRules/R.validationRule-meta.xml": xml(
+                "ValidationRule", f"<active>true</active>{rule}\n<errorDisplayField>Acount__c</errorDisplayField>"
+            ),
+        },
+    )
+    found = load(tmp_path)[1]
+    assert "field Shop__c.Account__c (its lookup filter is described, and not enforced)" in [
+        note.text for note in found.notes if note.verdict == "taken"
+    ]
+    assert warnings(found) == [
+        "R.validationRule-meta.xml:4: the error of rule R is shown at the top: there is no field Acount__c; "
+        "did you mean Account__c?",
+    ]
+
+
+def test_a_kind_of_event_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    body = "<label>E</label>\n<eventType>HighVolum</eventType>"
+    told = refusals(tmp_path, {"objects/E__e/E__e.object-meta.xml": xml("CustomObject", body)})
+    assert told == [
+        "E__e.object-meta.xml:4: there is no event setting 'HighVolum'; did you mean 'HighVolume'? "
+        "(allowed: HighVolume, StandardVolume)"
+    ]
