@@ -128,10 +128,6 @@ class Schema:
         self._clock = clock
         self.changed = clock.now()
 
-    def now(self) -> float:
-        """Return the time by the clock it follows; that of its last change where there is none."""
-        return self.changed if self._clock is None else self._clock.now()
-
     def copy(self) -> Schema:
         """Return a schema that can change apart from this one; the objects themselves are shared."""
         other = Schema()
