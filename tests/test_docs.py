@@ -51,14 +51,12 @@ def test_the_example_of_settings_starts_an_org(tmp_path: Path) -> None:
     file = tmp_path / "sfmock.yaml"
     file.write_text(example)
     shutil.copytree(Path(__file__).parent / "org/schema/projects/rental/force-app", tmp_path / "force-app")
-    server = api.start(resolve({"port": 0}, environment={}, file=str(file)))
-    try:
-        org = server.org
-        assert org.schema.get("Rental__c") is not None and org.directory.user("sync@acme.test") is not None
-        found = org.schema.get("Account")
-        assert found is not None and org.store.count(found) == 20
-    finally:
-        server.stop()
+    with api.start(resolve({"port": 0}, environment={}, file=str(file))) as server:
+        org = server.world.default
+        accounts = org.schema.get("Account")
+        assert accounts is not None and org.store.count(accounts) == 20
+        assert org.schema.get("Rental__c") is not None
+        assert org.directory.user("sync@acme.test") is not None
 
 
 def test_the_pytest_example_passes(tmp_path: Path) -> None:
