@@ -259,7 +259,7 @@ class _Metadata:
             self._lines(file, ("fields", target, name), reader.lines)
         if len(definition) == 1 and "standard" in definition:
             return f"field {sobject}.{name}, of which nothing changes what the org answers"
-        return f"field {sobject}.{name}{reader.remark}"
+        return f"field {sobject}.{name}"
 
     def _validation_rule(self, file: MetadataFile, element: Element) -> str:
         return self._one_rule(file, element, self._parent(file), element.get("fullName") or file.name)

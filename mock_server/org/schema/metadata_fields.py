@@ -57,8 +57,6 @@ class Reader:
         self._names = namespace
         self.lines: dict[Path, int] = {(): element.line}
         self.notes: list[tuple[int, str]] = []
-        self.remark = ""
-        """What of the field counts for nothing, as its note is to say."""
         self._out: dict[str, Any] = {}
 
     def read(self, *, custom: bool) -> dict[str, Any]:
@@ -220,7 +218,6 @@ class Reader:
         if limit.get("booleanFilter") is not None or compares:
             self.notes.append((limit.line, "this lookup filter compares fields or joins by OR: it is not enforced"))
             return
-        self.remark = " (its lookup filter is described, and not enforced)"
         self._put("filter", list(self._filters(limit.all("filterItems"))), "lookupFilter")
         message = limit.get("errorMessage")
         if message:

@@ -99,7 +99,8 @@ def test_a_value_offered_for_one_that_the_controlling_field_lacks_is_told(tmp_pa
 
 
 def test_what_is_not_enforced_and_fields_that_are_not_there_are_told(tmp_path: Path) -> None:
-    limit = "<lookupFilter><active>true</active><filterItems><field>Account.Name</field><operation>equals</operation>"
+    limit = "<lookupFilter><active>true</active><filterItems>"
+    limit += "<field>Account.Owner.Name</field><operation>equals</operation>"
     lookup = f"<referenceTo>Account</referenceTo>\n{limit}<value>a</value></filterItems></lookupFilter>"
     rule = "<errorConditionFormula>FALSE</errorConditionFormula><errorMessage>m</errorMessage>"
     put(
@@ -113,12 +114,11 @@ def test_what_is_not_enforced_and_fields_that_are_not_there_are_told(tmp_path: P
         },
     )
     found = load(tmp_path)[1]
-    assert "field Shop__c.Account__c (its lookup filter is described, and not enforced)" in [
-        note.text for note in found.notes if note.verdict == "taken"
-    ]
     assert warnings(found) == [
         "R.validationRule-meta.xml:4: the error of rule R is shown at the top: there is no field Acount__c; "
         "did you mean Account__c?",
+        "Account__c.field-meta.xml:7: this lookup filter is not enforced: Owner.Name equals a asks for more than the "
+        "record's own fields",
     ]
 
 
