@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
@@ -342,12 +342,6 @@ class Evidence:
     def processes(self) -> list[Process]:
         """How all runs ended: those that deliver, then those after delivery."""
         return self.deliveries + [process for run in self.after.values() for process in run.deliveries]
-
-    def every_exchange(self) -> Iterator[Exchange]:
-        """Yield the exchanges of the runs that deliver, then of those after delivery."""
-        yield from self.exchanges
-        for run in self.after.values():
-            yield from run.exchanges
 
     def landed(self, place: int) -> bool:
         """Tell whether the org holds at least one record for the input."""
