@@ -121,8 +121,7 @@ class Store:
         self._written = 0
         if self._path is not None:
             return
-        (pages,), (size,) = (self.connection.execute(f"PRAGMA {of}").fetchone() for of in ("page_count", "page_size"))
-        if pages * size < LARGE:
+        if self._size() < LARGE:
             return
         self._folder = tempfile.TemporaryDirectory(prefix="sfmock-", ignore_cleanup_errors=True)
         self._path = Path(self._folder.name) / "org.db"
@@ -130,6 +129,11 @@ class Store:
         self.connection.backup(moved)
         self.connection.close()
         self.connection = moved
+
+    def _size(self) -> int:
+        """Return the bytes that the database takes."""
+        (pages,), (size,) = (self.connection.execute(f"PRAGMA {of}").fetchone() for of in ("page_count", "page_size"))
+        return int(pages * size)
 
     def _stay(self) -> None:
         """Be a database in memory again, an empty one, when the file is none that its owner named."""
@@ -303,7 +307,9 @@ class Store:
         other = Store()
         self.connection.backup(other.connection)
         other._ready, other._kept = dict(self._ready), self._kept
-        other._look()
+        # The copy has not read its schema yet, which takes a new connection a while.
+        if self._size() >= LARGE:
+            other._look()
         return other
 
     def take(self, file: sqlite3.Connection) -> None:
@@ -319,7 +325,8 @@ class Store:
         self._stay()
         other.connection.backup(self.connection)
         self._ready, self._kept = dict(other._ready), other._kept
-        self._look()
+        if other._size() >= LARGE:
+            self._look()
 
 
 _MOST_BLANKS = 8
