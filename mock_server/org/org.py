@@ -139,13 +139,11 @@ class Org:
         try:
             page = self.queries.run(
                 soql,
-                user_id=who.user_id,
                 all_rows=all_rows,
                 size=size,
                 base=base,
-                time_zone=lambda: self.directory.time_zone(who.user_id),
                 version=version,
-                schema=self.sight(who),
+                **self._asking(who),
             )
         except LockHeld as held:
             raise _unlockable(held) from None
@@ -156,21 +154,15 @@ class Org:
         """Return how a query would be run: `cardinality`, `fields`, `leadingOperationType` and more, the best first."""
         return self.queries.explain(
             soql,
-            user_id=who.user_id,
-            time_zone=lambda: self.directory.time_zone(who.user_id),
             version=version,
-            schema=self.sight(who),
+            **self._asking(who),
         )
 
     def search(self, who: Session, sosl: str | Search, *, base: str) -> Found:
         """Run a SOSL search, as text or as a tree."""
-
-        def zone() -> str:
-            return self.directory.time_zone(who.user_id)
-
         if isinstance(sosl, str):
-            return self.searches.run(sosl, user_id=who.user_id, base=base, time_zone=zone, schema=self.sight(who))
-        return self.searches.find("", sosl, user_id=who.user_id, base=base, time_zone=zone, schema=self.sight(who))
+            return self.searches.run(sosl, base=base, **self._asking(who))
+        return self.searches.find("", sosl, base=base, **self._asking(who))
 
     async def search_aside(self, who: Session, sosl: str | Search, *, base: str) -> Found:
         """Run a search as `search` does, letting others be served while an index is made."""
@@ -178,6 +170,14 @@ class Org:
         for _ in self.searches.steps(text, search, self.sight(who)):
             await asyncio.sleep(0)
         return self.search(who, sosl, base=base)
+
+    def _asking(self, who: Session) -> dict[str, Any]:
+        """Return what a query or search must know of its user: the id, the time zone, what is seen of the schema."""
+        return {
+            "user_id": who.user_id,
+            "time_zone": lambda: self.directory.time_zone(who.user_id),
+            "schema": self.sight(who),
+        }
 
     def sight(self, who: Session) -> Schema | None:
         """Return what a user sees of the schema, None for one who sees all of it."""
@@ -196,7 +196,13 @@ class Org:
     def _inner_query(self, user_id: str) -> Query:
         """Return how triggers that run for a user query: in the system's mode, within their transaction."""
 
-        return lambda soql, most: self.queries.run(soql, user_id=user_id, size=most, base=_INNER_BASE)
+        return lambda soql, most: self.queries.run(
+            soql,
+            user_id=user_id,
+            size=most,
+            base=_INNER_BASE,
+            time_zone=lambda: self.directory.time_zone(user_id),
+        )
 
     async def query_aside(
         self,
@@ -218,13 +224,11 @@ class Org:
             try:
                 page = await self.queries.run_aside(
                     soql,
-                    user_id=who.user_id,
                     all_rows=all_rows,
                     size=size,
                     base=base,
-                    time_zone=lambda: self.directory.time_zone(who.user_id),
                     version=version,
-                    schema=self.sight(who),
+                    **self._asking(who),
                 )
             except LockHeld as held:
                 if self.clock.now() >= deadline:
