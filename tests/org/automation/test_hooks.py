@@ -43,6 +43,20 @@ def test_a_before_hook_changes_what_is_saved_and_fills_what_is_missing(org: Org,
     ]
 
 
+def test_a_hook_queries_in_its_users_time_zone(org: Org, who: Session, save: Save) -> None:
+    soql = "SELECT HOUR_IN_DAY(convertTimezone(Born__c)) h FROM Contact GROUP BY HOUR_IN_DAY(convertTimezone(Born__c))"
+    seen: list[int] = []
+    org.automation.add("Account", ["insert"], work=lambda trigger: seen.append(trigger.org.query(soql)[0]["h"]))
+    saved = save(
+        contact(Born__c="2026-01-15T12:00:00Z"),
+        Change("update", "User", {"TimeZoneSidKey": "America/Los_Angeles"}, id=who.user_id),
+    )
+    assert [result.errors for result in saved] == [(), ()]
+    (made,) = save(Change("create", "Account", {"Name": "Acme"}))
+    assert made.success, made.errors
+    assert seen[-1] == rows(org, who, soql)[0]["h"] == 4
+
+
 def test_what_is_still_missing_after_the_hooks_is_refused(org: Org, save: Save) -> None:
     org.automation.add("Contact", ["insert"], work=lambda trigger: None)
     (made,) = save(Change("create", "Contact", {"FirstName": "Ada"}))
