@@ -8,7 +8,7 @@ from mock_server.operations import Call, Operation, Reply
 from mock_server.org import errors
 from mock_server.org.ids import to_18
 from mock_server.org.records.changes import Change, RowResult, Verb
-from mock_server.org.records.pipeline import unsupported_type
+from mock_server.org.records.resolving import unsupported_type
 from mock_server.protocols.ids import rows_by_id
 from mock_server.protocols.rest.describe import sobject_of
 from mock_server.protocols.rest.records import save

@@ -15,7 +15,7 @@ from mock_server.org.errors import ApiError
 from mock_server.org.records import merging, replication
 from mock_server.org.records.changes import Change, RowResult, Verb
 from mock_server.org.records.conversion import LeadConvert, LeadConverted, convert
-from mock_server.org.records.pipeline import unsupported_type
+from mock_server.org.records.resolving import unsupported_type
 from mock_server.org.records.values import Misfit
 from mock_server.org.schema.types import SObject
 from mock_server.protocols.ids import rows_by_id
