@@ -34,7 +34,8 @@ class Operation:
 
     `path` is a template: `{name}` stands for one segment.
     `replay` is the idempotency class; `rows` how many records it carries; `counted` whether it is charged against
-    DailyApiRequests; `auth` whether it needs a session; `since` the API version that brought it.
+    DailyApiRequests; `auth` whether it needs a session; `since` the API version that brought it; `query` names what its
+    query string may hold.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Operation:
     auth: bool = True
     since: float = 31.0
     summary: str = ""
+    query: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

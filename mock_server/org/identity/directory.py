@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mock_server.org.clock import stamp, wall
 from mock_server.org.identity import logins, standard_profiles
+from mock_server.org.identity.apps import ConnectedApp
 from mock_server.org.identity.standard_profiles import ADMIN_PROFILE_ID
 from mock_server.org.standard.reference import record_types
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 LOGINS_AN_HOUR = 3600
 LOGIN_KEYS = ("username", "password", "security_token", "client_id", "client_secret")
 """What the first user and the first app of an org are known by."""
-SCOPES = ("api", "refresh_token", "full", "id", "openid")
 
 # Fixed, so that the orgs of a process share it: records of a cloned org refer to it.
 USER_ID = "005Kd000000000BIAQ"
@@ -50,17 +50,6 @@ class User:
     @property
     def name(self) -> str:
         return f"{self.first_name} {self.last_name}".strip()
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectedApp:
-    """An OAuth client, allowed every grant; client credentials run as `run_as`. `public_key` (PEM) checks JWTs."""
-
-    client_id: str
-    client_secret: str
-    run_as: str
-    scopes: tuple[str, ...] = SCOPES
-    public_key: str | None = None
 
 
 class LoginRefused(Exception):

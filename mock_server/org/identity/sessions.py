@@ -10,7 +10,8 @@ from mock_server.org.clock import Clock
 from mock_server.org.ids import to_15
 
 if TYPE_CHECKING:
-    from mock_server.org.identity.directory import ConnectedApp, User
+    from mock_server.org.identity.apps import ConnectedApp
+    from mock_server.org.identity.directory import User
 
 TIMEOUT = 7200.0
 """Seconds without a call after which a session ends: the default of an org's session settings."""

@@ -10,7 +10,8 @@ from typing import Any
 
 from mock_server.operations import Call, Operation, Reply
 from mock_server.org import errors
-from mock_server.org.identity.directory import ConnectedApp, LoginRefused, User
+from mock_server.org.identity.apps import ConnectedApp
+from mock_server.org.identity.directory import LoginRefused, User
 from mock_server.protocols.instance import LOGIN_HOSTS, host_of, identity_url, instance_url
 from mock_server.protocols.oauth import assertion
 from mock_server.protocols.oauth.forms import answer, client_of, form, routes

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from mock_server.org.identity import sessions
-from mock_server.org.identity.directory import SCOPES
+from mock_server.org.identity.apps import SCOPES
 from mock_server.org.identity.sessions import Session
 from mock_server.org.org import Org
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mock_server.org.identity.directory import SCOPES
+from mock_server.org.identity.apps import SCOPES
 from tests.protocols.desk import Desk, json_of
 
 REVOKE = "/services/oauth2/revoke"

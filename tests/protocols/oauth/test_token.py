@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mock_server.journal import fingerprint
-from mock_server.org.identity.directory import SCOPES
+from mock_server.org.identity.apps import SCOPES
 from tests.conftest import Rest
 from tests.protocols.desk import FORM, Desk, json_of
 

@@ -1,0 +1,61 @@
+"""Errors of logging in. OAuth has its codes in lower case; the SOAP API answers every error with status 500."""
+
+from __future__ import annotations
+
+from mock_server.org.errors.catalogue import row
+
+INVALID_LOGIN = row(
+    "INVALID_LOGIN",
+    500,
+    "Invalid username, password, security token; or user locked out.",
+    "permanent",
+    "statement",
+    "R",
+)
+LOGIN_MUST_USE_SECURITY_TOKEN = row(
+    "LOGIN_MUST_USE_SECURITY_TOKEN",
+    500,
+    "Invalid username, password, security token; or user locked out. Are you at a new location? When accessing "
+    "Salesforce--either via a desktop client or the API--from outside of your company’s trusted networks, you must add "
+    "a security token to your password to log in. To get your new security token, log in to Salesforce. From your "
+    "personal settings, enter Reset My Security Token in the Quick Find box, then select Reset My Security Token.",
+    "permanent",
+    "statement",
+    "R",
+)
+ILLEGAL_SESSION = row(
+    "INVALID_SESSION_ID",
+    500,
+    "Invalid Session ID found in SessionHeader: Illegal Session",
+    "session",
+    "statement",
+    "R",
+)
+SOAP_LOGIN_RETIRED = row(
+    "INVALID_OPERATION",
+    500,
+    "The SOAP Login operation is not available in the API version specified ({version}). Refer to the documentation "
+    "for supported versions.",
+    "permanent",
+    "statement",
+    "R",
+    version="65.0",
+)
+AUTHENTICATION_FAILURE = row("invalid_grant", 400, "authentication failure", "permanent", "routing", "R")
+EXPIRED_REFRESH_TOKEN = row("invalid_grant", 400, "expired access/refresh token", "permanent", "routing", "R")
+EXPIRED_ASSERTION = row("invalid_grant", 400, "expired authorization code", "permanent", "routing", "R")
+INVALID_ASSERTION = row("invalid_grant", 400, "invalid assertion", "permanent", "routing", "R")
+INVALID_AUDIENCE = row("invalid_grant", 400, "audience is invalid", "permanent", "routing", "D")
+UNAPPROVED_CONSUMER = row("invalid_grant", 400, "user hasn't approved this consumer", "permanent", "routing", "R")
+WRONG_LOGIN_DOMAIN = row("invalid_grant", 400, "request not supported on this domain", "permanent", "routing", "R")
+INVALID_CLIENT_ID = row("invalid_client_id", 400, "client identifier invalid", "permanent", "routing", "R")
+INVALID_CLIENT = row("invalid_client", 400, "invalid client credentials", "permanent", "routing", "R")
+INACTIVE_USER = row("inactive_user", 400, "user is inactive", "permanent", "routing", "D")
+LOGIN_RATE_EXCEEDED = row("rate_limit_exceeded", 400, "login rate exceeded", "quota", "routing", "D")
+UNSUPPORTED_GRANT_TYPE = row("unsupported_grant_type", 400, "grant type not supported", "permanent", "routing", "R")
+UNSUPPORTED_TOKEN_TYPE = row(
+    "unsupported_token_type", 400, "this token type is not supported", "permanent", "routing", "R"
+)
+OAUTH_REQUEST_REFUSED = row("invalid_request", 400, "{text}", "permanent", "routing", "K", text="must use HTTP POST")
+OAUTH_SERVER_ERROR = row("server_error", 400, "retry your request", "transient", "routing", "D")
+UNKNOWN_ERROR = row("unknown_error", 400, "retry your request", "transient", "routing", "R")
