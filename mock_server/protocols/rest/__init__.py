@@ -12,10 +12,11 @@ from mock_server.protocols.rest import (
     records,
     replication,
     search,
+    ui,
 )
 from mock_server.protocols.rest.replies import render, routes, unversioned
 
-ROUTES = (unversioned, routes)
+ROUTES = (unversioned, routes, ui.routes)
 
 __all__ = [
     "ROUTES",
@@ -31,4 +32,5 @@ __all__ = [
     "render",
     "replication",
     "search",
+    "ui",
 ]
