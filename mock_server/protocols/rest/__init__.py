@@ -4,28 +4,35 @@ from mock_server.protocols.rest import (
     apexrest,
     blobs,
     collections,
+    connect,
     describe,
+    knowledge,
     list_views,
     meta,
+    pages,
     passwords,
     query,
     recent,
     records,
     replication,
     search,
+    ui,
 )
 from mock_server.protocols.rest.replies import render, routes, unversioned
 
-ROUTES = (unversioned, routes, apexrest.routes)
+ROUTES = (unversioned, routes, ui.routes, apexrest.routes)
 
 __all__ = [
     "ROUTES",
     "apexrest",
     "blobs",
     "collections",
+    "connect",
     "describe",
+    "knowledge",
     "list_views",
     "meta",
+    "pages",
     "passwords",
     "query",
     "recent",
@@ -33,4 +40,5 @@ __all__ = [
     "render",
     "replication",
     "search",
+    "ui",
 ]
