@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mock_server.org import errors
-from mock_server.org.automation.inner import Query
+from mock_server.org.apex import transaction
+from mock_server.org.apex.endpoints import Endpoints
+from mock_server.org.automation.inner import InnerOrg, Query
 from mock_server.org.clock import Clock, Mode
 from mock_server.org.errors import ApiError
 from mock_server.org.identity.access import Accesses
@@ -93,6 +95,7 @@ class Org:
         self.searches = Searches(self.schema, self.store, self.queries)
         self.directory = Directory(self)
         self.automation = self._pipeline.automation
+        self.endpoints = Endpoints()
         self._pipeline.inner_query = self._inner_query
         self.lead_map: Mapping[str, Mapping[str, str]] = {}
         """Which custom fields of a lead go where on conversion: by object, the lead's field and the target's."""
@@ -264,6 +267,39 @@ class Org:
         return self._pipeline.write(
             changes, user_id=who.user_id, all_or_none=all_or_none, exchange=exchange, give_up=give_up
         )
+
+    def run(
+        self,
+        who: Session,
+        code: Callable[[InnerOrg], T],
+        *,
+        name: str,
+        system: bool = False,
+        exchange: int = 0,
+        give_up: bool = False,
+        watch: transaction.Watch | None = None,
+    ) -> T:
+        """Run code as one transaction in a user's name, or with `system` in the system's mode.
+
+        Raises LockHeld, with nothing done, where a row lock is held; with `give_up` the saves that meet it fail.
+        Raises what the code raises, with nothing done, a LimitExceeded or Ended among it.
+        """
+        self.bin.expire()
+        return transaction.run(
+            self._pipeline,
+            code,
+            name=name,
+            user_id=who.user_id,
+            query=self._inner_query(who.user_id) if system else self._own_query(who),
+            as_user=not system,
+            exchange=exchange,
+            give_up=give_up,
+            watch=watch,
+        )
+
+    def _own_query(self, who: Session) -> Query:
+        """Return how code queries in a user's name: it finds what he sees."""
+        return lambda soql, most: self.queries.run(soql, size=most, base=_INNER_BASE, **self._asking(who))
 
     def file(self, who: Session, sobject: str, identifier: str, field: str) -> bytes | None:
         """Return the bytes of a record's file, None where there is no such record or no file."""

@@ -1,6 +1,7 @@
 """The REST API. Importing the package declares its operations; `ROUTES` lists them."""
 
 from mock_server.protocols.rest import (
+    apexrest,
     blobs,
     collections,
     connect,
@@ -19,10 +20,11 @@ from mock_server.protocols.rest import (
 )
 from mock_server.protocols.rest.replies import render, routes, unversioned
 
-ROUTES = (unversioned, routes, ui.routes)
+ROUTES = (unversioned, routes, ui.routes, apexrest.routes)
 
 __all__ = [
     "ROUTES",
+    "apexrest",
     "blobs",
     "collections",
     "connect",
