@@ -12,6 +12,7 @@ from mock_server.protocols.rest import (
     records,
     replication,
     search,
+    tooling,
 )
 from mock_server.protocols.rest.replies import render, routes, unversioned
 
@@ -31,4 +32,5 @@ __all__ = [
     "render",
     "replication",
     "search",
+    "tooling",
 ]
