@@ -17,6 +17,7 @@ from mock_server.protocols.rest import (
     replication,
     search,
     ui,
+    tooling,
 )
 from mock_server.protocols.rest.replies import render, routes, unversioned
 
@@ -41,4 +42,5 @@ __all__ = [
     "replication",
     "search",
     "ui",
+    "tooling",
 ]
