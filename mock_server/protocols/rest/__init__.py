@@ -3,6 +3,7 @@
 from mock_server.protocols.rest import (
     blobs,
     collections,
+    composite,
     describe,
     list_views,
     meta,
@@ -21,6 +22,7 @@ __all__ = [
     "ROUTES",
     "blobs",
     "collections",
+    "composite",
     "describe",
     "list_views",
     "meta",
