@@ -151,7 +151,7 @@ class Org:
                 **self._asking(who, tooling=tooling),
             )
         except LockHeld as held:
-            raise _unlockable(held) from None
+            raise unlockable(held) from None
         self._pipeline.hold(page.locked)
         return page
 
@@ -232,9 +232,15 @@ class Org:
     ) -> Page:
         """Run a query as `query` does, letting others be served while a long one reads.
 
-        A query FOR UPDATE waits for row locks as a save does, and then raises UNABLE_TO_LOCK_ROW.
+        A query FOR UPDATE waits for row locks as a save does, and then raises UNABLE_TO_LOCK_ROW; within a transaction
+        it raises LockHeld.
         """
         self.bin.expire()
+        if self.locks.shared:
+            # Within a transaction nobody can wait: who began it does, and begins anew.
+            page = self.queries.run(soql, all_rows=all_rows, size=size, base=base, version=version, **self._asking(who))
+            self._pipeline.hold(page.locked)
+            return page
         deadline = self.clock.now() + WAIT
         while True:
             try:
@@ -248,7 +254,7 @@ class Org:
                 )
             except LockHeld as held:
                 if self.clock.now() >= deadline:
-                    raise _unlockable(held) from None
+                    raise unlockable(held) from None
                 await self.clock.wait_until(min(held.until, deadline))
             else:
                 self._pipeline.hold(page.locked)
@@ -394,7 +400,8 @@ class Org:
         self.store.close()
 
 
-def _unlockable(held: LockHeld) -> ApiError:
+def unlockable(held: LockHeld) -> ApiError:
+    """Return what somebody is told who has waited for a lock in vain."""
     return errors.UNABLE_TO_LOCK_ROW(count=len(held.ids), ids=",".join(held.ids), fields=None)
 
 
