@@ -29,7 +29,6 @@ T = TypeVar("T")
 Kind = Literal["read", "write", "login", "stream"]
 Replay = Literal["always", "conditional", "never"]
 Rows = Literal["none", "one", "many"]
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
