@@ -13,11 +13,14 @@ import logging
 import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
+from typing import Any
 
+from mock_server.code_saves import CodeSaves
 from mock_server.exposed import exposed
 from mock_server.journal import Entry, fingerprint
 from mock_server.operations import Call, Operation, Registry, Reply, Route, Work, operation_saves
 from mock_server.org import errors
+from mock_server.org.automation.inner import InnerOrg
 from mock_server.org.errors import ApiError
 from mock_server.org.identity.sessions import Session
 from mock_server.org.org import Org, when_unlocked
@@ -134,7 +137,7 @@ class Gate:
                     reply = await faults.strike(call, "before")
             if reply is None:
                 route.guard(call)
-                call.save = self._save
+                call.save, call.perform = self._save, self._perform
                 reply = await route.handler(call)
                 if armed:
                     reply = await faults.strike(call, "after") or reply
@@ -211,6 +214,36 @@ class Gate:
         else:
             entry.carried(changes, results)
         return results
+
+    async def _perform(self, call: Call, code: Callable[[InnerOrg], Any], name: str, system: bool) -> Any:
+        """Run code as one transaction, and again from its beginning when it had to wait for row locks."""
+        org, entry = call.org, call.entry
+        faults = self._world.faults_of(org)
+        saves = CodeSaves(org, call, None if faults.empty or call.copy_of is not None else faults)
+
+        def attempt(give_up: bool = False) -> Any:
+            saves.begin()
+            return org.run(
+                call.session,
+                code,
+                name=name,
+                system=system,
+                exchange=entry.number,
+                give_up=give_up,
+                watch=saves,
+            )
+
+        stays = False
+        try:
+            try:
+                value = await when_unlocked(org, attempt)
+            except LockHeld:
+                value = attempt(give_up=True)
+            stays = True
+        finally:
+            if saves.changes:
+                self._world.journal_of(org).rows(entry, saves.changes, saves.results if stays else saves.undone())
+        return value
 
     def _unknown(self, call: Call, error: ApiError) -> Reply:
         org = self._org_of_token(call) or self._world.default

@@ -1,31 +1,41 @@
 """The REST API. Importing the package declares its operations; `ROUTES` lists them."""
 
 from mock_server.protocols.rest import (
+    apexrest,
     blobs,
     collections,
+    connect,
     composite,
     describe,
+    knowledge,
     list_views,
     meta,
+    pages,
     passwords,
     query,
     recent,
     records,
     replication,
     search,
+    ui,
+    tooling,
 )
 from mock_server.protocols.rest.replies import render, routes, unversioned
 
-ROUTES = (unversioned, routes)
+ROUTES = (unversioned, routes, ui.routes, apexrest.routes)
 
 __all__ = [
     "ROUTES",
+    "apexrest",
     "blobs",
     "collections",
+    "connect",
     "composite",
     "describe",
+    "knowledge",
     "list_views",
     "meta",
+    "pages",
     "passwords",
     "query",
     "recent",
@@ -33,4 +43,6 @@ __all__ = [
     "render",
     "replication",
     "search",
+    "ui",
+    "tooling",
 ]
