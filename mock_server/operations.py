@@ -29,7 +29,6 @@ T = TypeVar("T")
 Kind = Literal["read", "write", "login", "stream"]
 Replay = Literal["always", "conditional", "never"]
 Rows = Literal["none", "one", "many"]
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +189,8 @@ Admit = Callable[[Operation], None]
 class Request:
     """A request inside another one. `target` is its path and query string.
 
-    `inherits` tells whether it has the outer call's Sforce headers.
+    `inherits` tells whether it has the outer call's Sforce headers. `said` is the body as the client sent it, where
+    references in it have been replaced.
     """
 
     method: str
@@ -199,6 +199,7 @@ class Request:
     body: bytes = b""
     content_type: str = "application/json"
     inherits: bool = False
+    said: bytes | None = None
 
 
 class Inside(Protocol):
