@@ -128,6 +128,11 @@ class Exchange:
         return _traits(self.operation).many
 
     @property
+    def is_composite(self) -> bool:
+        """Whether it holds several requests, or a tree of records."""
+        return _traits(self.operation).composite
+
+    @property
     def is_collection(self) -> bool:
         """Whether it is an sObject collection: up to 200 records, and no other requests."""
         return self.operation.startswith("rest.collections.")
