@@ -1,6 +1,7 @@
 """The REST API. Importing the package declares its operations; `ROUTES` lists them."""
 
 from mock_server.protocols.rest import (
+    actions,
     apexrest,
     blobs,
     collections,
@@ -24,6 +25,7 @@ ROUTES = (unversioned, routes, ui.routes, apexrest.routes)
 
 __all__ = [
     "ROUTES",
+    "actions",
     "apexrest",
     "blobs",
     "collections",
