@@ -46,7 +46,7 @@ def test_the_lists_lead_to_each_action(handle: OrgHandle, rest: Rest) -> None:
         "standard": "standard", "custom": "custom",
     }  # fmt: skip
     assert [one["name"] for one in rest.get("/actions/standard").json()["actions"]] == [
-        "chatterPost", "emailSimple",
+        "chatterPost", "emailSimple", "submit",
     ]  # fmt: skip
     assert set(rest.get("/actions/custom").json()) == {"apex", "emailAlert", "flow", "quickAction", "sendNotification"}
     assert rest.get("/actions/custom/apex").json() == {"actions": []}

@@ -96,6 +96,7 @@ class Org:
         self.searches = Searches(self.schema, self.store, self.queries)
         self.directory = Directory(self)
         self.automation = self._pipeline.automation
+        self.approvals = self._pipeline.approvals
         self.endpoints = Endpoints()
         self.actions = Actions()
         self._pipeline.inner_query = self._inner_query

@@ -18,6 +18,7 @@ from mock_server.org.ids import to_18
 
 if TYPE_CHECKING:
     from mock_server.org.automation.inner import InnerOrg
+    from mock_server.org.identity.sessions import Session
     from mock_server.org.org import Org
 
 KINDS = ("apex", "flow")
@@ -108,6 +109,7 @@ class Invocation:
     """The place of this input in the call."""
     platform: Org | None = field(default=None, repr=False)
     """The org behind, for actions of the platform itself."""
+    session: Session | None = field(default=None, repr=False)
 
     @staticmethod
     def fail(message: str, code: str = "INVALID_API_INPUT", fields: Sequence[str] = ()) -> ActionError:

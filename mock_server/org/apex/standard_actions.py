@@ -76,6 +76,36 @@ def _mail(call: Invocation) -> None:
     _insert(call, "EmailMessage", values)
 
 
+def _submit(call: Invocation) -> dict[str, Any]:
+    """Submit a record for approval. Raises the error of the process."""
+    from mock_server.org.approvals.acting import Wish, act
+
+    assert call.platform is not None
+    assert call.session is not None
+    given = call.inputs
+    acted = act(
+        call.platform,
+        call.session,
+        call.org,
+        Wish(
+            "Submit",
+            given["objectId"],
+            given["submitterId"],
+            given["comment"],
+            given["nextApproverIds"],
+            given["processDefinitionNameOrId"],
+            bool(given["skipEntryCriteria"]),
+        ),
+    )
+    return {
+        "instanceId": acted.instance,
+        "instanceStatus": acted.status,
+        "newWorkItemIds": list(acted.items),
+        "actorIds": list(acted.actors),
+        "entityId": acted.entity,
+    }
+
+
 STANDARD: tuple[Action, ...] = (
     Action(
         "chatterPost",
@@ -112,6 +142,38 @@ STANDARD: tuple[Action, ...] = (
             Parameter("sendRichBody", "BOOLEAN", label="Rich-Text-Formatted Body", description="The body is HTML."),
             Parameter("relatedRecordId", "ID", label="Related Record ID", description="What the email is about."),
         ),
+    ),
+    Action(
+        "submit",
+        "SUBMITAPPROVAL",
+        _submit,
+        "Submit for Approval",
+        "Submit a record for approval.",
+        (
+            Parameter("objectId", "ID", required=True, label="Record ID", description="The record to submit."),
+            Parameter("nextApproverIds", "ID", most=100, label="Next Approver IDs", description="Who is asked first."),
+            Parameter("comment", "TEXTAREA", label="Submission Comments", description="What is said about it."),
+            Parameter("submitterId", "ID", label="Submitter ID", description="Who submits; the caller by default."),
+            Parameter(
+                "processDefinitionNameOrId",
+                label="Approval Process Name or ID",
+                description="The process, where not the first that applies.",
+            ),
+            Parameter(
+                "skipEntryCriteria",
+                "BOOLEAN",
+                label="Skip Entry Criteria",
+                description="Whether a named process asks no criteria.",
+            ),
+        ),
+        (
+            Parameter("instanceId", "ID", label="Instance ID", description="The process instance."),
+            Parameter("instanceStatus", label="Instance Status", description="How it stands."),
+            Parameter("newWorkItemIds", "ID", most=100, label="New Work Item IDs", description="Whom it waits for."),
+            Parameter("actorIds", "ID", most=100, label="Actor IDs", description="Who is asked."),
+            Parameter("entityId", "ID", label="Entity ID", description="The record."),
+        ),
+        system=True,
     ),
 )
 

@@ -163,9 +163,9 @@ async def _invoked(call: Call, action: Action) -> Reply:
 async def _result(call: Call, action: Action, number: int, given: object) -> dict[str, Any]:
     def code(org: InnerOrg) -> dict[str, Any] | None:
         values = action.read(given)
-        found = action.work(
-            Invocation(values, org, call.session.user_id, call.session.username, number, platform=call.org)
-        )
+        who = call.session
+        invocation = Invocation(values, org, who.user_id, who.username, number, platform=call.org, session=who)
+        found = action.work(invocation)
         return _outputs(action, found)
 
     stack = f"Class.{action.name}" if action.kind == "apex" else action.name
