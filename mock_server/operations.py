@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mock_server.org.org import Org
     from mock_server.org.records.changes import Change, RowResult
     from mock_server.org.schema import Schema
+    from mock_server.subrequests import Series
 
 JSON = "application/json;charset=UTF-8"
 T = TypeVar("T")
@@ -51,6 +52,11 @@ class Operation:
     since: float = 31.0
     summary: str = ""
     query: tuple[str, ...] = ()
+
+
+def operation_saves(operation: Operation) -> bool:
+    """Tell whether an operation saves rows."""
+    return operation.kind == "write" and operation.rows != "none"
 
 
 @dataclass(slots=True)
@@ -93,6 +99,13 @@ class Call:
     """The reply on its way out, for reply faults."""
     copy_of: int | None = None
     """The journal entry of the request that the network delivers once more with this call."""
+    outer: Call | None = None
+    """Of a request inside another one (composite): that one."""
+    inside: Inside = None  # type: ignore[assignment]  # set by the gate, as `org` is
+    parts: int = 0
+    """How many requests inside this one have begun."""
+    series: Series | None = None
+    """The transaction that this call, or what it runs inside, is in the middle of."""
     gone: Callable[[], bool] | None = None
     """Tells whether the client has left meanwhile; None where that cannot be known."""
     _query: dict[str, str] | None = None
@@ -169,6 +182,33 @@ class Call:
 
 
 Handler = Callable[[Call], Awaitable[Reply]]
+Admit = Callable[[Operation], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request inside another one. `target` is its path and query string.
+
+    `inherits` tells whether it has the outer call's Sforce headers.
+    """
+
+    method: str
+    target: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    content_type: str = "application/json"
+    inherits: bool = False
+
+
+class Inside(Protocol):
+    """Runs requests inside a call, as `mock_server.subrequests` explains."""
+
+    def run(self, outer: Call, request: Request, admit: Admit, *, counted: bool = False) -> Awaitable[Reply]: ...
+    def together(self, outer: Call, work: Callable[[], Awaitable[T]], stays: Callable[[T], bool]) -> Awaitable[T]: ...
+    def forgo(self, outer: Call, request: Request, error: ApiError) -> None: ...
+    def peek(self, outer: Call, requests: Sequence[Request]) -> list[Change]: ...
+
+
 Work = Callable[[bool], "list[RowResult]"]
 Save = Callable[[Call, "Sequence[Change]", bool, "Work | None"], "Awaitable[list[RowResult]]"]
 Perform = Callable[[Call, "Callable[[InnerOrg], Any]", str, bool], Awaitable[Any]]

@@ -27,6 +27,13 @@ async def health(call: ControlCall) -> Reply:
     return answer({"status": "ok", "version": __version__, "orgs": len(call.world.orgs)})
 
 
+@routes.at(operation("openapi", "GET", "/_mock/openapi.json", "Describe every operation that is served (OpenAPI 3.1)"))
+async def openapi(call: ControlCall) -> Reply:
+    from mock_server.openapi import description
+
+    return answer(description(call.world.registry, call.base_url))
+
+
 @routes.at(operation("orgs.list", "GET", ORGS, "List the orgs"))
 async def list_orgs(call: ControlCall) -> Reply:
     return answer([call.world.info(org, call.base_url) for org in call.world.orgs.values()])

@@ -5,6 +5,7 @@ from mock_server.protocols.rest import (
     apexrest,
     blobs,
     collections,
+    composite,
     connect,
     describe,
     knowledge,
@@ -18,6 +19,7 @@ from mock_server.protocols.rest import (
     records,
     replication,
     search,
+    tooling,
     ui,
 )
 from mock_server.protocols.rest.replies import render, routes, unversioned
@@ -30,6 +32,7 @@ __all__ = [
     "apexrest",
     "blobs",
     "collections",
+    "composite",
     "connect",
     "describe",
     "knowledge",
@@ -44,5 +47,6 @@ __all__ = [
     "render",
     "replication",
     "search",
+    "tooling",
     "ui",
 ]
