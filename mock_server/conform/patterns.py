@@ -44,6 +44,7 @@ KINDS: Mapping[str, Callable[[str], str]] = {
     "id15": lambda prefix: re.escape(prefix) + f"[A-Za-z0-9]{{{15 - len(prefix)}}}",
     "hex": lambda count: f"[0-9a-f]{{{count or '1,'}}}",
     "int": lambda _: r"-?\d+",
+    "int_text": lambda _: r"\d+",
     "number": lambda _: r"-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?",
     "text": lambda _: r".+",
     "any": lambda _: r".*",

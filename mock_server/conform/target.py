@@ -6,6 +6,7 @@ A real org is asked what it is first: nothing is done in production unless the u
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -30,7 +31,7 @@ FIELDS: Mapping[str, Mapping[str, Any]] = {
     }
 }
 """The custom fields that some rows need."""
-SECRETS = ("token", "password", "client_secret", "refresh_token")
+SECRETS = ("token", "password", "client_secret", "basic", "refresh_token")
 _SECRET_KEYS = re.compile(
     r'("(?:access_token|refresh_token|id_token|signature|code|device_code)"\s*:\s*")[^"]*|(<(?:\w+:)?sessionId>)[^<]*'
 )
@@ -128,6 +129,7 @@ def _has(environ: Mapping[str, str]) -> set[str]:
 
 
 def _known(wire: Wire, environ: Mapping[str, str], token: str, version: str, org: str, user: str) -> dict[str, str]:
+    client = environ.get("SF_CLIENT_ID", ""), environ.get("SF_CLIENT_SECRET", "")
     return {
         "version": version,
         "instance": wire.url,
@@ -137,8 +139,9 @@ def _known(wire: Wire, environ: Mapping[str, str], token: str, version: str, org
         "user": user,
         "username": environ.get("SF_USERNAME", ""),
         "password": environ.get("SF_PASSWORD", "") + environ.get("SF_SECURITY_TOKEN", ""),
-        "client_id": environ.get("SF_CLIENT_ID", ""),
-        "client_secret": environ.get("SF_CLIENT_SECRET", ""),
+        "client_id": client[0],
+        "client_secret": client[1],
+        "basic": b64encode(f"{client[0]}:{client[1]}".encode()).decode(),
         "refresh_token": environ.get("SF_REFRESH_TOKEN", ""),
         "long": "x" * 300,
         "today": datetime.fromtimestamp(Clock().now(), UTC).strftime("%Y-%m-%d"),
