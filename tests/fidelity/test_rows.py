@@ -20,6 +20,11 @@ COMING = {
     "composite/batch*": "composite batch",
     "composite/tree*": "trees",
     "composite/graph": "graphs",
+    "oauth/unknown_code": "the web server flow",
+    "oauth/authorize*": "the web server flow",
+    "oauth/discovery": "OpenID",
+    "oauth/keys": "OpenID",
+    "limits/record_count*": "record counts",
 }
 """Rows about what the mock does not serve yet."""
 
