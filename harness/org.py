@@ -164,6 +164,13 @@ class OrgHandle:
         """
         return self.control.add_automation({**(declared or {}), **keys})
 
+    def report(self, name: str, soql: str, **keys: Any) -> str:
+        """Save a report; return its id. `report("Pipeline", "SELECT Name, Amount FROM Opportunity", folder="Sales")`.
+
+        Raises ControlError for one that can never run.
+        """
+        return self.control.add_report({"name": name, "soql": soql, **keys})
+
     def __getattr__(self, name: str) -> str:
         if name in ("credentials", "_server"):  # not there before __init__ has run (copying, unpickling)
             raise AttributeError(name)

@@ -27,6 +27,7 @@ class OrgPlan:
     speaker: str | Mapping[str, Any] | None = None
     """The user whose credentials the subject gets (`as`): a username, or a definition of his own."""
     automation: tuple[Mapping[str, Any], ...] = ()
+    reports: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

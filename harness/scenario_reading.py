@@ -13,7 +13,7 @@ from harness.letters import LetterMap, PathError, compile_path
 from harness.plans import OrgPlan, PhasePlan, Policy, Scenario
 from harness.properties import ParameterError, read_parameters, registry
 from harness.row_plans import read_inputs
-from mock_server import automation, documents
+from mock_server import automation, documents, reports
 from mock_server.documents import Problem, Steps
 from mock_server.parts import Part, shown
 from mock_server.seeding.reading import read_records
@@ -25,7 +25,7 @@ KEYS = (
     "title", "story", "org", "inputs", "policy", "faults", "phases", "time", "deadline", "dead_letters", "skip",
     "expect",
 )  # fmt: skip
-_ORG = ("schema", "fields", "objects", "records", "limits", "settings", "users", "as", "automation")
+_ORG = ("schema", "fields", "objects", "records", "limits", "settings", "users", "as", "automation", "reports")
 _POLICY = ("attempts", "base", "factor", "cap", "jitter", "timeout")
 _LETTERS = ("record", "key", "error", "code", "message", "attempts", "failed_at")
 MOST_ATTEMPTS = 1_000
@@ -109,6 +109,7 @@ def _org(scenario: Part, folder: Path) -> OrgPlan:
         users=_users(part),
         speaker=_speaker(part),
         automation=_automation(part),
+        reports=_reports(part),
     )
 
 
@@ -133,6 +134,12 @@ def _speaker(org: Part) -> str | dict[str, Any] | None:
 def _automation(org: Part) -> tuple[Mapping[str, Any], ...]:
     given = org.data.get("automation")
     automation.read(given, (*org.path, "automation"), org.problems)
+    return tuple(given) if isinstance(given, list) else ()
+
+
+def _reports(org: Part) -> tuple[Mapping[str, Any], ...]:
+    given = org.data.get("reports")
+    reports.read(given, (*org.path, "reports"), org.problems)
     return tuple(given) if isinstance(given, list) else ()
 
 

@@ -12,6 +12,7 @@ from mock_server.documents import Document, DocumentError, Problem, duration, lo
 
 if TYPE_CHECKING:
     from mock_server.automation import DeclaredHook
+    from mock_server.reports import DeclaredReport
     from mock_server.seeding.plans import Records
 
 DEFAULT_FILE = "sfmock.yaml"
@@ -40,6 +41,7 @@ class Settings:
     users: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
     """Further users of the default org, each with what he may do; in YAML alone."""
     automation: tuple[DeclaredHook, ...] = ()
+    reports: tuple[DeclaredReport, ...] = field(default=(), repr=False)
     records: tuple[Records, ...] = field(default=(), repr=False)
     document: Document | None = field(default=None, repr=False, compare=False)
     """The settings file, for what only shows to be wrong when the org is made."""
@@ -47,7 +49,7 @@ class Settings:
 
 _DURATIONS = frozenset({"transaction_time"})
 _PORTS = frozenset({"port", "pubsub_port"})
-_WRITTEN = ("automation", "records")
+_WRITTEN = ("automation", "records", "reports")
 """What is too large for a variable or a flag, and stands in the settings file alone."""
 KEYS = tuple(one.name for one in fields(Settings) if one.name != "document")
 _PLAIN = tuple(key for key in KEYS if key not in _WRITTEN)
@@ -117,12 +119,14 @@ def _sources(document: Document, value: Any, paths: Sequence[str]) -> tuple[str,
 
 def _written(document: Document, key: str, value: Any) -> Any:
     """Read what has a structure of its own. Raises DocumentError."""
-    from mock_server import automation
+    from mock_server import automation, reports
 
     problems: list[Problem] = []
     found: Any
     if key == "automation":
         found = automation.read(value, (key,), problems)
+    elif key == "reports":
+        found = reports.read(value, (key,), problems)
     else:
         # Faker is large: only what makes records needs it.
         from mock_server.parts import Part

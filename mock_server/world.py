@@ -17,8 +17,10 @@ from mock_server.org.automation import HookError
 from mock_server.org.clock import Mode
 from mock_server.org.identity.directory import User
 from mock_server.org.org import Org, Snapshot
+from mock_server.org.reports.definition import ReportError
 from mock_server.org.schema import Schema
 from mock_server.org.seeded import write_rows
+from mock_server.reports import DeclaredReport
 
 _MOST_SCHEMAS = 8
 KEPT_COMMITS = 10_000
@@ -56,6 +58,7 @@ class OrgSpec:
     transaction_time: float = 0.0
     template: str | None = None
     automation: tuple[DeclaredHook, ...] = ()
+    reports: tuple[DeclaredReport, ...] = ()
     data: Path | None = None
 
 
@@ -63,6 +66,15 @@ class WrongHook(ValueError):
     """A declared hook that the org cannot have; `place` is its number in the list."""
 
     def __init__(self, error: HookError, place: int) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.place = place
+
+
+class WrongReport(ValueError):
+    """A declared report that the org cannot run; `place` is its number in the list."""
+
+    def __init__(self, error: ReportError, place: int) -> None:
         super().__init__(str(error))
         self.error = error
         self.place = place
@@ -90,7 +102,8 @@ class World:
     def create(self, spec: OrgSpec) -> Org:
         """Make an org.
 
-        Raises SchemaError for a wrong definition, WrongHook for a hook, KeyError for an unknown template or limit.
+        Raises SchemaError for a wrong definition, WrongHook for a hook, WrongReport for a report, KeyError for an
+        unknown template or limit.
         """
         template = self.orgs[spec.template] if spec.template else None
         schema = self._schema(spec, template)
@@ -111,12 +124,14 @@ class World:
                 org.ids.next_number = template.ids.next_number
                 org.directory.inherit(template.directory)
                 org.automation.become(template.automation)
+                org.reports.become(template.reports)
             _declare(org, spec)
             if spec.login:
                 org.directory.rename(spec.login)
             org.directory.seed()
             write_rows(org)
             _enrol(org, spec)
+            _report(org, spec)
             if self.trusted_key is not None:
                 org.directory.trust(self.trusted_key)
             org.transaction_time = spec.transaction_time
@@ -226,6 +241,9 @@ class World:
         org.limits.reset()
         org.automation.clear()
         _declare(org, self._specs[org.id])
+        if "reports" in vars(org):
+            org.reports.clear()
+        _report(org, self._specs[org.id])
         self._faults[org.id].clear()
         self._journals[org.id].clear()
 
@@ -310,3 +328,12 @@ def _declare(org: Org, spec: OrgSpec) -> None:
             hook.add_to(org.automation)
         except HookError as error:
             raise WrongHook(error, place) from None
+
+
+def _report(org: Org, spec: OrgSpec) -> None:
+    """Save the reports that an org is made with: their queries need its schema and its first rows."""
+    for place, report in enumerate(spec.reports):
+        try:
+            report.add_to(org.reports)
+        except ReportError as error:
+            raise WrongReport(error, place) from None

@@ -232,6 +232,7 @@ class ControlClient:
         users: Iterable[Mapping[str, Any]] | None = None,
         speaker: str | Mapping[str, Any] | None = None,
         automation: Sequence[Mapping[str, Any]] | None = None,
+        reports: Sequence[Mapping[str, Any]] | None = None,
     ) -> OrgInfo:
         """Make an org. `template` is the id of an org whose schema and records it starts with.
 
@@ -249,6 +250,7 @@ class ControlClient:
             "clock": {"mode": clock} | ({} if clock_start is None else {"start": clock_start}), "settings": settings,
             "login": login or None, "users": None if users is None else list(users), "as": speaker,
             "automation": [dict(hook) for hook in automation] if automation else None,
+            "reports": [dict(report) for report in reports] if reports else None,
         }  # fmt: skip
         body = {key: value for key, value in spec.items() if value is not None}
         return OrgInfo(**self._link.call("POST", "/_mock/orgs", body))
@@ -339,6 +341,23 @@ class ControlClient:
     def set_phase(self, phase: str) -> None:
         """Say which phase the run is in, for rules with `when: {phase: ...}`."""
         self._call("PATCH", "faults", {"phase": phase})
+
+    # -- reports
+
+    def reports(self) -> list[dict[str, Any]]:
+        """Return the org's reports as they are declared, with their ids."""
+        found: list[dict[str, Any]] = self._call("GET", "reports")
+        return found
+
+    def add_report(self, report: Mapping[str, Any]) -> str:
+        """Save a report; return its id. Raises ControlError for one that can never run."""
+        return str(self._call("POST", "reports", dict(report))["id"])
+
+    def remove_report(self, developer_name: str) -> None:
+        self._call("DELETE", f"reports/{quote(developer_name, safe='')}")
+
+    def clear_reports(self) -> None:
+        self._call("DELETE", "reports")
 
     # -- automation
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-from mock_server import __version__, automation
+from mock_server import __version__, automation, reports
+from mock_server.control import reports as _reports
 from mock_server.control.automation import refusal
 from mock_server.control.call import ControlCall, Refused, answer, done, operation, routes, spelt
 from mock_server.faults.reader import Reader
@@ -17,7 +18,7 @@ from mock_server.org.limits.catalogue import ALLOCATIONS
 from mock_server.org.records.snapshot_file import SnapshotError
 from mock_server.org.schema import SchemaError
 from mock_server.org.schema.definitions import KINDS
-from mock_server.world import OrgSpec, WrongHook
+from mock_server.world import OrgSpec, WrongHook, WrongReport
 
 ORGS = "/_mock/orgs"
 ONE = f"{ORGS}/{{org}}"
@@ -37,7 +38,7 @@ async def list_orgs(call: ControlCall) -> Reply:
 async def create(call: ControlCall) -> Reply:
     keys = (
         "from", "fields", "objects", "schema", "limits", "login", "users", "as", "seed", "journal",
-        "clock", "settings", "automation",
+        "clock", "settings", "automation", "reports",
     )  # fmt: skip
     with call.reading(*keys, what="an org") as body:
         spec = _spec(call, body)
@@ -45,6 +46,8 @@ async def create(call: ControlCall) -> Reply:
         org = call.world.create(spec)
     except WrongHook as wrong:
         raise refusal(wrong.error, ("automation", wrong.place)) from None
+    except WrongReport as wrong:
+        raise _reports.refusal(wrong.error, ("reports", wrong.place)) from None
     except SchemaError as error:
         refused = Refused(400, error.message, spelt(error.path), error.allowed)
         refused.nearest = error.nearest
@@ -79,6 +82,7 @@ def _spec(call: ControlCall, body: Reader) -> OrgSpec:
         transaction_time=(settings.seconds("transaction_time") if settings else None) or 0.0,
         template=template,
         automation=automation.read(body.data.get("automation"), ("automation",), body.problems),
+        reports=reports.read(body.data.get("reports"), ("reports",), body.problems),
     )
 
 

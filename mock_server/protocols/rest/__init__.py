@@ -1,6 +1,7 @@
 """The REST API. Importing the package declares its operations; `ROUTES` lists them."""
 
 from mock_server.protocols.rest import (
+    analytics,
     blobs,
     collections,
     connect,
@@ -23,6 +24,7 @@ ROUTES = (unversioned, routes, ui.routes)
 
 __all__ = [
     "ROUTES",
+    "analytics",
     "blobs",
     "collections",
     "connect",
