@@ -37,7 +37,6 @@ class Given:
             # Behind the scenario's: the place of a source decides which values its seed makes up.
             records=(*plan.records, *self.plan.records),
             automation=(*self.plan.automation, *plan.automation),
-            reports=(*self.plan.reports, *plan.reports),
         )
 
 

@@ -264,7 +264,7 @@ class Trial:
             limits=plan.limits,
             settings=plan.settings,
             automation=plan.automation,
-            reports=plan.reports,
+            declared=plan.declared,
             login=self.login,
             users=plan.users or None,
             speaker=plan.speaker,

@@ -11,8 +11,10 @@ from mock_server.faults.reader import Reader, shown
 from mock_server.faults.shapes import TEXT, Shape, mapping
 
 if TYPE_CHECKING:
-    from mock_server.org.reports import Report, Reports
+    from mock_server.org.org import Org
+    from mock_server.org.reports import Report
 
+NOUN = "a report"
 KEYS = ("name", "soql", "folder", "developerName", "description", "details")
 
 
@@ -25,17 +27,20 @@ class DeclaredReport:
     description: str | None = None
     details: tuple[str, ...] = ()
 
-    def check(self, reports: Reports) -> Report:
-        """Raise ReportError for a report that the org cannot run."""
+    def check(self, org: Org) -> None:
+        """Raise HookError for a report that the org cannot run."""
+        self._checked(org)
+
+    def _checked(self, org: Org) -> Report:
         more = {} if self.folder is None else {"folder": self.folder}
-        return reports.checked(
+        return org.reports.checked(
             self.name, self.soql, developer_name=self.developer_name, description=self.description,
             details=self.details, **more,
         )  # fmt: skip
 
-    def add_to(self, reports: Reports) -> Report:
-        """Save the report. Raises ReportError."""
-        return reports.add(self.check(reports))
+    def add_to(self, org: Org) -> Report:
+        """Save the report. Raises HookError."""
+        return org.reports.add(self._checked(org))
 
 
 def read(value: object, path: Steps, problems: list[Problem]) -> tuple[DeclaredReport, ...]:

@@ -15,7 +15,7 @@ from mock_server.operations import Call, Registry, Reply
 from mock_server.org.chance import stream
 from mock_server.org.schema import SchemaError
 from mock_server.protocols import oauth, rest, soap
-from mock_server.world import OrgSpec, World, WrongHook, WrongReport
+from mock_server.world import OrgSpec, World, WrongHook
 
 
 def registry() -> Registry:
@@ -31,7 +31,7 @@ class App:
         self.registry = registry()
         try:
             self.world = World(self.registry, _default_org(settings))
-        except (WrongHook, WrongReport) as wrong:
+        except WrongHook as wrong:
             raise _misplaced(settings, wrong) from None
         except SchemaError as error:
             document = settings.document
@@ -107,15 +107,14 @@ def _default_org(settings: Settings) -> OrgSpec:
         data=Path(settings.data) if settings.data else None,
         transaction_time=settings.transaction_time,
         automation=settings.automation,
-        reports=settings.reports,
+        declared=settings.declared,
     )
 
 
-def _misplaced(settings: Settings, wrong: WrongHook | WrongReport) -> Exception:
-    """Say where in the settings file the hook or report stands that the org cannot have."""
+def _misplaced(settings: Settings, wrong: WrongHook) -> Exception:
+    """Say where in the settings file the hook stands that the org cannot have."""
     if settings.document is None:
         return wrong
     error = wrong.error
     near = nearest(error.like, error.allowed) if error.like else None
-    kind = "automation" if isinstance(wrong, WrongHook) else "reports"
-    return settings.document.error([Problem((kind, wrong.place, error.key), str(error), error.allowed, near)])
+    return settings.document.error([Problem(wrong.path, str(error), error.allowed, near)])

@@ -9,7 +9,9 @@ from typing import Any, Literal
 
 import orjson
 
+from mock_server import declarations
 from mock_server.automation import DeclaredHook
+from mock_server.declarations import Declaration
 from mock_server.faults.engine import Faults
 from mock_server.journal import Journal
 from mock_server.operations import Registry
@@ -17,10 +19,8 @@ from mock_server.org.automation import HookError
 from mock_server.org.clock import Mode
 from mock_server.org.identity.directory import User
 from mock_server.org.org import Org, Snapshot
-from mock_server.org.reports.definition import ReportError
 from mock_server.org.schema import Schema
 from mock_server.org.seeded import write_rows
-from mock_server.reports import DeclaredReport
 
 _MOST_SCHEMAS = 8
 KEPT_COMMITS = 10_000
@@ -58,26 +58,18 @@ class OrgSpec:
     transaction_time: float = 0.0
     template: str | None = None
     automation: tuple[DeclaredHook, ...] = ()
-    reports: tuple[DeclaredReport, ...] = ()
+    declared: Mapping[str, tuple[Declaration, ...]] = field(default_factory=dict, repr=False)
+    """What else was declared, by its kind in `declarations.KINDS`."""
     data: Path | None = None
 
 
 class WrongHook(ValueError):
-    """A declared hook that the org cannot have; `place` is its number in the list."""
+    """A declared hook, endpoint or process that the org cannot have; `path` leads to what is wrong."""
 
-    def __init__(self, error: HookError, place: int) -> None:
+    def __init__(self, error: HookError, kind: str, place: int) -> None:
         super().__init__(str(error))
         self.error = error
-        self.place = place
-
-
-class WrongReport(ValueError):
-    """A declared report that the org cannot run; `place` is its number in the list."""
-
-    def __init__(self, error: ReportError, place: int) -> None:
-        super().__init__(str(error))
-        self.error = error
-        self.place = place
+        self.path: tuple[str | int, ...] = (kind, place, *error.path)
 
 
 class World:
@@ -102,8 +94,7 @@ class World:
     def create(self, spec: OrgSpec) -> Org:
         """Make an org.
 
-        Raises SchemaError for a wrong definition, WrongHook for a hook, WrongReport for a report, KeyError for an
-        unknown template or limit.
+        Raises SchemaError for a wrong definition, WrongHook for a hook, KeyError for an unknown template or limit.
         """
         template = self.orgs[spec.template] if spec.template else None
         schema = self._schema(spec, template)
@@ -124,14 +115,13 @@ class World:
                 org.ids.next_number = template.ids.next_number
                 org.directory.inherit(template.directory)
                 org.automation.become(template.automation)
-                org.reports.become(template.reports)
+                declarations.inherit(org, template)
             _declare(org, spec)
             if spec.login:
                 org.directory.rename(spec.login)
             org.directory.seed()
             write_rows(org)
             _enrol(org, spec)
-            _report(org, spec)
             if self.trusted_key is not None:
                 org.directory.trust(self.trusted_key)
             org.transaction_time = spec.transaction_time
@@ -240,10 +230,8 @@ class World:
         org.moved = False
         org.limits.reset()
         org.automation.clear()
+        declarations.clear(org)
         _declare(org, self._specs[org.id])
-        if "reports" in vars(org):
-            org.reports.clear()
-        _report(org, self._specs[org.id])
         self._faults[org.id].clear()
         self._journals[org.id].clear()
 
@@ -327,13 +315,10 @@ def _declare(org: Org, spec: OrgSpec) -> None:
         try:
             hook.add_to(org.automation)
         except HookError as error:
-            raise WrongHook(error, place) from None
-
-
-def _report(org: Org, spec: OrgSpec) -> None:
-    """Save the reports that an org is made with: their queries need its schema and its first rows."""
-    for place, report in enumerate(spec.reports):
-        try:
-            report.add_to(org.reports)
-        except ReportError as error:
-            raise WrongReport(error, place) from None
+            raise WrongHook(error, "automation", place) from None
+    for kind, listed in spec.declared.items():
+        for place, one in enumerate(listed):
+            try:
+                one.add_to(org)
+            except HookError as error:
+                raise WrongHook(error, kind, place) from None

@@ -20,10 +20,10 @@ def test_the_default_org_has_the_reports_of_the_settings(tmp_path: Path) -> None
     file = tmp_path / "sfmock.yaml"
     file.write_text("port: 0\n" + WRITTEN)
     with api.start(resolve({}, environment={}, file=str(file))) as server:
-        assert [(one["name"], one["folder"]) for one in server.control.reports()] == [("People", "All")]
-        server.control.add_report({"name": "Later", "soql": "SELECT Id FROM Account"})
+        assert [(one["name"], one["folder"]) for one in server.control.declared("reports")] == [("People", "All")]
+        server.control.declare("reports", {"name": "Later", "soql": "SELECT Id FROM Account"})
         server.control.reset()
-        assert [one["name"] for one in server.control.reports()] == ["People"]
+        assert [one["name"] for one in server.control.declared("reports")] == ["People"]
 
 
 @pytest.mark.parametrize(
@@ -58,19 +58,19 @@ def test_a_scenario_declares_reports(tmp_path: Path) -> None:
     file = tmp_path / "reports.yaml"
     body = "".join(f"  {line}\n" for line in WRITTEN.splitlines())
     file.write_text(f"title: Reports\norg:\n{body}")
-    assert [one["name"] for one in load(file).org.reports] == ["People"]
+    assert [one["name"] for one in load(file).org.declared["reports"]] == ["People"]
     file.write_text("title: Reports\norg:\n  reports:\n    - {name: x, query: y}\n")
     with pytest.raises(Exception, match="a report has no key 'query'"):
         load(file)
 
 
 def test_orgs_made_of_others_have_their_reports(server: Any) -> None:
-    made = server.control.create_org(reports=[{"name": "People", "soql": "SELECT Name FROM Contact"}])
+    made = server.control.create_org(declared={"reports": [{"name": "People", "soql": "SELECT Name FROM Contact"}]})
     control = server.control.for_org(made.id)
     clone = control.clone()
-    assert [one["name"] for one in server.control.for_org(clone.id).reports()] == ["People"]
+    assert [one["name"] for one in server.control.for_org(clone.id).declared("reports")] == ["People"]
     kept = control.snapshot()
     control.restore(kept)
-    assert [one["name"] for one in control.reports()] == ["People"]
+    assert [one["name"] for one in control.declared("reports")] == ["People"]
     for identifier in (made.id, clone.id):
         server.control.delete_org(identifier)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from mock_server.org.automation import HookError
 from mock_server.org.errors import ApiError
 from mock_server.org.query.grammar import parse
 from mock_server.org.query.syntax import Aliased, Call, Path, Query
@@ -22,14 +23,8 @@ _CLAUSES = re.compile(
 )
 
 
-class ReportError(ValueError):
-    """A report that can never run; `key` says what of it is wrong."""
-
-    def __init__(self, message: str, key: str, allowed: Iterable[str] = (), like: str | None = None) -> None:
-        super().__init__(message)
-        self.key = key
-        self.allowed = tuple(allowed)
-        self.like = like
+class ReportError(HookError):
+    """A report that can never run."""
 
 
 @dataclass(frozen=True)

@@ -125,10 +125,14 @@ class Reports:
     def get(self, identifier: str) -> Report | None:
         return self._reports.get(identifier)
 
-    def named(self, developer_name: str) -> Report | None:
-        return next((one for one in self._reports.values() if one.developer_name == developer_name), None)
+    def remove(self, name: str) -> bool:
+        """Forget the report of a name or developer name; tell whether there was one."""
+        report = next((one for one in self._reports.values() if name in (one.developer_name, one.name)), None)
+        if report is not None:
+            self._forget(report)
+        return report is not None
 
-    def remove(self, report: Report) -> None:
+    def _forget(self, report: Report) -> None:
         """Forget a report, its record and its runs."""
         self._reports.pop(report.id, None)
         for instance in [one for one in self._instances.values() if one.report_id == report.id]:
@@ -140,7 +144,7 @@ class Reports:
 
     def clear(self) -> None:
         for report in tuple(self._reports.values()):
-            self.remove(report)
+            self._forget(report)
         self._instances.clear()
 
     def become(self, other: Reports) -> None:

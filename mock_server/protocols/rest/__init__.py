@@ -2,8 +2,10 @@
 
 from mock_server.protocols.rest import (
     analytics,
+    apexrest,
     blobs,
     collections,
+    composite,
     connect,
     describe,
     knowledge,
@@ -16,17 +18,20 @@ from mock_server.protocols.rest import (
     records,
     replication,
     search,
+    tooling,
     ui,
 )
 from mock_server.protocols.rest.replies import render, routes, unversioned
 
-ROUTES = (unversioned, routes, ui.routes)
+ROUTES = (unversioned, routes, ui.routes, apexrest.routes)
 
 __all__ = [
     "ROUTES",
     "analytics",
+    "apexrest",
     "blobs",
     "collections",
+    "composite",
     "connect",
     "describe",
     "knowledge",
@@ -40,5 +45,6 @@ __all__ = [
     "render",
     "replication",
     "search",
+    "tooling",
     "ui",
 ]

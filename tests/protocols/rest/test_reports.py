@@ -42,7 +42,7 @@ RUN = [
 
 @pytest.fixture(scope="module")
 def sales(server) -> Iterator[Rest]:  # type: ignore[no-untyped-def]
-    made = server.control.create_org(reports=REPORTS)
+    made = server.control.create_org(declared={"reports": REPORTS})
     client = Rest(server.url, made.access_token, made)
     for name, amount, stage, day in DEALS:
         body = {"Name": name, "Amount": amount, "StageName": stage, "CloseDate": day}
@@ -265,23 +265,25 @@ def test_a_run_can_be_come_back_to(sales: Rest) -> None:
 def test_more_rows_than_a_report_shows_are_not_all_data(server: Any, rest: Rest) -> None:
     control = server.control.for_org(rest.org.id)
     control.seed("Contact", [{"LastName": f"n{number:04}"} for number in range(2001)])
-    identifier = control.add_report({"name": "Everybody", "soql": "SELECT LastName FROM Contact ORDER BY LastName"})
+    identifier = control.declare(
+        "reports", {"name": "Everybody", "soql": "SELECT LastName FROM Contact ORDER BY LastName"}
+    )["id"]
     body = rest.get(f"/analytics/reports/{identifier}?includeDetails=true").json()
     fact = body["factMap"]["T!T"]
     assert (body["allData"], len(fact["rows"]), fact["aggregates"][0]["value"]) == (False, 2000, 2001)
     # One of the same name takes its place; what is removed is gone.
-    again = control.add_report({"name": "Everybody", "soql": "SELECT LastName FROM Contact LIMIT 3"})
+    again = control.declare("reports", {"name": "Everybody", "soql": "SELECT LastName FROM Contact LIMIT 3"})["id"]
     assert again == identifier
     body = rest.get(f"/analytics/reports/{identifier}?includeDetails=true").json()
     assert (body["allData"], body["factMap"]["T!T"]["aggregates"][0]["value"]) == (True, 3)
-    assert [one["developerName"] for one in control.reports()] == ["Everybody"]
-    control.remove_report("Everybody")
+    assert [one["developerName"] for one in control.declared("reports")] == ["Everybody"]
+    control.remove_declared("reports", "Everybody")
     assert rest.get("/analytics/reports").json() == []
     assert rest.get(f"/analytics/reports/{identifier}").status_code == 404
 
 
 def test_reports_end_at_their_hourly_limit(server: Any) -> None:
-    made = server.control.create_org(reports=REPORTS[:1], limits={"HourlySyncReportRuns": 1})
+    made = server.control.create_org(declared={"reports": REPORTS[:1]}, limits={"HourlySyncReportRuns": 1})
     client = Rest(server.url, made.access_token, made)
     where = client.get("/analytics/reports").json()[0]["url"]
     assert client.get(where).status_code == 200
@@ -327,7 +329,7 @@ def test_a_wrong_report_says_where_and_what(
     server: Any, report: dict[str, Any], path: str, part: str, nearest: str | None
 ) -> None:
     with pytest.raises(ControlError) as refused:
-        server.control.create_org(reports=[report])
+        server.control.create_org(declared={"reports": [report]})
     assert refused.value.path == path
     assert part in refused.value.message
     assert nearest is None or refused.value.nearest == nearest
