@@ -1,6 +1,7 @@
 """The REST API. Importing the package declares its operations; `ROUTES` lists them."""
 
 from mock_server.protocols.rest import (
+    actions,
     analytics,
     apexrest,
     blobs,
@@ -13,6 +14,7 @@ from mock_server.protocols.rest import (
     meta,
     pages,
     passwords,
+    processes,
     query,
     recent,
     records,
@@ -27,6 +29,7 @@ ROUTES = (unversioned, routes, ui.routes, apexrest.routes)
 
 __all__ = [
     "ROUTES",
+    "actions",
     "analytics",
     "apexrest",
     "blobs",
@@ -39,6 +42,7 @@ __all__ = [
     "meta",
     "pages",
     "passwords",
+    "processes",
     "query",
     "recent",
     "records",
