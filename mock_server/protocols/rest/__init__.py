@@ -2,6 +2,7 @@
 
 from mock_server.protocols.rest import (
     actions,
+    analytics,
     apexrest,
     blobs,
     collections,
@@ -29,6 +30,7 @@ ROUTES = (unversioned, routes, ui.routes, apexrest.routes)
 __all__ = [
     "ROUTES",
     "actions",
+    "analytics",
     "apexrest",
     "blobs",
     "collections",
