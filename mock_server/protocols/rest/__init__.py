@@ -4,30 +4,34 @@ from mock_server.protocols.rest import (
     blobs,
     collections,
     describe,
+    linked,
     list_views,
     meta,
     passwords,
     query,
     recent,
     records,
+    relationships,
     replication,
     search,
 )
 from mock_server.protocols.rest.replies import render, routes, unversioned
 
-ROUTES = (unversioned, routes)
+ROUTES = (unversioned, routes, relationships.keyed)
 
 __all__ = [
     "ROUTES",
     "blobs",
     "collections",
     "describe",
+    "linked",
     "list_views",
     "meta",
     "passwords",
     "query",
     "recent",
     "records",
+    "relationships",
     "render",
     "replication",
     "search",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from mock_server.operations import Call, Operation, Reply
+from mock_server.org import errors
+from mock_server.org.records.tally import record_counts
 from mock_server.protocols.instance import identity_url
 from mock_server.protocols.rest.replies import DATA, LATEST, OLDEST, answer, routes, unversioned
 
@@ -46,3 +48,18 @@ async def resources(call: Call) -> Reply:
 @routes(Operation("rest.limits", "GET", f"{DATA}/limits", "read", summary="Read the org's limits"))
 async def limits(call: Call) -> Reply:
     return answer(call.org.limits.body())
+
+
+@routes(
+    Operation(
+        "rest.limits.record_count", "GET", f"{DATA}/limits/recordCount", "read", since=40.0,
+        summary="Count the records of objects", query=("sObjects",),
+    )
+)  # fmt: skip
+async def record_count(call: Call) -> Reply:
+    if not call.org.may(call.session, "ViewSetup"):
+        raise errors.INSUFFICIENT_ACCESS()
+    given = call.query.get("sObjects")
+    names = None if given is None else [name.strip() for name in given.split(",") if name.strip()]
+    counts = record_counts(call.org, names)
+    return answer({"sObjects": [{"count": count, "name": name} for name, count in counts.items()]})

@@ -34,7 +34,9 @@ async def run_all(call: Call) -> Reply:
     Operation("rest.query.more", "GET", f"{DATA}/queryAll/{{locator}}", "read", rows="many"),
 )
 async def more(call: Call) -> Reply:
-    return _page(call, call.org.more(call.session, call.args["locator"], size=_size(call), base=base_of(call)))
+    return page_answer(
+        call, call.org.more(call.session, call.args["locator"], size=page_size(call), base=base_of(call))
+    )
 
 
 async def _run(call: Call, *, all_rows: bool) -> Reply:
@@ -48,11 +50,11 @@ async def _run(call: Call, *, all_rows: bool) -> Reply:
         call.session,
         soql,
         all_rows=all_rows,
-        size=_size(call),
+        size=page_size(call),
         base=base_of(call),
         version=version_of(call.args["version"]),
     )
-    return _page(call, page)
+    return page_answer(call, page)
 
 
 def _explain(call: Call, soql: str) -> Reply:
@@ -62,13 +64,15 @@ def _explain(call: Call, soql: str) -> Reply:
     return answer({"plans": plans, "sourceQuery": soql})
 
 
-def _size(call: Call) -> int:
+def page_size(call: Call) -> int:
+    """Return how many records the call wants in a page (Sforce-Query-Options)."""
     options = call.headers.get("Sforce-Query-Options")
     wanted = _BATCH_SIZE.search(options) if options else None
     return min(max(int(wanted[1]), SMALLEST_PAGE), LARGEST_PAGE) if wanted else LARGEST_PAGE
 
 
-def _page(call: Call, page: Page) -> Reply:
+def page_answer(call: Call, page: Page) -> Reply:
+    """Answer with a page of records, and where the next one is."""
     call.entry.page = PageNote(page.total, len(page.records), page.cursor)
     body: dict[str, Any] = {"totalSize": page.total, "done": page.cursor is None}
     if page.cursor is not None:

@@ -58,10 +58,11 @@ def _created(call: Call, sobject: SObject, result: RowResult, **more: Any) -> Re
 @routes(Operation("rest.sobject.read", "GET", BY_ID, "read", rows="one", summary="Read a record"))
 async def read(call: Call) -> Reply:
     sobject = sobject_of(call)
-    return _read(call, sobject, _id_of(call))
+    return read_record(call, sobject, _id_of(call))
 
 
-def _read(call: Call, sobject: SObject, identifier: str) -> Reply:
+def read_record(call: Call, sobject: SObject, identifier: str) -> Reply:
+    """Answer with one record, the fields that the call asks for. Raises NOT_FOUND, ENTITY_IS_DELETED."""
     if not sobject.is_("retrieveable"):
         raise errors.NOT_FOUND()
     fields = call.query.get("fields")
@@ -79,16 +80,17 @@ def _read(call: Call, sobject: SObject, identifier: str) -> Reply:
 async def update(call: Call) -> Reply:
     sobject = sobject_of(call)
     change = Change("update", sobject.name, call.json_object(), id=_id_of(call))
-    return _done(await save(call, [change]))
+    return done(await save(call, [change]))
 
 
 @routes(Operation("rest.sobject.delete", "DELETE", BY_ID, "write", "always", "one", summary="Delete a record"))
 async def delete(call: Call) -> Reply:
     sobject = sobject_of(call)
-    return _done(await save(call, [Change("delete", sobject.name, id=_id_of(call))]))
+    return done(await save(call, [Change("delete", sobject.name, id=_id_of(call))]))
 
 
-def _done(results: list[RowResult]) -> Reply:
+def done(results: list[RowResult]) -> Reply:
+    """Answer to a change or deletion of one record."""
     (result,) = results
     if result.success:
         return empty()
@@ -109,25 +111,31 @@ def _id_of(call: Call) -> str:
 # -- by external id
 
 
-@routes(
-    Operation("rest.sobject.read_by_key", "GET", BY_KEY, "read", rows="one", summary="Read a record by external id")
+READ_BY_KEY = Operation(
+    "rest.sobject.read_by_key", "GET", BY_KEY, "read", rows="one", summary="Read a record by external id"
 )
+UPSERT = Operation(
+    "rest.sobject.upsert", "PATCH", BY_KEY, "write", "conditional", "one", summary="Upsert by external id"
+)
+DELETE_BY_KEY = Operation(
+    "rest.sobject.delete_by_key", "DELETE", BY_KEY, "write", "always", "one", summary="Delete by external id"
+)
+# Declared in `relationships`, whose operations share their path.
+
+
 async def read_by_key(call: Call) -> Reply:
     sobject = sobject_of(call)
-    matches = _matches(call, sobject, _key_field(call, sobject))
-    if len(matches) > 1:
-        return _choices(call, sobject, matches)
-    if not matches:
+    found = matches(call, sobject, key_field(call, sobject))
+    if len(found) > 1:
+        return _choices(call, sobject, found)
+    if not found:
         raise errors.NOT_FOUND()
-    return _read(call, sobject, matches[0])
+    return read_record(call, sobject, found[0])
 
 
-@routes(
-    Operation("rest.sobject.upsert", "PATCH", BY_KEY, "write", "conditional", "one", summary="Upsert by external id"),
-)
 async def upsert(call: Call) -> Reply:
     sobject = sobject_of(call)
-    key = _key_field(call, sobject)
+    key = key_field(call, sobject)
     values = call.json_object()
     if any(name.lower() == key.name.lower() for name in values):
         raise errors.INVALID_FIELD(text=f"The {key.name} field should not be specified in the sobject data.")
@@ -137,7 +145,7 @@ async def upsert(call: Call) -> Reply:
     if not result.success:
         if result.errors[0].code == "DUPLICATE_EXTERNAL_ID" and "matches" in result.errors[0].extra:
             return _choices(call, sobject, result.errors[0].extra["matches"])
-        return _done([result])
+        return done([result])
     since = version_of(call.args["version"]) >= _CREATED_SINCE
     if result.created:
         return _created(call, sobject, result, **({"created": True} if since else {}))
@@ -152,25 +160,23 @@ async def upsert_new(call: Call) -> Reply:
         raise errors.METHOD_NOT_ALLOWED(method="POST", allowed="HEAD,GET,PATCH,DELETE")
     (result,) = await save(call, [Change("upsert", sobject.name, call.json_object(), key_field="Id")])
     if not result.success:
-        return _done([result])
+        return done([result])
     since = version_of(call.args["version"]) >= _CREATED_SINCE
     return _created(call, sobject, result, **({"created": True} if since else {}))
 
 
-@routes(
-    Operation("rest.sobject.delete_by_key", "DELETE", BY_KEY, "write", "always", "one", summary="Delete by external id")
-)
 async def delete_by_key(call: Call) -> Reply:
     sobject = sobject_of(call)
-    matches = _matches(call, sobject, _key_field(call, sobject))
-    if len(matches) > 1:
-        return _choices(call, sobject, matches)
-    if not matches:
+    found = matches(call, sobject, key_field(call, sobject))
+    if len(found) > 1:
+        return _choices(call, sobject, found)
+    if not found:
         raise errors.NOT_FOUND()
-    return _done(await save(call, [Change("delete", sobject.name, id=matches[0])]))
+    return done(await save(call, [Change("delete", sobject.name, id=found[0])]))
 
 
-def _key_field(call: Call, sobject: SObject) -> Field:
+def key_field(call: Call, sobject: SObject) -> Field:
+    """Return the field that the path names as a key. Raises NO_SUCH_EXTERNAL_ID_FIELD."""
     name = call.args["field"]
     field = sobject.field(name)
     if field is None or not (field.external_id or field.id_lookup):
@@ -178,7 +184,8 @@ def _key_field(call: Call, sobject: SObject) -> Field:
     return field
 
 
-def _matches(call: Call, sobject: SObject, key: Field) -> list[str]:
+def matches(call: Call, sobject: SObject, key: Field) -> list[str]:
+    """Return the ids of the records that have the key of the path."""
     value = call.args["value"]
     if key.type == "id":
         identifier = to_18(value)

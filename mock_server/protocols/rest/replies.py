@@ -103,7 +103,9 @@ _VERBS: dict[str, Verb] = {"create": "create", "update": "update", "upsert": "up
 
 def peek(call: Call) -> list[Change]:
     """Return the rows that a refused call carried, as far as its path and body tell."""
-    verb = _VERBS.get(call.operation.name.rpartition(".")[2])
+    family, _, action = call.operation.name.rpartition(".")
+    # A relationship leads to a record that nobody knows before it is read.
+    verb = None if family == "rest.relationship" else _VERBS.get(action)
     sobject, key = call.args.get("sobject", ""), call.args.get("field")
     try:
         body = orjson.loads(call.body)
