@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
+from urllib.parse import unquote_plus
 
 from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
@@ -162,8 +163,8 @@ def make_call(method: str, target: str, headers: Mapping[str, str], body: bytes,
         _, _, rest = target.partition("://")
         target = "/" + rest.partition("/")[2]
     path, _, query = target.partition("?")
-    if method == "POST" and "_HttpMethod=" in query:
-        method = query.partition("_HttpMethod=")[2].partition("&")[0].upper()
+    if method == "POST" and "_" in query and (meant := _method_of(query)):
+        method = meant
     return Call(
         operation=_UNKNOWN,
         method=method,
@@ -173,6 +174,15 @@ def make_call(method: str, target: str, headers: Mapping[str, str], body: bytes,
         body=body,
         base_url=base_url,
     )
+
+
+def _method_of(query: str) -> str | None:
+    """Return the method that a POST stands for, for clients that cannot send it (`_HttpMethod=PATCH`)."""
+    for pair in query.split("&"):
+        name, _, value = pair.partition("=")
+        if name in ("_HttpMethod", "%5FHttpMethod", "%5fHttpMethod"):
+            return unquote_plus(value).strip().upper() or None
+    return None
 
 
 def _gone(request: web.BaseRequest) -> bool:

@@ -32,6 +32,7 @@ from mock_server.org.records.recycling import RECORDS_A_MB, RecycleBin
 from mock_server.org.records.store import Store
 from mock_server.org.schema import Schema
 from mock_server.org.schema.types import SObject
+from mock_server.org.versions import LATEST
 
 T = TypeVar("T")
 FIRST_ID = 1000
@@ -98,6 +99,8 @@ class Org:
         """Which custom fields of a lead go where on conversion: by object, the lead's field and the target's."""
         self.moved = False
         """Whether the org lives at another address than before: logins name the new one."""
+        self.latest = LATEST
+        """The newest API version that the org serves."""
         self.closed = False
 
     def _bin_room(self) -> int:

@@ -15,6 +15,7 @@ from mock_server.protocols.rest import (
     replication,
     search,
 )
+from mock_server.protocols.rest.formats import finish
 from mock_server.protocols.rest.replies import render, routes, unversioned
 
 ROUTES = (unversioned, routes, relationships.keyed)
@@ -24,6 +25,7 @@ __all__ = [
     "blobs",
     "collections",
     "describe",
+    "finish",
     "linked",
     "list_views",
     "meta",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from mock_server.operations import Call, Operation, Reply
 from mock_server.org import errors
 from mock_server.org.records.tally import record_counts
+from mock_server.org.versions import OLDEST
 from mock_server.protocols.instance import identity_url
-from mock_server.protocols.rest.replies import DATA, LATEST, OLDEST, answer, routes, unversioned
+from mock_server.protocols.rest.replies import DATA, answer, routes, unversioned
 
 _SEASONS = ("Summer", "Winter", "Spring")
 
@@ -20,7 +21,7 @@ async def versions(call: Call) -> Reply:
     return answer(
         [
             {"label": label(number), "url": f"/services/data/v{number}.0", "version": f"{number}.0"}
-            for number in range(OLDEST, LATEST + 1)
+            for number in range(OLDEST, call.org.latest + 1)
         ]
     )
 

@@ -16,6 +16,7 @@ from mock_server.org.records.changes import Change
 from mock_server.org.schema.types import COMPOUND_TYPES, ChildRelationship, SObject
 from mock_server.protocols.rest import records
 from mock_server.protocols.rest.describe import sobject_of
+from mock_server.protocols.rest.formats import finish
 from mock_server.protocols.rest.query import page_answer, page_size
 from mock_server.protocols.rest.replies import base_of, check_version, peek, render, routes, version_of
 
@@ -50,7 +51,7 @@ def _choose(call: Call) -> str:
     return _MEANT[call.method][_is_id(segments[5])]
 
 
-keyed = Routes(render, choose=_choose, peek=peek, guard=check_version)
+keyed = Routes(render, choose=_choose, peek=peek, guard=check_version, finish=finish)
 """The operations that share `/sobjects/X/{field}/{value}`."""
 
 

@@ -11,10 +11,9 @@ from mock_server.operations import Call, Reply, Routes
 from mock_server.org import errors
 from mock_server.org.errors import ApiError
 from mock_server.org.records.changes import Change, RowResult, Verb
+from mock_server.org.versions import FURTHEST, OLDEST
+from mock_server.protocols.rest.formats import PLAIN, finish, form_of
 
-OLDEST = 31
-LATEST = 68
-"""Winter '27."""
 RETIRED = range(7, OLDEST)
 
 
@@ -41,6 +40,8 @@ def error_item(error: ApiError) -> dict[str, Any]:
 
 
 def render(error: ApiError) -> Reply:
+    if error.spec is errors.NOT_ACCEPTABLE:
+        return empty(406)
     return errors_answer([error])
 
 
@@ -74,7 +75,7 @@ def saved_item(result: RowResult) -> dict[str, Any]:
     }
 
 
-_VERSIONS: dict[str, int] = {f"v{number}.0": number for number in range(OLDEST, LATEST + 1)}
+_VERSIONS: dict[str, int] = {f"v{number}.0": number for number in range(OLDEST, FURTHEST + 1)}
 
 
 def version_of(segment: str) -> int:
@@ -92,12 +93,16 @@ def check_version(call: Call) -> None:
 
     Raises ApiError.
     """
-    if version_of(call.args["version"]) < call.operation.since:
+    if not call.operation.since <= version_of(call.args["version"]) <= call.org.latest:
         raise errors.NOT_FOUND()
+    if call.headers.get("Accept") not in PLAIN and call.operation.name not in _FREE and form_of(call) is None:
+        raise errors.NOT_ACCEPTABLE()
     if call.operation.auth and not call.org.may(call.session, "ApiEnabled"):
         raise errors.API_CURRENTLY_DISABLED()
 
 
+_FREE = frozenset({"rest.sobject.blob"})
+"""Operations whose answers have the type of what they hold, whatever is accepted."""
 _VERBS: dict[str, Verb] = {"create": "create", "update": "update", "upsert": "upsert", "delete": "delete"}
 
 
@@ -131,8 +136,8 @@ def peek(call: Call) -> list[Change]:
     return out
 
 
-routes = Routes(render, peek=peek, guard=check_version)
-unversioned = Routes(render)
+routes = Routes(render, peek=peek, guard=check_version, finish=finish)
+unversioned = Routes(render, finish=finish)
 DATA = "/services/data/{version}"
 
 
