@@ -3,10 +3,13 @@
 from mock_server.protocols.rest import (
     blobs,
     collections,
+    connect,
     describe,
+    knowledge,
     linked,
     list_views,
     meta,
+    pages,
     passwords,
     query,
     recent,
@@ -14,21 +17,25 @@ from mock_server.protocols.rest import (
     relationships,
     replication,
     search,
+    ui,
 )
 from mock_server.protocols.rest.formats import finish
 from mock_server.protocols.rest.replies import render, routes, unversioned
 
-ROUTES = (unversioned, routes, relationships.keyed)
+ROUTES = (unversioned, routes, relationships.keyed, ui.routes)
 
 __all__ = [
     "ROUTES",
     "blobs",
     "collections",
+    "connect",
     "describe",
     "finish",
+    "knowledge",
     "linked",
     "list_views",
     "meta",
+    "pages",
     "passwords",
     "query",
     "recent",
@@ -37,4 +44,5 @@ __all__ = [
     "render",
     "replication",
     "search",
+    "ui",
 ]
