@@ -22,7 +22,7 @@ from mock_server.protocols.rest import (
 from mock_server.protocols.rest.formats import finish
 from mock_server.protocols.rest.replies import render, routes, unversioned
 
-ROUTES = (unversioned, routes, relationships.keyed, ui.routes)
+ROUTES = (unversioned, relationships.keyed, routes, ui.routes)
 
 __all__ = [
     "ROUTES",

@@ -63,7 +63,7 @@ async def limits(call: Call) -> Reply:
 
 @routes(
     Operation(
-        "rest.limits.record_count", "GET", f"{DATA}/limits/recordCount", "read", since=40.0,
+        "rest.record_count", "GET", f"{DATA}/limits/recordCount", "read", since=40.0,
         summary="Count the records of objects", query=("sObjects",),
     )
 )  # fmt: skip

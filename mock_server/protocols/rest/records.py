@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
 from mock_server.jsontext import misfit_error
-from mock_server.operations import Call, Operation, Reply
+from mock_server.operations import Call, Operation, Reply, Work
 from mock_server.org import errors
 from mock_server.org.errors import ApiError
 from mock_server.org.ids import to_18
@@ -14,6 +15,7 @@ from mock_server.org.records.changes import Change, RowResult
 from mock_server.org.records.plans import plan_of
 from mock_server.org.records.values import Misfit
 from mock_server.org.schema.types import Field, SObject
+from mock_server.protocols.rest import conditions
 from mock_server.protocols.rest.blobs import record_of
 from mock_server.protocols.rest.describe import sobject_of
 from mock_server.protocols.rest.duplicates import duplicate_wishes, show_duplicates
@@ -26,18 +28,32 @@ _CREATED_SINCE = 46
 """The version whose upsert answers say `created`; older ones answer 204 to an update."""
 
 
-async def save(call: Call, changes: list[Change], *, all_or_none: bool = False) -> list[RowResult]:
-    """Save rows for REST, where a value of the wrong JSON type refuses the whole request."""
+async def save(
+    call: Call, changes: list[Change], *, all_or_none: bool = False, check: Callable[[], None] | None = None
+) -> list[RowResult]:
+    """Save rows for REST, where a value of the wrong JSON type refuses the whole request.
+
+    `check` is asked in the moment of the save, locks and all, and raises ApiError to refuse it.
+    """
     wishes = duplicate_wishes(call.headers.get("Sforce-Duplicate-Rule-Header"))
     if wishes.allow_save:
         for change in changes:
             change.duplicates_known = True
     try:
-        results = await call.write(changes, all_or_none=all_or_none)
+        work = None if check is None else _checked(call, changes, check)
+        results = await call.write(changes, all_or_none=all_or_none, work=work)
     except Misfit as misfit:
         raise misfit_error(call.body, misfit) from None
     show_duplicates(call, results, wishes)
     return results
+
+
+def _checked(call: Call, changes: list[Change], check: Callable[[], None]) -> Work:
+    def work(give_up: bool) -> list[RowResult]:
+        check()
+        return call.org.write(call.session, changes, all_or_none=False, exchange=call.entry.number, give_up=give_up)
+
+    return work
 
 
 @routes(Operation("rest.sobject.create", "POST", ROWS, "write", "never", "one", summary="Create a record"))
@@ -71,7 +87,7 @@ def read_record(call: Call, sobject: SObject, identifier: str) -> Reply:
     if record is None:
         gone = call.org.is_deleted(call.session, sobject.name, identifier)
         raise errors.ENTITY_IS_DELETED() if gone else errors.NOT_FOUND()
-    return answer(record)
+    return conditions.show(call, sobject, identifier, record, answer(record))
 
 
 @routes(
@@ -79,8 +95,10 @@ def read_record(call: Call, sobject: SObject, identifier: str) -> Reply:
 )
 async def update(call: Call) -> Reply:
     sobject = sobject_of(call)
-    change = Change("update", sobject.name, call.json_object(), id=_id_of(call))
-    return done(await save(call, [change]))
+    identifier = _id_of(call)
+    check = conditions.check_of(call, sobject, identifier)
+    change = Change("update", sobject.name, record_of(call, sobject.name), id=identifier)
+    return done(await save(call, [change], check=check))
 
 
 @routes(Operation("rest.sobject.delete", "DELETE", BY_ID, "write", "always", "one", summary="Delete a record"))
@@ -141,7 +159,7 @@ async def upsert(call: Call) -> Reply:
         raise errors.INVALID_FIELD(text=f"The {key.name} field should not be specified in the sobject data.")
     change = Change("upsert", sobject.name, values, key_field=key.name, key=call.args["value"])
     change.update_only = call.query.get("updateOnly", "").lower() == "true"
-    (result,) = await save(call, [change])
+    (result,) = await save(call, [change], check=_check_of(call, sobject, key))
     if not result.success:
         if result.errors[0].code == "DUPLICATE_EXTERNAL_ID" and "matches" in result.errors[0].extra:
             return _choices(call, sobject, result.errors[0].extra["matches"])
@@ -152,7 +170,20 @@ async def upsert(call: Call) -> Reply:
     return answer({"id": result.id, "success": True, "errors": [], "created": False}) if since else empty()
 
 
-@routes(Operation("rest.sobject.upsert", "POST", f"{ROWS}/{{field}}", "write", "never", "one"))
+def _check_of(call: Call, sobject: SObject, key: Field) -> Callable[[], None] | None:
+    """Return the conditions of an upsert: they are of the record that it would change, if there is one."""
+    if not conditions.asked(call):
+        return None
+    conditions.check_of(call, sobject, None)
+    found = matches(call, sobject, key)
+    return conditions.check_of(call, sobject, found[0]) if len(found) == 1 else None
+
+
+@routes(
+    Operation(
+        "rest.sobject.upsert", "POST", f"{ROWS}/{{field}}", "write", "never", "one", summary="Upsert by external id"
+    )
+)
 async def upsert_new(call: Call) -> Reply:
     """Create a record by `POST /sobjects/X/Id`: an upsert by an id that is not there yet."""
     sobject = sobject_of(call)

@@ -14,7 +14,7 @@ from mock_server.org import errors
 from mock_server.org.ids import to_18
 from mock_server.org.records.changes import Change
 from mock_server.org.schema.types import COMPOUND_TYPES, ChildRelationship, SObject
-from mock_server.protocols.rest import records
+from mock_server.protocols.rest import conditions, records
 from mock_server.protocols.rest.describe import sobject_of
 from mock_server.protocols.rest.formats import finish
 from mock_server.protocols.rest.query import page_answer, page_size
@@ -102,7 +102,9 @@ def _names(call: Call, sobject: SObject) -> list[str]:
 
 async def update(call: Call) -> Reply:
     place = _parent(call)
-    return records.done(await records.save(call, [Change("update", place.sobject.name, call.json_object(), place.id)]))
+    check = conditions.check_of(call, place.sobject, place.id)
+    change = Change("update", place.sobject.name, call.json_object(), place.id)
+    return records.done(await records.save(call, [change], check=check))
 
 
 async def delete(call: Call) -> Reply:
