@@ -27,6 +27,9 @@ log = logging.getLogger("sfmock")
 
 LARGEST_BODY = 52_428_800
 """50 MB: the greatest body of a request that is no blob."""
+LARGEST_UPLOAD = 157_286_400
+"""150 MB: the greatest body with a file in parts. Salesforce takes 500 MB, and 2 GB of a ContentVersion; here a body is
+held in memory whole, some three times at its peak."""
 LARGEST_LINE = 16_384
 _COMPRESS_FROM = 1024
 _COMPRESS_APART_FROM = 262_144
@@ -147,9 +150,15 @@ class Front:
 
 def _request(*parts: Any) -> web.BaseRequest:
     message, payload, protocol, writer, task, *_ = parts
+    largest = largest_body(message.headers)
     return web.BaseRequest(
-        message, payload, protocol, writer, task, asyncio.get_running_loop(), client_max_size=LARGEST_BODY
+        message, payload, protocol, writer, task, asyncio.get_running_loop(), client_max_size=largest
     )
+
+
+def largest_body(headers: Mapping[str, str]) -> int:
+    """Return how many bytes the body of a request may have, unpacked."""
+    return LARGEST_UPLOAD if headers.get("Content-Type", "").startswith("multipart/") else LARGEST_BODY
 
 
 def _call(request: web.BaseRequest, body: bytes) -> Call:

@@ -101,6 +101,10 @@ XML_PARSER_ERROR = row(
     "XML_PARSER_ERROR", 400, "{text} at [row,col {{unknown-source}}]: [{line},1]", "permanent", "statement", "K",
     text="Unexpected EOF in prolog", line="1",
 )  # fmt: skip
+INVALID_MULTIPART_REQUEST = row(
+    "INVALID_MULTIPART_REQUEST", 400, "{text}", "permanent", "statement", "R",
+    text="Multipart message must include a non-binary part",
+)  # fmt: skip
 RECORDS_REQUIRED = row("REQUIRED_FIELD_MISSING", 400, "At least 1 record is required", "permanent", "statement", "R")
 EXCEEDED_ID_LIMIT = row(
     "EXCEEDED_ID_LIMIT",

@@ -154,7 +154,7 @@ async def read_by_key(call: Call) -> Reply:
 async def upsert(call: Call) -> Reply:
     sobject = sobject_of(call)
     key = key_field(call, sobject)
-    values = call.json_object()
+    values = record_of(call, sobject.name)
     if any(name.lower() == key.name.lower() for name in values):
         raise errors.INVALID_FIELD(text=f"The {key.name} field should not be specified in the sobject data.")
     change = Change("upsert", sobject.name, values, key_field=key.name, key=call.args["value"])
