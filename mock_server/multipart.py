@@ -98,7 +98,7 @@ def _part(body: bytes, start: int, end: int) -> Part:
 
 
 def _headers(head: bytes) -> dict[str, str]:
-    out = {}
+    out: dict[str, str] = {}
     for line in head.decode("utf-8", "replace").splitlines():
         name, colon, value = line.partition(":")
         if colon:

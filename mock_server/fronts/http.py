@@ -44,6 +44,7 @@ _ALWAYS = {
     "X-Robots-Tag": "none",
     "Server": "sfdcedge",
 }
+_KEPT = "path=/; Max-Age=31536000; secure"
 Handle = Callable[[Call, str], Awaitable[Reply]]
 """Takes a call and the peer's address."""
 
@@ -70,6 +71,10 @@ class Front:
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         headers = request.headers
+        if request.version < (1, 1) and "Transfer-Encoding" in headers:
+            # RFC 9112, 6.1: how such a message ends is not to be relied on.
+            page = bad_message(400, "Bad Request").encode()
+            return Answer(400, {"Content-Type": "text/html"}, page, close=True)
         if headers.get("Expect", "").lower() == "100-continue":
             await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         try:
@@ -142,6 +147,10 @@ class Front:
         if host.endswith((".salesforce.com", ".force.com")):
             # Never for a local name: a browser would then refuse plain HTTP to every other server on it.
             headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
+            # Nor cookies: they are of that domain. Names that differ in case are one header of several values.
+            headers["Set-Cookie"] = f"CookieConsentPolicy=0:1; {_KEPT}"
+            headers["Set-cookie"] = f"LSKey-c$CookieConsentPolicy=0:1; {_KEPT}"
+            headers["set-cookie"] = f"BrowserId={number[:22]}; domain=.salesforce.com; {_KEPT}; SameSite=None"
         for name, value in reply.headers.items():
             known = next((one for one in headers if one.lower() == name.lower()), name)
             headers[known] = value

@@ -75,11 +75,11 @@ def records_of(call: Call) -> dict[str, Any]:
     listed = body.get("records")
     for record in listed if isinstance(listed, list) else []:
         attributes = record.get("attributes") if isinstance(record, dict) else None
-        part = attributes.get("binaryPartName") if isinstance(attributes, dict) else None
-        if part is None:
+        if not isinstance(attributes, dict) or "binaryPartName" not in attributes:
             continue
+        part = attributes["binaryPartName"]
         field = attributes.get("binaryPartNameAlias")
-        if not isinstance(field, str) or part not in contents:
+        if not isinstance(field, str) or not isinstance(part, str) or part not in contents:
             raise errors.INVALID_MULTIPART_REQUEST(
                 text=f"Cannot find the binary part '{str(part)[:80]}', or its binaryPartNameAlias"
             )
