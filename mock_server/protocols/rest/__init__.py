@@ -1,8 +1,10 @@
 """The REST API. Importing the package declares its operations; `ROUTES` lists them."""
 
 from mock_server.protocols.rest import (
+    apexrest,
     blobs,
     collections,
+    composite,
     connect,
     describe,
     knowledge,
@@ -17,17 +19,20 @@ from mock_server.protocols.rest import (
     relationships,
     replication,
     search,
+    tooling,
     ui,
 )
 from mock_server.protocols.rest.formats import finish
 from mock_server.protocols.rest.replies import render, routes, unversioned
 
-ROUTES = (unversioned, relationships.keyed, routes, ui.routes)
+ROUTES = (unversioned, relationships.keyed, routes, ui.routes, apexrest.routes)
 
 __all__ = [
     "ROUTES",
+    "apexrest",
     "blobs",
     "collections",
+    "composite",
     "connect",
     "describe",
     "finish",
@@ -44,5 +49,6 @@ __all__ = [
     "render",
     "replication",
     "search",
+    "tooling",
     "ui",
 ]

@@ -114,3 +114,11 @@ def _object(body: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise wrong_kind(body, value)
     return value
+
+
+def parts_of(kind: str, body: bytes) -> list[tuple[str, bytes, bool]]:
+    """Return name, bytes and whether it is JSON of each part of a multipart body; none of a malformed one."""
+    try:
+        return [(part.name, part.content, part.kind.endswith("json")) for part in parts(kind, body)]
+    except Malformed:
+        return []

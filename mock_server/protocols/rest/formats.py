@@ -79,7 +79,10 @@ def finish(call: Call, reply: Reply) -> Reply:
         return reply
     if reply.content_type != JSON or not reply.body or form_of(call) != "xml":
         return reply
-    value = orjson.loads(reply.body)
+    try:
+        value = orjson.loads(reply.body)
+    except orjson.JSONDecodeError:
+        return reply  # a fault gave the text
     root, each = _root(call, value)
     pretty = call.headers.get("X-PrettyPrint") in ("1", "true")
     return Reply(reply.status, write(root, each, value, pretty=pretty), CONTENT_TYPE, reply.headers)

@@ -15,7 +15,12 @@ _BATCH_SIZE = re.compile(r"batchSize\s*=\s*(\d{1,9})", re.IGNORECASE)
 SMALLEST_PAGE, LARGEST_PAGE = 200, 2000
 
 
-@routes(Operation("rest.query.run", "GET", f"{DATA}/query", "read", rows="many", summary="Run a query"))
+@routes(
+    Operation(
+        "rest.query.run", "GET", f"{DATA}/query", "read", rows="many", query=("q", "explain", "columns"),
+        summary="Run a query",
+    )
+)  # fmt: skip
 async def run(call: Call) -> Reply:
     return await _run(call, all_rows=False)
 
@@ -46,6 +51,8 @@ async def _run(call: Call, *, all_rows: bool) -> Reply:
     if soql is None:
         raise errors.MALFORMED_QUERY(text="SOQL statements cannot be empty or null")
     call.entry.query = soql[:1000]
+    if columns_wanted(call):
+        return answer(call.org.columns(call.session, soql, version=version_of(call.args["version"])))
     page = await call.org.query_aside(
         call.session,
         soql,
@@ -55,6 +62,11 @@ async def _run(call: Call, *, all_rows: bool) -> Reply:
         version=version_of(call.args["version"]),
     )
     return page_answer(call, page)
+
+
+def columns_wanted(call: Call) -> bool:
+    """Tell whether a client asks for what the columns of a query are, in place of its records."""
+    return call.query.get("columns", "").lower() == "true"
 
 
 def _explain(call: Call, soql: str) -> Reply:
