@@ -163,9 +163,12 @@ class Call:
         """Return the parsed body, whose Content-Type says JSON or XML; one that says nothing is read as JSON.
 
         Raises JSON_PARSER_ERROR with Salesforce's line and column, XML_PARSER_ERROR, UNSUPPORTED_MEDIA_TYPE for a body
-        that says it is something else.
+        that says it is something else, LOGIN_OAUTH_INVALID_TOKEN for one that says nothing.
         """
         kind = self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if not kind and self.body:
+            # Salesforce's OAuth layer takes such a body for its own and answers in front of REST.
+            raise errors.LOGIN_OAUTH_INVALID_TOKEN()
         if kind and not kind.endswith("json"):
             if kind in xmltext.KINDS:
                 return xmltext.read(self.body)

@@ -41,6 +41,7 @@ CORS_REFUSED = row(
     "FORBIDDEN", 403, "The origin {origin} isn't in the CORS allowlist", "permanent", "routing", "D",
     origin="https://example.com",
 )  # fmt: skip
+LOGIN_OAUTH_INVALID_TOKEN = row("LOGIN_OAUTH_INVALID_TOKEN", 401, "Failed: Invalid Token", "permanent", "routing", "R")
 UNSUPPORTED_API_VERSION = row(
     "UNSUPPORTED_API_VERSION", 410, "API version {version} is retired", "permanent", "routing", "K", version="30.0"
 )
@@ -129,4 +130,10 @@ AGGREGATE_TOO_LARGE = row(
     "permanent",
     "statement",
     "R",
+)
+
+# --- invocable actions
+NO_ACTION_INPUTS = row("INVALID_API_INPUT", 400, "The request needs a list of inputs", "permanent", "statement", "K")
+TOO_MANY_INPUTS = row(
+    "LIMIT_EXCEEDED", 400, "The number of inputs must not exceed {limit}", "permanent", "statement", "K", limit="200"
 )

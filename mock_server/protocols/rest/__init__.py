@@ -1,6 +1,7 @@
 """The REST API. Importing the package declares its operations; `ROUTES` lists them."""
 
 from mock_server.protocols.rest import (
+    actions,
     apexrest,
     blobs,
     collections,
@@ -13,6 +14,7 @@ from mock_server.protocols.rest import (
     meta,
     pages,
     passwords,
+    processes,
     query,
     recent,
     records,
@@ -29,6 +31,7 @@ ROUTES = (unversioned, relationships.keyed, routes, ui.routes, apexrest.routes)
 
 __all__ = [
     "ROUTES",
+    "actions",
     "apexrest",
     "blobs",
     "collections",
@@ -42,6 +45,7 @@ __all__ = [
     "meta",
     "pages",
     "passwords",
+    "processes",
     "query",
     "recent",
     "records",

@@ -273,7 +273,9 @@ def test_gzip_goes_both_ways(rest: Rest) -> None:
     import gzip
 
     body = gzip.compress(b'{"LastName": "Lovelace"}')
-    answer = rest.post("/sobjects/Contact", data=body, headers={"Content-Encoding": "gzip"})
+    answer = rest.post(
+        "/sobjects/Contact", data=body, headers={"Content-Encoding": "gzip", "Content-Type": "application/json"}
+    )
     assert answer.status_code == 201
     answer = rest.get("/sobjects/Contact/describe", headers={"Accept-Encoding": "gzip"})
     assert answer.headers["Content-Encoding"] == "gzip"
