@@ -36,6 +36,7 @@ from mock_server.org.records.recycling import RECORDS_A_MB, RecycleBin
 from mock_server.org.records.store import Store
 from mock_server.org.schema import Schema
 from mock_server.org.schema.types import SObject
+from mock_server.org.versions import LATEST
 
 if TYPE_CHECKING:
     from mock_server.org.reports import Reports
@@ -108,6 +109,8 @@ class Org:
         """Which custom fields of a lead go where on conversion: by object, the lead's field and the target's."""
         self.moved = False
         """Whether the org lives at another address than before: logins name the new one."""
+        self.latest = LATEST
+        """The newest API version that the org serves."""
         self.closed = False
 
     @cached_property
