@@ -13,7 +13,7 @@ from mock_server.org import errors
 from mock_server.org.identity.apps import ConnectedApp
 from mock_server.org.identity.directory import LoginRefused, User
 from mock_server.protocols.instance import LOGIN_HOSTS, host_of, identity_url, instance_url
-from mock_server.protocols.oauth import assertion
+from mock_server.protocols.oauth import assertion, openid
 from mock_server.protocols.oauth.forms import answer, client_of, form, routes
 
 _TOKEN = "/services/oauth2/token"  # noqa: S105
@@ -22,6 +22,20 @@ _REFUSALS = {
     "inactive": errors.INACTIVE_USER,
     "rate": errors.LOGIN_RATE_EXCEEDED,
 }
+
+
+Grant = Callable[[Call, dict[str, str]], dict[str, Any]]
+_GRANTS: dict[str, Grant] = {}
+
+
+def grant_type(*names: str) -> Callable[[Grant], Grant]:
+    """Declare what answers the grant types of these names."""
+
+    def declare(log_in: Grant) -> Grant:
+        _GRANTS.update(dict.fromkeys(names, log_in))
+        return log_in
+
+    return declare
 
 
 @routes(
@@ -57,7 +71,7 @@ def authenticated_app(call: Call, fields: dict[str, str], *, secret: bool = True
     return app
 
 
-def _opened(call: Call, user: User, app: ConnectedApp, scopes: tuple[str, ...]) -> dict[str, str]:
+def start_session(call: Call, user: User, app: ConnectedApp, scopes: tuple[str, ...]) -> dict[str, str]:
     """Start a session and return every value an answer may tell of it."""
     session = call.org.sessions.open(user, app, scopes)
     call.entry.opened(user.username, session.token, instance_url(call, call.org))
@@ -83,20 +97,23 @@ def _without_refresh(app: ConnectedApp) -> tuple[str, ...]:
     return tuple(scope for scope in app.scopes if scope != "refresh_token")
 
 
+@grant_type("password")
 def _password(call: Call, fields: dict[str, str]) -> dict[str, Any]:
     app = authenticated_app(call, fields)
     user = call.org.directory.log_in(fields.get("username", ""), fields.get("password", ""))
-    opened = _opened(call, user, app, app.scopes)
+    opened = start_session(call, user, app, app.scopes)
     return _told(opened, "access_token", "instance_url", "id", "token_type", "issued_at", "signature")
 
 
+@grant_type("client_credentials")
 def _client_credentials(call: Call, fields: dict[str, str]) -> dict[str, Any]:
     if host_of(call.base_url) in LOGIN_HOSTS:
         raise errors.WRONG_LOGIN_DOMAIN()
     app = authenticated_app(call, fields)
-    return _opened(call, _let_in(call, app.run_as), app, _without_refresh(app))
+    return start_session(call, _let_in(call, app.run_as), app, _without_refresh(app))
 
 
+@grant_type("refresh_token")
 def _refresh(call: Call, fields: dict[str, str]) -> dict[str, Any]:
     # A public app has no secret to send.
     app = authenticated_app(call, fields, secret=False)
@@ -105,9 +122,15 @@ def _refresh(call: Call, fields: dict[str, str]) -> dict[str, Any]:
     if grant is None or user is None or grant.client_id != app.client_id:
         raise errors.EXPIRED_REFRESH_TOKEN()
     call.org.directory.let_in(user)
-    return _opened(call, user, app, grant.scopes)
+    answer = start_session(call, user, app, grant.scopes)
+    if "openid" not in grant.scopes:
+        return answer
+    token = openid.id_token(call, subject=answer["id"], client_id=app.client_id, access_token=answer["access_token"])
+    first = ("access_token", "signature", "scope")
+    return {**_told(answer, *first), "id_token": token, **answer}
 
 
+@grant_type("urn:ietf:params:oauth:grant-type:jwt-bearer")
 def _jwt_bearer(call: Call, fields: dict[str, str]) -> dict[str, Any]:
     given = fields.get("assertion", "")
     directory = call.org.directory
@@ -124,7 +147,7 @@ def _jwt_bearer(call: Call, fields: dict[str, str]) -> dict[str, Any]:
     # A test may have moved the org's clock ahead of the client's.
     assertion.check_life(claims, (call.org.clock.now(), directory.clients_time()))
     subject = claims.get("sub") or claims.get("prn")
-    opened = _opened(call, _let_in(call, subject), app, _without_refresh(app))
+    opened = start_session(call, _let_in(call, subject), app, _without_refresh(app))
     return _told(opened, "access_token", "scope", "instance_url", "id", "token_type")
 
 
@@ -136,11 +159,3 @@ def _let_in(call: Call, username: object) -> User:
     call.org.directory.count_login(user)
     call.org.directory.let_in(user)
     return user
-
-
-_GRANTS: dict[str, Callable[[Call, dict[str, str]], dict[str, Any]]] = {
-    "password": _password,
-    "client_credentials": _client_credentials,
-    "refresh_token": _refresh,
-    "urn:ietf:params:oauth:grant-type:jwt-bearer": _jwt_bearer,
-}
