@@ -15,6 +15,7 @@ from mock_server.org.clock import Clock, Mode
 from mock_server.org.errors import ApiError
 from mock_server.org.identity.access import Accesses
 from mock_server.org.identity.authorizations import Authorizations
+from mock_server.org.identity.devices import Devices
 from mock_server.org.identity.directory import Directory, Secret
 from mock_server.org.identity.permissions import Permissions
 from mock_server.org.identity.sessions import Session, Sessions
@@ -85,6 +86,7 @@ class Org:
         self.log = CommitLog(keep_commits)
         self.sessions = Sessions(self.id, self.clock)
         self.authorizations = Authorizations(self.clock)
+        self.devices = Devices(self.clock)
         self.signing = SigningKey()
         """Signs ID tokens; orgs of one server share theirs."""
         self.accesses = Accesses(self.schema, self.store)

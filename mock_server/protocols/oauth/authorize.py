@@ -240,7 +240,10 @@ def _decide(call: Call, app: ConnectedApp, request: Request, user: User) -> Repl
 
 
 def answered(call: Call, app: ConnectedApp, request: Request, user: User) -> Reply:
-    """Send the browser back to the app with what it asked for."""
+    """Send the browser back to the app with what it asked for; a device fetches it itself."""
+    if request.device is not None:
+        call.org.devices.decide(request.device, user.id, approved=True)
+        return pages.message("You're Connected", f"{app.name} has been let in. You may close this window.")
     assert request.callback is not None
     state = {} if request.state is None else {"state": request.state}
     if request.response_type == "code":
@@ -252,6 +255,9 @@ def answered(call: Call, app: ConnectedApp, request: Request, user: User) -> Rep
 def refused(call: Call, request: Request, code: str, description: str) -> Reply:
     """Send the browser back to the app with an error."""
     call.entry.codes, call.entry.message = (code,), description
+    if request.device is not None:
+        call.org.devices.decide(request.device, "", approved=False)
+        return pages.message("Access denied", "The device was not let in. You may close this window.")
     assert request.callback is not None
     answer = {"error": code, "error_description": description}
     if request.state is not None:

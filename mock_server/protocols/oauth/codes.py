@@ -11,7 +11,7 @@ from mock_server.org.identity.authorizations import Code, Request
 from mock_server.org.identity.directory import User
 from mock_server.org.identity.scopes import OFFLINE
 from mock_server.protocols.oauth import hybrid, openid
-from mock_server.protocols.oauth.token import authenticated_app, grant_type, start_session
+from mock_server.protocols.oauth.token import authenticated_app, grant_type, opened
 
 
 @grant_type("authorization_code")
@@ -46,17 +46,22 @@ def _redeem(call: Call, fields: dict[str, str]) -> tuple[ConnectedApp, Code, Use
     if not request.verified(verifier):
         raise errors.INVALID_VERIFIER()
     issued.take(given)
-    user = call.org.directory.by_id(code.user_id)
+    return app, code, let_in(call, app, code.user_id)
+
+
+def let_in(call: Call, app: ConnectedApp, user_id: str) -> User:
+    """Return the user that an app was let in for. Raises INVALID_CODE, LoginRefused."""
+    user = call.org.directory.by_id(user_id)
     if user is None:
         raise errors.INVALID_CODE()
     call.org.directory.count_login(user)
     call.org.directory.let_in(user)
-    return app, code, user
+    return user
 
 
 def tokens(call: Call, app: ConnectedApp, request: Request, user: User) -> dict[str, Any]:
     """Open a session for what a user has allowed, and return the answer in its recorded order."""
-    told = start_session(call, user, app, request.scopes)
+    told = opened(call, user, app, request.scopes)
     answer = {"access_token": told.pop("access_token")}
     if OFFLINE & set(request.scopes):
         answer["refresh_token"] = call.org.sessions.grant(user, app, request.scopes).token
@@ -74,7 +79,7 @@ def tokens(call: Call, app: ConnectedApp, request: Request, user: User) -> dict[
 
 def implicit(call: Call, app: ConnectedApp, request: Request, user: User) -> dict[str, str]:
     """Open a session and return what stands in the fragment of the callback: user-agent and hybrid flow."""
-    told = start_session(call, user, app, request.scopes)
+    told = opened(call, user, app, request.scopes)
     access_token = told.pop("access_token")
     answer = {"access_token": access_token}
     assert request.callback is not None

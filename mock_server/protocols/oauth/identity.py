@@ -10,6 +10,7 @@ from mock_server.org.ids import to_15, to_18
 from mock_server.org.zones import utc_offset
 from mock_server.protocols.instance import identity_url, instance_url
 from mock_server.protocols.oauth.forms import answer, identities, text
+from mock_server.protocols.oauth.shapes import identity_answer
 from mock_server.protocols.rest.replies import LATEST
 
 
@@ -66,7 +67,15 @@ def _modified(user: User) -> str:
 
 
 @identities(
-    Operation("oauth.identity", "GET", "/id/{org}/{user}", "read", counted=False, summary="Tell who a token belongs to")
+    Operation(
+        "oauth.identity",
+        "GET",
+        "/id/{org}/{user}",
+        "read",
+        counted=False,
+        summary="Tell who a token belongs to",
+        query=("format", "callback", "version"),
+    )
 )
 async def identity(call: Call) -> Reply:
     if to_18(call.args["org"]) != call.org.id:
@@ -102,7 +111,7 @@ async def identity(call: Call) -> Reply:
         "last_modified_date": _modified(user),
         "is_app_installed": True,
     }
-    return answer(body)
+    return identity_answer(call, body)
 
 
 @identities(

@@ -10,11 +10,12 @@ from typing import Any
 
 from mock_server.operations import Call, Operation, Reply
 from mock_server.org import errors
+from mock_server.org.errors import ApiError
 from mock_server.org.identity.apps import ConnectedApp
 from mock_server.org.identity.directory import LoginRefused, User
 from mock_server.protocols.instance import LOGIN_HOSTS, host_of, identity_url, instance_url
-from mock_server.protocols.oauth import assertion, openid
-from mock_server.protocols.oauth.forms import answer, client_of, form, routes
+from mock_server.protocols.oauth import assertion, openid, shapes
+from mock_server.protocols.oauth.forms import client_of, form, tokens
 
 _TOKEN = "/services/oauth2/token"  # noqa: S105
 _REFUSALS = {
@@ -26,6 +27,7 @@ _REFUSALS = {
 
 Grant = Callable[[Call, dict[str, str]], dict[str, Any]]
 _GRANTS: dict[str, Grant] = {}
+_BEGINNINGS: dict[str, Grant] = {}
 
 
 def grant_type(*names: str) -> Callable[[Grant], Grant]:
@@ -38,7 +40,17 @@ def grant_type(*names: str) -> Callable[[Grant], Grant]:
     return declare
 
 
-@routes(
+def response_type(name: str) -> Callable[[Grant], Grant]:
+    """Declare what answers a `response_type` at the token endpoint: how a device begins."""
+
+    def declare(begin: Grant) -> Grant:
+        _BEGINNINGS[name] = begin
+        return begin
+
+    return declare
+
+
+@tokens(
     Operation(
         "oauth.token", "POST", _TOKEN, "login", counted=False, auth=False,
         summary="Log in: password, client credentials, refresh token, JWT bearer",
@@ -46,14 +58,23 @@ def grant_type(*names: str) -> Callable[[Grant], Grant]:
     Operation("oauth.token", "GET", _TOKEN, "login", counted=False, auth=False),
 )  # fmt: skip
 async def token(call: Call) -> Reply:
+    fields = form(call)
+    shape = shapes.asked(call, fields, ("json", "xml", "urlencoded"))
+    try:
+        return shapes.token_answer(_answer(call, fields), shape)
+    except ApiError as error:
+        error.extra["shape"] = shape
+        raise
+
+
+def _answer(call: Call, fields: dict[str, str]) -> dict[str, Any]:
     if call.method != "POST":
         raise errors.OAUTH_REQUEST_REFUSED(text="must use HTTP POST")
-    fields = form(call)
-    log_in = _GRANTS.get(fields.get("grant_type", ""))
+    log_in = _GRANTS.get(fields.get("grant_type", "")) or _BEGINNINGS.get(fields.get("response_type", ""))
     if log_in is None:
         raise errors.UNSUPPORTED_GRANT_TYPE()
     try:
-        return answer(log_in(call, fields))
+        return log_in(call, fields)
     except LoginRefused as refusal:
         raise _REFUSALS[refusal.reason]() from None
 
@@ -71,7 +92,7 @@ def authenticated_app(call: Call, fields: dict[str, str], *, secret: bool = True
     return app
 
 
-def start_session(call: Call, user: User, app: ConnectedApp, scopes: tuple[str, ...]) -> dict[str, str]:
+def opened(call: Call, user: User, app: ConnectedApp, scopes: tuple[str, ...]) -> dict[str, str]:
     """Start a session and return every value an answer may tell of it."""
     session = call.org.sessions.open(user, app, scopes)
     call.entry.opened(user.username, session.token, instance_url(call, call.org))
@@ -89,8 +110,8 @@ def start_session(call: Call, user: User, app: ConnectedApp, scopes: tuple[str, 
     }
 
 
-def _told(opened: dict[str, str], *names: str) -> dict[str, Any]:
-    return {name: opened[name] for name in names}
+def _told(answer: dict[str, str], *names: str) -> dict[str, Any]:
+    return {name: answer[name] for name in names}
 
 
 def _without_refresh(app: ConnectedApp) -> tuple[str, ...]:
@@ -101,8 +122,15 @@ def _without_refresh(app: ConnectedApp) -> tuple[str, ...]:
 def _password(call: Call, fields: dict[str, str]) -> dict[str, Any]:
     app = authenticated_app(call, fields)
     user = call.org.directory.log_in(fields.get("username", ""), fields.get("password", ""))
-    opened = start_session(call, user, app, app.scopes)
-    return _told(opened, "access_token", "instance_url", "id", "token_type", "issued_at", "signature")
+    return _told(
+        opened(call, user, app, app.scopes),
+        "access_token",
+        "instance_url",
+        "id",
+        "token_type",
+        "issued_at",
+        "signature",
+    )
 
 
 @grant_type("client_credentials")
@@ -110,7 +138,7 @@ def _client_credentials(call: Call, fields: dict[str, str]) -> dict[str, Any]:
     if host_of(call.base_url) in LOGIN_HOSTS:
         raise errors.WRONG_LOGIN_DOMAIN()
     app = authenticated_app(call, fields)
-    return start_session(call, _let_in(call, app.run_as), app, _without_refresh(app))
+    return opened(call, _let_in(call, app.run_as), app, _without_refresh(app))
 
 
 @grant_type("refresh_token")
@@ -122,7 +150,7 @@ def _refresh(call: Call, fields: dict[str, str]) -> dict[str, Any]:
     if grant is None or user is None or grant.client_id != app.client_id:
         raise errors.EXPIRED_REFRESH_TOKEN()
     call.org.directory.let_in(user)
-    answer = start_session(call, user, app, grant.scopes)
+    answer = opened(call, user, app, grant.scopes)
     if "openid" not in grant.scopes:
         return answer
     token = openid.id_token(call, subject=answer["id"], client_id=app.client_id, access_token=answer["access_token"])
@@ -147,8 +175,14 @@ def _jwt_bearer(call: Call, fields: dict[str, str]) -> dict[str, Any]:
     # A test may have moved the org's clock ahead of the client's.
     assertion.check_life(claims, (call.org.clock.now(), directory.clients_time()))
     subject = claims.get("sub") or claims.get("prn")
-    opened = start_session(call, _let_in(call, subject), app, _without_refresh(app))
-    return _told(opened, "access_token", "scope", "instance_url", "id", "token_type")
+    return _told(
+        opened(call, _let_in(call, subject), app, _without_refresh(app)),
+        "access_token",
+        "scope",
+        "instance_url",
+        "id",
+        "token_type",
+    )
 
 
 def _let_in(call: Call, username: object) -> User:
