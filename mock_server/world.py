@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -49,6 +50,10 @@ class OrgSpec:
     """Further users, as `identity.given` reads them."""
     speaker: Any = field(default=None, repr=False)
     """The user whose credentials clients are told (`as`): a name, or a definition of his own."""
+    apps: Any = field(default=None, repr=False)
+    """Further connected apps, as `identity.given_apps` reads them."""
+    security: Any = None
+    """The security settings, likewise."""
     seed: int = 0
     journal: Literal["bounded", "whole"] = "bounded"
     clock: Mode = "real"
@@ -110,6 +115,7 @@ class World:
                 org.store.load(template.store)
                 org.ids.next_number = template.ids.next_number
                 org.directory.inherit(template.directory)
+                org.admission.security = deepcopy(template.admission.security)
                 org.automation.become(template.automation)
             _declare(org, spec)
             if spec.login:
@@ -277,7 +283,9 @@ class World:
 
     def by_any_token(self, token: str) -> Org | None:
         """Find the org of an access token, or of a refresh token that it issued."""
-        return self.by_token(token) or next((org for org in self.orgs.values() if org.sessions.granted(token)), None)
+        return self.by_token(token) or next(
+            (org for org in self.orgs.values() if org.sessions.issued_refresh(token) is not None), None
+        )
 
     def by_username(self, username: str) -> Org | None:
         return next((org for org in self._newest_first() if org.directory.knows(username)), None)
@@ -294,14 +302,19 @@ class World:
 
 
 def _enrol(org: Org, spec: OrgSpec) -> None:
-    """Write the users that an org is made with; one without any does not even load how that is done."""
+    """Write the users and apps that an org is made with; one without any does not even load how that is done."""
     schema = org.schema
-    if spec.users is None and spec.speaker is None and not schema.profiles and not schema.permission_sets:
+    said = (spec.users, spec.speaker, spec.apps, spec.security)
+    if all(one is None for one in said) and not schema.profiles and not schema.permission_sets:
         return
-    from mock_server.org.identity import enrolment
+    from mock_server.org.identity import enrolment, given_apps
 
+    if spec.security is not None:
+        org.admission.security = given_apps.read_security(spec.security)
     enrolment.declare(org, schema.profiles, schema.permission_sets)
     enrolment.settle(org, spec.users, spec.speaker, kept=spec.data is not None)
+    for place, app in enumerate(given_apps.read_apps(spec.apps) if spec.apps is not None else ()):
+        enrolment.add_app(org, app, ("apps", place))
 
 
 def _declare(org: Org, spec: OrgSpec) -> None:
