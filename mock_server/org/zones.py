@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -23,3 +24,14 @@ def zone_of(name: str) -> ZoneInfo:
         return ZoneInfo(name or "UTC")
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return _UTC
+
+
+def utc_offset(time_zone: str, moment: float) -> int:
+    """Return a zone's offset from UTC in milliseconds, without daylight saving; 0 for a zone nobody knows."""
+    try:
+        there = datetime.fromtimestamp(moment, UTC).astimezone(ZoneInfo(time_zone))
+    except (OSError, KeyError, ValueError):
+        return 0
+    offset, saving = there.utcoffset(), there.dst()
+    assert offset is not None
+    return int((offset.total_seconds() - (saving.total_seconds() if saving else 0)) * 1000)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from mock_server.operations import Call, Operation, Reply
 from mock_server.org.identity.apps import IDENTITY_SCOPES
 from mock_server.org.identity.directory import User
 from mock_server.org.ids import to_15, to_18
+from mock_server.org.zones import utc_offset
 from mock_server.protocols.instance import identity_url, instance_url
 from mock_server.protocols.oauth.forms import answer, identities, text
 from mock_server.protocols.rest.replies import LATEST
@@ -49,19 +49,6 @@ def _user(call: Call) -> User:
 def _photos(call: Call) -> dict[str, str]:
     base = f"{instance_url(call, call.org)}/profilephoto/005"
     return {"picture": f"{base}/F", "thumbnail": f"{base}/T"}
-
-
-def utc_offset(time_zone: str, moment: float) -> int:
-    """Return a zone's offset from UTC in milliseconds, without daylight saving; 0 for a zone nobody knows."""
-    from zoneinfo import ZoneInfo
-
-    try:
-        there = datetime.fromtimestamp(moment, UTC).astimezone(ZoneInfo(time_zone))
-    except (OSError, KeyError, ValueError):
-        return 0
-    offset, saving = there.utcoffset(), there.dst()
-    assert offset is not None
-    return int((offset.total_seconds() - (saving.total_seconds() if saving else 0)) * 1000)
 
 
 def _standing(call: Call, user: User) -> dict[str, Any]:

@@ -3,27 +3,34 @@
 from mock_server.protocols.rest import (
     blobs,
     collections,
+    connect,
     describe,
+    knowledge,
     list_views,
     meta,
+    pages,
     passwords,
     query,
     recent,
     records,
     replication,
     search,
+    ui,
 )
 from mock_server.protocols.rest.replies import render, routes, unversioned
 
-ROUTES = (unversioned, routes)
+ROUTES = (unversioned, routes, ui.routes)
 
 __all__ = [
     "ROUTES",
     "blobs",
     "collections",
+    "connect",
     "describe",
+    "knowledge",
     "list_views",
     "meta",
+    "pages",
     "passwords",
     "query",
     "recent",
@@ -31,4 +38,5 @@ __all__ = [
     "render",
     "replication",
     "search",
+    "ui",
 ]

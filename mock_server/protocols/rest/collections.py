@@ -144,7 +144,10 @@ def _texts(name: str, value: Any) -> list[str]:
 
 def _records(call: Call) -> tuple[list[dict[str, Any]], bool]:
     body = call.json_object()
-    records, all_or_none = body.get("records"), body.get("allOrNone", False)
+    records, all_or_none = body.get("records"), body.get("allOrNone")
+    if all_or_none is None:
+        # django-salesforce writes null where nobody chose.
+        all_or_none = False
     if records is None or records == []:
         raise errors.RECORDS_REQUIRED()
     if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):

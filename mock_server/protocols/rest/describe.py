@@ -158,8 +158,10 @@ async def describe_compact_layout(call: Call) -> Reply:
 )  # fmt: skip
 async def compact_layouts_of(call: Call) -> Reply:
     names = [name.strip() for name in call.query.get("q", "").split(",") if name.strip()]
+    if not names:
+        raise errors.MISSING_ARGUMENT_NAMED(name="q")
     found = {name: call.schema.get(name) for name in names}
-    if not names or None in found.values():
+    if None in found.values():
         raise errors.NOT_FOUND()
     return answer({name: compact_layouts.primary_compact_layout(one) for name, one in found.items() if one})
 

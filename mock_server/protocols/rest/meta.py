@@ -6,6 +6,15 @@ from mock_server.operations import Call, Operation, Reply
 from mock_server.protocols.instance import identity_url
 from mock_server.protocols.rest.replies import DATA, LATEST, OLDEST, answer, routes, unversioned
 
+_ORDER = (
+    "tooling", "metadata", "eclair", "folders", "prechatForms", "contact-tracing", "jsonxform", "chatter", "payments",
+    "tabs", "appMenu", "quickActions", "queryAll", "commerce", "wave", "iot", "analytics", "search",
+    "smartdatadiscovery", "identity", "composite", "parameterizedSearch", "fingerprint", "theme", "nouns", "domino",
+    "event", "serviceTemplates", "recent", "connect", "licensing", "limits", "process", "dedupe", "jobs", "query",
+    "match", "ai", "localizedvalue", "mobile", "emailConnect", "consent", "tokenizer", "compactLayouts",
+    "knowledgeManagement", "sobjects", "actions", "support",
+)  # fmt: skip
+"""The order in which a recorded answer lists the resources."""
 _SEASONS = ("Summer", "Winter", "Spring")
 
 
@@ -33,14 +42,15 @@ def label(number: int) -> str:
 @routes(Operation("rest.resources", "GET", DATA, "read", summary="List the resources of a version"))
 async def resources(call: Call) -> Reply:
     version = call.args["version"]
-    found = dict.fromkeys(
-        route.operation.path.split("/")[4]
+    found = {
+        route.operation.path.removeprefix(f"{DATA}/")
         for route in routes.routes
-        if route.operation.path.count("/") >= 4 and route.operation.since <= float(version[1:])
-    )
-    body = {name: f"/services/data/{version}/{name}" for name in sorted(found)}
-    body["identity"] = identity_url(call, call.session.user_id)
-    return answer(body)
+        if route.operation.method == "GET" and route.operation.since <= float(version[1:])
+    }
+    names = [name for name in _ORDER if name in found or name == "identity"]
+    names += sorted(name for name in found if name.isalnum() and name not in _ORDER)
+    body = {name: f"/services/data/{version}/{name}" for name in names}
+    return answer(body | {"identity": identity_url(call, call.session.user_id)})
 
 
 @routes(Operation("rest.limits", "GET", f"{DATA}/limits", "read", summary="Read the org's limits"))

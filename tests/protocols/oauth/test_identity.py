@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mock_server.protocols.oauth.identity import utc_offset
+from mock_server.org.zones import utc_offset
 from tests.protocols.desk import Desk, json_of
 
 USERINFO = "/services/oauth2/userinfo"

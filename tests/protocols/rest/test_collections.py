@@ -110,3 +110,8 @@ def test_a_mixed_call_saves_each_object(rest: Rest) -> None:
     rows = [contact(), {"attributes": {"type": "Account"}, "Name": "Acme"}, contact()]
     answer = rest.post("/composite/sobjects", json={"records": rows}).json()
     assert [row["id"][:3] for row in answer] == ["003", "001", "003"]
+
+
+def test_all_or_none_may_be_null(rest: Rest) -> None:
+    body = {"allOrNone": None, "records": [{"attributes": {"type": "Contact"}, "LastName": "Arden"}]}
+    assert rest.post("/composite/sobjects", json=body).json()[0]["success"] is True

@@ -108,7 +108,7 @@ def test_a_compact_layout_that_somebody_made_is_the_one_in_use(server: Any) -> N
         "/sobjects/Account/describe/layouts/012000000000001AAA", "/sobjects/Account/describe/layouts/x",
         "/sobjects/Account/describe/compactLayouts/x", "/sobjects/Account/describe/namedLayouts/UserAlt",
         "/sobjects/Attachment/quickActions", "/sobjects/Account/listviews/x", "/sobjects/Attachment/listviews",
-        "/sobjects/User/describe/namedLayouts/Other", "/compactLayouts", "/compactLayouts?q=Nothing",
+        "/sobjects/User/describe/namedLayouts/Other", "/compactLayouts?q=Nothing",
     ],
 )  # fmt: skip
 def test_what_an_object_does_not_have_is_not_found(rest: Rest, path: str) -> None:
