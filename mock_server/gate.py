@@ -20,6 +20,7 @@ from mock_server.journal import Entry, fingerprint
 from mock_server.operations import Call, Operation, Registry, Reply, Route, Work
 from mock_server.org import errors
 from mock_server.org.errors import ApiError
+from mock_server.org.identity.apps import reaches
 from mock_server.org.identity.sessions import Session
 from mock_server.org.org import Org, when_unlocked
 from mock_server.org.records.changes import Change, LockHeld, RowResult
@@ -30,6 +31,8 @@ log = logging.getLogger("sfmock")
 _DATA = "/services/data/"
 _CALLER = re.compile(r"\bclient\s*=\s*([^,;]{1,100})")
 _LONGEST_MESSAGE = 200
+_WITH_EXPIRED_PASSWORD = frozenset({"rest.password.read", "rest.password.set", "oauth.identity", "oauth.userinfo"})
+"""Operations that are open to a user whose password has expired."""
 UNIMPLEMENTED = Operation("unknown", "*", "", "read", auth=False, counted=False)
 """Stands in the journal for a path or method that no operation declares."""
 
@@ -124,7 +127,7 @@ class Gate:
                         if peeked is not None:
                             call.session = peeked
                         await faults.strike(call, "session")
-                    call.session = self._session(call, org)
+                    call.session = _session(call, org)
                     entry.user = call.session.username
                 if operation.counted:
                     org.limits.admit(entry.number)
@@ -166,16 +169,6 @@ class Gate:
             return None
         return next((org for value in call.query.values() if (org := self._world.by_token(value)) is not None), None)
 
-    def _session(self, call: Call, org: Org) -> Session:
-        token = call.token
-        if token is None:
-            given = call.headers.get("Authorization")
-            raise errors.INVALID_SESSION_ID() if given is None else errors.INVALID_AUTH_HEADER()
-        session = org.sessions.find(token)
-        if session is None or session.user_id in org.accesses.barred:
-            raise errors.INVALID_SESSION_ID()
-        return session
-
     async def _save(
         self, call: Call, changes: Sequence[Change], all_or_none: bool, work: Work | None
     ) -> list[RowResult]:
@@ -203,10 +196,11 @@ class Gate:
 
     def _unknown(self, call: Call, error: ApiError) -> Reply:
         org = self._org_of_token(call) or self._world.default
-        known = call.token is not None and org.sessions.find(call.token) is not None
+        session = org.sessions.find(call.token) if call.token is not None else None
+        known = session is not None and reaches(session.scopes, UNIMPLEMENTED.scopes)
         if not known and call.raw_path.startswith(_DATA):
             # Nobody learns without a session what there is.
-            error = errors.INVALID_SESSION_ID()
+            error = errors.INVALID_SESSION_ID() if session is None else errors.NO_API_SCOPE()
         entry = self._world.journal_of(org).open(
             org.clock.now(),
             UNIMPLEMENTED.name,
@@ -225,6 +219,31 @@ class Gate:
         entry.status, entry.end = reply.status, entry.at
         log.info("%s %s is not served: %s", call.method, call.raw_path, error.code)
         return reply
+
+
+def _session(call: Call, org: Org) -> Session:
+    """Return the session of a call, which may do what its operation declares. Raises ApiError."""
+    token = call.token
+    if token is None:
+        given = call.headers.get("Authorization")
+        raise errors.INVALID_SESSION_ID() if given is None else errors.INVALID_AUTH_HEADER()
+    session = org.sessions.find(token)
+    if session is None:
+        raise errors.INVALID_SESSION_ID()
+    if session.user_id in org.accesses.barred:
+        if session.user_id in org.accesses.inactive:
+            # It does not come back when the user does.
+            org.sessions.expire(token)
+        raise errors.INVALID_SESSION_ID()
+    if not reaches(session.scopes, call.operation.scopes):
+        raise errors.NO_API_SCOPE()
+    if (
+        session.by_password
+        and call.operation.name not in _WITH_EXPIRED_PASSWORD
+        and org.directory.expired(session.user_id)
+    ):
+        raise errors.EXPIRED_PASSWORD()
+    return session
 
 
 def _steadily(work: Work) -> Callable[..., list[RowResult]]:

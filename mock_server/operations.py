@@ -35,7 +35,7 @@ class Operation:
     `path` is a template: `{name}` stands for one segment.
     `replay` is the idempotency class; `rows` how many records it carries; `counted` whether it is charged against
     DailyApiRequests; `auth` whether it needs a session; `since` the API version that brought it; `query` names what its
-    query string may hold.
+    query string may hold; `scopes` are the OAuth scopes of which a session needs one (`full` is always enough).
     """
 
     name: str
@@ -49,6 +49,7 @@ class Operation:
     since: float = 31.0
     summary: str = ""
     query: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = ("api",)
 
 
 @dataclass(slots=True)
@@ -87,6 +88,8 @@ class Call:
     save: Save = None  # type: ignore[assignment]  # likewise
     reply: Reply | None = None
     """The reply on its way out, for reply faults."""
+    peer: str = "127.0.0.1"
+    """The address that the client connected from."""
     copy_of: int | None = None
     """The journal entry of the request that the network delivers once more with this call."""
     gone: Callable[[], bool] | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -50,6 +51,10 @@ class OrgSpec:
     """Further users, as `identity.given` reads them."""
     speaker: Any = field(default=None, repr=False)
     """The user whose credentials clients are told (`as`): a name, or a definition of his own."""
+    apps: Any = field(default=None, repr=False)
+    """Further connected apps, as `identity.given_apps` reads them."""
+    security: Any = None
+    """The security settings, likewise."""
     seed: int = 0
     journal: Literal["bounded", "whole"] = "bounded"
     clock: Mode = "real"
@@ -112,6 +117,7 @@ class World:
                 org.store.load(template.store)
                 org.ids.next_number = template.ids.next_number
                 org.directory.inherit(template.directory)
+                org.admission.security = deepcopy(template.admission.security)
                 org.automation.become(template.automation)
             _declare(org, spec)
             if spec.login:
@@ -297,18 +303,23 @@ class World:
 
 
 def _issued(org: Org, token: str) -> bool:
-    return org.sessions.granted(token) is not None or org.authorizations.knows(token) or org.devices.knows(token)
+    return org.sessions.issued_refresh(token) is not None or org.authorizations.knows(token) or org.devices.knows(token)
 
 
 def _enrol(org: Org, spec: OrgSpec) -> None:
-    """Write the users that an org is made with; one without any does not even load how that is done."""
+    """Write the users and apps that an org is made with; one without any does not even load how that is done."""
     schema = org.schema
-    if spec.users is None and spec.speaker is None and not schema.profiles and not schema.permission_sets:
+    said = (spec.users, spec.speaker, spec.apps, spec.security)
+    if all(one is None for one in said) and not schema.profiles and not schema.permission_sets:
         return
-    from mock_server.org.identity import enrolment
+    from mock_server.org.identity import enrolment, given_apps
 
+    if spec.security is not None:
+        org.admission.security = given_apps.read_security(spec.security)
     enrolment.declare(org, schema.profiles, schema.permission_sets)
     enrolment.settle(org, spec.users, spec.speaker, kept=spec.data is not None)
+    for place, app in enumerate(given_apps.read_apps(spec.apps) if spec.apps is not None else ()):
+        enrolment.add_app(org, app, ("apps", place))
 
 
 def _declare(org: Org, spec: OrgSpec) -> None:

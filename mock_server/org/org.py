@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,9 +14,12 @@ from mock_server.org.automation.inner import Query
 from mock_server.org.clock import Clock, Mode
 from mock_server.org.errors import ApiError
 from mock_server.org.identity.access import Accesses
+from mock_server.org.identity.admission import Admission
+from mock_server.org.identity.apps import ConnectedApp
 from mock_server.org.identity.authorizations import Authorizations
 from mock_server.org.identity.devices import Devices
 from mock_server.org.identity.directory import Directory, Secret
+from mock_server.org.identity.history import LoginHistory
 from mock_server.org.identity.permissions import Permissions
 from mock_server.org.identity.sessions import Session, Sessions
 from mock_server.org.identity.signing import SigningKey
@@ -48,7 +51,8 @@ class Snapshot:
     store: Store
     schema: Schema
     next_id: int
-    secrets: Mapping[str, Secret]
+    secrets: Mapping[str, Secret] = field(repr=False)
+    apps: Mapping[str, ConnectedApp] = field(repr=False)
 
 
 class Org:
@@ -99,6 +103,9 @@ class Org:
         self.queries.lock_rows = self.locks.demand
         self.searches = Searches(self.schema, self.store, self.queries)
         self.directory = Directory(self)
+        self.history = LoginHistory(self)
+        self.admission = Admission(self)
+        self.sessions.timeout_of = self.admission.session_timeout
         self.automation = self._pipeline.automation
         self._pipeline.inner_query = self._inner_query
         self.lead_map: Mapping[str, Mapping[str, str]] = {}
@@ -311,7 +318,13 @@ class Org:
 
     def snapshot(self) -> Snapshot:
         """Return a copy of all records and counters."""
-        return Snapshot(self.store.copy(), self.schema.copy(), self.ids.next_number, dict(self.directory.secrets))
+        return Snapshot(
+            self.store.copy(),
+            self.schema.copy(),
+            self.ids.next_number,
+            dict(self.directory.secrets),
+            dict(self.directory.apps),
+        )
 
     def restore(self, snapshot: Snapshot) -> None:
         """Put all records and counters back to a snapshot. Sessions, clock and limits stay as they are."""
@@ -321,6 +334,7 @@ class Org:
         self._pipeline.auto_numbers.forget()
         # Ids are handed out again: the user who gets one must not have the password of the one before.
         self.directory.secrets = dict(snapshot.secrets)
+        self.directory.become(snapshot.apps)
         self.accesses.changed()
         self.bin.forget()
         self.locks.clear()
@@ -334,7 +348,7 @@ class Org:
         """Put all records and counters back to those of a file; the schema stays. Raises SnapshotError."""
         store, next_id = snapshot_file.read(path, self.schema)
         try:
-            self.restore(Snapshot(store, self.schema.copy(), next_id, self.directory.secrets))
+            self.restore(Snapshot(store, self.schema.copy(), next_id, self.directory.secrets, self.directory.apps))
         finally:
             store.close()
         # The org goes by its own name, and so do its users.

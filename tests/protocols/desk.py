@@ -24,7 +24,7 @@ class Desk:
     """Two orgs behind one gate, on virtual clocks."""
 
     def __init__(self) -> None:
-        registry = Registry([*rest.ROUTES, *oauth.ROUTES, *soap.ROUTES])
+        self.registry = registry = Registry([*rest.ROUTES, *oauth.ROUTES, *soap.ROUTES])
         self.world = World(registry, OrgSpec(clock="virtual"))
         self.org = self.world.default
         self.other = self.world.create(OrgSpec(clock="virtual"))

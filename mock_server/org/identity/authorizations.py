@@ -148,9 +148,9 @@ class Authorizations:
         known = self._consents.get((user_id, client_id), frozenset())
         self._consents[user_id, client_id] = known | frozenset(scopes)
 
-    def consented(self, user_id: str, client_id: str, scopes: Iterable[str]) -> bool:
-        """Tell whether a user has let an app do all this before."""
-        return frozenset(scopes) <= self._consents.get((user_id, client_id), frozenset())
+    def consents(self, user_id: str, client_id: str) -> frozenset[str] | None:
+        """Return what a user has let an app do, None when he was never asked."""
+        return self._consents.get((user_id, client_id))
 
     def withdraw(self, user_id: str, client_id: str) -> None:
         """Forget what a user has let an app do."""

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from urllib.parse import urlencode
 
 from mock_server.operations import Call, Operation, Reply
+from mock_server.org import errors
+from mock_server.org.errors import ApiError
 from mock_server.org.identity import redirects, scopes
 from mock_server.org.identity.apps import ConnectedApp
 from mock_server.org.identity.authorizations import Request, Waiting
@@ -129,6 +131,7 @@ async def approve(call: Call) -> Reply:
     call.org.authorizations.waiting.take(source)
     if "save" not in fields:
         return refused(call, request, "access_denied", "end-user denied authorization")
+    call.org.admission.consent(app, user)
     call.org.authorizations.consent(user.id, app.client_id, request.scopes)
     return answered(call, app, request, user)
 
@@ -175,7 +178,10 @@ def _read(call: Call, fields: Mapping[str, str]) -> tuple[ConnectedApp, Request]
         raise Unanswerable(_told(call, browser.plain("redirect_uri_mismatch", text)))
     prompts = fields.get("prompt", "").split()
     response_type = _TYPES.get(" ".join(fields.get("response_type", "").split()), "")
-    wanted = scopes.asked(fields.get("scope")) or app.scopes
+    try:
+        wanted = app.asked(fields.get("scope"))
+    except ApiError as error:
+        raise Unanswerable(_error_page(call, error, fields.get("state"))) from None
     request = Request(
         app.client_id,
         callback,
@@ -191,8 +197,10 @@ def _read(call: Call, fields: Mapping[str, str]) -> tuple[ConnectedApp, Request]
     )
     if not response_type:
         _end(call, request, "unsupported_response_type", "response type not supported")
-    if not scopes.allowed(app.scopes, wanted) or (response_type in _NEEDS_OPENID and "openid" not in wanted):
-        raise Unanswerable(_error_page(call, "invalid_scope", "the requested scope is not allowed", request.state))
+    if not app.allows("authorization_code" if response_type == "code" else "implicit"):
+        _end(call, request, "unauthorized_client", "this flow is not enabled for the app")
+    if response_type in _NEEDS_OPENID and "openid" not in wanted:
+        raise Unanswerable(_error_page(call, errors.INVALID_SCOPE(), request.state))
     if response_type in _NEEDS_OPENID and not request.nonce:
         _end(call, request, "invalid_request", "missing required nonce")
     if response_type == "code":
@@ -232,11 +240,23 @@ def _silently(call: Call, app: ConnectedApp, request: Request, user: User | None
 
 def _decide(call: Call, app: ConnectedApp, request: Request, user: User) -> Reply | None:
     """Answer a request whose user need not be asked; None for another. Raises Unanswerable for one without access."""
-    if app.admin_approved:
-        # Its administrator has decided for everybody.
-        return answered(call, app, request, user)
-    known = call.org.authorizations.consented(user.id, app.client_id, request.scopes)
-    return answered(call, app, request, user) if known and not request.consent else None
+    try:
+        call.org.admission.permit(app, user, consented=True)
+    except ApiError as error:
+        raise Unanswerable(_error_page(call, error, request.state)) from None
+    if not app.admin_approved and (request.consent or not _consented(call, app, request, user)):
+        return None
+    return answered(call, app, request, user)
+
+
+def _consented(call: Call, app: ConnectedApp, request: Request, user: User) -> bool:
+    """Tell whether a user has let an app do all this before: here, or as its configuration says."""
+    known = call.org.authorizations.consents(user.id, app.client_id)
+    if app.consented is not None and not call.org.admission.has_consented(app, user):
+        return False
+    if known is None:
+        return app.consented is not None
+    return known.issuperset(request.scopes)
 
 
 def answered(call: Call, app: ConnectedApp, request: Request, user: User) -> Reply:
@@ -266,9 +286,9 @@ def refused(call: Call, request: Request, code: str, description: str) -> Reply:
     return browser.go(put(answer))
 
 
-def _error_page(call: Call, code: str, description: str, state: str | None) -> Reply:
-    call.entry.codes, call.entry.message = (code,), description
-    answer = {"error": code, "error_description": description} | ({} if state is None else {"state": state})
+def _error_page(call: Call, error: ApiError, state: str | None) -> Reply:
+    call.entry.codes, call.entry.message = (error.code,), error.message
+    answer = {"error": error.code, "error_description": error.message} | ({} if state is None else {"state": state})
     return browser.go(f"{_ERROR_PAGE}?{urlencode(answer)}")
 
 

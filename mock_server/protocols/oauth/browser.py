@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import hmac
 import re
+from dataclasses import replace
 from hashlib import sha256
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 from mock_server.operations import Call, OrgFinder, Reply, Routes
 from mock_server.org import errors
 from mock_server.org.errors import ApiError
-from mock_server.org.identity.directory import LoginRefused, User
+from mock_server.org.identity.admission import LoginRefused
+from mock_server.org.identity.directory import User
 from mock_server.org.identity.sessions import Session
 from mock_server.org.org import Org
 from mock_server.protocols.instance import instance_url
-from mock_server.protocols.oauth import pages
+from mock_server.protocols.oauth import forms, pages
 from mock_server.protocols.oauth.forms import form
 
 COOKIE = "sid"
@@ -128,10 +130,12 @@ def log_in(call: Call, fields: dict[str, str]) -> Reply:
     start = local(fields.get("startURL") or fields.get("retURL"))
     username = fields.get("username") or fields.get("un") or ""
     try:
-        user = call.org.directory.log_in(username, fields.get("pw") or fields.get("password") or "")
+        # What the login history calls a login of somebody who sits before a browser.
+        visit = replace(forms.visit(call), kind="Application", application="Browser")
+        user = call.org.admission.by_password(username, fields.get("pw") or fields.get("password") or "", visit)
     except LoginRefused as refusal:
         # Which of user, password and account is at fault is nobody's business who could not log in.
-        wrong = _RESTRICTED if refusal.reason not in ("credentials", "inactive") else _WRONG
+        wrong = _RESTRICTED if refusal.reason in ("token", "rate", "domain", "hours") else _WRONG
         call.entry.codes, call.entry.message = ("invalid_grant",), wrong
         return login_page(call, start, username=username[:80], error=wrong)
     return go(start, sets=open_session(call, user))

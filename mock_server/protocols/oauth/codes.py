@@ -6,18 +6,24 @@ from typing import Any
 
 from mock_server.operations import Call
 from mock_server.org import errors
-from mock_server.org.identity.apps import ConnectedApp
+from mock_server.org.identity.apps import ConnectedApp, refreshes
 from mock_server.org.identity.authorizations import Code, Request
 from mock_server.org.identity.directory import User
-from mock_server.org.identity.scopes import OFFLINE
 from mock_server.protocols.oauth import hybrid, openid
-from mock_server.protocols.oauth.token import authenticated_app, grant_type, opened
+from mock_server.protocols.oauth.forms import client_of, visit
+from mock_server.protocols.oauth.token import answer_of, authenticated_app, grant_type, opened, refreshed
 
 
 @grant_type("authorization_code")
 def authorization_code(call: Call, fields: dict[str, str]) -> dict[str, Any]:
     app, code, user = _redeem(call, fields)
     return tokens(call, app, code.request, user)
+
+
+@grant_type("hybrid_refresh")
+def hybrid_refresh(call: Call, fields: dict[str, str]) -> dict[str, Any]:
+    answer, user, app, scopes = refreshed(call, fields)
+    return {**answer, **hybrid.fields(call, user, app, scopes)}
 
 
 @grant_type("hybrid_auth_code")
@@ -30,8 +36,12 @@ def hybrid_auth_code(call: Call, fields: dict[str, str]) -> dict[str, Any]:
 def _redeem(call: Call, fields: dict[str, str]) -> tuple[ConnectedApp, Code, User]:
     """Take a code that was issued to this client, for this callback and verifier, and has not been used."""
     verifier = fields.get("code_verifier")
-    # A verifier that fits shows who the client is, as far as a secret that ships with an app could.
-    app = authenticated_app(call, fields, secret=verifier is None)
+    client_id = client_of(call, fields)[0]
+    known = call.org.directory.app(client_id) if client_id else None
+    # Any program of a machine can come to a callback that nobody has registered: its app has to prove itself, by a
+    # secret or by the verifier.
+    secret = known is not None and (known.secret_needed or (verifier is None and not known.callbacks))
+    app = authenticated_app(call, fields, secret=secret)
     issued, given = call.org.authorizations.codes, fields.get("code", "")
     code = issued.get(given)
     if code is None:
@@ -50,42 +60,31 @@ def _redeem(call: Call, fields: dict[str, str]) -> tuple[ConnectedApp, Code, Use
 
 
 def let_in(call: Call, app: ConnectedApp, user_id: str) -> User:
-    """Return the user that an app was let in for. Raises INVALID_CODE, LoginRefused."""
+    """Return the user that an app was let in for. Raises INVALID_CODE, LoginRefused, NOT_ADMIN_APPROVED."""
     user = call.org.directory.by_id(user_id)
     if user is None:
         raise errors.INVALID_CODE()
-    call.org.directory.count_login(user)
-    call.org.directory.let_in(user)
-    return user
+    return call.org.admission.by_app(app, user, visit(call, app), consented=True)
 
 
 def tokens(call: Call, app: ConnectedApp, request: Request, user: User) -> dict[str, Any]:
     """Open a session for what a user has allowed, and return the answer in its recorded order."""
-    told = opened(call, user, app, request.scopes)
-    answer = {"access_token": told.pop("access_token")}
-    if OFFLINE & set(request.scopes):
-        answer["refresh_token"] = call.org.sessions.grant(user, app, request.scopes).token
-    answer |= {"signature": told.pop("signature"), "scope": told.pop("scope")}
-    if "openid" in request.scopes:
-        answer["id_token"] = openid.id_token(
-            call,
-            subject=told["id"],
-            client_id=app.client_id,
-            access_token=answer["access_token"],
-            nonce=request.nonce,
-        )
-    return answer | told
+    grant = call.org.sessions.grant(user, app, request.scopes, bounded=True) if refreshes(request.scopes) else None
+    told = opened(call, user, app, request.scopes, grant=grant)
+    return answer_of(call, told, app, grant.token if grant else None, request.scopes, request.nonce)
 
 
 def implicit(call: Call, app: ConnectedApp, request: Request, user: User) -> dict[str, str]:
     """Open a session and return what stands in the fragment of the callback: user-agent and hybrid flow."""
-    told = opened(call, user, app, request.scopes)
-    access_token = told.pop("access_token")
-    answer = {"access_token": access_token}
     assert request.callback is not None
     # A web server's address may leak through its pages; Salesforce hands out nothing that lasts there.
-    if OFFLINE & set(request.scopes) and request.callback.keeps_refresh_tokens:
-        answer["refresh_token"] = call.org.sessions.grant(user, app, request.scopes).token
+    lasting = refreshes(request.scopes) and request.callback.keeps_refresh_tokens
+    grant = call.org.sessions.grant(user, app, request.scopes, bounded=True) if lasting else None
+    told = opened(call, user, app, request.scopes, grant=grant)
+    access_token = told.pop("access_token")
+    answer = {"access_token": access_token}
+    if grant is not None:
+        answer["refresh_token"] = grant.token
     answer |= {name: told[name] for name in ("instance_url", "id", "issued_at", "signature", "scope", "token_type")}
     if "id_token" in request.response_type:
         answer["id_token"] = openid.id_token(

@@ -7,7 +7,6 @@ from urllib.parse import urlencode
 
 from mock_server.operations import Call, Operation, Reply
 from mock_server.org import errors
-from mock_server.org.identity import scopes
 from mock_server.org.identity.authorizations import Request
 from mock_server.org.identity.devices import INTERVAL
 from mock_server.protocols.instance import instance_url
@@ -26,12 +25,9 @@ def start(call: Call, fields: dict[str, str]) -> dict[str, Any]:
     app = call.org.directory.app(client_id) if client_id else None
     if app is None:
         raise errors.INVALID_CLIENT_ID()
-    if app.grants is not None and "device" not in app.grants:
+    if not app.allows("device"):
         raise errors.DEVICE_FLOW_OFF()
-    wanted = scopes.asked(fields.get("scope")) or app.scopes
-    if not scopes.allowed(app.scopes, wanted):
-        raise errors.SCOPE_NOT_ALLOWED()
-    device = call.org.devices.start(app.client_id, wanted)
+    device = call.org.devices.start(app.client_id, app.asked(fields.get("scope")))
     return {
         "user_code": device.user_code,
         "device_code": device.code,

@@ -12,11 +12,11 @@ from typing import Any
 from mock_server.operations import Call
 from mock_server.org import errors
 from mock_server.org.errors import ApiError
-from mock_server.org.identity import scopes
-from mock_server.org.identity.apps import ConnectedApp
+from mock_server.org.identity.apps import ConnectedApp, reaches, refreshes
 from mock_server.org.identity.directory import User
-from mock_server.protocols.oauth import assertion, hybrid, openid
-from mock_server.protocols.oauth.token import authenticated_app, grant_type, opened
+from mock_server.protocols.oauth import assertion, hybrid
+from mock_server.protocols.oauth.forms import visit
+from mock_server.protocols.oauth.token import answer_of, authenticated_app, grant_type, opened
 
 _URN = "urn:ietf:params:oauth"
 _TYPES = ("access_token", "refresh_token", "id_token", "jwt", "saml2")
@@ -35,13 +35,8 @@ def hybrid_token_exchange(call: Call, fields: dict[str, str]) -> dict[str, Any]:
 
 
 def _answer(call: Call, app: ConnectedApp, user: User, granted: tuple[str, ...]) -> dict[str, Any]:
-    told = opened(call, user, app, granted)
-    answer = {name: told.pop(name) for name in ("access_token", "signature", "scope")}
-    if "openid" in granted:
-        answer["id_token"] = openid.id_token(
-            call, subject=told["id"], client_id=app.client_id, access_token=answer["access_token"]
-        )
-    return {**answer, **told, "issued_token_type": f"{_URN}:token-type:access_token"}
+    answer = answer_of(call, opened(call, user, app, granted), app, None, granted)
+    return {**answer, "issued_token_type": f"{_URN}:token-type:access_token"}
 
 
 def _exchange(call: Call, fields: Mapping[str, str]) -> tuple[ConnectedApp, User, tuple[str, ...]]:
@@ -60,19 +55,13 @@ def _exchange(call: Call, fields: Mapping[str, str]) -> tuple[ConnectedApp, User
     user = call.org.directory.user(username)
     if user is None:
         raise errors.SUBJECT_TOKEN_INVALID()
-    call.org.directory.count_login(user)
-    call.org.directory.let_in(user)
-    wanted = scopes.asked(fields.get("scope"))
-    if not scopes.allowed(app.scopes, wanted):
-        raise errors.SCOPE_NOT_ALLOWED()
+    call.org.admission.by_app(app, user, visit(call, app), consented=True)
+    wanted = fields.get("scope")
+    asked = tuple(one for one in app.asked(wanted) if not refreshes((one,)))
     # Nobody gets more by exchanging a token than the token was good for.
-    granted = tuple(
-        one
-        for one in wanted or app.scopes
-        if one not in scopes.OFFLINE and (reach is None or scopes.allowed(reach, [one]))
-    )
-    if not granted or (wanted and frozenset(wanted) - scopes.OFFLINE - frozenset(granted)):
-        raise errors.SCOPE_NOT_ALLOWED()
+    granted = asked if reach is None else tuple(one for one in asked if reaches(reach, (one,)))
+    if not granted or (wanted and granted != asked):
+        raise errors.INVALID_SCOPE()
     return app, user, granted
 
 

@@ -9,8 +9,12 @@ from urllib.parse import parse_qsl, quote, unquote
 import orjson
 
 from mock_server.operations import Call, OrgFinder, Reply, Routes
+from mock_server.org import errors
 from mock_server.org.errors import ApiError
+from mock_server.org.identity.admission import Visit
+from mock_server.org.identity.apps import ConnectedApp
 from mock_server.org.org import Org
+from mock_server.protocols.instance import host_of
 from mock_server.protocols.oauth.assertion import unverified_claims
 
 FORM = "application/x-www-form-urlencoded"
@@ -54,7 +58,9 @@ def render_revocation(error: ApiError) -> Reply:
 
 
 def render_identity(error: ApiError) -> Reply:
-    """Write an error of the identity services; a bad token is answered in plain text."""
+    """Write an error of the identity services; a bad token is answered in plain text, and so is one of other scopes."""
+    if error.spec is errors.NO_API_SCOPE:
+        return text(403, "Missing_OAuth_Scope")
     if error.code in ("INVALID_SESSION_ID", "INVALID_AUTH_HEADER"):
         return text(403, "Bad_OAuth_Token")
     return render(error)
@@ -110,6 +116,12 @@ def client_of(call: Call, fields: dict[str, str]) -> tuple[str | None, str | Non
             return None, None
         return unquote(name), unquote(secret)
     return fields.get("client_id"), fields.get("client_secret")
+
+
+def visit(call: Call, app: ConnectedApp | None = None) -> Visit:
+    """Return how a client of OAuth comes to the door."""
+    secure = call.base_url.lower().startswith("https:")
+    return Visit(call.peer, host_of(call.base_url), application=app.name if app else "", secure=secure)
 
 
 def find_org(call: Call, orgs: OrgFinder) -> Org | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote, urlsplit
 
 from mock_server.operations import Call, Operation, Reply, Routes
-from mock_server.org.identity.scopes import covers
+from mock_server.org.identity.apps import reaches
 from mock_server.protocols.instance import instance_url
 from mock_server.protocols.oauth import browser, pages
 from mock_server.protocols.oauth.browser import routes
@@ -60,7 +60,7 @@ async def frontdoor(call: Call) -> Reply:
     start = browser.local(fields.get("retURL") or fields.get("startURL"))
     user_id = call.org.authorizations.passes.take(fields.get("otp", ""))
     session = call.org.sessions.find(fields.get("sid", ""))
-    if user_id is None and session is not None and (session.client_id is None or covers(session.scopes, "web")):
+    if user_id is None and session is not None and (session.client_id is None or reaches(session.scopes, ("web",))):
         user_id = session.user_id
     user = call.org.directory.by_id(user_id) if user_id is not None else None
     if user is None or user.id in call.org.accesses.barred:
@@ -90,8 +90,9 @@ async def log_out(call: Call) -> Reply:
     Operation(
         "oauth.single_access", "GET", _SINGLE_ACCESS, "read", counted=False,
         summary="Turn an access token into an address that opens a browser session, once", query=("redirect_uri",),
+        scopes=("web",),
     ),
-    Operation("oauth.single_access", "POST", _SINGLE_ACCESS, "read", counted=False),
+    Operation("oauth.single_access", "POST", _SINGLE_ACCESS, "read", counted=False, scopes=("web",)),
 )  # fmt: skip
 async def single_access(call: Call) -> Reply:
     base = instance_url(call, call.org)

@@ -198,7 +198,7 @@ def test_each_org_lets_in_its_own(desk: Desk) -> None:
 
 def test_the_3601st_login_of_an_hour_is_too_many(desk: Desk) -> None:
     for _ in range(3_600):
-        desk.org.directory.count_login(desk.org.directory.default_user)
+        desk.org.admission.count_login(desk.org.directory.default_user)
     for fields in (PASSWORD, CLIENT):
         assert refusal(desk, fields) == (400, "rate_limit_exceeded", "login rate exceeded")
     desk.org.clock.advance(3_601)
