@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mock_server.operations import Reply
-from tests.protocols.desk import FORM, Desk, json_of
+from tests.protocols.desk import Desk, json_of
 from tests.protocols.oauth.walk import CLIENT, TOKEN, USER, Page, Walker
 
 ID = {"client_id": CLIENT["client_id"]}
@@ -167,4 +167,3 @@ def test_the_page_takes_no_forms_of_others(desk: Desk, walker: Walker) -> None:
         ({"user_code": code}, {}),
     ):
         assert walker.go("POST", "/setup/connect", fields, **headers).reply.status == 403
-    assert FORM

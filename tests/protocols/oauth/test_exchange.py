@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from mock_server.org.identity.apps import SCOPES
 from tests.protocols.desk import Desk, json_of
-from tests.protocols.oauth.walk import CLIENT, TOKEN, USER, Walker
+from tests.protocols.oauth.walk import CLIENT, TOKEN, USER
 
 URN = "urn:ietf:params:oauth"
 KEY = rsa.generate_private_key(65537, 2048)
@@ -150,4 +150,3 @@ def test_a_user_who_is_shut_out_gains_nothing(desk: Desk) -> None:
     desk.org.store.connection.execute("""UPDATE "User" SET "IsActive" = 0""")
     desk.org.accesses.changed()
     assert exchange(desk, token)["error"] == "inactive_user"
-    assert Walker(desk).cookies == {}

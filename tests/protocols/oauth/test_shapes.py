@@ -197,7 +197,9 @@ def test_no_way_in_leads_elsewhere(desk: Desk, walker: Walker, where: str) -> No
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_single_access_gives_an_address_that_works_once(desk: Desk, walker: Walker, method: str) -> None:
     asked = {"redirect_uri": "lightning/setup/SetupOneHome/home"}
-    headers = {"Authorization": f"Bearer {desk.session()}", "Content-Type": FORM}
+    directory = desk.org.directory
+    token = desk.org.sessions.open(directory.default_user, directory.default_app, SCOPES).token
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": FORM}
     path = "/services/oauth2/singleaccess"
     if method == "GET":
         reply = desk.send("GET", f"{path}?redirect_uri={quote(asked['redirect_uri'])}", headers=headers)
@@ -211,9 +213,10 @@ def test_single_access_gives_an_address_that_works_once(desk: Desk, walker: Walk
     assert "username" in Walker(desk).go("GET", target).forms.fields
 
 
-def test_single_access_needs_a_session(desk: Desk) -> None:
-    reply = desk.get("/services/oauth2/singleaccess")
-    assert (reply.status, orjson.loads(reply.body)[0]["errorCode"]) == (401, "INVALID_SESSION_ID")
+def test_single_access_needs_a_session_that_reaches_the_web(desk: Desk) -> None:
+    for token in (None, desk.session()):
+        reply = desk.get("/services/oauth2/singleaccess", token)
+        assert (reply.status, orjson.loads(reply.body)[0]["errorCode"]) == (401, "INVALID_SESSION_ID")
 
 
 def test_who_logs_out_is_out(desk: Desk, walker: Walker) -> None:
