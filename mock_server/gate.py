@@ -20,7 +20,7 @@ from mock_server.journal import Entry, fingerprint
 from mock_server.operations import Call, Operation, Registry, Reply, Route, Work
 from mock_server.org import errors
 from mock_server.org.errors import ApiError
-from mock_server.org.identity.apps import reaches
+from mock_server.org.identity import scopes
 from mock_server.org.identity.sessions import Session
 from mock_server.org.org import Org, when_unlocked
 from mock_server.org.records.changes import Change, LockHeld, RowResult
@@ -197,7 +197,7 @@ class Gate:
     def _unknown(self, call: Call, error: ApiError) -> Reply:
         org = self._org_of_token(call) or self._world.default
         session = org.sessions.find(call.token) if call.token is not None else None
-        known = session is not None and reaches(session.scopes, UNIMPLEMENTED.scopes)
+        known = session is not None and scopes.reach(session.scopes, UNIMPLEMENTED.scopes)
         if not known and call.raw_path.startswith(_DATA):
             # Nobody learns without a session what there is.
             error = errors.INVALID_SESSION_ID() if session is None else errors.NO_API_SCOPE()
@@ -235,7 +235,7 @@ def _session(call: Call, org: Org) -> Session:
             # It does not come back when the user does.
             org.sessions.expire(token)
         raise errors.INVALID_SESSION_ID()
-    if not reaches(session.scopes, call.operation.scopes):
+    if not scopes.reach(session.scopes, call.operation.scopes):
         raise errors.NO_API_SCOPE()
     if (
         session.by_password

@@ -284,7 +284,7 @@ class Registry:
         self.by_name.setdefault(operation.name, operation)
         self.routes.append(route)
         node, names = self._root, []
-        for segment in operation.path.strip("/").split("/"):
+        for segment in filter(None, operation.path.split("/")):
             if segment.startswith("{"):
                 names.append(segment.strip("{}"))
                 node.parameter = node.parameter or _Node()

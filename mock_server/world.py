@@ -17,6 +17,7 @@ from mock_server.operations import Registry
 from mock_server.org.automation import HookError
 from mock_server.org.clock import Mode
 from mock_server.org.identity.directory import User
+from mock_server.org.identity.signing import SigningKey
 from mock_server.org.org import Org, Snapshot
 from mock_server.org.schema import Schema
 from mock_server.org.seeded import write_rows
@@ -88,6 +89,7 @@ class World:
         self._by_15: dict[str, Org] = {}
         self._schemas: dict[bytes, Schema] = {}
         self._created = 0
+        self.signing = SigningKey()
         self.trusted_key: str | None = None
         """The public key (PEM) that every org accepts in the JWT bearer grant."""
         self.default = self.create(default or OrgSpec())
@@ -123,6 +125,7 @@ class World:
             org.directory.seed()
             write_rows(org)
             _enrol(org, spec)
+            org.signing = self.signing
             if self.trusted_key is not None:
                 org.directory.trust(self.trusted_key)
             org.transaction_time = spec.transaction_time
@@ -282,9 +285,14 @@ class World:
         return self._by_15.get(token[:15])
 
     def by_any_token(self, token: str) -> Org | None:
-        """Find the org of an access token, or of a refresh token that it issued."""
+        """Find the org of an access token, or of a refresh token or a code that it issued."""
         return self.by_token(token) or next(
-            (org for org in self.orgs.values() if org.sessions.issued_refresh(token) is not None), None
+            (
+                org
+                for org in self.orgs.values()
+                if org.sessions.issued_refresh(token) is not None or org.authorizations.knows(token)
+            ),
+            None,
         )
 
     def by_username(self, username: str) -> Org | None:

@@ -16,10 +16,12 @@ from mock_server.org.errors import ApiError
 from mock_server.org.identity.access import Accesses
 from mock_server.org.identity.admission import Admission
 from mock_server.org.identity.apps import ConnectedApp
+from mock_server.org.identity.authorizations import Authorizations
 from mock_server.org.identity.directory import Directory, Secret
 from mock_server.org.identity.history import LoginHistory
 from mock_server.org.identity.permissions import Permissions
 from mock_server.org.identity.sessions import Session, Sessions
+from mock_server.org.identity.signing import SigningKey
 from mock_server.org.ids import IdSource, checksum, number_of
 from mock_server.org.limits.governor import Governor
 from mock_server.org.query import NEWEST, Page, Queries
@@ -86,6 +88,9 @@ class Org:
         self.locks = RowLocks(self.clock)
         self.log = CommitLog(keep_commits)
         self.sessions = Sessions(self.id, self.clock)
+        self.authorizations = Authorizations(self.clock)
+        self.signing = SigningKey()
+        """Signs ID tokens; orgs of one server share theirs."""
         self.accesses = Accesses(self.schema, self.store)
         self.bin = RecycleBin(self.store, self.clock, self._bin_room)
         self._permissions = Permissions(self.store, self.accesses)

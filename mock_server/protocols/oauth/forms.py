@@ -93,7 +93,7 @@ def find_org(call: Call, orgs: OrgFinder) -> Org | None:
     fields = form(call)
     claims = unverified_claims(fields.get("assertion", ""))
     username = fields.get("username") or claims.get("sub") or claims.get("prn")
-    token = fields.get("token") or fields.get("refresh_token")
+    token = fields.get("token") or fields.get("refresh_token") or fields.get("code")
     client_id = client_of(call, fields)[0] or claims.get("iss")
     return (
         (orgs.by_username(username) if isinstance(username, str) else None)
@@ -105,3 +105,4 @@ def find_org(call: Call, orgs: OrgFinder) -> Org | None:
 routes = Routes(render, find_org)
 revocations = Routes(render_revocation, find_org)
 identities = Routes(render_identity, find_org)
+discovery = Routes(render)

@@ -12,14 +12,29 @@ from typing import Any
 from mock_server.operations import Call, Operation, Reply
 from mock_server.org import errors
 from mock_server.org.identity.admission import REFUSALS, LoginRefused
-from mock_server.org.identity.apps import GRANT_TYPES, ConnectedApp, refreshes
+from mock_server.org.identity.apps import GRANT_TYPES, ConnectedApp
 from mock_server.org.identity.directory import User
+from mock_server.org.identity.scopes import OFFLINE
 from mock_server.org.identity.sessions import Grant
 from mock_server.protocols.instance import LOGIN_HOSTS, host_of, identity_url, instance_url
-from mock_server.protocols.oauth import assertion
+from mock_server.protocols.oauth import assertion, openid
 from mock_server.protocols.oauth.forms import answer, client_of, form, routes, visit
 
 _TOKEN = "/services/oauth2/token"  # noqa: S105
+
+
+LogIn = Callable[[Call, dict[str, str]], dict[str, Any]]
+_GRANTS: dict[str, LogIn] = {}
+
+
+def grant_type(*names: str) -> Callable[[LogIn], LogIn]:
+    """Declare what answers the grant types of these names."""
+
+    def declare(log_in: LogIn) -> LogIn:
+        _GRANTS.update(dict.fromkeys(names, log_in))
+        return log_in
+
+    return declare
 
 
 @routes(
@@ -45,13 +60,14 @@ async def token(call: Call) -> Reply:
 def authenticated_app(call: Call, fields: dict[str, str], *, secret: bool = True) -> ConnectedApp:
     """Return the app of the request's client, which may use the grant that the request asks for.
 
+    `secret` says whether it must show its secret even where its policy does not ask for that.
     Raises INVALID_CLIENT_ID, INVALID_CLIENT for a wrong secret, and what `check_grant` raises.
     """
     client_id, given = client_of(call, fields)
     app = call.org.directory.app(client_id) if client_id else None
     if app is None:
         raise errors.INVALID_CLIENT_ID()
-    if (secret or given is not None) and not hmac.compare_digest(
+    if (secret or app.secret_needed or given is not None) and not hmac.compare_digest(
         (given or "").encode(errors="replace"), app.client_secret.encode(errors="replace")
     ):
         raise errors.INVALID_CLIENT()
@@ -73,7 +89,7 @@ def check_grant(app: ConnectedApp, fields: dict[str, str]) -> None:
         raise _NOT_ALLOWED.get(grant, errors.GRANT_NOT_ALLOWED)()
 
 
-def opened(
+def start_session(
     call: Call,
     user: User,
     app: ConnectedApp,
@@ -104,19 +120,21 @@ def _told(opened: dict[str, str], *names: str) -> dict[str, Any]:
 
 
 def _without_refresh(scopes: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(scope for scope in scopes if not refreshes((scope,)))
+    return tuple(scope for scope in scopes if scope not in OFFLINE)
 
 
+@grant_type("password")
 def _password(call: Call, fields: dict[str, str]) -> dict[str, Any]:
     app = authenticated_app(call, fields)
     scopes = app.asked(fields.get("scope"))
     user = call.org.admission.by_password(fields.get("username", ""), fields.get("password", ""), visit(call, app), app)
     return _told(
-        opened(call, user, app, scopes, by_password=True),
+        start_session(call, user, app, scopes, by_password=True),
         "access_token", "instance_url", "id", "token_type", "issued_at", "signature",
     )  # fmt: skip
 
 
+@grant_type("client_credentials")
 def _client_credentials(call: Call, fields: dict[str, str]) -> dict[str, Any]:
     if host_of(call.base_url) in LOGIN_HOSTS:
         raise errors.WRONG_LOGIN_DOMAIN()
@@ -127,14 +145,13 @@ def _client_credentials(call: Call, fields: dict[str, str]) -> dict[str, Any]:
         raise errors.NO_CLIENT_CREDENTIALS_USER()
     # The app's administrator has named the user: there is nobody to ask.
     call.org.admission.by_app(app, user, visit(call, app), consented=True)
-    return opened(call, user, app, _without_refresh(scopes))
+    return start_session(call, user, app, _without_refresh(scopes))
 
 
+@grant_type("refresh_token")
 def _refresh(call: Call, fields: dict[str, str]) -> dict[str, Any]:
-    client_id = client_of(call, fields)[0]
-    known = call.org.directory.app(client_id) if client_id else None
     # A public app has no secret to send.
-    app = authenticated_app(call, fields, secret=known is not None and known.secret_needed)
+    app = authenticated_app(call, fields, secret=False)
     sessions, given = call.org.sessions, fields.get("refresh_token", "")
     grant = sessions.granted(given)
     user = call.org.directory.by_id(grant.user_id) if grant is not None else None
@@ -146,12 +163,17 @@ def _refresh(call: Call, fields: dict[str, str]) -> dict[str, Any]:
     call.org.admission.by_refresh(app, user, visit(call, app))
     sessions.use(grant)
     new = sessions.rotate(grant) if app.rotate else None
-    answered = opened(call, user, app, scopes, grant=new or grant)
-    if new is None:
-        return answered
-    return {"access_token": answered.pop("access_token"), "refresh_token": new.token, **answered}
+    told = start_session(call, user, app, scopes, grant=new or grant)
+    answer = _told(told, "access_token") if new is None else {**_told(told, "access_token"), "refresh_token": new.token}
+    answer |= _told(told, "signature", "scope")
+    if "openid" in scopes:
+        answer["id_token"] = openid.id_token(
+            call, subject=told["id"], client_id=app.client_id, access_token=told["access_token"]
+        )
+    return {**answer, **told}
 
 
+@grant_type("urn:ietf:params:oauth:grant-type:jwt-bearer")
 def _jwt_bearer(call: Call, fields: dict[str, str]) -> dict[str, Any]:
     given = fields.get("assertion", "")
     directory = call.org.directory
@@ -174,15 +196,5 @@ def _jwt_bearer(call: Call, fields: dict[str, str]) -> dict[str, Any]:
     if user is None:
         raise errors.UNAPPROVED_CONSUMER()
     call.org.admission.by_app(app, user, visit(call, app))
-    return _told(
-        opened(call, user, app, _without_refresh(scopes)),
-        "access_token", "scope", "instance_url", "id", "token_type",
-    )  # fmt: skip
-
-
-_GRANTS: dict[str, Callable[[Call, dict[str, str]], dict[str, Any]]] = {
-    "password": _password,
-    "client_credentials": _client_credentials,
-    "refresh_token": _refresh,
-    "urn:ietf:params:oauth:grant-type:jwt-bearer": _jwt_bearer,
-}
+    told = start_session(call, user, app, _without_refresh(scopes))
+    return _told(told, "access_token", "scope", "instance_url", "id", "token_type")
