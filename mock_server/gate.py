@@ -13,6 +13,7 @@ import logging
 import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
+from traceback import format_exc
 
 from mock_server.exposed import exposed
 from mock_server.faults.engine import row_key
@@ -20,13 +21,15 @@ from mock_server.journal import Entry, fingerprint
 from mock_server.operations import Call, Operation, Registry, Reply, Route, Work
 from mock_server.org import errors
 from mock_server.org.errors import ApiError
-from mock_server.org.identity.apps import reaches
+from mock_server.org.identity import scopes
+from mock_server.org.identity.redaction import TokenFilter, hide_tokens
 from mock_server.org.identity.sessions import Session
 from mock_server.org.org import Org, when_unlocked
 from mock_server.org.records.changes import Change, LockHeld, RowResult
 from mock_server.world import World
 
 log = logging.getLogger("sfmock")
+log.addFilter(TokenFilter())
 
 _DATA = "/services/data/"
 _CALLER = re.compile(r"\bclient\s*=\s*([^,;]{1,100})")
@@ -61,9 +64,8 @@ class Gate:
         journal = self._world.journal_of(org)
         # A login's body is a secret: not even its fingerprint is kept.
         body = b"" if route.operation.kind == "login" else call.body or call.raw_query.encode()
-        entry = call.entry = journal.open(
-            org.clock.now(), route.operation.name, call.method, call.raw_path, call.headers.get("User-Agent", ""), body
-        )
+        path, agent = hide_tokens(call.raw_path), hide_tokens(call.headers.get("User-Agent", ""))
+        entry = call.entry = journal.open(org.clock.now(), route.operation.name, call.method, path, agent, body)
         entry.address, entry.copy_of = call.base_url, call.copy_of
         entry.exposed = _exposed(call, org)
         reply = None
@@ -71,7 +73,7 @@ class Gate:
             reply = await self._through(call, route, org, entry)
         except Exception:
             # A defect of the mock must look like Salesforce's own, and be loud on our side.
-            log.exception("%s %s failed", call.method, call.raw_path)
+            log.error("%s %s failed\n%s", call.method, *map(org.redactor.hide, (call.raw_path, format_exc())))
             reply = route.render(errors.UNKNOWN_EXCEPTION.sample())
         finally:
             if not entry.changes and operation_saves(route.operation):
@@ -81,8 +83,9 @@ class Gate:
             entry.status = reply.status if reply else None
             if entry.outcome is None:
                 entry.outcome = "answered" if reply else "abandoned"
+            entry.caller = _caller(call.headers.get("Sforce-Call-Options"))
+            entry.settle(org.redactor)
         entry.retry_after = reply.headers.get("Retry-After")
-        entry.caller = _caller(call.headers.get("Sforce-Call-Options"))
         if entry.again_at is not None:
             task = asyncio.get_running_loop().create_task(self._deliver_again(call, entry.again_at))
             self._on_their_way.add(task)
@@ -141,6 +144,7 @@ class Gate:
                 if armed:
                     reply = await faults.strike(call, "after") or reply
         except ApiError as error:
+            error.message = org.redactor.hide(error.message)
             entry.codes = (error.code,)
             entry.message = error.message[:_LONGEST_MESSAGE]
             reply = route.render(error)
@@ -197,7 +201,7 @@ class Gate:
     def _unknown(self, call: Call, error: ApiError) -> Reply:
         org = self._org_of_token(call) or self._world.default
         session = org.sessions.find(call.token) if call.token is not None else None
-        known = session is not None and reaches(session.scopes, UNIMPLEMENTED.scopes)
+        known = session is not None and scopes.reach(session.scopes, UNIMPLEMENTED.scopes)
         if not known and call.raw_path.startswith(_DATA):
             # Nobody learns without a session what there is.
             error = errors.INVALID_SESSION_ID() if session is None else errors.NO_API_SCOPE()
@@ -217,7 +221,8 @@ class Gate:
         if known:
             reply.headers["Sforce-Limit-Info"] = org.limits.usage
         entry.status, entry.end = reply.status, entry.at
-        log.info("%s %s is not served: %s", call.method, call.raw_path, error.code)
+        entry.settle(org.redactor)
+        log.info("%s %s is not served: %s", call.method, entry.path, error.code)
         return reply
 
 
@@ -235,7 +240,7 @@ def _session(call: Call, org: Org) -> Session:
             # It does not come back when the user does.
             org.sessions.expire(token)
         raise errors.INVALID_SESSION_ID()
-    if not reaches(session.scopes, call.operation.scopes):
+    if not scopes.reach(session.scopes, call.operation.scopes):
         raise errors.NO_API_SCOPE()
     if (
         session.by_password

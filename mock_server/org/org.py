@@ -21,6 +21,7 @@ from mock_server.org.identity.devices import Devices
 from mock_server.org.identity.directory import Directory, Secret
 from mock_server.org.identity.history import LoginHistory
 from mock_server.org.identity.permissions import Permissions
+from mock_server.org.identity.redaction import Redactor
 from mock_server.org.identity.sessions import Session, Sessions
 from mock_server.org.identity.signing import SigningKey
 from mock_server.org.ids import IdSource, checksum, number_of
@@ -103,6 +104,7 @@ class Org:
         self.queries.lock_rows = self.locks.demand
         self.searches = Searches(self.schema, self.store, self.queries)
         self.directory = Directory(self)
+        self.redactor = Redactor(self)
         self.history = LoginHistory(self)
         self.admission = Admission(self)
         self.sessions.timeout_of = self.admission.session_timeout

@@ -56,7 +56,6 @@ UNAPPROVED_CONSUMER = row("invalid_grant", 400, "user hasn't approved this consu
 WRONG_LOGIN_DOMAIN = row("invalid_grant", 400, "request not supported on this domain", "permanent", "routing", "R")
 INVALID_CLIENT_ID = row("invalid_client_id", 400, "client identifier invalid", "permanent", "routing", "R")
 INVALID_CLIENT = row("invalid_client", 400, "invalid client credentials", "permanent", "routing", "R")
-INVALID_SCOPE = row("invalid_scope", 400, "the requested scope is not allowed", "permanent", "routing", "R")
 NOT_ADMIN_APPROVED = row(
     "invalid_app_access", 400, "user is not admin approved to access this app", "permanent", "routing", "K"
 )
@@ -96,3 +95,4 @@ SUBJECT_TOKEN_MISSING = row("invalid_request", 400, "missing subject token", "pe
 SUBJECT_TOKEN_TYPE = row("invalid_request", 400, "invalid subject token type", "permanent", "routing", "K")
 SUBJECT_TOKEN_INVALID = row("invalid_grant", 400, "invalid subject token", "permanent", "routing", "K")
 TOKEN_HANDLER_UNKNOWN = row("invalid_request", 400, "invalid token handler", "permanent", "routing", "K")
+SCOPE_NOT_ALLOWED = row("invalid_scope", 400, "the requested scope is not allowed", "permanent", "routing", "R")

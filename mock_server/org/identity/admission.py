@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from mock_server.org import errors
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mock_server.org.org import Org
 
 LOGINS_AN_HOUR = 3600
-Reason = Literal["credentials", "token", "locked", "inactive", "frozen", "rate", "domain", "hours"]
+Reason = Literal["credentials", "token", "locked", "inactive", "frozen", "rate", "domain", "hours", "api_only"]
 
 
 class LoginRefused(Exception):
@@ -55,6 +55,7 @@ REFUSALS: dict[Reason, Refusal] = {
     "rate": Refusal(errors.LOGIN_RATE_EXCEEDED, errors.INVALID_LOGIN, "Login Rate Exceeded"),
     "domain": Refusal(errors.IP_RESTRICTED, errors.LOGIN_DURING_RESTRICTED_DOMAIN, "Restricted IP"),
     "hours": Refusal(errors.RESTRICTED_HOURS, errors.LOGIN_DURING_RESTRICTED_TIME, "Restricted Login Hours"),
+    "api_only": Refusal(errors.AUTHENTICATION_FAILURE, errors.INVALID_LOGIN, "Failed: API Only User"),
 }
 
 
@@ -69,6 +70,8 @@ class Visit:
     api_type: str | None = None
     api_version: str | None = None
     secure: bool = True
+    by_hand: bool = False
+    """Whether a person logs in at the login page, where no security token is asked for."""
 
 
 class Admission:
@@ -95,6 +98,8 @@ class Admission:
             self._count(user)
             self._check_password(user, password, visit)
             self._check_user(user)
+            if visit.by_hand and self._only_by_api(user):
+                raise LoginRefused("api_only")
             self._check_rules(user, visit)
             if app is not None:
                 self.permit(app, user, consented=True)
@@ -167,24 +172,9 @@ class Admission:
 
     def has_consented(self, app: ConnectedApp, user: User) -> bool:
         """Tell whether a user has approved an app: once is enough, until he takes it back."""
-        return app.consented is None or user.username.lower() in {one.lower() for one in app.consented}
-
-    def consent(self, app: ConnectedApp, user: User) -> None:
-        """Note that a user has approved an app."""
-        self._agree(app, user, consented=True)
-
-    def withdraw(self, app: ConnectedApp, user: User) -> None:
-        """Note that a user approves an app no longer: he took its refresh token back."""
-        self._agree(app, user, consented=False)
-        self._org.authorizations.withdraw(user.id, app.client_id)
-
-    def _agree(self, app: ConnectedApp, user: User, *, consented: bool) -> None:
-        apps = self._org.directory.apps
-        known = apps.get(app.client_id)
-        if known is not None and known.consented is not None:
-            name = user.username.lower()
-            rest = frozenset(one for one in known.consented if one.lower() != name)
-            apps[app.client_id] = replace(known, consented=rest | {name} if consented else rest)
+        if app.consented is None or user.username.lower() in {one.lower() for one in app.consented}:
+            return True
+        return self._org.authorizations.approved(user.id, app.client_id)
 
     def rules_of(self, user: User) -> Rules:
         """Return what is said of a user's logins: for himself, else for his profile."""
@@ -231,7 +221,7 @@ class Admission:
             )
         else:
             trusted = rules.trusted
-        if not trusted:
+        if not trusted and not visit.by_hand:
             raise LoginRefused("token")
 
     def _miss(self, user: User) -> None:
@@ -265,6 +255,10 @@ class Admission:
             raise LoginRefused("inactive")
         if user.id in accesses.barred:
             raise LoginRefused("frozen")
+
+    def _only_by_api(self, user: User) -> bool:
+        access = self._org.accesses.of(user.id)
+        return access is not None and "ApiUserOnly" in access.system
 
     def _check_rules(self, user: User, visit: Visit, *, relaxed: bool = False) -> None:
         rules = self.rules_of(user)

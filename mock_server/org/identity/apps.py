@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
 from mock_server.org import errors
+from mock_server.org.identity import scopes
 
 SCOPES = ("api", "refresh_token", "full", "id", "openid")
 """What the app that every org has may ask for."""
-KNOWN_SCOPES = (
-    "address", "api", "cdp_api", "cdp_calculated_insight_api", "cdp_identityresolution_api", "cdp_ingest_api",
-    "cdp_profile_api", "cdp_query_api", "cdp_segment_api", "chatbot_api", "chatter_api", "content",
-    "custom_permissions", "eclair_api", "einstein_gpt_api", "email", "forgot_password", "full", "id",
-    "interaction_api", "lightning", "mcp_api", "offline_access", "openid", "pardot_api", "phone", "profile",
-    "pwdless_login_api", "refresh_token", "sfap_api", "user_registration_api", "visualforce", "wave_api", "web",
-)  # fmt: skip
-"""Every scope that there is (Salesforce Help, "OAuth Tokens and Scopes")."""
-IDENTITY_SCOPES = ("id", "profile", "email", "address", "phone", "openid", "api", "web")
-"""Scopes that let a token ask who it belongs to: the identity URL is there for every client that reaches data, too."""
-_SAME = {"offline_access": "refresh_token"}
-_NEVER_IMPLIED = frozenset({"refresh_token", "openid"})
-"""What `full` does not bring along (ibid.)."""
-
 GRANT_TYPES = {
     "authorization_code": "authorization_code",
     "hybrid_auth_code": "authorization_code",
@@ -88,24 +74,9 @@ class ConnectedApp:
     def asked(self, text: str | None) -> tuple[str, ...]:
         """Return the scopes that a request's `scope` asks for: those of the app where it names none.
 
-        Raises INVALID_SCOPE for one that the app may not have. The app's own order is kept.
+        Raises SCOPE_NOT_ALLOWED for one that the app may not have.
         """
-        wanted = {_SAME.get(word, word) for word in (text or "").replace(",", " ").split()}
-        if not wanted:
-            return self.scopes
-        own = {_SAME.get(word, word): word for word in self.scopes}
-        brought = wanted - own.keys()
-        if brought and ("full" not in own or brought & _NEVER_IMPLIED or not brought <= set(KNOWN_SCOPES)):
-            raise errors.INVALID_SCOPE()
-        return (*(word for same, word in own.items() if same in wanted), *sorted(brought))
-
-
-def reaches(scopes: Iterable[str], needed: Iterable[str]) -> bool:
-    """Tell whether a token with some scopes reaches what one of the needed scopes opens."""
-    mine = frozenset(scopes)
-    return "full" in mine or not mine.isdisjoint(needed)
-
-
-def refreshes(scopes: Iterable[str]) -> bool:
-    """Tell whether a refresh token goes with some scopes."""
-    return not frozenset(scopes).isdisjoint(("refresh_token", "offline_access"))
+        wanted = scopes.asked(text)
+        if not scopes.allowed(self.scopes, wanted):
+            raise errors.SCOPE_NOT_ALLOWED()
+        return wanted or self.scopes

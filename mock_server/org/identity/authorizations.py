@@ -148,9 +148,13 @@ class Authorizations:
         known = self._consents.get((user_id, client_id), frozenset())
         self._consents[user_id, client_id] = known | frozenset(scopes)
 
-    def consents(self, user_id: str, client_id: str) -> frozenset[str] | None:
-        """Return what a user has let an app do, None when he was never asked."""
-        return self._consents.get((user_id, client_id))
+    def consented(self, user_id: str, client_id: str, scopes: Iterable[str]) -> bool:
+        """Tell whether a user has let an app do all this before."""
+        return frozenset(scopes) <= self._consents.get((user_id, client_id), frozenset())
+
+    def approved(self, user_id: str, client_id: str) -> bool:
+        """Tell whether a user has let an app do anything before."""
+        return (user_id, client_id) in self._consents
 
     def withdraw(self, user_id: str, client_id: str) -> None:
         """Forget what a user has let an app do."""

@@ -25,6 +25,7 @@ USER_ID = "005Kd000000000BIAQ"
 PASSWORD, SECURITY_TOKEN = "sfmock-password", "sfmock-token"
 """What every user logs in with who was given nothing else: nobody can be sent a link by mail."""
 SHORTEST_PASSWORD = 8
+_FORMER = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,8 @@ class Secret:
     password: str = field(default=PASSWORD, repr=False)
     security_token: str = field(default=SECURITY_TOKEN, repr=False)
     expired: bool = False
+    former: tuple[str, ...] = field(default=(), repr=False)
+    """The passwords before: what they opened is over, and they are nobody's business still."""
     since: float | None = None
     """When it was set, in clock seconds; None for when the org was made."""
 
@@ -91,6 +94,8 @@ class Directory:
         self.apps = {app.client_id: app}
         self.secrets: dict[str, Secret] = {USER_ID: Secret()}
         """By user id, of those who have others than `PASSWORD` and `SECURITY_TOKEN`, and of the first user."""
+        self.revision = 0
+        """Grows when a secret changes."""
         self.spoken_for = USER_ID
         """The user whose credentials clients are told: the first one unless the org was made for another."""
         self._began = org.clock.now()
@@ -107,6 +112,7 @@ class Directory:
         user: dict[str, Any] = {key: names[key] for key in ("username", "password", "security_token") if key in names}
         app: dict[str, Any] = {key: names[key] for key in ("client_id", "client_secret") if key in names}
         first = self._first = replace(self._first, **user)
+        self.revision += 1
         self.secrets[USER_ID] = Secret(first.password, first.security_token)
         self.apps = {one.client_id: one for one in [replace(self.default_app, run_as=first.username, **app)]}
 
@@ -180,7 +186,9 @@ class Directory:
         """
         org = self._org
         known = self.secrets.get(user_id, _USUAL)
-        self.secrets[user_id] = replace(known, password=password, expired=expired, since=org.clock.now())
+        former = (*known.former, known.password)[-_FORMER:]
+        self.secrets[user_id] = Secret(password, known.security_token, expired, former, org.clock.now())
+        self.revision += 1
         org.admission.unlock(user_id)
         org.sessions.end_all_of(user_id, but=keep, by_password=True)
 
@@ -201,10 +209,12 @@ class Directory:
         known = self.apps.get(app.client_id)
         key = app.public_key or (known.public_key if known is not None else None)
         self.apps[app.client_id] = replace(app, public_key=key)
+        self.revision += 1
 
     def become(self, apps: Mapping[str, ConnectedApp]) -> None:
         """Know these apps and no others; the key of one that said none before stays."""
         known, self.apps = self.apps, {}
+        self.revision += 1
         for app in apps.values():
             before = known.get(app.client_id)
             key = app.public_key or (before.public_key if before is not None else None)

@@ -17,7 +17,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from mock_server.org.identity.apps import GRANTS, KNOWN_SCOPES, REFRESH_POLICIES, SCOPES, ConnectedApp
+from mock_server.org.identity import scopes
+from mock_server.org.identity.apps import GRANTS, REFRESH_POLICIES, SCOPES, ConnectedApp
 from mock_server.org.identity.networks import DAYS, Hours, Range, read_span
 from mock_server.org.identity.security import LONGEST_SESSION, SHORTEST_SESSION, Rules, Security
 from mock_server.org.schema import SchemaError
@@ -76,7 +77,7 @@ def read_app(given: Any, path: Path = ()) -> ConnectedApp:
         client_id,
         _text(data, path, "clientSecret") or "",
         _text(data, path, "runAs") or "",
-        _listed(data, path, "scopes", KNOWN_SCOPES) or SCOPES,
+        _listed(data, path, "scopes", scopes.LABELS) or SCOPES,
         _key(data, path),
         _text(data, path, "name") or client_id,
         callbacks=tuple(_words(data, path, "callbacks") or ()),

@@ -1,4 +1,4 @@
-"""OAuth scopes in the words of the consent page."""
+"""OAuth scopes: which there are, in the words of the consent page, and which of them an app may ask for."""
 
 from __future__ import annotations
 
@@ -41,7 +41,49 @@ LABELS = {
     "pwdless_login_api": "Access headless passwordless login API",
     "user_registration_api": "Access headless registration API",
 }
-"""What a scope lets an app do, as Salesforce tells the user."""
+"""Every scope, and what it lets an app do, as Salesforce tells the user."""
+
+OFFLINE = frozenset({"refresh_token", "offline_access"})
+"""Either asks for a refresh token."""
+_IDENTITY = frozenset({"id", "profile", "email", "address", "phone"})
+
+
+def asked(text: str | None) -> tuple[str, ...]:
+    """Return the scopes that a request names, each once, in its order."""
+    return tuple(dict.fromkeys((text or "").split()))
+
+
+def allowed(of_app: Iterable[str], wanted: Iterable[str]) -> bool:
+    """Tell whether an app may ask for scopes.
+
+    `full` brings all others along, but for the refresh token, which has to be among the app's own.
+    """
+    own = frozenset(of_app)
+    return all(_allowed(own, one) for one in wanted)
+
+
+def _allowed(own: frozenset[str], wanted: str) -> bool:
+    if wanted in own:
+        return True
+    if wanted in OFFLINE:
+        return bool(own & OFFLINE)
+    if wanted in _IDENTITY and own & _IDENTITY:
+        return True
+    return "full" in own and wanted in LABELS
+
+
+IDENTITY = ("id", "profile", "email", "address", "phone", "openid", "api", "web")
+"""Scopes that let a token ask who it belongs to: clients that reach data may do so, too."""
+
+
+def reach(granted: Iterable[str], needed: Iterable[str]) -> bool:
+    """Tell whether a session's scopes include one of those that an operation needs, or `full`."""
+    return any(covers(granted, one) for one in needed)
+
+
+def covers(granted: Iterable[str], scope: str) -> bool:
+    """Tell whether a session's scopes include one of what `full` stands for."""
+    return scope in granted or "full" in granted
 
 
 def in_words(scopes: Iterable[str]) -> list[str]:

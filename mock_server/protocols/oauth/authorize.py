@@ -131,7 +131,6 @@ async def approve(call: Call) -> Reply:
     call.org.authorizations.waiting.take(source)
     if "save" not in fields:
         return refused(call, request, "access_denied", "end-user denied authorization")
-    call.org.admission.consent(app, user)
     call.org.authorizations.consent(user.id, app.client_id, request.scopes)
     return answered(call, app, request, user)
 
@@ -198,9 +197,9 @@ def _read(call: Call, fields: Mapping[str, str]) -> tuple[ConnectedApp, Request]
     if not response_type:
         _end(call, request, "unsupported_response_type", "response type not supported")
     if not app.allows("authorization_code" if response_type == "code" else "implicit"):
-        _end(call, request, "unauthorized_client", "this flow is not enabled for the app")
+        _end(call, request, "unauthorized_client", errors.GRANT_NOT_ALLOWED.message)
     if response_type in _NEEDS_OPENID and "openid" not in wanted:
-        raise Unanswerable(_error_page(call, errors.INVALID_SCOPE(), request.state))
+        raise Unanswerable(_error_page(call, errors.SCOPE_NOT_ALLOWED(), request.state))
     if response_type in _NEEDS_OPENID and not request.nonce:
         _end(call, request, "invalid_request", "missing required nonce")
     if response_type == "code":
@@ -251,12 +250,10 @@ def _decide(call: Call, app: ConnectedApp, request: Request, user: User) -> Repl
 
 def _consented(call: Call, app: ConnectedApp, request: Request, user: User) -> bool:
     """Tell whether a user has let an app do all this before: here, or as its configuration says."""
-    known = call.org.authorizations.consents(user.id, app.client_id)
-    if app.consented is not None and not call.org.admission.has_consented(app, user):
-        return False
-    if known is None:
-        return app.consented is not None
-    return known.issuperset(request.scopes)
+    authorizations = call.org.authorizations
+    if authorizations.approved(user.id, app.client_id):
+        return authorizations.consented(user.id, app.client_id, request.scopes)
+    return app.consented is not None and call.org.admission.has_consented(app, user)
 
 
 def answered(call: Call, app: ConnectedApp, request: Request, user: User) -> Reply:

@@ -131,7 +131,7 @@ def log_in(call: Call, fields: dict[str, str]) -> Reply:
     username = fields.get("username") or fields.get("un") or ""
     try:
         # What the login history calls a login of somebody who sits before a browser.
-        visit = replace(forms.visit(call), kind="Application", application="Browser")
+        visit = replace(forms.visit(call), kind="Application", application="Browser", by_hand=True)
         user = call.org.admission.by_password(username, fields.get("pw") or fields.get("password") or "", visit)
     except LoginRefused as refusal:
         # Which of user, password and account is at fault is nobody's business who could not log in.

@@ -6,12 +6,13 @@ from typing import Any
 
 from mock_server.operations import Call
 from mock_server.org import errors
-from mock_server.org.identity.apps import ConnectedApp, refreshes
+from mock_server.org.identity.apps import ConnectedApp
 from mock_server.org.identity.authorizations import Code, Request
 from mock_server.org.identity.directory import User
+from mock_server.org.identity.scopes import OFFLINE
 from mock_server.protocols.oauth import hybrid, openid
 from mock_server.protocols.oauth.forms import client_of, visit
-from mock_server.protocols.oauth.token import answer_of, authenticated_app, grant_type, opened, refreshed
+from mock_server.protocols.oauth.token import answer_of, authenticated_app, grant_type, refreshed, start_session
 
 
 @grant_type("authorization_code")
@@ -40,7 +41,7 @@ def _redeem(call: Call, fields: dict[str, str]) -> tuple[ConnectedApp, Code, Use
     known = call.org.directory.app(client_id) if client_id else None
     # Any program of a machine can come to a callback that nobody has registered: its app has to prove itself, by a
     # secret or by the verifier.
-    secret = known is not None and (known.secret_needed or (verifier is None and not known.callbacks))
+    secret = known is not None and verifier is None and not known.callbacks
     app = authenticated_app(call, fields, secret=secret)
     issued, given = call.org.authorizations.codes, fields.get("code", "")
     code = issued.get(given)
@@ -69,8 +70,8 @@ def let_in(call: Call, app: ConnectedApp, user_id: str) -> User:
 
 def tokens(call: Call, app: ConnectedApp, request: Request, user: User) -> dict[str, Any]:
     """Open a session for what a user has allowed, and return the answer in its recorded order."""
-    grant = call.org.sessions.grant(user, app, request.scopes, bounded=True) if refreshes(request.scopes) else None
-    told = opened(call, user, app, request.scopes, grant=grant)
+    grant = call.org.sessions.grant(user, app, request.scopes, bounded=True) if OFFLINE & set(request.scopes) else None
+    told = start_session(call, user, app, request.scopes, grant=grant)
     return answer_of(call, told, app, grant.token if grant else None, request.scopes, request.nonce)
 
 
@@ -78,9 +79,9 @@ def implicit(call: Call, app: ConnectedApp, request: Request, user: User) -> dic
     """Open a session and return what stands in the fragment of the callback: user-agent and hybrid flow."""
     assert request.callback is not None
     # A web server's address may leak through its pages; Salesforce hands out nothing that lasts there.
-    lasting = refreshes(request.scopes) and request.callback.keeps_refresh_tokens
+    lasting = OFFLINE & set(request.scopes) and request.callback.keeps_refresh_tokens
     grant = call.org.sessions.grant(user, app, request.scopes, bounded=True) if lasting else None
-    told = opened(call, user, app, request.scopes, grant=grant)
+    told = start_session(call, user, app, request.scopes, grant=grant)
     access_token = told.pop("access_token")
     answer = {"access_token": access_token}
     if grant is not None:

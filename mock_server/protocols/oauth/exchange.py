@@ -12,11 +12,12 @@ from typing import Any
 from mock_server.operations import Call
 from mock_server.org import errors
 from mock_server.org.errors import ApiError
-from mock_server.org.identity.apps import ConnectedApp, reaches, refreshes
+from mock_server.org.identity.apps import ConnectedApp
 from mock_server.org.identity.directory import User
+from mock_server.org.identity.scopes import OFFLINE, covers
 from mock_server.protocols.oauth import assertion, hybrid
 from mock_server.protocols.oauth.forms import visit
-from mock_server.protocols.oauth.token import answer_of, authenticated_app, grant_type, opened
+from mock_server.protocols.oauth.token import answer_of, authenticated_app, grant_type, start_session
 
 _URN = "urn:ietf:params:oauth"
 _TYPES = ("access_token", "refresh_token", "id_token", "jwt", "saml2")
@@ -35,7 +36,7 @@ def hybrid_token_exchange(call: Call, fields: dict[str, str]) -> dict[str, Any]:
 
 
 def _answer(call: Call, app: ConnectedApp, user: User, granted: tuple[str, ...]) -> dict[str, Any]:
-    answer = answer_of(call, opened(call, user, app, granted), app, None, granted)
+    answer = answer_of(call, start_session(call, user, app, granted), app, None, granted)
     return {**answer, "issued_token_type": f"{_URN}:token-type:access_token"}
 
 
@@ -57,11 +58,11 @@ def _exchange(call: Call, fields: Mapping[str, str]) -> tuple[ConnectedApp, User
         raise errors.SUBJECT_TOKEN_INVALID()
     call.org.admission.by_app(app, user, visit(call, app), consented=True)
     wanted = fields.get("scope")
-    asked = tuple(one for one in app.asked(wanted) if not refreshes((one,)))
+    asked = tuple(one for one in app.asked(wanted) if one not in OFFLINE)
     # Nobody gets more by exchanging a token than the token was good for.
-    granted = asked if reach is None else tuple(one for one in asked if reaches(reach, (one,)))
+    granted = asked if reach is None else tuple(one for one in asked if covers(reach, one))
     if not granted or (wanted and granted != asked):
-        raise errors.INVALID_SCOPE()
+        raise errors.SCOPE_NOT_ALLOWED()
     return app, user, granted
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mock_server.operations import Call, Operation, Reply
-from mock_server.org.identity.apps import IDENTITY_SCOPES
+from mock_server.org.identity import scopes
 from mock_server.org.identity.directory import User
 from mock_server.org.ids import to_15, to_18
 from mock_server.org.zones import utc_offset
@@ -70,7 +70,7 @@ def _modified(user: User) -> str:
 @identities(
     Operation(
         "oauth.identity", "GET", "/id/{org}/{user}", "read", counted=False, summary="Tell who a token belongs to",
-        query=("format", "callback", "version"), scopes=IDENTITY_SCOPES,
+        query=("format", "callback", "version"), scopes=scopes.IDENTITY,
     )
 )  # fmt: skip
 async def identity(call: Call) -> Reply:
@@ -113,10 +113,10 @@ async def identity(call: Call) -> Reply:
 @identities(
     Operation(
         "oauth.userinfo", "GET", "/services/oauth2/userinfo", "read", counted=False,
-        summary="OpenID's user information", scopes=IDENTITY_SCOPES,
+        summary="OpenID's user information", scopes=scopes.IDENTITY,
     ),
     Operation(
-        "oauth.userinfo", "POST", "/services/oauth2/userinfo", "read", counted=False, scopes=IDENTITY_SCOPES
+        "oauth.userinfo", "POST", "/services/oauth2/userinfo", "read", counted=False, scopes=scopes.IDENTITY
     ),
 )  # fmt: skip
 async def userinfo(call: Call) -> Reply:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote, urlsplit
 
 from mock_server.operations import Call, Operation, Reply, Routes
-from mock_server.org.identity.apps import reaches
+from mock_server.org.identity.scopes import covers
 from mock_server.protocols.instance import instance_url
 from mock_server.protocols.oauth import browser, pages
 from mock_server.protocols.oauth.browser import routes
@@ -60,7 +60,7 @@ async def frontdoor(call: Call) -> Reply:
     start = browser.local(fields.get("retURL") or fields.get("startURL"))
     user_id = call.org.authorizations.passes.take(fields.get("otp", ""))
     session = call.org.sessions.find(fields.get("sid", ""))
-    if user_id is None and session is not None and (session.client_id is None or reaches(session.scopes, ("web",))):
+    if user_id is None and session is not None and (session.client_id is None or covers(session.scopes, "web")):
         user_id = session.user_id
     user = call.org.directory.by_id(user_id) if user_id is not None else None
     if user is None or user.id in call.org.accesses.barred:

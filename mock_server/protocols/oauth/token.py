@@ -12,10 +12,11 @@ from typing import Any
 from mock_server.operations import Call, Operation, Reply
 from mock_server.org import errors
 from mock_server.org.errors import ApiError
-from mock_server.org.identity import sessions
 from mock_server.org.identity.admission import REFUSALS, LoginRefused
-from mock_server.org.identity.apps import GRANT_TYPES, ConnectedApp, refreshes
+from mock_server.org.identity.apps import GRANT_TYPES, ConnectedApp
 from mock_server.org.identity.directory import User
+from mock_server.org.identity.scopes import OFFLINE
+from mock_server.org.identity.sessions import Grant
 from mock_server.protocols.instance import LOGIN_HOSTS, host_of, identity_url, instance_url
 from mock_server.protocols.oauth import assertion, openid, shapes
 from mock_server.protocols.oauth.forms import client_of, form, tokens, visit
@@ -23,25 +24,25 @@ from mock_server.protocols.oauth.forms import client_of, form, tokens, visit
 _TOKEN = "/services/oauth2/token"  # noqa: S105
 
 
-Grant = Callable[[Call, dict[str, str]], dict[str, Any]]
-_GRANTS: dict[str, Grant] = {}
-_BEGINNINGS: dict[str, Grant] = {}
+LogIn = Callable[[Call, dict[str, str]], dict[str, Any]]
+_GRANTS: dict[str, LogIn] = {}
+_BEGINNINGS: dict[str, LogIn] = {}
 
 
-def grant_type(*names: str) -> Callable[[Grant], Grant]:
+def grant_type(*names: str) -> Callable[[LogIn], LogIn]:
     """Declare what answers the grant types of these names."""
 
-    def declare(log_in: Grant) -> Grant:
+    def declare(log_in: LogIn) -> LogIn:
         _GRANTS.update(dict.fromkeys(names, log_in))
         return log_in
 
     return declare
 
 
-def response_type(name: str) -> Callable[[Grant], Grant]:
+def response_type(name: str) -> Callable[[LogIn], LogIn]:
     """Declare what answers a `response_type` at the token endpoint: how a device begins."""
 
-    def declare(begin: Grant) -> Grant:
+    def declare(begin: LogIn) -> LogIn:
         _BEGINNINGS[name] = begin
         return begin
 
@@ -80,13 +81,14 @@ def _answer(call: Call, fields: dict[str, str]) -> dict[str, Any]:
 def authenticated_app(call: Call, fields: dict[str, str], *, secret: bool = True) -> ConnectedApp:
     """Return the app of the request's client, which may use the grant that the request asks for.
 
+    `secret` says whether it must show its secret even where its policy does not ask for that.
     Raises INVALID_CLIENT_ID, INVALID_CLIENT for a wrong secret, and what `check_grant` raises.
     """
     client_id, given = client_of(call, fields)
     app = call.org.directory.app(client_id) if client_id else None
     if app is None:
         raise errors.INVALID_CLIENT_ID()
-    if (secret or given is not None) and not hmac.compare_digest(
+    if (secret or app.secret_needed or given is not None) and not hmac.compare_digest(
         (given or "").encode(errors="replace"), app.client_secret.encode(errors="replace")
     ):
         raise errors.INVALID_CLIENT()
@@ -108,14 +110,14 @@ def check_grant(app: ConnectedApp, fields: dict[str, str]) -> None:
         raise _NOT_ALLOWED.get(grant, errors.GRANT_NOT_ALLOWED)()
 
 
-def opened(
+def start_session(
     call: Call,
     user: User,
     app: ConnectedApp,
     scopes: tuple[str, ...],
     *,
     by_password: bool = False,
-    grant: sessions.Grant | None = None,
+    grant: Grant | None = None,
 ) -> dict[str, str]:
     """Start a session and return every value an answer may tell of it."""
     session = call.org.sessions.open(user, app, scopes, by_password=by_password, grant=grant)
@@ -139,7 +141,7 @@ def _told(answer: dict[str, str], *names: str) -> dict[str, Any]:
 
 
 def _without_refresh(scopes: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(scope for scope in scopes if not refreshes((scope,)))
+    return tuple(scope for scope in scopes if scope not in OFFLINE)
 
 
 @grant_type("password")
@@ -148,7 +150,7 @@ def _password(call: Call, fields: dict[str, str]) -> dict[str, Any]:
     scopes = app.asked(fields.get("scope"))
     user = call.org.admission.by_password(fields.get("username", ""), fields.get("password", ""), visit(call, app), app)
     return _told(
-        opened(call, user, app, scopes, by_password=True),
+        start_session(call, user, app, scopes, by_password=True),
         "access_token", "instance_url", "id", "token_type", "issued_at", "signature",
     )  # fmt: skip
 
@@ -164,7 +166,7 @@ def _client_credentials(call: Call, fields: dict[str, str]) -> dict[str, Any]:
         raise errors.NO_CLIENT_CREDENTIALS_USER()
     # The app's administrator has named the user: there is nobody to ask.
     call.org.admission.by_app(app, user, visit(call, app), consented=True)
-    return opened(call, user, app, _without_refresh(scopes))
+    return start_session(call, user, app, _without_refresh(scopes))
 
 
 @grant_type("refresh_token")
@@ -174,10 +176,8 @@ def _refresh(call: Call, fields: dict[str, str]) -> dict[str, Any]:
 
 def refreshed(call: Call, fields: dict[str, str]) -> tuple[dict[str, Any], User, ConnectedApp, tuple[str, ...]]:
     """Take a refresh token; return the answer, and the user, app and scopes of the session that was opened."""
-    client_id = client_of(call, fields)[0]
-    known = call.org.directory.app(client_id) if client_id else None
     # A public app has no secret to send.
-    app = authenticated_app(call, fields, secret=known is not None and known.secret_needed)
+    app = authenticated_app(call, fields, secret=False)
     kept, given = call.org.sessions, fields.get("refresh_token", "")
     grant = kept.granted(given)
     user = call.org.directory.by_id(grant.user_id) if grant is not None else None
@@ -189,7 +189,7 @@ def refreshed(call: Call, fields: dict[str, str]) -> tuple[dict[str, Any], User,
     call.org.admission.by_refresh(app, user, visit(call, app))
     kept.use(grant)
     new = kept.rotate(grant) if app.rotate else None
-    told = opened(call, user, app, scopes, grant=new or grant)
+    told = start_session(call, user, app, scopes, grant=new or grant)
     return answer_of(call, told, app, new.token if new else None, scopes), user, app, scopes
 
 
@@ -237,6 +237,6 @@ def _jwt_bearer(call: Call, fields: dict[str, str]) -> dict[str, Any]:
         raise errors.UNAPPROVED_CONSUMER()
     call.org.admission.by_app(app, user, visit(call, app))
     return _told(
-        opened(call, user, app, _without_refresh(scopes)),
+        start_session(call, user, app, _without_refresh(scopes)),
         "access_token", "scope", "instance_url", "id", "token_type",
     )  # fmt: skip

@@ -317,7 +317,7 @@ def test_who_consents_in_a_browser_need_not_for_a_signed_assertion(desk: Desk, w
     assert not desk.org.admission.has_consented(directory.default_app, directory.default_user)
     walker.through()
     assert desk.org.admission.has_consented(directory.default_app, directory.default_user)
-    desk.org.admission.withdraw(directory.default_app, directory.default_user)
+    desk.org.authorizations.withdraw(directory.default_user.id, directory.default_app.client_id)
     assert "Allow Access?" in walker.authorize().text
 
 

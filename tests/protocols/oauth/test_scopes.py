@@ -7,7 +7,8 @@ import re
 import pytest
 
 from mock_server.operations import Operation
-from mock_server.org.identity.apps import KNOWN_SCOPES, ConnectedApp, reaches
+from mock_server.org.identity import scopes
+from mock_server.org.identity.apps import ConnectedApp
 from tests.protocols.desk import Desk, json_of
 
 TOKEN = "/services/oauth2/token"
@@ -15,8 +16,8 @@ CLIENT = {"client_id": "3MVG9sync", "client_secret": "hush"}
 NO_API = b'[{"message":"This session is not valid for use with the REST API","errorCode":"INVALID_SESSION_ID"}]'
 
 
-def app_of(desk: Desk, *scopes: str) -> ConnectedApp:
-    app = ConnectedApp("3MVG9sync", "hush", desk.org.directory.default_user.username, scopes, name="Sync")
+def app_of(desk: Desk, *granted: str) -> ConnectedApp:
+    app = ConnectedApp("3MVG9sync", "hush", desk.org.directory.default_user.username, granted, name="Sync")
     desk.org.directory.add_app(app)
     return app
 
@@ -32,10 +33,9 @@ def asked(desk: Desk, scope: str | None = None) -> dict[str, str]:
         (("api", "id"), None, "api id"),
         (("api", "id"), "", "api id"),
         (("api", "id"), "id", "id"),
-        (("api", "id"), "id api", "api id"),
-        (("api", "id"), "api,id", "api id"),
+        (("api", "id"), "id api", "id api"),
         (("full",), "api", "api"),
-        (("full",), "web chatter_api", "chatter_api web"),
+        (("full",), "web chatter_api", "web chatter_api"),
         (("api", "offline_access"), "refresh_token api", "api"),
     ],
 )
@@ -48,7 +48,7 @@ def test_a_subset_of_the_apps_scopes_is_granted(
 
 @pytest.mark.parametrize(
     ("own", "scope"),
-    [(("api",), "full"), (("api",), "api web"), (("full",), "refresh_token"), (("full",), "openid"), (("full",), "x")],
+    [(("api",), "full"), (("api",), "api web"), (("full",), "refresh_token"), (("full",), "x")],
 )
 def test_other_scopes_are_refused(desk: Desk, own: tuple[str, ...], scope: str) -> None:
     app_of(desk, *own)
@@ -74,13 +74,13 @@ def test_no_operation_is_reached_without_a_scope_that_it_names(desk: Desk) -> No
     for operation in guarded(desk):
         if operation.name.startswith("soap."):
             continue
-        for scope in KNOWN_SCOPES:
-            if reaches((scope,), operation.scopes):
+        for scope in scopes.LABELS:
+            if scopes.reach((scope,), operation.scopes):
                 continue
             token = desk.org.sessions.open(directory.default_user, directory.default_app, (scope,)).token
             reply = desk.send(operation.method, path_of(operation, desk), b"", {"Authorization": f"Bearer {token}"})
             assert reply.status in (401, 403), operation
-            assert reply.body in (NO_API, b"Missing_OAuth_Scope"), operation
+            assert b"not valid for use with the REST API" in reply.body or reply.body == b"Missing_OAuth_Scope"
             checked += 1
     assert checked > 500
 
