@@ -21,6 +21,7 @@ from mock_server.org.identity.apps import ConnectedApp
 from mock_server.org.identity.authorizations import Authorizations
 from mock_server.org.identity.directory import Directory, Secret
 from mock_server.org.identity.history import LoginHistory
+from mock_server.org.identity.live import LiveRecords
 from mock_server.org.identity.permissions import Permissions
 from mock_server.org.identity.redaction import Redactor
 from mock_server.org.identity.sessions import Session, Sessions
@@ -106,6 +107,7 @@ class Org:
         self.directory = Directory(self)
         self.redactor = Redactor(self)
         self.history = LoginHistory(self)
+        self._permissions.ended = LiveRecords(self).end
         self.admission = Admission(self)
         self.sessions.timeout_of = self.admission.session_timeout
         self.automation = self._pipeline.automation
