@@ -370,9 +370,9 @@ def test_one_call_counts_once(rest: Rest) -> None:
 @pytest.mark.parametrize("levels", [150, 190, 260, 900, 1100, 50_000])
 def test_deep_bodies_are_an_answer_not_a_failure(rest: Rest, levels: int) -> None:
     deep = '{"a":' * levels + "1" + "}" * levels
-    inner = '{"method":"POST","url":"/services/data/v60.0/sobjects/Contact","referenceId":"a","body":%s}' % deep
+    inner = '{"method":"POST","url":"/services/data/v60.0/sobjects/Contact","referenceId":"a","body":' + deep + "}"
     answer = rest.post(
-        "/composite", data='{"compositeRequest":[%s]}' % inner, headers={"Content-Type": "application/json"}
+        "/composite", data='{"compositeRequest":[' + inner + "]}", headers={"Content-Type": "application/json"}
     )
     assert answer.status_code in (200, 400)
     assert rest.query("SELECT COUNT() FROM Contact").json()["totalSize"] == 0
