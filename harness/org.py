@@ -164,6 +164,41 @@ class OrgHandle:
         """
         return self.control.add_automation({**(declared or {}), **keys})
 
+    def apex_rest(
+        self,
+        path: str,
+        *methods: str,
+        name: str | None = None,
+        namespace: str | None = None,
+        profiles: Sequence[str] = (),
+        permission_sets: Sequence[str] = (),
+        system: bool = False,
+    ) -> Callable[[Work], Work]:
+        """Decorate a function that answers `/services/apexrest` + path: `@org.apex_rest("/orders/{number}", "GET")`.
+
+        It is called with a Request, on the server's thread, within a transaction in the caller's name (with `system`,
+        whatever the caller may do); what it returns is the body, or `request.answer(body, status=404)`. `name` is the
+        Apex class that errors name. Raises ValueError for what can never be called.
+        """
+        from mock_server.org.apex.endpoints import Endpoint, methods_of, named_after
+
+        def add(work: Work) -> Work:
+            endpoint = Endpoint(
+                name or named_after(path), path, methods_of(methods or ("GET",)), work, namespace,
+                tuple(profiles), tuple(permission_sets), system,
+            )  # fmt: skip
+            self._server.add_endpoint(self.id, endpoint)
+            return work
+
+        return add
+
+    def declare(self, kind: str, declared: Mapping[str, Any] | None = None, /, **keys: Any) -> dict[str, Any]:
+        """Declare one more of what the org runs, given as a mapping or as keywords; return it as the org has it.
+
+        `declare("apexrest", path="/ping", body={"up": True})`. Raises ControlError for one that can never run.
+        """
+        return self.control.declare(kind, {**(declared or {}), **keys})
+
     def __getattr__(self, name: str) -> str:
         if name in ("credentials", "_server"):  # not there before __init__ has run (copying, unpickling)
             raise AttributeError(name)

@@ -29,6 +29,8 @@ class OrgPlan:
     automation: tuple[Mapping[str, Any], ...] = ()
     apps: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
     security: Mapping[str, Any] = field(default_factory=dict)
+    declared: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
+    """What else of the org's own code is declared, by kind (`apexrest`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,9 @@ def _org(org: OrgPlan) -> Iterator[str]:
         cost = ", ".join(f"{amount} {unit}" for unit, amount in hook["cost"].items())
         on = hook["on"] if isinstance(hook["on"], str) else ", ".join(hook["on"])
         yield f"a trigger of {hook['object']} on {on} that spends {cost}"
+    for kind, listed in org.declared.items():
+        for one in listed:
+            yield f"{kind}: {one.get('path') or one.get('name')}"
     for name, count in org.limits.items():
         yield f"{name} limited to {count}"
 

@@ -13,7 +13,7 @@ from harness.letters import LetterMap, PathError, compile_path
 from harness.plans import OrgPlan, PhasePlan, Policy, Scenario
 from harness.properties import ParameterError, read_parameters, registry
 from harness.row_plans import read_inputs
-from mock_server import automation, documents
+from mock_server import automation, declarations, documents
 from mock_server.config import with_certificates
 from mock_server.documents import Problem, Steps
 from mock_server.parts import Part, shown
@@ -26,7 +26,8 @@ KEYS = (
     "title", "story", "org", "inputs", "policy", "faults", "phases", "time", "deadline", "dead_letters", "skip",
     "expect",
 )  # fmt: skip
-_ORG = ("schema", "fields", "objects", "records", "limits", "settings", "users", "as", "apps", "security", "automation")
+_ORG = ("schema", "fields", "objects", "records", "limits", "settings", "users", "as", "apps", "security",
+        "automation", *declarations.KINDS)  # fmt: skip
 _POLICY = ("attempts", "base", "factor", "cap", "jitter", "timeout")
 _LETTERS = ("record", "key", "error", "code", "message", "attempts", "failed_at")
 MOST_ATTEMPTS = 1_000
@@ -112,6 +113,7 @@ def _org(scenario: Part, folder: Path) -> OrgPlan:
         automation=_automation(part),
         apps=_apps(part, folder),
         security={} if (security := part.mapping("security")) is None else dict(security.data),
+        declared=_declared(part),
     )
 
 
@@ -143,6 +145,13 @@ def _automation(org: Part) -> tuple[Mapping[str, Any], ...]:
     given = org.data.get("automation")
     automation.read(given, (*org.path, "automation"), org.problems)
     return tuple(given) if isinstance(given, list) else ()
+
+
+def _declared(org: Part) -> dict[str, tuple[Mapping[str, Any], ...]]:
+    """Read what else is declared as far as its own outline; the org that has it checks the rest."""
+    declarations.read(org.data, org.path, org.problems)
+    listed = {kind: org.data.get(kind) for kind in declarations.KINDS}
+    return {kind: tuple(given) for kind, given in listed.items() if isinstance(given, list)}
 
 
 def _schema(org: Part, folder: Path) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.properties import Property, registry
 from harness.scenario_reading import MOST_ATTEMPTS
-from mock_server import automation
+from mock_server import automation, declarations
 from mock_server.faults.shapes import DURATION, SHARE, TEXT, Shape, count, mapping, optional, rule
 from mock_server.seeding.files import MOST_ROWS
 from mock_server.seeding.reading import PICKS, WAYS
@@ -143,6 +143,7 @@ def _org() -> Shape:
                 "items": automation.shape(),
                 "description": "triggers, known by what they cost",
             },
+            **{kind: {"type": "array", "items": declarations.kind(kind).shape()} for kind in declarations.KINDS},
         },
         description="the org before the start",
     )

@@ -264,6 +264,7 @@ class Trial:
             limits=plan.limits,
             settings=plan.settings,
             automation=plan.automation,
+            declared=plan.declared,
             login=self.login,
             users=plan.users or None,
             speaker=plan.speaker,

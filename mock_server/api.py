@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mock_server.fronts.direct import Exchange
     from mock_server.fronts.listener import Listener
     from mock_server.operations import Registry
+    from mock_server.org.apex.endpoints import Endpoint
     from mock_server.org.automation import Trigger
     from mock_server.org.clock import Clock
     from mock_server.server import App
@@ -156,6 +157,13 @@ class Server:
         """
         return self.world.orgs[org_id].automation.add(sobject, on, at=at, name=name, work=work).name
 
+    def add_endpoint(self, org_id: str, endpoint: Endpoint) -> str:
+        """Have a function answer an Apex REST URL, on the server's thread; return its class name.
+
+        Raises HookError, a ValueError, for one that can never be called, KeyError for an unknown org.
+        """
+        return self.world.orgs[org_id].endpoints.add(endpoint).name
+
     @property
     def turns(self) -> Turns:
         """Holds the server's event loop, and lets it run in turns."""
@@ -267,6 +275,11 @@ class Attached(Server):
     def add_hook(self, *_: Any, **__: Any) -> str:
         raise RuntimeError(
             f"the mock at {self.url} is another process and cannot run code of this one; declare the hook by its cost"
+        )
+
+    def add_endpoint(self, *_: Any, **__: Any) -> str:
+        raise RuntimeError(
+            f"the mock at {self.url} is another process and cannot run code of this one; declare the endpoint's steps"
         )
 
     def _send(self, *_: Any, **__: Any) -> Future[Exchange]:

@@ -65,6 +65,7 @@ def _parser(arguments: list[str]) -> argparse.ArgumentParser:
         "ca": _add_ca,
         "env": _add_env,
         "operations": _add_operations,
+        "openapi": _add_openapi,
         "version": _add_version,
     }
     for add in own.values():
@@ -243,7 +244,7 @@ def _read_ready(file: str) -> tuple[str, Path]:
     return url, ca_file
 
 
-# -- operations, version
+# -- operations, openapi, version
 
 
 def _add_operations(commands: Any) -> None:
@@ -264,6 +265,24 @@ def _operations(options: argparse.Namespace) -> int:
         print("changed" if changed else "up to date")
     else:
         print(coverage.table(operations()))
+    return 0
+
+
+def _add_openapi(commands: Any) -> None:
+    openapi = commands.add_parser(
+        "openapi",
+        help="print the OpenAPI description of what is served",
+        description="Print an OpenAPI 3.1 document (JSON); a running mock serves it at /_mock/openapi.json.",
+    )
+    openapi.add_argument("--server", metavar="URL", help="the base URL to name in it (default http://127.0.0.1:8080)")
+    openapi.set_defaults(run_command=_openapi)
+
+
+def _openapi(options: argparse.Namespace) -> int:
+    from mock_server.api import operations
+    from mock_server.openapi import description
+
+    print(json.dumps(description(operations(), options.server or "http://127.0.0.1:8080"), indent=2))
     return 0
 
 

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mock_server import declarations
 from mock_server.documents import Document, DocumentError, Problem, duration, load, nearest
 
 if TYPE_CHECKING:
     from mock_server.automation import DeclaredHook
+    from mock_server.declarations import Declaration
     from mock_server.seeding.plans import Records
 
 DEFAULT_FILE = "sfmock.yaml"
@@ -44,6 +46,8 @@ class Settings:
     security: Mapping[str, Any] = field(default_factory=dict)
     """Its sessions and logins; in YAML alone."""
     automation: tuple[DeclaredHook, ...] = ()
+    declared: Mapping[str, tuple[Declaration, ...]] = field(default_factory=dict, repr=False)
+    """What else of the org's own code the file declares, by kind; each kind is a key of its own there."""
     records: tuple[Records, ...] = field(default=(), repr=False)
     document: Document | None = field(default=None, repr=False, compare=False)
     """The settings file, for what only shows to be wrong when the org is made."""
@@ -52,9 +56,10 @@ class Settings:
 _DURATIONS = frozenset({"transaction_time"})
 _LONGEST_PATH = 400
 _PORTS = frozenset({"port", "pubsub_port"})
-_WRITTEN = ("automation", "records")
+_WRITTEN = ("automation", "records", *declarations.KINDS)
 """What is too large for a variable or a flag, and stands in the settings file alone."""
-KEYS = tuple(one.name for one in fields(Settings) if one.name != "document")
+_UNSAID = ("document", "declared")
+KEYS = (*(one.name for one in fields(Settings) if one.name not in _UNSAID), *declarations.KINDS)
 _PLAIN = tuple(key for key in KEYS if key not in _WRITTEN)
 
 
@@ -84,10 +89,9 @@ def _from_file(path: str) -> dict[str, Any]:
         document = load(path)
         if not isinstance(document.data, dict):
             raise document.error([Problem((), "the settings must be a mapping", KEYS)])
-        return {
-            **{key: _of_document(document, key, value) for key, value in document.data.items()},
-            "document": document,
-        }
+        found = {key: _of_document(document, key, value) for key, value in document.data.items()}
+        declared = {kind: found.pop(kind) for kind in declarations.KINDS if kind in found}
+        return {**found, "declared": declared, "document": document}
     except DocumentError as error:
         raise ConfigError(str(error)) from None
 
@@ -148,7 +152,9 @@ def _written(document: Document, key: str, value: Any) -> Any:
 
     problems: list[Problem] = []
     found: Any
-    if key == "automation":
+    if key in declarations.KINDS:
+        found = declarations.kind(key).read(value, (key,), problems)
+    elif key == "automation":
         found = automation.read(value, (key,), problems)
     else:
         # Faker is large: only what makes records needs it.

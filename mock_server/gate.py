@@ -14,18 +14,21 @@ import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from traceback import format_exc
+from typing import Any
 
+from mock_server.code_saves import CodeSaves
 from mock_server.exposed import exposed
-from mock_server.faults.engine import row_key
 from mock_server.journal import Entry, fingerprint
-from mock_server.operations import Call, Operation, Registry, Reply, Route, Work
+from mock_server.operations import Call, Operation, Registry, Reply, Route, Work, operation_saves
 from mock_server.org import errors
+from mock_server.org.automation.inner import InnerOrg
 from mock_server.org.errors import ApiError
 from mock_server.org.identity import scopes
 from mock_server.org.identity.redaction import TokenFilter, hide_tokens
 from mock_server.org.identity.sessions import Session
 from mock_server.org.org import Org, when_unlocked
 from mock_server.org.records.changes import Change, LockHeld, RowResult
+from mock_server.subrequests import Subrequests, decide_rows
 from mock_server.world import World
 
 log = logging.getLogger("sfmock")
@@ -45,6 +48,7 @@ class Gate:
         self._world = world
         self._registry = registry
         self._render_unknown = render_unknown
+        self._inside = Subrequests(world, registry, render_unknown)
         self._on_their_way: set[asyncio.Task[None]] = set()
         """Second deliveries of requests, which wait for their time."""
 
@@ -58,7 +62,7 @@ class Gate:
             route, call.args = self._registry.match(call)
         except ApiError as error:
             return self._unknown(call, error)
-        call.operation = route.operation
+        call.operation, call.inside = route.operation, self._inside
         org = self._find_org(call, route)
         call.org = org
         journal = self._world.journal_of(org)
@@ -139,7 +143,7 @@ class Gate:
                     reply = await faults.strike(call, "before")
             if reply is None:
                 route.guard(call)
-                call.save = self._save
+                call.save, call.perform = self._save, self._perform
                 reply = await route.handler(call)
                 if armed:
                     reply = await faults.strike(call, "after") or reply
@@ -180,23 +184,63 @@ class Gate:
         org, entry = call.org, call.entry
         faults = self._world.faults_of(org)
         armed = not faults.empty and call.copy_of is None
-        decided = None if not armed else faults.rows(call, changes, [row_key(org, change) for change in changes])
+        series = call.series
+        decided = None
+        if armed:
+            decided = decide_rows(faults, call, changes) if series is None else series.decide(faults, call, changes)
         save: Callable[..., list[RowResult]] = partial(
             org.write, call.session, changes, all_or_none=all_or_none, exchange=entry.number
         )
         if work is not None and not any(change.refusal for change in changes):
             save = _steadily(work)
-        try:
-            results = save()
-        except LockHeld:
+        if series is not None:
+            # Within a transaction that others began: they wait, and begin it anew.
+            results = save(give_up=series.give_up)
+        else:
             try:
-                results = await when_unlocked(org, save)
+                results = save()
             except LockHeld:
-                results = save(give_up=True)
+                try:
+                    results = await when_unlocked(org, save)
+                except LockHeld:
+                    results = save(give_up=True)
         if decided is not None:
-            results = faults.after_rows(results, decided)
-        self._world.journal_of(org).rows(entry, changes, results)
+            results = decided.after(faults, results)
+        if call.outer is None:
+            self._world.journal_of(org).rows(entry, changes, results)
+        else:
+            entry.carried(changes, results)
         return results
+
+    async def _perform(self, call: Call, code: Callable[[InnerOrg], Any], name: str, system: bool) -> Any:
+        """Run code as one transaction, and again from its beginning when it had to wait for row locks."""
+        org, entry = call.org, call.entry
+        faults = self._world.faults_of(org)
+        saves = CodeSaves(org, call, None if faults.empty or call.copy_of is not None else faults)
+
+        def attempt(give_up: bool = False) -> Any:
+            saves.begin()
+            return org.run(
+                call.session,
+                code,
+                name=name,
+                system=system,
+                exchange=entry.number,
+                give_up=give_up,
+                watch=saves,
+            )
+
+        stays = False
+        try:
+            try:
+                value = await when_unlocked(org, attempt)
+            except LockHeld:
+                value = attempt(give_up=True)
+            stays = True
+        finally:
+            if saves.changes:
+                self._world.journal_of(org).rows(entry, saves.changes, saves.results if stays else saves.undone())
+        return value
 
     def _unknown(self, call: Call, error: ApiError) -> Reply:
         org = self._org_of_token(call) or self._world.default
@@ -263,10 +307,6 @@ def _caller(options: str | None) -> str | None:
     """Return the `client` of a Sforce-Call-Options header."""
     found = _CALLER.search(options) if options else None
     return found[1].strip() if found else None
-
-
-def operation_saves(operation: Operation) -> bool:
-    return operation.kind == "write" and operation.rows != "none"
 
 
 @lru_cache(4096)

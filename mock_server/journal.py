@@ -80,6 +80,25 @@ class Entry:
     again_at: float | None = None
     copy_of: int | None = None
     exposed: tuple[str, ...] = ()
+    part: int = 0
+    """Of a request inside this exchange: its place from 1. Such an entry is a note, which is merged into the whole."""
+
+    @property
+    def asked(self) -> tuple[int, int]:
+        """What tells one request from another, those inside others too."""
+        return self.number, self.part
+
+    def inside(self, part: int) -> Entry:
+        """Return a note for a request inside this exchange."""
+        return Entry(
+            self.number, self.at, self.operation, self.method, self.path, self.client,
+            user=self.user, session=self.session, address=self.address, copy_of=self.copy_of, part=part,
+        )  # fmt: skip
+
+    def carried(self, changes: Sequence[Change], results: Sequence[RowResult]) -> None:
+        """Note rows, after those that were noted before."""
+        self.changes = [*self.changes, *changes] if self.changes else changes
+        self.results = [*self.results, *results] if self.results else results
 
     def opened(self, username: str, token: str, instance: str) -> None:
         """Note a login that was let in. Of its token only a print is kept."""
@@ -186,8 +205,7 @@ class Journal:
 
     def rows(self, entry: Entry, changes: Sequence[Change], results: Sequence[RowResult]) -> None:
         """Note the rows an exchange carried (a handler may save in several steps)."""
-        entry.changes = [*entry.changes, *changes] if entry.changes else changes
-        entry.results = [*entry.results, *results] if entry.results else results
+        entry.carried(changes, results)
         self._rows += len(changes)
         while self._keep is not None and self._rows > self._keep_rows and len(self._entries) > 1:
             self._drop()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 from urllib.parse import parse_qsl, unquote
 
 import orjson
@@ -16,10 +16,12 @@ from mock_server.org.errors import ApiError
 
 if TYPE_CHECKING:
     from mock_server.journal import Entry
+    from mock_server.org.automation.inner import InnerOrg
     from mock_server.org.identity.sessions import Session
     from mock_server.org.org import Org
     from mock_server.org.records.changes import Change, RowResult
     from mock_server.org.schema import Schema
+    from mock_server.subrequests import Series
 
 JSON = "application/json;charset=UTF-8"
 
@@ -32,7 +34,7 @@ Rows = Literal["none", "one", "many"]
 class Operation:
     """One thing a client can do. `name` is public: faults, journal, scenarios, coverage and docs speak in it.
 
-    `path` is a template: `{name}` stands for one segment.
+    `path` is a template: `{name}` stands for one segment, `{name*}` at its end for all that follow, at least one.
     `replay` is the idempotency class; `rows` how many records it carries; `counted` whether it is charged against
     DailyApiRequests; `auth` whether it needs a session; `since` the API version that brought it; `query` names what its
     query string may hold; `scopes` are the OAuth scopes of which a session needs one (`full` is always enough).
@@ -50,6 +52,11 @@ class Operation:
     summary: str = ""
     query: tuple[str, ...] = ()
     scopes: tuple[str, ...] = ("api",)
+
+
+def operation_saves(operation: Operation) -> bool:
+    """Tell whether an operation saves rows."""
+    return operation.kind == "write" and operation.rows != "none"
 
 
 @dataclass(slots=True)
@@ -71,7 +78,8 @@ class Reply:
 class Call:
     """One request on its way through the gate.
 
-    `base_url` is how the client came in (`https://127.0.0.1:8080`). `save` is the gate's, behind `write`.
+    `base_url` is how the client came in (`https://127.0.0.1:8080`). `save` and `perform` are the gate's, behind `write`
+    and `run`.
     """
 
     operation: Operation
@@ -86,12 +94,20 @@ class Call:
     session: Session = None  # type: ignore[assignment]  # likewise
     entry: Entry = None  # type: ignore[assignment]  # likewise
     save: Save = None  # type: ignore[assignment]  # likewise
+    perform: Perform = None  # type: ignore[assignment]  # likewise
     reply: Reply | None = None
     """The reply on its way out, for reply faults."""
     peer: str = "127.0.0.1"
     """The address that the client connected from."""
     copy_of: int | None = None
     """The journal entry of the request that the network delivers once more with this call."""
+    outer: Call | None = None
+    """Of a request inside another one (composite): that one."""
+    inside: Inside = None  # type: ignore[assignment]  # set by the gate, as `org` is
+    parts: int = 0
+    """How many requests inside this one have begun."""
+    series: Series | None = None
+    """The transaction that this call, or what it runs inside, is in the middle of."""
     gone: Callable[[], bool] | None = None
     """Tells whether the client has left meanwhile; None where that cannot be known."""
     _query: dict[str, str] | None = None
@@ -112,6 +128,15 @@ class Call:
         """
         # The gate's method takes the call each time: bound to it, the two would keep each other alive.
         return self.save(self, changes, all_or_none, work)
+
+    async def run(self, code: Callable[[InnerOrg], T], name: str, *, system: bool = False) -> T:
+        """Run code of the org's owner as one transaction in the caller's name, or in the system's mode.
+
+        Its saves ask row faults and wait for row locks as `write` does: where one is held, all of it is undone and run
+        again later. `name` is what a stack of triggers says below them. Raises what the code raises, with nothing done.
+        """
+        result: T = await self.perform(self, code, name, system)
+        return result
 
     def present(self, token: str) -> None:
         """Take a token that came elsewhere than in the Authorization header."""
@@ -159,8 +184,36 @@ class Call:
 
 
 Handler = Callable[[Call], Awaitable[Reply]]
+Admit = Callable[[Operation], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request inside another one. `target` is its path and query string.
+
+    `inherits` tells whether it has the outer call's Sforce headers.
+    """
+
+    method: str
+    target: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    content_type: str = "application/json"
+    inherits: bool = False
+
+
+class Inside(Protocol):
+    """Runs requests inside a call, as `mock_server.subrequests` explains."""
+
+    def run(self, outer: Call, request: Request, admit: Admit, *, counted: bool = False) -> Awaitable[Reply]: ...
+    def together(self, outer: Call, work: Callable[[], Awaitable[T]], stays: Callable[[T], bool]) -> Awaitable[T]: ...
+    def forgo(self, outer: Call, request: Request, error: ApiError) -> None: ...
+    def peek(self, outer: Call, requests: Sequence[Request]) -> list[Change]: ...
+
+
 Work = Callable[[bool], "list[RowResult]"]
 Save = Callable[[Call, "Sequence[Change]", bool, "Work | None"], "Awaitable[list[RowResult]]"]
+Perform = Callable[[Call, "Callable[[InnerOrg], Any]", str, bool], Awaitable[Any]]
 Render = Callable[[ApiError], Reply]
 
 
@@ -256,11 +309,12 @@ _METHODS = ("HEAD", "GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 class _Node:
-    __slots__ = ("literals", "methods", "parameter")
+    __slots__ = ("literals", "methods", "parameter", "tail")
 
     def __init__(self) -> None:
         self.literals: dict[str, _Node] = {}
         self.parameter: _Node | None = None
+        self.tail: _Node | None = None
         self.methods: dict[str, tuple[Choice, tuple[str, ...]]] = {}
 
 
@@ -285,7 +339,11 @@ class Registry:
         self.routes.append(route)
         node, names = self._root, []
         for segment in filter(None, operation.path.split("/")):
-            if segment.startswith("{"):
+            if segment.endswith("*}"):
+                names.append(segment.strip("{*}"))
+                node.tail = node.tail or _Node()
+                node = node.tail
+            elif segment.startswith("{"):
                 names.append(segment.strip("{}"))
                 node.parameter = node.parameter or _Node()
                 node = node.parameter
@@ -329,12 +387,15 @@ class Registry:
         return choice, dict(zip(names, values, strict=True))
 
     def _walk(self, node: _Node, segments: list[str], at: int, values: list[str]) -> _Node | None:
+        rest: tuple[_Node, int, int] | None = None
         for place in range(at, len(segments)):
             segment = segments[place]
+            if node.tail is not None:
+                rest = node.tail, len(values), place
             literal = node.literals.get(segment) or node.literals.get(segment.lower())
             if literal is None:
                 if node.parameter is None:
-                    return None
+                    return _rest(rest, segments, values)
                 node = node.parameter
                 values.append(unquote(segment) if "%" in segment else segment)
             elif node.parameter is None:
@@ -348,8 +409,17 @@ class Registry:
                 del values[mark:]
                 node = node.parameter
                 values.append(unquote(segment) if "%" in segment else segment)
-        return node if node.methods else None
+        return node if node.methods else _rest(rest, segments, values)
 
     def matching(self, glob: str) -> list[Operation]:
         """Return the operations that a fault's or property's glob names; `*` spans dots."""
         return [operation for operation in self if fnmatchcase(operation.name, glob)]
+
+
+def _rest(rest: tuple[_Node, int, int] | None, segments: list[str], values: list[str]) -> _Node | None:
+    """Take all that follows a place as one value, as it was sent: an escaped slash in it is none of its slashes."""
+    if rest is None:
+        return None
+    node, mark, place = rest
+    values[mark:] = ["/".join(segments[place:])]
+    return node

@@ -110,6 +110,7 @@ def _default_org(settings: Settings) -> OrgSpec:
         data=Path(settings.data) if settings.data else None,
         transaction_time=settings.transaction_time,
         automation=settings.automation,
+        declared=settings.declared,
     )
 
 
@@ -119,4 +120,4 @@ def _misplaced(settings: Settings, wrong: WrongHook) -> Exception:
         return wrong
     error = wrong.error
     near = nearest(error.like, error.allowed) if error.like else None
-    return settings.document.error([Problem(("automation", wrong.place, error.key), str(error), error.allowed, near)])
+    return settings.document.error([Problem(wrong.path, str(error), error.allowed, near)])

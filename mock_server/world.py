@@ -10,7 +10,9 @@ from typing import Any, Literal
 
 import orjson
 
+from mock_server import declarations
 from mock_server.automation import DeclaredHook
+from mock_server.declarations import Declaration
 from mock_server.faults.engine import Faults
 from mock_server.journal import Journal
 from mock_server.operations import Registry
@@ -62,16 +64,18 @@ class OrgSpec:
     transaction_time: float = 0.0
     template: str | None = None
     automation: tuple[DeclaredHook, ...] = ()
+    declared: Mapping[str, tuple[Declaration, ...]] = field(default_factory=dict, repr=False)
+    """What else was declared, by its kind in `declarations.KINDS`."""
     data: Path | None = None
 
 
 class WrongHook(ValueError):
-    """A declared hook that the org cannot have; `place` is its number in the list."""
+    """A declared hook, endpoint or process that the org cannot have; `path` leads to what is wrong."""
 
-    def __init__(self, error: HookError, place: int) -> None:
+    def __init__(self, error: HookError, kind: str, place: int) -> None:
         super().__init__(str(error))
         self.error = error
-        self.place = place
+        self.path: tuple[str | int, ...] = (kind, place, *error.path)
 
 
 class World:
@@ -119,6 +123,7 @@ class World:
                 org.directory.inherit(template.directory)
                 org.admission.security = deepcopy(template.admission.security)
                 org.automation.become(template.automation)
+                declarations.inherit(org, template)
             _declare(org, spec)
             if spec.login:
                 org.directory.rename(spec.login)
@@ -234,6 +239,7 @@ class World:
         org.moved = False
         org.limits.reset()
         org.automation.clear()
+        declarations.clear(org)
         _declare(org, self._specs[org.id])
         self._faults[org.id].clear()
         self._journals[org.id].clear()
@@ -327,4 +333,10 @@ def _declare(org: Org, spec: OrgSpec) -> None:
         try:
             hook.add_to(org.automation)
         except HookError as error:
-            raise WrongHook(error, place) from None
+            raise WrongHook(error, "automation", place) from None
+    for kind, listed in spec.declared.items():
+        for place, one in enumerate(listed):
+            try:
+                one.add_to(org)
+            except HookError as error:
+                raise WrongHook(error, kind, place) from None

@@ -35,7 +35,7 @@ async def add(call: ControlCall) -> Reply:
 
 
 def refusal(error: HookError, path: tuple[str | int, ...]) -> Refused:
-    return Refused(400, str(error), spelt((*path, error.key)), error.allowed, error.like or "")
+    return Refused(400, str(error), spelt((*path, *error.path)), error.allowed, error.like or "")
 
 
 @routes.of_org("automation.clear", "DELETE", "automation", "Remove all hooks")

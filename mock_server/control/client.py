@@ -246,6 +246,7 @@ class ControlClient:
         apps: Iterable[Mapping[str, Any]] | None = None,
         security: Mapping[str, Any] | None = None,
         automation: Sequence[Mapping[str, Any]] | None = None,
+        declared: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
     ) -> OrgInfo:
         """Make an org. `template` is the id of an org whose schema and records it starts with.
 
@@ -256,7 +257,8 @@ class ControlClient:
         `client_id`, `client_secret`; each may be left out. `clock` is `real` or `virtual`; `clock_start` is what it
         shows at first, in seconds since 1970. `users` are further users, each with what he may do; `speaker` is the
         one whose credentials are returned, by name or as a definition (`as` in a scenario). `apps` are further
-        connected apps, `security` how long sessions last and from where one logs in.
+        connected apps, `security` how long sessions last and from where one logs in. `declared` are lists of what else
+        the org runs, by kind: `{"apexrest": [...]}`.
         """
         spec = {
             "from": template, "fields": fields, "objects": objects, "schema": schema, "limits": limits, "seed": seed,
@@ -265,6 +267,7 @@ class ControlClient:
             "login": login or None, "users": None if users is None else list(users), "as": speaker,
             "automation": [dict(hook) for hook in automation] if automation else None,
             "apps": None if apps is None else [dict(app) for app in apps], "security": security or None,
+            **{kind: [dict(one) for one in listed] for kind, listed in (declared or {}).items()},
         }  # fmt: skip
         body = {key: value for key, value in spec.items() if value is not None}
         return OrgInfo(**self._link.call("POST", "/_mock/orgs", body))
@@ -379,6 +382,24 @@ class ControlClient:
 
     def clear_automation(self) -> None:
         self._call("DELETE", "automation")
+
+    # -- what else an org's owner declares
+
+    def declared(self, kind: str) -> list[dict[str, Any]]:
+        """Return what the org has of a kind: `apexrest`."""
+        found: list[dict[str, Any]] = self._call("GET", quote(kind, safe=""))
+        return found
+
+    def declare(self, kind: str, one: Mapping[str, Any]) -> dict[str, Any]:
+        """Declare one more of a kind; return it as the org has it."""
+        made: dict[str, Any] = self._call("POST", quote(kind, safe=""), dict(one))
+        return made
+
+    def remove_declared(self, kind: str, name: str) -> None:
+        self._call("DELETE", f"{quote(kind, safe='')}/{quote(name, safe='')}")
+
+    def clear_declared(self, kind: str) -> None:
+        self._call("DELETE", quote(kind, safe=""))
 
     # -- limits and time
 

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-from mock_server import __version__, automation
-from mock_server.control.automation import refusal
+from mock_server import __version__, automation, declarations
 from mock_server.control.call import ControlCall, Refused, answer, done, operation, routes, spelt
 from mock_server.faults.reader import Reader
 from mock_server.operations import Reply
@@ -29,6 +28,13 @@ async def health(call: ControlCall) -> Reply:
     return answer({"status": "ok", "version": __version__, "orgs": len(call.world.orgs)})
 
 
+@routes.at(operation("openapi", "GET", "/_mock/openapi.json", "Describe every operation that is served (OpenAPI 3.1)"))
+async def openapi(call: ControlCall) -> Reply:
+    from mock_server.openapi import description
+
+    return answer(description(call.world.registry, call.base_url))
+
+
 @routes.at(operation("orgs.list", "GET", ORGS, "List the orgs"))
 async def list_orgs(call: ControlCall) -> Reply:
     return answer([call.world.info(org, call.base_url) for org in call.world.orgs.values()])
@@ -38,14 +44,15 @@ async def list_orgs(call: ControlCall) -> Reply:
 async def create(call: ControlCall) -> Reply:
     keys = (
         "from", "fields", "objects", "schema", "limits", "login", "users", "as", "apps", "security", "seed",
-        "journal", "clock", "settings", "automation",
+        "journal", "clock", "settings", "automation", *declarations.KINDS,
     )  # fmt: skip
     with call.reading(*keys, what="an org") as body:
         spec = _spec(call, body)
     try:
         org = call.world.create(spec)
     except WrongHook as wrong:
-        raise refusal(wrong.error, ("automation", wrong.place)) from None
+        near = wrong.error
+        raise Refused(400, str(wrong), spelt(wrong.path), near.allowed, near.like or "") from None
     except SchemaError as error:
         refused = Refused(400, error.message, spelt(error.path), error.allowed)
         refused.nearest = error.nearest
@@ -82,6 +89,7 @@ def _spec(call: ControlCall, body: Reader) -> OrgSpec:
         transaction_time=(settings.seconds("transaction_time") if settings else None) or 0.0,
         template=template,
         automation=automation.read(body.data.get("automation"), ("automation",), body.problems),
+        declared=declarations.read(body.data, (), body.problems),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,11 +27,12 @@ if TYPE_CHECKING:
 __all__ = ["Armed", "Faults", "SavedRows", "row_key"]
 
 _REMEMBERED = 1024
-"""Exchanges of which a rule remembers its decision, for requests that save their rows in several steps."""
+"""Requests of which a rule remembers its decision, as they may save their rows in several steps."""
 
 
 class Armed:
-    """A rule in force: its counters, and what it has decided so far. Both counters count exchanges."""
+    """A rule in force: its counters, and what it has decided so far. Both counters count requests, those inside others
+    (composite) one by one."""
 
     def __init__(self, rule: FaultRule, seed: int, now: float) -> None:
         self.rule = rule
@@ -40,7 +41,7 @@ class Armed:
         self.fired = 0
         self._seed = seed
         self._tally = Tally(rule.when, chance.stream(seed, "fault", rule.name))
-        self._exchanges: OrderedDict[int, bool | None] = OrderedDict()
+        self._requests: OrderedDict[tuple[int, int], bool | None] = OrderedDict()
         self._selection = None if rule.records is None else Selection(rule.records, self._draw)
 
     def _draw(self, key: str) -> float:
@@ -58,25 +59,25 @@ class Armed:
         candidates = [Candidate(changes[place].sobject, keys[place], look_of(org, changes[place])) for place in about]
         return [place for place, chosen in zip(about, self._selection.pick(candidates), strict=True) if chosen]
 
-    def saw(self, exchange: int) -> None:
-        """Count a match, once an exchange."""
-        if exchange not in self._exchanges:
+    def saw(self, request: tuple[int, int]) -> None:
+        """Count a match, once a request."""
+        if request not in self._requests:
             self.matched += 1
-            self._exchanges[exchange] = None
-            if len(self._exchanges) > _REMEMBERED:
-                self._exchanges.popitem(last=False)
+            self._requests[request] = None
+            if len(self._requests) > _REMEMBERED:
+                self._requests.popitem(last=False)
 
-    def fires(self, exchange: int, keys: Sequence[object]) -> list[bool]:
-        """Tell for each key whether the rule strikes; without `per: key` all keys of an exchange share one answer."""
+    def fires(self, request: tuple[int, int], keys: Sequence[object]) -> list[bool]:
+        """Tell for each key whether the rule strikes; without `per: key` all keys of a request share one answer."""
         if self.rule.when.per == "key":
             return [self._tally.fires(key) for key in keys]
-        decided = self._exchanges.get(exchange)
+        decided = self._requests.get(request)
         if decided is None:
-            decided = self._exchanges[exchange] = self._tally.fires("")
+            decided = self._requests[request] = self._tally.fires("")
         return [decided] * len(keys)
 
     def note(self, entry: Entry, point: Point, rows: int = 0) -> None:
-        """Count a strike, once an exchange, and write it into the journal."""
+        """Count a strike, once a request, and write it into the journal."""
         if all(strike.rule != self.rule.name for strike in entry.strikes):
             self.fired += 1
         entry.strikes.append(Strike(self.rule.name, self.rule.effect.key, point, rows))
@@ -96,6 +97,23 @@ class SavedRows:
     keys: Sequence[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Blow:
+    """One effect that was decided on, and has yet to happen."""
+
+    effect: Effect
+    point: Point
+    luck: Random
+
+    @property
+    def waits(self) -> bool:
+        """Whether it takes time."""
+        return self.effect.key == "latency"
+
+    def strike(self, call: Call) -> Awaitable[Reply | None]:
+        return self.effect.strike(call, self.point, self.luck)
+
+
 class Faults:
     """The rules of one org, in the order in which they were added.
 
@@ -108,7 +126,7 @@ class Faults:
         self.operations = operations
         self._seed = seed
         self._armed: dict[str, Armed] = {}
-        self._plans: dict[tuple[str, Point], list[Armed]] = {}
+        self._plans: dict[tuple[str, Point, str], list[Armed]] = {}
         self._named = 0
         self.phase = "faults"
         """The phase of the run, for rules with `when: {phase: ...}`."""
@@ -169,13 +187,19 @@ class Faults:
             if sobject.field(field) is None
         ]
 
-    def _plan(self, operation: str, point: Point) -> list[Armed]:
-        """Return the rules to ask at a point of an operation."""
-        plan = self._plans.get((operation, point))
+    def _plan(self, operation: str, point: Point, outer: str = "") -> list[Armed]:
+        """Return the rules to ask at a point of an operation, and of the one that it runs inside of."""
+        plan = self._plans.get((operation, point, outer))
         if plan is None:
-            plan = [armed for armed in self._armed.values() if armed.rule.points.get(operation) == point]
-            self._plans[operation, point] = plan
+            names = {operation, outer}
+            plan = [
+                armed for armed in self._armed.values() if any(armed.rule.points.get(name) == point for name in names)
+            ]
+            self._plans[operation, point, outer] = plan
         return plan
+
+    def _row_plan(self, call: Call) -> list[Armed]:
+        return self._plan(call.operation.name, "row", call.outer.operation.name if call.outer else "")
 
     # -- requests
 
@@ -184,24 +208,30 @@ class Faults:
 
         Raises ApiError where an effect answers with an error.
         """
+        reply = None
+        for blow in self.decide(call, point):
+            reply = await blow.strike(call) or reply
+        return reply
+
+    def decide(self, call: Call, point: Point) -> list[Blow]:
+        """Return what strikes an exchange at one point, latencies first."""
         plan = self._plan(call.operation.name, point)
         if not plan:
-            return None
+            return []
         # All decisions fall before the first wait: exchanges that run side by side do not change each other's.
-        waits: list[tuple[Effect, Random]] = []
-        blows: list[tuple[Effect, Random]] = []
+        waits: list[Blow] = []
+        blows: list[Blow] = []
         settled = any(strike.rows == 0 and strike.effect != "latency" for strike in call.entry.strikes)
         for armed in plan:
             latency = armed.rule.effect.key == "latency"
+            if call.outer is not None and not armed.rule.effect.inside:
+                continue
             if not self._decide(armed, call, settled and not latency):
                 continue
             armed.note(call.entry, point)
-            (waits if latency else blows).append((armed.rule.effect, armed.luck()))
+            (waits if latency else blows).append(Blow(armed.rule.effect, point, armed.luck()))
             settled = settled or not latency
-        reply = None
-        for effect, luck in (*waits, *blows):
-            reply = await effect.strike(call, point, luck) or reply
-        return reply
+        return [*waits, *blows]
 
     def _decide(self, armed: Armed, call: Call, lost: bool) -> bool:
         """Tell whether a rule strikes a request; a rule that lost to another one still counts its match."""
@@ -216,11 +246,11 @@ class Faults:
             keys = []
         if not keys:
             return False
-        armed.saw(entry.number)
+        armed.saw(entry.asked)
         age = self._org.clock.now() - armed.added
         if lost or not rule.when.open(age, self.phase) or not rule.effect.applies(call, age):
             return False
-        return any(armed.fires(entry.number, keys))
+        return any(armed.fires(entry.asked, keys))
 
     # -- rows
 
@@ -229,7 +259,7 @@ class Faults:
 
         Returns what `after_rows` needs, None when no rule strikes saved rows of this operation.
         """
-        plan = self._plan(call.operation.name, "row")
+        plan = self._row_plan(call)
         struck = {place for place, change in enumerate(changes) if change.refusal is not None}
         for place, error in self._strike_rows(plan, call, changes, keys, struck, saved=False).items():
             changes[place].refusal = error
@@ -238,7 +268,7 @@ class Faults:
 
     def after_rows(self, results: Sequence[RowResult], saved: SavedRows) -> list[RowResult]:
         """Report the rows that rules strike after the save as failed; return the results to answer with."""
-        plan = self._plan(saved.call.operation.name, "row")
+        plan = self._row_plan(saved.call)
         struck = {place for place, result in enumerate(results) if not result.success}
         failed = self._strike_rows(plan, saved.call, saved.changes, saved.keys, struck, saved=True)
         return [
@@ -265,7 +295,7 @@ class Faults:
             picked = armed.pick(self._org, changes, keys)
             if not picked:
                 continue
-            armed.saw(entry.number)
+            armed.saw(entry.asked)
             places = [
                 place
                 for place in picked
@@ -274,7 +304,7 @@ class Faults:
             if not places or not when.open(self._org.clock.now() - armed.added, self.phase):
                 continue
             names = [(changes[place].sobject.lower(), keys[place]) for place in places]
-            hit = [place for place, yes in zip(places, armed.fires(entry.number, names), strict=True) if yes]
+            hit = [place for place, yes in zip(places, armed.fires(entry.asked, names), strict=True) if yes]
             if hit:
                 armed.note(entry, "after" if saved else "row", len(hit))
             errors |= {place: effect.refusal(self._org, changes[place]) for place in hit}

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mock_server.org import errors
-from mock_server.org.automation.inner import Query
+from mock_server.org.apex import transaction
+from mock_server.org.apex.endpoints import Endpoints
+from mock_server.org.automation.inner import InnerOrg, Query
 from mock_server.org.clock import Clock, Mode
 from mock_server.org.errors import ApiError
 from mock_server.org.identity.access import Accesses
@@ -20,6 +22,7 @@ from mock_server.org.identity.authorizations import Authorizations
 from mock_server.org.identity.devices import Devices
 from mock_server.org.identity.directory import Directory, Secret
 from mock_server.org.identity.history import LoginHistory
+from mock_server.org.identity.live import LiveRecords
 from mock_server.org.identity.permissions import Permissions
 from mock_server.org.identity.redaction import Redactor
 from mock_server.org.identity.sessions import Session, Sessions
@@ -106,9 +109,11 @@ class Org:
         self.directory = Directory(self)
         self.redactor = Redactor(self)
         self.history = LoginHistory(self)
+        self._permissions.ended = LiveRecords(self).end
         self.admission = Admission(self)
         self.sessions.timeout_of = self.admission.session_timeout
         self.automation = self._pipeline.automation
+        self.endpoints = Endpoints()
         self._pipeline.inner_query = self._inner_query
         self.lead_map: Mapping[str, Mapping[str, str]] = {}
         """Which custom fields of a lead go where on conversion: by object, the lead's field and the target's."""
@@ -146,10 +151,12 @@ class Org:
         size: int = 2000,
         base: str,
         version: int = NEWEST,
+        tooling: bool = False,
     ) -> Page:
         """Run a SOQL query. `base` goes into each record's url: `/services/data/v60.0/sobjects`.
 
-        `version` is the API version whose SOQL is meant. A query FOR UPDATE that meets a lock fails at once.
+        `version` is the API version whose SOQL is meant; with `tooling`, the objects of the Tooling API are queried.
+        A query FOR UPDATE that meets a lock fails at once.
         """
         self.bin.expire()
         try:
@@ -159,20 +166,24 @@ class Org:
                 size=size,
                 base=base,
                 version=version,
-                **self._asking(who),
+                **self._asking(who, tooling=tooling),
             )
         except LockHeld as held:
-            raise _unlockable(held) from None
+            raise unlockable(held) from None
         self._pipeline.hold(page.locked)
         return page
 
-    def explain(self, who: Session, soql: str, *, version: int = NEWEST) -> list[dict[str, Any]]:
+    def explain(self, who: Session, soql: str, *, version: int = NEWEST, tooling: bool = False) -> list[dict[str, Any]]:
         """Return how a query would be run: `cardinality`, `fields`, `leadingOperationType` and more, the best first."""
         return self.queries.explain(
             soql,
             version=version,
-            **self._asking(who),
+            **self._asking(who, tooling=tooling),
         )
+
+    def columns(self, who: Session, soql: str, *, version: int = NEWEST, tooling: bool = False) -> dict[str, Any]:
+        """Return what the columns of a query are: `columnMetadata`, `entityName` and more."""
+        return self.queries.columns(soql, schema=self._asking(who, tooling=tooling)["schema"], version=version)
 
     def search(self, who: Session, sosl: str | Search, *, base: str) -> Found:
         """Run a SOSL search, as text or as a tree."""
@@ -187,12 +198,12 @@ class Org:
             await asyncio.sleep(0)
         return self.search(who, sosl, base=base)
 
-    def _asking(self, who: Session) -> dict[str, Any]:
+    def _asking(self, who: Session, *, tooling: bool = False) -> dict[str, Any]:
         """Return what a query or search must know of its user: the id, the time zone, what is seen of the schema."""
         return {
             "user_id": who.user_id,
             "time_zone": lambda: self.directory.time_zone(who.user_id),
-            "schema": self.sight(who),
+            "schema": self.tooling_of(who) if tooling else self.sight(who),
         }
 
     def sight(self, who: Session) -> Schema | None:
@@ -208,6 +219,12 @@ class Org:
     def schema_of(self, who: Session) -> Schema:
         """Return the schema as a user sees it."""
         return self.sight(who) or self.schema
+
+    def tooling_of(self, who: Session) -> Schema:
+        """Return the Tooling API's objects as a user sees them."""
+        from mock_server.org.tooling.view import tooling
+
+        return tooling(self.schema_of(who))
 
     def _inner_query(self, user_id: str) -> Query:
         """Return how triggers that run for a user query: in the system's mode, within their transaction."""
@@ -229,12 +246,19 @@ class Org:
         size: int = 2000,
         base: str,
         version: int = NEWEST,
+        tooling: bool = False,
     ) -> Page:
         """Run a query as `query` does, letting others be served while a long one reads.
 
-        A query FOR UPDATE waits for row locks as a save does, and then raises UNABLE_TO_LOCK_ROW.
+        A query FOR UPDATE waits for row locks as a save does, and then raises UNABLE_TO_LOCK_ROW; within a transaction
+        it raises LockHeld.
         """
         self.bin.expire()
+        if self.locks.shared:
+            # Within a transaction nobody can wait: who began it does, and begins anew.
+            page = self.queries.run(soql, all_rows=all_rows, size=size, base=base, version=version, **self._asking(who))
+            self._pipeline.hold(page.locked)
+            return page
         deadline = self.clock.now() + WAIT
         while True:
             try:
@@ -244,11 +268,11 @@ class Org:
                     size=size,
                     base=base,
                     version=version,
-                    **self._asking(who),
+                    **self._asking(who, tooling=tooling),
                 )
             except LockHeld as held:
                 if self.clock.now() >= deadline:
-                    raise _unlockable(held) from None
+                    raise unlockable(held) from None
                 await self.clock.wait_until(min(held.until, deadline))
             else:
                 self._pipeline.hold(page.locked)
@@ -258,10 +282,17 @@ class Org:
         return self.queries.more(cursor, user_id=who.user_id, size=size, base=base)
 
     def read(
-        self, who: Session, sobject: str, ids: Sequence[str], fields: Sequence[str] | None, *, base: str
+        self,
+        who: Session,
+        sobject: str,
+        ids: Sequence[str],
+        fields: Sequence[str] | None,
+        *,
+        base: str,
+        tooling: bool = False,
     ) -> list[dict[str, Any] | None]:
         """Return records by 18-character id, None for those that are not there; all fields when none are named."""
-        schema = self.schema_of(who)
+        schema = self.tooling_of(who) if tooling else self.schema_of(who)
         found = schema.get(sobject)
         assert found is not None
         return self.queries.read(found, ids, fields, base=base, schema=schema, user_id=who.user_id)
@@ -280,6 +311,39 @@ class Org:
         return self._pipeline.write(
             changes, user_id=who.user_id, all_or_none=all_or_none, exchange=exchange, give_up=give_up
         )
+
+    def run(
+        self,
+        who: Session,
+        code: Callable[[InnerOrg], T],
+        *,
+        name: str,
+        system: bool = False,
+        exchange: int = 0,
+        give_up: bool = False,
+        watch: transaction.Watch | None = None,
+    ) -> T:
+        """Run code as one transaction in a user's name, or with `system` in the system's mode.
+
+        Raises LockHeld, with nothing done, where a row lock is held; with `give_up` the saves that meet it fail.
+        Raises what the code raises, with nothing done, a LimitExceeded or Ended among it.
+        """
+        self.bin.expire()
+        return transaction.run(
+            self._pipeline,
+            code,
+            name=name,
+            user_id=who.user_id,
+            query=self._inner_query(who.user_id) if system else self._own_query(who),
+            as_user=not system,
+            exchange=exchange,
+            give_up=give_up,
+            watch=watch,
+        )
+
+    def _own_query(self, who: Session) -> Query:
+        """Return how code queries in a user's name: it finds what he sees."""
+        return lambda soql, most: self.queries.run(soql, size=most, base=_INNER_BASE, **self._asking(who))
 
     def file(self, who: Session, sobject: str, identifier: str, field: str) -> bytes | None:
         """Return the bytes of a record's file, None where there is no such record or no file."""
@@ -361,7 +425,8 @@ class Org:
         self.store.close()
 
 
-def _unlockable(held: LockHeld) -> ApiError:
+def unlockable(held: LockHeld) -> ApiError:
+    """Return what somebody is told who has waited for a lock in vain."""
     return errors.UNABLE_TO_LOCK_ROW(count=len(held.ids), ids=",".join(held.ids), fields=None)
 
 

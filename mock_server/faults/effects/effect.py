@@ -28,6 +28,8 @@ class Effect(ABC):
     key: ClassVar[str]
     takes: ClassVar[tuple[str, ...]] = ()
     points: ClassVar[frozenset[Point]]
+    inside: ClassVar[bool] = True
+    """Whether it can strike a request inside another one (composite): what ends a connection strikes the outer one."""
 
     @classmethod
     @abstractmethod

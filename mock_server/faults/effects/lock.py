@@ -56,7 +56,7 @@ class HoldLock(RowEffect):
         return bool(known_ids(org, change))
 
     def refusal(self, org: Org, change: Change) -> ApiError | None:
-        org.locks.hold([known_ids(org, change)["ids"]], self.lasts)
+        org.locks.hold_elsewhere([known_ids(org, change)["ids"]], self.lasts)
         return None
 
     async def strike(self, call: Call, point: Point, chance: Random) -> Reply | None:

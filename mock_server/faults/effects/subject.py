@@ -34,6 +34,7 @@ class EndSubject(Effect):
     key: ClassVar[str] = "subject"
     takes: ClassVar[tuple[str, ...]] = ("at",)
     points: ClassVar[frozenset[Point]] = frozenset({"before", "reply"})
+    inside: ClassVar[bool] = False
 
     how: str
     after: bool

@@ -32,7 +32,10 @@ class _RollBack(Exception):
 
 @dataclass(frozen=True)
 class Attempts:
-    """One save, or one that a trigger asks for; `execution` is the transaction that the latter is part of."""
+    """One save, or one that code asks for; `execution` is the transaction that the latter is part of.
+
+    `as_user` tells whether the user's permissions count: what triggers save they save in the system's mode.
+    """
 
     pipeline: Pipeline
     query: Query
@@ -40,14 +43,14 @@ class Attempts:
     exchange: int
     give_up: bool
     execution: Execution | None = None
+    as_user: bool = True
 
     def save(self, changes: Sequence[Change], all_or_none: bool) -> list[RowResult]:
         """Save up to 200 rows. Raises what `Pipeline.write` raises."""
         results: dict[int, RowResult] = {}
         places = list(range(len(changes)))
         for attempt in range(ATTEMPTS):
-            # What a trigger saves it saves in the system's mode.
-            access = self.pipeline.access_of(self.user_id) if self.execution is None else None
+            access = self.pipeline.access_of(self.user_id) if self.as_user else None
             chunk = Chunk([changes[place] for place in places], self.user_id, self.give_up, access)
             # The budget of a later attempt is whole again; a nested save spends what its transaction has left.
             chunk.execution = execution = self.execution or Execution(Budget(self.pipeline.automation.metered))
@@ -75,7 +78,10 @@ class Attempts:
         automation = pipeline.automation
         assert chunk.execution is not None
         chunk.inner = InnerOrg(
-            chunk.execution, self.query, partial(self._nested, chunk.execution), give_up=self.give_up
+            chunk.execution,
+            self.query,
+            partial(replace(self, as_user=False).nested, chunk.execution),
+            give_up=self.give_up,
         )
         try:
             with pipeline.transaction(nested=self.execution is not None):
@@ -92,8 +98,8 @@ class Attempts:
             return False
         return True
 
-    def _nested(self, execution: Execution, changes: Sequence[Change], all_or_none: bool) -> list[RowResult]:
-        """Save rows for a trigger, 200 at a time, within its transaction."""
+    def nested(self, execution: Execution, changes: Sequence[Change], all_or_none: bool) -> list[RowResult]:
+        """Save rows for code, 200 at a time, within its transaction."""
         inner = replace(self, execution=execution)
         results: list[RowResult] = []
         try:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from traceback import walk_tb
 
-from mock_server.org.automation.budget import Budget
+from mock_server.org.automation.budget import Budget, LimitExceeded
 from mock_server.org.errors import ApiError
 
 DEEPEST = 16
@@ -28,6 +29,8 @@ class ApexError(Exception):
     """What Apex code would meet; `kind` is the name that the error text of the trigger says."""
 
     kind = "System.Exception"
+    line: int | None = None
+    """Of declared code: the number of the step that it came from."""
 
 
 class SObjectError(ApexError):
@@ -76,3 +79,22 @@ class Ended(BaseException):
     def __init__(self, cause: DmlError) -> None:
         super().__init__(str(cause))
         self.cause = cause
+
+
+def told(raised: BaseException) -> str:
+    """Return an exception as the platform's error texts tell it: `System.QueryException: List has no rows`."""
+    cause: BaseException = raised.cause if isinstance(raised, Ended) else raised
+    if isinstance(cause, LimitExceeded):
+        return f"System.LimitException: {cause}"
+    kind = cause.kind if isinstance(cause, ApexError) else type(cause).__name__
+    try:
+        return f"{kind}: {cause}"
+    except Exception:
+        return f"{kind}: (its message cannot be read)"
+
+
+def line_of(code: object, raised: BaseException) -> int:
+    """Return the line of a function's own code that an exception came through; 1 where it did not."""
+    own = getattr(code, "__code__", None)
+    lines = [number for frame, number in walk_tb(raised.__traceback__) if frame.f_code is own]
+    return lines[0] if lines else 1

@@ -25,11 +25,16 @@ _FREE = Cost()
 
 
 class HookError(ValueError):
-    """A hook that can never run; `allowed` and `like` are for naming the nearest right word."""
+    """A hook, or other declared code, that can never run.
 
-    def __init__(self, message: str, key: str, allowed: Iterable[str] = (), like: str | None = None) -> None:
+    `path` leads to what is wrong; `allowed` and `like` are for naming the nearest right word.
+    """
+
+    def __init__(
+        self, message: str, key: str | tuple[str | int, ...], allowed: Iterable[str] = (), like: str | None = None
+    ) -> None:
         super().__init__(message)
-        self.key = key
+        self.path = (key,) if isinstance(key, str) else key
         self.allowed = tuple(allowed)
         self.like = like
 

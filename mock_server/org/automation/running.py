@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mock_server.org import errors
 from mock_server.org.automation.budget import Budget, LimitExceeded
-from mock_server.org.automation.execution import DEEPEST, ApexError, Ended, Execution
+from mock_server.org.automation.execution import DEEPEST, ApexError, Ended, Execution, line_of, told
 from mock_server.org.automation.hooks import Automation, Event, Hook, Moment
 from mock_server.org.automation.trigger import Trigger, operation_name
 from mock_server.org.ids import to_15
@@ -93,22 +92,8 @@ def _refusal(hook: Hook, trigger: Trigger, rows: Sequence[Row], execution: Execu
 
 def _text(hook: Hook, operation: str, raised: BaseException) -> str:
     if isinstance(raised, LimitExceeded):
-        return f"{hook.name}: System.LimitException: {raised}"
-    cause: BaseException = raised.cause if isinstance(raised, Ended) else raised
-    kind = cause.kind if isinstance(cause, ApexError) else type(cause).__name__
-    if not isinstance(cause, ApexError):
-        log.warning("the hook %s failed in %s", hook.name, operation, exc_info=cause)
-    try:
-        message = str(cause)
-    except Exception:
-        message = "(its message cannot be read)"
-    place = f"\n\nTrigger.{hook.name}: line {_line(hook, raised)}, column 1"
-    return f"{hook.name}: execution of {operation}\n\ncaused by: {kind}: {message}{place}"
-
-
-def _line(hook: Hook, raised: BaseException) -> int:
-    """Return the line of the hook's own code that the exception came through."""
-    code = getattr(hook.work, "__code__", None)
-    frames = list(traceback.walk_tb(raised.__traceback__))
-    own = [number for frame, number in frames if frame.f_code is code]
-    return own[0] if own else 1
+        return f"{hook.name}: {told(raised)}"
+    if not isinstance(raised, Ended | ApexError):
+        log.warning("the hook %s failed in %s", hook.name, operation, exc_info=raised)
+    place = f"\n\nTrigger.{hook.name}: line {line_of(hook.work, raised)}, column 1"
+    return f"{hook.name}: execution of {operation}\n\ncaused by: {told(raised)}{place}"

@@ -32,6 +32,10 @@ API_CURRENTLY_DISABLED = row(
     "API_CURRENTLY_DISABLED", 403, "API is disabled for this User", "permanent", "statement", "K"
 )
 FORBIDDEN = row("FORBIDDEN", 403, "You do not have access to this resource", "permanent", "routing", "K")
+NO_APEX_ACCESS = row(
+    "FORBIDDEN", 403, "You do not have access to the Apex class named: {name}", "permanent", "routing", "R",
+    name="OrderService",
+)  # fmt: skip
 INSUFFICIENT_ACCESS_OR_READONLY = row(
     "INSUFFICIENT_ACCESS_OR_READONLY", 403, "insufficient access rights on object id", "permanent", "save", "R"
 )

@@ -5,6 +5,11 @@ from __future__ import annotations
 from mock_server.org.errors.catalogue import row
 
 NOT_FOUND = row("NOT_FOUND", 404, "The requested resource does not exist", "permanent", "routing", "R")
+NO_APEX_REST = row("NOT_FOUND", 404, "Could not find a match for URL", "permanent", "routing", "R")
+APEX_ERROR = row(
+    "APEX_ERROR", 500, "{text}", "ambiguous", "routing", "K",
+    text="System.NullPointerException: Attempt to de-reference a null object\n\nClass.OrderService.doPost: line 12, column 1",
+)  # fmt: skip
 NO_SUCH_EXTERNAL_ID_FIELD = row(
     "NOT_FOUND",
     404,

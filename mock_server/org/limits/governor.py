@@ -97,6 +97,12 @@ class Governor:
         self._api.charge()
         self._running[number] = now
 
+    def spend(self) -> None:
+        """Charge a call that is part of another one. Raises REQUEST_LIMIT_EXCEEDED when there is none left."""
+        if self._api.remaining <= 0:
+            raise errors.REQUEST_LIMIT_EXCEEDED()
+        self._api.charge()
+
     def leave(self, number: int) -> None:
         """Note that a call has ended."""
         self._running.pop(number, None)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+
+import orjson
 
 from mock_server.org import errors
 from mock_server.org.errors import ApiError
 from mock_server.org.query import functions, restricted
 from mock_server.org.query.context import failure
+from mock_server.org.query.derived import Wanted, entities
 from mock_server.org.query.filters import Filters, source_name, unsupported
 from mock_server.org.query.grammar import unexpected
 from mock_server.org.query.grouping import MOST_GROUPS, Grouping, is_grouped
@@ -68,6 +71,8 @@ class Plan:
     parent_column: int = 0
     purposes: frozenset[str] = frozenset()
     """What the records are read for: VIEW, REFERENCE, UPDATE."""
+    wanted: Wanted | None = None
+    """What of the schema must be worked out into rows first."""
 
     @cached_property
     def variable(self) -> bool:
@@ -104,7 +109,9 @@ class Selection:
         field, key = bound.field, name or bound.field.name
         if key in record.fields:
             raise self._scope.fail(at, f"duplicate field selected: {key}")
-        if field.type in COMPOUND_TYPES:
+        if field.structured:
+            record.fields[key] = Shown(self.column(bound.sql), _said)
+        elif field.type in COMPOUND_TYPES:
             owner = bound.parents[-1].sobject if bound.parents else self._scope.sobject
             record.fields[key] = self._compound(field, bound.table, owner)
         elif field.type == "base64" and record.sobject is not None:
@@ -155,6 +162,11 @@ class Binder:
 
     def bind(self, soql: str, query: Query, *, all_rows: bool) -> Plan:
         """Return the plan of a whole query. Raises INVALID_TYPE, INVALID_FIELD, MALFORMED_QUERY and others."""
+        plan = self._bind(soql, query, all_rows=all_rows)
+        derived = [one.name for one in self._touched.values() if one.derived]
+        return replace(plan, wanted=Wanted(frozenset(derived), entities(query))) if derived else plan
+
+    def _bind(self, soql: str, query: Query, *, all_rows: bool) -> Plan:
         sobject = self._schema.get(source_name(query))
         if sobject is None:
             raise unsupported(soql, query.source.at, source_name(query))
@@ -405,6 +417,11 @@ class Binder:
             terms += [f"{value} {way} NULLS {edge}" for value in (place, sql) if value is not None]
         # Equal keys keep the order of creation, so that every run pages alike.
         return ", ".join([*terms, f'{scope.table}."Id"'])
+
+
+def _said(text: str | None) -> object:
+    """Return what the JSON text of a complex value says."""
+    return None if text is None else orjson.loads(text)
 
 
 def _may_lock(query: Query, all_rows: bool) -> None:

@@ -18,6 +18,7 @@ from mock_server.org.query.grammar import unexpected
 from mock_server.org.query.literals import pattern_of, text_of
 from mock_server.org.query.scope import Bound, Moment, Parameter, Scope
 from mock_server.org.query.syntax import Call, Comparison, Condition, Expression, Not, Path, Query, Value
+from mock_server.org.schema import durable
 from mock_server.org.schema.types import ID_TYPES, NUMBER_TYPES, TEXT_TYPES, Field, caseless, fold
 
 _WIDE = 500
@@ -311,6 +312,8 @@ class Filters:
         text = text_of(value.text)
         if text == "":
             return None
+        if field.durable:
+            return durable.meant(self._scope.schema.whole.described, text)
         identifier = to_18(text)
         if identifier is None:
             raise failure(

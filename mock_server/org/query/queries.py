@@ -16,7 +16,9 @@ from mock_server.org import errors
 from mock_server.org.clock import Clock, stamp
 from mock_server.org.query import explain
 from mock_server.org.query.binder import FIELDS_SINCE, LEVELS_SINCE, NEWEST, Binder, Plan, read_plan
+from mock_server.org.query.columns import describe_columns
 from mock_server.org.query.cursors import Branch, Cursor, Cursors
+from mock_server.org.query.derived import Wanted
 from mock_server.org.query.grammar import parse
 from mock_server.org.query.recent import note_reading
 from mock_server.org.query.rows import Row
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from sqlite3 import Connection
 
     from mock_server.org.formula.environment import Environment
+    from mock_server.org.reflection.filling import Reflection
 
 _CACHED = 500
 _LONGEST_CACHED = 10_000
@@ -65,8 +68,11 @@ class Queries:
         # What a user sees belongs to the key: a plan has its conditions built in.
         self._plans: OrderedDict[tuple[str, bool, bool, bool, Schema | None], tuple[int, Plan]] = OrderedDict()
         self._cursors = Cursors(clock, seed)
+        self.live: dict[str, Callable[[], None]] = {}
+        """By object whose records change by themselves: writes them as they are now."""
         self._lane = Lane(store.connection, Ground(clock, self._environment), schema)
         self._long: set[str] = set()
+        self._reflection: Reflection | None = None
         self.lock_rows: Callable[[Sequence[str]], None] = lambda ids: None
         """Raises LockHeld when others hold the records of a query FOR UPDATE; the org sets it."""
 
@@ -92,6 +98,12 @@ class Queries:
         lane = self._own_lane()
         lane.ground.become(user_id, time_zone)
         plan = self._plan(soql, all_rows, version, schema)
+        if plan.sobject.name in self.live:
+            self.live[plan.sobject.name]()
+        if plan.wanted is not None:
+            # What is derived lies in tables of this connection: no other one sees them.
+            self._derive(plan.wanted, schema, user_id)
+            short = False
         if short and plan.sql in self._long:
             raise TooLong
         try:
@@ -201,9 +213,17 @@ class Queries:
 
         def count(counting: Query) -> int:
             plan = Binder(seen, self._store.ready).bind(soql, counting, all_rows=False)
+            if plan.wanted is not None:
+                self._derive(plan.wanted, schema, user_id)
             return int(lane.fetch(plan)[0][0])
 
         return explain.plans(sobject, query, count)
+
+    def columns(self, soql: str, *, schema: Schema | None = None, version: int = NEWEST) -> dict[str, Any]:
+        """Return what the columns of a query are; it is bound, not run. Raises ApiError as `run` does."""
+        query, seen = parse(soql), schema or self._schema
+        Binder(seen, self._store.ready, version).bind(soql, query, all_rows=False)
+        return describe_columns(seen, self._store.ready, soql, query)
 
     def records(
         self, plan: Plan, *, user_id: str, base: str, time_zone: Callable[[], str] = str
@@ -266,6 +286,11 @@ class Queries:
         """
         self._own_lane().ground.become(user_id, str)
         self._store.ready(sobject)
+        if sobject.name in self.live:
+            self.live[sobject.name]()
+        if sobject.derived:
+            about = frozenset(one.partition(".")[0] for one in ids)
+            self._derive(Wanted(frozenset([sobject.name]), about), schema, user_id)
         plans: dict[object, Plan] = sobject.memo.setdefault("read", {})  # type: ignore[assignment]
         key = (None if fields is None else tuple(fields), self._schema.version)
         plan = plans.get(key)
@@ -304,6 +329,14 @@ class Queries:
         return [row[0] for row in rows]
 
     # -- steps
+
+    def _derive(self, wanted: Wanted, schema: Schema | None, user_id: str) -> None:
+        """Have the rows of derived objects ready that a query wants."""
+        if self._reflection is None:
+            from mock_server.org.reflection.filling import Reflection
+
+            self._reflection = Reflection(self._store)
+        self._reflection.prepare(wanted, schema or self._schema, user_id)
 
     def _plan(self, soql: str, all_rows: bool, version: int = NEWEST, schema: Schema | None = None) -> Plan:
         key = (soql, all_rows, version >= FIELDS_SINCE, version >= LEVELS_SINCE, schema)

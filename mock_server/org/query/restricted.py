@@ -23,6 +23,8 @@ def _reified(name: str, *fields: str) -> tuple[str, _Rule]:
     return name, _Rule(fields, f"{name}: a filter on a reified column is required [{','.join(fields)}]")
 
 
+NAMING = ("qualifiedapiname", "durableid")
+"""Fields that name a part of the schema."""
 _BY_ID = "Implementation restriction: "
 _RULES = dict(
     [
@@ -110,17 +112,20 @@ def refusal(name: str, query: Query) -> ApiError | None:
     if rule is None:
         return None
     wanted = {field.lower() for field in rule.fields}
-    if any(_names(comparison, name, query.alias) in wanted for comparison in _fixed(query.where)):
+    # `EntityDefinition.QualifiedApiName` fixes as much as `EntityDefinitionId`.
+    wanted |= {f"{name[:-2]}.{field}" for name in wanted if name.endswith("id") for field in NAMING}
+    if any(_names(comparison, name, query.alias) in wanted for comparison in fixed(query.where)):
         return None
     return rule.error(text=rule.text)
 
 
-def _fixed(where: Condition | None) -> Iterator[Comparison]:
+def fixed(where: Condition | None) -> Iterator[Comparison]:
+    """Yield the comparisons by = and IN that every row of a query must meet."""
     if isinstance(where, Comparison) and where.operator in ("=", "IN"):
         yield where
     elif isinstance(where, Junction) and where.word == "AND":
         for part in where.parts:
-            yield from _fixed(part)
+            yield from fixed(part)
 
 
 def _names(comparison: Comparison, name: str, alias: str | None) -> str:

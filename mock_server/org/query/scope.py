@@ -29,6 +29,8 @@ class Moment:
 
 
 HINT = " Please reference your WSDL or the describe call for the appropriate names."
+NO_ID = "'000000000000000AAA'"
+"""What all rows show for an id that are worked out from the schema (recorded)."""
 MOST_PARENTS = 5
 """Levels of parents that a path climbs."""
 MOST_RELATIONSHIPS = 55
@@ -221,6 +223,8 @@ class Scope:
             raise self.fail(at, no_such_column(name, sobject.name))
         if field.formula is not None:
             return Bound(field, table, parents, self._formula(sobject, field, table, trail))
+        if sobject.anonymous and field.type == "id":
+            return Bound(field, "", parents, NO_ID)
         return Bound(field, table, parents, f"{table}.{quoted(field.name)}")
 
     def _formula(self, sobject: SObject, field: Field, table: str, trail: tuple[str, ...]) -> str:

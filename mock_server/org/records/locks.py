@@ -38,6 +38,11 @@ class RowLocks:
         for identifier, seconds in later.items():
             self.hold([identifier], seconds)
 
+    @property
+    def shared(self) -> bool:
+        """Whether the saves of now are those of one holder."""
+        return self._later is not None
+
     def __bool__(self) -> bool:
         return bool(self._until)
 
@@ -46,6 +51,10 @@ class RowLocks:
         if self._later is not None:
             self._later.update((identifier, seconds) for identifier in ids)
             return
+        self.hold_elsewhere(ids, seconds)
+
+    def hold_elsewhere(self, ids: Iterable[str], seconds: float) -> None:
+        """Lock rows for somebody else than the saves of now: these meet the locks, too."""
         until = self._clock.now() + seconds
         for identifier in ids:
             self._until[identifier] = max(until, self._until.get(identifier, 0.0))

@@ -71,6 +71,8 @@ class Store:
         self._written = 0
         """Rows written since the size of a database in memory was last looked at."""
         self._ready: dict[str, SObject] = {}
+        self._derived: set[str] = set()
+        """Objects whose tables are no part of the database, but of the connection."""
         for table in _OWN_TABLES:
             self.connection.execute(table)
         self._kept = frozenset(self._tables()) if path is not None else frozenset()
@@ -129,6 +131,13 @@ class Store:
         self.connection.backup(moved)
         self.connection.close()
         self.connection = moved
+        self._forget_derived()
+
+    def _forget_derived(self) -> None:
+        """Know no more of the tables that went with a connection."""
+        for name in self._derived:
+            self._ready.pop(name, None)
+        self._derived.clear()
 
     def _size(self) -> int:
         """Return the bytes that the database takes."""
@@ -142,6 +151,7 @@ class Store:
             self._folder.cleanup()
             self._path = self._folder = None
             self.connection = self._connect()
+            self._forget_derived()
 
     def close(self) -> None:
         self._stay()
@@ -159,6 +169,10 @@ class Store:
         run = self.connection.execute
         have = {row[1] for row in run(f"PRAGMA table_xinfo({quoted(sobject.name)})")}
         columns, table, indexes = _definition(sobject)
+        if sobject.derived:
+            # What is worked out belongs to no copy, file or snapshot of the records.
+            table = table.replace("CREATE TABLE", "CREATE TEMP TABLE", 1)
+            self._derived.add(sobject.name)
         new = columns.keys() - have
         if not have:
             run(table)
@@ -192,7 +206,8 @@ class Store:
 
     def used(self) -> tuple[str, ...]:
         """Return the names of all objects that may have rows."""
-        return (*self._ready, *(name for name in self._kept if name not in self._ready))
+        names = (*self._ready, *(name for name in self._kept if name not in self._ready))
+        return tuple(name for name in names if name not in self._derived) if self._derived else names
 
     def _tables(self) -> list[str]:
         rows = self.connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
@@ -306,7 +321,7 @@ class Store:
         """Return a copy in memory, made by SQLite's backup."""
         other = Store()
         self.connection.backup(other.connection)
-        other._ready, other._kept = dict(self._ready), self._kept
+        other._ready, other._kept = self._lasting(), self._kept
         # The copy has not read its schema yet, which takes a new connection a while.
         if self._size() >= LARGE:
             other._look()
@@ -320,11 +335,15 @@ class Store:
         self._ready, self._kept = {}, frozenset(self._tables())
         self._look()
 
+    def _lasting(self) -> dict[str, SObject]:
+        """Return the objects whose tables a copy of the database has."""
+        return {name: one for name, one in self._ready.items() if name not in self._derived}
+
     def load(self, other: Store) -> None:
         """Become equal to another store."""
         self._stay()
         other.connection.backup(self.connection)
-        self._ready, self._kept = dict(other._ready), other._kept
+        self._ready, self._kept = other._lasting(), other._kept
         if other._size() >= LARGE:
             self._look()
 

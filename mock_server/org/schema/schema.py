@@ -60,6 +60,8 @@ class Schema:
         self.profiles: Mapping[str, Any] = {}
         self.permission_sets: Mapping[str, Any] = {}
         """Profiles and permission sets by name, as they were defined: `identity.given` reads them."""
+        self.tooling: Schema | None = None
+        """What the Tooling API shows of it, once somebody asked: `org.tooling.view`."""
         self.channels: Mapping[str, Any] = {}
         """Channels of platform events and change events by name, with their members, as they were defined."""
 
@@ -100,6 +102,11 @@ class Schema:
     @property
     def whole(self) -> Schema:
         """The schema itself, where this is what a user sees of it."""
+        return self
+
+    @property
+    def described(self) -> Schema:
+        """The schema that rows of derived objects are about: itself, where it does not show another one."""
         return self
 
     def flags_of(self, name: str, flags: Iterable[str]) -> Iterable[str]:

@@ -8,6 +8,8 @@ from typing import Any
 
 import orjson
 
+from mock_server.org.schema.reified import NAMES as REIFIED
+from mock_server.org.schema.reified import reified
 from mock_server.org.schema.types import ChildRelationship, Field, PicklistValue, SObject
 
 RENAMED = {
@@ -88,7 +90,7 @@ def head(name: str) -> dict[str, Any]:
 def load(name: str) -> SObject:
     """Return a bundled object. Raises KeyError for an unknown one."""
     top, parts = head(name), orjson.loads(_body(name))
-    return SObject(
+    sobject = SObject(
         name=name,
         label=top["label"],
         label_plural=top["labelPlural"],
@@ -100,6 +102,7 @@ def load(name: str) -> SObject:
         links=tuple(top.get("links", ())),
         record_typed=top.get("recordTypes", False),
     )
+    return reified(sobject) if name in REIFIED else sobject
 
 
 def _field(raw: dict[str, Any]) -> Field:

@@ -187,13 +187,20 @@ class Field:
     write_requires_master_read: bool = False
     search_prefilterable: bool = False
     lookup_filter: tuple[FilterItem, ...] = ()
+    structured: bool = False
+    """Whether a complex value is kept, as JSON text, and shown as what that says."""
     lookup_message: str | None = None
     """What a save is told whose reference the filter does not let through; None for the platform's own text."""
 
     @property
     def stored(self) -> bool:
         """Whether the field has a column of its own; the column has the field's name."""
-        return self.type not in COMPOUND_TYPES and self.formula is None
+        return (self.type not in COMPOUND_TYPES or self.structured) and self.formula is None
+
+    @property
+    def durable(self) -> bool:
+        """Whether a reference holds the durable id of a part of the schema, which has no fixed form."""
+        return self.type == "reference" and self.length > 18
 
     @property
     def valued(self) -> bool:
@@ -251,6 +258,10 @@ class SObject:
     record_types: tuple[RecordType, ...] = ()
     compact_layouts: tuple[CompactLayout, ...] = ()
     duplicate_rules: tuple[DuplicateRule, ...] = ()
+    derived: bool = False
+    """Whether its rows are worked out from the schema, for whoever asks."""
+    anonymous: bool = False
+    """Whether its rows go by their durable ids alone: for an id they all show none."""
     whole: SObject | None = field(default=None, compare=False, repr=False)
     """The object itself, where this is what a user sees of it."""
     memo: dict[object, object] = field(default_factory=dict, compare=False, repr=False)

@@ -1,8 +1,10 @@
 """The REST API. Importing the package declares its operations; `ROUTES` lists them."""
 
 from mock_server.protocols.rest import (
+    apexrest,
     blobs,
     collections,
+    composite,
     connect,
     describe,
     knowledge,
@@ -15,16 +17,19 @@ from mock_server.protocols.rest import (
     records,
     replication,
     search,
+    tooling,
     ui,
 )
 from mock_server.protocols.rest.replies import render, routes, unversioned
 
-ROUTES = (unversioned, routes, ui.routes)
+ROUTES = (unversioned, routes, ui.routes, apexrest.routes)
 
 __all__ = [
     "ROUTES",
+    "apexrest",
     "blobs",
     "collections",
+    "composite",
     "connect",
     "describe",
     "knowledge",
@@ -38,5 +43,6 @@ __all__ = [
     "render",
     "replication",
     "search",
+    "tooling",
     "ui",
 ]

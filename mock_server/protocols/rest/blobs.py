@@ -49,7 +49,7 @@ def record_of(call: Call, sobject: str) -> dict[str, Any]:
         return call.json_object()
     values: dict[str, Any] | None = None
     content: bytes | None = None
-    for name, body, is_json in _parts(kind, call.body):
+    for name, body, is_json in parts_of(kind, call.body):
         if name.lower() == file_field.lower():
             content = body
         elif is_json and values is None:
@@ -71,7 +71,7 @@ def _object(body: bytes) -> dict[str, Any]:
     return value
 
 
-def _parts(kind: str, body: bytes) -> list[tuple[str, bytes, bool]]:
+def parts_of(kind: str, body: bytes) -> list[tuple[str, bytes, bool]]:
     """Return name, bytes and whether it is JSON of each part of a multipart body."""
     try:
         head = b"Content-Type: " + kind.encode("latin-1", "replace") + b"\r\n\r\n"

@@ -15,7 +15,12 @@ _BATCH_SIZE = re.compile(r"batchSize\s*=\s*(\d{1,9})", re.IGNORECASE)
 SMALLEST_PAGE, LARGEST_PAGE = 200, 2000
 
 
-@routes(Operation("rest.query.run", "GET", f"{DATA}/query", "read", rows="many", summary="Run a query"))
+@routes(
+    Operation(
+        "rest.query.run", "GET", f"{DATA}/query", "read", rows="many", query=("q", "explain", "columns"),
+        summary="Run a query",
+    )
+)  # fmt: skip
 async def run(call: Call) -> Reply:
     return await _run(call, all_rows=False)
 
@@ -34,7 +39,7 @@ async def run_all(call: Call) -> Reply:
     Operation("rest.query.more", "GET", f"{DATA}/queryAll/{{locator}}", "read", rows="many"),
 )
 async def more(call: Call) -> Reply:
-    return _page(call, call.org.more(call.session, call.args["locator"], size=_size(call), base=base_of(call)))
+    return _page(call, call.org.more(call.session, call.args["locator"], size=page_size(call), base=base_of(call)))
 
 
 async def _run(call: Call, *, all_rows: bool) -> Reply:
@@ -44,15 +49,22 @@ async def _run(call: Call, *, all_rows: bool) -> Reply:
     if soql is None:
         raise errors.MALFORMED_QUERY(text="SOQL statements cannot be empty or null")
     call.entry.query = soql[:1000]
+    if columns_wanted(call):
+        return answer(call.org.columns(call.session, soql, version=version_of(call.args["version"])))
     page = await call.org.query_aside(
         call.session,
         soql,
         all_rows=all_rows,
-        size=_size(call),
+        size=page_size(call),
         base=base_of(call),
         version=version_of(call.args["version"]),
     )
     return _page(call, page)
+
+
+def columns_wanted(call: Call) -> bool:
+    """Tell whether a client asks for what the columns of a query are, in place of its records."""
+    return call.query.get("columns", "").lower() == "true"
 
 
 def _explain(call: Call, soql: str) -> Reply:
@@ -62,7 +74,7 @@ def _explain(call: Call, soql: str) -> Reply:
     return answer({"plans": plans, "sourceQuery": soql})
 
 
-def _size(call: Call) -> int:
+def page_size(call: Call) -> int:
     options = call.headers.get("Sforce-Query-Options")
     wanted = _BATCH_SIZE.search(options) if options else None
     return min(max(int(wanted[1]), SMALLEST_PAGE), LARGEST_PAGE) if wanted else LARGEST_PAGE

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from mock_server.operations import Call, Reply, Routes
+from mock_server.operations import Call, Peek, Reply, Routes
 from mock_server.org import errors
 from mock_server.org.errors import ApiError
 from mock_server.org.records.changes import Change, RowResult, Verb
@@ -130,6 +130,15 @@ def peek(call: Call) -> list[Change]:
 
 
 routes = Routes(render, peek=peek, guard=check_version)
+
+
+def peeked_routes(peek: Peek) -> Routes:
+    """Return routes whose bodies tell their rows in a way of their own; they are among those of `routes`."""
+    own = Routes(render, peek=peek, guard=check_version)
+    own.routes = routes.routes
+    return own
+
+
 unversioned = Routes(render)
 DATA = "/services/data/{version}"
 

@@ -391,5 +391,5 @@ def test_a_hook_that_can_never_run_is_refused(org: Org, arguments: dict[str, Any
     given = {"sobject": "Contact", "on": ["insert"], **arguments}
     with pytest.raises(HookError, match=text) as refused:
         org.automation.add(given.pop("sobject"), given.pop("on"), **given)
-    assert refused.value.key == key
+    assert refused.value.path == (key,)
     assert not org.automation
