@@ -275,7 +275,7 @@ def _session(call: Call, org: Org) -> Session:
     token = call.token
     if token is None:
         given = call.headers.get("Authorization")
-        raise errors.INVALID_SESSION_ID() if given is None else errors.INVALID_AUTH_HEADER()
+        raise errors.NO_TOKEN() if given is None else errors.INVALID_AUTH_HEADER()
     session = org.sessions.find(token)
     if session is None:
         raise errors.INVALID_SESSION_ID()
