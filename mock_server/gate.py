@@ -28,6 +28,7 @@ from mock_server.org.identity.redaction import TokenFilter, hide_tokens
 from mock_server.org.identity.sessions import Session
 from mock_server.org.org import Org, when_unlocked
 from mock_server.org.records.changes import Change, LockHeld, RowResult
+from mock_server.protocols.instance import at_login_host
 from mock_server.subrequests import Subrequests, decide_rows
 from mock_server.world import World
 
@@ -275,17 +276,20 @@ def _session(call: Call, org: Org) -> Session:
     token = call.token
     if token is None:
         given = call.headers.get("Authorization")
-        raise errors.INVALID_SESSION_ID() if given is None else errors.INVALID_AUTH_HEADER()
+        raise errors.NO_SESSION() if given is None else errors.INVALID_AUTH_HEADER()
     session = org.sessions.find(token)
     if session is None:
         raise errors.INVALID_SESSION_ID()
     if session.user_id in org.accesses.barred:
-        if session.user_id in org.accesses.inactive:
-            # It does not come back when the user does.
-            org.sessions.expire(token)
+        # Of a user who was deactivated it does not come back when he does.
+        session.over = session.over or session.user_id in org.accesses.inactive
+        raise errors.BARRED_SESSION()
+    if session.over:
         raise errors.INVALID_SESSION_ID()
     if not scopes.reach(session.scopes, call.operation.scopes):
         raise errors.NO_API_SCOPE()
+    if call.operation.scopes is not scopes.IDENTITY and at_login_host(call):
+        raise errors.WRONG_HOST()
     if (
         session.by_password
         and call.operation.name not in _WITH_EXPIRED_PASSWORD

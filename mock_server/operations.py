@@ -28,6 +28,7 @@ JSON = "application/json;charset=UTF-8"
 Kind = Literal["read", "write", "login", "stream"]
 Replay = Literal["always", "conditional", "never"]
 Rows = Literal["none", "one", "many"]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,10 @@ def render_identity(error: ApiError) -> Reply:
     """Write an error of the identity services; a bad token is answered in plain text, and so is one of other scopes."""
     if error.spec is errors.NO_API_SCOPE:
         return text(403, "Missing_OAuth_Scope")
+    if error.spec is errors.NO_SESSION:
+        return text(403, "Missing_OAuth_Token")
+    if error.spec is errors.BARRED_SESSION:
+        return text(403, "Inactive_User")
     if error.code in ("INVALID_SESSION_ID", "INVALID_AUTH_HEADER"):
         return text(403, "Bad_OAuth_Token")
     return render(error)
