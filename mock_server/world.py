@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -319,7 +319,7 @@ def _enrol(org: Org, spec: OrgSpec) -> None:
     """Write the users and apps that an org is made with; one without any does not even load how that is done."""
     schema = org.schema
     said = (spec.users, spec.speaker, spec.apps, spec.security)
-    if all(one is None for one in said) and not schema.profiles and not schema.permission_sets:
+    if all(one is None for one in said) and not (schema.profiles or schema.permission_sets or schema.apps):
         return
     from mock_server.org.identity import enrolment, given_apps
 
@@ -327,6 +327,11 @@ def _enrol(org: Org, spec: OrgSpec) -> None:
         org.admission.security = given_apps.read_security(spec.security)
     enrolment.declare(org, schema.profiles, schema.permission_sets)
     enrolment.settle(org, spec.users, spec.speaker, kept=spec.data is not None)
+    for name, definition in schema.apps.items():
+        app = given_apps.read_app(definition, ("apps", name))
+        # Metadata may name a user whom nobody has declared here.
+        known = org.directory.knows(app.run_as)
+        enrolment.add_app(org, app if known else replace(app, run_as=""), ("apps", name))
     for place, app in enumerate(given_apps.read_apps(spec.apps) if spec.apps is not None else ()):
         enrolment.add_app(org, app, ("apps", place))
 
