@@ -83,7 +83,7 @@ def requests_of(rest: Rest, chance: random.Random, record: str) -> Callable[[], 
 
     def one() -> tuple[str, str, dict[str, Any]]:
         operation = chance.choice(ROUTES)
-        path = re.sub(r"\{(\w+)\}", lambda match: chance.choice(fill[match[1]]), operation.path)
+        path = re.sub(r"\{(\w+)\}", lambda match: chance.choice(fill.get(match[1], ["x", record])), operation.path)
         headers = {
             "Authorization": chance.choice([f"Bearer {rest.token}"] * 8 + ["x", "Basic Og=="]),
             "Content-Type": chance.choice(

@@ -15,11 +15,6 @@ from mock_server.conform.target import marker, own_mock
 
 COMING = {
     "transport/xml_error": "XML answers",
-    "composite/*_inside": "composite",
-    "composite/*reference*": "composite",
-    "composite/batch*": "composite batch",
-    "composite/tree*": "trees",
-    "composite/graph": "graphs",
     "oauth/unknown_code": "the web server flow",
     "oauth/authorize*": "the web server flow",
     "oauth/discovery": "OpenID",
