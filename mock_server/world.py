@@ -122,6 +122,7 @@ class World:
             org.directory.seed()
             write_rows(org)
             _enrol(org, spec)
+            _equip(org, spec)
             if self.trusted_key is not None:
                 org.directory.trust(self.trusted_key)
             org.transaction_time = spec.transaction_time
@@ -232,6 +233,7 @@ class World:
         org.automation.clear()
         declarations.clear(org)
         _declare(org, self._specs[org.id])
+        _equip(org, self._specs[org.id])
         self._faults[org.id].clear()
         self._journals[org.id].clear()
 
@@ -316,6 +318,10 @@ def _declare(org: Org, spec: OrgSpec) -> None:
             hook.add_to(org.automation)
         except HookError as error:
             raise WrongHook(error, "automation", place) from None
+
+
+def _equip(org: Org, spec: OrgSpec) -> None:
+    """Declare what may name users, who are there by now."""
     for kind, listed in spec.declared.items():
         for place, one in enumerate(listed):
             try:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from mock_server.org import errors
 from mock_server.org.apex import transaction
+from mock_server.org.apex.actions import Actions
 from mock_server.org.apex.endpoints import Endpoints
 from mock_server.org.automation.inner import InnerOrg, Query
 from mock_server.org.clock import Clock, Mode
@@ -95,7 +96,9 @@ class Org:
         self.searches = Searches(self.schema, self.store, self.queries)
         self.directory = Directory(self)
         self.automation = self._pipeline.automation
+        self.approvals = self._pipeline.approvals
         self.endpoints = Endpoints()
+        self.actions = Actions()
         self._pipeline.inner_query = self._inner_query
         self.lead_map: Mapping[str, Mapping[str, str]] = {}
         """Which custom fields of a lead go where on conversion: by object, the lead's field and the target's."""

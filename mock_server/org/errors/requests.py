@@ -113,3 +113,9 @@ AGGREGATE_TOO_LARGE = row(
     "statement",
     "R",
 )
+
+# --- invocable actions
+NO_ACTION_INPUTS = row("INVALID_API_INPUT", 400, "The request needs a list of inputs", "permanent", "statement", "K")
+TOO_MANY_INPUTS = row(
+    "LIMIT_EXCEEDED", 400, "The number of inputs must not exceed {limit}", "permanent", "statement", "K", limit="200"
+)

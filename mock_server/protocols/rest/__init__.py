@@ -1,6 +1,7 @@
 """The REST API. Importing the package declares its operations; `ROUTES` lists them."""
 
 from mock_server.protocols.rest import (
+    actions,
     apexrest,
     blobs,
     collections,
@@ -12,6 +13,7 @@ from mock_server.protocols.rest import (
     meta,
     pages,
     passwords,
+    processes,
     query,
     recent,
     records,
@@ -26,6 +28,7 @@ ROUTES = (unversioned, routes, ui.routes, apexrest.routes)
 
 __all__ = [
     "ROUTES",
+    "actions",
     "apexrest",
     "blobs",
     "collections",
@@ -37,6 +40,7 @@ __all__ = [
     "meta",
     "pages",
     "passwords",
+    "processes",
     "query",
     "recent",
     "records",
