@@ -150,6 +150,7 @@ def _known(wire: Wire, environ: Mapping[str, str], token: str, version: str, org
         "basic": b64encode(f"{client[0]}:{client[1]}".encode()).decode(),
         "refresh_token": environ.get("SF_REFRESH_TOKEN", ""),
         "long": "x" * 300,
+        "very_long": "x" * 100_000,
         "today": datetime.fromtimestamp(Clock().now(), UTC).strftime("%Y-%m-%d"),
     }
 
