@@ -48,7 +48,7 @@ def render_identity(error: ApiError) -> Reply:
     """Write an error of the identity services; a bad token is answered in plain text, and so is one of other scopes."""
     if error.spec is errors.NO_API_SCOPE:
         return text(403, "Missing_OAuth_Scope")
-    if error.spec is errors.NO_SESSION:
+    if error.spec is errors.NO_TOKEN:
         return text(403, "Missing_OAuth_Token")
     if error.spec is errors.BARRED_SESSION:
         return text(403, "Inactive_User")
