@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,13 +23,14 @@ from mock_server.org.identity.signing import SigningKey
 from mock_server.org.org import Org, Snapshot
 from mock_server.org.schema import Schema
 from mock_server.org.seeded import write_rows
+from mock_server.org.versions import LATEST
 
 _MOST_SCHEMAS = 8
 KEPT_COMMITS = 10_000
 """Commits that an org with a bounded journal keeps: what lives long among short-lived objects slows all work down."""
 
 CLIENT_VERSION = "66.0"
-"""The API version that clients are told to use; the newest that is served is 68.0."""
+"""The API version that clients are told to use; the newest that is served, where that is older still."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +82,14 @@ class WrongHook(ValueError):
 class World:
     """Every org of the process, with its faults and its journal."""
 
-    def __init__(self, registry: Registry, default: OrgSpec | None = None) -> None:
+    def __init__(
+        self, registry: Registry, default: OrgSpec | None = None, *, latest: int = LATEST, cors: Sequence[str] = ()
+    ) -> None:
         self.registry = registry
+        self.latest = latest
+        """The newest API version that its orgs serve."""
+        self.cors = tuple(cors)
+        """Patterns of the origins that all orgs allow, beside those of their own CorsWhitelistEntry records."""
         self.orgs: dict[str, Org] = {}
         self._faults: dict[str, Faults] = {}
         self._journals: dict[str, Journal] = {}
@@ -116,6 +123,7 @@ class World:
             data=spec.data,
             keep_commits=keep,
         )
+        org.latest = self.latest
         try:
             if template is not None:
                 org.store.load(template.store)
@@ -275,7 +283,7 @@ class World:
             "user_id": user.id,
             "login_url": base_url,
             "instance_url": base_url,
-            "api_version": CLIENT_VERSION,
+            "api_version": min(CLIENT_VERSION, f"{self.latest}.0"),
         }
 
     def faults_of(self, org: Org) -> Faults:
@@ -318,7 +326,7 @@ def _enrol(org: Org, spec: OrgSpec) -> None:
     """Write the users and apps that an org is made with; one without any does not even load how that is done."""
     schema = org.schema
     said = (spec.users, spec.speaker, spec.apps, spec.security)
-    if all(one is None for one in said) and not schema.profiles and not schema.permission_sets:
+    if all(one is None for one in said) and not (schema.profiles or schema.permission_sets or schema.apps):
         return
     from mock_server.org.identity import enrolment, given_apps
 
@@ -326,6 +334,11 @@ def _enrol(org: Org, spec: OrgSpec) -> None:
         org.admission.security = given_apps.read_security(spec.security)
     enrolment.declare(org, schema.profiles, schema.permission_sets)
     enrolment.settle(org, spec.users, spec.speaker, kept=spec.data is not None)
+    for name, definition in schema.apps.items():
+        app = given_apps.read_app(definition, ("apps", name))
+        # Metadata may name a user whom nobody has declared here.
+        known = org.directory.knows(app.run_as)
+        enrolment.add_app(org, app if known else replace(app, run_as=""), ("apps", name))
     for place, app in enumerate(given_apps.read_apps(spec.apps) if spec.apps is not None else ()):
         enrolment.add_app(org, app, ("apps", place))
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from mock_server.org.errors.catalogue import row
 
 INVALID_SESSION_ID = row("INVALID_SESSION_ID", 401, "Session expired or invalid", "session", "statement", "R")
+# The same answer, of which the identity services know more.
 NO_TOKEN = row("INVALID_SESSION_ID", 401, "Session expired or invalid", "session", "statement", "R")
+BARRED_SESSION = row("INVALID_SESSION_ID", 401, "Session expired or invalid", "session", "statement", "R")
 # 401, as two clients' logs show it.
 NO_API_SCOPE = row(
     "INVALID_SESSION_ID", 401, "This session is not valid for use with the REST API", "session", "statement", "R"

@@ -89,7 +89,12 @@ class Directory:
         dash = "" if org.number == 1 else f"-{org.number}"
         self._first = User(USER_ID, f"integration{mark}@sfmock.test", PASSWORD, SECURITY_TOKEN)
         app = ConnectedApp(
-            f"sfmock-client-id{dash}", "sfmock-client-secret", self._first.username, consented=None, secret_needed=False
+            f"sfmock-client-id{dash}",
+            "sfmock-client-secret",
+            self._first.username,
+            consented=None,
+            secret_needed=False,
+            introspects=True,
         )
         self.apps = {app.client_id: app}
         self.secrets: dict[str, Secret] = {USER_ID: Secret()}

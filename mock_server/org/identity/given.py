@@ -180,6 +180,9 @@ def read_set(schema: Schema, given: Any, path: Path) -> tuple[Grant, str | None]
     grant = read_grant(schema, data, path, lenient=lenient)
     if path[:1] == ("profiles",):
         read_rules(data, path)
+    elif isinstance(data, dict):
+        for key in data.keys() & set(RULE_KEYS):
+            raise SchemaError.unknown((*path, key), "setting", key, ("label", *GRANT_KEYS))
     return grant, _text(data, path, "label")
 
 

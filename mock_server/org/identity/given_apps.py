@@ -52,6 +52,17 @@ def read_apps(given: Any, path: Path = ("apps",)) -> list[ConnectedApp]:
     return apps
 
 
+def check_apps(apps: Mapping[str, Any]) -> list[SchemaError]:
+    """Return what is wrong with apps that are defined by name."""
+    found = []
+    for name, app in apps.items():
+        try:
+            read_app(app, ("apps", name))
+        except SchemaError as error:
+            found.append(error)
+    return found
+
+
 def read_app(given: Any, path: Path = ()) -> ConnectedApp:
     """Read one app. Raises SchemaError."""
     data = _mapping(given, path, APP_KEYS, "setting of an app")

@@ -38,6 +38,8 @@ class Session:
     """Whether a password opened it: one that expires or changes then ends what can be done with it."""
     grant: Grant | None = field(default=None, repr=False)
     """The refresh token that opened it, or that was issued with it."""
+    over: bool = False
+    """Whether it was in the way of its user's deactivation: it opens nothing any more."""
 
     @property
     def expires(self) -> float:

@@ -13,6 +13,7 @@ from mock_server.operations import Call, Operation, Reply
 from mock_server.org import errors
 from mock_server.org.errors import ApiError
 from mock_server.org.identity import redirects, scopes
+from mock_server.org.identity.admission import REFUSALS, LoginRefused
 from mock_server.org.identity.apps import ConnectedApp
 from mock_server.org.identity.authorizations import Request, Waiting
 from mock_server.org.identity.directory import User
@@ -266,7 +267,12 @@ def answered(call: Call, app: ConnectedApp, request: Request, user: User) -> Rep
     if request.response_type == "code":
         code = call.org.authorizations.issue(request, user.id)
         return browser.go(request.callback.with_query({"code": code, **state}))
-    return browser.go(request.callback.with_fragment({**codes.implicit(call, app, request, user), **state}))
+    try:
+        told = codes.implicit(call, app, request, user)
+    except LoginRefused as refusal:
+        error = REFUSALS[refusal.reason].oauth()
+        return refused(call, request, error.code, error.message)
+    return browser.go(request.callback.with_fragment({**told, **state}))
 
 
 def refused(call: Call, request: Request, code: str, description: str) -> Reply:

@@ -76,8 +76,12 @@ def tokens(call: Call, app: ConnectedApp, request: Request, user: User) -> dict[
 
 
 def implicit(call: Call, app: ConnectedApp, request: Request, user: User) -> dict[str, str]:
-    """Open a session and return what stands in the fragment of the callback: user-agent and hybrid flow."""
+    """Open a session and return what stands in the fragment of the callback: user-agent and hybrid flow.
+
+    Raises LoginRefused, NOT_ADMIN_APPROVED.
+    """
     assert request.callback is not None
+    call.org.admission.by_app(app, user, visit(call, app), consented=True)
     # A web server's address may leak through its pages; Salesforce hands out nothing that lasts there.
     lasting = OFFLINE & set(request.scopes) and request.callback.keeps_refresh_tokens
     grant = call.org.sessions.grant(user, app, request.scopes, bounded=True) if lasting else None

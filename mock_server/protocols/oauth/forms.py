@@ -63,6 +63,8 @@ def render_identity(error: ApiError) -> Reply:
         return text(403, "Missing_OAuth_Scope")
     if error.spec is errors.NO_TOKEN:
         return text(403, "Missing_OAuth_Token")
+    if error.spec is errors.BARRED_SESSION:
+        return text(403, "Inactive_User")
     if error.code in ("INVALID_SESSION_ID", "INVALID_AUTH_HEADER"):
         return text(403, "Bad_OAuth_Token")
     return render(error)

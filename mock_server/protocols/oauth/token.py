@@ -52,7 +52,7 @@ def response_type(name: str) -> Callable[[LogIn], LogIn]:
 @tokens(
     Operation(
         "oauth.token", "POST", _TOKEN, "login", counted=False, auth=False,
-        summary="Log in: password, client credentials, refresh token, JWT bearer",
+        summary="Log in: by code, refresh token, password, client credentials, JWT, device, exchange",
     ),
     Operation("oauth.token", "GET", _TOKEN, "login", counted=False, auth=False),
 )  # fmt: skip

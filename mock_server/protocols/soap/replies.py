@@ -31,6 +31,9 @@ _LOGIN_FAULTS = frozenset(
 """The codes of a LoginFault: only they go without a prefix as the fault's code."""
 _IN_SOAP = {
     errors.INVALID_SESSION_ID: errors.ILLEGAL_SESSION.message,
+    errors.NO_TOKEN: errors.ILLEGAL_SESSION.message,
+    errors.BARRED_SESSION: errors.ILLEGAL_SESSION.message,
+    errors.WRONG_HOST: f"{errors.WRONG_HOST.message} in the SforceService",
     errors.NO_API_SCOPE: errors.NO_API_SCOPE_IN_SOAP.message,
 }
 """What SOAP says in the place of the texts of other protocols."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import jwt
@@ -126,6 +127,14 @@ def test_nobody_gets_more_than_the_token_was_good_for(desk: Desk) -> None:
     assert exchange(desk, token)["scope"] == "id"
     assert exchange(desk, token, scope="api")["error"] == "invalid_scope"
     assert exchange(desk, token, scope="id api")["error"] == "invalid_scope"
+
+
+@pytest.mark.parametrize("kind", ["token-exchange", "hybrid-token-exchange"])
+def test_an_app_may_be_kept_from_it(desk: Desk, kind: str) -> None:
+    directory = desk.org.directory
+    directory.apps = {name: replace(app, grants=frozenset({"password"})) for name, app in directory.apps.items()}
+    body = exchange(desk, desk.session(), grant_type=f"{URN}:grant-type:{kind}")
+    assert body["error"] == "unauthorized_client"
 
 
 def test_the_hybrid_kind_brings_web_sessions(desk: Desk) -> None:
