@@ -219,7 +219,8 @@ class Gate:
         """Run code as one transaction, and again from its beginning when it had to wait for row locks."""
         org, entry = call.org, call.entry
         faults = self._world.faults_of(org)
-        saves = CodeSaves(org, call, None if faults.empty or call.copy_of is not None else faults)
+        saves = CodeSaves(call, None if faults.empty or call.copy_of is not None else faults)
+        series = call.series
 
         def attempt(give_up: bool = False) -> Any:
             saves.begin()
@@ -235,14 +236,21 @@ class Gate:
 
         stays = False
         try:
-            try:
-                value = await when_unlocked(org, attempt)
-            except LockHeld:
-                value = attempt(give_up=True)
+            if series is not None:
+                # Within a transaction that others began: they wait, and begin it anew.
+                value = attempt(series.give_up)
+            else:
+                try:
+                    value = await when_unlocked(org, attempt)
+                except LockHeld:
+                    value = attempt(give_up=True)
             stays = True
         finally:
-            if saves.changes:
-                self._world.journal_of(org).rows(entry, saves.changes, saves.results if stays else saves.undone())
+            results = saves.results if stays else saves.undone()
+            if call.outer is not None:
+                entry.carried(saves.changes, results)
+            elif saves.changes:
+                self._world.journal_of(org).rows(entry, saves.changes, results)
         return value
 
     def _unknown(self, call: Call, error: ApiError) -> Reply:

@@ -306,6 +306,7 @@ def _inner(outer: Call, request: Request) -> Call:
     headers.update(request.headers)
     inner = Call(_UNKNOWN, request.method, path, query, headers, request.body, outer.base_url, copy_of=outer.copy_of)
     inner.org, inner.session, inner.gone = outer.org, outer.session, outer.gone
+    inner.perform = outer.perform
     inner.outer, inner.save, inner.inside, inner.series = outer, outer.save, outer.inside, outer.series
     series, part = outer.series, outer.parts
     if series is None:
