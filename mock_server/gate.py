@@ -174,7 +174,7 @@ class Gate:
         token = call.token
         if token is None:
             given = call.headers.get("Authorization")
-            raise errors.INVALID_SESSION_ID() if given is None else errors.INVALID_AUTH_HEADER()
+            raise errors.NO_TOKEN() if given is None else errors.INVALID_AUTH_HEADER()
         session = org.sessions.find(token)
         if session is None or session.user_id in org.accesses.barred:
             raise errors.INVALID_SESSION_ID()

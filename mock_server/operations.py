@@ -160,9 +160,12 @@ class Call:
         """Return the parsed body.
 
         Raises JSON_PARSER_ERROR with Salesforce's line and column, UNSUPPORTED_MEDIA_TYPE for a body that says it is
-        something else. One that says nothing is read as JSON.
+        something else, LOGIN_OAUTH_INVALID_TOKEN for one that says nothing.
         """
         kind = self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if not kind and self.body:
+            # Salesforce's OAuth layer takes such a body for its own and answers in front of REST.
+            raise errors.LOGIN_OAUTH_INVALID_TOKEN()
         if kind and not kind.endswith("json"):
             raise errors.UNSUPPORTED_MEDIA_TYPE(type=kind)
         try:

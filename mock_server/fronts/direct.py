@@ -70,7 +70,7 @@ async def exchange(
                 raise
     if reply.delivery == "none":
         raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
-    return _exchange(front, method.upper(), host, asked, reply)
+    return _exchange(front, method.upper(), host, parts.path, asked, reply)
 
 
 def _decoded(content: bytes, encoding: str) -> bytes:
@@ -132,12 +132,13 @@ def _left(call: Call) -> None:
         call.entry.outcome = "abandoned"
 
 
-def _exchange(front: Front, method: str, host: str, asked: Mapping[str, str], reply: Reply) -> Exchange:
+def _exchange(front: Front, method: str, host: str, path: str, asked: Mapping[str, str], reply: Reply) -> Exchange:
     lines = front.headers(method, host, reply)
+    cookies = [("Set-Cookie", cookie) for cookie in front.cookies(path, asked, lines["X-Request-Id"])]
     body = readable(asked, reply)
     if reply.status not in _NO_BODY:
         lines["Content-Length"] = str(len(body))
     if method == "HEAD" or reply.status in _NO_BODY:
         body = b""
     cut = reply.delivery == "cut"
-    return Exchange(reply.status, tuple(lines.items()), body[: len(body) // 2] if cut else body, whole=not cut)
+    return Exchange(reply.status, (*lines.items(), *cookies), body[: len(body) // 2] if cut else body, whole=not cut)

@@ -40,6 +40,10 @@ _ALWAYS = {
     "X-Robots-Tag": "none",
     "Server": "sfdcedge",
 }
+_COOKIES = (
+    "CookieConsentPolicy=0:1; path=/; Max-Age=31536000; secure",
+    "LSKey-c$CookieConsentPolicy=0:1; path=/; Max-Age=31536000; secure",
+)
 Handle = Callable[[Call, str], Awaitable[Reply]]
 """Takes a call and the peer's address."""
 
@@ -123,7 +127,20 @@ class Front:
         if len(body) >= _COMPRESS_FROM and "gzip" in request.headers.get("Accept-Encoding", ""):
             body = await _compress(body)
             headers["Content-Encoding"] = "gzip"
-        return Answer(reply.status, headers, body, close=close, cut=reply.delivery == "cut", pause=pause)
+        cookies = self.cookies(request.raw_path, request.headers, headers["X-Request-Id"])
+        cut = reply.delivery == "cut"
+        return Answer(reply.status, headers, body, close=close, cut=cut, pause=pause, cookies=cookies)
+
+    @staticmethod
+    def cookies(path: str, asked: Mapping[str, str], number: str) -> tuple[str, ...]:
+        """Return the cookies that an answer sets: those of a browser that comes for the first time.
+
+        `number` is the answer's own, of which the browser's name is made.
+        """
+        if path.startswith("/_mock") or "BrowserId=" in asked.get("Cookie", ""):
+            return ()
+        browser = f"BrowserId={number[:22]}; domain=.salesforce.com; path=/; Max-Age=31536000; secure; SameSite=None"
+        return (*_COOKIES, browser)
 
     def headers(self, method: str, host: str, reply: Reply) -> dict[str, str]:
         """Return a reply's headers, as a request of this method to this host has them."""

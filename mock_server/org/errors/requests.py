@@ -31,6 +31,7 @@ METHOD_NOT_ALLOWED = row(
 UNSUPPORTED_MEDIA_TYPE = row(
     "UNSUPPORTED_MEDIA_TYPE", 415, "Content type {type} not supported", "permanent", "routing", "K", type="text/plain"
 )
+LOGIN_OAUTH_INVALID_TOKEN = row("LOGIN_OAUTH_INVALID_TOKEN", 401, "Failed: Invalid Token", "permanent", "routing", "R")
 UNSUPPORTED_API_VERSION = row(
     "UNSUPPORTED_API_VERSION", 410, "API version {version} is retired", "permanent", "routing", "K", version="30.0"
 )

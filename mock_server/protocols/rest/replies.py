@@ -41,7 +41,18 @@ def error_item(error: ApiError) -> dict[str, Any]:
 
 
 def render(error: ApiError) -> Reply:
+    if error.spec is errors.LOGIN_OAUTH_INVALID_TOKEN:
+        return _from_the_oauth_layer(error)
     return errors_answer([error])
+
+
+def _from_the_oauth_layer(error: ApiError) -> Reply:
+    """Return the answer to a body without a content type, recorded by django-salesforce."""
+    text = (
+        f"<response><faultcode>{error.code}(db=1703,api={error.code})</faultcode>"
+        f"<error>{error.message}</error></response>"
+    )
+    return Reply(401, text.encode(), "text/html; charset=UTF-8", {"Sfdc-OAuth-Error": "1703"})
 
 
 def errors_answer(failed: Sequence[ApiError]) -> Reply:

@@ -138,6 +138,13 @@ def test_without_a_registered_key_nobody_is_believed(desk: Desk) -> None:
     assert ask(bare, signed(claims(bare)))["error_description"] == "invalid assertion"
 
 
+def test_the_sf_command_line_tool_writes_the_expiry_in_milliseconds(desk: Desk) -> None:
+    now = desk.org.clock.now()
+    assert "access_token" in ask(desk, signed(claims(desk, exp=int(now * 1000) + 300)))
+    late = ask(desk, signed(claims(desk, exp=int((now - 3600) * 1000))))
+    assert late["error"] == "invalid_grant"
+
+
 def test_a_clock_that_was_moved_does_not_outdate_clients() -> None:
     from mock_server.org.org import Org
     from mock_server.protocols.oauth.assertion import check_life
