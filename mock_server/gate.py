@@ -15,10 +15,11 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from typing import Any
 
+from mock_server import cors
 from mock_server.code_saves import CodeSaves
 from mock_server.exposed import exposed
 from mock_server.journal import Entry, fingerprint
-from mock_server.operations import Call, Operation, Registry, Reply, Route, Work, operation_saves
+from mock_server.operations import Call, Finish, Operation, Registry, Reply, Route, Work, operation_saves
 from mock_server.org import errors
 from mock_server.org.automation.inner import InnerOrg
 from mock_server.org.errors import ApiError
@@ -38,10 +39,13 @@ UNIMPLEMENTED = Operation("unknown", "*", "", "read", auth=False, counted=False)
 
 
 class Gate:
-    def __init__(self, world: World, registry: Registry, render_unknown: Callable[[ApiError], Reply]) -> None:
+    def __init__(
+        self, world: World, registry: Registry, render_unknown: Callable[[ApiError], Reply], finish_unknown: Finish
+    ) -> None:
         self._world = world
         self._registry = registry
         self._render_unknown = render_unknown
+        self._finish_unknown = finish_unknown
         self._inside = Subrequests(world, registry, render_unknown)
         self._on_their_way: set[asyncio.Task[None]] = set()
         """Second deliveries of requests, which wait for their time."""
@@ -52,6 +56,20 @@ class Gate:
 
     async def handle(self, call: Call) -> Reply:
         """Take a call from its first byte to its reply. Never raises but for cancellation."""
+        origin = call.headers.get("Origin")
+        if origin is None:
+            return await self._handle(call)
+        # A browser that runs a page of another server: the rest of the world sends no Origin.
+        decided = cors.decide(call, origin, self._world, self._org_of_token(call))
+        if isinstance(decided, ApiError):
+            return self._render_unknown(decided)
+        if isinstance(decided, Reply):
+            return decided
+        reply = await self._handle(call)
+        reply.headers.update(decided)
+        return reply
+
+    async def _handle(self, call: Call) -> Reply:
         try:
             route, call.args = self._registry.match(call)
         except ApiError as error:
@@ -148,6 +166,8 @@ class Gate:
         finally:
             if admitted:
                 org.limits.leave(entry.number)
+        if route.finish is not None:
+            reply = route.finish(call, reply)
         if operation.counted:
             entry.limit_info = reply.headers["Sforce-Limit-Info"] = org.limits.usage
         if armed:
@@ -273,7 +293,12 @@ class Gate:
         entry.exposed = _exposed(call, org)
         entry.codes = (error.code,)
         entry.outcome = "answered"
-        reply = self._render_unknown(error)
+        if known and call.method == "OPTIONS" and "allowed" in error.extra:
+            reply = Reply(200, b"", None)
+        else:
+            reply = self._finish_unknown(call, self._render_unknown(error))
+        if "allowed" in error.extra:
+            reply.headers["Allow"] = ",".join(error.extra["allowed"])
         if known:
             reply.headers["Sforce-Limit-Info"] = org.limits.usage
         entry.status, entry.end = reply.status, entry.at

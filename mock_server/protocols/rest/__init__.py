@@ -2,6 +2,7 @@
 
 from mock_server.protocols.rest import (
     actions,
+    analytics,
     apexrest,
     blobs,
     collections,
@@ -9,6 +10,7 @@ from mock_server.protocols.rest import (
     connect,
     describe,
     knowledge,
+    linked,
     list_views,
     meta,
     pages,
@@ -17,25 +19,30 @@ from mock_server.protocols.rest import (
     query,
     recent,
     records,
+    relationships,
     replication,
     search,
     tooling,
     ui,
 )
+from mock_server.protocols.rest.formats import finish
 from mock_server.protocols.rest.replies import render, routes, unversioned
 
-ROUTES = (unversioned, routes, ui.routes, apexrest.routes)
+ROUTES = (unversioned, relationships.keyed, routes, ui.routes, apexrest.routes)
 
 __all__ = [
     "ROUTES",
     "actions",
+    "analytics",
     "apexrest",
     "blobs",
     "collections",
     "composite",
     "connect",
     "describe",
+    "finish",
     "knowledge",
+    "linked",
     "list_views",
     "meta",
     "pages",
@@ -44,6 +51,7 @@ __all__ = [
     "query",
     "recent",
     "records",
+    "relationships",
     "render",
     "replication",
     "search",

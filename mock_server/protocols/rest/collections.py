@@ -12,6 +12,7 @@ from mock_server.org.ids import to_18
 from mock_server.org.records.changes import Change, RowResult, Verb
 from mock_server.org.records.resolving import unsupported_type
 from mock_server.protocols.ids import rows_by_id
+from mock_server.protocols.rest.blobs import records_of
 from mock_server.protocols.rest.describe import sobject_of
 from mock_server.protocols.rest.records import save
 from mock_server.protocols.rest.replies import DATA, answer, base_of, routes, saved_item
@@ -150,7 +151,7 @@ def _texts(name: str, value: Any) -> list[str]:
 
 
 def _records(call: Call) -> tuple[list[dict[str, Any]], bool]:
-    body = call.json_object()
+    body = records_of(call)
     records, all_or_none = body.get("records"), body.get("allOrNone")
     if all_or_none is None:
         # django-salesforce writes null where nobody chose.
