@@ -229,17 +229,24 @@ class Gate:
                     results = save(give_up=True)
         if decided is not None:
             results = decided.after(faults, results)
-        if call.outer is None:
-            self._world.journal_of(org).rows(entry, changes, results)
-        else:
-            entry.carried(changes, results)
+        self._note(call, changes, results)
         return results
+
+    def _note(self, call: Call, changes: Sequence[Change], results: Sequence[RowResult]) -> None:
+        """Note rows where their evidence belongs: in the journal, or on the note of a request inside another one."""
+        if call.outer is None:
+            self._world.journal_of(call.org).rows(call.entry, changes, results)
+        else:
+            call.entry.carried(changes, results)
 
     async def _perform(self, call: Call, code: Callable[[InnerOrg], Any], name: str, system: bool) -> Any:
         """Run code as one transaction, and again from its beginning when it had to wait for row locks."""
         org, entry = call.org, call.entry
         faults = self._world.faults_of(org)
+        series = call.series
         saves = CodeSaves(org, call, None if faults.empty or call.copy_of is not None else faults)
+        if series is not None:
+            saves = series.code_saves(call.entry.part, saves)
 
         def attempt(give_up: bool = False) -> Any:
             saves.begin()
@@ -255,14 +262,17 @@ class Gate:
 
         stays = False
         try:
-            try:
-                value = await when_unlocked(org, attempt)
-            except LockHeld:
-                value = attempt(give_up=True)
+            if series is not None:
+                value = attempt(give_up=series.give_up)
+            else:
+                try:
+                    value = await when_unlocked(org, attempt)
+                except LockHeld:
+                    value = attempt(give_up=True)
             stays = True
         finally:
             if saves.changes:
-                self._world.journal_of(org).rows(entry, saves.changes, saves.results if stays else saves.undone())
+                self._note(call, saves.changes, saves.results if stays else saves.undone())
         return value
 
     def _unknown(self, call: Call, error: ApiError) -> Reply:

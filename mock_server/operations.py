@@ -197,7 +197,8 @@ Admit = Callable[[Operation], None]
 class Request:
     """A request inside another one. `target` is its path and query string.
 
-    `inherits` tells whether it has the outer call's Sforce headers.
+    `inherits` tells whether it has the outer call's Sforce headers. `said` is the body as the client sent it, where
+    references in it have been replaced.
     """
 
     method: str
@@ -206,6 +207,7 @@ class Request:
     body: bytes = b""
     content_type: str = "application/json"
     inherits: bool = False
+    said: bytes | None = None
 
 
 class Inside(Protocol):

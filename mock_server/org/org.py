@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mock_server.org import errors
 from mock_server.org.apex import transaction
@@ -36,6 +37,9 @@ from mock_server.org.records.store import Store
 from mock_server.org.schema import Schema
 from mock_server.org.schema.types import SObject
 from mock_server.org.versions import LATEST
+
+if TYPE_CHECKING:
+    from mock_server.org.reports import Reports
 
 T = TypeVar("T")
 FIRST_ID = 1000
@@ -108,6 +112,13 @@ class Org:
         self.latest = LATEST
         """The newest API version that the org serves."""
         self.closed = False
+
+    @cached_property
+    def reports(self) -> Reports:
+        """The org's saved reports; an org that nobody asks for any does not load them."""
+        from mock_server.org.reports import Reports
+
+        return Reports(self)
 
     def _bin_room(self) -> int:
         return RECORDS_A_MB * self.limits.ledger("DataStorageMB").maximum

@@ -15,11 +15,9 @@ from mock_server.conform.target import marker, own_mock
 
 COMING = {
     "transport/xml_error": "XML answers",
-    "composite/*_inside": "composite",
-    "composite/*reference*": "composite",
-    "composite/batch*": "composite batch",
-    "composite/tree*": "trees",
-    "composite/graph": "graphs",
+    "surfaces/xml_record": "XML answers",
+    "surfaces/relationship*": "relationships in paths",
+    "surfaces/conditional*": "conditional requests for records",
     "oauth/unknown_code": "the web server flow",
     "oauth/authorize*": "the web server flow",
     "oauth/discovery": "OpenID",

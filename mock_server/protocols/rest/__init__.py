@@ -2,6 +2,7 @@
 
 from mock_server.protocols.rest import (
     actions,
+    analytics,
     apexrest,
     blobs,
     collections,
@@ -32,6 +33,7 @@ ROUTES = (unversioned, relationships.keyed, routes, ui.routes, apexrest.routes)
 __all__ = [
     "ROUTES",
     "actions",
+    "analytics",
     "apexrest",
     "blobs",
     "collections",
