@@ -16,8 +16,11 @@ from mock_server.org.schema import describe as forms
 from mock_server.org.schema.types import SObject
 from mock_server.protocols.instance import instance_url
 from mock_server.protocols.rest.conditions import http_moment
+from mock_server.protocols.rest.recent import recent_items
 from mock_server.protocols.rest.replies import DATA, answer, routes
 
+RECENT = 5
+"""Recent items that the short describe of an object shows."""
 OBJECT = f"{DATA}/sobjects/{{sobject}}"
 DESCRIBE = f"{OBJECT}/describe"
 
@@ -38,8 +41,9 @@ async def describe_global(call: Call) -> Reply:
 @routes(Operation("rest.describe.summary", "GET", OBJECT, "read", summary="Describe one object in short"))
 async def summary(call: Call) -> Reply:
     sobject = sobject_of(call)
-    # Records used through the API do not enter the recent list unless a client asks for it (Sforce-Mru).
-    return answer({"objectDescribe": forms.summary(sobject, call.args["version"]), "recentItems": []})
+    # Records used through the API enter the recent list only where a client asks for it (Sforce-Mru).
+    items = recent_items(call, RECENT, sobject.name) if sobject.is_("mruEnabled") else []
+    return answer({"objectDescribe": forms.summary(sobject, call.args["version"]), "recentItems": items})
 
 
 @routes(Operation("rest.describe.object", "GET", DESCRIBE, "read", summary="Describe one object"))
