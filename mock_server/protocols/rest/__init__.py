@@ -4,8 +4,8 @@ from mock_server.protocols.rest import (
     apexrest,
     blobs,
     collections,
-    connect,
     composite,
+    connect,
     describe,
     knowledge,
     list_views,
@@ -17,8 +17,8 @@ from mock_server.protocols.rest import (
     records,
     replication,
     search,
-    ui,
     tooling,
+    ui,
 )
 from mock_server.protocols.rest.replies import render, routes, unversioned
 
@@ -29,8 +29,8 @@ __all__ = [
     "apexrest",
     "blobs",
     "collections",
-    "connect",
     "composite",
+    "connect",
     "describe",
     "knowledge",
     "list_views",
@@ -43,6 +43,6 @@ __all__ = [
     "render",
     "replication",
     "search",
-    "ui",
     "tooling",
+    "ui",
 ]

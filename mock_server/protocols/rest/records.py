@@ -79,16 +79,17 @@ def _read(call: Call, sobject: SObject, identifier: str) -> Reply:
 async def update(call: Call) -> Reply:
     sobject = sobject_of(call)
     change = Change("update", sobject.name, call.json_object(), id=_id_of(call))
-    return _done(await save(call, [change]))
+    return done(await save(call, [change]))
 
 
 @routes(Operation("rest.sobject.delete", "DELETE", BY_ID, "write", "always", "one", summary="Delete a record"))
 async def delete(call: Call) -> Reply:
     sobject = sobject_of(call)
-    return _done(await save(call, [Change("delete", sobject.name, id=_id_of(call))]))
+    return done(await save(call, [Change("delete", sobject.name, id=_id_of(call))]))
 
 
-def _done(results: list[RowResult]) -> Reply:
+def done(results: list[RowResult]) -> Reply:
+    """Answer 204, or with the errors of the one row."""
     (result,) = results
     if result.success:
         return empty()
@@ -137,7 +138,7 @@ async def upsert(call: Call) -> Reply:
     if not result.success:
         if result.errors[0].code == "DUPLICATE_EXTERNAL_ID" and "matches" in result.errors[0].extra:
             return _choices(call, sobject, result.errors[0].extra["matches"])
-        return _done([result])
+        return done([result])
     since = version_of(call.args["version"]) >= _CREATED_SINCE
     if result.created:
         return _created(call, sobject, result, **({"created": True} if since else {}))
@@ -152,7 +153,7 @@ async def upsert_new(call: Call) -> Reply:
         raise errors.METHOD_NOT_ALLOWED(method="POST", allowed="HEAD,GET,PATCH,DELETE")
     (result,) = await save(call, [Change("upsert", sobject.name, call.json_object(), key_field="Id")])
     if not result.success:
-        return _done([result])
+        return done([result])
     since = version_of(call.args["version"]) >= _CREATED_SINCE
     return _created(call, sobject, result, **({"created": True} if since else {}))
 
@@ -167,7 +168,7 @@ async def delete_by_key(call: Call) -> Reply:
         return _choices(call, sobject, matches)
     if not matches:
         raise errors.NOT_FOUND()
-    return _done(await save(call, [Change("delete", sobject.name, id=matches[0])]))
+    return done(await save(call, [Change("delete", sobject.name, id=matches[0])]))
 
 
 def _key_field(call: Call, sobject: SObject) -> Field:
