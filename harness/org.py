@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 Work = TypeVar("Work", bound=Callable[..., object])
 
@@ -188,6 +188,35 @@ class OrgHandle:
                 tuple(profiles), tuple(permission_sets), system,
             )  # fmt: skip
             self._server.add_endpoint(self.id, endpoint)
+            return work
+
+        return add
+
+    def invocable(
+        self,
+        name: str | None = None,
+        *,
+        kind: str = "apex",
+        inputs: Mapping[str, Any] | None = None,
+        outputs: Mapping[str, Any] | None = None,
+        label: str = "",
+        system: bool = False,
+    ) -> Callable[[Work], Work]:
+        """Decorate a function that is an invocable action: `@org.invocable("Score", inputs={"leadId": "ID"})`.
+
+        It is called once an input with an Invocation, each time in a transaction of its own, and returns the values of
+        the outputs. Inputs and outputs are types, or `{"type": "ID", "required": True, "many": True}`. `kind` is apex
+        or flow. Raises ValueError for what can never be called.
+        """
+        from mock_server.actions import read_parameters
+        from mock_server.org.apex.actions import Action
+
+        def add(work: Work) -> Work:
+            title = name or work.__name__
+            takes, gives = read_parameters(inputs or {}, "inputs"), read_parameters(outputs or {}, "outputs")
+            self._server.add_action(
+                self.id, Action(title, kind, cast(Any, work), label or title, None, takes, gives, system=system)
+            )
             return work
 
         return add

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mock_server.fronts.direct import Exchange
     from mock_server.fronts.listener import Listener
     from mock_server.operations import Registry
+    from mock_server.org.apex.actions import Action
     from mock_server.org.apex.endpoints import Endpoint
     from mock_server.org.automation import Trigger
     from mock_server.org.clock import Clock
@@ -168,6 +169,13 @@ class Server:
         """
         return self.world.orgs[org_id].endpoints.add(endpoint).name
 
+    def add_action(self, org_id: str, action: Action) -> str:
+        """Have a function be an invocable action, on the server's thread; return its name.
+
+        Raises HookError, a ValueError, for one that can never be called, KeyError for an unknown org.
+        """
+        return self.world.orgs[org_id].actions.add(action).name
+
     @property
     def turns(self) -> Turns:
         """Holds the server's event loop, and lets it run in turns."""
@@ -284,6 +292,11 @@ class Attached(Server):
     def add_endpoint(self, *_: Any, **__: Any) -> str:
         raise RuntimeError(
             f"the mock at {self.url} is another process and cannot run code of this one; declare the endpoint's steps"
+        )
+
+    def add_action(self, *_: Any, **__: Any) -> str:
+        raise RuntimeError(
+            f"the mock at {self.url} is another process and cannot run code of this one; declare the action's steps"
         )
 
     def _send(self, *_: Any, **__: Any) -> Future[Exchange]:

@@ -65,6 +65,7 @@ def _parser(arguments: list[str]) -> argparse.ArgumentParser:
         "ca": _add_ca,
         "env": _add_env,
         "operations": _add_operations,
+        "conform": _add_conform,
         "openapi": _add_openapi,
         "version": _add_version,
     }
@@ -244,7 +245,7 @@ def _read_ready(file: str) -> tuple[str, Path]:
     return url, ca_file
 
 
-# -- operations, openapi, version
+# -- operations, openapi, conform, version
 
 
 def _add_operations(commands: Any) -> None:
@@ -266,6 +267,36 @@ def _operations(options: argparse.Namespace) -> int:
     else:
         print(coverage.table(operations()))
     return 0
+
+
+def _add_conform(commands: Any) -> None:
+    conform = commands.add_parser(
+        "conform",
+        help="ask an org whether it answers as Salesforce is known to",
+        description="Ask an org (a fresh mock, or the one at --target) what is known of Salesforce's answers, and tell "
+        "row by row what differs. Credentials come from the environment: SF_ACCESS_TOKEN, or SF_USERNAME, SF_PASSWORD "
+        "(and SF_SECURITY_TOKEN), SF_CLIENT_ID and SF_CLIENT_SECRET; SF_API_VERSION names the version. Records that it "
+        "makes carry a mark of the run and are deleted again. Exit status: 0 all as expected; 1 drift; 2 this command "
+        "line is wrong; 3 the org was not reached, or refused, or is not to be asked.",
+    )
+    conform.add_argument("--target", metavar="URL", help="the org's own address (My Domain), or a running mock's")
+    conform.add_argument(
+        "--only", action="append", default=[], metavar="GLOB", help="rows, such as query/*; may be repeated"
+    )
+    conform.add_argument("--list", action="store_true", help="list the rows and their sources, ask nobody")
+    conform.add_argument("--json", type=Path, metavar="FILE", help="write the findings as JSON")
+    conform.add_argument("--junit", type=Path, metavar="FILE", help="write them as JUnit XML")
+    conform.add_argument("--verbose", action="store_true", help="name the rows that are as expected, too")
+    conform.add_argument(
+        "--yes-production", action="store_true", help="make and delete records in an org that is no sandbox or trial"
+    )
+    conform.set_defaults(run_command=_conform)
+
+
+def _conform(options: argparse.Namespace) -> int:
+    from mock_server.conform.command import run
+
+    return run(options)
 
 
 def _add_openapi(commands: Any) -> None:

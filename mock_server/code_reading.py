@@ -104,7 +104,7 @@ def program(reader: Reader, roots: Sequence[str], ending: Mapping[str, Any], *, 
 
 def answer(reader: Reader, roots: Sequence[str], *, http: bool) -> Answer:
     if not http:
-        return Answer(body=template(reader, "outputs", reader.data.get("outputs"), roots))
+        return Answer(body=template(reader, "values", reader.data.get("values"), roots))
     status = reader.count("status", 200, 599)
     headers = reader.mapping("headers")
     found: dict[str, Any] = {}
@@ -198,7 +198,7 @@ def _answer(reader: Reader, roots: Sequence[str], http: bool) -> Answer | None:
     given = reader.mapping("answer")
     if given is None:
         return None
-    only(given, ANSWER if http else ("outputs",), "an answer")
+    only(given, ANSWER if http else ("values",), "an answer")
     return answer(given, roots, http=http)
 
 
@@ -225,8 +225,8 @@ def steps_shape(*, http: bool) -> Shape:
     )
     exception = mapping({"exception": TEXT, "message": TEXT})
     fail = mapping({"raise": {"anyOf": [TEXT, exception]}, **shared}, required=("raise",))
-    answered = mapping(answer_shape() if http else {"outputs": {"type": "object"}})
-    answered = mapping(answer_shape() if http else {"outputs": {"type": "object"}})
+    answered = mapping(answer_shape() if http else {"values": {"type": "object"}})
+    answered = mapping(answer_shape() if http else {"values": {"type": "object"}})
     ending = mapping({"answer": answered, **shared}, required=("answer",))
     return {"type": "array", "items": {"anyOf": [query, save, fail, ending]}, "maxItems": MOST_STEPS}
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mock_server import declarations
 from mock_server.documents import Document, DocumentError, Problem, duration, load, nearest
+from mock_server.org.versions import FURTHEST, LATEST, OLDEST
 
 if TYPE_CHECKING:
     from mock_server.automation import DeclaredHook
@@ -39,6 +40,10 @@ class Settings:
     control_token: str | None = field(default=None, repr=False)
     tunnel: bool = False
     transaction_time: float = 0.0
+    latest: int = LATEST
+    """The newest API version that is served."""
+    cors: tuple[str, ...] = ()
+    """Origins whose pages may call the API, as entries of the CORS allowlist have them: `https://*.example.com`."""
     users: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
     """Further users of the default org, each with what he may do; in YAML alone."""
     automation: tuple[DeclaredHook, ...] = ()
@@ -152,6 +157,13 @@ def _value(key: str, value: Any, where: str, keys: tuple[str, ...]) -> Any:
             raise ConfigError(f"{where}: users: a list of mappings is needed; it stands in a settings file")
         return tuple(value)
     try:
+        if key == "cors":
+            from mock_server.cors import pattern
+
+            origins = value.split(",") if isinstance(value, str) else value
+            if not isinstance(origins, list | tuple) or not all(isinstance(one, str) for one in origins):
+                raise ValueError("a list of origins is needed")
+            return tuple(pattern(one.strip()) for one in origins if one.strip())
         if key == "schema":
             parts = value.split(os.pathsep) if isinstance(value, str) else value
             if not isinstance(parts, list | tuple) or not all(isinstance(part, str) for part in parts):
@@ -162,9 +174,11 @@ def _value(key: str, value: Any, where: str, keys: tuple[str, ...]) -> Any:
         if isinstance(default, bool):
             return _flag(value)
         if isinstance(default, int):
-            number = _number(value)
+            number = _number(value.removesuffix(".0") if key == "latest" and isinstance(value, str) else value)
             if key in _PORTS and not 0 <= number <= 65535:
                 raise ValueError("a port from 0 to 65535 is needed")
+            if key == "latest" and not OLDEST <= number <= FURTHEST:
+                raise ValueError(f"an API version from {OLDEST} to {FURTHEST} is needed, such as {LATEST}")
             return number
         if not isinstance(value, str) or not value:
             raise ValueError("a text is needed")

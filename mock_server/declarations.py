@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mock_server.faults.shapes import Shape
     from mock_server.org.org import Org
 
-KINDS = ("apexrest",)
+KINDS = ("apexrest", "actions", "approvals", "reports")
 """The keys in settings, in `org` of a scenario and below /_mock/."""
 
 
@@ -79,7 +79,12 @@ def clear(org: Org) -> None:
         kept(org, name).clear()
 
 
-_LISTS: dict[str, Callable[[Any], Any]] = {"apexrest": lambda org: org.endpoints}
+_LISTS: dict[str, Callable[[Any], Any]] = {
+    "apexrest": lambda org: org.endpoints,
+    "actions": lambda org: org.actions,
+    "approvals": lambda org: org.approvals,
+    "reports": lambda org: org.reports,
+}
 
 
 def kept(org: Org, name: str) -> Kept:

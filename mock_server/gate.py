@@ -15,10 +15,11 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from typing import Any
 
+from mock_server import cors
 from mock_server.code_saves import CodeSaves
 from mock_server.exposed import exposed
 from mock_server.journal import Entry, fingerprint
-from mock_server.operations import Call, Operation, Registry, Reply, Route, Work, operation_saves
+from mock_server.operations import Call, Finish, Operation, Registry, Reply, Route, Work, operation_saves
 from mock_server.org import errors
 from mock_server.org.automation.inner import InnerOrg
 from mock_server.org.errors import ApiError
@@ -38,10 +39,13 @@ UNIMPLEMENTED = Operation("unknown", "*", "", "read", auth=False, counted=False)
 
 
 class Gate:
-    def __init__(self, world: World, registry: Registry, render_unknown: Callable[[ApiError], Reply]) -> None:
+    def __init__(
+        self, world: World, registry: Registry, render_unknown: Callable[[ApiError], Reply], finish_unknown: Finish
+    ) -> None:
         self._world = world
         self._registry = registry
         self._render_unknown = render_unknown
+        self._finish_unknown = finish_unknown
         self._inside = Subrequests(world, registry, render_unknown)
         self._on_their_way: set[asyncio.Task[None]] = set()
         """Second deliveries of requests, which wait for their time."""
@@ -52,6 +56,20 @@ class Gate:
 
     async def handle(self, call: Call) -> Reply:
         """Take a call from its first byte to its reply. Never raises but for cancellation."""
+        origin = call.headers.get("Origin")
+        if origin is None:
+            return await self._handle(call)
+        # A browser that runs a page of another server: the rest of the world sends no Origin.
+        decided = cors.decide(call, origin, self._world, self._org_of_token(call))
+        if isinstance(decided, ApiError):
+            return self._render_unknown(decided)
+        if isinstance(decided, Reply):
+            return decided
+        reply = await self._handle(call)
+        reply.headers.update(decided)
+        return reply
+
+    async def _handle(self, call: Call) -> Reply:
         try:
             route, call.args = self._registry.match(call)
         except ApiError as error:
@@ -148,6 +166,8 @@ class Gate:
         finally:
             if admitted:
                 org.limits.leave(entry.number)
+        if route.finish is not None:
+            reply = route.finish(call, reply)
         if operation.counted:
             entry.limit_info = reply.headers["Sforce-Limit-Info"] = org.limits.usage
         if armed:
@@ -174,7 +194,7 @@ class Gate:
         token = call.token
         if token is None:
             given = call.headers.get("Authorization")
-            raise errors.INVALID_SESSION_ID() if given is None else errors.INVALID_AUTH_HEADER()
+            raise errors.NO_TOKEN() if given is None else errors.INVALID_AUTH_HEADER()
         session = org.sessions.find(token)
         if session is None or session.user_id in org.accesses.barred:
             raise errors.INVALID_SESSION_ID()
@@ -209,17 +229,24 @@ class Gate:
                     results = save(give_up=True)
         if decided is not None:
             results = decided.after(faults, results)
-        if call.outer is None:
-            self._world.journal_of(org).rows(entry, changes, results)
-        else:
-            entry.carried(changes, results)
+        self._note(call, changes, results)
         return results
+
+    def _note(self, call: Call, changes: Sequence[Change], results: Sequence[RowResult]) -> None:
+        """Note rows where their evidence belongs: in the journal, or on the note of a request inside another one."""
+        if call.outer is None:
+            self._world.journal_of(call.org).rows(call.entry, changes, results)
+        else:
+            call.entry.carried(changes, results)
 
     async def _perform(self, call: Call, code: Callable[[InnerOrg], Any], name: str, system: bool) -> Any:
         """Run code as one transaction, and again from its beginning when it had to wait for row locks."""
         org, entry = call.org, call.entry
         faults = self._world.faults_of(org)
+        series = call.series
         saves = CodeSaves(org, call, None if faults.empty or call.copy_of is not None else faults)
+        if series is not None:
+            saves = series.code_saves(call.entry.part, saves)
 
         def attempt(give_up: bool = False) -> Any:
             saves.begin()
@@ -235,14 +262,17 @@ class Gate:
 
         stays = False
         try:
-            try:
-                value = await when_unlocked(org, attempt)
-            except LockHeld:
-                value = attempt(give_up=True)
+            if series is not None:
+                value = attempt(give_up=series.give_up)
+            else:
+                try:
+                    value = await when_unlocked(org, attempt)
+                except LockHeld:
+                    value = attempt(give_up=True)
             stays = True
         finally:
             if saves.changes:
-                self._world.journal_of(org).rows(entry, saves.changes, saves.results if stays else saves.undone())
+                self._note(call, saves.changes, saves.results if stays else saves.undone())
         return value
 
     def _unknown(self, call: Call, error: ApiError) -> Reply:
@@ -263,7 +293,12 @@ class Gate:
         entry.exposed = _exposed(call, org)
         entry.codes = (error.code,)
         entry.outcome = "answered"
-        reply = self._render_unknown(error)
+        if known and call.method == "OPTIONS" and "allowed" in error.extra:
+            reply = Reply(200, b"", None)
+        else:
+            reply = self._finish_unknown(call, self._render_unknown(error))
+        if "allowed" in error.extra:
+            reply.headers["Allow"] = ",".join(error.extra["allowed"])
         if known:
             reply.headers["Sforce-Limit-Info"] = org.limits.usage
         entry.status, entry.end = reply.status, entry.at

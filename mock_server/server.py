@@ -30,7 +30,7 @@ class App:
         self.settings = settings
         self.registry = registry()
         try:
-            self.world = World(self.registry, _default_org(settings))
+            self.world = World(self.registry, _default_org(settings), latest=settings.latest, cors=settings.cors)
         except WrongHook as wrong:
             raise _misplaced(settings, wrong) from None
         except SchemaError as error:
@@ -41,7 +41,7 @@ class App:
             raise document.error([problem]) from None
         if settings.records:
             self._plant(settings)
-        self._gate = Gate(self.world, self.registry, rest.render)
+        self._gate = Gate(self.world, self.registry, rest.render, rest.finish)
         self.control = ControlPlane(self.world, settings.control_token)
         self._front: Front | None = None
 

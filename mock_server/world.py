@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -21,13 +21,14 @@ from mock_server.org.identity.directory import User
 from mock_server.org.org import Org, Snapshot
 from mock_server.org.schema import Schema
 from mock_server.org.seeded import write_rows
+from mock_server.org.versions import LATEST
 
 _MOST_SCHEMAS = 8
 KEPT_COMMITS = 10_000
 """Commits that an org with a bounded journal keeps: what lives long among short-lived objects slows all work down."""
 
 CLIENT_VERSION = "66.0"
-"""The API version that clients are told to use; the newest that is served is 68.0."""
+"""The API version that clients are told to use; the newest that is served, where that is older still."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,14 @@ class WrongHook(ValueError):
 class World:
     """Every org of the process, with its faults and its journal."""
 
-    def __init__(self, registry: Registry, default: OrgSpec | None = None) -> None:
+    def __init__(
+        self, registry: Registry, default: OrgSpec | None = None, *, latest: int = LATEST, cors: Sequence[str] = ()
+    ) -> None:
         self.registry = registry
+        self.latest = latest
+        """The newest API version that its orgs serve."""
+        self.cors = tuple(cors)
+        """Patterns of the origins that all orgs allow, beside those of their own CorsWhitelistEntry records."""
         self.orgs: dict[str, Org] = {}
         self._faults: dict[str, Faults] = {}
         self._journals: dict[str, Journal] = {}
@@ -109,6 +116,7 @@ class World:
             data=spec.data,
             keep_commits=keep,
         )
+        org.latest = self.latest
         try:
             if template is not None:
                 org.store.load(template.store)
@@ -122,6 +130,7 @@ class World:
             org.directory.seed()
             write_rows(org)
             _enrol(org, spec)
+            _equip(org, spec)
             if self.trusted_key is not None:
                 org.directory.trust(self.trusted_key)
             org.transaction_time = spec.transaction_time
@@ -232,6 +241,7 @@ class World:
         org.automation.clear()
         declarations.clear(org)
         _declare(org, self._specs[org.id])
+        _equip(org, self._specs[org.id])
         self._faults[org.id].clear()
         self._journals[org.id].clear()
 
@@ -264,7 +274,7 @@ class World:
             "user_id": user.id,
             "login_url": base_url,
             "instance_url": base_url,
-            "api_version": CLIENT_VERSION,
+            "api_version": min(CLIENT_VERSION, f"{self.latest}.0"),
         }
 
     def faults_of(self, org: Org) -> Faults:
@@ -316,6 +326,10 @@ def _declare(org: Org, spec: OrgSpec) -> None:
             hook.add_to(org.automation)
         except HookError as error:
             raise WrongHook(error, "automation", place) from None
+
+
+def _equip(org: Org, spec: OrgSpec) -> None:
+    """Declare what may name users, who are there by now."""
     for kind, listed in spec.declared.items():
         for place, one in enumerate(listed):
             try:

@@ -7,7 +7,7 @@ time is as large as the org's.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import lru_cache
 from http import HTTPStatus
 
@@ -34,8 +34,10 @@ class Answer(web.StreamResponse):
         close: bool = False,
         cut: bool = False,
         pause: Callable[[float], Awaitable[None]] | None = None,
+        cookies: Sequence[str] = (),
     ) -> None:
         super().__init__(status=status)
+        self._set_cookies = cookies
         self._pause = pause
         self._written = False
         self._lines = headers
@@ -87,6 +89,8 @@ class Answer(web.StreamResponse):
         for name, value in self._lines.items():
             # One header is one line, whatever a fault or a client put into it.
             lines.append(f"{name}: {value}\r\n" if value.isprintable() else f"{name}: {_printable(value)}\r\n")
+        # One a line: a cookie's text may hold commas.
+        lines.extend(f"Set-Cookie: {cookie}\r\n" for cookie in self._set_cookies)
         if self.status not in _NO_BODY:
             lines.append(f"Content-Length: {len(self._content)}\r\n")
         lines.append(f"Date: {rfc822_formatted_time()}\r\n")

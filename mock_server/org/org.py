@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mock_server.org import errors
 from mock_server.org.apex import transaction
+from mock_server.org.apex.actions import Actions
 from mock_server.org.apex.endpoints import Endpoints
 from mock_server.org.automation.inner import InnerOrg, Query
 from mock_server.org.clock import Clock, Mode
@@ -34,6 +36,10 @@ from mock_server.org.records.recycling import RECORDS_A_MB, RecycleBin
 from mock_server.org.records.store import Store
 from mock_server.org.schema import Schema
 from mock_server.org.schema.types import SObject
+from mock_server.org.versions import LATEST
+
+if TYPE_CHECKING:
+    from mock_server.org.reports import Reports
 
 T = TypeVar("T")
 FIRST_ID = 1000
@@ -95,13 +101,24 @@ class Org:
         self.searches = Searches(self.schema, self.store, self.queries)
         self.directory = Directory(self)
         self.automation = self._pipeline.automation
+        self.approvals = self._pipeline.approvals
         self.endpoints = Endpoints()
+        self.actions = Actions()
         self._pipeline.inner_query = self._inner_query
         self.lead_map: Mapping[str, Mapping[str, str]] = {}
         """Which custom fields of a lead go where on conversion: by object, the lead's field and the target's."""
         self.moved = False
         """Whether the org lives at another address than before: logins name the new one."""
+        self.latest = LATEST
+        """The newest API version that the org serves."""
         self.closed = False
+
+    @cached_property
+    def reports(self) -> Reports:
+        """The org's saved reports; an org that nobody asks for any does not load them."""
+        from mock_server.org.reports import Reports
+
+        return Reports(self)
 
     def _bin_room(self) -> int:
         return RECORDS_A_MB * self.limits.ledger("DataStorageMB").maximum

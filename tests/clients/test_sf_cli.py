@@ -209,7 +209,7 @@ def test_trees_are_imported_and_exported(sf: Sf) -> None:
 
 
 def test_objects_are_listed_and_described(sf: Sf) -> None:
-    assert sf.json("sobject", "list", "--sobject", "custom") == ["Rental__c"]
+    assert "Rental__c" in sf.json("sobject", "list", "--sobject", "custom")
     described = sf.json("sobject", "describe", "-s", "Rental__c")
     assert "Code__c" in [field["name"] for field in described["fields"]]
     assert sf.json("sobject", "describe", "-s", "TraceFlag", "-t")["name"] == "TraceFlag"

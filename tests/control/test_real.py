@@ -95,7 +95,7 @@ def test_a_client_that_leaves_does_not_cancel_its_work(rest: Rest, server: api.S
 
 
 def test_what_is_not_served_is_marked_in_the_journal(rest: Rest, server: api.Server) -> None:
-    rest.get("/theme")
+    rest.get("/eclair")
     (entry,) = server.control.for_org(rest.org.id).journal()
     assert (entry["operation"], entry["unimplemented"], entry["codes"]) == ("unknown", True, ["NOT_FOUND"])
 

@@ -40,7 +40,12 @@ class Lab:
             method=method,
             raw_path=path if path.startswith("/services") else DATA + path,
             raw_query=query,
-            headers={"Authorization": f"Bearer {self.token}", **self.headers, **headers},
+            headers={
+                "Authorization": f"Bearer {self.token}",
+                "Content-Type": "application/json",
+                **self.headers,
+                **headers,
+            },
             body=b"" if body is None else orjson.dumps(body),
             base_url="http://127.0.0.1:8080",
         )

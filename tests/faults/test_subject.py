@@ -18,7 +18,7 @@ async def create(lab: Lab, gone: Callable[[], bool] | None) -> Reply:
         method="POST",
         raw_path=f"{DATA}/sobjects/Contact",
         raw_query="",
-        headers={"Authorization": f"Bearer {lab.token}"},
+        headers={"Authorization": f"Bearer {lab.token}", "Content-Type": "application/json"},
         body=orjson.dumps({"LastName": "L", "External_Id__c": "K-1"}),
         base_url="http://127.0.0.1:8080",
         gone=gone,

@@ -35,7 +35,7 @@ def send(request: pytest.FixtureRequest, server: api.Server, org: OrgInfo) -> It
         body = b'{"LastName": "Lovelace"}'
         sock.sendall(
             f"POST /services/data/v60.0/sobjects/Contact HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
-            f"Authorization: Bearer {org.access_token}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+            f"Authorization: Bearer {org.access_token}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode()
             + body
         )
         out = b""

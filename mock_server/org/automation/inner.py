@@ -78,6 +78,10 @@ class InnerOrg:
             changes.append(Change("update", sobject, values, id=None if name is None else values.pop(name)))
         return self._dml("Update", changes, all_or_none)
 
+    def set_fields(self, sobject: str, identifier: str, values: Mapping[str, Any]) -> None:
+        """Set fields as the platform itself does, whatever locks of approvals stand on the record. Raises DmlError."""
+        self._dml("Update", [Change("update", sobject, dict(values), id=identifier, derived={})], True)
+
     def upsert(self, sobject: str, records: Records, key: str = "Id", *, all_or_none: bool = True) -> list[RowResult]:
         """Insert or update records, found by the field `key`. Raises DmlError."""
         changes = []

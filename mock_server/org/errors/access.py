@@ -5,6 +5,7 @@ from __future__ import annotations
 from mock_server.org.errors.catalogue import row
 
 INVALID_SESSION_ID = row("INVALID_SESSION_ID", 401, "Session expired or invalid", "session", "statement", "R")
+NO_TOKEN = row("INVALID_SESSION_ID", 401, "Session expired or invalid", "session", "statement", "R")
 NO_API_SCOPE = row(
     "INVALID_SESSION_ID", 403, "This session is not valid for use with the REST API", "session", "statement", "R"
 )

@@ -166,6 +166,15 @@ UNABLE_TO_LOCK_ROW = row(
 )  # fmt: skip
 ENTITY_IS_DELETED = row("ENTITY_IS_DELETED", 404, "entity is deleted", "permanent", "save", "R")
 ENTITY_IS_LOCKED = row("ENTITY_IS_LOCKED", 400, "the entity is locked for editing", "permanent", "save", "K")
+NO_APPLICABLE_PROCESS = row(
+    "NO_APPLICABLE_PROCESS", 400, "No applicable approval process was found.", "permanent", "save", "K"
+)
+ALREADY_IN_PROCESS = row(
+    "ALREADY_IN_PROCESS", 400, "Cannot submit object already in process.", "permanent", "save", "K"
+)
+PROCESS_FIELD_MISSING = row(
+    "REQUIRED_FIELD_MISSING", 400, "missing required field: [{name}]", "permanent", "save", "K", name="contextId"
+)
 DELETE_FAILED = row(
     "DELETE_FAILED", 400, "{text}", "permanent", "save", "R",
     text="Your attempt to delete Acme could not be completed because it is associated with the following cases.: 00001001\n",

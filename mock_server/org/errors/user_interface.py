@@ -35,3 +35,12 @@ COLLISION = row(
     "This record was modified by {name} during your edit session. Make a note of the data you entered, then reload the "
     "record and enter your updates again.", "permanent", "statement", "R", name="another user",
 )  # fmt: skip
+
+# --- reports
+NO_REPORTS = row(
+    "FORBIDDEN", 403, "You don't have sufficient privileges to perform this operation.", "permanent", "routing", "D"
+)
+REPORT_LIMIT = row(
+    "FORBIDDEN", 403, "You can't run more than {count} reports {way}ly every 60 minutes. Try again later.", "quota",
+    "routing", "D", count="500", way="synchronous",
+)  # fmt: skip

@@ -113,6 +113,11 @@ class Governor:
         return len(self._running)
 
     @property
+    def calls(self) -> tuple[int, int]:
+        """Calls of the last 24 hours, and how many there may be."""
+        return self._api.used, self._api.maximum
+
+    @property
     def usage(self) -> str:
         """The value of the Sforce-Limit-Info header."""
         return f"api-usage={self._api.used}/{self._api.maximum}"

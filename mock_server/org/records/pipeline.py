@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import NAMESPACE_OID, uuid5
 
 from mock_server.org import errors
+from mock_server.org.approvals.processes import Approvals
 from mock_server.org.automation.attempts import Attempts
 from mock_server.org.automation.hooks import Automation
 from mock_server.org.automation.inner import Query
@@ -84,6 +85,7 @@ class Pipeline:
         self._restoring = Restoring(schema, store, bin)
         self._permissions = permissions
         self.automation = Automation(schema)
+        self.approvals = Approvals()
         self.inner_query: Callable[[str], Query] = _no_queries
         """Gives the queries of triggers that run for a user; the org sets it."""
         self.auto_numbers = AutoNumbers(store)
@@ -185,6 +187,13 @@ class Pipeline:
         """Refuse what the saver may not do with these very records, and owners who are not active."""
         if chunk.access is not None or not self._permissions.calm:
             self._permissions.reach(chunk)
+
+    def _await_approval(self, chunk: Chunk) -> None:
+        """Refuse to change records that are in approval."""
+        if self.approvals:
+            from mock_server.org.approvals.locking import refuse
+
+            refuse(self.approvals, self._schema, self._store, chunk, self.access_of)
 
     def _protect(self, chunk: Chunk) -> None:
         """Refuse to change or merge leads that are converted."""
@@ -513,6 +522,7 @@ class Pipeline:
         _validate,
         _relate,
         _reach,
+        _await_approval,
         _load,
         _default,
         _automate,

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, quote, unquote
 import orjson
 
 from mock_server.operations import Call, OrgFinder, Reply, Routes
+from mock_server.org import errors
 from mock_server.org.errors import ApiError
 from mock_server.org.org import Org
 from mock_server.protocols.oauth.assertion import unverified_claims
@@ -42,6 +43,8 @@ def render_revocation(error: ApiError) -> Reply:
 
 def render_identity(error: ApiError) -> Reply:
     """Write an error of the identity services; a bad token is answered in plain text."""
+    if error.spec is errors.NO_TOKEN:
+        return text(403, "Missing_OAuth_Token")
     if error.code in ("INVALID_SESSION_ID", "INVALID_AUTH_HEADER"):
         return text(403, "Bad_OAuth_Token")
     return render(error)

@@ -10,13 +10,12 @@ from mock_server.org.ids import to_15, to_18
 from mock_server.org.zones import utc_offset
 from mock_server.protocols.instance import identity_url, instance_url
 from mock_server.protocols.oauth.forms import answer, identities, text
-from mock_server.protocols.rest.replies import LATEST
 
 
 def _urls(call: Call) -> dict[str, str]:
     """Return the service urls; `{version}` stays for the client to fill, unless it asks for the latest."""
     base, org15 = instance_url(call, call.org), to_15(call.org.id)
-    version = f"{LATEST}.0" if call.query.get("version") == "latest" else "{version}"
+    version = f"{call.org.latest}.0" if call.query.get("version") == "latest" else "{version}"
     data = f"{base}/services/data/v{version}/"
     return {
         "enterprise": f"{base}/services/Soap/c/{version}/{org15}",

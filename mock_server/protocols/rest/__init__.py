@@ -1,6 +1,8 @@
 """The REST API. Importing the package declares its operations; `ROUTES` lists them."""
 
 from mock_server.protocols.rest import (
+    actions,
+    analytics,
     apexrest,
     blobs,
     collections,
@@ -8,38 +10,48 @@ from mock_server.protocols.rest import (
     connect,
     describe,
     knowledge,
+    linked,
     list_views,
     meta,
     pages,
     passwords,
+    processes,
     query,
     recent,
     records,
+    relationships,
     replication,
     search,
     tooling,
     ui,
 )
+from mock_server.protocols.rest.formats import finish
 from mock_server.protocols.rest.replies import render, routes, unversioned
 
-ROUTES = (unversioned, routes, ui.routes, apexrest.routes)
+ROUTES = (unversioned, relationships.keyed, routes, ui.routes, apexrest.routes)
 
 __all__ = [
     "ROUTES",
+    "actions",
+    "analytics",
     "apexrest",
     "blobs",
     "collections",
     "composite",
     "connect",
     "describe",
+    "finish",
     "knowledge",
+    "linked",
     "list_views",
     "meta",
     "pages",
     "passwords",
+    "processes",
     "query",
     "recent",
     "records",
+    "relationships",
     "render",
     "replication",
     "search",

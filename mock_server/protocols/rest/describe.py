@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from email.utils import format_datetime, parsedate_to_datetime
+from email.utils import format_datetime
 from typing import Any
 
 import orjson
@@ -15,6 +15,7 @@ from mock_server.org.schema import Schema, compact_layouts, layouts
 from mock_server.org.schema import describe as forms
 from mock_server.org.schema.types import SObject
 from mock_server.protocols.instance import instance_url
+from mock_server.protocols.rest.conditions import http_moment
 from mock_server.protocols.rest.replies import DATA, answer, routes
 
 OBJECT = f"{DATA}/sobjects/{{sobject}}"
@@ -66,24 +67,18 @@ def _conditional(call: Call, value: dict[str, Any]) -> Reply:
     changed = int(call.schema.changed)
     modified = format_datetime(datetime.fromtimestamp(changed, UTC), usegmt=True)
     tags = {"ETag": forms.etag(body), "Last-Modified": modified}
+    until = http_moment(call.headers.get("If-Unmodified-Since"))
+    if until is not None and changed > until:
+        raise errors.PRECONDITION_FAILED()
     known = call.headers.get("If-None-Match")
     if known is not None:
         same = known.strip() == "*" or tags["ETag"].strip('"') in known
     else:
-        since = _moment(call.headers.get("If-Modified-Since"))
+        since = http_moment(call.headers.get("If-Modified-Since"))
         same = since is not None and changed <= since
     if same:
         return Reply(304, b"", None, tags)
     return Reply(200, body, headers=tags)
-
-
-def _moment(text: str | None) -> float | None:
-    """Return the seconds that an HTTP date stands for, None for none or one that cannot be read."""
-    try:
-        moment = parsedate_to_datetime(text) if text else None
-        return None if moment is None else moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
-    except (ValueError, TypeError, OverflowError):
-        return None
 
 
 # -- layouts

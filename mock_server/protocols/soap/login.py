@@ -13,8 +13,8 @@ from mock_server.org.identity.directory import LoginRefused, User
 from mock_server.org.identity.sessions import TIMEOUT
 from mock_server.org.ids import to_15, to_18
 from mock_server.org.org import Org
+from mock_server.org.versions import OLDEST
 from mock_server.protocols.instance import instance_url
-from mock_server.protocols.rest.replies import LATEST, OLDEST
 from mock_server.protocols.soap import records
 from mock_server.protocols.soap.envelope import CLIENT_FAULT, LARGEST, read
 from mock_server.protocols.soap.replies import APIS, Api
@@ -37,7 +37,7 @@ def _find_org(call: Call, orgs: OrgFinder) -> Org | None:
 def _version(call: Call) -> int:
     found = _VERSION.fullmatch(call.args["version"])
     number = int(found[1]) if found else 0
-    if not OLDEST <= number <= LATEST:
+    if not OLDEST <= number <= call.org.latest:
         raise errors.INVALID_API_VERSION()
     return number
 

@@ -57,11 +57,11 @@ async def _by_ids(call: Call, api: Api, verb: Verb) -> Reply:
     all_or_none = any(one.flag("allOrNone") for one in header.all("AllOrNoneHeader"))
     results = await call.write(rows_by_id(call.schema, verb, ids), all_or_none=all_or_none)
     items = "".join(f"<result>{_errors(one.errors)}{_id('id', one.id)}{_flag(one.success)}</result>" for one in results)
-    return _answer(api, asked, items)
+    return _answer(call, api, asked, items)
 
 
-def _answer(api: Api, asked: Node, items: str) -> Reply:
-    return api.answer(f"<{asked.name}Response>{items}</{asked.name}Response>")
+def _answer(call: Call, api: Api, asked: Node, items: str) -> Reply:
+    return api.answer(f"<{asked.name}Response>{items}</{asked.name}Response>", call.org.limits.calls)
 
 
 # -- merge
@@ -76,7 +76,7 @@ async def _merge(call: Call, api: Api) -> Reply:
         raise CLIENT_FAULT(text=f"Element {{urn:partner.soap.sforce.com}}{misplaced} invalid at this location")
     _within(len(requests), MOST_ROWS)
     items = [await _merge_one(call, request) for request in requests]
-    return _answer(api, asked, "".join(items))
+    return _answer(call, api, asked, "".join(items))
 
 
 async def _merge_one(call: Call, request: Node) -> str:
@@ -125,7 +125,7 @@ async def _convert(call: Call, api: Api) -> Reply:
             f"{_id('leadId', came.lead_id or one.lead_id)}{_id('opportunityId', came.opportunity_id)}"
             f"{_flag(came.success)}</result>"
         )
-    return _answer(api, asked, "".join(items))
+    return _answer(call, api, asked, "".join(items))
 
 
 def _work(call: Call, asked: LeadConvert, done: list[LeadConverted]) -> Callable[[bool], list[RowResult]]:
@@ -176,7 +176,7 @@ async def _updated(call: Call, api: Api) -> Reply:
     found = replication.updated(call.org, call.session, sobject, start, end)
     ids = "".join(f"<ids>{one}</ids>" for one in found.ids)
     latest = _moment(found.latest)
-    return _answer(api, asked, f"<result>{ids}<latestDateCovered>{latest}</latestDateCovered></result>")
+    return _answer(call, api, asked, f"<result>{ids}<latestDateCovered>{latest}</latestDateCovered></result>")
 
 
 async def _deleted(call: Call, api: Api) -> Reply:
@@ -187,6 +187,7 @@ async def _deleted(call: Call, api: Api) -> Reply:
         for one, at in found.records
     )
     return _answer(
+        call,
         api,
         asked,
         f"<result>{records}<earliestDateAvailable>{_moment(found.earliest)}</earliestDateAvailable>"

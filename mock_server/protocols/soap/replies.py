@@ -1,6 +1,6 @@
 """The two SOAP APIs, partner and enterprise, and how they write answers and faults.
 
-Element order and fault forms as recorded. Clients read the answer by position: there is no Header in the envelope.
+Element order and fault forms as recorded. Clients read a login's answer by position: it has no Header in its envelope.
 """
 
 from __future__ import annotations
@@ -14,6 +14,10 @@ from mock_server.org.errors import ApiError
 from mock_server.protocols.soap.envelope import CLIENT_FAULT, ENVELOPE, operation_of, read
 
 XML = "text/xml;charset=UTF-8"
+_LIMIT_INFO = (
+    "<soapenv:Header><LimitInfoHeader><limitInfo><current>{}</current><limit>{}</limit><type>API REQUESTS</type>"
+    "</limitInfo></LimitInfoHeader></soapenv:Header>"
+)
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
 _LOGIN_FAULTS = frozenset({errors.INVALID_LOGIN.code, errors.LOGIN_MUST_USE_SECURITY_TOKEN.code})
 """The codes of a LoginFault: only they go without a prefix as the fault's code."""
@@ -56,8 +60,10 @@ class Api:
             call.present(read(call.body, whole=False).headers.get("sessionId", "").strip())
         return name or "soap.unknown"
 
-    def answer(self, inner: str) -> Reply:
-        return Reply(200, _envelope(f'xmlns="{self.namespace}"', inner), XML)
+    def answer(self, inner: str, calls: tuple[int, int] | None = None) -> Reply:
+        """Return an answer; one that counts says how many calls there have been, and how many there may be."""
+        header = "" if calls is None else _LIMIT_INFO.format(*calls)
+        return Reply(200, _envelope(f'xmlns="{self.namespace}"', inner, header), XML)
 
     def render(self, error: ApiError) -> Reply:
         """Write an error as a fault; every fault has status 500."""
@@ -81,10 +87,10 @@ def _fault(code: str, text: str, detail: str) -> str:
     )
 
 
-def _envelope(namespace: str, inner: str) -> bytes:
+def _envelope(namespace: str, inner: str, header: str = "") -> bytes:
     return (
         f'<?xml version="1.0" encoding="UTF-8"?><soapenv:Envelope xmlns:soapenv="{ENVELOPE}" {namespace} '
-        f'xmlns:xsi="{_XSI}"><soapenv:Body>{inner}</soapenv:Body></soapenv:Envelope>'
+        f'xmlns:xsi="{_XSI}">{header}<soapenv:Body>{inner}</soapenv:Body></soapenv:Envelope>'
     ).encode()
 
 

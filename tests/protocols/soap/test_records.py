@@ -52,7 +52,10 @@ class Soap:
     def results(self, operation: str, **options: Any) -> list[ElementTree.Element]:
         reply = self.send(operation, **options)
         assert reply.status == 200, reply.body
-        (body,) = ElementTree.fromstring(reply.body)
+        header, body = ElementTree.fromstring(reply.body)
+        assert [element.tag.rpartition("}")[2] for element in header.iter()][1:] == [
+            "LimitInfoHeader", "limitInfo", "current", "limit", "type",
+        ]  # fmt: skip
         (answer,) = body
         assert answer.tag.endswith("Response")
         return list(answer)

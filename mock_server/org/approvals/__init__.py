@@ -1,0 +1,1 @@
+"""Approval processes: records that wait, locked, for somebody's yes."""

@@ -1,0 +1,52 @@
+"""The table of what Salesforce answers, asked of the mock: the rows of `sfmock conform`, one a test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+
+import pytest
+
+from mock_server import api
+from mock_server.conform.report import story
+from mock_server.conform.runner import Runner
+from mock_server.conform.table import Row, rows
+from mock_server.conform.target import marker, own_mock
+
+COMING = {
+    "transport/xml_error": "XML answers",
+    "composite/*_inside": "composite",
+    "composite/*reference*": "composite",
+    "composite/batch*": "composite batch",
+    "composite/tree*": "trees",
+    "composite/graph": "graphs",
+    "oauth/unknown_code": "the web server flow",
+    "oauth/authorize*": "the web server flow",
+    "oauth/discovery": "OpenID",
+    "oauth/keys": "OpenID",
+    "limits/record_count*": "record counts",
+}
+"""Rows about what the mock does not serve yet."""
+
+
+@pytest.fixture(scope="module")
+def runner(server: api.Server) -> Iterator[Runner]:
+    runner = Runner(own_mock(server), marker())
+    yield runner
+    runner.sweep()
+    assert not runner.left
+    runner.target.wire.close()
+    server.control.delete_org(runner.target.known["org"])
+
+
+def _cases() -> Iterator[object]:
+    for row in rows():
+        coming = next((what for glob, what in COMING.items() if fnmatchcase(row.name, glob)), None)
+        yield pytest.param(row, id=row.name, marks=[pytest.mark.xfail(reason=coming)] if coming else [])
+
+
+@pytest.mark.parametrize("row", list(_cases()))
+def test_the_mock_answers_as_salesforce_does(runner: Runner, row: Row) -> None:
+    finding = runner.run(row)
+    # Nothing is skipped on the mock: it has all that a row may need.
+    assert finding.verdict in ("held", "departs"), "\n".join([finding.reason, *story(finding)])
