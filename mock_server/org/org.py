@@ -239,9 +239,7 @@ class Org:
 
     def tooling_of(self, who: Session) -> Schema:
         """Return the Tooling API's objects as a user sees them."""
-        from mock_server.org.tooling.view import tooling
-
-        return tooling(self.schema_of(who))
+        return self.schema_of(who).tools()
 
     def _inner_query(self, user_id: str) -> Query:
         """Return how triggers that run for a user query: in the system's mode, within their transaction."""

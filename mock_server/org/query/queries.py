@@ -20,7 +20,7 @@ from mock_server.org.query.columns import describe_columns
 from mock_server.org.query.cursors import Branch, Cursor, Cursors
 from mock_server.org.query.derived import Wanted
 from mock_server.org.query.grammar import parse
-from mock_server.org.query.recent import note_reading
+from mock_server.org.query.recent import note_reading, note_viewed
 from mock_server.org.query.rows import Row
 from mock_server.org.query.running import Ground, Lane, TooLong
 from mock_server.org.query.syntax import Query
@@ -232,6 +232,10 @@ class Queries:
         lane = self._own_lane()
         lane.ground.become(user_id, time_zone)
         return lane.build(plan, lane.fetch(plan), base)
+
+    def note_viewed(self, sobject: SObject, ids: Sequence[str]) -> None:
+        """Put records into the list of recent items."""
+        note_viewed(self._store, self._schema.get("RecentlyViewed"), sobject, ids, stamp(self._clock.now()))
 
     def _page(self, lane: Lane, cursor: Cursor, start: int, size: int, base: str) -> Page:
         rows, end, build = cursor.rows, start + size, cursor.plan.build
