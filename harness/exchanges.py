@@ -23,6 +23,8 @@ NO_ANSWER = frozenset({"lost", "reset", "abandoned"})
 """Outcomes of which a client sees no more than that the connection is gone, or that its patience is at an end."""
 _UNREADABLE = NO_ANSWER | {"cut", "malformed"}
 _PASSING = frozenset({429, 500, 502, 503, 504})
+ROLLED_BACK = frozenset({"ALL_OR_NONE_OPERATION_ROLLED_BACK", "PROCESSING_HALTED", "BATCH_PROCESSING_HALTED"})
+"""What a row is told that failed in nothing of its own: another one of its transaction did, or one it refers to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +107,15 @@ class Exchange:
 
     @property
     def is_write(self) -> bool:
-        return _traits(self.operation).write
+        """Whether it writes records; several requests in one (composite) do so where they carry any."""
+        traits = _traits(self.operation)
+        return traits.write or (traits.composite and bool(self.rows))
 
     @property
     def replayable(self) -> bool:
         """Whether sending the request again is safe although the first one may have been done."""
-        return _traits(self.operation).replayable
+        traits = _traits(self.operation)
+        return all(row.verb != "create" for row in self.rows) if traits.composite else traits.replayable
 
     @property
     def is_query(self) -> bool:
@@ -122,6 +127,16 @@ class Exchange:
         """Whether the operation carries rows that succeed or fail one by one."""
         return _traits(self.operation).many
 
+    @property
+    def is_composite(self) -> bool:
+        """Whether it holds several requests, or a tree of records."""
+        return _traits(self.operation).composite
+
+    @property
+    def is_collection(self) -> bool:
+        """Whether it is an sObject collection: up to 200 records, and no other requests."""
+        return self.operation.startswith("rest.collections.")
+
 
 @dataclass(frozen=True, slots=True)
 class _Traits:
@@ -129,6 +144,7 @@ class _Traits:
     write: bool
     replayable: bool
     many: bool
+    composite: bool
 
 
 @cache
@@ -136,7 +152,14 @@ def _traits(operation: str) -> _Traits:
     """Return what an operation's name says, looked up once: properties ask it of every request."""
     login, verb = operation.startswith(LOGINS), operation.rpartition(".")[2]
     write = not login and verb in ("create", "update", "upsert", "delete")
-    return _Traits(login, write, verb != "create", write and operation.startswith("rest.collections."))
+    composite = operation.startswith("rest.composite.")
+    many = composite or (write and operation.startswith("rest.collections."))
+    return _Traits(login, write, verb != "create", many, composite)
+
+
+def blameless(codes: Sequence[str]) -> bool:
+    """Tell whether a row failed only because another one did."""
+    return bool(codes) and ROLLED_BACK.issuperset(codes)
 
 
 def class_of(codes: Sequence[str], status: int | None = None) -> Failure:

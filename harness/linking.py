@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 from harness.effects import Effects
@@ -18,7 +19,7 @@ from harness.evidence import (
     Process,
     Stray,
 )
-from harness.exchanges import Exchange, Failure, Row, class_of, read_exchange, row_of_path
+from harness.exchanges import Exchange, Failure, Row, blameless, class_of, read_exchange, row_of_path
 from harness.inputs import Input
 from harness.letters import BrokenLetter, Letter
 from harness.plans import Policy
@@ -280,11 +281,26 @@ def _chains(
         if not rows and exchange.failure is not None:
             unlinked.append(exchange)
         saved = history.by_exchange.get(exchange.number, set())
-        for row in rows:
-            place = names.of_row(row)
-            if place is not None:
-                chains[place].append(_attempt(exchange, row, sure, place in saved))
+        placed = [(place, row) for row in rows if (place := names.of_row(row)) is not None]
+        for place, row in _once(placed) if exchange.is_composite else placed:
+            chains[place].append(_attempt(exchange, row, sure, place in saved))
     return tuple(tuple(chains.get(place, ())) for place in range(names.count)), tuple(unlinked)
+
+
+def _once(placed: Sequence[tuple[int, Row]]) -> list[tuple[int, Row]]:
+    """Make one row of all those of a composite request that are about one input: together they are one attempt."""
+    rows: dict[int, list[Row]] = {}
+    for place, row in placed:
+        rows.setdefault(place, []).append(row)
+    return [(place, _joined(some) if len(some) > 1 else some[0]) for place, some in rows.items()]
+
+
+def _joined(rows: Sequence[Row]) -> Row:
+    failed = [row for row in rows if row.success is False]
+    # Its own failure says more than that it was rolled back with another.
+    worst = next((row for row in failed if not blameless(row.codes)), failed[0] if failed else rows[0])
+    success = False if failed else rows[0].success
+    return replace(rows[0], success=success, codes=worst.codes, fingerprint=" ".join(row.fingerprint for row in rows))
 
 
 def _attempt(exchange: Exchange, row: Row, sure: bool, committed: bool) -> Attempt:

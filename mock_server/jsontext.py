@@ -6,6 +6,7 @@ import json
 import re
 from typing import Any
 
+from mock_server import xmltext
 from mock_server.org import errors
 from mock_server.org.errors import ApiError
 from mock_server.org.records.values import Misfit
@@ -112,6 +113,8 @@ def wrong_kind(body: bytes, value: Any) -> ApiError:
 
 def misfit_error(body: bytes, misfit: Misfit) -> ApiError:
     """Return the JSON_PARSER_ERROR for a value of the wrong type, at the place where it stands in the body."""
+    if body.lstrip()[:1] == b"<":
+        return xmltext.misfit_error(misfit.text)
     text = body.decode(errors="replace")
     wanted = json.dumps(misfit.field.name).lower()
     at, folded = -1, text.lower()

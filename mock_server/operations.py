@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, unquote
 
 import orjson
 
+from mock_server import xmltext
 from mock_server.jsontext import lenient, parser_error, wrong_kind
 from mock_server.org import errors
 from mock_server.org.errors import ApiError
@@ -24,11 +25,11 @@ if TYPE_CHECKING:
     from mock_server.subrequests import Series
 
 JSON = "application/json;charset=UTF-8"
-T = TypeVar("T")
 
 Kind = Literal["read", "write", "login", "stream"]
 Replay = Literal["always", "conditional", "never"]
 Rows = Literal["none", "one", "many"]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Operation:
     `path` is a template: `{name}` stands for one segment, `{name*}` at its end for all that follow, at least one.
     `replay` is the idempotency class; `rows` how many records it carries; `counted` whether it is charged against
     DailyApiRequests; `auth` whether it needs a session; `since` the API version that brought it; `query` names what its
-    query string may hold.
+    query string may hold; `scopes` are the OAuth scopes of which a session needs one (`full` is always enough).
     """
 
     name: str
@@ -52,6 +53,7 @@ class Operation:
     since: float = 31.0
     summary: str = ""
     query: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = ("api",)
 
 
 def operation_saves(operation: Operation) -> bool:
@@ -90,6 +92,8 @@ class Call:
     body: bytes
     base_url: str
     args: dict[str, str] = field(default_factory=dict)
+    suffix: str = ""
+    """The form of the answer that the path itself asks for: `xml`, `json`, or nothing."""
     org: Org = None  # type: ignore[assignment]  # set by the gate before a handler that needs one runs
     session: Session = None  # type: ignore[assignment]  # likewise
     entry: Entry = None  # type: ignore[assignment]  # likewise
@@ -97,6 +101,8 @@ class Call:
     perform: Perform = None  # type: ignore[assignment]  # likewise
     reply: Reply | None = None
     """The reply on its way out, for reply faults."""
+    peer: str = "127.0.0.1"
+    """The address that the client connected from."""
     copy_of: int | None = None
     """The journal entry of the request that the network delivers once more with this call."""
     outer: Call | None = None
@@ -157,16 +163,18 @@ class Call:
         return self._query
 
     def json(self) -> Any:
-        """Return the parsed body.
+        """Return the parsed body, whose Content-Type says JSON or XML; one that says nothing is read as JSON.
 
-        Raises JSON_PARSER_ERROR with Salesforce's line and column, UNSUPPORTED_MEDIA_TYPE for a body that says it is
-        something else, LOGIN_OAUTH_INVALID_TOKEN for one that says nothing.
+        Raises JSON_PARSER_ERROR with Salesforce's line and column, XML_PARSER_ERROR, UNSUPPORTED_MEDIA_TYPE for a body
+        that says it is something else, LOGIN_OAUTH_INVALID_TOKEN for one that says nothing.
         """
         kind = self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if not kind and self.body:
             # Salesforce's OAuth layer takes such a body for its own and answers in front of REST.
             raise errors.LOGIN_OAUTH_INVALID_TOKEN()
         if kind and not kind.endswith("json"):
+            if kind in xmltext.KINDS:
+                return xmltext.read(self.body)
             raise errors.UNSUPPORTED_MEDIA_TYPE(type=kind)
         try:
             return orjson.loads(self.body)
@@ -192,7 +200,8 @@ Admit = Callable[[Operation], None]
 class Request:
     """A request inside another one. `target` is its path and query string.
 
-    `inherits` tells whether it has the outer call's Sforce headers.
+    `inherits` tells whether it has the outer call's Sforce headers. `said` is the body as the client sent it, where
+    references in it have been replaced.
     """
 
     method: str
@@ -201,6 +210,7 @@ class Request:
     body: bytes = b""
     content_type: str = "application/json"
     inherits: bool = False
+    said: bytes | None = None
 
 
 class Inside(Protocol):
@@ -216,6 +226,7 @@ Work = Callable[[bool], "list[RowResult]"]
 Save = Callable[[Call, "Sequence[Change]", bool, "Work | None"], "Awaitable[list[RowResult]]"]
 Perform = Callable[[Call, "Callable[[InnerOrg], Any]", str, bool], Awaitable[Any]]
 Render = Callable[[ApiError], Reply]
+Finish = Callable[[Call, Reply], Reply]
 
 
 class OrgFinder(Protocol):
@@ -255,6 +266,8 @@ class Route:
     """Reads the rows of a call that no handler has read, as far as they can be told."""
     guard: Guard = _no_guard
     """Refuses a call before its handler runs, by raising ApiError."""
+    finish: Finish | None = None
+    """Gives an answer or error the form that the call asks for."""
 
 
 class Routes:
@@ -270,12 +283,14 @@ class Routes:
         choose: Callable[[Call], str] | None = None,
         peek: Peek = _no_rows,
         guard: Guard = _no_guard,
+        finish: Finish | None = None,
     ) -> None:
         self.render = render
         self.find_org = find_org
         self.choose = choose
         self.peek = peek
         self.guard = guard
+        self.finish = finish
         self.routes: list[Route] = []
 
     def __call__(self, *operations: Operation) -> Callable[[Handler], Handler]:
@@ -283,7 +298,8 @@ class Routes:
 
         def declare(handler: Handler) -> Handler:
             self.routes.extend(
-                Route(operation, handler, self.render, self.find_org, self.peek, self.guard) for operation in operations
+                Route(operation, handler, self.render, self.find_org, self.peek, self.guard, self.finish)
+                for operation in operations
             )
             return handler
 
@@ -309,6 +325,11 @@ _METHODS = ("HEAD", "GET", "POST", "PUT", "PATCH", "DELETE")
 """In the order in which Salesforce lists what is allowed."""
 
 
+FORMS = frozenset({"json", "xml"})
+"""What a path may end with to choose the form of its answer."""
+_DATA = "/services/data/"
+
+
 class _Node:
     __slots__ = ("literals", "methods", "parameter", "tail")
 
@@ -324,7 +345,7 @@ class Registry:
 
     def __init__(self, protocols: Iterable[Routes]) -> None:
         self._root = _Node()
-        self._known: dict[tuple[str, str], tuple[Choice, dict[str, str]]] = {}
+        self._known: dict[tuple[str, str], tuple[Choice, dict[str, str], str]] = {}
         self.routes: list[Route] = []
         self.by_name: dict[str, Operation] = {}
         for protocol in protocols:
@@ -339,7 +360,7 @@ class Registry:
         self.by_name.setdefault(operation.name, operation)
         self.routes.append(route)
         node, names = self._root, []
-        for segment in operation.path.strip("/").split("/"):
+        for segment in filter(None, operation.path.split("/")):
             if segment.endswith("*}"):
                 names.append(segment.strip("{*}"))
                 node.tail = node.tail or _Node()
@@ -367,10 +388,23 @@ class Registry:
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
             self._known[key] = known
-        choice, values = known
+        choice, values, call.suffix = known
         return choice.of(call), values.copy()
 
-    def _find(self, method: str, raw_path: str) -> tuple[Choice, dict[str, str]]:
+    def _find(self, method: str, raw_path: str) -> tuple[Choice, dict[str, str], str]:
+        stem, _, suffix = raw_path.rpartition(".")
+        if suffix in FORMS and stem.startswith(_DATA) and "/" in stem[len(_DATA) :]:
+            try:
+                choice, values = self._named(method, stem)
+            except ApiError:
+                pass
+            else:
+                # The key of a record may well end so.
+                if "value" not in values:
+                    return choice, values, suffix
+        return *self._named(method, raw_path), ""
+
+    def _named(self, method: str, raw_path: str) -> tuple[Choice, dict[str, str]]:
         segments = [segment for segment in raw_path.split("/") if segment]
         values: list[str] = []
         node = self._walk(self._root, segments, 0, values)
@@ -381,9 +415,11 @@ class Registry:
             found = node.methods.get("GET")
         if found is None:
             allowed = {*node.methods, *(["HEAD"] if "GET" in node.methods else [])}
-            raise errors.METHOD_NOT_ALLOWED(
-                method=method, allowed=",".join(name for name in _METHODS if name in allowed)
+            refusal = errors.METHOD_NOT_ALLOWED(
+                method=method[:40], allowed=",".join(name for name in _METHODS if name in allowed)
             )
+            refusal.extra["allowed"] = [name for name in _METHODS if name in allowed]
+            raise refusal
         choice, names = found
         return choice, dict(zip(names, values, strict=True))
 

@@ -12,6 +12,7 @@ them and is undone, they pass, and the second run is the real one. What faults h
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import orjson
 from multidict import CIMultiDict
 
+from mock_server.code_saves import CodeSaves
 from mock_server.faults.engine import Blow, Faults, SavedRows, row_key
 from mock_server.journal import Entry
 from mock_server.operations import Admit, Call, Operation, Registry, Reply, Request, Route, operation_saves
@@ -30,6 +32,7 @@ from mock_server.org.records.changes import Change, LockHeld, RowResult
 if TYPE_CHECKING:
     from mock_server.world import World
 
+log = logging.getLogger("sfmock")
 T = TypeVar("T")
 _UNKNOWN = Operation("unknown", "*", "", "read")
 
@@ -77,6 +80,7 @@ class Series:
     notes: dict[int, Entry] = field(default_factory=dict)
     owed: list[tuple[Call, Blow]] = field(default_factory=list)
     saves: dict[int, int] = field(default_factory=dict)
+    code: dict[tuple[int, int], CodeSaves] = field(default_factory=dict)
 
     def begin(self, give_up: bool) -> None:
         """Get ready for a run. What was struck stays, what was done is not done any more."""
@@ -84,6 +88,11 @@ class Series:
         self.saves.clear()
         for note in self.notes.values():
             note.changes, note.results, note.query, note.page = (), (), None, None
+
+    def code_saves(self, part: int, fresh: CodeSaves) -> CodeSaves:
+        """Return what watches the saves of some code, the same over all runs."""
+        self.saves[part] = number = self.saves.get(part, 0) + 1
+        return self.code.setdefault((part, number), fresh)
 
     def decide(self, faults: Faults, call: Call, changes: Sequence[Change]) -> RowDecisions:
         """Return what faults say about a save, asking them once over all runs."""
@@ -132,6 +141,9 @@ class Subrequests:
                 outer.org.limits.spend()
             reply = await self._through(inner, route, series)
         except ApiError as error:
+            if route is None and error.code == "NOT_FOUND":
+                outer.entry.unimplemented = True
+                log.info("%s %s inside %s is not served", request.method, request.target, outer.operation.name)
             failed = error
             reply = (route.render if route else self._render)(error)
         except LockHeld as held:
@@ -141,6 +153,8 @@ class Subrequests:
             reply = self._render(failed)
         if route is not None and reply.status >= 400:
             self._note_unread(inner, route, failed or _error_of(reply))
+        if route is not None and request.said is not None:
+            inner.entry.changes = _as_sent(inner, route, request.said)
         if series is None:
             self._merge(outer, inner.entry)
         return reply
@@ -306,13 +320,24 @@ def _inner(outer: Call, request: Request) -> Call:
     headers.update(request.headers)
     inner = Call(_UNKNOWN, request.method, path, query, headers, request.body, outer.base_url, copy_of=outer.copy_of)
     inner.org, inner.session, inner.gone = outer.org, outer.session, outer.gone
-    inner.outer, inner.save, inner.inside, inner.series = outer, outer.save, outer.inside, outer.series
+    inner.outer, inner.save, inner.perform = outer, outer.save, outer.perform
+    inner.inside, inner.series = outer.inside, outer.series
     series, part = outer.series, outer.parts
     if series is None:
         inner.entry = outer.entry.inside(part)
     else:
         inner.entry = series.notes.setdefault(part, outer.entry.inside(part))
     return inner
+
+
+def _as_sent(inner: Call, route: Route, said: bytes) -> Sequence[Change]:
+    """Return the rows of a request with the values that the client sent, its references as they stood there."""
+    changes = inner.entry.changes
+    inner.body = said
+    sent = route.peek(inner)
+    if len(sent) != len(changes):
+        return changes
+    return [replace(change, values=row.values) for change, row in zip(changes, sent, strict=True)]
 
 
 def _error_of(reply: Reply) -> ApiError:

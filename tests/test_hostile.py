@@ -61,6 +61,8 @@ def requests_of(rest: Rest, chance: random.Random, record: str) -> Callable[[], 
         "layout": ["UserAlt", "x"],
     }
 
+    anything = ["Account", "Owner", "Contacts", record, f"{record},x", "x", "%2e%2e"]
+
     def row() -> dict[str, Any]:
         out = {chance.choice(FIELDS): chance.choice(values) for _ in range(chance.randint(0, 4))}
         if chance.random() < 0.8:
@@ -83,11 +85,17 @@ def requests_of(rest: Rest, chance: random.Random, record: str) -> Callable[[], 
 
     def one() -> tuple[str, str, dict[str, Any]]:
         operation = chance.choice(ROUTES)
-        path = re.sub(r"\{(\w+)\}", lambda match: chance.choice(fill[match[1]]), operation.path)
+        path = re.sub(r"\{(\w+)\*?\}", lambda match: chance.choice(fill.get(match[1], anything)), operation.path)
         headers = {
             "Authorization": chance.choice([f"Bearer {rest.token}"] * 8 + ["x", "Basic Og=="]),
             "Content-Type": chance.choice(
-                ["application/json"] * 3 + ["text/plain", "application/x-www-form-urlencoded"]
+                ["application/json"] * 4
+                + [
+                    "text/plain",
+                    "application/x-www-form-urlencoded",
+                    "application/xml",
+                    "multipart/form-data; boundary=x",
+                ]
             ),
             "X-PrettyPrint": chance.choice(["0", "0", "1"]),
         }

@@ -97,6 +97,14 @@ class SavedRows:
     keys: Sequence[str]
 
 
+def _strikes_inside(rule: FaultRule, outer: Call) -> bool:
+    """Tell whether a rule is to be asked about a request inside another one.
+
+    One that is about the outer request, too, has been asked: `on: rest.*` strikes what comes over the network once.
+    """
+    return rule.effect.inside and outer.operation.name not in rule.points
+
+
 @dataclass(frozen=True, slots=True)
 class Blow:
     """One effect that was decided on, and has yet to happen."""
@@ -224,7 +232,7 @@ class Faults:
         settled = any(strike.rows == 0 and strike.effect != "latency" for strike in call.entry.strikes)
         for armed in plan:
             latency = armed.rule.effect.key == "latency"
-            if call.outer is not None and not armed.rule.effect.inside:
+            if call.outer is not None and not _strikes_inside(armed.rule, call.outer):
                 continue
             if not self._decide(armed, call, settled and not latency):
                 continue

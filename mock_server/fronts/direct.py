@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from multidict import CIMultiDict
 
 from mock_server.fronts.answers import PIECES
-from mock_server.fronts.http import LARGEST_BODY, LARGEST_LINE, Front, bad_message, make_call, readable, unreadable
+from mock_server.fronts.http import LARGEST_LINE, Front, bad_message, largest_body, make_call, readable, unreadable
 from mock_server.operations import Call, Reply
 from mock_server.org import errors
 
@@ -50,12 +50,13 @@ async def exchange(
     if len(target) > LARGEST_LINE - len(method) - len("  HTTP/1.1"):
         text = bad_message(414, "URI Too Long").encode()
         return Exchange(414, (("Content-Type", "text/html; charset=utf-8"), ("Content-Length", str(len(text)))), text)
+    largest = largest_body(asked)
     try:
-        body = _decoded(content, asked.get("Content-Encoding", ""))
+        body = _decoded(content, asked.get("Content-Encoding", ""), largest)
     except zlib.error:
         reply = front.render(unreadable())
     else:
-        if len(body) > LARGEST_BODY:
+        if len(body) > largest:
             reply = front.render(errors.REQUEST_ENTITY_TOO_LARGE())
         else:
             left: list[bool] = []
@@ -73,11 +74,11 @@ async def exchange(
     return _exchange(front, method.upper(), host, parts.path, asked, reply)
 
 
-def _decoded(content: bytes, encoding: str) -> bytes:
+def _decoded(content: bytes, encoding: str, largest: int) -> bytes:
     """Unpack a body as far as it may be large. Raises zlib.error."""
     if encoding.lower() not in ("gzip", "deflate"):
         return content
-    return zlib.decompressobj(47).decompress(content, LARGEST_BODY + 1)
+    return zlib.decompressobj(47).decompress(content, largest + 1)
 
 
 async def _answered(front: Front, call: Call, timeout: float | None) -> Reply:

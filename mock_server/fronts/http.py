@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
+from urllib.parse import unquote_plus
 
 from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
@@ -26,6 +27,9 @@ log = logging.getLogger("sfmock")
 
 LARGEST_BODY = 52_428_800
 """50 MB: the greatest body of a request that is no blob."""
+LARGEST_UPLOAD = 157_286_400
+"""150 MB: the greatest body with a file in parts. Salesforce takes 500 MB, and 2 GB of a ContentVersion; here a body is
+held in memory whole, some three times at its peak."""
 LARGEST_LINE = 16_384
 _COMPRESS_FROM = 1024
 _COMPRESS_APART_FROM = 262_144
@@ -70,6 +74,10 @@ class Front:
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         headers = request.headers
+        if request.version < (1, 1) and "Transfer-Encoding" in headers:
+            # RFC 9112, 6.1: how such a message ends is not to be relied on.
+            page = bad_message(400, "Bad Request").encode()
+            return Answer(400, {"Content-Type": "text/html"}, page, close=True)
         if headers.get("Expect", "").lower() == "100-continue":
             await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         try:
@@ -163,9 +171,15 @@ class Front:
 
 def _request(*parts: Any) -> web.BaseRequest:
     message, payload, protocol, writer, task, *_ = parts
+    largest = largest_body(message.headers)
     return web.BaseRequest(
-        message, payload, protocol, writer, task, asyncio.get_running_loop(), client_max_size=LARGEST_BODY
+        message, payload, protocol, writer, task, asyncio.get_running_loop(), client_max_size=largest
     )
+
+
+def largest_body(headers: Mapping[str, str]) -> int:
+    """Return how many bytes the body of a request may have, unpacked."""
+    return LARGEST_UPLOAD if headers.get("Content-Type", "").startswith("multipart/") else LARGEST_BODY
 
 
 def _call(request: web.BaseRequest, body: bytes) -> Call:
@@ -179,8 +193,8 @@ def make_call(method: str, target: str, headers: Mapping[str, str], body: bytes,
         _, _, rest = target.partition("://")
         target = "/" + rest.partition("/")[2]
     path, _, query = target.partition("?")
-    if method == "POST" and "_HttpMethod=" in query:
-        method = query.partition("_HttpMethod=")[2].partition("&")[0].upper()
+    if method == "POST" and "_" in query and (meant := _method_of(query)):
+        method = meant
     return Call(
         operation=_UNKNOWN,
         method=method,
@@ -190,6 +204,15 @@ def make_call(method: str, target: str, headers: Mapping[str, str], body: bytes,
         body=body,
         base_url=base_url,
     )
+
+
+def _method_of(query: str) -> str | None:
+    """Return the method that a POST stands for, for clients that cannot send it (`_HttpMethod=PATCH`)."""
+    for pair in query.split("&"):
+        name, _, value = pair.partition("=")
+        if name in ("_HttpMethod", "%5FHttpMethod", "%5fHttpMethod"):
+            return unquote_plus(value).strip().upper() or None
+    return None
 
 
 def _gone(request: web.BaseRequest) -> bool:

@@ -86,6 +86,7 @@ CORRECT = {
     ),
     "stoppable.py": ("tests/subjects/stopped.yaml",),
     "all_or_none.py": ("tests/subjects/one-bad-row.yaml",),
+    "by_composite.py": ("row-locks",),
     "reporting.py": ("validation-errors", "row-locks", "never-ending-outage"),
     "correct.py": (
         "tests/subjects/one-bad-row.yaml",

@@ -38,7 +38,7 @@ class WithinSizeLimits(Claim):
     )
 
     def judge(self, evidence: Evidence, parameters: NoParameters) -> Verdict:
-        calls = [one for one in evidence.exchanges if one.operation.startswith("rest.collections.")]
+        calls = [one for one in evidence.exchanges if one.is_collection]
         beyond = [(one, fault) for one in calls if (fault := _too_large(one))]
         if beyond:
             faults = dict.fromkeys(fault for _, fault in beyond)
@@ -50,7 +50,7 @@ class WithinSizeLimits(Claim):
 
 
 def _too_large(exchange: Exchange) -> str | None:
-    if exchange.many and len(exchange.rows) > MOST_ROWS:
+    if exchange.is_write and len(exchange.rows) > MOST_ROWS:
         return f"{len(exchange.rows)} records in one call of {exchange.operation}"
     if "EXCEEDED_ID_LIMIT" in exchange.codes and "error" not in exchange.struck:
         return f"{exchange.operation}: {exchange.message or 'EXCEEDED_ID_LIMIT'}"
@@ -126,7 +126,7 @@ def _first_batches(evidence: Evidence) -> dict[tuple[str, str], list[tuple[Excha
     until = min((exchange.end for exchange in evidence.exchanges if _wants_less(exchange)), default=math.inf)
     found: dict[tuple[str, str], list[tuple[Exchange, int]]] = defaultdict(list)
     for exchange in evidence.exchanges:
-        if exchange.many and exchange.number in firsts and exchange.at <= until:
+        if exchange.is_collection and exchange.number in firsts and exchange.at <= until:
             sobject = exchange.rows[0].sobject if exchange.rows else ""
             found[exchange.operation, sobject].append((exchange, firsts[exchange.number]))
     return found

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from harness.evidence import Attempt, Evidence, Outcome
-from harness.exchanges import Row, class_of
+from harness.exchanges import Row, blameless, class_of
 from harness.letters import Letter
 from harness.properties.property import Claim, NoParameters, Verdict, counted, some
 
 _COLLECTIONS = "https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/resources_composite_sobjects_collections.htm"
-_ROLLED_BACK = "ALL_OR_NONE_OPERATION_ROLLED_BACK"
 
 
 def _row_failed(attempt: Attempt) -> bool:
@@ -215,8 +214,8 @@ class AllOrNoneUnderstood(Claim):
     name = "bulk.all_or_none_understood"
     trigger = "a collection was rolled back whole, because one of its rows failed (allOrNone)"
     rule = (
-        "The rows that were only rolled back (ALL_OR_NONE_OPERATION_ROLLED_BACK) are sent again without the row that "
-        "failed for good; they are not dead-lettered with it."
+        "The rows that were only rolled back (ALL_OR_NONE_OPERATION_ROLLED_BACK, in composite requests "
+        "PROCESSING_HALTED) are sent again without the row that failed for good; they are not dead-lettered with it."
     )
     guidance = (
         "ALL_OR_NONE_OPERATION_ROLLED_BACK is no fault of the row that bears it. Dead-letter the rows with another "
@@ -241,9 +240,9 @@ class AllOrNoneUnderstood(Claim):
         hopeless: set[int] = set()
         for exchange in evidence.exchanges:
             codes = [row.codes for row in exchange.rows]
-            if exchange.many and exchange.heard and (_ROLLED_BACK,) in codes:
+            if exchange.many and exchange.heard and any(map(blameless, codes)):
                 rolled += 1
-                if any(class_of(found) == "permanent" for found in codes if found and _ROLLED_BACK not in found):
+                if any(class_of(found) == "permanent" for found in codes if found and not blameless(found)):
                     hopeless.add(exchange.number)
         if not rolled:
             return self.not_exercised("no collection was rolled back")
@@ -252,7 +251,7 @@ class AllOrNoneUnderstood(Claim):
             for place, chain in enumerate(evidence.chains)
             if chain
             and chain[-1].number in hopeless
-            and chain[-1].codes == (_ROLLED_BACK,)
+            and blameless(chain[-1].codes)
             and not evidence.landed(place)
             and (evidence.letters_of[place] or not evidence.process.timed_out)
         ]
@@ -313,7 +312,7 @@ class PoisonRowIsolated(Claim):
 
 
 def _poison(row: Row) -> bool:
-    return row.success is False and _ROLLED_BACK not in row.codes and class_of(row.codes) == "permanent"
+    return row.success is False and not blameless(row.codes) and class_of(row.codes) == "permanent"
 
 
 def _held_back(evidence: Evidence, place: int, poisoned: set[int]) -> bool:
@@ -323,6 +322,4 @@ def _held_back(evidence: Evidence, place: int, poisoned: set[int]) -> bool:
         return False
     if evidence.process.timed_out and not evidence.letters_of[place]:
         return False
-    return chain[-1].codes == (_ROLLED_BACK,) and all(
-        attempt.failure is None or attempt.codes == (_ROLLED_BACK,) for attempt in chain
-    )
+    return blameless(chain[-1].codes) and all(attempt.failure is None or blameless(attempt.codes) for attempt in chain)

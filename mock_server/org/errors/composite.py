@@ -35,3 +35,12 @@ NOT_IN_COMPOSITE = row(
     "INVALID_INPUT", 400, "The resource {resource} isn't supported in a composite request.", "permanent", "routing",
     "K", resource="/composite",
 )  # fmt: skip
+TOO_MANY_CHUNKS = row(
+    "LIMIT_EXCEEDED",
+    400,
+    "Cannot have more than {most} chunks in a single operation. Please rearrange the data to reduce chunking.",
+    "permanent",
+    "statement",
+    "R",
+    most="10",
+)

@@ -31,6 +31,16 @@ METHOD_NOT_ALLOWED = row(
 UNSUPPORTED_MEDIA_TYPE = row(
     "UNSUPPORTED_MEDIA_TYPE", 415, "Content type {type} not supported", "permanent", "routing", "K", type="text/plain"
 )
+# Recorded: the edge answers without a body.
+NOT_ACCEPTABLE = row("NOT_ACCEPTABLE", 406, "", "permanent", "routing", "R")
+PRECONDITION_FAILED = row("PRECONDITION_FAILED", 412, "Precondition Failed", "permanent", "routing", "D")
+INVALID_HEADER = row(
+    "INVALID_HEADER", 400, "Invalid value for header {name}", "permanent", "routing", "D", name="If-Match"
+)
+CORS_REFUSED = row(
+    "FORBIDDEN", 403, "The origin {origin} isn't in the CORS allowlist", "permanent", "routing", "D",
+    origin="https://example.com",
+)  # fmt: skip
 LOGIN_OAUTH_INVALID_TOKEN = row("LOGIN_OAUTH_INVALID_TOKEN", 401, "Failed: Invalid Token", "permanent", "routing", "R")
 UNSUPPORTED_API_VERSION = row(
     "UNSUPPORTED_API_VERSION", 410, "API version {version} is retired", "permanent", "routing", "K", version="30.0"
@@ -92,6 +102,14 @@ LIMIT_EXCEEDED = row("LIMIT_EXCEEDED", 400, "limit exceeded", "quota", "save", "
 JSON_PARSER_ERROR = row(
     "JSON_PARSER_ERROR", 400, "{text} at [line:{line}, column:{column}]", "permanent", "statement", "R",
     text="Unexpected character ('}' (code 125)): expected a value", line="1", column="1",
+)  # fmt: skip
+XML_PARSER_ERROR = row(
+    "XML_PARSER_ERROR", 400, "{text} at [row,col {{unknown-source}}]: [{line},1]", "permanent", "statement", "K",
+    text="Unexpected EOF in prolog", line="1",
+)  # fmt: skip
+INVALID_MULTIPART_REQUEST = row(
+    "INVALID_MULTIPART_REQUEST", 400, "{text}", "permanent", "statement", "R",
+    text="Multipart message must include a non-binary part",
 )  # fmt: skip
 RECORDS_REQUIRED = row("REQUIRED_FIELD_MISSING", 400, "At least 1 record is required", "permanent", "statement", "R")
 EXCEEDED_ID_LIMIT = row(

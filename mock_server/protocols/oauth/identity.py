@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from mock_server.operations import Call, Operation, Reply
+from mock_server.org.identity import scopes
 from mock_server.org.identity.directory import User
 from mock_server.org.ids import to_15, to_18
 from mock_server.org.zones import utc_offset
 from mock_server.protocols.instance import identity_url, instance_url
 from mock_server.protocols.oauth.forms import answer, identities, text
-from mock_server.protocols.rest.replies import LATEST
 
 
 def _urls(call: Call) -> dict[str, str]:
     """Return the service urls; `{version}` stays for the client to fill, unless it asks for the latest."""
     base, org15 = instance_url(call, call.org), to_15(call.org.id)
-    version = f"{LATEST}.0" if call.query.get("version") == "latest" else "{version}"
+    version = f"{call.org.latest}.0" if call.query.get("version") == "latest" else "{version}"
     data = f"{base}/services/data/v{version}/"
     return {
         "enterprise": f"{base}/services/Soap/c/{version}/{org15}",
@@ -66,8 +66,11 @@ def _modified(user: User) -> str:
 
 
 @identities(
-    Operation("oauth.identity", "GET", "/id/{org}/{user}", "read", counted=False, summary="Tell who a token belongs to")
-)
+    Operation(
+        "oauth.identity", "GET", "/id/{org}/{user}", "read", counted=False, summary="Tell who a token belongs to",
+        scopes=scopes.IDENTITY,
+    )
+)  # fmt: skip
 async def identity(call: Call) -> Reply:
     if to_18(call.args["org"]) != call.org.id:
         return text(403, "Wrong_Org")
@@ -107,10 +110,13 @@ async def identity(call: Call) -> Reply:
 
 @identities(
     Operation(
-        "oauth.userinfo", "GET", "/services/oauth2/userinfo", "read", counted=False, summary="OpenID's user information"
+        "oauth.userinfo", "GET", "/services/oauth2/userinfo", "read", counted=False,
+        summary="OpenID's user information", scopes=scopes.IDENTITY,
     ),
-    Operation("oauth.userinfo", "POST", "/services/oauth2/userinfo", "read", counted=False),
-)
+    Operation(
+        "oauth.userinfo", "POST", "/services/oauth2/userinfo", "read", counted=False, scopes=scopes.IDENTITY
+    ),
+)  # fmt: skip
 async def userinfo(call: Call) -> Reply:
     user = _user(call)
     photos = _photos(call)

@@ -10,6 +10,7 @@ from mock_server.protocols.rest import (
     connect,
     describe,
     knowledge,
+    linked,
     list_views,
     meta,
     pages,
@@ -19,14 +20,16 @@ from mock_server.protocols.rest import (
     quick_actions,
     recent,
     records,
+    relationships,
     replication,
     search,
     tooling,
     ui,
 )
+from mock_server.protocols.rest.formats import finish
 from mock_server.protocols.rest.replies import render, routes, unversioned
 
-ROUTES = (unversioned, routes, ui.routes, apexrest.routes)
+ROUTES = (unversioned, relationships.keyed, routes, ui.routes, apexrest.routes)
 
 __all__ = [
     "ROUTES",
@@ -38,7 +41,9 @@ __all__ = [
     "composite",
     "connect",
     "describe",
+    "finish",
     "knowledge",
+    "linked",
     "list_views",
     "meta",
     "pages",
@@ -48,6 +53,7 @@ __all__ = [
     "quick_actions",
     "recent",
     "records",
+    "relationships",
     "render",
     "replication",
     "search",

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from email.parser import BytesParser
-from email.policy import HTTP
 from typing import Any
 
 import orjson
 
 from mock_server.jsontext import parser_error, wrong_kind
+from mock_server.multipart import Malformed, Part, is_multipart, parts
 from mock_server.operations import Call, Operation, Reply
 from mock_server.org import errors
 from mock_server.org.ids import to_18
 from mock_server.protocols.rest.replies import DATA, routes
+from mock_server.xmltext import KINDS
+from mock_server.xmltext import read as read_xml
 
 ROWS = f"{DATA}/sobjects"
-FILES = {"Attachment": "Body", "Document": "Body", "ContentVersion": "VersionData"}
+FILES = {
+    "Attachment": "Body", "ContentNote": "Content", "ContentVersion": "VersionData", "Document": "Body",
+    "EmailCapture": "RawMessage", "EventLogFile": "LogFile", "MailmergeTemplate": "Body", "StaticResource": "Body",
+}  # fmt: skip
 """The field that holds a record's file, by object (D)."""
-_MULTIPART = "multipart/form-data"
 
 
 def _read(sobject: str, field: str) -> Operation:
@@ -28,7 +31,7 @@ def _read(sobject: str, field: str) -> Operation:
 @routes(*[_read(sobject, field) for sobject, field in FILES.items()])
 async def read(call: Call) -> Reply:
     name, _, field = call.operation.path.removeprefix(f"{ROWS}/").split("/")
-    sobject = call.org.schema.get(name)
+    sobject = call.schema.get(name)
     identifier = to_18(call.args["id"])
     if sobject is None or identifier is None:
         raise errors.NOT_FOUND()
@@ -39,26 +42,68 @@ async def read(call: Call) -> Reply:
 
 
 def record_of(call: Call, sobject: str) -> dict[str, Any]:
-    """Return the values of a record that a call creates: a JSON body, or a multipart one with its file.
+    """Return the values of a record that a call saves: its body, or the two parts of one with a file.
 
-    Raises JSON_PARSER_ERROR, INVALID_INPUT for a multipart body without its two parts, UNSUPPORTED_MEDIA_TYPE.
+    Raises JSON_PARSER_ERROR, XML_PARSER_ERROR, UNSUPPORTED_MEDIA_TYPE, and INVALID_MULTIPART_REQUEST for a body whose
+    parts are no record and its file.
     """
     kind = call.headers.get("Content-Type", "")
     file_field = next((field for name, field in FILES.items() if name.lower() == sobject.lower()), None)
-    if file_field is None or kind.partition(";")[0].strip().lower() != _MULTIPART:
+    if file_field is None or not is_multipart(kind):
         return call.json_object()
-    values: dict[str, Any] | None = None
-    content: bytes | None = None
-    for name, body, is_json in parts_of(kind, call.body):
-        if name.lower() == file_field.lower():
-            content = body
-        elif is_json and values is None:
-            values = _object(body)
-    if values is None:
-        raise errors.INVALID_INPUT(text="Multipart message must include a non-binary part")
-    if content is not None:
-        values[file_field] = content
+    values, files = _taken_apart(kind, call.body)
+    for part in files:
+        if part.name.lower() != file_field.lower():
+            raise errors.INVALID_MULTIPART_REQUEST(
+                text=f"Binary part name '{part.name[:80]}' is no blob field of {sobject}: it has {file_field}"
+            )
+        values[file_field] = part.content
     return values
+
+
+def records_of(call: Call) -> dict[str, Any]:
+    """Return the body of a call that saves many records, each with the file whose part it names.
+
+    Source: REST API Developer Guide, "Insert or Update Blob Data": `binaryPartName` of a record's attributes is the
+    part, `binaryPartNameAlias` the field. Raises as `record_of`.
+    """
+    kind = call.headers.get("Content-Type", "")
+    if not is_multipart(kind):
+        return call.json_object()
+    body, files = _taken_apart(kind, call.body)
+    contents = {part.name: part.content for part in files}
+    listed = body.get("records")
+    for record in listed if isinstance(listed, list) else []:
+        attributes = record.get("attributes") if isinstance(record, dict) else None
+        if not isinstance(attributes, dict) or "binaryPartName" not in attributes:
+            continue
+        part = attributes["binaryPartName"]
+        field = attributes.get("binaryPartNameAlias")
+        if not isinstance(field, str) or not isinstance(part, str) or part not in contents:
+            raise errors.INVALID_MULTIPART_REQUEST(
+                text=f"Cannot find the binary part '{str(part)[:80]}', or its binaryPartNameAlias"
+            )
+        record[field] = contents[part]
+    return body
+
+
+def _taken_apart(kind: str, body: bytes) -> tuple[dict[str, Any], list[Part]]:
+    """Return the part that is no file, as an object, and those that are."""
+    try:
+        found = parts(kind, body)
+    except Malformed as malformed:
+        raise errors.INVALID_MULTIPART_REQUEST(text=f"The multipart message cannot be read: {malformed}") from None
+    own = next((part for part in found if part.filename is None and _is_told(part)), None)
+    own = own or next((part for part in found if _is_told(part)), None)
+    if own is None:
+        raise errors.INVALID_MULTIPART_REQUEST(text="Multipart message must include a non-binary part")
+    value = read_xml(own.content) if own.kind in KINDS else _object(own.content)
+    return value, [part for part in found if part is not own]
+
+
+def _is_told(part: Part) -> bool:
+    """Tell whether a part holds values rather than a file."""
+    return part.kind.endswith("json") or part.kind in KINDS
 
 
 def _object(body: bytes) -> dict[str, Any]:
@@ -72,19 +117,8 @@ def _object(body: bytes) -> dict[str, Any]:
 
 
 def parts_of(kind: str, body: bytes) -> list[tuple[str, bytes, bool]]:
-    """Return name, bytes and whether it is JSON of each part of a multipart body."""
+    """Return name, bytes and whether it is JSON of each part of a multipart body; none of a malformed one."""
     try:
-        head = b"Content-Type: " + kind.encode("latin-1", "replace") + b"\r\n\r\n"
-        message = BytesParser(policy=HTTP).parsebytes(head + body)
-        if not message.is_multipart():
-            return []
-        out = []
-        for part in message.iter_parts():
-            name = part.get_param("name", header="content-disposition")
-            content = part.get_payload(decode=True)
-            data = content if isinstance(content, bytes) else b""
-            out.append((str(name or ""), data, part.get_content_type().endswith("json")))
-    except (ValueError, LookupError, AttributeError, IndexError, TypeError):
-        # What headers of parts can hold is more than the parser of messages foresees.
+        return [(part.name, part.content, part.kind.endswith("json")) for part in parts(kind, body)]
+    except Malformed:
         return []
-    return out

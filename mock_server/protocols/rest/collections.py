@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 from mock_server.operations import Call, Operation, Reply
@@ -10,6 +12,7 @@ from mock_server.org.ids import to_18
 from mock_server.org.records.changes import Change, RowResult, Verb
 from mock_server.org.records.resolving import unsupported_type
 from mock_server.protocols.ids import rows_by_id
+from mock_server.protocols.rest.blobs import records_of
 from mock_server.protocols.rest.describe import sobject_of
 from mock_server.protocols.rest.records import save
 from mock_server.protocols.rest.replies import DATA, answer, base_of, routes, saved_item
@@ -31,7 +34,9 @@ BY_KEY = f"{OF_TYPE}/{{field}}"
 )
 async def create(call: Call) -> Reply:
     records, all_or_none = _records(call)
-    return _answer(await save(call, [_change(call, "create", record) for record in records], all_or_none=all_or_none))
+    changes = [_change(call, "create", record) for record in records]
+    _in_few_chunks(changes)
+    return _answer(await save(call, changes, all_or_none=all_or_none))
 
 
 @routes(
@@ -52,7 +57,9 @@ async def update(call: Call) -> Reply:
     for record in records:
         change = _change(call, "update", record)
         change.id = _take(change.values, "id")
+        _refuse_stranger(call, change)
         changes.append(change)
+    _in_few_chunks(changes)
     return _answer(await save(call, changes, all_or_none=all_or_none))
 
 
@@ -108,9 +115,10 @@ async def upsert(call: Call) -> Reply:
     )
 )
 async def delete(call: Call) -> Reply:
-    ids = [identifier for identifier in call.query.get("ids", "").split(",") if identifier]
+    ids = [identifier for part in call.query.get("ids", "").split(",") if (identifier := part.strip())]
     _within(len(ids), MOST_ROWS)
     changes = rows_by_id(call.schema, "delete", ids)
+    _in_few_chunks(changes)
     all_or_none = call.query.get("allOrNone", "").lower() == "true"
     return _answer(await save(call, changes, all_or_none=all_or_none))
 
@@ -143,7 +151,7 @@ def _texts(name: str, value: Any) -> list[str]:
 
 
 def _records(call: Call) -> tuple[list[dict[str, Any]], bool]:
-    body = call.json_object()
+    body = records_of(call)
     records, all_or_none = body.get("records"), body.get("allOrNone")
     if all_or_none is None:
         # django-salesforce writes null where nobody chose.
@@ -163,6 +171,23 @@ def _records(call: Call) -> tuple[list[dict[str, Any]], bool]:
         )
     _within(len(records), MOST_ROWS)
     return records, all_or_none
+
+
+def _in_few_chunks(changes: Sequence[Change]) -> None:
+    """Refuse a call whose records are of alternating types: each run of one type is saved by itself."""
+    chunks = sum(1 for _ in groupby(change.sobject.lower() for change in changes))
+    if chunks > MOST_CHUNKS:
+        raise errors.TOO_MANY_CHUNKS(most=MOST_CHUNKS)
+
+
+def _refuse_stranger(call: Call, change: Change) -> None:
+    """Refuse a row whose id is that of another object's record (D: "Contact ID: id value of incorrect type")."""
+    sobject = call.schema.get(change.sobject)
+    whole = to_18(change.id) if isinstance(change.id, str) else None
+    if sobject is None or whole is None or whole[:3] == sobject.key_prefix or change.refusal is not None:
+        return
+    if call.schema.by_prefix(whole[:3]) is not None:
+        change.refusal = errors.WRONG_ID_TYPE(label=f"{sobject.label} ID", value=change.id, fields=["Id"])
 
 
 def _within(count: int, limit: int) -> None:

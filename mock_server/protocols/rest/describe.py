@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from email.utils import format_datetime, parsedate_to_datetime
+from email.utils import format_datetime
 from typing import Any
 
 import orjson
@@ -15,8 +15,12 @@ from mock_server.org.schema import Schema, compact_layouts, layouts
 from mock_server.org.schema import describe as forms
 from mock_server.org.schema.types import SObject
 from mock_server.protocols.instance import instance_url
+from mock_server.protocols.rest.conditions import http_moment
+from mock_server.protocols.rest.recent import recent_items
 from mock_server.protocols.rest.replies import DATA, answer, routes
 
+RECENT = 5
+"""Recent items that the short describe of an object shows."""
 OBJECT = f"{DATA}/sobjects/{{sobject}}"
 DESCRIBE = f"{OBJECT}/describe"
 
@@ -37,8 +41,9 @@ async def describe_global(call: Call) -> Reply:
 @routes(Operation("rest.describe.summary", "GET", OBJECT, "read", summary="Describe one object in short"))
 async def summary(call: Call) -> Reply:
     sobject = sobject_of(call)
-    # Records used through the API do not enter the recent list unless a client asks for it (Sforce-Mru).
-    return answer({"objectDescribe": forms.summary(sobject, call.args["version"]), "recentItems": []})
+    # Records used through the API enter the recent list only where a client asks for it (Sforce-Mru).
+    items = recent_items(call, RECENT, sobject.name) if sobject.is_("mruEnabled") else []
+    return answer({"objectDescribe": forms.summary(sobject, call.args["version"]), "recentItems": items})
 
 
 @routes(Operation("rest.describe.object", "GET", DESCRIBE, "read", summary="Describe one object"))
@@ -66,24 +71,18 @@ def _conditional(call: Call, value: dict[str, Any]) -> Reply:
     changed = int(call.schema.changed)
     modified = format_datetime(datetime.fromtimestamp(changed, UTC), usegmt=True)
     tags = {"ETag": forms.etag(body), "Last-Modified": modified}
+    until = http_moment(call.headers.get("If-Unmodified-Since"))
+    if until is not None and changed > until:
+        raise errors.PRECONDITION_FAILED()
     known = call.headers.get("If-None-Match")
     if known is not None:
         same = known.strip() == "*" or tags["ETag"].strip('"') in known
     else:
-        since = _moment(call.headers.get("If-Modified-Since"))
+        since = http_moment(call.headers.get("If-Modified-Since"))
         same = since is not None and changed <= since
     if same:
         return Reply(304, b"", None, tags)
     return Reply(200, body, headers=tags)
-
-
-def _moment(text: str | None) -> float | None:
-    """Return the seconds that an HTTP date stands for, None for none or one that cannot be read."""
-    try:
-        moment = parsedate_to_datetime(text) if text else None
-        return None if moment is None else moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
-    except (ValueError, TypeError, OverflowError):
-        return None
 
 
 # -- layouts

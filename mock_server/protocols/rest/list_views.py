@@ -9,6 +9,7 @@ from mock_server.operations import Call, Operation, Reply
 from mock_server.org import errors
 from mock_server.org.ids import stable_id, to_18
 from mock_server.org.schema.compact_layouts import primary_compact_layout
+from mock_server.org.schema.describe import links
 from mock_server.org.schema.types import Field, SObject
 from mock_server.protocols.rest.describe import OBJECT, sobject_of
 from mock_server.protocols.rest.replies import answer, base_of, routes
@@ -96,7 +97,7 @@ async def results(call: Call) -> Reply:
 
 def _listed(call: Call) -> SObject:
     sobject = sobject_of(call)
-    if not (sobject.is_("queryable") and sobject.is_("layoutable")):
+    if not (sobject.is_("queryable") and (sobject.is_("layoutable") or "listviews" in links(sobject))):
         raise errors.NOT_FOUND()
     return sobject
 

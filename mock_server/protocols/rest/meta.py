@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from mock_server.operations import Call, Operation, Reply
+from mock_server.org import errors
+from mock_server.org.records.tally import record_counts
+from mock_server.org.versions import OLDEST
 from mock_server.protocols.instance import identity_url
-from mock_server.protocols.rest.replies import DATA, LATEST, OLDEST, answer, routes, unversioned
+from mock_server.protocols.rest.replies import DATA, answer, routes, unversioned
 
 _ORDER = (
     "tooling", "metadata", "eclair", "folders", "prechatForms", "contact-tracing", "jsonxform", "chatter", "payments",
@@ -27,7 +30,7 @@ async def versions(call: Call) -> Reply:
     return answer(
         [
             {"label": label(number), "url": f"/services/data/v{number}.0", "version": f"{number}.0"}
-            for number in range(OLDEST, LATEST + 1)
+            for number in range(OLDEST, call.org.latest + 1)
         ]
     )
 
@@ -56,3 +59,18 @@ async def resources(call: Call) -> Reply:
 @routes(Operation("rest.limits", "GET", f"{DATA}/limits", "read", summary="Read the org's limits"))
 async def limits(call: Call) -> Reply:
     return answer(call.org.limits.body())
+
+
+@routes(
+    Operation(
+        "rest.record_count", "GET", f"{DATA}/limits/recordCount", "read", since=40.0,
+        summary="Count the records of objects", query=("sObjects",),
+    )
+)  # fmt: skip
+async def record_count(call: Call) -> Reply:
+    if not call.org.may(call.session, "ViewSetup"):
+        raise errors.INSUFFICIENT_ACCESS()
+    given = call.query.get("sObjects")
+    names = None if given is None else [name.strip() for name in given.split(",") if name.strip()]
+    counts = record_counts(call.org, names)
+    return answer({"sObjects": [{"count": count, "name": name} for name, count in counts.items()]})

@@ -39,7 +39,9 @@ async def run_all(call: Call) -> Reply:
     Operation("rest.query.more", "GET", f"{DATA}/queryAll/{{locator}}", "read", rows="many"),
 )
 async def more(call: Call) -> Reply:
-    return _page(call, call.org.more(call.session, call.args["locator"], size=page_size(call), base=base_of(call)))
+    return page_answer(
+        call, call.org.more(call.session, call.args["locator"], size=page_size(call), base=base_of(call))
+    )
 
 
 async def _run(call: Call, *, all_rows: bool) -> Reply:
@@ -59,7 +61,7 @@ async def _run(call: Call, *, all_rows: bool) -> Reply:
         base=base_of(call),
         version=version_of(call.args["version"]),
     )
-    return _page(call, page)
+    return page_answer(call, page)
 
 
 def columns_wanted(call: Call) -> bool:
@@ -75,12 +77,14 @@ def _explain(call: Call, soql: str) -> Reply:
 
 
 def page_size(call: Call) -> int:
+    """Return how many records the call wants in a page (Sforce-Query-Options)."""
     options = call.headers.get("Sforce-Query-Options")
     wanted = _BATCH_SIZE.search(options) if options else None
     return min(max(int(wanted[1]), SMALLEST_PAGE), LARGEST_PAGE) if wanted else LARGEST_PAGE
 
 
-def _page(call: Call, page: Page) -> Reply:
+def page_answer(call: Call, page: Page) -> Reply:
+    """Answer with a page of records, and where the next one is."""
     call.entry.page = PageNote(page.total, len(page.records), page.cursor)
     body: dict[str, Any] = {"totalSize": page.total, "done": page.cursor is None}
     if page.cursor is not None:

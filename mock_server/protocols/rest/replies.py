@@ -11,10 +11,9 @@ from mock_server.operations import Call, Peek, Reply, Routes
 from mock_server.org import errors
 from mock_server.org.errors import ApiError
 from mock_server.org.records.changes import Change, RowResult, Verb
+from mock_server.org.versions import FURTHEST, OLDEST
+from mock_server.protocols.rest.formats import PLAIN, finish, form_of
 
-OLDEST = 31
-LATEST = 68
-"""Winter '27."""
 RETIRED = range(7, OLDEST)
 
 
@@ -41,6 +40,8 @@ def error_item(error: ApiError) -> dict[str, Any]:
 
 
 def render(error: ApiError) -> Reply:
+    if error.spec is errors.NOT_ACCEPTABLE:
+        return empty(406)
     if error.spec is errors.LOGIN_OAUTH_INVALID_TOKEN:
         return _from_the_oauth_layer(error)
     return errors_answer([error])
@@ -85,7 +86,7 @@ def saved_item(result: RowResult) -> dict[str, Any]:
     }
 
 
-_VERSIONS: dict[str, int] = {f"v{number}.0": number for number in range(OLDEST, LATEST + 1)}
+_VERSIONS: dict[str, int] = {f"v{number}.0": number for number in range(OLDEST, FURTHEST + 1)}
 
 
 def version_of(segment: str) -> int:
@@ -103,18 +104,24 @@ def check_version(call: Call) -> None:
 
     Raises ApiError.
     """
-    if version_of(call.args["version"]) < call.operation.since:
+    if not call.operation.since <= version_of(call.args["version"]) <= call.org.latest:
         raise errors.NOT_FOUND()
+    if call.headers.get("Accept") not in PLAIN and call.operation.name not in _FREE and form_of(call) is None:
+        raise errors.NOT_ACCEPTABLE()
     if call.operation.auth and not call.org.may(call.session, "ApiEnabled"):
         raise errors.API_CURRENTLY_DISABLED()
 
 
+_FREE = frozenset({"rest.sobject.blob"})
+"""Operations whose answers have the type of what they hold, whatever is accepted."""
 _VERBS: dict[str, Verb] = {"create": "create", "update": "update", "upsert": "upsert", "delete": "delete"}
 
 
 def peek(call: Call) -> list[Change]:
     """Return the rows that a refused call carried, as far as its path and body tell."""
-    verb = _VERBS.get(call.operation.name.rpartition(".")[2])
+    family, _, action = call.operation.name.rpartition(".")
+    # A relationship leads to a record that nobody knows before it is read.
+    verb = None if family == "rest.relationship" else _VERBS.get(action)
     sobject, key = call.args.get("sobject", ""), call.args.get("field")
     try:
         body = orjson.loads(call.body)
@@ -140,17 +147,17 @@ def peek(call: Call) -> list[Change]:
     return out
 
 
-routes = Routes(render, peek=peek, guard=check_version)
+routes = Routes(render, peek=peek, guard=check_version, finish=finish)
 
 
 def peeked_routes(peek: Peek) -> Routes:
     """Return routes whose bodies tell their rows in a way of their own; they are among those of `routes`."""
-    own = Routes(render, peek=peek, guard=check_version)
+    own = Routes(render, peek=peek, guard=check_version, finish=finish)
     own.routes = routes.routes
     return own
 
 
-unversioned = Routes(render)
+unversioned = Routes(render, finish=finish)
 DATA = "/services/data/{version}"
 
 

@@ -402,7 +402,7 @@ def test_a_file_comes_in_a_multipart_body(kit: Rest) -> None:
     assert kit.get(f"/sobjects/Attachment/{answer.json()['id']}/Body").content == b"raw \x00\r\n bytes"
     for body, kind in ((b"--x\r\n", "multipart/form-data; boundary=x"), (b"", "multipart/form-data")):
         refused = kit("POST", "/sobjects/Attachment", data=body, headers={"Content-Type": kind})
-        assert (refused.status_code, refused.json()[0]["errorCode"]) == (400, "INVALID_INPUT")
+        assert (refused.status_code, refused.json()[0]["errorCode"]) == (400, "INVALID_MULTIPART_REQUEST")
     assert kit("POST", "/sobjects/Account", files=parts).status_code == 415
 
 

@@ -244,7 +244,7 @@ def test_unreadable_bodies_are_refused_and_nothing_is_saved(rest: Rest, body: by
     assert rest.query("SELECT COUNT() FROM Contact").json()["totalSize"] == 0
 
 
-@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "application/xml", "nonsense"])
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "nonsense"])
 def test_a_body_of_another_kind_is_refused(rest: Rest, kind: str) -> None:
     answer = rest.post("/sobjects/Contact", data='{"LastName": "x"}', headers={"Content-Type": kind})
     assert answer.status_code == 415
@@ -273,7 +273,9 @@ def test_gzip_goes_both_ways(rest: Rest) -> None:
     import gzip
 
     body = gzip.compress(b'{"LastName": "Lovelace"}')
-    answer = rest.post("/sobjects/Contact", data=body, headers={"Content-Encoding": "gzip"})
+    answer = rest.post(
+        "/sobjects/Contact", data=body, headers={"Content-Encoding": "gzip", "Content-Type": "application/json"}
+    )
     assert answer.status_code == 201
     answer = rest.get("/sobjects/Contact/describe", headers={"Accept-Encoding": "gzip"})
     assert answer.headers["Content-Encoding"] == "gzip"

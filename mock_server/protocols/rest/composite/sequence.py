@@ -125,6 +125,7 @@ def request_of(
         url(one.url),
         {name: text(said) for name, said in one.headers.items()},
         b"" if body is None else written(body),
+        said=None if body == one.body else written(one.body),
     )
 
 

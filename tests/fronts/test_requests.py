@@ -1,0 +1,166 @@
+"""What a server does with requests that are no good HTTP: it refuses them, closes, and runs nothing behind them."""
+
+from __future__ import annotations
+
+import socket
+import zlib
+from functools import cache
+from gzip import compress
+
+import pytest
+
+from mock_server import api
+from mock_server.control.client import OrgInfo
+from tests.conftest import Rest
+
+BODY = b'{"LastName":"x"}'
+JSON = {"Content-Type": "application/json"}
+HOST = b"Host: localhost\r\n"
+
+
+def exchange(server: api.Server, data: bytes, patience: float = 5.0) -> bytes:
+    """Send bytes and return all that comes back until the server closes."""
+    with socket.create_connection(("127.0.0.1", int(server.url.rsplit(":", 1)[1])), patience) as sock:
+        sock.sendall(data)
+        out = b""
+        while piece := sock.recv(65536):
+            out += piece
+        return out
+
+
+def post(org: OrgInfo, headers: bytes, body: bytes, version: bytes = b"1.1") -> bytes:
+    token = b"Authorization: Bearer " + org.access_token.encode() + b"\r\n"
+    line = b"POST /services/data/v60.0/sobjects/Contact HTTP/" + version + b"\r\n"
+    return line + HOST + token + b"Content-Type: application/json\r\n" + headers + b"\r\n" + body
+
+
+SMUGGLED = b"\r\n".join([b"DELETE /services/data/v60.0/sobjects/Contact/003000000000001 HTTP/1.1", HOST, b""])
+CHUNK = b"10\r\n" + BODY + b"\r\n0\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        (b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", b"0\r\n\r\n"),
+        (b"Transfer-Encoding: chunked\r\nContent-Length: 16\r\n", CHUNK),
+        (b"Content-Length: 16\r\nContent-Length: 5\r\n", BODY),
+        (b"Content-Length: 16\r\nContent-Length: 16\r\n", BODY),
+        (b"Content-Length: 16, 16\r\n", BODY),
+        (b"Content-Length: +16\r\n", BODY),
+        (b"Content-Length: -1\r\n", BODY),
+        (b"Content-Length: 0x10\r\n", BODY),
+        (b"Content-Length: \r\n", BODY),
+        (b"Transfer-Encoding: identity\r\nContent-Length: 16\r\n", BODY),
+        (b"Transfer-Encoding: xchunked\r\n", CHUNK),
+        (b"Transfer-Encoding: chunked, identity\r\n", CHUNK),
+        (b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", CHUNK),
+        (b"Transfer-Encoding : chunked\r\n", CHUNK),
+        (b"Transfer-Encoding:\x0bchunked\r\n", CHUNK),
+        (b"Content-Length: 16\r\nX-A: a\r\n b\r\n", BODY),
+        (b"Content-Length: 16\nX-A: a\n", BODY),
+        (b"Content-Length: 16\r\nX-A: a\rb\r\n", BODY),
+        (b"Content-Length: 16\r\nX-A: a\0b\r\n", BODY),
+        (b"Content-Length: 16\r\nX A: a\r\n", BODY),
+        (b"Content-Length: 16\r\nXA\r\n", BODY),
+        (b"Content-Length: 16\r\nHost: elsewhere\r\n", BODY),
+        (b"Transfer-Encoding: chunked\r\n", b"zz\r\n" + BODY),
+        (b"Transfer-Encoding: chunked\r\n", b"-1\r\n" + BODY),
+        (b"Transfer-Encoding: chunked\r\n", b"10;a\nb\r\n" + BODY + b"\r\n0\r\n\r\n"),
+        (b"Transfer-Encoding: chunked\r\n", b"f" * 18 + b"\r\n" + BODY),
+    ],
+)
+def test_a_request_of_two_minds_is_refused(
+    server: api.Server, org: OrgInfo, rest: Rest, headers: bytes, body: bytes
+) -> None:
+    out = exchange(server, post(org, headers, body) + SMUGGLED)
+    assert out.startswith((b"HTTP/1.0 400 ", b"HTTP/1.1 400 "))
+    assert out.count(b"HTTP/1.") == 1
+    assert b"<h1>Bad Message 400</h1>" in out
+    assert rest.query("SELECT COUNT() FROM Contact").json()["totalSize"] == 0
+
+
+def test_chunks_of_old_clients_are_refused(server: api.Server, org: OrgInfo) -> None:
+    out = exchange(server, post(org, b"Transfer-Encoding: chunked\r\n", CHUNK, b"1.0"))
+    assert b" 400 " in out.split(b"\r\n", 1)[0]
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        (b"GET /" + b"a" * 17_000 + b" HTTP/1.1\r\nHost: h\r\n\r\n", 414),
+        (b"GET / HTTP/1.1\r\nHost: h\r\nX: " + b"a" * 17_000 + b"\r\n\r\n", 431),
+        (b"GET / HTTP/1.1\r\nHost: h\r\n" + b"".join(b"X%d: a\r\n" % n for n in range(5000)) + b"\r\n", 431),
+        (b"GET / HTTP/9.9\r\nHost: h\r\n\r\n", 400),
+        (b"G\xffT / HTTP/1.1\r\nHost: h\r\n\r\n", 400),
+        (b"GET /services/data/v60.0/query?q=SELECT Id FROM Contact HTTP/1.1\r\nHost: h\r\n\r\n", 400),
+        (b"GET /services/data HTTP/1.1\r\n\r\n", 400),
+    ],
+)
+def test_what_is_no_request(server: api.Server, data: bytes, status: int) -> None:
+    out = exchange(server, data)
+    assert int(out.split(b" ")[1]) == status
+    assert f"<h1>Bad Message {status}</h1><pre>reason: ".encode() in out
+
+
+def test_a_client_may_wait_for_100(server: api.Server, org: OrgInfo) -> None:
+    headers = b"Expect: 100-continue\r\nContent-Length: 16\r\nConnection: close\r\n"
+    with socket.create_connection(("127.0.0.1", int(server.url.rsplit(":", 1)[1])), 5) as sock:
+        sock.sendall(post(org, headers, b""))
+        assert sock.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        sock.sendall(BODY)
+        assert sock.recv(1000).startswith(b"HTTP/1.1 201 Created")
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "GZIP"])
+def test_bodies_may_be_packed(rest: Rest, encoding: str) -> None:
+    body = zlib.compress(BODY) if encoding == "deflate" else compress(BODY)
+    answer = rest.post("/sobjects/Contact", data=body, headers={**JSON, "Content-Encoding": encoding})
+    assert answer.status_code == 201
+
+
+@pytest.mark.parametrize("body", [b"x", BODY, compress(BODY)[:-14], b"\x1f\x8b" + b"\0" * 30, b""])
+def test_a_broken_packing_is_refused(rest: Rest, body: bytes) -> None:
+    answer = rest.post(
+        "/sobjects/Contact", data=body, headers={**JSON, "Content-Encoding": "gzip", "Connection": "close"}
+    )
+    assert answer.status_code == 400
+    assert rest.query("SELECT COUNT() FROM Contact").json()["totalSize"] == 0
+
+
+@cache
+def packed_blanks() -> bytes:
+    """Return 160 MB of blanks in half a MB."""
+    return compress(b" " * 160_000_000, 1)
+
+
+@pytest.mark.parametrize("kind", ["application/json", "application/xml", "multipart/form-data; boundary=x"])
+def test_a_bomb_goes_off_within_its_bounds(rest: Rest, kind: str) -> None:
+    bomb = packed_blanks()
+    assert len(bomb) < 1_000_000
+    answer = rest.post("/sobjects/Attachment", data=bomb, headers={"Content-Encoding": "gzip", "Content-Type": kind})
+    assert (answer.status_code, answer.json()[0]["errorCode"]) == (413, "REQUEST_ENTITY_TOO_LARGE")
+
+
+def test_values_cannot_write_headers_of_an_answer(rest: Rest) -> None:
+    answer = rest.get("/sobjects/Contact/External_Id__c/%0d%0aX-Evil:%201")
+    assert answer.status_code == 404
+    assert "X-Evil" not in answer.headers
+    made = rest.patch("/sobjects/Contact/External_Id__c/%0d%0aX-Evil:%201", json={"LastName": "x"})
+    assert made.status_code == 201
+    assert "X-Evil" not in made.headers
+
+
+def test_headers_that_answers_have(rest: Rest) -> None:
+    made = rest.post("/sobjects/Contact", json={"LastName": "x"})
+    read = rest.get(made.headers["Location"])
+    missing = rest.get("/sobjects/Contact/003000000000001")
+    assert read.headers["X-SFDC-Edge-Cache"] == "MISS"
+    assert "X-SFDC-Edge-Cache" not in {*made.headers, *missing.headers}
+    for answer in (made, read, missing):
+        assert answer.headers["Vary"] == "Accept-Encoding"
+        assert answer.headers["Server"] == "sfdcedge"
+        assert answer.headers["Sforce-Limit-Info"].startswith("api-usage=")
+        assert len(answer.headers["X-Request-Id"]) == 32
+    changed = rest.patch(made.headers["Location"], json={"LastName": "y"})
+    assert changed.headers["Content-Security-Policy"] == "upgrade-insecure-requests"
+    assert "Content-Type" not in changed.headers
