@@ -73,6 +73,7 @@ class Running:
         kept = certificates.keep(Path(settings.state_dir) if settings.state_dir else None)
         app = App(settings)
         app.trust(kept.jwt_public_key)
+        app.world.signing.source = kept.signing_key
         await app.start()
         try:
             listener = Listener(settings.host, settings.port, app.factory, kept.context(), tunnel=settings.tunnel)
