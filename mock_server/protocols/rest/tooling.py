@@ -49,12 +49,6 @@ async def resources(call: Call) -> Reply:
 # -- queries
 
 
-@routes(Operation("rest.tooling.resources", "GET", TOOLING, "read", summary="List the resources of the Tooling API"))
-async def resources(call: Call) -> Reply:
-    base = f"/services/data/{call.args['version']}/tooling"
-    return answer({name: f"{base}/{name}" for name in ("query", "sobjects", "executeAnonymous")})
-
-
 @routes(
     Operation(
         "rest.tooling.query", "GET", f"{TOOLING}/query", "read", rows="many", query=("q", "explain", "columns"),
