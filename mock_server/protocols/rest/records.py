@@ -15,7 +15,7 @@ from mock_server.org.records.changes import Change, RowResult
 from mock_server.org.records.plans import plan_of
 from mock_server.org.records.values import Misfit
 from mock_server.org.schema.types import Field, SObject
-from mock_server.protocols.rest import conditions
+from mock_server.protocols.rest import conditions, recent
 from mock_server.protocols.rest.blobs import record_of
 from mock_server.protocols.rest.describe import sobject_of
 from mock_server.protocols.rest.duplicates import duplicate_wishes, show_duplicates
@@ -62,6 +62,7 @@ async def create(call: Call) -> Reply:
     (result,) = await save(call, [Change("create", sobject.name, record_of(call, sobject.name))])
     if not result.success:
         return errors_answer(result.errors)
+    recent.note(call, sobject, result.id)
     return _created(call, sobject, result)
 
 
@@ -87,6 +88,7 @@ def read_record(call: Call, sobject: SObject, identifier: str) -> Reply:
     if record is None:
         gone = call.org.is_deleted(call.session, sobject.name, identifier)
         raise errors.ENTITY_IS_DELETED() if gone else errors.NOT_FOUND()
+    recent.note(call, sobject, identifier)
     return conditions.show(call, sobject, identifier, record, answer(record))
 
 
@@ -98,7 +100,10 @@ async def update(call: Call) -> Reply:
     identifier = _id_of(call)
     check = conditions.check_of(call, sobject, identifier)
     change = Change("update", sobject.name, record_of(call, sobject.name), id=identifier)
-    return done(await save(call, [change], check=check))
+    results = await save(call, [change], check=check)
+    if results[0].success:
+        recent.note(call, sobject, identifier)
+    return done(results)
 
 
 @routes(Operation("rest.sobject.delete", "DELETE", BY_ID, "write", "always", "one", summary="Delete a record"))
