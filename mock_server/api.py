@@ -128,6 +128,11 @@ class Server:
         """The mock's certificate authority alone."""
         return self._running.certificates.ca_file
 
+    @property
+    def jwt_key_file(self) -> Path:
+        """The private key whose other half the default app of each org trusts, for the JWT bearer grant."""
+        return self._running.certificates.jwt_key_file
+
     @cached_property
     def ca_bundle(self) -> Path:
         """The system's roots plus the mock's authority."""

@@ -158,6 +158,7 @@ _SAID = ("path", "query", "client", "user", "caller", "message", "address", "ins
 
 def _row(change: Change, result: RowResult | None) -> dict[str, Any]:
     # `values` is what the client sent in this row: the harness matches it to its inputs. Secrets never are records.
+    values, said = _sayable(change.values)
     return {
         "verb": change.verb,
         "sobject": change.sobject,
@@ -167,9 +168,24 @@ def _row(change: Change, result: RowResult | None) -> dict[str, Any]:
         "success": result.success if result else None,
         "created": result.created if result else None,
         "codes": [error.code for error in result.errors] if result else [],
-        "values": change.values,
-        "fingerprint": fingerprint(orjson.dumps(change.values, option=orjson.OPT_SORT_KEYS)),
+        "values": values,
+        "fingerprint": fingerprint(said),
     }
+
+
+_COULD_BE_DEEP = 400
+"""Bytes: less cannot be nested deeper than an answer may be."""
+
+
+def _sayable(values: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    """Return values as they can stand in an answer, and as bytes; what is nested too deep is left out."""
+    try:
+        said = orjson.dumps(values, option=orjson.OPT_SORT_KEYS)
+        if len(said) > _COULD_BE_DEEP:
+            orjson.dumps([[[[[[[[values]]]]]]]])
+    except TypeError:
+        return {}, b"{}"
+    return values, said
 
 
 def fingerprint(body: bytes) -> str:

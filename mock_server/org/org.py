@@ -24,6 +24,7 @@ from mock_server.org.identity.authorizations import Authorizations
 from mock_server.org.identity.devices import Devices
 from mock_server.org.identity.directory import Directory, Secret
 from mock_server.org.identity.history import LoginHistory
+from mock_server.org.identity.keeping import Keeper
 from mock_server.org.identity.live import LiveRecords
 from mock_server.org.identity.permissions import Permissions
 from mock_server.org.identity.redaction import Redactor
@@ -112,6 +113,7 @@ class Org:
         self.queries = Queries(self.schema, self.store, self.clock, seed=seed)
         self.queries.lock_rows = self.locks.demand
         self.searches = Searches(self.schema, self.store, self.queries)
+        self.keeper = Keeper(self, active=data is not None)
         self.directory = Directory(self)
         self.redactor = Redactor(self)
         self.history = LoginHistory(self)
@@ -239,9 +241,7 @@ class Org:
 
     def tooling_of(self, who: Session) -> Schema:
         """Return the Tooling API's objects as a user sees them."""
-        from mock_server.org.tooling.view import tooling
-
-        return tooling(self.schema_of(who))
+        return self.schema_of(who).tools()
 
     def _inner_query(self, user_id: str) -> Query:
         """Return how triggers that run for a user query: in the system's mode, within their transaction."""

@@ -106,6 +106,20 @@ class Schema:
         """The schema itself, where this is what a user sees of it."""
         return self
 
+    def anywhere(self, name: str) -> SObject | None:
+        """Find an object by its name in any case, even one that only the Tooling API shows."""
+        return self.get(name) or self.tools().get(name)
+
+    def anywhere_by_prefix(self, prefix: str) -> SObject | None:
+        """Find the object whose ids begin with three characters, even one that only the Tooling API shows."""
+        return self.by_prefix(prefix) or self.tools().by_prefix(prefix)
+
+    def tools(self) -> Schema:
+        """Return what the Tooling API shows of it."""
+        from mock_server.org.tooling.view import tooling
+
+        return tooling(self)
+
     @property
     def described(self) -> Schema:
         """The schema that rows of derived objects are about: itself, where it does not show another one."""
