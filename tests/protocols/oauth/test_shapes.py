@@ -11,6 +11,8 @@ import orjson
 import pytest
 
 from mock_server.org.identity.apps import SCOPES
+from mock_server.org.identity.networks import Range
+from mock_server.org.identity.security import Rules
 from tests.protocols.desk import FORM, Desk, json_of
 from tests.protocols.oauth.walk import CALLBACK, CLIENT, TOKEN, USER, Walker
 
@@ -226,3 +228,13 @@ def test_who_logs_out_is_out(desk: Desk, walker: Walker) -> None:
     assert walker.cookies == {}
     assert desk.org.sessions.find(sid) is None
     assert "username" in walker.authorize().forms.fields
+
+
+def test_the_user_agent_flow_asks_where_its_user_is(desk: Desk, walker: Walker) -> None:
+    page = walker.log_in(walker.authorize(response_type="token"))
+    user = desk.org.directory.default_user
+    directory = desk.org.directory
+    directory.apps = {name: replace(app, relax_ip=False) for name, app in directory.apps.items()}
+    desk.org.admission.security.users[user.id] = Rules(ranges=(Range.read("10.0.0.0/8"),))
+    found = walker.submit(page, "save").fragment
+    assert (found["error"], found["error_description"]) == ("invalid_grant", "ip restricted")
