@@ -40,7 +40,11 @@ UNIMPLEMENTED = Operation("unknown", "*", "", "read", auth=False, counted=False)
 
 class Gate:
     def __init__(
-        self, world: World, registry: Registry, render_unknown: Callable[[ApiError], Reply], finish_unknown: Finish
+        self,
+        world: World,
+        registry: Registry,
+        render_unknown: Callable[[ApiError], Reply],
+        finish_unknown: Finish = lambda _, reply: reply,
     ) -> None:
         self._world = world
         self._registry = registry
