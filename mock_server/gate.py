@@ -66,7 +66,7 @@ class Gate:
         # A browser that runs a page of another server: the rest of the world sends no Origin.
         decided = cors.decide(call, origin, self._world, self._org_of_token(call))
         if isinstance(decided, ApiError):
-            return self._render_unknown(decided)
+            return self._unknown(call, decided, served=True)
         if isinstance(decided, Reply):
             return decided
         reply = await self._handle(call)
@@ -279,10 +279,11 @@ class Gate:
                 self._note(call, saves.changes, saves.results if stays else saves.undone())
         return value
 
-    def _unknown(self, call: Call, error: ApiError) -> Reply:
+    def _unknown(self, call: Call, error: ApiError, *, served: bool = False) -> Reply:
+        """Answer a call that no operation takes, or with `served` one that is refused before it is asked what it is."""
         org = self._org_of_token(call) or self._world.default
         known = call.token is not None and org.sessions.find(call.token) is not None
-        if not known and call.raw_path.startswith(_DATA):
+        if not known and not served and call.raw_path.startswith(_DATA):
             # Nobody learns without a session what there is.
             error = errors.INVALID_SESSION_ID()
         entry = self._world.journal_of(org).open(
@@ -293,7 +294,7 @@ class Gate:
             call.headers.get("User-Agent", ""),
             call.body,
         )
-        entry.unimplemented = True
+        entry.unimplemented = not served
         entry.exposed = _exposed(call, org)
         entry.codes = (error.code,)
         entry.outcome = "answered"
