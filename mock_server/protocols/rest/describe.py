@@ -96,7 +96,7 @@ def _conditional(call: Call, value: dict[str, Any]) -> Reply:
 async def describe_layouts(call: Call) -> Reply:
     if call.args["sobject"].lower() == "global":
         return answer(layouts.global_layouts())
-    return answer(layouts.describe_layouts(_shown(call, "layouts"), call.args["version"]))
+    return answer(layouts.describe_layouts(linked(call, "layouts"), call.args["version"]))
 
 
 @routes(
@@ -106,7 +106,7 @@ async def describe_layouts(call: Call) -> Reply:
     )
 )  # fmt: skip
 async def describe_layout(call: Call) -> Reply:
-    sobject = _shown(call, "layouts")
+    sobject = linked(call, "layouts")
     _check_record_type(call, sobject)
     return answer(layouts.describe_layout(sobject, call.args["version"]))
 
@@ -118,7 +118,7 @@ async def describe_layout(call: Call) -> Reply:
     )
 )  # fmt: skip
 async def describe_named_layout(call: Call) -> Reply:
-    sobject = _shown(call, "layouts")
+    sobject = linked(call, "layouts")
     names = {info["name"].lower() for info in forms.named_layouts(sobject, call.args["version"])}
     if call.args["layout"].lower() not in names:
         raise errors.NOT_FOUND()
@@ -132,7 +132,7 @@ async def describe_named_layout(call: Call) -> Reply:
     )
 )  # fmt: skip
 async def describe_compact_layouts(call: Call) -> Reply:
-    sobject = _shown(call, "compactLayouts")
+    sobject = linked(call, "compactLayouts")
     return answer(compact_layouts.describe_compact_layouts(sobject, call.args["version"]))
 
 
@@ -143,7 +143,7 @@ async def describe_compact_layouts(call: Call) -> Reply:
     )
 )  # fmt: skip
 async def describe_compact_layout(call: Call) -> Reply:
-    sobject = _shown(call, "compactLayouts")
+    sobject = linked(call, "compactLayouts")
     if call.args["record_type"].lower() != "primary":
         _check_record_type(call, sobject)
     return answer(compact_layouts.primary_compact_layout(sobject))
@@ -173,22 +173,11 @@ async def compact_layouts_of(call: Call) -> Reply:
 )  # fmt: skip
 async def describe_approval_layouts(call: Call) -> Reply:
     # An object has approval layouts from its first approval process on: this org has none.
-    _shown(call, "approvalLayouts")
+    linked(call, "approvalLayouts")
     return answer({"approvalLayouts": []})
 
 
-@routes(
-    Operation(
-        "rest.describe.quick_actions", "GET", f"{OBJECT}/quickActions", "read", summary="List an object's actions"
-    )
-)
-async def quick_actions(call: Call) -> Reply:
-    # Nobody made any quick action in this org.
-    _shown(call, "quickActions")
-    return answer([])
-
-
-def _shown(call: Call, link: str) -> SObject:
+def linked(call: Call, link: str) -> SObject:
     """Return the object of the path. Raises NOT_FOUND where its describe has no such link."""
     sobject = sobject_of(call)
     if link not in forms.links(sobject):
