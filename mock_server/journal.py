@@ -11,6 +11,7 @@ from zlib import crc32
 import orjson
 
 if TYPE_CHECKING:
+    from mock_server.org.identity.redaction import Redactor
     from mock_server.org.records.changes import Change, RowResult
 
 Outcome = Literal["answered", "lost", "reset", "cut", "malformed", "abandoned"]
@@ -103,8 +104,19 @@ class Entry:
         """Note a login that was let in. Of its token only a print is kept."""
         self.user, self.session, self.instance = username, fingerprint(token.encode()), instance
 
-    def as_json(self) -> dict[str, Any]:
-        """Return the entry in the control plane's form."""
+    def as_json(self, redactor: Redactor | None = None) -> dict[str, Any]:
+        """Return the entry in the control plane's form, with the org's secrets hidden."""
+        plain = self._plain()
+        return plain if redactor is None else {**plain, **redactor.hide_within({key: plain[key] for key in _SAID})}
+
+    def settle(self, redactor: Redactor) -> None:
+        """Hide the secrets in what the client said and was told."""
+        for name in ("path", "client", "caller", "message", "query", "address", "user"):
+            text = getattr(self, name)
+            if text is not None:
+                setattr(self, name, redactor.hide(text))
+
+    def _plain(self) -> dict[str, Any]:
         return {
             "number": self.number,
             "at": self.at,
@@ -138,6 +150,10 @@ class Entry:
             "rows": [_row(change, result) for change, result in zip(self.changes, self.results, strict=False)]
             or [_row(change, None) for change in self.changes],
         }
+
+
+_SAID = ("path", "query", "client", "user", "caller", "message", "address", "instance", "rows")
+"""What holds texts of the client's own."""
 
 
 def _row(change: Change, result: RowResult | None) -> dict[str, Any]:

@@ -34,7 +34,7 @@ VARIABLES = (
     "client_secret", "basic", "refresh_token", "long", "very_long", "today",
 )  # fmt: skip
 """What every run knows: in `password` the security token is part of it, `long` are 300 letters, `very_long` 100,000."""
-_ARRANGEMENTS = ("org", "rows", "limit", "expire", "fault", "advance", "user")
+_ARRANGEMENTS = ("org", "rows", "limit", "expire", "fault", "advance", "renew", "user")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,15 +14,10 @@ from mock_server.conform.table import Row, rows
 from mock_server.conform.target import marker, own_mock
 
 COMING = {
-    "transport/xml_error": "XML answers",
-    "surfaces/xml_record": "XML answers",
-    "surfaces/relationship*": "relationships in paths",
-    "surfaces/conditional*": "conditional requests for records",
     "oauth/unknown_code": "the web server flow",
     "oauth/authorize*": "the web server flow",
     "oauth/discovery": "OpenID",
     "oauth/keys": "OpenID",
-    "limits/record_count*": "record counts",
 }
 """Rows about what the mock does not serve yet."""
 

@@ -34,7 +34,7 @@ UNSUPPORTED_MEDIA_TYPE = row(
 # Recorded: the edge answers without a body.
 NOT_ACCEPTABLE = row("NOT_ACCEPTABLE", 406, "", "permanent", "routing", "R")
 PRECONDITION_FAILED = row("PRECONDITION_FAILED", 412, "Precondition Failed", "permanent", "routing", "D")
-INVALID_PRECONDITION = row(
+INVALID_HEADER = row(
     "INVALID_HEADER", 400, "Invalid value for header {name}", "permanent", "routing", "D", name="If-Match"
 )
 CORS_REFUSED = row(

@@ -20,7 +20,7 @@ from mock_server.org.query.columns import describe_columns
 from mock_server.org.query.cursors import Branch, Cursor, Cursors
 from mock_server.org.query.derived import Wanted
 from mock_server.org.query.grammar import parse
-from mock_server.org.query.recent import note_reading
+from mock_server.org.query.recent import note_reading, note_viewed
 from mock_server.org.query.rows import Row
 from mock_server.org.query.running import Ground, Lane, TooLong
 from mock_server.org.query.syntax import Query
@@ -68,6 +68,8 @@ class Queries:
         # What a user sees belongs to the key: a plan has its conditions built in.
         self._plans: OrderedDict[tuple[str, bool, bool, bool, Schema | None], tuple[int, Plan]] = OrderedDict()
         self._cursors = Cursors(clock, seed)
+        self.live: dict[str, Callable[[], None]] = {}
+        """By object whose records change by themselves: writes them as they are now."""
         self._lane = Lane(store.connection, Ground(clock, self._environment), schema)
         self._long: set[str] = set()
         self._reflection: Reflection | None = None
@@ -96,6 +98,8 @@ class Queries:
         lane = self._own_lane()
         lane.ground.become(user_id, time_zone)
         plan = self._plan(soql, all_rows, version, schema)
+        if plan.sobject.name in self.live:
+            self.live[plan.sobject.name]()
         if plan.wanted is not None:
             # What is derived lies in tables of this connection: no other one sees them.
             self._derive(plan.wanted, schema, user_id)
@@ -229,6 +233,10 @@ class Queries:
         lane.ground.become(user_id, time_zone)
         return lane.build(plan, lane.fetch(plan), base)
 
+    def note_viewed(self, sobject: SObject, ids: Sequence[str]) -> None:
+        """Put records into the list of recent items."""
+        note_viewed(self._store, self._schema.get("RecentlyViewed"), sobject, ids, stamp(self._clock.now()))
+
     def _page(self, lane: Lane, cursor: Cursor, start: int, size: int, base: str) -> Page:
         rows, end, build = cursor.rows, start + size, cursor.plan.build
         assert build is not None
@@ -282,6 +290,8 @@ class Queries:
         """
         self._own_lane().ground.become(user_id, str)
         self._store.ready(sobject)
+        if sobject.name in self.live:
+            self.live[sobject.name]()
         if sobject.derived:
             about = frozenset(one.partition(".")[0] for one in ids)
             self._derive(Wanted(frozenset([sobject.name]), about), schema, user_id)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mock_server.org.schema.schema import Schema
 
 T = TypeVar("T")
-KINDS = ("objects", "fields", "valueSets", "records", "channels", "profiles", "permissionSets")
+KINDS = ("objects", "fields", "valueSets", "records", "channels", "profiles", "permissionSets", "apps")
 _MOST_MASTERS = 2
 
 

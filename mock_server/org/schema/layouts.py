@@ -172,6 +172,12 @@ def layout_item(sobject: SObject, field: Field, order: int = 1) -> dict[str, Any
     }
 
 
+def form(sobject: SObject, names: Iterable[str], title: str) -> dict[str, Any]:
+    """Return the section that some fields fill in, one beside the other, as far as the user sees them."""
+    items = [layout_item(sobject, sobject.by_name[name]) for name in names if name in sobject.by_name]
+    return _section(sobject, title, 1, items, first=True, editing=False)
+
+
 def _component(sobject: SObject, field: Field, order: int) -> dict[str, Any]:
     return {
         "components": [],

@@ -7,7 +7,7 @@ from pathlib import Path as FilePath
 from typing import Any
 from urllib.parse import unquote
 
-from mock_server.org.schema import metadata_grants
+from mock_server.org.schema import metadata_apps, metadata_grants
 from mock_server.org.schema.definitions import Definitions
 from mock_server.org.schema.errors import Place, Problem, SchemaErrors, brief, close
 from mock_server.org.schema.metadata_duplicates import DuplicateRules
@@ -33,6 +33,7 @@ _ROOTS = {
     "permissionset": "PermissionSet",
     "duplicateRule": "DuplicateRule",
     "matchingRule": "MatchingRules",
+    **metadata_apps.KINDS,
 }
 _GRANTS = {"profile": ("profiles", "profile"), "permissionset": ("permissionSets", "permission set")}
 """The kind of definition that a file of grants becomes, and how notes call it."""
@@ -86,6 +87,7 @@ def read_files(files: Iterable[MetadataFile], out: Definitions, namespace: str |
     for file in files:
         reader.take(file)
     reader.duplicates.join(out)
+    reader.finish_apps()
 
 
 class _Metadata:
@@ -115,6 +117,9 @@ class _Metadata:
             if file.kind in _GRANTS:
                 self._grant(file, element)
                 return
+            if file.kind in metadata_apps.KINDS:
+                self._app(file, element)
+                return
             for child, message in unknown(element, root):
                 self._warn(file, child.line, message)
             read: Callable[[MetadataFile, Element], str | None] = getattr(self, f"_{_method(file.kind)}")
@@ -140,6 +145,23 @@ class _Metadata:
         self._out.note("taken", Place(file.path), f"{word} {name}")
         for line, text in warnings:
             self._warn(file, line, text)
+
+    def _app(self, file: MetadataFile, element: Element) -> None:
+        name, definition, lines, warnings = metadata_apps.app_of(file.kind, file.name, element)
+        known = self._out.data["apps"].setdefault(name, {})
+        known.update(definition)
+        self._lines(file, ("apps", name), lines)
+        self._out.note("taken", Place(file.path), f"app {name}")
+        for line, text in warnings:
+            self._warn(file, line, text)
+
+    def finish_apps(self) -> None:
+        """Fill in what no file of an app tells, and say so."""
+        for name, app in self._out.data["apps"].items():
+            told = metadata_apps.untold(name, app)
+            place = self._out.place(("apps", name))
+            if told is not None and place is not None:
+                self._out.note("warning", place, f"metadata does not tell all of the app {name}: {told}")
 
     def _warn(self, file: MetadataFile, line: int, text: str) -> None:
         self._out.note("warning", Place(file.path, line), text)

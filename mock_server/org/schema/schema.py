@@ -60,6 +60,8 @@ class Schema:
         self.profiles: Mapping[str, Any] = {}
         self.permission_sets: Mapping[str, Any] = {}
         """Profiles and permission sets by name, as they were defined: `identity.given` reads them."""
+        self.apps: Mapping[str, Any] = {}
+        """Connected apps by name, likewise: `identity.given_apps` reads them."""
         self.tooling: Schema | None = None
         """What the Tooling API shows of it, once somebody asked: `org.tooling.view`."""
         self.channels: Mapping[str, Any] = {}
@@ -103,6 +105,20 @@ class Schema:
     def whole(self) -> Schema:
         """The schema itself, where this is what a user sees of it."""
         return self
+
+    def anywhere(self, name: str) -> SObject | None:
+        """Find an object by its name in any case, even one that only the Tooling API shows."""
+        return self.get(name) or self.tools().get(name)
+
+    def anywhere_by_prefix(self, prefix: str) -> SObject | None:
+        """Find the object whose ids begin with three characters, even one that only the Tooling API shows."""
+        return self.by_prefix(prefix) or self.tools().by_prefix(prefix)
+
+    def tools(self) -> Schema:
+        """Return what the Tooling API shows of it."""
+        from mock_server.org.tooling.view import tooling
+
+        return tooling(self)
 
     @property
     def described(self) -> Schema:
@@ -149,6 +165,7 @@ class Schema:
         self.records = dict(other.records)
         self.channels = dict(other.channels)
         self.profiles = dict(other.profiles)
+        self.apps = dict(other.apps)
         self.permission_sets = dict(other.permission_sets)
         self.version = other.version
         if self._clock is not None:
@@ -199,6 +216,12 @@ class Schema:
 
             build.problems += check_grants(trial, profiles, sets)
             build.notes += left_out(trial, profiles, sets)
+        apps = definitions.get("apps") or {}
+        if apps and not build.problems:
+            from mock_server.org.identity.given_apps import check_apps
+
+            build.problems += check_apps(apps)
+        trial.apps = {**self.apps, **apps}
         trial.profiles = {**self.profiles, **profiles}
         trial.permission_sets = {**self.permission_sets, **sets}
         return build, trial

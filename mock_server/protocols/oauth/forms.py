@@ -11,7 +11,10 @@ import orjson
 from mock_server.operations import Call, OrgFinder, Reply, Routes
 from mock_server.org import errors
 from mock_server.org.errors import ApiError
+from mock_server.org.identity.admission import Visit
+from mock_server.org.identity.apps import ConnectedApp
 from mock_server.org.org import Org
+from mock_server.protocols.instance import host_of
 from mock_server.protocols.oauth.assertion import unverified_claims
 
 FORM = "application/x-www-form-urlencoded"
@@ -42,9 +45,13 @@ def render_revocation(error: ApiError) -> Reply:
 
 
 def render_identity(error: ApiError) -> Reply:
-    """Write an error of the identity services; a bad token is answered in plain text."""
+    """Write an error of the identity services; a bad token is answered in plain text, and so is one of other scopes."""
+    if error.spec is errors.NO_API_SCOPE:
+        return text(403, "Missing_OAuth_Scope")
     if error.spec is errors.NO_TOKEN:
         return text(403, "Missing_OAuth_Token")
+    if error.spec is errors.BARRED_SESSION:
+        return text(403, "Inactive_User")
     if error.code in ("INVALID_SESSION_ID", "INVALID_AUTH_HEADER"):
         return text(403, "Bad_OAuth_Token")
     return render(error)
@@ -79,12 +86,18 @@ def client_of(call: Call, fields: dict[str, str]) -> tuple[str | None, str | Non
     return fields.get("client_id"), fields.get("client_secret")
 
 
+def visit(call: Call, app: ConnectedApp | None = None) -> Visit:
+    """Return how a client of OAuth comes to the door."""
+    secure = call.base_url.lower().startswith("https:")
+    return Visit(call.peer, host_of(call.base_url), application=app.name if app else "", secure=secure)
+
+
 def find_org(call: Call, orgs: OrgFinder) -> Org | None:
     """Find the org that a login means: by its user, the token it brings, or its client."""
     fields = form(call)
     claims = unverified_claims(fields.get("assertion", ""))
     username = fields.get("username") or claims.get("sub") or claims.get("prn")
-    token = fields.get("token") or fields.get("refresh_token")
+    token = fields.get("token") or fields.get("refresh_token") or fields.get("code")
     client_id = client_of(call, fields)[0] or claims.get("iss")
     return (
         (orgs.by_username(username) if isinstance(username, str) else None)
@@ -96,3 +109,4 @@ def find_org(call: Call, orgs: OrgFinder) -> Org | None:
 routes = Routes(render, find_org)
 revocations = Routes(render_revocation, find_org)
 identities = Routes(render_identity, find_org)
+discovery = Routes(render)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mock_server.operations import Call, Operation, Reply
+from mock_server.org.identity import scopes
 from mock_server.org.identity.directory import User
 from mock_server.org.ids import to_15, to_18
 from mock_server.org.zones import utc_offset
@@ -65,8 +66,11 @@ def _modified(user: User) -> str:
 
 
 @identities(
-    Operation("oauth.identity", "GET", "/id/{org}/{user}", "read", counted=False, summary="Tell who a token belongs to")
-)
+    Operation(
+        "oauth.identity", "GET", "/id/{org}/{user}", "read", counted=False, summary="Tell who a token belongs to",
+        scopes=scopes.IDENTITY,
+    )
+)  # fmt: skip
 async def identity(call: Call) -> Reply:
     if to_18(call.args["org"]) != call.org.id:
         return text(403, "Wrong_Org")
@@ -106,10 +110,13 @@ async def identity(call: Call) -> Reply:
 
 @identities(
     Operation(
-        "oauth.userinfo", "GET", "/services/oauth2/userinfo", "read", counted=False, summary="OpenID's user information"
+        "oauth.userinfo", "GET", "/services/oauth2/userinfo", "read", counted=False,
+        summary="OpenID's user information", scopes=scopes.IDENTITY,
     ),
-    Operation("oauth.userinfo", "POST", "/services/oauth2/userinfo", "read", counted=False),
-)
+    Operation(
+        "oauth.userinfo", "POST", "/services/oauth2/userinfo", "read", counted=False, scopes=scopes.IDENTITY
+    ),
+)  # fmt: skip
 async def userinfo(call: Call) -> Reply:
     user = _user(call)
     photos = _photos(call)

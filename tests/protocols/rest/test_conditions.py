@@ -29,7 +29,7 @@ def test_an_account_has_a_tag_of_its_content(rest: Rest, account: str) -> None:
     for known in (tag, plain.headers["ETag"], f'"other", {tag}', "*", f"W/{tag}"):
         same = rest.get(account, headers={"If-None-Match": known})
         assert (same.status_code, same.content, same.headers["ETag"]) == (304, b"", tag)
-    assert rest.get(account, headers={"If-None-Match": '"other"'}).status_code == 200
+    assert rest.get(account, headers={"If-None-Match": '"other"', "Sforce-Mru": "updateMru=true"}).status_code == 200
     assert rest.get(account, headers={"If-Match": tag}).status_code == 200
     assert failed(rest.get(account, headers={"If-Match": '"other"'})) == (412, "PRECONDITION_FAILED")
     assert rest.patch(account, json={"Name": "y"}).status_code == 204

@@ -275,3 +275,58 @@ def test_a_restricted_user_reads_the_schema_that_he_sees(server: api.Server, ren
     # The other user's rows do not stay.
     whole = ask(tooling, "SELECT QualifiedApiName FROM FieldDefinition WHERE EntityDefinitionId = 'Account'")
     assert "Industry" in {one["QualifiedApiName"] for one in whole}
+
+
+def test_debug_levels_and_trace_flags_are_kept(tooling: Rest) -> None:
+    level = tooling.post(
+        "/tooling/sobjects/DebugLevel",
+        json={"DeveloperName": "Fine", "MasterLabel": "Fine", "ApexCode": "FINEST", "System": "DEBUG"},
+    )
+    assert level.status_code == 201, level.text
+    assert list(level.json()) == ["id", "success", "errors", "warnings", "infos"]
+    key = level.json()["id"]
+    assert key.startswith("7dl")
+    assert level.headers["Location"] == f"/services/data/v60.0/tooling/sobjects/DebugLevel/{key}"
+    user = ask(tooling, "SELECT Id FROM User WHERE IsActive = true LIMIT 1")[0]["Id"]
+    flag = tooling.post(
+        "/tooling/sobjects/TraceFlag",
+        json={"TracedEntityId": user, "DebugLevelId": key, "LogType": "USER_DEBUG"},
+    )
+    assert flag.status_code == 201, flag.text
+    soql = "SELECT Id, LogType, DebugLevel.DeveloperName, TracedEntity.Name FROM TraceFlag"
+    (kept,) = ask(tooling, soql)
+    assert (kept["LogType"], kept["DebugLevel"]["DeveloperName"]) == ("USER_DEBUG", "Fine")
+    path = f"/tooling/sobjects/TraceFlag/{flag.json()['id']}"
+    assert tooling.patch(path, json={"LogType": "DEVELOPER_LOG"}).status_code == 204
+    assert tooling.get(path).json()["LogType"] == "DEVELOPER_LOG"
+    assert tooling.delete(path).status_code == 204
+    assert ask(tooling, soql) == []
+    assert tooling.delete(f"/tooling/sobjects/DebugLevel/{key}").status_code == 204
+    assert tooling.get(f"/tooling/sobjects/DebugLevel/{key}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "code"),
+    [
+        ("POST", "DebugLevel", {"DeveloperName": "Half"}, 400, "REQUIRED_FIELD_MISSING"),
+        ("POST", "DebugLevel", {"Wrong": 1}, 400, "INVALID_FIELD"),
+        ("POST", "DebugLevel", {"DeveloperName": {}, "MasterLabel": "x"}, 400, "JSON_PARSER_ERROR"),
+        ("POST", "TraceFlag", {"TracedEntityId": "005000000000000", "LogType": "USER_DEBUG"}, 400, "INVALID_CROSS_REFERENCE_KEY"),
+        ("POST", "CustomField", {"FullName": "Account.X__c"}, 400, "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY"),
+        ("POST", "ApexClass", {"Name": "X", "Body": "class X {}"}, 400, "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY"),
+        ("PATCH", "EntityDefinition/Account", {"Label": "x"}, 404, "NOT_FOUND"),
+        ("DELETE", "TraceFlag/7tf000000000000", None, 404, "INVALID_CROSS_REFERENCE_KEY"),
+        ("POST", "Account", {"Name": "x"}, 404, "NOT_FOUND"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_written(
+    tooling: Rest, method: str, path: str, body: dict[str, Any] | None, status: int, code: str
+) -> None:
+    answer = tooling(method, f"/tooling/sobjects/{path}", json=body)
+    assert (answer.status_code, answer.json()[0]["errorCode"]) == (status, code)
+    assert (
+        tooling.post("/composite/sobjects", json={"records": [{"attributes": {"type": "DebugLevel"}}]}).json()[0][
+            "errors"
+        ][0]["statusCode"]
+        == "INVALID_TYPE"
+    )
