@@ -18,6 +18,7 @@ COMING = {
     "oauth/authorize*": "the web server flow",
     "oauth/discovery": "OpenID",
     "oauth/keys": "OpenID",
+    "oauth/identity_as_xml": "other forms of the identity",
 }
 """Rows about what the mock does not serve yet."""
 

@@ -83,7 +83,9 @@ _RULES = dict(
         ),
         (
             "FlexQueueItem",
-            _Rule(("JobType",), "The WHERE clause must contain a JobType field expression.", errors.EXTERNAL_UNSUPPORTED),
+            _Rule(
+                ("JobType",), "The WHERE clause must contain a JobType field expression.", errors.EXTERNAL_UNSUPPORTED
+            ),
         ),
         ("DataStatistics", _Rule(("StatType",), "Where clauses should contain StatType", errors.EXTERNAL_UNSUPPORTED)),
         (

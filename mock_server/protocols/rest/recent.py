@@ -28,15 +28,17 @@ def recent_items(call: Call, most: int, sobject: str | None = None) -> list[dict
     base = base_of(call)
     newest = "LastViewedDate DESC NULLS LAST, LastReferencedDate DESC NULLS LAST"
     of_type = f"WHERE Type = '{sobject}' " if sobject else ""
-    soql = f"SELECT Id, Name, Type FROM RecentlyViewed {of_type}ORDER BY {newest} LIMIT {most}"  # noqa: S608  # names
+    soql = f"SELECT Id, Name, Type FROM RecentlyViewed {of_type}ORDER BY {newest} LIMIT {MOST}"  # noqa: S608  # names
     found = call.org.query(call.session, soql, base=base).records
+    # What is deleted is no longer among them.
+    there = [row for row in found if not call.org.is_deleted(call.session, row["Type"], row["Id"])]
     return [
         {
             "attributes": {"type": row["Type"], "url": f"{base}/{row['Type']}/{row['Id']}"},
             "Id": row["Id"],
             "Name": row["Name"],
         }
-        for row in found
+        for row in there[:most]
     ]
 
 
