@@ -262,6 +262,15 @@ class OrgHandle:
         told = {"SF_USERNAME": info.username, "SF_PASSWORD": info.password, "SF_SECURITY_TOKEN": info.security_token}
         return Credentials({**self.credentials, **told, "SF_ACCESS_TOKEN": info.access_token})
 
+    def app(self, **definition: Any) -> Credentials:
+        """Register a connected app; return the credentials with its client id and secret.
+
+        `app(clientId="3MVG9sync", clientSecret="hush", scopes=["api"], approved=["sync@acme.test"])`: the keys are
+        those of `apps` in a scenario's `org`. Raises ControlError for a definition that is wrong.
+        """
+        info = self.control.create_app(definition)
+        return Credentials({**self.credentials, "SF_CLIENT_ID": info.client_id, "SF_CLIENT_SECRET": info.client_secret})
+
     def journal(self, since: int = 0) -> list[dict[str, Any]]:
         """Return the exchanges after a number, oldest first."""
         return self.control.journal(since)

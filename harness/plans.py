@@ -27,6 +27,8 @@ class OrgPlan:
     speaker: str | Mapping[str, Any] | None = None
     """The user whose credentials the subject gets (`as`): a username, or a definition of his own."""
     automation: tuple[Mapping[str, Any], ...] = ()
+    apps: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
+    security: Mapping[str, Any] = field(default_factory=dict)
     declared: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
     """What else of the org's own code is declared, by kind (`apexrest`)."""
 

@@ -14,6 +14,7 @@ from harness.plans import OrgPlan, PhasePlan, Policy, Scenario
 from harness.properties import ParameterError, read_parameters, registry
 from harness.row_plans import read_inputs
 from mock_server import automation, declarations, documents
+from mock_server.config import with_certificates
 from mock_server.documents import Problem, Steps
 from mock_server.parts import Part, shown
 from mock_server.seeding.reading import read_records
@@ -25,8 +26,8 @@ KEYS = (
     "title", "story", "org", "inputs", "policy", "faults", "phases", "time", "deadline", "dead_letters", "skip",
     "expect",
 )  # fmt: skip
-_ORG = ("schema", "fields", "objects", "records", "limits", "settings", "users", "as", "automation",
-        *declarations.KINDS)  # fmt: skip
+_ORG = ("schema", "fields", "objects", "records", "limits", "settings", "users", "as", "apps", "security",
+        "automation", *declarations.KINDS)  # fmt: skip
 _POLICY = ("attempts", "base", "factor", "cap", "jitter", "timeout")
 _LETTERS = ("record", "key", "error", "code", "message", "attempts", "failed_at")
 MOST_ATTEMPTS = 1_000
@@ -110,6 +111,8 @@ def _org(scenario: Part, folder: Path) -> OrgPlan:
         users=_users(part),
         speaker=_speaker(part),
         automation=_automation(part),
+        apps=_apps(part, folder),
+        security={} if (security := part.mapping("security")) is None else dict(security.data),
         declared=_declared(part),
     )
 
@@ -123,6 +126,12 @@ def _users(org: Part) -> tuple[dict[str, Any], ...]:
             part.need("username", "a user")
             found.append(dict(part.data))
     return tuple(found)
+
+
+def _apps(org: Part, folder: Path) -> tuple[Any, ...]:
+    """Read `apps` as far as their outline; the org that they are made in checks the rest."""
+    found = [dict(part.data) for at, item in org.items("apps") if (part := org.part(at, item, "an app")) is not None]
+    return with_certificates(found, folder, (*org.path, "apps"), org.problems)
 
 
 def _speaker(org: Part) -> str | dict[str, Any] | None:

@@ -132,6 +132,12 @@ def _org() -> Shape:
                 "anyOf": [TEXT, mapping(_user())],
                 "description": "the user whose credentials the subject gets: a username, or what he may do",
             },
+            "apps": {
+                "type": "array",
+                "items": mapping(_app(), required=("clientId",)),
+                "description": "further connected apps, each with its policies",
+            },
+            "security": mapping(_security(), description="how long sessions last, from where one logs in"),
             "automation": {
                 "type": "array",
                 "items": automation.shape(),
@@ -151,6 +157,10 @@ def _user() -> dict[str, Shape]:
     return {
         **dict.fromkeys(texts, TEXT),
         "active": {"type": "boolean"},
+        "trustedNetwork": {"type": "boolean"},
+        "sessionTimeout": DURATION,
+        "loginIpRanges": {"anyOf": [TEXT, {"type": "array", "items": TEXT}]},
+        "loginHours": {"type": "object", "additionalProperties": TEXT},
         "permissionSets": {"anyOf": [TEXT, {"type": "array", "items": TEXT}]},
         "objects": {"type": "object", "additionalProperties": rights},
         "fields": {
@@ -159,6 +169,29 @@ def _user() -> dict[str, Shape]:
         },
         "system": {"anyOf": [TEXT, {"type": "array", "items": TEXT}]},
         "customPermissions": {"anyOf": [TEXT, {"type": "array", "items": TEXT}]},
+    }
+
+
+def _app() -> dict[str, Shape]:
+    texts: Shape = {"anyOf": [TEXT, {"type": "array", "items": TEXT}]}
+    flag: Shape = {"type": "boolean"}
+    return {
+        **dict.fromkeys(("name", "clientId", "clientSecret", "certificate", "runAs"), TEXT),
+        **dict.fromkeys(("callbacks", "scopes", "grants", "approved", "consented"), texts),
+        **dict.fromkeys(("adminApproved", "pkce", "secretNeeded", "rotate", "introspects"), flag),
+        **dict.fromkeys(("refreshLifetime", "sessionTimeout"), DURATION),
+        "relaxIp": {"enum": [True, False, "refresh"]},
+        "refreshPolicy": {"enum": ["until_revoked", "immediate", "expires", "inactive"]},
+    }
+
+
+def _security() -> dict[str, Shape]:
+    return {
+        "sessionTimeout": DURATION,
+        "passwordLife": DURATION,
+        "lockout": {"anyOf": [DURATION, {"const": "forever"}]},
+        "loginAttempts": {"anyOf": [count(1), {"const": "none"}]},
+        "trustedNetworks": {"anyOf": [TEXT, {"type": "array", "items": TEXT}]},
     }
 
 

@@ -268,6 +268,8 @@ class Trial:
             login=self.login,
             users=plan.users or None,
             speaker=plan.speaker,
+            apps=plan.apps or None,
+            security=plan.security or None,
             seed=self.seed,
             journal="whole",
             clock=self.scenario.time,

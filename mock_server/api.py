@@ -73,6 +73,7 @@ class Running:
         kept = certificates.keep(Path(settings.state_dir) if settings.state_dir else None)
         app = App(settings)
         app.trust(kept.jwt_public_key)
+        app.world.signing.source = kept.signing_key
         await app.start()
         try:
             listener = Listener(settings.host, settings.port, app.factory, kept.context(), tunnel=settings.tunnel)
@@ -126,6 +127,11 @@ class Server:
     def ca_file(self) -> Path:
         """The mock's certificate authority alone."""
         return self._running.certificates.ca_file
+
+    @property
+    def jwt_key_file(self) -> Path:
+        """The private key whose other half the default app of each org trusts, for the JWT bearer grant."""
+        return self._running.certificates.jwt_key_file
 
     @cached_property
     def ca_bundle(self) -> Path:

@@ -51,10 +51,8 @@ class DeclaredProcess:
                     names = sorted(org.accesses.usernames)
                     raise HookError(f"there is no user {username}", ("steps", number, "approvers"), names, username)
         for key, action in _CHANGES.items():
-            for name in process.changes.get(action, ()):
-                if sobject.field(name) is None:
-                    fields = [one.name for one in sobject.fields]
-                    raise HookError(f"{sobject.name} has no field {name}", (key, name), fields, name)
+            for name, value in process.changes.get(action, {}).items():
+                _check_value(sobject, name, value, (key, name))
         return process
 
     def add_to(self, org: Org) -> ApprovalProcess:
@@ -64,6 +62,26 @@ class DeclaredProcess:
         process = org.approvals.add(self.check(org))
         define(org, process)
         return process
+
+
+def _check_value(sobject: SObject, name: str, value: Any, path: tuple[str | int, ...]) -> None:
+    from mock_server.org.errors import ApiError
+    from mock_server.org.records.plans import plan_of
+    from mock_server.org.records.values import Misfit
+
+    slot = plan_of(sobject).slot(name)
+    if slot is None:
+        fields = [one.name for one in sobject.fields]
+        raise HookError(f"{sobject.name} has no field {name}", path, fields, name)
+    if not slot.updateable:
+        raise HookError(f"{sobject.name}.{name} cannot be changed", path)
+    try:
+        if value is not None:
+            slot.coerce(value)
+    except Misfit as misfit:
+        raise HookError(f"{shown(value)} is no value of {sobject.name}.{name}: {misfit.text}", path) from None
+    except ApiError as error:
+        raise HookError(f"{shown(value)} is no value of {sobject.name}.{name}: {error.message}", path) from None
 
 
 def _check_condition(org: Org, sobject: SObject, condition: str | None, path: tuple[str | int, ...]) -> None:

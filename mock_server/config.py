@@ -46,6 +46,10 @@ class Settings:
     """Origins whose pages may call the API, as entries of the CORS allowlist have them: `https://*.example.com`."""
     users: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
     """Further users of the default org, each with what he may do; in YAML alone."""
+    apps: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
+    """Further connected apps of the default org; in YAML alone."""
+    security: Mapping[str, Any] = field(default_factory=dict)
+    """Its sessions and logins; in YAML alone."""
     automation: tuple[DeclaredHook, ...] = ()
     declared: Mapping[str, tuple[Declaration, ...]] = field(default_factory=dict, repr=False)
     """What else of the org's own code the file declares, by kind; each kind is a key of its own there."""
@@ -55,6 +59,7 @@ class Settings:
 
 
 _DURATIONS = frozenset({"transaction_time"})
+_LONGEST_PATH = 400
 _PORTS = frozenset({"port", "pubsub_port"})
 _WRITTEN = ("automation", "records", *declarations.KINDS)
 """What is too large for a variable or a flag, and stands in the settings file alone."""
@@ -105,6 +110,11 @@ def _of_document(document: Document, key: str, value: Any) -> Any:
         found = _value(key, value, "", KEYS)
     except ConfigError as error:
         raise document.error([Problem((key,), str(error).removeprefix(": "))]) from None
+    if key == "apps":
+        problems: list[Problem] = []
+        found = with_certificates(found, Path(document.file).parent, (key,), problems)
+        if problems:
+            raise document.error(problems)
     return _sources(document, value, found) if key == "schema" else found
 
 
@@ -122,6 +132,23 @@ def _sources(document: Document, value: Any, paths: Sequence[str]) -> tuple[str,
     if problems:
         raise document.error(problems)
     return tuple(str(folder / path) for path in paths)
+
+
+def with_certificates(
+    apps: Sequence[Any], folder: Path, path: tuple[str | int, ...], problems: list[Problem]
+) -> tuple[Any, ...]:
+    """Return apps with the text of each certificate in the place of its file's name."""
+    out = []
+    for place, app in enumerate(apps):
+        given = app.get("certificate") if isinstance(app, Mapping) else None
+        if isinstance(given, str) and given.strip() and "\n" not in given.strip() and len(given) < _LONGEST_PATH:
+            try:
+                out.append({**app, "certificate": (folder / given).read_text()})
+                continue
+            except (OSError, ValueError):
+                problems.append(Problem((*path, place, "certificate"), f"there is no file {given[:200]!r}"))
+        out.append(app)
+    return tuple(out)
 
 
 def _written(document: Document, key: str, value: Any) -> Any:
@@ -152,10 +179,14 @@ def _value(key: str, value: Any, where: str, keys: tuple[str, ...]) -> Any:
         hint = f"; did you mean {_PREFIX}{near.upper()}?" if near else ""
         raise ConfigError(f"{where}: unknown setting {key!r}{hint} (allowed: {', '.join(keys)})")
     default = getattr(Settings(), key)
-    if key == "users":
+    if key in ("users", "apps"):
         if not isinstance(value, list | tuple):
-            raise ConfigError(f"{where}: users: a list of mappings is needed; it stands in a settings file")
+            raise ConfigError(f"{where}: {key}: a list of mappings is needed; it stands in a settings file")
         return tuple(value)
+    if key == "security":
+        if not isinstance(value, Mapping):
+            raise ConfigError(f"{where}: security: a mapping is needed; it stands in a settings file")
+        return value
     try:
         if key == "cors":
             from mock_server.cors import pattern

@@ -13,6 +13,7 @@ import logging
 import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
+from traceback import format_exc
 from typing import Any
 
 from mock_server import cors
@@ -23,24 +24,34 @@ from mock_server.operations import Call, Finish, Operation, Registry, Reply, Rou
 from mock_server.org import errors
 from mock_server.org.automation.inner import InnerOrg
 from mock_server.org.errors import ApiError
+from mock_server.org.identity import scopes
+from mock_server.org.identity.redaction import TokenFilter, hide_tokens
 from mock_server.org.identity.sessions import Session
 from mock_server.org.org import Org, when_unlocked
 from mock_server.org.records.changes import Change, LockHeld, RowResult
+from mock_server.protocols.instance import at_login_host
 from mock_server.subrequests import Subrequests, decide_rows
 from mock_server.world import World
 
 log = logging.getLogger("sfmock")
+log.addFilter(TokenFilter())
 
 _DATA = "/services/data/"
 _CALLER = re.compile(r"\bclient\s*=\s*([^,;]{1,100})")
 _LONGEST_MESSAGE = 200
+_WITH_EXPIRED_PASSWORD = frozenset({"rest.password.read", "rest.password.set", "oauth.identity", "oauth.userinfo"})
+"""Operations that are open to a user whose password has expired."""
 UNIMPLEMENTED = Operation("unknown", "*", "", "read", auth=False, counted=False)
 """Stands in the journal for a path or method that no operation declares."""
 
 
 class Gate:
     def __init__(
-        self, world: World, registry: Registry, render_unknown: Callable[[ApiError], Reply], finish_unknown: Finish
+        self,
+        world: World,
+        registry: Registry,
+        render_unknown: Callable[[ApiError], Reply],
+        finish_unknown: Finish = lambda _, reply: reply,
     ) -> None:
         self._world = world
         self._registry = registry
@@ -62,7 +73,7 @@ class Gate:
         # A browser that runs a page of another server: the rest of the world sends no Origin.
         decided = cors.decide(call, origin, self._world, self._org_of_token(call))
         if isinstance(decided, ApiError):
-            return self._render_unknown(decided)
+            return self._unknown(call, decided, served=True)
         if isinstance(decided, Reply):
             return decided
         reply = await self._handle(call)
@@ -80,9 +91,8 @@ class Gate:
         journal = self._world.journal_of(org)
         # A login's body is a secret: not even its fingerprint is kept.
         body = b"" if route.operation.kind == "login" else call.body or call.raw_query.encode()
-        entry = call.entry = journal.open(
-            org.clock.now(), route.operation.name, call.method, call.raw_path, call.headers.get("User-Agent", ""), body
-        )
+        path, agent = hide_tokens(call.raw_path), hide_tokens(call.headers.get("User-Agent", ""))
+        entry = call.entry = journal.open(org.clock.now(), route.operation.name, call.method, path, agent, body)
         entry.address, entry.copy_of = call.base_url, call.copy_of
         entry.exposed = _exposed(call, org)
         reply = None
@@ -90,7 +100,7 @@ class Gate:
             reply = await self._through(call, route, org, entry)
         except Exception:
             # A defect of the mock must look like Salesforce's own, and be loud on our side.
-            log.exception("%s %s failed", call.method, call.raw_path)
+            log.error("%s %s failed\n%s", call.method, *map(org.redactor.hide, (call.raw_path, format_exc())))
             reply = route.render(errors.UNKNOWN_EXCEPTION.sample())
         finally:
             if not entry.changes and operation_saves(route.operation):
@@ -100,8 +110,9 @@ class Gate:
             entry.status = reply.status if reply else None
             if entry.outcome is None:
                 entry.outcome = "answered" if reply else "abandoned"
+            entry.caller = _caller(call.headers.get("Sforce-Call-Options"))
+            entry.settle(org.redactor)
         entry.retry_after = reply.headers.get("Retry-After")
-        entry.caller = _caller(call.headers.get("Sforce-Call-Options"))
         if entry.again_at is not None:
             task = asyncio.get_running_loop().create_task(self._deliver_again(call, entry.again_at))
             self._on_their_way.add(task)
@@ -146,7 +157,7 @@ class Gate:
                         if peeked is not None:
                             call.session = peeked
                         await faults.strike(call, "session")
-                    call.session = self._session(call, org)
+                    call.session = _session(call, org)
                     entry.user = call.session.username
                 if operation.counted:
                     org.limits.admit(entry.number)
@@ -160,6 +171,7 @@ class Gate:
                 if armed:
                     reply = await faults.strike(call, "after") or reply
         except ApiError as error:
+            error.message = org.redactor.hide(error.message)
             entry.codes = (error.code,)
             entry.message = error.message[:_LONGEST_MESSAGE]
             reply = route.render(error)
@@ -189,16 +201,6 @@ class Gate:
         if not call.raw_query:
             return None
         return next((org for value in call.query.values() if (org := self._world.by_token(value)) is not None), None)
-
-    def _session(self, call: Call, org: Org) -> Session:
-        token = call.token
-        if token is None:
-            given = call.headers.get("Authorization")
-            raise errors.NO_TOKEN() if given is None else errors.INVALID_AUTH_HEADER()
-        session = org.sessions.find(token)
-        if session is None or session.user_id in org.accesses.barred:
-            raise errors.INVALID_SESSION_ID()
-        return session
 
     async def _save(
         self, call: Call, changes: Sequence[Change], all_or_none: bool, work: Work | None
@@ -275,12 +277,14 @@ class Gate:
                 self._note(call, saves.changes, saves.results if stays else saves.undone())
         return value
 
-    def _unknown(self, call: Call, error: ApiError) -> Reply:
+    def _unknown(self, call: Call, error: ApiError, *, served: bool = False) -> Reply:
+        """Answer a call that no operation takes, or with `served` one that is refused before it is asked what it is."""
         org = self._org_of_token(call) or self._world.default
-        known = call.token is not None and org.sessions.find(call.token) is not None
-        if not known and call.raw_path.startswith(_DATA):
+        session = org.sessions.find(call.token) if call.token is not None else None
+        known = session is not None and scopes.reach(session.scopes, UNIMPLEMENTED.scopes)
+        if not known and not served and call.raw_path.startswith(_DATA):
             # Nobody learns without a session what there is.
-            error = errors.INVALID_SESSION_ID()
+            error = errors.INVALID_SESSION_ID() if session is None else errors.NO_API_SCOPE()
         entry = self._world.journal_of(org).open(
             org.clock.now(),
             UNIMPLEMENTED.name,
@@ -289,7 +293,7 @@ class Gate:
             call.headers.get("User-Agent", ""),
             call.body,
         )
-        entry.unimplemented = True
+        entry.unimplemented = not served
         entry.exposed = _exposed(call, org)
         entry.codes = (error.code,)
         entry.outcome = "answered"
@@ -302,8 +306,37 @@ class Gate:
         if known:
             reply.headers["Sforce-Limit-Info"] = org.limits.usage
         entry.status, entry.end = reply.status, entry.at
-        log.info("%s %s is not served: %s", call.method, call.raw_path, error.code)
+        entry.settle(org.redactor)
+        log.info("%s %s is not served: %s", call.method, entry.path, error.code)
         return reply
+
+
+def _session(call: Call, org: Org) -> Session:
+    """Return the session of a call, which may do what its operation declares. Raises ApiError."""
+    token = call.token
+    if token is None:
+        given = call.headers.get("Authorization")
+        raise errors.NO_TOKEN() if given is None else errors.INVALID_AUTH_HEADER()
+    session = org.sessions.find(token)
+    if session is None:
+        raise errors.INVALID_SESSION_ID()
+    if session.user_id in org.accesses.barred:
+        # Of a user who was deactivated it does not come back when he does.
+        session.over = session.over or session.user_id in org.accesses.inactive
+        raise errors.BARRED_SESSION()
+    if session.over:
+        raise errors.INVALID_SESSION_ID()
+    if not scopes.reach(session.scopes, call.operation.scopes):
+        raise errors.NO_API_SCOPE()
+    if call.operation.scopes is not scopes.IDENTITY and at_login_host(call):
+        raise errors.WRONG_HOST()
+    if (
+        session.by_password
+        and call.operation.name not in _WITH_EXPIRED_PASSWORD
+        and org.directory.expired(session.user_id)
+    ):
+        raise errors.EXPIRED_PASSWORD()
+    return session
 
 
 def _steadily(work: Work) -> Callable[..., list[RowResult]]:

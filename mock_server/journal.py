@@ -11,6 +11,7 @@ from zlib import crc32
 import orjson
 
 if TYPE_CHECKING:
+    from mock_server.org.identity.redaction import Redactor
     from mock_server.org.records.changes import Change, RowResult
 
 Outcome = Literal["answered", "lost", "reset", "cut", "malformed", "abandoned"]
@@ -103,8 +104,19 @@ class Entry:
         """Note a login that was let in. Of its token only a print is kept."""
         self.user, self.session, self.instance = username, fingerprint(token.encode()), instance
 
-    def as_json(self) -> dict[str, Any]:
-        """Return the entry in the control plane's form."""
+    def as_json(self, redactor: Redactor | None = None) -> dict[str, Any]:
+        """Return the entry in the control plane's form, with the org's secrets hidden."""
+        plain = self._plain()
+        return plain if redactor is None else {**plain, **redactor.hide_within({key: plain[key] for key in _SAID})}
+
+    def settle(self, redactor: Redactor) -> None:
+        """Hide the secrets in what the client said and was told."""
+        for name in ("path", "client", "caller", "message", "query", "address", "user"):
+            text = getattr(self, name)
+            if text is not None:
+                setattr(self, name, redactor.hide(text))
+
+    def _plain(self) -> dict[str, Any]:
         return {
             "number": self.number,
             "at": self.at,
@@ -140,8 +152,13 @@ class Entry:
         }
 
 
+_SAID = ("path", "query", "client", "user", "caller", "message", "address", "instance", "rows")
+"""What holds texts of the client's own."""
+
+
 def _row(change: Change, result: RowResult | None) -> dict[str, Any]:
     # `values` is what the client sent in this row: the harness matches it to its inputs. Secrets never are records.
+    values, said = _sayable(change.values)
     return {
         "verb": change.verb,
         "sobject": change.sobject,
@@ -151,9 +168,24 @@ def _row(change: Change, result: RowResult | None) -> dict[str, Any]:
         "success": result.success if result else None,
         "created": result.created if result else None,
         "codes": [error.code for error in result.errors] if result else [],
-        "values": change.values,
-        "fingerprint": fingerprint(orjson.dumps(change.values, option=orjson.OPT_SORT_KEYS)),
+        "values": values,
+        "fingerprint": fingerprint(said),
     }
+
+
+_COULD_BE_DEEP = 400
+"""Bytes: less cannot be nested deeper than an answer may be."""
+
+
+def _sayable(values: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    """Return values as they can stand in an answer, and as bytes; what is nested too deep is left out."""
+    try:
+        said = orjson.dumps(values, option=orjson.OPT_SORT_KEYS)
+        if len(said) > _COULD_BE_DEEP:
+            orjson.dumps([[[[[[[[values]]]]]]]])
+    except TypeError:
+        return {}, b"{}"
+    return values, said
 
 
 def fingerprint(body: bytes) -> str:

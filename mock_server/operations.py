@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from mock_server.subrequests import Series
 
 JSON = "application/json;charset=UTF-8"
-T = TypeVar("T")
 
 Kind = Literal["read", "write", "login", "stream"]
 Replay = Literal["always", "conditional", "never"]
 Rows = Literal["none", "one", "many"]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Operation:
     `path` is a template: `{name}` stands for one segment, `{name*}` at its end for all that follow, at least one.
     `replay` is the idempotency class; `rows` how many records it carries; `counted` whether it is charged against
     DailyApiRequests; `auth` whether it needs a session; `since` the API version that brought it; `query` names what its
-    query string may hold.
+    query string may hold; `scopes` are the OAuth scopes of which a session needs one (`full` is always enough).
     """
 
     name: str
@@ -53,6 +53,7 @@ class Operation:
     since: float = 31.0
     summary: str = ""
     query: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = ("api",)
 
 
 def operation_saves(operation: Operation) -> bool:
@@ -100,6 +101,8 @@ class Call:
     perform: Perform = None  # type: ignore[assignment]  # likewise
     reply: Reply | None = None
     """The reply on its way out, for reply faults."""
+    peer: str = "127.0.0.1"
+    """The address that the client connected from."""
     copy_of: int | None = None
     """The journal entry of the request that the network delivers once more with this call."""
     outer: Call | None = None
@@ -357,7 +360,7 @@ class Registry:
         self.by_name.setdefault(operation.name, operation)
         self.routes.append(route)
         node, names = self._root, []
-        for segment in operation.path.strip("/").split("/"):
+        for segment in filter(None, operation.path.split("/")):
             if segment.endswith("*}"):
                 names.append(segment.strip("{*}"))
                 node.tail = node.tail or _Node()

@@ -35,7 +35,7 @@ class App:
             raise _misplaced(settings, wrong) from None
         except SchemaError as error:
             document = settings.document
-            if error.path[:1] != ("users",) or document is None:
+            if error.path[:1] not in (("users",), ("apps",), ("security",)) or document is None:
                 raise
             problem = Problem(error.path, error.message, error.allowed, error.nearest)
             raise document.error([problem]) from None
@@ -73,6 +73,7 @@ class App:
     async def _handle(self, call: Call, peer: str) -> Reply:
         if call.raw_path.startswith("/_mock/") or call.raw_path == "/_mock":
             return await self.control.handle(call, peer)
+        call.peer = peer
         return await self._gate.handle(call)
 
     def trust(self, public_key: str) -> None:
@@ -102,6 +103,8 @@ def _default_org(settings: Settings) -> OrgSpec:
         schema = schema_sources.check(schema_sources.read(settings.schema))
     return OrgSpec(
         users=settings.users or None,
+        apps=settings.apps or None,
+        security=settings.security or None,
         schema=schema,
         seed=settings.seed,
         data=Path(settings.data) if settings.data else None,

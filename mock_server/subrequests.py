@@ -12,6 +12,7 @@ them and is undone, they pass, and the second run is the real one. What faults h
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -31,6 +32,7 @@ from mock_server.org.records.changes import Change, LockHeld, RowResult
 if TYPE_CHECKING:
     from mock_server.world import World
 
+log = logging.getLogger("sfmock")
 T = TypeVar("T")
 _UNKNOWN = Operation("unknown", "*", "", "read")
 
@@ -139,6 +141,10 @@ class Subrequests:
                 outer.org.limits.spend()
             reply = await self._through(inner, route, series)
         except ApiError as error:
+            if route is None and error.code == "NOT_FOUND":
+                outer.entry.unimplemented = True
+                log.info("%s %s inside %s is not served", request.method, request.target, outer.operation.name)
+            error.message = outer.org.redactor.hide(error.message)
             failed = error
             reply = (route.render if route else self._render)(error)
         except LockHeld as held:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +19,7 @@ from mock_server.operations import Registry
 from mock_server.org.automation import HookError
 from mock_server.org.clock import Mode
 from mock_server.org.identity.directory import User
+from mock_server.org.identity.signing import SigningKey
 from mock_server.org.org import Org, Snapshot
 from mock_server.org.schema import Schema
 from mock_server.org.seeded import write_rows
@@ -52,6 +54,10 @@ class OrgSpec:
     """Further users, as `identity.given` reads them."""
     speaker: Any = field(default=None, repr=False)
     """The user whose credentials clients are told (`as`): a name, or a definition of his own."""
+    apps: Any = field(default=None, repr=False)
+    """Further connected apps, as `identity.given_apps` reads them."""
+    security: Any = None
+    """The security settings, likewise."""
     seed: int = 0
     journal: Literal["bounded", "whole"] = "bounded"
     clock: Mode = "real"
@@ -94,6 +100,7 @@ class World:
         self._by_15: dict[str, Org] = {}
         self._schemas: dict[bytes, Schema] = {}
         self._created = 0
+        self.signing = SigningKey()
         self.trusted_key: str | None = None
         """The public key (PEM) that every org accepts in the JWT bearer grant."""
         self.default = self.create(default or OrgSpec())
@@ -122,6 +129,7 @@ class World:
                 org.store.load(template.store)
                 org.ids.next_number = template.ids.next_number
                 org.directory.inherit(template.directory)
+                org.admission.security = deepcopy(template.admission.security)
                 org.automation.become(template.automation)
                 declarations.inherit(org, template)
             _declare(org, spec)
@@ -130,6 +138,9 @@ class World:
             org.directory.seed()
             write_rows(org)
             _enrol(org, spec)
+            # What was set in an earlier life counts over what the settings say.
+            org.directory.recall()
+            org.signing = self.signing
             _equip(org, spec)
             if self.trusted_key is not None:
                 org.directory.trust(self.trusted_key)
@@ -292,8 +303,8 @@ class World:
         return self._by_15.get(token[:15])
 
     def by_any_token(self, token: str) -> Org | None:
-        """Find the org of an access token, or of a refresh token that it issued."""
-        return self.by_token(token) or next((org for org in self.orgs.values() if org.sessions.granted(token)), None)
+        """Find the org of an access token, or of a refresh token or a code that it issued."""
+        return self.by_token(token) or next((org for org in self.orgs.values() if _issued(org, token)), None)
 
     def by_username(self, username: str) -> Org | None:
         return next((org for org in self._newest_first() if org.directory.knows(username)), None)
@@ -309,15 +320,29 @@ class World:
             org.close()
 
 
-def _enrol(org: Org, spec: OrgSpec) -> None:
-    """Write the users that an org is made with; one without any does not even load how that is done."""
-    schema = org.schema
-    if spec.users is None and spec.speaker is None and not schema.profiles and not schema.permission_sets:
-        return
-    from mock_server.org.identity import enrolment
+def _issued(org: Org, token: str) -> bool:
+    return org.sessions.issued_refresh(token) is not None or org.authorizations.knows(token) or org.devices.knows(token)
 
+
+def _enrol(org: Org, spec: OrgSpec) -> None:
+    """Write the users and apps that an org is made with; one without any does not even load how that is done."""
+    schema = org.schema
+    said = (spec.users, spec.speaker, spec.apps, spec.security)
+    if all(one is None for one in said) and not (schema.profiles or schema.permission_sets or schema.apps):
+        return
+    from mock_server.org.identity import enrolment, given_apps
+
+    if spec.security is not None:
+        org.admission.security = given_apps.read_security(spec.security)
     enrolment.declare(org, schema.profiles, schema.permission_sets)
     enrolment.settle(org, spec.users, spec.speaker, kept=spec.data is not None)
+    for name, definition in schema.apps.items():
+        app = given_apps.read_app(definition, ("apps", name))
+        # Metadata may name a user whom nobody has declared here.
+        known = org.directory.knows(app.run_as)
+        enrolment.add_app(org, app if known else replace(app, run_as=""), ("apps", name))
+    for place, app in enumerate(given_apps.read_apps(spec.apps) if spec.apps is not None else ()):
+        enrolment.add_app(org, app, ("apps", place))
 
 
 def _declare(org: Org, spec: OrgSpec) -> None:

@@ -171,6 +171,33 @@ def test_rows_of_an_action_meet_faults(handle: OrgHandle, rest: Rest) -> None:
     assert handle.faults.fired("lock") == 1
 
 
+@pytest.mark.parametrize("all_or_none", [False, True])
+def test_an_action_is_one_of_the_requests_of_a_composite_one(handle: OrgHandle, rest: Rest, all_or_none: bool) -> None:
+    handle.declare("actions", SCORE)
+    root = f"/services/data/v{rest.version}"
+    score = {"company": "@{first.id}", "points": 1}
+    body = {
+        "allOrNone": all_or_none,
+        "compositeRequest": [
+            {"method": "POST", "url": f"{root}/sobjects/Account", "referenceId": "first", "body": {"Name": "A"}},
+            {
+                "method": "POST", "url": f"{root}/actions/custom/flow/Score_Lead", "referenceId": "score",
+                "body": {"inputs": [score, {"company": "B"}]},
+            },
+        ],
+    }  # fmt: skip
+    first, second = rest.post("/composite", json=body).json()["compositeResponse"]
+    if all_or_none:
+        assert (first["httpStatusCode"], second["httpStatusCode"]) == (400, 400)
+        assert handle.records.query("SELECT Id FROM Account") == []
+        return
+    assert (first["httpStatusCode"], second["httpStatusCode"]) == (201, 400)
+    names = {row["Name"] for row in handle.records.query("SELECT Name FROM Account")}
+    assert names == {"A", first["body"]["id"]}
+    (entry,) = handle.journal()
+    assert [row["success"] for row in entry["rows"]] == [True, True]
+
+
 def test_a_post_and_a_mail_are_kept(handle: OrgHandle, rest: Rest) -> None:
     (account,) = handle.records.seed("Account", [{"Name": "A"}])
     inputs = [

@@ -15,7 +15,7 @@ from simple_salesforce.exceptions import SalesforceResourceNotFound
 
 from harness.org import OrgHandle
 from harness.scenario import load
-from harness.trial import Trial
+from harness.trial import Trial, run_trial
 from mock_server import apexrest, api
 from mock_server.config import resolve
 from mock_server.control.client import ControlError, OrgInfo
@@ -273,6 +273,50 @@ def test_without_a_session_nothing_is_told(server: api.Server, declared: OrgHand
     for path in ("/orders/7", "/nothing", "/"):
         answer = requests.get(f"{server.url}/services/apexrest{path}", timeout=5)
         assert (answer.status_code, answer.json()[0]["errorCode"]) == (401, "INVALID_SESSION_ID")
+
+
+SYNC = """
+title: Contacts over Apex REST
+org:
+  fields: {Contact: {External_Id__c: {type: text, length: 64, externalId: true, unique: true}}}
+  apexrest:
+    - path: /contacts
+      method: PUT
+      steps:
+        - {save: upsert, object: Contact, key: External_Id__c, records: "{body}", allOrNone: false, as: saved}
+      body: "{saved}"
+inputs:
+  - {sobject: Contact, count: 20, key: External_Id__c, fields: {LastName: last_name}}
+faults:
+  - {name: rows, on: rest.apex.*, records: {every: 5}, error: UNABLE_TO_LOCK_ROW, when: {times: 1, per: key}}
+  - {name: calls, on: rest.apex.put, status: 503, when: {times: 1}}
+expect:
+  delivery.nothing_lost: {}
+"""
+
+
+@pytest.mark.parametrize("careful", [True, False])
+def test_a_scenario_judges_who_syncs_over_an_endpoint(server: api.Server, tmp_path: Path, careful: bool) -> None:
+    file = tmp_path / "sync.yaml"
+    file.write_text(SYNC)
+
+    def deliver(run: Any) -> None:
+        rows = list(run.inputs)
+        while rows:
+            answer = requests.put(
+                f"{run.credentials.instance_url}/services/apexrest/contacts",
+                json=[row.record for row in rows],
+                headers={"Authorization": f"Bearer {run.credentials.access_token}"},
+                timeout=10,
+            )
+            if answer.status_code == 200:
+                told = zip(rows, answer.json(), strict=True)
+                rows = [row for row, one in told if not one["success"]] if careful else []
+
+    result = run_trial(load(file), deliver, server=server)
+    verdicts = {one.property: str(one.status) for one in result.verdicts}
+    lost = verdicts["delivery.nothing_lost"]
+    assert ("held" in lost) is careful, verdicts
 
 
 # -- which URL is which endpoint

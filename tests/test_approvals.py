@@ -177,6 +177,17 @@ def test_all_must_agree_where_a_step_is_unanimous(handle: OrgHandle, clerk: Pers
     assert clerk("PATCH", f"/sobjects/Opportunity/{target}", json={"Amount": 3}).status_code == 204
 
 
+def test_a_trigger_that_refuses_what_a_process_sets_refuses_the_request(
+    handle: OrgHandle, process: dict[str, Any], clerk: Person
+) -> None:
+    target = deal(5000, clerk)
+    handle.automation(object="Opportunity", on="update", cost={"soql": 101})
+    failed = clerk.act(actionType="Submit", contextId=target)
+    assert code(failed) == "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY"
+    assert "Too many SOQL queries: 101" in failed["errors"][0]["message"]
+    assert handle.records.query("SELECT Id FROM ProcessInstance") == []
+
+
 @pytest.mark.parametrize(
     ("request_", "said"),
     [
@@ -213,6 +224,8 @@ def test_an_org_that_lacks_what_a_process_names(handle: OrgHandle) -> None:
         ({"object": "Acount"}, "object: this org has no object Acount .did you mean Account"),
         ({"entryCriteria": "Amont > 1"}, "entryCriteria: 'Amont > 1' is no condition of Account: "),
         ({"onApprove": {"Nam": 1}}, "onApprove.Nam: Account has no field Nam .did you mean Name"),
+        ({"onSubmit": {"CreatedDate": None}}, "onSubmit.CreatedDate: Account.CreatedDate cannot be changed"),
+        ({"onSubmit": {"AnnualRevenue": [1]}}, r"onSubmit.AnnualRevenue: \[1\] is no value of Account.AnnualRevenue"),
         ({"steps": [{"approvers": "nobody@x.test"}]}, r"steps\[0\].approvers: there is no user nobody@x.test"),
     ]:
         with pytest.raises(ControlError, match=said):

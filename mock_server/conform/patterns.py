@@ -70,10 +70,13 @@ _TYPES: Mapping[str, Callable[[Any], bool]] = {
 
 
 def fill(value: Any, known: Mapping[str, str]) -> Any:
-    """Return a request's part with the variables put in. Raises UnknownName."""
+    """Return a request's part with the variables put in; `{$repeat: [count, item]}` is a list. Raises UnknownName."""
     if isinstance(value, str):
         return _TOKEN.sub(lambda found: _variable(found[1], known), value)
     if isinstance(value, dict):
+        if list(value) == ["$repeat"]:
+            count, item = value["$repeat"]
+            return [fill(item, known) for _ in range(count)]
         return {fill(key, known): fill(inner, known) for key, inner in value.items()}
     return [fill(inner, known) for inner in value] if isinstance(value, list) else value
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -139,6 +140,10 @@ class Runner:
                 control.advance(float(one["advance"]))
             if one.get("expire"):
                 control.expire_tokens()
+            if one.get("renew"):
+                # A session may have ended while time went by.
+                known = {**known, "token": control.mint_token()}
+                self.target.secrets.add(known["token"])
             if "user" in one:
                 enter(self.target, control.create_user(fill(one["user"], known)), known["version"])
                 known = {**known, **self.target.known}
@@ -160,6 +165,8 @@ class Runner:
             headers.pop(name, None)
             if value is not None:
                 headers[name] = fill(str(value), known)
+        if body is not None and headers.get("Content-Encoding") == "gzip":
+            body = gzip.compress(body)
         answer = self.target.send(step.method, _target(step, known), headers, body)
         if answer.status == 403 and b"REQUEST_LIMIT_EXCEEDED" in answer.body and self.target.server is None:
             raise Refused(f"the org takes no more calls: {answer.text[:200]}")

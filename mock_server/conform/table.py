@@ -31,10 +31,10 @@ NEEDS = {
 """What a row may ask of an org, and what to say where that is missing."""
 VARIABLES = (
     "version", "marker", "instance", "host", "org", "user", "username", "token", "password", "client_id",
-    "client_secret", "basic", "refresh_token", "long", "today",
+    "client_secret", "basic", "refresh_token", "long", "very_long", "today",
 )  # fmt: skip
-"""What every run knows: in `password` the security token is part of it, `long` are 300 letters."""
-_ARRANGEMENTS = ("org", "rows", "limit", "expire", "fault", "advance", "user")
+"""What every run knows: in `password` the security token is part of it, `long` are 300 letters, `very_long` 100,000."""
+_ARRANGEMENTS = ("org", "rows", "limit", "expire", "fault", "advance", "renew", "user")
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,6 +128,12 @@ def _has(environ: Mapping[str, str]) -> set[str]:
     return out
 
 
+def _password(environ: Mapping[str, str]) -> str:
+    """Return the password with the security token behind it, as logins take it; nothing where there is none."""
+    password = environ.get("SF_PASSWORD", "")
+    return password + environ.get("SF_SECURITY_TOKEN", "") if password else ""
+
+
 def _known(wire: Wire, environ: Mapping[str, str], token: str, version: str, org: str, user: str) -> dict[str, str]:
     client = environ.get("SF_CLIENT_ID", ""), environ.get("SF_CLIENT_SECRET", "")
     return {
@@ -138,12 +144,13 @@ def _known(wire: Wire, environ: Mapping[str, str], token: str, version: str, org
         "org": org,
         "user": user,
         "username": environ.get("SF_USERNAME", ""),
-        "password": environ.get("SF_PASSWORD", "") + environ.get("SF_SECURITY_TOKEN", ""),
+        "password": _password(environ),
         "client_id": client[0],
         "client_secret": client[1],
         "basic": b64encode(f"{client[0]}:{client[1]}".encode()).decode(),
         "refresh_token": environ.get("SF_REFRESH_TOKEN", ""),
         "long": "x" * 300,
+        "very_long": "x" * 100_000,
         "today": datetime.fromtimestamp(Clock().now(), UTC).strftime("%Y-%m-%d"),
     }
 
@@ -183,6 +190,7 @@ def attach(url: str, environ: Mapping[str, str]) -> Target:
     target.known["org"], target.known["user"] = found[1], found[2]
     target.is_mock = local and target.send("GET", "/_mock/health").status == 200
     target.has |= _fields(target)
+    target.secrets.update(filter(None, (environ.get("SF_PASSWORD"), environ.get("SF_SECURITY_TOKEN"))))
     return target
 
 
@@ -201,7 +209,7 @@ def _error(target: Target, answer: Answer) -> str:
 def _log_in(wire: Wire, environ: Mapping[str, str], version: str) -> tuple[Wire, str]:
     """Return a connection to the org, and a session."""
     client = {"client_id": environ.get("SF_CLIENT_ID", ""), "client_secret": environ.get("SF_CLIENT_SECRET", "")}
-    user, password = environ.get("SF_USERNAME"), environ.get("SF_PASSWORD", "") + environ.get("SF_SECURITY_TOKEN", "")
+    user, password = environ.get("SF_USERNAME"), _password(environ)
     if not all(client.values()):
         return _log_in_by_soap(wire, user or "", password, version)
     grant = (

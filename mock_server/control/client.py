@@ -7,7 +7,7 @@ import select
 import socket
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode, urlsplit
@@ -30,20 +30,32 @@ class ControlError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class OrgInfo:
-    """One org, and everything that a client needs to log in to it."""
+    """One org, and everything that a client needs to log in to it. Its `repr` shows no secret."""
 
     id: str
     username: str
-    password: str
-    security_token: str
+    password: str = field(repr=False)
+    security_token: str = field(repr=False)
     client_id: str
-    client_secret: str
-    access_token: str
-    refresh_token: str
+    client_secret: str = field(repr=False)
+    access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
     user_id: str
     login_url: str
     instance_url: str
     api_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class AppInfo:
+    """One connected app. Its `repr` shows no secret."""
+
+    id: str
+    name: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    scopes: list[str]
+    callbacks: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +243,8 @@ class ControlClient:
         login: Mapping[str, str] | None = None,
         users: Iterable[Mapping[str, Any]] | None = None,
         speaker: str | Mapping[str, Any] | None = None,
+        apps: Iterable[Mapping[str, Any]] | None = None,
+        security: Mapping[str, Any] | None = None,
         automation: Sequence[Mapping[str, Any]] | None = None,
         declared: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
     ) -> OrgInfo:
@@ -242,8 +256,9 @@ class ControlClient:
         `login` names the user and app that the clients have built in: `username`, `password`, `security_token`,
         `client_id`, `client_secret`; each may be left out. `clock` is `real` or `virtual`; `clock_start` is what it
         shows at first, in seconds since 1970. `users` are further users, each with what he may do; `speaker` is the
-        one whose credentials are returned, by name or as a definition (`as` in a scenario). `declared` are lists of
-        what else the org runs, by kind: `{"apexrest": [...]}`.
+        one whose credentials are returned, by name or as a definition (`as` in a scenario). `apps` are further
+        connected apps, `security` how long sessions last and from where one logs in. `declared` are lists of what else
+        the org runs, by kind: `{"apexrest": [...]}`.
         """
         spec = {
             "from": template, "fields": fields, "objects": objects, "schema": schema, "limits": limits, "seed": seed,
@@ -251,6 +266,7 @@ class ControlClient:
             "clock": {"mode": clock} | ({} if clock_start is None else {"start": clock_start}), "settings": settings,
             "login": login or None, "users": None if users is None else list(users), "as": speaker,
             "automation": [dict(hook) for hook in automation] if automation else None,
+            "apps": None if apps is None else [dict(app) for app in apps], "security": security or None,
             **{kind: [dict(one) for one in listed] for kind, listed in (declared or {}).items()},
         }  # fmt: skip
         body = {key: value for key, value in spec.items() if value is not None}
@@ -259,6 +275,13 @@ class ControlClient:
     def create_user(self, definition: Mapping[str, Any]) -> OrgInfo:
         """Make a user with the permissions that the definition lists; return what he needs to log in."""
         return OrgInfo(**self._call("POST", "users", dict(definition)))
+
+    def create_app(self, definition: Mapping[str, Any]) -> AppInfo:
+        """Register a connected app, or change the one of the same client id."""
+        return AppInfo(**self._call("POST", "apps", dict(definition)))
+
+    def apps(self) -> list[AppInfo]:
+        return [AppInfo(**app) for app in self._call("GET", "apps")]
 
     def delete_org(self, org_id: str) -> None:
         self._link.call("DELETE", f"/_mock/orgs/{quote(org_id, safe='')}", None)

@@ -11,6 +11,7 @@ from mock_server.control.call import ControlCall, Refused, answer, done, operati
 from mock_server.faults.reader import Reader
 from mock_server.operations import Reply
 from mock_server.org.clock import Mode
+from mock_server.org.identity.apps import ConnectedApp
 from mock_server.org.identity.directory import LOGIN_KEYS
 from mock_server.org.limits.catalogue import ALLOCATIONS
 from mock_server.org.records.snapshot_file import SnapshotError
@@ -42,8 +43,8 @@ async def list_orgs(call: ControlCall) -> Reply:
 @routes.at(operation("orgs.create", "POST", ORGS, "Make an org"))
 async def create(call: ControlCall) -> Reply:
     keys = (
-        "from", "fields", "objects", "schema", "limits", "login", "users", "as", "seed", "journal",
-        "clock", "settings", "automation", *declarations.KINDS,
+        "from", "fields", "objects", "schema", "limits", "login", "users", "as", "apps", "security", "seed",
+        "journal", "clock", "settings", "automation", *declarations.KINDS,
     )  # fmt: skip
     with call.reading(*keys, what="an org") as body:
         spec = _spec(call, body)
@@ -79,6 +80,8 @@ def _spec(call: ControlCall, body: Reader) -> OrgSpec:
         login=_login(body),
         users=body.data.get("users"),
         speaker=body.data.get("as"),
+        apps=body.data.get("apps"),
+        security=body.data.get("security"),
         seed=body.count("seed", 0) or 0,
         journal="whole" if body.choice("journal", ("bounded", "whole")) == "whole" else "bounded",
         clock="virtual" if mode == "virtual" else "real",
@@ -138,6 +141,37 @@ async def enrol(call: ControlCall) -> Reply:
         refused.nearest = error.nearest
         raise refused from None
     return answer(call.world.info(call.org, call.base_url, call.org.directory.by_id(made)), 201)
+
+
+@routes.of_org("apps.create", "POST", "apps", "Register a connected app, or change it")
+async def register(call: ControlCall) -> Reply:
+    from mock_server.org.identity import enrolment, given_apps
+
+    definition = call.any_json()
+    try:
+        app = enrolment.add_app(call.org, given_apps.read_app(definition))
+        call.org.keeper.app(app)
+    except SchemaError as error:
+        refused = Refused(400, error.message, spelt(error.path), error.allowed)
+        refused.nearest = error.nearest
+        raise refused from None
+    return answer(_told(app), 201)
+
+
+@routes.of_org("apps.list", "GET", "apps", "List the connected apps")
+async def list_apps(call: ControlCall) -> Reply:
+    return answer([_told(app) for app in call.org.directory.apps.values()])
+
+
+def _told(app: ConnectedApp) -> dict[str, Any]:
+    return {
+        "id": app.id,
+        "name": app.name,
+        "client_id": app.client_id,
+        "client_secret": app.client_secret,
+        "scopes": list(app.scopes),
+        "callbacks": list(app.callbacks),
+    }
 
 
 @routes.at(operation("orgs.read", "GET", ONE, "Show an org"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from traceback import format_exc
 from typing import TYPE_CHECKING
 
 # Imported for what they declare.
@@ -16,6 +17,7 @@ from mock_server.control.access import admit
 from mock_server.control.call import ControlCall, Refused, render_error, render_refusal, routes
 from mock_server.operations import Call, Registry, Reply
 from mock_server.org.errors import ApiError
+from mock_server.org.identity.redaction import hide_tokens
 
 if TYPE_CHECKING:
     from mock_server.org.org import Org
@@ -45,7 +47,7 @@ class ControlPlane:
         except ApiError as error:
             return render_error(error)
         except Exception:
-            log.exception("%s %s failed", call.method, call.raw_path)
+            log.error("%s %s failed\n%s", call.method, *map(hide_tokens, (call.raw_path, format_exc())))
             return render_refusal(Refused(500, "the control plane has a defect; the server's log says more"))
 
     async def _run(self, call: Call) -> Reply:

@@ -204,7 +204,9 @@ def _commit(commit: Commit, entries: Mapping[int, Entry]) -> dict[str, Any]:
 @routes.of_org("journal.read", "GET", "journal", "List the exchanges after a number")
 async def journal(call: ControlCall) -> Reply:
     kept = call.world.journal_of(call.org)
-    return answer({"entries": [entry.as_json() for entry in kept.since(call.since())], "last": kept.count})
+    return answer(
+        {"entries": [entry.as_json(call.org.redactor) for entry in kept.since(call.since())], "last": kept.count}
+    )
 
 
 @routes.of_org("journal.clear", "DELETE", "journal", "Forget the exchanges")

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from mock_server.org.clock import Clock
+from mock_server.org.identity import signing
 
 # My Domain hosts stand below their partition: acme.develop.my.salesforce.com, acme--uat.sandbox.lightning.force.com.
 _PARTITIONS = ("", "sandbox.", "develop.", "scratch.", "demo.", "patch.", "trailblaze.")
@@ -32,6 +33,7 @@ _HOSTS = (
 _AUTHORITY = ("ca.pem", "ca.key")
 _JWT = ("jwt.pub", "jwt.key")
 _LEAF = ("server.pem",)
+_SIGNING = "openid.key"
 _MANIFEST = "manifest.json"
 _EDITION = 2
 """Raised when the server certificate's contents change, so that kept ones are issued anew."""
@@ -61,6 +63,22 @@ class Certificates:
     @property
     def jwt_public_key(self) -> str:
         return (self.folder / "jwt.pub").read_text()
+
+    def signing_key(self) -> bytes:
+        """Return the private key (PEM) of ID tokens, made now when there is none that can be read.
+
+        It is no part of what is made at the start: most servers never sign anything.
+        """
+        path = self.folder / _SIGNING
+        try:
+            with (self.folder / "lock").open("w") as lock:
+                flock(lock, LOCK_EX)
+                if not _readable(path):
+                    _write(path, signing.make(), 0o600)
+                return path.read_bytes()
+        except OSError:
+            # A folder that is read-only: the key lives as long as the server.
+            return path.read_bytes() if _readable(path) else signing.make()
 
     def context(self) -> ssl.SSLContext:
         """Return the server side of TLS."""
@@ -229,6 +247,18 @@ def _write(path: Path, content: bytes, mode: int) -> None:
     except OSError:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def _readable(path: Path) -> bool:
+    """Tell whether a file holds an RSA private key."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    try:
+        return isinstance(load_pem_private_key(path.read_bytes(), None), RSAPrivateKey)
+    except (OSError, ValueError, TypeError, UnsupportedAlgorithm):
+        return False
 
 
 def _system_roots() -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,9 +18,18 @@ from mock_server.org.automation.inner import InnerOrg, Query
 from mock_server.org.clock import Clock, Mode
 from mock_server.org.errors import ApiError
 from mock_server.org.identity.access import Accesses
+from mock_server.org.identity.admission import Admission
+from mock_server.org.identity.apps import ConnectedApp
+from mock_server.org.identity.authorizations import Authorizations
+from mock_server.org.identity.devices import Devices
 from mock_server.org.identity.directory import Directory, Secret
+from mock_server.org.identity.history import LoginHistory
+from mock_server.org.identity.keeping import Keeper
+from mock_server.org.identity.live import LiveRecords
 from mock_server.org.identity.permissions import Permissions
+from mock_server.org.identity.redaction import Redactor
 from mock_server.org.identity.sessions import Session, Sessions
+from mock_server.org.identity.signing import SigningKey
 from mock_server.org.ids import IdSource, checksum, number_of
 from mock_server.org.limits.governor import Governor
 from mock_server.org.query import NEWEST, Page, Queries
@@ -53,7 +62,8 @@ class Snapshot:
     store: Store
     schema: Schema
     next_id: int
-    secrets: Mapping[str, Secret]
+    secrets: Mapping[str, Secret] = field(repr=False)
+    apps: Mapping[str, ConnectedApp] = field(repr=False)
 
 
 class Org:
@@ -90,6 +100,10 @@ class Org:
         self.locks = RowLocks(self.clock)
         self.log = CommitLog(keep_commits)
         self.sessions = Sessions(self.id, self.clock)
+        self.authorizations = Authorizations(self.clock)
+        self.devices = Devices(self.clock)
+        self.signing = SigningKey()
+        """Signs ID tokens; orgs of one server share theirs."""
         self.accesses = Accesses(self.schema, self.store)
         self.bin = RecycleBin(self.store, self.clock, self._bin_room)
         self._permissions = Permissions(self.store, self.accesses)
@@ -99,7 +113,13 @@ class Org:
         self.queries = Queries(self.schema, self.store, self.clock, seed=seed)
         self.queries.lock_rows = self.locks.demand
         self.searches = Searches(self.schema, self.store, self.queries)
+        self.keeper = Keeper(self, active=data is not None)
         self.directory = Directory(self)
+        self.redactor = Redactor(self)
+        self.history = LoginHistory(self)
+        self._permissions.ended = LiveRecords(self).end
+        self.admission = Admission(self)
+        self.sessions.timeout_of = self.admission.session_timeout
         self.automation = self._pipeline.automation
         self.approvals = self._pipeline.approvals
         self.endpoints = Endpoints()
@@ -221,9 +241,7 @@ class Org:
 
     def tooling_of(self, who: Session) -> Schema:
         """Return the Tooling API's objects as a user sees them."""
-        from mock_server.org.tooling.view import tooling
-
-        return tooling(self.schema_of(who))
+        return self.schema_of(who).tools()
 
     def _inner_query(self, user_id: str) -> Query:
         """Return how triggers that run for a user query: in the system's mode, within their transaction."""
@@ -383,7 +401,13 @@ class Org:
 
     def snapshot(self) -> Snapshot:
         """Return a copy of all records and counters."""
-        return Snapshot(self.store.copy(), self.schema.copy(), self.ids.next_number, dict(self.directory.secrets))
+        return Snapshot(
+            self.store.copy(),
+            self.schema.copy(),
+            self.ids.next_number,
+            dict(self.directory.secrets),
+            dict(self.directory.apps),
+        )
 
     def restore(self, snapshot: Snapshot) -> None:
         """Put all records and counters back to a snapshot. Sessions, clock and limits stay as they are."""
@@ -393,6 +417,7 @@ class Org:
         self._pipeline.auto_numbers.forget()
         # Ids are handed out again: the user who gets one must not have the password of the one before.
         self.directory.secrets = dict(snapshot.secrets)
+        self.directory.become(snapshot.apps)
         self.accesses.changed()
         self.bin.forget()
         self.locks.clear()
@@ -406,7 +431,7 @@ class Org:
         """Put all records and counters back to those of a file; the schema stays. Raises SnapshotError."""
         store, next_id = snapshot_file.read(path, self.schema)
         try:
-            self.restore(Snapshot(store, self.schema.copy(), next_id, self.directory.secrets))
+            self.restore(Snapshot(store, self.schema.copy(), next_id, self.directory.secrets, self.directory.apps))
         finally:
             store.close()
         # The org goes by its own name, and so do its users.

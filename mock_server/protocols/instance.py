@@ -17,6 +17,11 @@ def host_of(base_url: str) -> str:
     return authority.partition("]")[0] + "]" if authority.startswith("[") else authority.partition(":")[0]
 
 
+def at_login_host(call: Call) -> bool:
+    """Tell whether a call came to a host that stands for every org, and serves the data of none."""
+    return host_of(call.base_url) in LOGIN_HOSTS
+
+
 def instance_url(call: Call, org: Org) -> str:
     """Return the org's base URL for this client.
 

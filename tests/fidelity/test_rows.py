@@ -14,17 +14,11 @@ from mock_server.conform.table import Row, rows
 from mock_server.conform.target import marker, own_mock
 
 COMING = {
-    "transport/xml_error": "XML answers",
-    "composite/*_inside": "composite",
-    "composite/*reference*": "composite",
-    "composite/batch*": "composite batch",
-    "composite/tree*": "trees",
-    "composite/graph": "graphs",
     "oauth/unknown_code": "the web server flow",
     "oauth/authorize*": "the web server flow",
     "oauth/discovery": "OpenID",
     "oauth/keys": "OpenID",
-    "limits/record_count*": "record counts",
+    "oauth/identity_as_xml": "other forms of the identity",
 }
 """Rows about what the mock does not serve yet."""
 

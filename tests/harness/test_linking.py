@@ -133,3 +133,25 @@ def test_viewpoints_that_differ_are_a_finding(what: str) -> None:
 def test_viewpoints_that_agree_are_none() -> None:
     world, _ = _broken("")
     assert judge(world.evidence()).disagreements == ()
+
+
+def test_the_rows_of_a_composite_request_are_linked_and_those_of_one_input_are_one_attempt() -> None:
+    world = World(inputs=3)
+    world.send({1: None, 2: LOCK, 3: None}, "rest.composite.graph")
+    rows = world.entries[-1]["rows"]
+    rows.append({**rows[0], "verb": "update", "success": False, "codes": ["PROCESSING_HALTED"]})
+    rows.append({**rows[1], "verb": "update", "success": False, "codes": ["PROCESSING_HALTED"]})
+    chains = world.evidence().chains
+    assert [[attempt.codes for attempt in chain] for chain in chains] == [[("PROCESSING_HALTED",)], [(LOCK,)], [()]]
+    assert [chain[0].failure for chain in chains] == ["transient", "transient", None]
+    exchange = chains[0][0].exchange
+    assert (exchange.is_write, exchange.many, exchange.replayable) == (True, True, True)
+
+
+def test_a_composite_request_is_a_write_that_cannot_be_sent_again_where_it_creates() -> None:
+    world = World(inputs=1)
+    world.send({1: None}, "rest.composite.tree")
+    world.entries[-1]["rows"][0]["verb"] = "create"
+    world.exchange("rest.composite.run")
+    tree, reading = world.evidence().exchanges
+    assert (tree.is_write, tree.replayable, reading.is_write) == (True, False, False)

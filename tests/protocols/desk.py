@@ -24,11 +24,11 @@ class Desk:
     """Two orgs behind one gate, on virtual clocks."""
 
     def __init__(self) -> None:
-        registry = Registry([*rest.ROUTES, *oauth.ROUTES, *soap.ROUTES])
+        self.registry = registry = Registry([*rest.ROUTES, *oauth.ROUTES, *soap.ROUTES])
         self.world = World(registry, OrgSpec(clock="virtual"))
         self.org = self.world.default
         self.other = self.world.create(OrgSpec(clock="virtual"))
-        self._gate = Gate(self.world, registry, rest.render)
+        self._gate = Gate(self.world, registry, rest.render, rest.finish)
         self.base_url = "http://127.0.0.1:8080"
 
     def send(

@@ -23,6 +23,12 @@ LOGIN_MUST_USE_SECURITY_TOKEN = row(
     "statement",
     "R",
 )
+LOGIN_DURING_RESTRICTED_DOMAIN = row(
+    "LOGIN_DURING_RESTRICTED_DOMAIN", 500, "cannot log in from current domain", "permanent", "statement", "R"
+)
+LOGIN_DURING_RESTRICTED_TIME = row(
+    "LOGIN_DURING_RESTRICTED_TIME", 500, "cannot log in during restricted time", "permanent", "statement", "R"
+)
 ILLEGAL_SESSION = row(
     "INVALID_SESSION_ID",
     500,
@@ -50,6 +56,15 @@ UNAPPROVED_CONSUMER = row("invalid_grant", 400, "user hasn't approved this consu
 WRONG_LOGIN_DOMAIN = row("invalid_grant", 400, "request not supported on this domain", "permanent", "routing", "R")
 INVALID_CLIENT_ID = row("invalid_client_id", 400, "client identifier invalid", "permanent", "routing", "R")
 INVALID_CLIENT = row("invalid_client", 400, "invalid client credentials", "permanent", "routing", "R")
+NOT_ADMIN_APPROVED = row(
+    "invalid_app_access", 400, "user is not admin approved to access this app", "permanent", "routing", "K"
+)
+NO_CLIENT_CREDENTIALS_USER = row(
+    "invalid_grant", 400, "no client credentials user enabled", "permanent", "routing", "R"
+)
+GRANT_NOT_ALLOWED = row("unauthorized_client", 400, "this app may not use this grant type", "permanent", "routing", "K")
+IP_RESTRICTED = row("invalid_grant", 400, "ip restricted", "permanent", "routing", "R")
+RESTRICTED_HOURS = row("invalid_grant", 400, "invalid login hours", "permanent", "routing", "K")
 INACTIVE_USER = row("inactive_user", 400, "user is inactive", "permanent", "routing", "D")
 LOGIN_RATE_EXCEEDED = row("rate_limit_exceeded", 400, "login rate exceeded", "quota", "routing", "D")
 UNSUPPORTED_GRANT_TYPE = row("unsupported_grant_type", 400, "grant type not supported", "permanent", "routing", "R")
@@ -59,3 +74,25 @@ UNSUPPORTED_TOKEN_TYPE = row(
 OAUTH_REQUEST_REFUSED = row("invalid_request", 400, "{text}", "permanent", "routing", "K", text="must use HTTP POST")
 OAUTH_SERVER_ERROR = row("server_error", 400, "retry your request", "transient", "routing", "D")
 UNKNOWN_ERROR = row("unknown_error", 400, "retry your request", "transient", "routing", "R")
+
+STRANGE_FORM = row(
+    "invalid_request", 403, "This form was not sent by one of this server's own pages.", "permanent", "routing", "K"
+)
+INVALID_CODE = row("invalid_grant", 400, "invalid authorization code", "permanent", "routing", "R")
+EXPIRED_CODE = row("invalid_grant", 400, "expired authorization code", "permanent", "routing", "R")
+INVALID_VERIFIER = row("invalid_grant", 400, "invalid code verifier", "permanent", "routing", "R")
+REDIRECT_MISMATCH = row(
+    "redirect_uri_mismatch", 400, "redirect_uri must match configuration", "permanent", "routing", "R"
+)
+REDIRECT_MISSING = row("redirect_uri_missing", 400, "redirect_uri not provided", "permanent", "routing", "K")
+DEVICE_PENDING = row("authorization_pending", 400, "authorization pending", "transient", "routing", "D")
+DEVICE_TOO_FAST = row("slow_down", 400, "polling too quickly for the token endpoint", "transient", "routing", "R")
+DEVICE_DENIED = row("access_denied", 400, "end-user denied authorization", "permanent", "routing", "D")
+DEVICE_CODE_EXPIRED = row("invalid_grant", 400, "expired device code", "permanent", "routing", "K")
+DEVICE_CODE_UNKNOWN = row("invalid_grant", 400, "token exchange failed", "permanent", "routing", "R")
+DEVICE_FLOW_OFF = row("invalid_grant", 400, "device flow is not enabled for the app", "permanent", "routing", "R")
+SUBJECT_TOKEN_MISSING = row("invalid_request", 400, "missing subject token", "permanent", "routing", "K")
+SUBJECT_TOKEN_TYPE = row("invalid_request", 400, "invalid subject token type", "permanent", "routing", "K")
+SUBJECT_TOKEN_INVALID = row("invalid_grant", 400, "invalid subject token", "permanent", "routing", "K")
+TOKEN_HANDLER_UNKNOWN = row("invalid_request", 400, "invalid token handler", "permanent", "routing", "K")
+SCOPE_NOT_ALLOWED = row("invalid_scope", 400, "the requested scope is not allowed", "permanent", "routing", "R")

@@ -34,7 +34,7 @@ UNSUPPORTED_MEDIA_TYPE = row(
 # Recorded: the edge answers without a body.
 NOT_ACCEPTABLE = row("NOT_ACCEPTABLE", 406, "", "permanent", "routing", "R")
 PRECONDITION_FAILED = row("PRECONDITION_FAILED", 412, "Precondition Failed", "permanent", "routing", "D")
-INVALID_PRECONDITION = row(
+INVALID_HEADER = row(
     "INVALID_HEADER", 400, "Invalid value for header {name}", "permanent", "routing", "D", name="If-Match"
 )
 CORS_REFUSED = row(
@@ -123,6 +123,25 @@ EXCEEDED_ID_LIMIT = row(
 )
 INVALID_BATCH_SIZE = row("INVALID_BATCH_SIZE", 400, "{text}", "permanent", "statement", "K", text="batch size invalid")
 
+NO_QUERY_MORE = row(
+    "EXCEEDED_ID_LIMIT",
+    400,
+    "{sobject} does not support queryMore(), use LIMIT to restrict the results to a single batch",
+    "permanent",
+    "statement",
+    "R",
+    sobject="EntityDefinition",
+)
+MORE_THAN_ONE_ROW = row(
+    "MALFORMED_QUERY",
+    400,
+    "When retrieving results with Metadata or FullName fields, the query qualifications must specify no more than one "
+    "row for retrieval. Result size: {count}",
+    "permanent",
+    "statement",
+    "K",
+    count="2",
+)
 AGGREGATE_TOO_LARGE = row(
     "EXCEEDED_ID_LIMIT",
     400,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hmac
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from mock_server.org.clock import stamp, wall
 from mock_server.org.identity import logins, standard_profiles
 from mock_server.org.identity.apps import ConnectedApp
+from mock_server.org.identity.keeping import matches
 from mock_server.org.identity.standard_profiles import ADMIN_PROFILE_ID
 from mock_server.org.standard.reference import record_types
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from mock_server.org.org import Org
     from mock_server.org.schema import Schema
 
-LOGINS_AN_HOUR = 3600
 LOGIN_KEYS = ("username", "password", "security_token", "client_id", "client_secret")
 """What the first user and the first app of an org are known by."""
 
@@ -27,14 +26,15 @@ USER_ID = "005Kd000000000BIAQ"
 PASSWORD, SECURITY_TOKEN = "sfmock-password", "sfmock-token"
 """What every user logs in with who was given nothing else: nobody can be sent a link by mail."""
 SHORTEST_PASSWORD = 8
+_FORMER = 20
 
 
 @dataclass(frozen=True, slots=True)
 class User:
     id: str
     username: str
-    password: str
-    security_token: str
+    password: str = field(repr=False)
+    security_token: str = field(repr=False)
     first_name: str = "Integration"
     last_name: str = "User"
     email: str = "integration@example.com"
@@ -52,21 +52,19 @@ class User:
         return f"{self.first_name} {self.last_name}".strip()
 
 
-class LoginRefused(Exception):
-    """A login that is not let in. `reason` is `credentials`, `inactive` or `rate`."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
 @dataclass(frozen=True, slots=True)
 class Secret:
     """What a user logs in with. A password that was made up for him is `expired`: he is to choose his own."""
 
-    password: str = PASSWORD
-    security_token: str = SECURITY_TOKEN
+    password: str = field(default=PASSWORD, repr=False)
+    security_token: str = field(default=SECURITY_TOKEN, repr=False)
     expired: bool = False
+    hash: str | None = field(default=None, repr=False)
+    """Of a password that is known by its hash alone: it was set in an earlier life of the org."""
+    former: tuple[str, ...] = field(default=(), repr=False)
+    """The passwords before: what they opened is over, and they are nobody's business still."""
+    since: float | None = None
+    """When it was set, in clock seconds; None for when the org was made."""
 
 
 _RECORDED = {
@@ -93,13 +91,22 @@ class Directory:
         mark = "" if org.number == 1 else f".{org.number}"
         dash = "" if org.number == 1 else f"-{org.number}"
         self._first = User(USER_ID, f"integration{mark}@sfmock.test", PASSWORD, SECURITY_TOKEN)
-        app = ConnectedApp(f"sfmock-client-id{dash}", "sfmock-client-secret", self._first.username)
+        app = ConnectedApp(
+            f"sfmock-client-id{dash}",
+            "sfmock-client-secret",
+            self._first.username,
+            consented=None,
+            secret_needed=False,
+            introspects=True,
+        )
         self.apps = {app.client_id: app}
         self.secrets: dict[str, Secret] = {USER_ID: Secret()}
         """By user id, of those who have others than `PASSWORD` and `SECURITY_TOKEN`, and of the first user."""
+        self.revision = 0
+        """Grows when a secret changes."""
         self.spoken_for = USER_ID
         """The user whose credentials clients are told: the first one unless the org was made for another."""
-        self._logins: dict[str, deque[float]] = {}
+        self._began = org.clock.now()
         self._ahead_of_wall = org.clock.now() - wall()
         org.store.fillers |= {
             "PermissionSet": lambda: self._fill("PermissionSet", standard_profiles.permission_set_rows),
@@ -113,12 +120,14 @@ class Directory:
         user: dict[str, Any] = {key: names[key] for key in ("username", "password", "security_token") if key in names}
         app: dict[str, Any] = {key: names[key] for key in ("client_id", "client_secret") if key in names}
         first = self._first = replace(self._first, **user)
+        self.revision += 1
         self.secrets[USER_ID] = Secret(first.password, first.security_token)
         self.apps = {one.client_id: one for one in [replace(self.default_app, run_as=first.username, **app)]}
 
     def inherit(self, other: Directory) -> None:
         """Take over the passwords of an org whose records were taken over."""
         self.secrets = {**other.secrets, USER_ID: self.secrets[USER_ID]}
+        self.apps |= {name: app for name, app in other.apps.items() if name != other.default_app.client_id}
         if other.spoken_for != USER_ID:
             self.speak_for(other.spoken_for)
 
@@ -126,7 +135,8 @@ class Directory:
         """Tell clients the credentials of another user than the first; apps log in as him, too."""
         self.spoken_for = user_id
         user = self.told_user
-        self.apps = {name: replace(app, run_as=user.username) for name, app in self.apps.items()}
+        app = self.default_app
+        self.apps[app.client_id] = replace(app, run_as=user.username)
 
     @property
     def users(self) -> dict[str, User]:
@@ -176,9 +186,49 @@ class Directory:
         user = self.by_id(user_id)
         return user.time_zone if user else ""
 
-    def set_password(self, user_id: str, password: str, *, expired: bool = False) -> None:
-        """Let a user log in with another password from now on."""
-        self.secrets[user_id] = replace(self.secrets.get(user_id, _USUAL), password=password, expired=expired)
+    def set_password(self, user_id: str, password: str, *, expired: bool = False, keep: str | None = None) -> None:
+        """Let a user log in with another password from now on, who is no longer locked out.
+
+        The sessions that the old one opened end, but for the one whose token is to be kept. The security token stays:
+        the new one that Salesforce would send by mail would reach nobody here.
+        """
+        org = self._org
+        known = self.secrets.get(user_id, _USUAL)
+        former = (*known.former, known.password)[-_FORMER:]
+        since = org.clock.now()
+        self.secrets[user_id] = Secret(password, known.security_token, expired, None, former, since)
+        org.keeper.password(user_id, password, expired=expired, since=since)
+        self.revision += 1
+        org.admission.unlock(user_id)
+        org.sessions.end_all_of(user_id, but=keep, by_password=True)
+
+    def expired(self, user_id: str) -> bool:
+        """Tell whether a user has to choose a new password: it was made up for him, or it is too old."""
+        secret = self.secrets.get(user_id, _USUAL)
+        if secret.expired:
+            return True
+        life = self._org.admission.security.password_life
+        if life is None:
+            return False
+        age = self._org.clock.now() - (self._began if secret.since is None else secret.since)
+        access = self._org.accesses.of(user_id)
+        return age > life and not (access is not None and "PasswordNeverExpires" in access.system)
+
+    def add_app(self, app: ConnectedApp) -> None:
+        """Register an app; one of the same client id gives way, and keeps its key for JWTs where it says none."""
+        known = self.apps.get(app.client_id)
+        key = app.public_key or (known.public_key if known is not None else None)
+        self.apps[app.client_id] = replace(app, public_key=key)
+        self.revision += 1
+
+    def become(self, apps: Mapping[str, ConnectedApp]) -> None:
+        """Know these apps and no others; the key of one that said none before stays."""
+        known, self.apps = self.apps, {}
+        self.revision += 1
+        for app in apps.values():
+            before = known.get(app.client_id)
+            key = app.public_key or (before.public_key if before is not None else None)
+            self.apps[app.client_id] = replace(app, public_key=key)
 
     def app(self, client_id: str) -> ConnectedApp | None:
         return self.apps.get(client_id)
@@ -195,42 +245,55 @@ class Directory:
         return self._org.clock.now() if self._org.clock.mode == "virtual" else wall() + self._ahead_of_wall
 
     def trust(self, public_key: str) -> None:
-        """Register a key pair's public half (PEM) with every app, for the JWT bearer grant."""
-        self.apps = {name: replace(app, public_key=public_key) for name, app in self.apps.items()}
+        """Register a key pair's public half (PEM) with the first app, for the JWT bearer grant."""
+        app = self.default_app
+        self.apps[app.client_id] = replace(app, public_key=public_key)
 
-    def log_in(self, username: str, password: str) -> User:
-        """Check a password, with or without the security token behind it (the network is trusted).
+    def recall(self) -> None:
+        """Take up the passwords and apps of the org's earlier life."""
+        for user_id, known, expired, since in self._org.keeper.passwords():
+            token = self.secrets.get(user_id, _USUAL).security_token
+            self.secrets[user_id] = Secret("", token, expired, known, (), since)
+        for app in self._org.keeper.apps():
+            self.apps[app.client_id] = app
+        self.revision += 1
 
-        Raises LoginRefused; after 3,600 logins of a user within an hour, whatever the password.
-        """
-        user = self.user(username)
-        if user is None:
-            raise LoginRefused("credentials")
-        self.count_login(user)
-        given = password.encode(errors="replace")
-        right = [
-            hmac.compare_digest(given, expected.encode())
-            for expected in (user.password, user.password + user.security_token)
-        ]
-        if not any(right):
-            raise LoginRefused("credentials")
-        self.let_in(user)
-        return user
+    def proves(self, user: User, password: str, *, with_token: bool) -> bool:
+        """Tell whether a text is a user's password, followed by the security token or alone."""
+        secret = self.secrets.get(user.id, _USUAL)
+        if secret.hash is not None:
+            if with_token:
+                bare = password.removesuffix(user.security_token)
+                return bare != password and matches(bare, secret.hash)
+            return matches(password, secret.hash)
+        expected = user.password + user.security_token if with_token else user.password
+        return hmac.compare_digest(password.encode(errors="replace"), expected.encode(errors="replace"))
 
-    def let_in(self, user: User) -> None:
-        """Check that a user may use the org at all. Raises LoginRefused for one who is not active, or is frozen."""
-        if user.id in self._org.accesses.barred:
-            raise LoginRefused("inactive")
+    def default_time_zone(self) -> str:
+        """Return the time zone of the Organization record, in which login hours are told."""
+        sobject = self._org.schema.get("Organization")
+        assert sobject is not None
+        self._org.store.ready(sobject)
+        rows = self._org.store.lookup(sobject, "Id", [self._org.id], "TimeZoneSidKey")
+        return next((zone or "GMT" for (zone,) in rows), "GMT")
 
-    def count_login(self, user: User) -> None:
-        """Count a login against the hourly rate. Raises LoginRefused."""
-        now = self._org.clock.now()
-        times = self._logins.setdefault(user.id, deque())
-        while times and times[0] <= now - 3600:
-            times.popleft()
-        if len(times) >= LOGINS_AN_HOUR:
-            raise LoginRefused("rate")
-        times.append(now)
+    def is_locked(self, user_id: str) -> bool:
+        """Tell whether a user's UserLogin record says that too many passwords were wrong."""
+        sobject = self._org.schema.get("UserLogin")
+        if sobject is None:
+            return True
+        self._org.store.ready(sobject)
+        rows = self._org.store.lookup(sobject, "UserId", [user_id], "IsPasswordLocked")
+        return any(locked for (locked,) in rows)
+
+    def mark_locked(self, user_id: str, *, locked: bool) -> None:
+        """Say in a user's UserLogin record whether he is locked out."""
+        sobject = self._org.schema.get("UserLogin")
+        if sobject is not None:
+            self._org.store.ready(sobject)
+            self._org.store.connection.execute(
+                'UPDATE "UserLogin" SET "IsPasswordLocked" = ? WHERE "UserId" = ?', (int(locked), user_id)
+            )
 
     def seed(self) -> None:
         """Write the records of the organization, its profiles and its users (anew, in a cloned org)."""

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from mock_server.org.identity import given as declared
 from mock_server.org.identity import logins
+from mock_server.org.identity.apps import ConnectedApp
 from mock_server.org.identity.directory import PASSWORD, SECURITY_TOKEN, Secret, User, user_row
 from mock_server.org.identity.given import GivenUser
+from mock_server.org.identity.given_apps import read_rules
 from mock_server.org.identity.grants import Grant
 from mock_server.org.identity.standard_profiles import MINIMUM_PROFILE_ID, PROFILES
 from mock_server.org.schema import SchemaError
+from mock_server.org.schema.errors import Path
 
 if TYPE_CHECKING:
     from mock_server.org.org import Org
@@ -29,7 +32,10 @@ def declare(org: Org, profiles: Mapping[str, Any], permission_sets: Mapping[str,
         for name, definition in definitions.items():
             grant, label = declared.read_set(org.schema, definition, (kind, name))
             if kind == "profiles":
-                _profile(org, name, grant)
+                rules = read_rules(definition, (kind, name))
+                identifier = _profile(org, name, grant)
+                if rules is not None:
+                    org.admission.security.profiles[identifier] = rules
             elif str(name).lower() not in _names(org, "PermissionSet", "Name"):
                 _permission_set(org, name, str(label or name), grant)
     org.accesses.changed()
@@ -52,6 +58,8 @@ def settle(org: Org, users: Any, speaker: Any, *, kept: bool = False) -> None:
             known = org.accesses.user_id(user.username or "")
             if known is not None:
                 org.directory.secrets[known] = _secret(user)
+                if user.rules is not None:
+                    org.admission.security.users[known] = user.rules
         found = [user for user in found if not org.directory.knows(user.username or "")]
     if found:
         enrol(org, found)
@@ -60,6 +68,20 @@ def settle(org: Org, users: Any, speaker: Any, *, kept: bool = False) -> None:
         if known is None:
             raise SchemaError.unknown(("as",), "user", speaker, sorted(org.accesses.usernames))
         org.directory.speak_for(known)
+
+
+def add_app(org: Org, app: ConnectedApp, path: Path = ()) -> ConnectedApp:
+    """Register an app with an org, in the place of one of the same client id; return it as it is known.
+
+    Raises SchemaError where it runs as a user who is not there.
+    """
+    if app.run_as and not org.directory.knows(app.run_as):
+        raise SchemaError.unknown((*path, "runAs"), "user", app.run_as, sorted(org.accesses.usernames))
+    known = org.directory.apps.get(app.client_id)
+    (identifier,) = [known.id] if known is not None and known.id else org.ids.take_many("0H4", 1)
+    found = replace(app, run_as=app.run_as or org.directory.told_user.username, id=identifier)
+    org.directory.add_app(found)
+    return found
 
 
 def enrol(org: Org, users: Sequence[GivenUser]) -> list[str]:
@@ -106,6 +128,8 @@ def _enrol(org: Org, user: GivenUser, profile: str, sets: list[str]) -> str:
     )  # fmt: skip
     _put(org, "User", {**user_row(record), **org.directory.audit()})
     org.directory.secrets[identifier] = _secret(user)
+    if user.rules is not None:
+        org.admission.security.users[identifier] = user.rules
     logins.add(org.accesses, org.store, [identifier])
     # A user of an API that may not use it helps nobody.
     grant = replace(user.grant, system=user.grant.system | {"ApiEnabled"})
@@ -126,18 +150,22 @@ def _assign(org: Org, user_id: str, permission_set: str) -> None:
     _put(org, "PermissionSetAssignment", {**row, "SystemModstamp": stamp})
 
 
-def _profile(org: Org, name: str, grant: Grant) -> None:
-    """Write a profile and the permission set that it owns; of a profile that is there, add to its permissions."""
+def _profile(org: Org, name: str, grant: Grant) -> str:
+    """Write a profile and the permission set that it owns; of a profile that is there, add to its permissions.
+
+    Returns its id.
+    """
     known = (_names(org, "Profile", "Name") | _SHORT).get(name.lower())
     if known is not None:
         parent = next(iter(_owned_by(org, known)), None)
         if parent is not None:
             _grow(org, parent, grant)
-        return
+        return known
     (identifier,) = org.ids.take_many("00e", 1)
     _put(org, "Profile", {"Id": identifier, "Name": name, "UserType": "Standard", **org.directory.audit()})
     more = {"ProfileId": identifier, "IsOwnedByProfile": 1, "IsCustom": 0, "Type": "Profile"}
     _permission_set(org, f"X{identifier[:15]}", identifier[:15], grant, more)
+    return identifier
 
 
 def _permission_set(org: Org, name: str, label: str, grant: Grant, more: Mapping[str, Any] | None = None) -> str:

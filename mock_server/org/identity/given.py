@@ -21,17 +21,19 @@ from typing import Any
 
 from mock_server.org.identity import logins
 from mock_server.org.identity.families import family_of
+from mock_server.org.identity.given_apps import RULE_KEYS, read_rules
 from mock_server.org.identity.grants import RIGHTS, Grant, needs_permission, with_implied
+from mock_server.org.identity.security import Rules
 from mock_server.org.schema import Schema, SchemaError
 from mock_server.org.schema.errors import Path, brief, close
 from mock_server.org.schema.types import SObject
 from mock_server.org.zones import is_zone
 
 GRANT_KEYS = ("objects", "fields", "system", "customPermissions")
-SET_KEYS = ("label", *GRANT_KEYS)
+SET_KEYS = ("label", *GRANT_KEYS, *RULE_KEYS)
 USER_KEYS = (
     "username", "password", "securityToken", "profile", "permissionSets", *GRANT_KEYS, "firstName", "lastName", "email",
-    "active", "timeZone", "locale", "language",
+    "active", "timeZone", "locale", "language", "trustedNetwork", *RULE_KEYS,
 )  # fmt: skip
 _ALL = frozenset({"read", "create", "edit", "delete"})
 _WORDS = (*RIGHTS, "all")
@@ -50,8 +52,10 @@ class GivenUser:
     profile: str | None = None
     sets: tuple[str, ...] = ()
     active: bool = True
-    texts: Mapping[str, str] = field(default_factory=dict)
+    texts: Mapping[str, str] = field(default_factory=dict, repr=False)
     """`password`, `securityToken`, `firstName`, `lastName`, `email`, `timeZone`, `locale`, `language`."""
+    rules: Rules | None = None
+    """From where and when he may log in."""
 
 
 def read_users(schema: Schema, given: Any, path: Path = ("users",)) -> list[GivenUser]:
@@ -92,6 +96,7 @@ def read_user(schema: Schema, given: Any, path: Path) -> GivenUser:
         tuple(sets),
         active,
         {key: text for key in texts if (text := _text(data, path, key)) is not None} | _places(schema, data, path),
+        read_rules(data, path),
     )
 
 
@@ -173,6 +178,11 @@ def read_set(schema: Schema, given: Any, path: Path) -> tuple[Grant, str | None]
     # Metadata of a whole org names much that the schema lacks.
     lenient = isinstance(data, dict) and data.pop("lenient", False) is True
     grant = read_grant(schema, data, path, lenient=lenient)
+    if path[:1] == ("profiles",):
+        read_rules(data, path)
+    elif isinstance(data, dict):
+        for key in data.keys() & set(RULE_KEYS):
+            raise SchemaError.unknown((*path, key), "setting", key, ("label", *GRANT_KEYS))
     return grant, _text(data, path, "label")
 
 

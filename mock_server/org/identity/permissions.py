@@ -41,6 +41,8 @@ class Permissions:
         self.of = accesses.of
         self.taken: Callable[[str], bool] = lambda _: False
         """Tells whether a user of another org of the process has a name."""
+        self.ended: Callable[[list[str]], None] = lambda _: None
+        """Ends the sessions whose records were deleted."""
 
     @property
     def calm(self) -> bool:
@@ -224,6 +226,8 @@ class Permissions:
                 self._accesses.decided = moment
                 if name == "User" and verb == "create":
                     logins.add(self._accesses, self._store, [row.id or "" for row in rows])
+            elif name == "AuthSession" and verb == "delete":
+                self.ended([row.id for row in rows if row.id])
             elif verb == "update" and rows[0].sobject.sharing != "ReadWrite":
                 self._end_shares(rows)
 

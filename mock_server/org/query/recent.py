@@ -20,12 +20,24 @@ _COLUMNS = (("VIEW", "LastViewedDate"), ("REFERENCE", "LastReferencedDate"))
 
 def note_reading(store: Store, items: SObject | None, plan: Plan, rows: Sequence[Row], now: str) -> None:
     """Note that a query's records were read at a moment, in the form of JSON. `items` is the object RecentlyViewed."""
-    sobject = plan.sobject.whole or plan.sobject
     # A view is a reference too.
-    columns = [name for word, name in _COLUMNS if plan.purposes & {word, "VIEW"} and name in sobject.by_name]
+    wanted = [name for word, name in _COLUMNS if plan.purposes & {word, "VIEW"}]
+    _note(store, items, plan.sobject.whole or plan.sobject, wanted, [row[0] for row in rows], now)
+
+
+def note_viewed(store: Store, items: SObject | None, sobject: SObject, ids: Sequence[str], now: str) -> None:
+    """Note that a user has seen records, as `note_reading` does."""
+    _note(store, items, sobject.whole or sobject, [name for _, name in _COLUMNS], ids, now)
+
+
+def _note(
+    store: Store, items: SObject | None, sobject: SObject, wanted: Sequence[str], seen: Sequence[str], now: str
+) -> None:
+    columns = [name for name in wanted if name in sobject.by_name]
     if not columns:
         return
-    ids = orjson.dumps([row[0] for row in rows]).decode()
+    store.ready(sobject)
+    ids = orjson.dumps(list(seen)).decode()
     read = '"Id" IN (SELECT value FROM json_each(?))'
     pairs = ", ".join(f"{quoted(name)} = ?" for name in columns)
     run = store.connection.execute

@@ -81,6 +81,12 @@ _RULES = dict(
                 "[single ID], Parent.Type = [single Type], Id = [single ID], or Id IN [list of ID's].",
             ),
         ),
+        (
+            "FlexQueueItem",
+            _Rule(
+                ("JobType",), "The WHERE clause must contain a JobType field expression.", errors.EXTERNAL_UNSUPPORTED
+            ),
+        ),
         ("DataStatistics", _Rule(("StatType",), "Where clauses should contain StatType", errors.EXTERNAL_UNSUPPORTED)),
         (
             "PlatformAction",
@@ -108,6 +114,8 @@ _RULES = dict(
 
 def refusal(name: str, query: Query) -> ApiError | None:
     """Return the error of a query that lacks the filters its object asks for, None for any other."""
+    if name == "UserRecordAccess" and not all(_about_access(item) for item in query.items):
+        return errors.INVALID_FIELD(text="Can select only RecordId, a Has*Access field, and MaxAccessLevel")
     rule = _RULES.get(name)
     if rule is None:
         return None
@@ -117,6 +125,12 @@ def refusal(name: str, query: Query) -> ApiError | None:
     if any(_names(comparison, name, query.alias) in wanted for comparison in fixed(query.where)):
         return None
     return rule.error(text=rule.text)
+
+
+def _about_access(item: object) -> bool:
+    """Tell whether an item of SELECT is one that UserRecordAccess answers."""
+    word = item.parts[-1].lower() if isinstance(item, Path) else ""
+    return word in ("recordid", "maxaccesslevel") or word.startswith("has")
 
 
 def fixed(where: Condition | None) -> Iterator[Comparison]:

@@ -25,7 +25,8 @@ class Change:
     external id field (or Id) and `key` its value. `refusal` is an error the row gets before anything else is asked:
     a row fault, or a decoding error of its own. `update_only` keeps an upsert from creating. `into` names the record
     that a deleted one is merged into. `derived` are values that the platform itself sets, in stored form and by exact
-    field name, whatever users may write. `duplicates_known` lets a record pass that duplicate rules warn of.
+    field name, whatever users may write. `duplicates_known` lets a record pass that duplicate rules warn of. `tooling`
+    says that the object is one of the Tooling API.
     """
 
     verb: Verb
@@ -39,6 +40,7 @@ class Change:
     into: str | None = None
     derived: Mapping[str, Any] | None = None
     duplicates_known: bool = False
+    tooling: bool = False
 
 
 class RowResult(NamedTuple):

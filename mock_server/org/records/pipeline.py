@@ -280,7 +280,7 @@ class Pipeline:
                 if value is not None:
                     wanted.setdefault(value[:3], {}).setdefault(value, []).append((row, reference))
         for prefix, references in wanted.items():
-            target = self._schema.by_prefix(prefix)
+            target = self._schema.anywhere_by_prefix(prefix)
             live: set[str] = set()
             if target is not None:
                 self._store.ready(target)

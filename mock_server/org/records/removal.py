@@ -70,7 +70,7 @@ class Removal:
         while frontier:
             reached: dict[str, list[str]] = {}
             for name, ids in frontier.items():
-                parent = self._schema.get(name)
+                parent = self._schema.anywhere(name)
                 assert parent is not None
                 for relation in self._relations.to(parent):
                     for child, target, state, deleted in self._children(relation, ids):
@@ -158,7 +158,7 @@ class Removal:
     # -- what is said
 
     def _refusal(self, relation: Inbound, target: str, children: Sequence[str]) -> ApiError:
-        parent = self._schema.by_prefix(target[:3])
+        parent = self._schema.anywhere_by_prefix(target[:3])
         name = self._names(parent, [target])[0] if parent is not None else target
         text = relation.guard.text if relation.guard is not None else ASSOCIATED
         named = ", ".join(self._names(relation.child, children[:_MOST_NAMED]))

@@ -37,7 +37,7 @@ class Resolving:
             if change.refusal is not None:
                 row.fail(change.refusal)
                 continue
-            sobject = self._schema.get(change.sobject)
+            sobject = (self._schema.tools() if change.tooling else self._schema).get(change.sobject)
             if sobject is None or (chunk.access is not None and "read" not in chunk.access.rights(sobject)):
                 row.fail(unsupported_type(change.sobject))
                 continue

@@ -63,7 +63,7 @@ class Restoring:
         return True
 
     def _object(self, name: str) -> SObject:
-        found = self._schema.get(name)
+        found = self._schema.anywhere(name)
         assert found is not None
         self._store.ready(found)
         return found

@@ -229,7 +229,7 @@ class Saving:
             self._recount.touch(sobject, list(changes), columns)
 
     def _object(self, name: str) -> SObject:
-        found = self._schema.get(name)
+        found = self._schema.anywhere(name)
         assert found is not None
         return found
 

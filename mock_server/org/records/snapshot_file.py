@@ -78,7 +78,7 @@ def _check(path: Path, file: sqlite3.Connection, schema: Schema) -> None:
         if table.startswith(("sf_", "sqlite_")):
             continue
         (rows,) = file.execute(f"SELECT EXISTS (SELECT 1 FROM {quoted(table)})").fetchone()  # noqa: S608
-        sobject = schema.get(table)
+        sobject = schema.anywhere(table)
         if sobject is None and rows:
             raise SnapshotError(f"{path} holds records of {table}, an object that this org does not have")
         if sobject is None or not rows:

@@ -7,7 +7,7 @@ from pathlib import Path as FilePath
 from typing import Any
 from urllib.parse import unquote
 
-from mock_server.org.schema import metadata_grants
+from mock_server.org.schema import metadata_apps, metadata_grants
 from mock_server.org.schema.definitions import Definitions
 from mock_server.org.schema.errors import Place, Problem, SchemaErrors, brief, close
 from mock_server.org.schema.metadata_duplicates import DuplicateRules
@@ -33,6 +33,8 @@ _ROOTS = {
     "permissionset": "PermissionSet",
     "duplicateRule": "DuplicateRule",
     "matchingRule": "MatchingRules",
+    "quickAction": "QuickAction",
+    **metadata_apps.KINDS,
 }
 _GRANTS = {"profile": ("profiles", "profile"), "permissionset": ("permissionSets", "permission set")}
 """The kind of definition that a file of grants becomes, and how notes call it."""
@@ -86,6 +88,7 @@ def read_files(files: Iterable[MetadataFile], out: Definitions, namespace: str |
     for file in files:
         reader.take(file)
     reader.duplicates.join(out)
+    reader.finish_apps()
 
 
 class _Metadata:
@@ -115,6 +118,9 @@ class _Metadata:
             if file.kind in _GRANTS:
                 self._grant(file, element)
                 return
+            if file.kind in metadata_apps.KINDS:
+                self._app(file, element)
+                return
             for child, message in unknown(element, root):
                 self._warn(file, child.line, message)
             read: Callable[[MetadataFile, Element], str | None] = getattr(self, f"_{_method(file.kind)}")
@@ -140,6 +146,23 @@ class _Metadata:
         self._out.note("taken", Place(file.path), f"{word} {name}")
         for line, text in warnings:
             self._warn(file, line, text)
+
+    def _app(self, file: MetadataFile, element: Element) -> None:
+        name, definition, lines, warnings = metadata_apps.app_of(file.kind, file.name, element)
+        known = self._out.data["apps"].setdefault(name, {})
+        known.update(definition)
+        self._lines(file, ("apps", name), lines)
+        self._out.note("taken", Place(file.path), f"app {name}")
+        for line, text in warnings:
+            self._warn(file, line, text)
+
+    def finish_apps(self) -> None:
+        """Fill in what no file of an app tells, and say so."""
+        for name, app in self._out.data["apps"].items():
+            told = metadata_apps.untold(name, app)
+            place = self._out.place(("apps", name))
+            if told is not None and place is not None:
+                self._out.note("warning", place, f"metadata does not tell all of the app {name}: {told}")
 
     def _warn(self, file: MetadataFile, line: int, text: str) -> None:
         self._out.note("warning", Place(file.path, line), text)
@@ -426,6 +449,41 @@ class _Metadata:
         members[entity] = member
         return f"{entity} in channel {name}"
 
+    def _quick_action(self, file: MetadataFile, element: Element) -> str | None:
+        """Read an action that makes or changes a record; others open pages, flows and mails."""
+        context, _, name = file.name.rpartition(".")
+        kind = element.get("type") or ""
+        if kind not in ("Create", "LogACall", "Update"):
+            self._warn(file, element.line, f"actions of type {kind[:80]} do nothing here; {name} is left out")
+            return None
+        context = self._names.sobject(context) if context and context != "Global" else ""
+        target = element.get("targetObject") or ("Task" if kind == "LogACall" else context)
+        if not target:
+            raise SchemaErrors.at(Place(file.path, element.line), "a quick action needs a <targetObject>")
+        preset: dict[str, str] = {}
+        for one in element.all("fieldOverrides"):
+            field, value = one.get("field"), one.get("literalValue")
+            if field is None or value is None:
+                self._warn(file, one.line, "a <fieldOverrides> counts only with a <field> and a <literalValue>")
+            else:
+                preset[self._names.field(field)] = value
+        layout = element.first("quickActionLayout")
+        columns = layout.all("quickActionLayoutColumns") if layout is not None else ()
+        items = [item for one in columns for item in one.all("quickActionLayoutItems")]
+        fields = [field for item in items if (field := item.get("field"))]
+        parent = element.get("targetParentField")
+        self._out.data["quickActions"][file.name] = {
+            "context": context or None,
+            "fields": [self._names.field(field) for field in fields],
+            "kind": kind,
+            "label": element.get("label") or name.replace("_", " "),
+            "name": name,
+            "parent": self._names.field(parent) if parent else None,
+            "preset": preset,
+            "target": self._names.sobject(target),
+        }
+        return f"quick action {file.name}"
+
 
 def _method(kind: str) -> str:
     return {
@@ -438,6 +496,7 @@ def _method(kind: str) -> str:
         "duplicateRule": "duplicate_rule",
         "matchingRule": "matching_rule",
         "platformEventChannel": "channel",
+        "quickAction": "quick_action",
         "platformEventChannelMember": "channel_member",
     }.get(kind, kind)
 

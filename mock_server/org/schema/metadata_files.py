@@ -16,6 +16,7 @@ from urllib.parse import unquote
 
 import orjson
 
+from mock_server.org.schema import metadata_apps
 from mock_server.org.schema.errors import Place, SchemaErrors
 from mock_server.org.schema.forceignore import Ignored
 from mock_server.org.schema.xml_tree import Element, XmlError, parse
@@ -51,10 +52,12 @@ _ALONE = frozenset(
         "platformEventChannelMember",
         "profile",
         "permissionset",
+        *metadata_apps.KINDS,
         "permissionsetgroup",
         "sharingRules",
         "duplicateRule",
         "matchingRule",
+        "quickAction",
     }
 )
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote
 
+from mock_server.org.schema.metadata_apps import rules_of
 from mock_server.org.schema.namespaces import Namespace
 from mock_server.org.schema.xml_tree import Element
 
@@ -86,6 +87,8 @@ def grant_of(
     out: dict[str, Any] = {"objects": objects, "fields": words, "system": system, "lenient": True}
     if custom:
         out["customPermissions"] = custom
+    if element.tag == "Profile":
+        out |= rules_of(element)
     label = element.get("label")
     if label is not None:
         out["label"] = label

@@ -60,8 +60,12 @@ class Schema:
         self.profiles: Mapping[str, Any] = {}
         self.permission_sets: Mapping[str, Any] = {}
         """Profiles and permission sets by name, as they were defined: `identity.given` reads them."""
+        self.apps: Mapping[str, Any] = {}
+        """Connected apps by name, likewise: `identity.given_apps` reads them."""
         self.tooling: Schema | None = None
         """What the Tooling API shows of it, once somebody asked: `org.tooling.view`."""
+        self.quick_actions: Mapping[str, Any] = {}
+        """Quick actions by name, those of an object as `Account.Call`: `standard.quick_actions` reads them."""
         self.channels: Mapping[str, Any] = {}
         """Channels of platform events and change events by name, with their members, as they were defined."""
 
@@ -103,6 +107,20 @@ class Schema:
     def whole(self) -> Schema:
         """The schema itself, where this is what a user sees of it."""
         return self
+
+    def anywhere(self, name: str) -> SObject | None:
+        """Find an object by its name in any case, even one that only the Tooling API shows."""
+        return self.get(name) or self.tools().get(name)
+
+    def anywhere_by_prefix(self, prefix: str) -> SObject | None:
+        """Find the object whose ids begin with three characters, even one that only the Tooling API shows."""
+        return self.by_prefix(prefix) or self.tools().by_prefix(prefix)
+
+    def tools(self) -> Schema:
+        """Return what the Tooling API shows of it."""
+        from mock_server.org.tooling.view import tooling
+
+        return tooling(self)
 
     @property
     def described(self) -> Schema:
@@ -148,7 +166,9 @@ class Schema:
         self._own_prefixes = dict(other._own_prefixes)
         self.records = dict(other.records)
         self.channels = dict(other.channels)
+        self.quick_actions = dict(other.quick_actions)
         self.profiles = dict(other.profiles)
+        self.apps = dict(other.apps)
         self.permission_sets = dict(other.permission_sets)
         self.version = other.version
         if self._clock is not None:
@@ -193,12 +213,25 @@ class Schema:
             build.problems += trial._sum_up(definitions.get("fields") or {})
             # Roll-ups have their types by now.
             build.check_formulas(trial)
+        actions = definitions.get("quickActions") or {}
+        if actions and not build.problems:
+            from mock_server.org.standard.quick_actions import checked
+
+            kept, notes = checked(trial, actions)
+            build.notes += notes
+            trial.quick_actions = {**self.quick_actions, **kept}
         profiles, sets = (definitions.get(kind) or {} for kind in ("profiles", "permissionSets"))
         if (profiles or sets) and not build.problems:
             from mock_server.org.identity.given import check_grants, left_out
 
             build.problems += check_grants(trial, profiles, sets)
             build.notes += left_out(trial, profiles, sets)
+        apps = definitions.get("apps") or {}
+        if apps and not build.problems:
+            from mock_server.org.identity.given_apps import check_apps
+
+            build.problems += check_apps(apps)
+        trial.apps = {**self.apps, **apps}
         trial.profiles = {**self.profiles, **profiles}
         trial.permission_sets = {**self.permission_sets, **sets}
         return build, trial

@@ -76,6 +76,12 @@ def names() -> frozenset[str]:
 
 
 @cache
+def prefixes() -> dict[str, str]:
+    """Return the names of these objects by key prefix."""
+    return {prefix: name for name, (_, _, prefix, _) in _lines().items() if prefix != "-"}
+
+
+@cache
 def load(name: str) -> SObject:
     """Return one of these objects. Raises KeyError for an unknown one."""
     mark, label, prefix, short = _lines()[name]

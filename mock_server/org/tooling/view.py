@@ -9,6 +9,9 @@ from mock_server.org.schema.schema import Schema
 from mock_server.org.schema.types import SObject
 from mock_server.org.tooling import objects
 
+_READ_ONLY = frozenset({"createable", "updateable", "undeletable"})
+"""What the Tooling API cannot do here with an object that it shares."""
+
 
 class ToolingSchema(Schema):
     """A view of another schema, the caller's, which tells what is described by these objects (`described`)."""
@@ -41,6 +44,9 @@ class ToolingSchema(Schema):
 
     def _shown(self, sobject: SObject) -> SObject:
         """Return an object with what the Tooling API shows of it beside what others do."""
+        if sobject.name in objects.SHARED and not _READ_ONLY.isdisjoint(sobject.flags):
+            # They are made and changed elsewhere: by deploying metadata, or through the REST API.
+            sobject = replace(sobject, flags=sobject.flags - _READ_ONLY, memo={})
         more = tuple(field for field in objects.more_fields(sobject.name) if field.name not in sobject.by_name)
         children = objects.CHILDREN_OF_ENTITY if sobject.name == "EntityDefinition" else ()
         if sobject.name in objects.REFLECTED:
@@ -61,7 +67,11 @@ class ToolingSchema(Schema):
         return {name: found for name in self.names() if (found := self.get(name)) is not None}
 
     def by_prefix(self, prefix: str) -> SObject | None:
-        return next((one for one in self.own().values() if one.key_prefix == prefix), None)
+        name = objects.prefixes().get(prefix)
+        if name is not None:
+            return self.get(name)
+        found = self._described.by_prefix(prefix)
+        return self.get(found.name) if found is not None else None
 
     def flags_of(self, name: str, flags: Iterable[str]) -> Iterable[str]:
         found = self.get(name)

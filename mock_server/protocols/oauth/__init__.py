@@ -1,8 +1,30 @@
-"""OAuth 2.0: tokens, revocation, introspection, identity."""
+"""OAuth 2.0 and OpenID Connect: authorization, tokens, revocation, introspection, identity."""
 
-from mock_server.protocols.oauth import identity, lifecycle, token
-from mock_server.protocols.oauth.forms import identities, revocations, routes
+from mock_server.protocols.oauth import (
+    authorize,
+    browser,
+    codes,
+    devices,
+    exchange,
+    identity,
+    lifecycle,
+    openid,
+    sessions,
+    token,
+)
+from mock_server.protocols.oauth.forms import discovery, identities, revocations, routes, tokens
 
-ROUTES = (routes, revocations, identities)
+ROUTES = (routes, tokens, revocations, identities, discovery, browser.routes, sessions.bridges)
 
-__all__ = ["ROUTES", "identity", "lifecycle", "token"]
+__all__ = [
+    "ROUTES",
+    "authorize",
+    "codes",
+    "devices",
+    "exchange",
+    "identity",
+    "lifecycle",
+    "openid",
+    "sessions",
+    "token",
+]

@@ -11,17 +11,21 @@ import orjson
 from mock_server.operations import Call, OrgFinder, Reply, Routes
 from mock_server.org import errors
 from mock_server.org.errors import ApiError
+from mock_server.org.identity.admission import Visit
+from mock_server.org.identity.apps import ConnectedApp
 from mock_server.org.org import Org
+from mock_server.protocols.instance import host_of
 from mock_server.protocols.oauth.assertion import unverified_claims
 
 FORM = "application/x-www-form-urlencoded"
+MULTIPART = "multipart/form-data"
 _LARGEST_FORM = 65_536
 _MOST_FIELDS = 100
-_NO_STORE = {"Expires": "Thu, 01 Jan 1970 00:00:00 GMT", "X-ReadOnlyMode": "false"}
+NO_STORE = {"Expires": "Thu, 01 Jan 1970 00:00:00 GMT", "X-ReadOnlyMode": "false"}
 
 
 def answer(value: dict[str, Any], status: int = 200) -> Reply:
-    return Reply(status, orjson.dumps(value), headers=dict(_NO_STORE))
+    return Reply(status, orjson.dumps(value), headers=dict(NO_STORE))
 
 
 def text(status: int, word: str) -> Reply:
@@ -29,22 +33,38 @@ def text(status: int, word: str) -> Reply:
 
 
 def render(error: ApiError) -> Reply:
-    """Write an error in OAuth's form; the platform's own codes are the few that a fault puts on a login."""
+    """Write an error in OAuth's form."""
+    return answer(told(error), error.status)
+
+
+def told(error: ApiError) -> dict[str, str]:
+    """Return what OAuth says of an error; the platform's own codes are the few that a fault puts on a login."""
     if error.code == "UNKNOWN_EXCEPTION":
-        return answer({"error": "unknown_error", "error_description": "retry your request"}, error.status)
-    return answer({"error": error.code.lower(), "error_description": error.message}, error.status)
+        return {"error": "unknown_error", "error_description": "retry your request"}
+    return {"error": error.code.lower(), "error_description": error.message}
+
+
+def render_token(error: ApiError) -> Reply:
+    """Write an error of the token endpoint, in the form that the request asked for."""
+    from mock_server.protocols.oauth.shapes import token_answer
+
+    return token_answer(told(error), error.extra.get("shape", "json"), error.status)
 
 
 def render_revocation(error: ApiError) -> Reply:
     """Write an error of the revocation endpoint: a form, as recorded in 2019."""
     body = f"error={quote(error.code.lower())}&error_description={quote(error.message)}"
-    return Reply(error.status, body.encode(), FORM, dict(_NO_STORE))
+    return Reply(error.status, body.encode(), FORM, dict(NO_STORE))
 
 
 def render_identity(error: ApiError) -> Reply:
-    """Write an error of the identity services; a bad token is answered in plain text."""
+    """Write an error of the identity services; a bad token is answered in plain text, and so is one of other scopes."""
+    if error.spec is errors.NO_API_SCOPE:
+        return text(403, "Missing_OAuth_Scope")
     if error.spec is errors.NO_TOKEN:
         return text(403, "Missing_OAuth_Token")
+    if error.spec is errors.BARRED_SESSION:
+        return text(403, "Inactive_User")
     if error.code in ("INVALID_SESSION_ID", "INVALID_AUTH_HEADER"):
         return text(403, "Bad_OAuth_Token")
     return render(error)
@@ -56,6 +76,9 @@ def form(call: Call) -> dict[str, str]:
     A body of another content type, or one too large for a login, has none: so Salesforce misses the grant type.
     """
     media = call.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if media == MULTIPART and len(call.body) <= _LARGEST_FORM:
+        # What the sf command line sends in the device flow.
+        return {**_parts(call), **call.query}
     if media != FORM or len(call.body) > _LARGEST_FORM:
         return call.query
     try:
@@ -65,6 +88,26 @@ def form(call: Call) -> dict[str, str]:
     except ValueError:
         return call.query
     return {**dict(reversed(pairs)), **call.query}
+
+
+def _parts(call: Call) -> dict[str, str]:
+    """Return the texts of a multipart form; of a repeated one the first counts."""
+    from email.parser import BytesParser
+    from email.policy import HTTP
+
+    head = f"Content-Type: {call.headers.get('Content-Type', '')}\r\n\r\n".encode(errors="replace")
+    found: dict[str, str] = {}
+    try:
+        message = BytesParser(policy=HTTP).parsebytes(head + call.body)
+        for part in list(message.walk())[1 : _MOST_FIELDS + 1]:
+            name = part.get_param("name", header="content-disposition")
+            content = part.get_payload(decode=True)
+            if isinstance(name, str) and isinstance(content, bytes):
+                found.setdefault(name, content.decode(errors="replace"))
+    except (ValueError, LookupError, TypeError, AttributeError, IndexError, RecursionError):
+        # The parser takes headers apart that nobody would send, and trips over some of them.
+        return {}
+    return found
 
 
 def client_of(call: Call, fields: dict[str, str]) -> tuple[str | None, str | None]:
@@ -79,12 +122,18 @@ def client_of(call: Call, fields: dict[str, str]) -> tuple[str | None, str | Non
     return fields.get("client_id"), fields.get("client_secret")
 
 
+def visit(call: Call, app: ConnectedApp | None = None) -> Visit:
+    """Return how a client of OAuth comes to the door."""
+    secure = call.base_url.lower().startswith("https:")
+    return Visit(call.peer, host_of(call.base_url), application=app.name if app else "", secure=secure)
+
+
 def find_org(call: Call, orgs: OrgFinder) -> Org | None:
     """Find the org that a login means: by its user, the token it brings, or its client."""
     fields = form(call)
     claims = unverified_claims(fields.get("assertion", ""))
     username = fields.get("username") or claims.get("sub") or claims.get("prn")
-    token = fields.get("token") or fields.get("refresh_token")
+    token = fields.get("token") or fields.get("refresh_token") or fields.get("code")
     client_id = client_of(call, fields)[0] or claims.get("iss")
     return (
         (orgs.by_username(username) if isinstance(username, str) else None)
@@ -94,5 +143,7 @@ def find_org(call: Call, orgs: OrgFinder) -> Org | None:
 
 
 routes = Routes(render, find_org)
+tokens = Routes(render_token, find_org)
 revocations = Routes(render_revocation, find_org)
 identities = Routes(render_identity, find_org)
+discovery = Routes(render)

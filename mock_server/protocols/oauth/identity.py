@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from mock_server.operations import Call, Operation, Reply
+from mock_server.org.identity import scopes
 from mock_server.org.identity.directory import User
 from mock_server.org.ids import to_15, to_18
 from mock_server.org.zones import utc_offset
 from mock_server.protocols.instance import identity_url, instance_url
 from mock_server.protocols.oauth.forms import answer, identities, text
+from mock_server.protocols.oauth.shapes import identity_answer
 
 
 def _urls(call: Call) -> dict[str, str]:
@@ -65,8 +67,11 @@ def _modified(user: User) -> str:
 
 
 @identities(
-    Operation("oauth.identity", "GET", "/id/{org}/{user}", "read", counted=False, summary="Tell who a token belongs to")
-)
+    Operation(
+        "oauth.identity", "GET", "/id/{org}/{user}", "read", counted=False, summary="Tell who a token belongs to",
+        query=("format", "callback", "version"), scopes=scopes.IDENTITY,
+    )
+)  # fmt: skip
 async def identity(call: Call) -> Reply:
     if to_18(call.args["org"]) != call.org.id:
         return text(403, "Wrong_Org")
@@ -101,15 +106,18 @@ async def identity(call: Call) -> Reply:
         "last_modified_date": _modified(user),
         "is_app_installed": True,
     }
-    return answer(body)
+    return identity_answer(call, body)
 
 
 @identities(
     Operation(
-        "oauth.userinfo", "GET", "/services/oauth2/userinfo", "read", counted=False, summary="OpenID's user information"
+        "oauth.userinfo", "GET", "/services/oauth2/userinfo", "read", counted=False,
+        summary="OpenID's user information", scopes=scopes.IDENTITY,
     ),
-    Operation("oauth.userinfo", "POST", "/services/oauth2/userinfo", "read", counted=False),
-)
+    Operation(
+        "oauth.userinfo", "POST", "/services/oauth2/userinfo", "read", counted=False, scopes=scopes.IDENTITY
+    ),
+)  # fmt: skip
 async def userinfo(call: Call) -> Reply:
     user = _user(call)
     photos = _photos(call)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from mock_server.operations import Call, Operation, Reply
 from mock_server.org import errors
 from mock_server.protocols.instance import identity_url
@@ -9,6 +11,9 @@ from mock_server.protocols.oauth.forms import answer, form, revocations, routes
 from mock_server.protocols.oauth.token import authenticated_app
 
 _REVOKE = "/services/oauth2/revoke"
+_SCRIPT = "application/javascript;charset=UTF-8"
+_NAME = re.compile(r"[A-Za-z_$][\w$.]{0,99}", re.ASCII)
+"""What a page may call the function that hears of the revocation: JSONP, for pages of other hosts."""
 
 
 @revocations(
@@ -19,10 +24,22 @@ _REVOKE = "/services/oauth2/revoke"
     Operation("oauth.revoke", "GET", _REVOKE, "login", counted=False, auth=False),
 )  # fmt: skip
 async def revoke(call: Call) -> Reply:
-    given = form(call).get("token")
-    if not given or not call.org.sessions.revoke(given):
-        raise errors.UNSUPPORTED_TOKEN_TYPE()
-    return Reply(200, b"", None)
+    fields = form(call)
+    given, callback = fields.get("token", ""), fields.get("callback", "")
+    script = call.method == "GET" and _NAME.fullmatch(callback) is not None
+    sessions = call.org.sessions
+    grant = sessions.granted(given)
+    if not sessions.revoke(given or "?"):
+        if not script:
+            raise errors.UNSUPPORTED_TOKEN_TYPE()
+        call.entry.codes = (errors.UNSUPPORTED_TOKEN_TYPE.code,)
+        return Reply(400, f'{callback}({{"error":"unsupported_token_type"}});'.encode(), _SCRIPT)
+    if grant is not None and not any(
+        (one.user_id, one.client_id) == (grant.user_id, grant.client_id) for one in sessions.grants()
+    ):
+        # With the last of its refresh tokens an app loses what the user has let it do.
+        call.org.authorizations.withdraw(grant.user_id, grant.client_id)
+    return Reply(200, f"{callback}();".encode(), _SCRIPT) if script else Reply(200, b"", None)
 
 
 @routes(
@@ -33,12 +50,13 @@ async def revoke(call: Call) -> Reply:
 )  # fmt: skip
 async def introspect(call: Call) -> Reply:
     fields = form(call)
-    authenticated_app(call, fields)
+    app = authenticated_app(call, fields)
     given = fields.get("token", "")
     session, grant = call.org.sessions.peek(given), call.org.sessions.granted(given)
     known = session or grant
     user = call.org.directory.by_id(known.user_id) if known is not None else None
-    if known is None or user is None:
+    # An app learns of its own tokens alone, unless its policy says otherwise.
+    if known is None or user is None or not (app.introspects or known.client_id == app.client_id):
         return answer({"active": False})
     body = {
         "active": True,
@@ -48,6 +66,7 @@ async def introspect(call: Call) -> Reply:
         "sub": identity_url(call, user.id),
         "token_type": "refresh_token" if session is None else "access_token",
     }
-    if session is not None:
-        body |= {"exp": int(session.expires), "iat": int(session.created), "nbf": int(session.created)}
+    if known.expires is not None:
+        body["exp"] = int(known.expires)
+    body |= {"iat": int(known.created), "nbf": int(known.created)}
     return answer(body)

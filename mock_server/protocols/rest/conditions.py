@@ -24,6 +24,8 @@ from mock_server.org.schema.types import SObject
 TAGGED = "Account"
 """The object whose records have entity tags."""
 _CHANGED = "LastModifiedDate"
+_NO_CONTENT = frozenset({"attributes", "LastViewedDate", "LastReferencedDate"})
+"""What changes by being read, or with the version that reads."""
 _TAGS = re.compile(r'\s*(?:W/)?"[^"]*"\s*(?:,\s*(?:W/)?"[^"]*"\s*)*')
 _TAG = re.compile(r'"([^"]*)"')
 _GZIPPED = re.compile(r"-{1,2}gzip$")
@@ -87,10 +89,10 @@ def check_of(call: Call, sobject: SObject, identifier: str | None) -> Callable[[
         return None
     limit = http_moment(until)
     if until is not None and limit is None:
-        raise errors.INVALID_PRECONDITION(name="If-Unmodified-Since")
+        raise errors.INVALID_HEADER(name="If-Unmodified-Since")
     for name, value in (("If-Match", wanted), ("If-None-Match", known)):
         if value is not None and value.strip() != "*" and not _TAGS.fullmatch(value[:10_000]):
-            raise errors.INVALID_PRECONDITION(name=name)
+            raise errors.INVALID_HEADER(name=name)
     if identifier is None:
         return None
 
@@ -117,7 +119,7 @@ def _whole(call: Call, sobject: SObject, identifier: str) -> Mapping[str, Any]:
 
 def _tag(record: Mapping[str, Any]) -> str:
     """Return the hash of a record's content, whichever way it was read."""
-    content = orjson.dumps({name: value for name, value in record.items() if name != "attributes"})
+    content = orjson.dumps({name: value for name, value in record.items() if name not in _NO_CONTENT})
     return b64encode(sha1(content, usedforsecurity=False).digest()).decode()
 
 

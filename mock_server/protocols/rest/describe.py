@@ -16,8 +16,11 @@ from mock_server.org.schema import describe as forms
 from mock_server.org.schema.types import SObject
 from mock_server.protocols.instance import instance_url
 from mock_server.protocols.rest.conditions import http_moment
+from mock_server.protocols.rest.recent import recent_items
 from mock_server.protocols.rest.replies import DATA, answer, routes
 
+RECENT = 5
+"""Recent items that the short describe of an object shows."""
 OBJECT = f"{DATA}/sobjects/{{sobject}}"
 DESCRIBE = f"{OBJECT}/describe"
 
@@ -38,8 +41,9 @@ async def describe_global(call: Call) -> Reply:
 @routes(Operation("rest.describe.summary", "GET", OBJECT, "read", summary="Describe one object in short"))
 async def summary(call: Call) -> Reply:
     sobject = sobject_of(call)
-    # Records used through the API do not enter the recent list unless a client asks for it (Sforce-Mru).
-    return answer({"objectDescribe": forms.summary(sobject, call.args["version"]), "recentItems": []})
+    # Records used through the API enter the recent list only where a client asks for it (Sforce-Mru).
+    items = recent_items(call, RECENT, sobject.name) if sobject.is_("mruEnabled") else []
+    return answer({"objectDescribe": forms.summary(sobject, call.args["version"]), "recentItems": items})
 
 
 @routes(Operation("rest.describe.object", "GET", DESCRIBE, "read", summary="Describe one object"))
@@ -92,7 +96,7 @@ def _conditional(call: Call, value: dict[str, Any]) -> Reply:
 async def describe_layouts(call: Call) -> Reply:
     if call.args["sobject"].lower() == "global":
         return answer(layouts.global_layouts())
-    return answer(layouts.describe_layouts(_shown(call, "layouts"), call.args["version"]))
+    return answer(layouts.describe_layouts(linked(call, "layouts"), call.args["version"]))
 
 
 @routes(
@@ -102,7 +106,7 @@ async def describe_layouts(call: Call) -> Reply:
     )
 )  # fmt: skip
 async def describe_layout(call: Call) -> Reply:
-    sobject = _shown(call, "layouts")
+    sobject = linked(call, "layouts")
     _check_record_type(call, sobject)
     return answer(layouts.describe_layout(sobject, call.args["version"]))
 
@@ -114,7 +118,7 @@ async def describe_layout(call: Call) -> Reply:
     )
 )  # fmt: skip
 async def describe_named_layout(call: Call) -> Reply:
-    sobject = _shown(call, "layouts")
+    sobject = linked(call, "layouts")
     names = {info["name"].lower() for info in forms.named_layouts(sobject, call.args["version"])}
     if call.args["layout"].lower() not in names:
         raise errors.NOT_FOUND()
@@ -128,7 +132,7 @@ async def describe_named_layout(call: Call) -> Reply:
     )
 )  # fmt: skip
 async def describe_compact_layouts(call: Call) -> Reply:
-    sobject = _shown(call, "compactLayouts")
+    sobject = linked(call, "compactLayouts")
     return answer(compact_layouts.describe_compact_layouts(sobject, call.args["version"]))
 
 
@@ -139,7 +143,7 @@ async def describe_compact_layouts(call: Call) -> Reply:
     )
 )  # fmt: skip
 async def describe_compact_layout(call: Call) -> Reply:
-    sobject = _shown(call, "compactLayouts")
+    sobject = linked(call, "compactLayouts")
     if call.args["record_type"].lower() != "primary":
         _check_record_type(call, sobject)
     return answer(compact_layouts.primary_compact_layout(sobject))
@@ -169,22 +173,11 @@ async def compact_layouts_of(call: Call) -> Reply:
 )  # fmt: skip
 async def describe_approval_layouts(call: Call) -> Reply:
     # An object has approval layouts from its first approval process on: this org has none.
-    _shown(call, "approvalLayouts")
+    linked(call, "approvalLayouts")
     return answer({"approvalLayouts": []})
 
 
-@routes(
-    Operation(
-        "rest.describe.quick_actions", "GET", f"{OBJECT}/quickActions", "read", summary="List an object's actions"
-    )
-)
-async def quick_actions(call: Call) -> Reply:
-    # Nobody made any quick action in this org.
-    _shown(call, "quickActions")
-    return answer([])
-
-
-def _shown(call: Call, link: str) -> SObject:
+def linked(call: Call, link: str) -> SObject:
     """Return the object of the path. Raises NOT_FOUND where its describe has no such link."""
     sobject = sobject_of(call)
     if link not in forms.links(sobject):

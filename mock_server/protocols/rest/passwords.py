@@ -19,8 +19,7 @@ _MADE_UP = 12
 @routes(Operation("rest.password.read", "GET", _PATH, "read", summary="Tell whether a user's password is expired"))
 async def read(call: Call) -> Reply:
     user = _user(call)
-    known = call.org.directory.secrets.get(user.id)
-    return answer({"isExpired": known is not None and known.expired})
+    return answer({"isExpired": call.org.directory.expired(user.id)})
 
 
 @routes(Operation("rest.password.set", "POST", _PATH, "write", "always", summary="Set a user's password"))
@@ -30,7 +29,7 @@ async def change(call: Call) -> Reply:
     if not isinstance(given, str) or len(given) < SHORTEST_PASSWORD:
         text = f"Your password must be at least {SHORTEST_PASSWORD} characters long."
         raise errors.INVALID_NEW_PASSWORD(text=text)
-    call.org.directory.set_password(user.id, given)
+    call.org.directory.set_password(user.id, given, keep=call.session.token)
     return empty()
 
 
@@ -38,7 +37,7 @@ async def change(call: Call) -> Reply:
 async def reset(call: Call) -> Reply:
     user = _user(call)
     made = secret(_MADE_UP)
-    call.org.directory.set_password(user.id, made, expired=True)
+    call.org.directory.set_password(user.id, made, expired=True, keep=call.session.token)
     return answer({"NewPassword": made})
 
 

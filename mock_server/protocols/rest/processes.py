@@ -8,6 +8,8 @@ from typing import Any
 from mock_server.operations import Call, Operation, Reply
 from mock_server.org import errors
 from mock_server.org.approvals.acting import ACTIONS, Acted, Wish, act
+from mock_server.org.automation.budget import LimitExceeded
+from mock_server.org.automation.execution import ApexError, Ended, told
 from mock_server.org.automation.inner import InnerOrg
 from mock_server.org.errors import ApiError
 from mock_server.org.ids import to_18
@@ -72,6 +74,10 @@ async def _result(call: Call, given: object) -> dict[str, Any]:
 
     try:
         acted = await call.run(code, "Process", system=True)
+    except (ApexError, Ended, LimitExceeded) as raised:
+        # Of a trigger that the process's own changes meet.
+        failure = errors.APEX_FAILURE(text=told(raised))
+        return _told(None, [{"statusCode": failure.code, "message": failure.message, "fields": []}])
     except ApiError as error:
         failed = {"statusCode": error.code, "message": error.message, "fields": list(error.fields or ())}
         return _told(None, [failed])

@@ -16,9 +16,11 @@ from mock_server.org.records.plans import plan_of
 from mock_server.org.records.values import Misfit
 from mock_server.org.schema.types import Field, SObject
 from mock_server.protocols.rest import conditions
+from mock_server.protocols.rest.assignment import check_assignment
 from mock_server.protocols.rest.blobs import record_of
 from mock_server.protocols.rest.describe import sobject_of
 from mock_server.protocols.rest.duplicates import duplicate_wishes, show_duplicates
+from mock_server.protocols.rest.recent import note_use
 from mock_server.protocols.rest.replies import DATA, answer, base_of, empty, errors_answer, remarks, routes, version_of
 
 ROWS = f"{DATA}/sobjects/{{sobject}}"
@@ -35,6 +37,7 @@ async def save(
 
     `check` is asked in the moment of the save, locks and all, and raises ApiError to refuse it.
     """
+    check_assignment(call, changes)
     wishes = duplicate_wishes(call.headers.get("Sforce-Duplicate-Rule-Header"))
     if wishes.allow_save:
         for change in changes:
@@ -45,7 +48,16 @@ async def save(
     except Misfit as misfit:
         raise misfit_error(call.body, misfit) from None
     show_duplicates(call, results, wishes)
+    if "Sforce-Mru" in call.headers:
+        _note_uses(call, changes, results)
     return results
+
+
+def _note_uses(call: Call, changes: list[Change], results: list[RowResult]) -> None:
+    for change, result in zip(changes, results, strict=True):
+        sobject = call.schema.get(change.sobject)
+        if sobject is not None and result.success and change.verb != "delete":
+            note_use(call, sobject, result.id)
 
 
 def _checked(call: Call, changes: list[Change], check: Callable[[], None]) -> Work:
@@ -87,6 +99,7 @@ def read_record(call: Call, sobject: SObject, identifier: str) -> Reply:
     if record is None:
         gone = call.org.is_deleted(call.session, sobject.name, identifier)
         raise errors.ENTITY_IS_DELETED() if gone else errors.NOT_FOUND()
+    note_use(call, sobject, identifier)
     return conditions.show(call, sobject, identifier, record, answer(record))
 
 

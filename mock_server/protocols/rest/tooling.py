@@ -8,15 +8,19 @@ from __future__ import annotations
 from typing import Any
 
 from mock_server.journal import Page as PageNote
+from mock_server.jsontext import misfit_error
 from mock_server.operations import Call, Operation, Reply
 from mock_server.org import errors
 from mock_server.org.ids import to_18
 from mock_server.org.query import Page
+from mock_server.org.records.changes import Change, RowResult
+from mock_server.org.records.values import Misfit
 from mock_server.org.schema import Schema
 from mock_server.org.schema import describe as forms
 from mock_server.org.schema.types import SObject
 from mock_server.protocols.rest.query import columns_wanted, page_size
-from mock_server.protocols.rest.replies import DATA, answer, routes, version_of
+from mock_server.protocols.rest.records import done
+from mock_server.protocols.rest.replies import DATA, answer, errors_answer, routes, version_of
 
 TOOLING = f"{DATA}/tooling"
 OBJECT = f"{TOOLING}/sobjects/{{sobject}}"
@@ -30,6 +34,16 @@ def _base(call: Call) -> str:
 
 def _schema(call: Call) -> Schema:
     return call.org.tooling_of(call.session)
+
+
+@routes(Operation("rest.tooling.resources", "GET", TOOLING, "read", summary="List the resources of the Tooling API"))
+async def resources(call: Call) -> Reply:
+    names = dict.fromkeys(
+        route.operation.path.removeprefix(f"{TOOLING}/").split("/")[0]
+        for route in routes.routes
+        if route.operation.path.startswith(f"{TOOLING}/")
+    )
+    return answer({name: f"/services/data/{call.args['version']}/tooling/{name}" for name in sorted(names)})
 
 
 # -- queries
@@ -138,15 +152,69 @@ async def describe(call: Call) -> Reply:
 async def read(call: Call) -> Reply:
     sobject = _sobject(call)
     # What has a durable id alone is read by it.
-    identifier = call.args["id"] if sobject.anonymous else to_18(call.args["id"])
-    if identifier is None:
-        raise errors.NO_SUCH_EXTERNAL_ID_FIELD(segment=call.args["id"])
+    identifier = call.args["id"] if sobject.anonymous else _id(call)
     fields = call.query.get("fields")
     names = None if fields is None else [name.strip() for name in fields.split(",") if name.strip()]
     (record,) = call.org.read(call.session, sobject.name, [identifier], names or None, base=_base(call), tooling=True)
     if record is None:
         raise errors.NOT_FOUND()
     return answer(record)
+
+
+@routes(
+    Operation(
+        "rest.tooling.create", "POST", OBJECT, "write", "never", "one", summary="Create a record of the Tooling API"
+    )
+)
+async def create(call: Call) -> Reply:
+    sobject = _sobject(call)
+    (result,) = await _save(call, Change("create", sobject.name, call.json_object(), tooling=True))
+    if not result.success:
+        return errors_answer(result.errors)
+    # Recorded: the lists of warnings and infos come behind the errors.
+    reply = answer({"id": result.id, "success": True, "errors": [], "warnings": [], "infos": []}, 201)
+    reply.headers["Location"] = f"{_base(call)}/{sobject.name}/{result.id}"
+    return reply
+
+
+@routes(
+    Operation(
+        "rest.tooling.update", "PATCH", BY_ID, "write", "conditional", "one",
+        summary="Change a record of the Tooling API",
+    )
+)  # fmt: skip
+async def update(call: Call) -> Reply:
+    sobject = _sobject(call)
+    return await _done(call, Change("update", sobject.name, call.json_object(), id=_id(call), tooling=True))
+
+
+@routes(
+    Operation(
+        "rest.tooling.delete", "DELETE", BY_ID, "write", "always", "one", summary="Delete a record of the Tooling API"
+    )
+)
+async def delete(call: Call) -> Reply:
+    sobject = _sobject(call)
+    # Nothing of the Tooling API goes to the recycle bin.
+    return await _done(call, Change("hard_delete", sobject.name, id=_id(call), tooling=True))
+
+
+def _id(call: Call) -> str:
+    identifier = to_18(call.args["id"])
+    if identifier is None:
+        raise errors.NO_SUCH_EXTERNAL_ID_FIELD(segment=call.args["id"])
+    return identifier
+
+
+async def _save(call: Call, change: Change) -> list[RowResult]:
+    try:
+        return await call.write([change])
+    except Misfit as misfit:
+        raise misfit_error(call.body, misfit) from None
+
+
+async def _done(call: Call, change: Change) -> Reply:
+    return done(await _save(call, change))
 
 
 # -- Apex: there is none, and none is run

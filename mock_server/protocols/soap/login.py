@@ -9,12 +9,12 @@ from mock_server.journal import fingerprint
 from mock_server.operations import Call, Operation, OrgFinder, Reply, Routes
 from mock_server.org import errors
 from mock_server.org.errors import ApiError
-from mock_server.org.identity.directory import LoginRefused, User
-from mock_server.org.identity.sessions import TIMEOUT
+from mock_server.org.identity.admission import REFUSALS, LoginRefused, Visit
+from mock_server.org.identity.directory import User
 from mock_server.org.ids import to_15, to_18
 from mock_server.org.org import Org
 from mock_server.org.versions import OLDEST
-from mock_server.protocols.instance import instance_url
+from mock_server.protocols.instance import host_of, instance_url
 from mock_server.protocols.soap import records
 from mock_server.protocols.soap.envelope import CLIENT_FAULT, LARGEST, read
 from mock_server.protocols.soap.replies import APIS, Api
@@ -34,7 +34,8 @@ def _find_org(call: Call, orgs: OrgFinder) -> Org | None:
     return orgs.by_any_token(session) if session else orgs.by_username(envelope.fields.get("username", ""))
 
 
-def _version(call: Call) -> int:
+def check_version(call: Call) -> int:
+    """Return the API version of the path. Raises INVALID_API_VERSION."""
     found = _VERSION.fullmatch(call.args["version"])
     number = int(found[1]) if found else 0
     if not OLDEST <= number <= call.org.latest:
@@ -43,33 +44,39 @@ def _version(call: Call) -> int:
 
 
 def _log_in(call: Call, api: Api) -> Reply:
-    version = _version(call)
+    version = check_version(call)
     if version > _LAST_WITH_LOGIN:
         raise errors.SOAP_LOGIN_RETIRED(version=f"{version}.0")
     envelope = read(call.body)
     meant = envelope.headers.get("organizationId")
     if meant and to_18(meant) != call.org.id:
         raise errors.INVALID_LOGIN()
+    coming = Visit(
+        call.peer, host_of(call.base_url), "Other Apex API", api_type=f"SOAP {api.name.capitalize()}",
+        api_version=f"{version}.0", secure=call.base_url.lower().startswith("https:"),
+    )  # fmt: skip
     try:
-        user = call.org.directory.log_in(envelope.fields.get("username", ""), envelope.fields.get("password", ""))
-    except LoginRefused:
-        # Whatever the reason: SOAP does not tell it to strangers.
-        raise errors.INVALID_LOGIN() from None
-    session = call.org.sessions.open(user, None, ("api",))
+        user = call.org.admission.by_password(
+            envelope.fields.get("username", ""), envelope.fields.get("password", ""), coming
+        )
+    except LoginRefused as refused:
+        raise REFUSALS[refused.reason].soap() from None
+    session = call.org.sessions.open(user, None, ("api",), by_password=True)
     instance, org15 = instance_url(call, call.org), to_15(call.org.id)
     call.entry.opened(user.username, session.token, instance)
     base = escape(instance)
+    expired = str(call.org.directory.expired(user.id)).lower()
     return api.answer(
         "<loginResponse><result>"
         f"<metadataServerUrl>{base}/services/Soap/m/{version}.0/{org15}</metadataServerUrl>"
-        "<passwordExpired>false</passwordExpired><sandbox>false</sandbox>"
+        f"<passwordExpired>{expired}</passwordExpired><sandbox>false</sandbox>"
         f"<serverUrl>{base}/services/Soap/{api.letter}/{version}.0/{org15}</serverUrl>"
-        f"<sessionId>{session.token}</sessionId><userId>{user.id}</userId>{_user_info(call.org, user)}"
+        f"<sessionId>{session.token}</sessionId><userId>{user.id}</userId>{_user_info(call.org, user, session.timeout)}"
         "</result></loginResponse>"
     )
 
 
-def _user_info(org: Org, user: User) -> str:
+def _user_info(org: Org, user: User, timeout: float) -> str:
     # pysfpubsub takes the ninth child for the organizationId.
     return (
         "<userInfo><accessibilityMode>false</accessibilityMode><chatterExternal>false</chatterExternal>"
@@ -81,7 +88,7 @@ def _user_info(org: Org, user: User) -> str:
         "<organizationMultiCurrency>false</organizationMultiCurrency>"
         f"<organizationName>{escape(org.directory.organization_name())}</organizationName>"
         f'<profileId>{user.profile_id}</profileId><roleId xsi:nil="true"/>'
-        f'<sessionSecondsValid>{TIMEOUT:.0f}</sessionSecondsValid><userDefaultCurrencyIsoCode xsi:nil="true"/>'
+        f'<sessionSecondsValid>{timeout:.0f}</sessionSecondsValid><userDefaultCurrencyIsoCode xsi:nil="true"/>'
         f"<userEmail>{escape(user.email)}</userEmail><userFullName>{escape(user.name)}</userFullName>"
         f"<userId>{user.id}</userId><userLanguage>{escape(user.language)}</userLanguage>"
         f"<userLocale>{escape(user.locale)}</userLocale><userName>{escape(user.username)}</userName>"
@@ -91,7 +98,7 @@ def _user_info(org: Org, user: User) -> str:
 
 
 def _log_out(call: Call, api: Api) -> Reply:
-    _version(call)
+    check_version(call)
     session = call.org.sessions.find(read(call.body).headers.get("sessionId", ""))
     if session is None:
         raise errors.ILLEGAL_SESSION()
@@ -100,8 +107,9 @@ def _log_out(call: Call, api: Api) -> Reply:
     return api.answer("<logoutResponse/>")
 
 
-def _refuse(call: Call, api: Api) -> Reply:
-    _version(call)
+def refuse(call: Call, api: Api) -> Reply:
+    """Refuse a call that the API does not know. Raises CLIENT_FAULT."""
+    check_version(call)
     envelope = read(call.body, whole=False)
     call.entry.unimplemented = True
     raise CLIENT_FAULT(text=f"No operation available for request {{{envelope.namespace}}}{envelope.operation}")
@@ -129,7 +137,7 @@ def _declare(api: Api) -> None:
 
     @posts(*operations("soap.unknown", "Refuse every other SOAP call"))
     async def unknown(call: Call) -> Reply:
-        return _refuse(call, api)
+        return refuse(call, api)
 
     @gets(*operations("soap.wrong_method", "Refuse GET", "GET"))
     async def wrong_method(call: Call) -> Reply:

@@ -19,8 +19,24 @@ _LIMIT_INFO = (
     "</limitInfo></LimitInfoHeader></soapenv:Header>"
 )
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
-_LOGIN_FAULTS = frozenset({errors.INVALID_LOGIN.code, errors.LOGIN_MUST_USE_SECURITY_TOKEN.code})
+_LOGIN_FAULTS = frozenset(
+    spec.code
+    for spec in (
+        errors.INVALID_LOGIN,
+        errors.LOGIN_MUST_USE_SECURITY_TOKEN,
+        errors.LOGIN_DURING_RESTRICTED_DOMAIN,
+        errors.LOGIN_DURING_RESTRICTED_TIME,
+    )
+)
 """The codes of a LoginFault: only they go without a prefix as the fault's code."""
+_IN_SOAP = {
+    errors.INVALID_SESSION_ID: errors.ILLEGAL_SESSION.message,
+    errors.NO_TOKEN: errors.ILLEGAL_SESSION.message,
+    errors.BARRED_SESSION: errors.ILLEGAL_SESSION.message,
+    errors.WRONG_HOST: f"{errors.WRONG_HOST.message} in the SforceService",
+    errors.NO_API_SCOPE: errors.NO_API_SCOPE_IN_SOAP.message,
+}
+"""What SOAP says in the place of the texts of other protocols."""
 ABOUT_RECORDS = frozenset({"undelete", "emptyRecycleBin", "merge", "convertLead", "getUpdated", "getDeleted"})
 """Operations that need a session, which their envelope brings."""
 HANDLED = frozenset({"login", "logout"}) | ABOUT_RECORDS
@@ -70,7 +86,7 @@ class Api:
         if error.spec is CLIENT_FAULT:
             fault = _fault(error.code, error.message, "")
         else:
-            message = errors.ILLEGAL_SESSION.message if error.code == "INVALID_SESSION_ID" else error.message
+            message = _IN_SOAP.get(error.spec, error.message)
             login = error.code in _LOGIN_FAULTS
             kind = "sf:LoginFault" if login else "sf:UnexpectedErrorFault"
             detail = (

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mock_server.org.identity.directory import LoginRefused
+from mock_server.org.identity.admission import LoginRefused, Visit
 from mock_server.org.ids import checksum
 from mock_server.org.org import Org
 from mock_server.org.records.changes import Change
@@ -51,7 +51,7 @@ def test_further_orgs_have_names_of_their_own() -> None:
 @pytest.mark.parametrize("name", ["integration@sfmock.test", "Integration@SFMOCK.test"])
 @pytest.mark.parametrize("password", ["sfmock-password", "sfmock-passwordsfmock-token"])
 def test_the_token_may_be_left_out_or_follow_the_password(org: Org, name: str, password: str) -> None:
-    assert org.directory.log_in(name, password).id == org.directory.default_user.id
+    assert org.admission.by_password(name, password, Visit()).id == org.directory.default_user.id
 
 
 @pytest.mark.parametrize(
@@ -68,32 +68,32 @@ def test_the_token_may_be_left_out_or_follow_the_password(org: Org, name: str, p
 )
 def test_any_other_password_is_refused(org: Org, password: str) -> None:
     with pytest.raises(LoginRefused) as refused:
-        org.directory.log_in("integration@sfmock.test", password)
+        org.admission.by_password("integration@sfmock.test", password, Visit())
     assert refused.value.reason == "credentials"
 
 
 def test_an_unknown_user_is_refused_like_a_wrong_password(org: Org) -> None:
     with pytest.raises(LoginRefused) as refused:
-        org.directory.log_in("nobody@sfmock.test", "sfmock-password")
+        org.admission.by_password("nobody@sfmock.test", "sfmock-password", Visit())
     assert refused.value.reason == "credentials"
 
 
 def test_logins_are_limited_to_3600_an_hour(org: Org) -> None:
     user = org.directory.default_user
     for _ in range(3_599):
-        org.directory.count_login(user)
-    org.directory.log_in(user.username, user.password)
+        org.admission.count_login(user)
+    org.admission.by_password(user.username, user.password, Visit())
     with pytest.raises(LoginRefused) as refused:
-        org.directory.log_in(user.username, user.password)
+        org.admission.by_password(user.username, user.password, Visit())
     assert refused.value.reason == "rate"
     org.clock.advance(3_600)
-    assert org.directory.log_in(user.username, user.password).id == user.id
+    assert org.admission.by_password(user.username, user.password, Visit()).id == user.id
 
 
 def test_a_deactivated_user_is_kept_out(org: Org) -> None:
     save_user(org, IsActive=False)
     with pytest.raises(LoginRefused) as refused:
-        org.directory.log_in("integration@sfmock.test", "sfmock-password")
+        org.admission.by_password("integration@sfmock.test", "sfmock-password", Visit())
     assert refused.value.reason == "inactive"
 
 

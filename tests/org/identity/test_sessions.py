@@ -84,14 +84,8 @@ def test_a_revoked_refresh_token_takes_its_sessions_along(org: Org) -> None:
     assert not org.sessions.revoke(grant.token)
 
 
-def test_a_session_that_ends_for_good_takes_refresh_tokens_along(org: Org) -> None:
-    grant = org.sessions.grant(org.directory.default_user, org.directory.default_app, SCOPES)
-    org.sessions.revoke_all_of(opened(org))
-    assert org.sessions.granted(grant.token) is None
-
-
 def test_dead_sessions_do_not_pile_up(org: Org) -> None:
     for _ in range(2_500):
         opened(org)
         org.clock.advance(60)
-    assert len(org.sessions._live) <= sessions.TIMEOUT / 60 + sessions._SWEEP_EVERY + 1
+    assert len(org.sessions._live) <= 7_200 / 60 + sessions._SWEEP_EVERY + 1

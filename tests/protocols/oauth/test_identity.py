@@ -82,7 +82,16 @@ def test_an_offset_leaves_daylight_saving_out() -> None:
 def test_a_bad_token_is_answered_in_text(desk: Desk, path: str, header: str | None) -> None:
     target = identity_path(desk) if path == "identity" else path
     reply = desk.send("GET", target, headers={} if header is None else {"Authorization": header})
-    assert (reply.status, reply.body) == (403, b"Bad_OAuth_Token" if header else b"Missing_OAuth_Token")
+    word = b"Missing_OAuth_Token" if header is None else b"Bad_OAuth_Token"
+    assert (reply.status, reply.body) == (403, word)
+
+
+def test_the_token_of_a_user_who_is_not_active(desk: Desk) -> None:
+    token = desk.session()
+    desk.org.store.connection.execute('UPDATE "User" SET "IsActive" = 0')
+    desk.org.accesses.changed()
+    for _ in range(2):
+        assert (desk.get(USERINFO, token).status, desk.get(USERINFO, token).body) == (403, b"Inactive_User")
 
 
 def test_an_expired_token_is_a_bad_one(desk: Desk) -> None:

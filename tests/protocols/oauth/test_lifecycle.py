@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mock_server.org.identity.apps import SCOPES
+from mock_server.org.identity.apps import SCOPES, ConnectedApp
 from tests.protocols.desk import Desk, json_of
 
 REVOKE = "/services/oauth2/revoke"
@@ -68,6 +68,38 @@ def test_introspection_knows_refresh_tokens(desk: Desk) -> None:
 @pytest.mark.parametrize("token", ["", "unknown", "5Aep861unknown"])
 def test_introspection_of_anything_else(desk: Desk, token: str) -> None:
     assert json_of(desk.post(INTROSPECT, {**CLIENT, "token": token})) == {"active": False}
+
+
+def test_an_app_learns_of_its_own_tokens_alone(desk: Desk) -> None:
+    user, default = desk.org.directory.default_user, desk.org.directory.default_app
+    own = {"client_id": "3MVG9other", "client_secret": "hush"}
+    for introspects, active in ((False, False), (True, True)):
+        app = ConnectedApp("3MVG9other", "hush", user.username, introspects=introspects)
+        desk.org.directory.add_app(app)
+        mine, others = (desk.org.sessions.open(user, one, ("api",)).token for one in (app, default))
+        assert json_of(desk.post(INTROSPECT, {**own, "token": mine}))["active"]
+        assert json_of(desk.post(INTROSPECT, {**own, "token": others}))["active"] is active
+
+
+def test_a_page_of_another_host_is_told_by_a_call(desk: Desk) -> None:
+    token = desk.session()
+    reply = desk.get(f"{REVOKE}?token={token}&callback=done")
+    assert (reply.status, reply.body, reply.content_type) == (200, b"done();", "application/javascript;charset=UTF-8")
+    reply = desk.get(f"{REVOKE}?token={token}&callback=done")
+    assert (reply.status, reply.body) == (400, b'done({"error":"unsupported_token_type"});')
+    assert desk.get(f"{REVOKE}?token={token}&callback=alert(1)").body.startswith(b"error=unsupported_token_type")
+
+
+def test_with_its_last_refresh_token_an_app_loses_the_consent(desk: Desk) -> None:
+    user = desk.org.directory.default_user
+    app = ConnectedApp("3MVG9other", "hush", user.username)
+    desk.org.directory.add_app(app)
+    desk.org.authorizations.consent(user.id, app.client_id, ("api",))
+    first, second = (desk.org.sessions.grant(user, app, ("api",)).token for _ in range(2))
+    assert desk.post(REVOKE, {"token": first}).status == 200
+    assert desk.org.admission.has_consented(app, user)
+    assert desk.post(REVOKE, {"token": second}).status == 200
+    assert not desk.org.admission.has_consented(app, user)
 
 
 def test_introspection_needs_a_client(desk: Desk) -> None:

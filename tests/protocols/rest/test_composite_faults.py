@@ -83,6 +83,22 @@ def test_what_happens_to_a_connection_happens_to_the_whole_call(rest: Rest, cont
     assert [strikes for _, strikes in fired(control)] == [0, 0, 0]
 
 
+@pytest.mark.parametrize("all_or_none", [False, True])
+def test_a_rule_about_the_whole_call_is_not_asked_again_inside(
+    rest: Rest, control: ControlClient, all_or_none: bool
+) -> None:
+    control.add_fault({"on": "rest.*", "latency": "1ms"})
+    control.add_fault({"on": "*", "error": "REQUEST_RUNNING_TOO_LONG", "when": {"skip": 1}})
+    assert statuses(composite(rest, *accounts(3), allOrNone=all_or_none)) == [201] * 3
+    assert fired(control) == [(1, 1), (1, 0)]
+
+
+def test_a_path_that_nobody_serves_is_marked_in_the_journal(rest: Rest, control: ControlClient) -> None:
+    composite(rest, sub("GET", "/nope", "a"))
+    composite(rest, sub("GET", "/sobjects/Nope/describe", "a"))
+    assert [entry["unimplemented"] for entry in control.journal()] == [True, False]
+
+
 def test_the_journal_has_one_entry_with_all_rows_and_strikes(rest: Rest, control: ControlClient) -> None:
     control.add_fault({"name": "second", "on": "rest.sobject.create", "error": LOCK, "when": {"skip": 1, "times": 1}})
     control.add_fault({"name": "slow", "on": "rest.query.run", "latency": "1ms"})
@@ -138,6 +154,17 @@ def test_a_record_of_a_tree_that_a_fault_refuses_is_named_alone(rest: Rest, cont
     assert answer.status_code == 400
     assert [(one["referenceId"], one["errors"][0]["statusCode"]) for one in answer.json()["results"]] == [("c", LOCK)]
     assert count(rest, "Account") == 0
+
+
+def test_the_journal_can_be_read_however_deep_a_body_was(rest: Rest, control: ControlClient) -> None:
+    for levels in (200, 244, 245, 246, 250, 254, 400, 2000):
+        deep = "[" * levels + "]" * levels
+        for path, body in (
+            ("/sobjects/Contact", '{"LastName":%s}'),
+            ("/composite/tree/Contact", '{"records":[{"A":%s}]}'),
+        ):
+            rest.post(path, data=body.replace("%s", deep), headers={"Content-Type": "application/json"})
+    assert len(control.journal()) == 16
 
 
 # -- on a clock that stands still
@@ -246,3 +273,38 @@ def test_a_tree_waits_for_the_parent_of_its_records(
     if status == 400:
         assert answer.json()["results"][0]["errors"][0]["statusCode"] == LOCK
     assert len(control.records("SELECT Id FROM Contact")) == (1 if status == 201 else 0)
+
+
+def test_many_transactions_over_the_same_records_are_done_one_after_the_other(server: api.Server) -> None:
+    org = server.control.create_org(clock="virtual", journal="whole", settings={"transaction_time": "1s"})
+    control = server.control.for_org(org.id)
+    ids = control.seed("Account", [{"Name": f"A{number}"} for number in range(4)])
+    control.advance(5)
+
+    def write(number: int) -> list[int]:
+        # Neighbours take the records in opposite orders: locks that were taken one by one would wait for each other.
+        order = ids if number % 2 else ids[::-1]
+        changes = [
+            sub("PATCH", f"/sobjects/Account/{one}", f"r{n}", {"Site": str(number)}) for n, one in enumerate(order)
+        ]
+        client = Rest(server.url, org.access_token, org)
+        try:
+            return statuses(
+                composite(client, *changes, sub("POST", "/sobjects/Contact", "c", {"LastName": "X"}), allOrNone=True)
+            )
+        finally:
+            client.http.close()
+
+    with ThreadPoolExecutor(5) as pool:
+        asked = [pool.submit(write, number) for number in range(5)]
+        for _ in range(400):
+            if not wait(asked, timeout=0.02).not_done:
+                break
+            control.advance(0.2)
+        assert [one.result(20) for one in asked] == [[204, 204, 204, 204, 201]] * 5
+    # Each transaction's changes stand together in the commit log, a second apart from the next.
+    changes = [commit for commit in control.commits() if commit.verb == "update" and commit.exchange]
+    groups = [{commit.exchange for commit in changes[start : start + 4]} for start in range(0, len(changes), 4)]
+    assert [len(group) for group in groups] == [1] * 5
+    assert len(control.records("SELECT Id FROM Contact")) == 5
+    server.control.delete_org(org.id)

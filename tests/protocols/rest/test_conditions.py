@@ -29,7 +29,7 @@ def test_an_account_has_a_tag_of_its_content(rest: Rest, account: str) -> None:
     for known in (tag, plain.headers["ETag"], f'"other", {tag}', "*", f"W/{tag}"):
         same = rest.get(account, headers={"If-None-Match": known})
         assert (same.status_code, same.content, same.headers["ETag"]) == (304, b"", tag)
-    assert rest.get(account, headers={"If-None-Match": '"other"'}).status_code == 200
+    assert rest.get(account, headers={"If-None-Match": '"other"', "Sforce-Mru": "updateMru=true"}).status_code == 200
     assert rest.get(account, headers={"If-Match": tag}).status_code == 200
     assert failed(rest.get(account, headers={"If-Match": '"other"'})) == (412, "PRECONDITION_FAILED")
     assert rest.patch(account, json={"Name": "y"}).status_code == 204
@@ -103,3 +103,32 @@ def test_describes_know_if_unmodified_since(rest: Rest) -> None:
     for path in ("/sobjects", "/sobjects/Account/describe"):
         assert rest.get(path, headers={"If-Unmodified-Since": FUTURE}).status_code == 200
         assert failed(rest.get(path, headers={"If-Unmodified-Since": OLD})) == (412, "PRECONDITION_FAILED")
+
+
+def test_requests_inside_a_request_have_conditions_of_their_own(rest: Rest, account: str) -> None:
+    url = f"/services/data/v60.0{account}"
+    tag = rest.get(account).headers["ETag"]
+    asked = [
+        {"method": "GET", "url": url, "referenceId": "same", "httpHeaders": {"If-None-Match": tag}},
+        {"method": "GET", "url": url, "referenceId": "old", "httpHeaders": {"If-Modified-Since": OLD}},
+        {
+            "method": "PATCH",
+            "url": url,
+            "referenceId": "late",
+            "httpHeaders": {"If-Match": '"x"'},
+            "body": {"Name": "y"},
+        },
+        {
+            "method": "PATCH",
+            "url": url,
+            "referenceId": "right",
+            "httpHeaders": {"If-Match": tag},
+            "body": {"Name": "z"},
+        },
+    ]
+    answer = rest.post("/composite", json={"compositeRequest": asked})
+    same, old, late, right = answer.json()["compositeResponse"]
+    assert (same["httpStatusCode"], same["body"]) == (304, None)
+    assert same["httpHeaders"]["ETag"].strip('"') in tag
+    assert [one["httpStatusCode"] for one in (old, late, right)] == [200, 412, 204]
+    assert rest.get(account).json()["Name"] == "z"

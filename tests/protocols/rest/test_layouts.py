@@ -118,7 +118,6 @@ def test_what_an_object_does_not_have_is_not_found(rest: Rest, path: str) -> Non
 
 def test_small_resources_around_a_describe(rest: Rest) -> None:
     assert rest.get("/sobjects/Account/describe/approvalLayouts").json() == {"approvalLayouts": []}
-    assert rest.get("/sobjects/Account/quickActions").json() == []
     (layout,) = rest.get("/sobjects/Global/describe/layouts").json()["layouts"]
     assert list(layout) == list(LAYOUT)
     user = rest.get("/sobjects/User/describe").json()

@@ -275,3 +275,164 @@ def test_a_restricted_user_reads_the_schema_that_he_sees(server: api.Server, ren
     # The other user's rows do not stay.
     whole = ask(tooling, "SELECT QualifiedApiName FROM FieldDefinition WHERE EntityDefinitionId = 'Account'")
     assert "Industry" in {one["QualifiedApiName"] for one in whole}
+
+
+def test_debug_levels_and_trace_flags_are_kept(tooling: Rest) -> None:
+    level = tooling.post(
+        "/tooling/sobjects/DebugLevel",
+        json={"DeveloperName": "Fine", "MasterLabel": "Fine", "ApexCode": "FINEST", "System": "DEBUG"},
+    )
+    assert level.status_code == 201, level.text
+    assert list(level.json()) == ["id", "success", "errors", "warnings", "infos"]
+    key = level.json()["id"]
+    assert key.startswith("7dl")
+    assert level.headers["Location"] == f"/services/data/v60.0/tooling/sobjects/DebugLevel/{key}"
+    user = ask(tooling, "SELECT Id FROM User WHERE IsActive = true LIMIT 1")[0]["Id"]
+    flag = tooling.post(
+        "/tooling/sobjects/TraceFlag",
+        json={"TracedEntityId": user, "DebugLevelId": key, "LogType": "USER_DEBUG"},
+    )
+    assert flag.status_code == 201, flag.text
+    soql = "SELECT Id, LogType, DebugLevel.DeveloperName, TracedEntity.Name FROM TraceFlag"
+    (kept,) = ask(tooling, soql)
+    assert (kept["LogType"], kept["DebugLevel"]["DeveloperName"]) == ("USER_DEBUG", "Fine")
+    path = f"/tooling/sobjects/TraceFlag/{flag.json()['id']}"
+    assert tooling.patch(path, json={"LogType": "DEVELOPER_LOG"}).status_code == 204
+    assert tooling.get(path).json()["LogType"] == "DEVELOPER_LOG"
+    assert tooling.delete(path).status_code == 204
+    assert ask(tooling, soql) == []
+    assert tooling.delete(f"/tooling/sobjects/DebugLevel/{key}").status_code == 204
+    assert tooling.get(f"/tooling/sobjects/DebugLevel/{key}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "code"),
+    [
+        ("POST", "DebugLevel", {"DeveloperName": "Half"}, 400, "REQUIRED_FIELD_MISSING"),
+        ("POST", "DebugLevel", {"Wrong": 1}, 400, "INVALID_FIELD"),
+        ("POST", "DebugLevel", {"DeveloperName": {}, "MasterLabel": "x"}, 400, "JSON_PARSER_ERROR"),
+        ("POST", "TraceFlag", {"TracedEntityId": "005000000000000", "LogType": "USER_DEBUG"}, 400, "INVALID_CROSS_REFERENCE_KEY"),
+        ("POST", "CustomField", {"FullName": "Account.X__c"}, 400, "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY"),
+        ("POST", "ApexClass", {"Name": "X", "Body": "class X {}"}, 400, "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY"),
+        ("PATCH", "EntityDefinition/Account", {"Label": "x"}, 404, "NOT_FOUND"),
+        ("DELETE", "TraceFlag/7tf000000000000", None, 404, "INVALID_CROSS_REFERENCE_KEY"),
+        ("POST", "Account", {"Name": "x"}, 404, "NOT_FOUND"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_written(
+    tooling: Rest, method: str, path: str, body: dict[str, Any] | None, status: int, code: str
+) -> None:
+    answer = tooling(method, f"/tooling/sobjects/{path}", json=body)
+    assert (answer.status_code, answer.json()[0]["errorCode"]) == (status, code)
+    assert (
+        tooling.post("/composite/sobjects", json={"records": [{"attributes": {"type": "DebugLevel"}}]}).json()[0][
+            "errors"
+        ][0]["statusCode"]
+        == "INVALID_TYPE"
+    )
+
+
+def test_metadata_is_given_of_one_record_at_a_time(tooling: Rest) -> None:
+    answer = tooling.get("/tooling/query", params={"q": "SELECT Id, Metadata FROM CustomField"})
+    assert answer.json()[0]["errorCode"] == "MALFORMED_QUERY"
+    assert "no more than one row for retrieval. Result size: 7" in answer.json()[0]["message"]
+
+
+def test_what_has_no_ids_has_no_further_page(tooling: Rest) -> None:
+    few = {"Sforce-Query-Options": "batchSize=200"}
+    answer = tooling.get("/query", params={"q": "SELECT QualifiedApiName FROM EntityDefinition"}, headers=few)
+    assert answer.json()[0]["errorCode"] == "EXCEEDED_ID_LIMIT"
+    assert answer.json()[0]["message"].startswith("EntityDefinition does not support queryMore()")
+
+
+@pytest.mark.parametrize("value", ["''", "null", "'\\u0000'", "'01I'", "'.'", "'Account.Name'", "'Nothing__c'"])
+def test_what_names_no_object_finds_nothing(tooling: Rest, value: str) -> None:
+    assert ask(tooling, f"SELECT QualifiedApiName FROM FieldDefinition WHERE EntityDefinitionId = {value}") == []
+
+
+def test_the_fields_of_all_objects_are_found(tooling: Rest) -> None:
+    found = ask(tooling, "SELECT QualifiedApiName, (SELECT QualifiedApiName FROM Fields LIMIT 1) FROM EntityDefinition")
+    assert len(found) > 700
+    assert all(one["Fields"]["records"] for one in found)
+
+
+def test_its_resources_are_listed(tooling: Rest) -> None:
+    listed = tooling.get("/tooling").json()
+    assert listed["query"] == "/services/data/v60.0/tooling/query"
+    assert {"executeAnonymous", "query", "sobjects"} <= listed.keys()
+
+
+@pytest.mark.parametrize(
+    ("soql", "some"),
+    [
+        (  # a browser extension's list of objects
+            "SELECT QualifiedApiName, Label, KeyPrefix, DurableId, IsCustomSetting, RecordTypesSupported, NewUrl, "
+            "IsEverCreatable FROM EntityDefinition ORDER BY QualifiedApiName ASC LIMIT 2000",
+            True,
+        ),
+        (  # and of an object's fields
+            "SELECT QualifiedApiName, Label, DataType, FieldDefinition.ReferenceTo, Length, Precision, Scale, "
+            "IsAutonumber, IsCaseSensitive, IsDependentPicklist, IsIdLookup, IsUnique, InlineHelpText, "
+            "FieldDefinition.DurableId, EntityDefinition.DurableId FROM EntityParticle "
+            "WHERE EntityDefinition.QualifiedApiName = 'Account'",
+            True,
+        ),
+        (  # an editor's fields of an object
+            "SELECT Id, QualifiedApiName, Label, MasterLabel, DataType, ValueTypeId, ReferenceTo, ExtraTypeInfo, "
+            "PublisherId, RelationshipName, LastModifiedBy.Name, LastModifiedDate, IsCompound, IsHighScaleNumber "
+            "FROM FieldDefinition WHERE EntityDefinitionId = 'Rental__c'",
+            True,
+        ),
+        (  # a permission manager
+            "SELECT QualifiedApiName, Label, DataType, DurableId, EntityDefinition.QualifiedApiName, IsPermissionable "
+            "FROM EntityParticle WHERE EntityDefinition.QualifiedApiName IN ('Account', 'Contact') "
+            "AND IsComponent = false ORDER BY EntityDefinitionId, Label",
+            True,
+        ),
+        (  # an editor that watches logs
+            "SELECT id, logtype, startdate, expirationdate, debuglevelid, debuglevel.apexcode, "
+            "debuglevel.visualforce FROM TraceFlag WHERE logtype = 'DEVELOPER_LOG'",
+            False,
+        ),
+        (
+            "SELECT Id, Application, DurationMilliseconds, Location, LogLength, LogUser.Name, Operation, Request, "
+            "StartTime, Status FROM ApexLog ORDER BY StartTime DESC LIMIT 25",
+            False,
+        ),
+        (
+            "SELECT Id, Name, ApiVersion, NamespacePrefix, Body, SymbolTable FROM ApexClass "
+            "WHERE ManageableState IN ('installedEditable', 'unmanaged') ORDER BY Id",
+            False,
+        ),
+        (
+            "SELECT MemberType, MemberName, MemberIdOrName, IsNameObsolete, RevisionCounter FROM SourceMember "
+            "WHERE RevisionCounter > -1",
+            False,
+        ),
+        (
+            "SELECT Id, SubscriberPackageId, SubscriberPackage.NamespacePrefix, SubscriberPackageVersion.MajorVersion, "
+            "SubscriberPackageVersion.IsBeta FROM InstalledSubscriberPackage ORDER BY SubscriberPackageId",
+            False,
+        ),
+        ("SELECT PercentCovered FROM ApexOrgWideCoverage", False),
+        ("SELECT Id, SandboxName, SourceId, Features FROM SandboxProcess ORDER BY CreatedDate DESC", False),
+        ("SELECT Id, DeveloperName, EntityDefinition.Label FROM ValidationRule WHERE Active = true", None),
+    ],
+)
+def test_what_tools_ask_has_an_answer(tooling: Rest, soql: str, some: bool | None) -> None:
+    if some is None:
+        answer = tooling.get("/tooling/query", params={"q": soql})
+        assert answer.json()[0]["errorCode"] == "INVALID_FIELD"
+    else:
+        assert bool(ask(tooling, soql)) is some
+
+
+def test_rest_clients_read_the_organization(tooling: Rest) -> None:
+    versions = tooling.get("/services/data").json()
+    assert versions[-1]["version"] == max((one["version"] for one in versions), key=float)
+    org = tooling.get(f"/sobjects/Organization/{tooling.org.id}").json()
+    assert (org["OrganizationType"], org["IsSandbox"], org["NamespacePrefix"]) == ("Developer Edition", False, None)
+    assert org["InstanceName"]
+    assert org["TrialExpirationDate"] is None
+    plans = tooling.get("/query/", params={"explain": "SELECT Id FROM Account"}).json()["plans"]
+    assert plans[0]["sobjectType"] == "Account"

@@ -147,7 +147,7 @@ def test_a_refusal_is_written_as_recorded(desk: Desk, username: str, password: s
 
 def test_the_login_rate_looks_like_any_refusal(desk: Desk) -> None:
     for _ in range(3_600):
-        desk.org.directory.count_login(desk.org.directory.default_user)
+        desk.org.admission.count_login(desk.org.directory.default_user)
     assert fault_of(send(desk, login()))[0] == "INVALID_LOGIN"
 
 

@@ -1,0 +1,162 @@
+"""What a user lets an app do: requests that wait for him, the codes they end in, and what he has allowed before."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Generic, TypeVar
+
+from mock_server.org import chance
+from mock_server.org.clock import Clock
+from mock_server.org.identity.redirects import Callback
+
+CODE_LIFE = 900.0
+"""Seconds that an authorization code is good for."""
+REQUEST_LIFE = 900.0
+"""Seconds that a user may take to log in and to decide."""
+PASS_LIFE = 60.0
+"""Seconds that an address which opens a browser session is good for, once."""
+_MOST = 10_000
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What an app asks a user for. `callback` is None for a device, which has no browser of its own.
+
+    `challenge` is the S256 hash of a verifier. `login` asks the user to log in anew, `consent` to decide anew.
+    """
+
+    client_id: str
+    callback: Callback | None
+    response_type: str
+    scopes: tuple[str, ...]
+    state: str | None = None
+    nonce: str | None = None
+    challenge: str | None = None
+    login_hint: str = ""
+    display: str = "page"
+    login: bool = False
+    consent: bool = False
+    device: str | None = None
+
+    def verified(self, verifier: str | None) -> bool:
+        """Tell whether a verifier belongs to the challenge; without the one the other must be absent, too."""
+        if self.challenge is None or verifier is None:
+            return self.challenge is verifier
+        digest = sha256(verifier.encode(errors="replace")).digest()
+        expected = base64.urlsafe_b64encode(digest).decode().rstrip("=")
+        return hmac.compare_digest(expected.encode(), self.challenge.rstrip("=").encode(errors="replace"))
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A request that waits for its user since `since`, in clock seconds."""
+
+    request: Request
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """What an authorization code stands for."""
+
+    request: Request
+    user_id: str
+
+
+class Lapsing(Generic[T]):
+    """Things that are known by unguessable names for a while.
+
+    A name is forgotten one life after its thing has expired, so that for that long an expired one can be told from one
+    that never was.
+    """
+
+    def __init__(self, clock: Clock, life: float) -> None:
+        self._clock = clock
+        self._life = life
+        self._kept: dict[str, tuple[float, T]] = {}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._kept
+
+    def put(self, name: str, thing: T) -> None:
+        now = self._clock.now()
+        while self._kept:
+            # In the order in which they came; whoever asks for more than anybody needs loses the oldest.
+            oldest = next(iter(self._kept))
+            if self._kept[oldest][0] + 2 * self._life >= now and len(self._kept) < _MOST:
+                break
+            del self._kept[oldest]
+        self._kept[name] = (now, thing)
+
+    def get(self, name: str) -> T | None:
+        """Return a thing that has not expired."""
+        kept = self._kept.get(name)
+        return kept[1] if kept is not None and not self.expired(name) else None
+
+    def expired(self, name: str) -> bool:
+        """Tell whether a name was good once, and is no more."""
+        kept = self._kept.get(name)
+        return kept is not None and kept[0] + self._life < self._clock.now()
+
+    def take(self, name: str) -> T | None:
+        """Return a thing that has not expired, and forget it."""
+        thing = self.get(name)
+        if thing is not None:
+            del self._kept[name]
+        return thing
+
+
+class Authorizations:
+    """The requests, codes and consents of one org."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.waiting: Lapsing[Waiting] = Lapsing(clock, REQUEST_LIFE)
+        self.codes: Lapsing[Code] = Lapsing(clock, CODE_LIFE)
+        self.passes: Lapsing[str] = Lapsing(clock, PASS_LIFE)
+        """One-time keys to the browser session of a user, by his id."""
+        self._consents: dict[tuple[str, str], frozenset[str]] = {}
+
+    def knows(self, text: str) -> bool:
+        """Tell whether a text was issued here, so that its org is this one."""
+        return text in self.waiting or text in self.codes or text in self.passes
+
+    def wait(self, request: Request) -> str:
+        """Keep a request for its user; return the name by which his browser knows it."""
+        source = "CAAAA" + chance.secret(59)
+        self.waiting.put(source, Waiting(request, self._clock.now()))
+        return source
+
+    def issue(self, request: Request, user_id: str) -> str:
+        """Return an authorization code."""
+        code = f"aPrx{chance.secret(80)}=="
+        self.codes.put(code, Code(request, user_id))
+        return code
+
+    def let_pass(self, user_id: str) -> str:
+        """Return a one-time key to a browser session."""
+        key = chance.secret(64)
+        self.passes.put(key, user_id)
+        return key
+
+    def consent(self, user_id: str, client_id: str, scopes: Iterable[str]) -> None:
+        """Remember what a user has let an app do."""
+        known = self._consents.get((user_id, client_id), frozenset())
+        self._consents[user_id, client_id] = known | frozenset(scopes)
+
+    def consented(self, user_id: str, client_id: str, scopes: Iterable[str]) -> bool:
+        """Tell whether a user has let an app do all this before."""
+        return frozenset(scopes) <= self._consents.get((user_id, client_id), frozenset())
+
+    def approved(self, user_id: str, client_id: str) -> bool:
+        """Tell whether a user has let an app do anything before."""
+        return (user_id, client_id) in self._consents
+
+    def withdraw(self, user_id: str, client_id: str) -> None:
+        """Forget what a user has let an app do."""
+        self._consents.pop((user_id, client_id), None)
