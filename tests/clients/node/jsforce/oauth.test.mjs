@@ -41,7 +41,7 @@ test('a code is good once', async () => {
 });
 
 test('who refuses is told so', async () => {
-  const back = await consent(oauth2({ redirectUri: CALLBACK }).getAuthorizationUrl(), CALLBACK, 'cancel');
+  const back = await consent(oauth2({ redirectUri: CALLBACK }).getAuthorizationUrl({ prompt: 'consent' }), CALLBACK, 'cancel');
   assert.equal(back.searchParams.get('error'), 'access_denied');
   assert.equal(back.searchParams.get('error_description'), 'end-user denied authorization');
 });
