@@ -96,6 +96,6 @@ async def test_a_batch_of_subrequests(client: Salesforce) -> None:
 async def test_a_composite_call_whose_steps_refer_to_each_other(client: Salesforce) -> None:
     async with client.composite(all_or_none=True) as steps:
         account = steps.sobject.create("Account", {"Name": "Acme"})
-        contact = steps.sobject.create("Contact", {"LastName": "Arden", "AccountId": account.reference.id})
+        contact = steps.sobject.create("Contact", {"LastName": "Arden", "AccountId": str(account.reference.id)})
         found = steps.query(f"SELECT Account.Name FROM Contact WHERE Id = '{contact.reference.id}'")
     assert [one["Account"]["Name"] for one in found.records] == ["Acme"]
