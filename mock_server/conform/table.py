@@ -1,6 +1,6 @@
 """The table: rows in YAML, each a request and what Salesforce is known to answer, with the source of that knowledge.
 
-See the head of `README.md` beside this file for the keys.
+`Row` and `Step` say what the keys mean; "Rows of what Salesforce answers" in `mock_server/README.md` has an example.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ NEEDS = {
 """What a row may ask of an org, and what to say where that is missing."""
 VARIABLES = (
     "version", "marker", "instance", "host", "org", "user", "username", "token", "password", "client_id",
-    "client_secret", "basic", "refresh_token", "long", "very_long", "today",
+    "client_secret", "basic", "refresh_token", "long", "very_long", "today", "n",
 )  # fmt: skip
 """What every run knows: in `password` the security token is part of it, `long` are 300 letters, `very_long` 100,000."""
 _ARRANGEMENTS = ("org", "rows", "limit", "expire", "fault", "advance", "renew", "user")

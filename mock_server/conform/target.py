@@ -151,6 +151,7 @@ def _known(wire: Wire, environ: Mapping[str, str], token: str, version: str, org
         "refresh_token": environ.get("SF_REFRESH_TOKEN", ""),
         "long": "x" * 300,
         "very_long": "x" * 100_000,
+        "n": "",
         "today": datetime.fromtimestamp(Clock().now(), UTC).strftime("%Y-%m-%d"),
     }
 
