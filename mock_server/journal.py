@@ -178,7 +178,7 @@ _COULD_BE_DEEP = 400
 
 
 def _sayable(values: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-    """Return values as they can stand in an answer, and as bytes; what is nested too deep was refused: it is left out."""
+    """Return values as they can stand in an answer, and as bytes; what is nested too deep is left out."""
     try:
         said = orjson.dumps(values, option=orjson.OPT_SORT_KEYS)
         if len(said) > _COULD_BE_DEEP:

@@ -138,6 +138,8 @@ class World:
             org.directory.seed()
             write_rows(org)
             _enrol(org, spec)
+            # What was set in an earlier life counts over what the settings say.
+            org.directory.recall()
             org.signing = self.signing
             _equip(org, spec)
             if self.trusted_key is not None:

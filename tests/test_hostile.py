@@ -32,6 +32,28 @@ OBJECTS = [
     "Organization",
     "Lead",
 ]
+INPUTS = [
+    "company", "points", "subjectNameOrId", "text", "emailAddresses", "emailSubject", "emailBody", "objectId",
+    "actionType", "contextId", "comments", "nextApproverIds",
+]  # fmt: skip
+DECLARED: dict[str, dict[str, Any]] = {
+    "apexrest": {
+        "path": "/orders/{number}",
+        "method": ["GET", "POST", "PUT", "PATCH", "DELETE"],
+        "steps": [
+            {"query": "SELECT Id, Name FROM Account WHERE Name = {path.number} OR Name = '{query.q}'", "as": "found"},
+            {"if": "{body.records}", "save": "insert", "object": "Contact", "records": "{body.records}",
+             "allOrNone": False, "as": "saved"},
+        ],
+        "body": {"found": "{found}", "saved": "{saved}", "body": "{body}", "text": "{body.x} {query.fields}"},
+    },
+    "actions": {
+        "name": "Score", "inputs": {"company": "STRING", "points": "NUMBER"}, "outputs": {"text": "STRING"},
+        "steps": [{"query": "SELECT Id FROM Account WHERE Name = {input.company}"}],
+        "values": {"text": "{input.company}{input.points}"},
+    },
+    "approvals": {"name": "All", "object": "Contact", "steps": [{}]},
+}  # fmt: skip
 QUERIES = [
     *(f"SELECT Id FROM {name}" for name in [*OBJECTS, "Group", "RecentlyViewed", "Name", "EntityDefinition"]),
     "SELECT Who.Name, What.Type, Owner.Name FROM Task WHERE What.Name LIKE 'a%'",
@@ -58,6 +80,9 @@ def requests_of(rest: Rest, chance: random.Random, record: str) -> Callable[[], 
         "user": [rest.org.user_id, "x"],
         "record_type": ["012000000000000AAA", "primary", "x", record],
         "view": ["AllContacts", "MyContacts", "00B000000000001AAA", "x"],
+        "kind": ["flow", "apex", "quickAction", "x"],
+        "name": ["Score", "chatterPost", "emailSimple", "submit", "x"],
+        "rest": ["orders/1", "orders/%27", "orders/1/2", "x%2F", "orders/%00"],
         "layout": ["UserAlt", "x"],
     }
 
@@ -73,6 +98,10 @@ def requests_of(rest: Rest, chance: random.Random, record: str) -> Callable[[], 
         kind = chance.random()
         if kind < 0.1:
             return chance.choice([b"", b"{", b"\0", b"<a/>", b"a=b&grant_type=password", b"[" * 50, b"\xff"])
+        if kind < 0.2:
+            inputs = [{name: chance.choice(values) for name in chance.sample(INPUTS, 3)}, chance.choice(values)]
+            key = chance.choice(["inputs", "requests", "contextIds"])
+            return json.dumps({key: chance.choice([inputs[:1], inputs, inputs[1], []])}).encode()
         if kind < 0.45:
             rows = [row() for _ in range(chance.randint(0, 4))]
             return json.dumps({"records": rows, "allOrNone": chance.choice([True, False, None, "x"])}).encode()
@@ -110,14 +139,25 @@ def requests_of(rest: Rest, chance: random.Random, record: str) -> Callable[[], 
 def besiege(rest: Rest, caplog: pytest.LogCaptureFixture, seed: int, count: int) -> None:
     record = str(rest.post("/sobjects/Contact", json={"LastName": "x", "External_Id__c": "q"}).json()["id"])
     one = requests_of(rest, random.Random(seed), record)
+    for kind, declared in DECLARED.items():
+        assert rest("POST", f"/_mock/orgs/{rest.org.id}/{kind}", json=declared).status_code == 201
     with caplog.at_level(logging.ERROR, logger="sfmock"):
         for _ in range(count):
             method, path, options = one()
             answer = rest(method, path, **options)
+            if answer.status_code == 500 and path.startswith("/services/apexrest"):
+                # What an endpoint's steps are refused is an exception of its code.
+                assert answer.json()[0]["errorCode"] == "APEX_ERROR", (method, path, options, answer.text)
+                continue
             assert answer.status_code < 500, (method, path, options, answer.text)
             if answer.status_code >= 400 and path.startswith("/services/data"):
                 (first, *_) = answer.json()
-                assert {"message", "errorCode"} <= set(first), (method, path, options, answer.text)
+                assert {"message", "errorCode"} <= set(first) or first.get("errors"), (
+                    method,
+                    path,
+                    options,
+                    answer.text,
+                )
     assert caplog.records == []
     assert rest.query("SELECT COUNT() FROM Contact").status_code == 200
 

@@ -150,6 +150,7 @@ async def register(call: ControlCall) -> Reply:
     definition = call.any_json()
     try:
         app = enrolment.add_app(call.org, given_apps.read_app(definition))
+        call.org.keeper.app(app)
     except SchemaError as error:
         refused = Refused(400, error.message, spelt(error.path), error.allowed)
         refused.nearest = error.nearest

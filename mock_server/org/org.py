@@ -23,6 +23,7 @@ from mock_server.org.identity.apps import ConnectedApp
 from mock_server.org.identity.authorizations import Authorizations
 from mock_server.org.identity.directory import Directory, Secret
 from mock_server.org.identity.history import LoginHistory
+from mock_server.org.identity.keeping import Keeper
 from mock_server.org.identity.live import LiveRecords
 from mock_server.org.identity.permissions import Permissions
 from mock_server.org.identity.redaction import Redactor
@@ -110,6 +111,7 @@ class Org:
         self.queries = Queries(self.schema, self.store, self.clock, seed=seed)
         self.queries.lock_rows = self.locks.demand
         self.searches = Searches(self.schema, self.store, self.queries)
+        self.keeper = Keeper(self, active=data is not None)
         self.directory = Directory(self)
         self.redactor = Redactor(self)
         self.history = LoginHistory(self)

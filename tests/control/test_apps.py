@@ -241,3 +241,31 @@ def test_a_wrong_app_of_a_project_names_its_line(tmp_path: Path) -> None:
     )
     with pytest.raises(DocumentError, match=r"Sync.connectedApp-meta.xml:5: this is no certificate"):
         App(config.Settings(schema=(str(tmp_path),)))
+
+
+def test_an_org_in_a_file_remembers_passwords_and_apps(tmp_path: Path) -> None:
+    data, users = str(tmp_path / "org.db"), ({"username": "kept@apps.test", "password": "declared-1"},)
+    form = {"grant_type": "password", "client_id": "sfmock-client-id", "client_secret": "sfmock-client-secret"}
+    with api.start(data=data, users=users) as server:
+        assert "access_token" in ask(server, **form, username="kept@apps.test", password="declared-1")
+        user = server.control.records("SELECT Id FROM User WHERE Username = 'kept@apps.test'")[0]["Id"]
+        server.control.create_app(APP)
+        headers = {"Authorization": f"Bearer {server.control.mint_token()}"}
+        for who, password in (
+            (user, "chosen-by-kept"),
+            (server.world.default.directory.default_user.id, "chosen-by-api"),
+        ):
+            url = f"{server.url}/services/data/v60.0/sobjects/User/{who}/password"
+            assert requests.post(url, json={"NewPassword": password}, headers=headers, timeout=5).status_code == 204
+    with api.start(data=data, users=users) as server:
+        for name, password in (("kept@apps.test", "chosen-by-kept"), ("integration@sfmock.test", "chosen-by-api")):
+            assert "access_token" in ask(server, **form, username=name, password=password)
+            assert "access_token" in ask(server, **form, username=name, password=f"{password}sfmock-token")
+            for wrong in ("declared-1", "sfmock-password", "", "sfmock-token", f"{password}x"):
+                assert ask(server, **form, username=name, password=wrong)["error"] == "invalid_grant"
+        assert client_credentials(server, "3MVG9sync")["scope"] == "api"
+        server.control.reset()
+        assert "access_token" in ask(server, **form, username="kept@apps.test", password="declared-1")
+    content = (tmp_path / "org.db").read_bytes()
+    assert b"chosen-by-kept" not in content
+    assert b"chosen-by-api" not in content

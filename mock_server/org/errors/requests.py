@@ -123,6 +123,25 @@ EXCEEDED_ID_LIMIT = row(
 )
 INVALID_BATCH_SIZE = row("INVALID_BATCH_SIZE", 400, "{text}", "permanent", "statement", "K", text="batch size invalid")
 
+NO_QUERY_MORE = row(
+    "EXCEEDED_ID_LIMIT",
+    400,
+    "{sobject} does not support queryMore(), use LIMIT to restrict the results to a single batch",
+    "permanent",
+    "statement",
+    "R",
+    sobject="EntityDefinition",
+)
+MORE_THAN_ONE_ROW = row(
+    "MALFORMED_QUERY",
+    400,
+    "When retrieving results with Metadata or FullName fields, the query qualifications must specify no more than one "
+    "row for retrieval. Result size: {count}",
+    "permanent",
+    "statement",
+    "K",
+    count="2",
+)
 AGGREGATE_TOO_LARGE = row(
     "EXCEEDED_ID_LIMIT",
     400,

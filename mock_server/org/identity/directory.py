@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mock_server.org.clock import stamp, wall
 from mock_server.org.identity import logins, standard_profiles
 from mock_server.org.identity.apps import ConnectedApp
+from mock_server.org.identity.keeping import matches
 from mock_server.org.identity.standard_profiles import ADMIN_PROFILE_ID
 from mock_server.org.standard.reference import record_types
 
@@ -58,6 +59,8 @@ class Secret:
     password: str = field(default=PASSWORD, repr=False)
     security_token: str = field(default=SECURITY_TOKEN, repr=False)
     expired: bool = False
+    hash: str | None = field(default=None, repr=False)
+    """Of a password that is known by its hash alone: it was set in an earlier life of the org."""
     former: tuple[str, ...] = field(default=(), repr=False)
     """The passwords before: what they opened is over, and they are nobody's business still."""
     since: float | None = None
@@ -192,7 +195,9 @@ class Directory:
         org = self._org
         known = self.secrets.get(user_id, _USUAL)
         former = (*known.former, known.password)[-_FORMER:]
-        self.secrets[user_id] = Secret(password, known.security_token, expired, former, org.clock.now())
+        since = org.clock.now()
+        self.secrets[user_id] = Secret(password, known.security_token, expired, None, former, since)
+        org.keeper.password(user_id, password, expired=expired, since=since)
         self.revision += 1
         org.admission.unlock(user_id)
         org.sessions.end_all_of(user_id, but=keep, by_password=True)
@@ -244,8 +249,23 @@ class Directory:
         app = self.default_app
         self.apps[app.client_id] = replace(app, public_key=public_key)
 
+    def recall(self) -> None:
+        """Take up the passwords and apps of the org's earlier life."""
+        for user_id, known, expired, since in self._org.keeper.passwords():
+            token = self.secrets.get(user_id, _USUAL).security_token
+            self.secrets[user_id] = Secret("", token, expired, known, (), since)
+        for app in self._org.keeper.apps():
+            self.apps[app.client_id] = app
+        self.revision += 1
+
     def proves(self, user: User, password: str, *, with_token: bool) -> bool:
         """Tell whether a text is a user's password, followed by the security token or alone."""
+        secret = self.secrets.get(user.id, _USUAL)
+        if secret.hash is not None:
+            if with_token:
+                bare = password.removesuffix(user.security_token)
+                return bare != password and matches(bare, secret.hash)
+            return matches(password, secret.hash)
         expected = user.password + user.security_token if with_token else user.password
         return hmac.compare_digest(password.encode(errors="replace"), expected.encode(errors="replace"))
 

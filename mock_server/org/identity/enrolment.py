@@ -58,6 +58,8 @@ def settle(org: Org, users: Any, speaker: Any, *, kept: bool = False) -> None:
             known = org.accesses.user_id(user.username or "")
             if known is not None:
                 org.directory.secrets[known] = _secret(user)
+                if user.rules is not None:
+                    org.admission.security.users[known] = user.rules
         found = [user for user in found if not org.directory.knows(user.username or "")]
     if found:
         enrol(org, found)

@@ -12,7 +12,7 @@ from mock_server.org import errors
 from mock_server.org.errors import ApiError
 from mock_server.org.query import functions, restricted
 from mock_server.org.query.context import failure
-from mock_server.org.query.derived import Wanted, entities
+from mock_server.org.query.derived import Wanted, entities, one_row_only
 from mock_server.org.query.filters import Filters, source_name, unsupported
 from mock_server.org.query.grammar import unexpected
 from mock_server.org.query.grouping import MOST_GROUPS, Grouping, is_grouped
@@ -71,6 +71,8 @@ class Plan:
     parent_column: int = 0
     purposes: frozenset[str] = frozenset()
     """What the records are read for: VIEW, REFERENCE, UPDATE."""
+    single: bool = False
+    """Whether it may have one record at most."""
     wanted: Wanted | None = None
     """What of the schema must be worked out into rows first."""
 
@@ -164,6 +166,8 @@ class Binder:
         """Return the plan of a whole query. Raises INVALID_TYPE, INVALID_FIELD, MALFORMED_QUERY and others."""
         plan = self._bind(soql, query, all_rows=all_rows)
         derived = [one.name for one in self._touched.values() if one.derived]
+        if self._schema.described is not self._schema and one_row_only(query):
+            plan = replace(plan, single=True)
         return replace(plan, wanted=Wanted(frozenset(derived), entities(query))) if derived else plan
 
     def _bind(self, soql: str, query: Query, *, all_rows: bool) -> Plan:

@@ -35,11 +35,15 @@ def entities(query: Query) -> frozenset[str] | None:
         # A name alone is a field's, except where objects are what is asked for.
         naming = parts[-1] in NAMING and (len(parts) > 1 or query.source.parts[-1].lower() == "entitydefinition")
         fields_name = len(parts) > 1 and parts[-2] in ("fielddefinition", "entityparticle") and parts[-1] == NAMING[0]
-        if (parts[-1] in _IDS or naming) and not fields_name:
-            values = list(_texts(comparison))
-            if values:
-                return frozenset(value.partition(".")[0] for value in values)
+        if (parts[-1] in _IDS or naming) and not fields_name and not isinstance(comparison.value, Query):
+            return frozenset(value.partition(".")[0] for value in _texts(comparison))
     return None
+
+
+def one_row_only(query: Query) -> bool:
+    """Tell whether a query selects what the Tooling API gives of one record at a time."""
+    items = (item.parts[-1].lower() for item in query.items if isinstance(item, Path) and len(item.parts) == 1)
+    return any(name in ("metadata", "fullname") for name in items)
 
 
 def _texts(comparison: Comparison) -> Iterator[str]:

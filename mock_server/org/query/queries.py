@@ -42,6 +42,14 @@ _MOST_WITH_CHILDREN = 20_000
 """Records of a result whose children are all read at once, so that pages to come show what was there at first."""
 
 
+class Underived(Exception):
+    """A query may want so much of the schema as rows that others should be served meanwhile."""
+
+    def __init__(self, wanted: Wanted) -> None:
+        super().__init__()
+        self.wanted = wanted
+
+
 @cache
 def _readers() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(_READERS, "sfmock-query")
@@ -88,12 +96,13 @@ class Queries:
         schema: Schema | None = None,
         version: int = NEWEST,
         short: bool = False,
+        at_once: bool = True,
     ) -> Page:
         """Run a query and return its first page. Raises ApiError with Salesforce's message.
 
         `schema` is what the user sees of the org's, by default all.
         `time_zone` tells the name of the user's time zone. With `short`, TooLong is raised for a query that takes
-        longer than some 20 ms.
+        longer than some 20 ms; unless all is to be done `at_once`, Underived for one that wants the whole schema.
         """
         lane = self._own_lane()
         lane.ground.become(user_id, time_zone)
@@ -101,6 +110,8 @@ class Queries:
         if plan.sobject.name in self.live:
             self.live[plan.sobject.name]()
         if plan.wanted is not None:
+            if not at_once and plan.wanted.entities is None:
+                raise Underived(plan.wanted)
             # What is derived lies in tables of this connection: no other one sees them.
             self._derive(plan.wanted, schema, user_id)
             short = False
@@ -136,7 +147,14 @@ class Queries:
             return self.run(
                 soql, user_id=user_id, all_rows=all_rows, size=size, base=base, time_zone=time_zone, version=version,
                 schema=schema,
-                short=aside,
+                short=aside, at_once=False,
+            )  # fmt: skip
+        except Underived as lacking:
+            for _ in self._reflected().steps(lacking.wanted, schema or self._schema, user_id):
+                await asyncio.sleep(0)
+            return self.run(
+                soql, user_id=user_id, all_rows=all_rows, size=size, base=base, time_zone=time_zone, version=version,
+                schema=schema,
             )  # fmt: skip
         except TooLong:
             plan = self._plan(soql, all_rows, version, schema)
@@ -162,6 +180,10 @@ class Queries:
             if len(rows) > plan.most:
                 raise errors.AGGREGATE_TOO_LARGE()
             return Page(len(rows), lane.build(plan, rows, base))
+        if plan.single and len(rows) > 1:
+            raise errors.MORE_THAN_ONE_ROW(count=len(rows))
+        if plan.sobject.anonymous and len(rows) > size:
+            raise errors.NO_QUERY_MORE(sobject=plan.sobject.name)
         locked = tuple(row[0] for row in rows) if "UPDATE" in plan.purposes else ()
         if locked:
             self.lock_rows(locked)
@@ -336,11 +358,14 @@ class Queries:
 
     def _derive(self, wanted: Wanted, schema: Schema | None, user_id: str) -> None:
         """Have the rows of derived objects ready that a query wants."""
+        self._reflected().prepare(wanted, schema or self._schema, user_id)
+
+    def _reflected(self) -> Reflection:
         if self._reflection is None:
             from mock_server.org.reflection.filling import Reflection
 
             self._reflection = Reflection(self._store)
-        self._reflection.prepare(wanted, schema or self._schema, user_id)
+        return self._reflection
 
     def _plan(self, soql: str, all_rows: bool, version: int = NEWEST, schema: Schema | None = None) -> Plan:
         key = (soql, all_rows, version >= FIELDS_SINCE, version >= LEVELS_SINCE, schema)

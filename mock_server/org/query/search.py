@@ -117,10 +117,15 @@ def _labels(sobject: SObject, target: Target) -> dict[str, Any]:
 
 
 def plain_search(
-    text: str, *, group: str = "ALL", targets: tuple[Target, ...] = (), limit: int | None = None
+    text: str,
+    *,
+    group: str = "ALL",
+    targets: tuple[Target, ...] = (),
+    limit: int | None = None,
+    metadata: bool = False,
 ) -> Search:
     """Return a search for a text that is no SOSL. Raises MALFORMED_SEARCH where it is too short."""
-    return Search(terms.parse(text, terms.plain(text), text), group, targets, limit)
+    return Search(terms.parse(text, terms.plain(text), text), group, targets, limit, metadata)
 
 
 def name_field(sobject: SObject) -> str | None:

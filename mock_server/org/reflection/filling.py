@@ -6,7 +6,7 @@ that belong to the connection alone. What is there is noted in such a table too,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -19,8 +19,13 @@ from mock_server.org.schema.types import SObject
 
 _NOTES = 'CREATE TEMP TABLE IF NOT EXISTS "sf_derived" ("Viewer" TEXT, "Table" TEXT, "About" TEXT)'
 _ALL = ""
-"""Stands for all objects in the notes; no object is called so."""
+"""Stands for all objects in the notes."""
 
+_STEP = 20
+"""Parts that are written at once while others wait: some 20 ms."""
+
+_Part = tuple[str, str]
+"""A table, and the object that its rows are about."""
 Rows = Iterator[dict[str, Any]]
 _WHOLE: dict[str, Callable[[Schema, str], Rows]] = {
     "EntityDefinition": objects.entity_definitions,
@@ -55,33 +60,55 @@ class Reflection:
 
     def prepare(self, wanted: Wanted, schema: Schema, user_id: str) -> None:
         """Write the rows that a query wants and that are not there yet, as a user sees the schema."""
+        missing = self._missing(wanted, schema, user_id)
+        if missing:
+            self._fill(missing, schema, user_id)
+
+    def steps(self, wanted: Wanted, schema: Schema, user_id: str) -> Iterator[None]:
+        """Write them step by step, so that others can be served between two.
+
+        Where others had their own written meanwhile, some may still be missing in the end.
+        """
+        missing = self._missing(wanted, schema, user_id)
+        for _ in range(0, len(missing), _STEP):
+            self._fill(missing[:_STEP], schema, user_id)
+            yield
+            missing = self._missing(wanted, schema, user_id)
+
+    def _viewer(self, schema: Schema, user_id: str) -> str:
+        """Return what tells apart whose rows they are: the schema that is seen, its state, and the user."""
         described = schema.described
         if described not in self._numbers:
             self._numbers[described] = next(self._next)
-        viewer = f"{self._numbers[described]}:{described.version}:{described.changed}:{user_id}"
+        return f"{self._numbers[described]}:{described.version}:{described.changed}:{user_id}"
+
+    def _missing(self, wanted: Wanted, schema: Schema, user_id: str) -> list[_Part]:
         run = self._store.connection.execute
         run(_NOTES)
-        known = set(run('SELECT "Table", "About" FROM "sf_derived" WHERE "Viewer" = ?', (viewer,)))
-        missing = [one for one in self._parts(wanted, described) if one not in known and (one[0], _ALL) not in known]
-        if not missing:
-            return
+        notes = run('SELECT "Table", "About" FROM "sf_derived" WHERE "Viewer" = ?', (self._viewer(schema, user_id),))
+        known: set[_Part] = set(notes)
+        return [one for one in self._parts(wanted, schema.described) if one not in known]
+
+    def _fill(self, parts: Sequence[_Part], schema: Schema, user_id: str) -> None:
+        run, viewer = self._store.connection.execute, self._viewer(schema, user_id)
         with self._store.transaction():
-            if not known:
+            if run('SELECT 1 FROM "sf_derived" WHERE "Viewer" <> ? LIMIT 1', (viewer,)).fetchone():
                 for (table,) in run('SELECT DISTINCT "Table" FROM "sf_derived"').fetchall():
                     run(f"DELETE FROM temp.{quoted(table)}")  # noqa: S608
                 run('DELETE FROM "sf_derived"')
-            for table, about in missing:
+            for table, about in parts:
                 sobject = schema.whole.get(table)
                 if sobject is not None:
-                    self._write(sobject, self._rows(table, about, described, user_id))
-                run('INSERT INTO "sf_derived" VALUES (?, ?, ?)', (viewer, table, about))
+                    self._store.ready(sobject)
+                    self._write(sobject, self._rows(table, about, schema.described, user_id))
+                    run('INSERT INTO "sf_derived" VALUES (?, ?, ?)', (viewer, table, about))
 
     @staticmethod
-    def _parts(wanted: Wanted, schema: Schema) -> Iterator[tuple[str, str]]:
+    def _parts(wanted: Wanted, schema: Schema) -> Iterator[_Part]:
         """Yield the parts of tables that a query wants: the table, and the object that its rows are about."""
-        about: Iterable[str] = (_ALL,)
-        related = about
-        if wanted.entities is not None:
+        if wanted.entities is None:
+            about = related = list(schema.names())
+        else:
             known = (durable.find(schema, name) for name in wanted.entities)
             found = {sobject.name: sobject for sobject in known if sobject is not None}
             about = related = sorted(found)
@@ -97,15 +124,11 @@ class Reflection:
     @staticmethod
     def _rows(table: str, about: str, schema: Schema, user_id: str) -> Rows:
         if table in _WHOLE:
-            yield from _WHOLE[table](schema, user_id)
-            return
-        for name in schema.names() if about == _ALL else (about,):
-            sobject = schema.get(name)
-            if sobject is not None:
-                yield from _OF_OBJECT[table](schema, sobject, user_id)
+            return _WHOLE[table](schema, user_id)
+        sobject = schema.get(about)
+        return _OF_OBJECT[table](schema, sobject, user_id) if sobject is not None else iter(())
 
     def _write(self, sobject: SObject, rows: Rows) -> None:
-        self._store.ready(sobject)
         columns: list[str] = []
         values: list[list[Any]] = []
         for row in rows:

@@ -29,9 +29,9 @@ class ListView:
 
 
 @routes(Operation("rest.listviews.list", "GET", VIEWS, "read", since=32.0, summary="List an object's list views"))
-async def list_views(call: Call) -> Reply:
+async def listviews(call: Call) -> Reply:
     sobject = _listed(call)
-    found = [_item(call, sobject, view) for view in _views(sobject)]
+    found = [_item(call, sobject, view) for view in views(sobject)]
     return answer(
         {"done": True, "listviews": found, "nextRecordsUrl": None, "size": len(found), "sobjectType": sobject.name}
     )
@@ -40,7 +40,7 @@ async def list_views(call: Call) -> Reply:
 @routes(Operation("rest.listviews.read", "GET", f"{VIEWS}/{{view}}", "read", since=32.0, summary="Read a list view"))
 async def read(call: Call) -> Reply:
     sobject = _listed(call)
-    return answer(_item(call, sobject, _view(call, sobject)))
+    return answer(_item(call, sobject, view_of(call, sobject)))
 
 
 @routes(
@@ -51,13 +51,13 @@ async def read(call: Call) -> Reply:
 )  # fmt: skip
 async def describe(call: Call) -> Reply:
     sobject = _listed(call)
-    view = _view(call, sobject)
+    view = view_of(call, sobject)
     return answer(
         {
-            "columns": [_column(field) for field in _fields(sobject)],
+            "columns": [_column(field) for field in columns(sobject)],
             "id": view.id,
             "orderBy": [{"fieldNameOrPath": "Id", "nullsPosition": "first", "sortDirection": "ascending"}],
-            "query": _soql(sobject, view),
+            "query": soql_of(sobject, view),
             "scope": view.scope,
             "sobjectType": sobject.name,
             "whereCondition": {"conditions": [], "conjunction": "and"},
@@ -73,18 +73,18 @@ async def describe(call: Call) -> Reply:
 )  # fmt: skip
 async def results(call: Call) -> Reply:
     sobject = _listed(call)
-    view = _view(call, sobject)
+    view = view_of(call, sobject)
     most, skipped = _number(call, "limit", _RESULTS), _number(call, "offset", 0)
-    soql = f"{_soql(sobject, view)} LIMIT {most} OFFSET {skipped}"
+    soql = f"{soql_of(sobject, view)} LIMIT {most} OFFSET {skipped}"
     page = call.org.query(call.session, soql, base=base_of(call))
-    names = [field.name for field in _fields(sobject)]
+    names = [field.name for field in columns(sobject)]
     records = [
         {"columns": [{"fieldNameOrPath": name, "value": _shown(record[name])} for name in names]}
         for record in page.records
     ]
     return answer(
         {
-            "columns": [_column(field) for field in _fields(sobject)],
+            "columns": [_column(field) for field in columns(sobject)],
             "developerName": view.name,
             "done": len(records) < most,
             "id": view.id,
@@ -102,7 +102,7 @@ def _listed(call: Call) -> SObject:
     return sobject
 
 
-def _views(sobject: SObject) -> list[ListView]:
+def views(sobject: SObject) -> list[ListView]:
     plural = "".join(part for part in sobject.label_plural if part.isalnum())
     wanted: list[tuple[str, str, str | None]] = [(f"All{plural}", f"All {sobject.label_plural}", None)]
     if "OwnerId" in sobject.by_name:
@@ -110,10 +110,10 @@ def _views(sobject: SObject) -> list[ListView]:
     return [ListView(stable_id("00B", f"{sobject.name}.{name}"), name, label, scope) for name, label, scope in wanted]
 
 
-def _view(call: Call, sobject: SObject) -> ListView:
+def view_of(call: Call, sobject: SObject) -> ListView:
     """Return the view that the path names by id or developer name. Raises NOT_FOUND."""
     wanted = call.args["view"]
-    for view in _views(sobject):
+    for view in views(sobject):
         if view.id == to_18(wanted) or view.name.lower() == wanted.lower():
             return view
     raise errors.NOT_FOUND()
@@ -132,7 +132,7 @@ def _item(call: Call, sobject: SObject, view: ListView) -> dict[str, Any]:
     }
 
 
-def _fields(sobject: SObject) -> list[Field]:
+def columns(sobject: SObject) -> list[Field]:
     """Return the columns: what the compact layout shows, then the system's own fields."""
     shown = [item["layoutComponents"][0]["value"] for item in primary_compact_layout(sobject)["fieldItems"]]
     names = dict.fromkeys([*shown, "Id", "CreatedDate", "LastModifiedDate", "SystemModstamp"])
@@ -140,8 +140,8 @@ def _fields(sobject: SObject) -> list[Field]:
     return [field for field in found if field.type not in _NOT_LISTED]
 
 
-def _soql(sobject: SObject, view: ListView) -> str:
-    names = ", ".join(field.name for field in _fields(sobject))
+def soql_of(sobject: SObject, view: ListView) -> str:
+    names = ", ".join(field.name for field in columns(sobject))
     scope = f" USING SCOPE {view.scope}" if view.scope else ""
     return f"SELECT {names} FROM {sobject.name}{scope} ORDER BY Id ASC NULLS FIRST"  # noqa: S608  # names come from the schema
 

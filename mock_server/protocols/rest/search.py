@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
@@ -87,10 +88,14 @@ async def _parameterized(call: Call, values: Mapping[str, Any], targets: tuple[T
     if not isinstance(text, str) or not text.strip():
         raise errors.MALFORMED_SEARCH(text="No search term found. The search term must be enclosed in braces.")
     call.entry.query = text[:1000]
+    if _number(values, "offset") is not None and len(targets) != 1:
+        raise errors.INVALID_INPUT(text="offset takes exactly one sobject")
     group = str(values.get("in") or "ALL").upper()
     if group not in GROUPS:
         raise errors.MALFORMED_SEARCH(text=f"Malformed search token: {values['in']}")
-    search = plain_search(text, group=group, targets=targets, limit=_number(values, "overallLimit"))
+    labels = str(values.get("metadata") or "").upper() == "LABELS"
+    most = _number(values, "overallLimit")
+    search = plain_search(text, group=group, targets=targets, limit=most, metadata=labels)
     return _answer(call, await call.org.search_aside(call.session, search, base=base_of(call)))
 
 
@@ -106,6 +111,9 @@ def _target(name: str, own: Mapping[str, Any], common: Mapping[str, Any]) -> Tar
     limit = _number(common, "defaultLimit") if limit is None else limit
     if limit is not None:
         text += f" LIMIT {min(limit, MOST_ROWS)}"
+    offset = _number(common, "offset")
+    if offset is not None:
+        text += f" OFFSET {offset}"
     with sosl.malformed(text):
         query: Query = parse_query(text)
     return Target(query)
@@ -123,6 +131,15 @@ def _number(values: Mapping[str, Any], key: str) -> int | None:
 # -- what a search page asks
 
 
+_LONGEST_SUGGESTED = 255
+_MOST_SUGGESTED_OF = 10
+_SHORTEST = 3
+_NEVER_SUGGESTED = frozenset({"ContentNote", "Event", "Note", "Task"})
+_DENSE = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+"""Letters of the languages whose words are short: Thai, Japanese, Chinese, Korean."""
+_REMOVED = str.maketrans("", "", "\"'*?")
+
+
 @routes(
     Operation(
         "rest.search.suggestions", "GET", f"{DATA}/search/suggestions", "read", rows="many", since=32.0,
@@ -130,16 +147,25 @@ def _number(values: Mapping[str, Any], key: str) -> int | None:
     )
 )  # fmt: skip
 async def suggestions(call: Call) -> Reply:
-    """Match whole words of names; the last word may go on."""
-    text = call.query.get("q", "").strip()
+    """Match whole words of names; the last word may go on. Where a text is too short, nothing is suggested."""
+    given = call.query.get("q", "")
+    if len(given) > _LONGEST_SUGGESTED:
+        raise errors.INVALID_INPUT(text=f"q takes at most {_LONGEST_SUGGESTED} characters")
+    text = " ".join(given.translate(_REMOVED).split())
     most = _number(call.query, "limit")
     most = 5 if most is None else min(most, 200)
-    named = [_sobject(call, name) for name in call.query.get("sobject", "").split(",") if name.strip()]
-    if not named:
-        raise errors.MISSING_ARGUMENT_NAMED(name="sobject")
-    targets = tuple(_target(one.name, {"fields": ["Id", name]}, {}) for one in named if (name := name_field(one)))
-    search = plain_search(f"{text}*", group="NAME", targets=targets, limit=most + 1)
-    found = (await call.org.search_aside(call.session, search, base=base_of(call))).records
+    named = _suggested(call)
+    own = {"fields": call.query.get("fields"), "where": call.query.get("where")}
+    second = "secondaryField" in call.query.get("dynamicFields", "").split(",")
+    targets = tuple(
+        _target(one.name, own | {"fields": _suggested_fields(one, name, own["fields"], second=second)}, {})
+        for one in named
+        if (name := name_field(one))
+    )
+    found: list[dict[str, Any]] = []
+    if targets and len(text) >= (1 if _DENSE.search(text) else _SHORTEST):
+        search = plain_search(f"{text}*", group="NAME", targets=targets, limit=most + 1)
+        found = (await call.org.search_aside(call.session, search, base=base_of(call))).records
     names = [{"entityApiName": one.name, "fieldApiName": name_field(one)} for one in named]
     return answer(
         {
@@ -148,6 +174,34 @@ async def suggestions(call: Call) -> Reply:
             "meta": {"nameFields": names},
         }
     )
+
+
+def _suggested(call: Call) -> list[SObject]:
+    """Return the objects whose records are to be suggested. Raises MISSING_ARGUMENT, NOT_FOUND, INVALID_INPUT."""
+    names = [name for name in call.query.get("sobject", "").split(",") if name.strip()]
+    if not names:
+        raise errors.MISSING_ARGUMENT_NAMED(name="sobject")
+    if len(names) > _MOST_SUGGESTED_OF:
+        raise errors.INVALID_INPUT(text=f"sobject takes at most {_MOST_SUGGESTED_OF} objects")
+    ignored = call.query.get("ignoreUnsupportedSObjects", "").lower() == "true"
+    found = [_sobject(call, name) for name in names]
+    unsupported = [one.name for one in found if not _is_suggested(one)]
+    if unsupported and not ignored:
+        raise errors.INVALID_INPUT(text=f"Suggestions do not support {unsupported[0]}")
+    return [one for one in found if one.name not in unsupported]
+
+
+def _is_suggested(sobject: SObject) -> bool:
+    return is_searched(sobject) and name_field(sobject) is not None and sobject.name not in _NEVER_SUGGESTED
+
+
+def _suggested_fields(sobject: SObject, name: str, asked: str | None, *, second: bool) -> list[str]:
+    """Return id and name, the fields that are asked for, and with `second` the next column of search results."""
+    fields = ["Id", name, *(one.strip() for one in (asked or "").split(",") if one.strip())]
+    if second:
+        fields += [one for one in _COLUMNS if one in sobject.by_name and one != name][:1]
+    known = {one.lower(): one for one in reversed(fields)}
+    return [one for one in fields if known.pop(one.lower(), None) is not None]
 
 
 @routes(

@@ -36,13 +36,17 @@ def _schema(call: Call) -> Schema:
     return call.org.tooling_of(call.session)
 
 
-# -- queries
-
-
 @routes(Operation("rest.tooling.resources", "GET", TOOLING, "read", summary="List the resources of the Tooling API"))
 async def resources(call: Call) -> Reply:
-    base = f"/services/data/{call.args['version']}/tooling"
-    return answer({name: f"{base}/{name}" for name in ("query", "sobjects", "executeAnonymous")})
+    names = dict.fromkeys(
+        route.operation.path.removeprefix(f"{TOOLING}/").split("/")[0]
+        for route in routes.routes
+        if route.operation.path.startswith(f"{TOOLING}/")
+    )
+    return answer({name: f"/services/data/{call.args['version']}/tooling/{name}" for name in sorted(names)})
+
+
+# -- queries
 
 
 @routes(

@@ -147,6 +147,50 @@ def test_suggestions_match_the_beginnings_of_names(rest: Rest, acme: dict[str, s
     assert rest.get("/search/suggestions", params={"q": "nat"}).json()[0]["errorCode"] == "MISSING_ARGUMENT"
 
 
+def test_suggestions_have_the_fields_that_are_asked_for(rest: Rest, acme: dict[str, str]) -> None:
+    rest.patch(f"/sobjects/Account/{acme['National Utility']}", json={"Phone": "555", "Industry": "Utilities"})
+    wanted = {"q": '"national" u*', "sobject": "Account", "fields": "Industry,id", "dynamicFields": "secondaryField"}
+    (record,) = rest.get("/search/suggestions", params=wanted).json()["autoSuggestResults"]
+    assert list(record) == ["attributes", "Id", "Name", "Industry", "Phone"]
+    filtered = {"q": "nat", "sobject": "Account", "where": "Phone = '555'"}
+    body = rest.get("/search/suggestions", params=filtered).json()
+    assert [row["Id"] for row in body["autoSuggestResults"]] == [acme["National Utility"]]
+
+
+@pytest.mark.parametrize(
+    ("params", "code"),
+    [
+        ({"q": "n" * 256, "sobject": "Account"}, "INVALID_INPUT"),
+        ({"q": "nat", "sobject": ",".join(["Account"] * 11)}, "INVALID_INPUT"),
+        ({"q": "nat", "sobject": "Account,Task"}, "INVALID_INPUT"),
+        ({"q": "nat", "sobject": "Nothing"}, "NOT_FOUND"),
+    ],
+)
+def test_what_suggestions_refuse(rest: Rest, params: dict[str, str], code: str) -> None:
+    assert rest.get("/search/suggestions", params=params).json()[0]["errorCode"] == code
+
+
+def test_suggestions_of_nothing(rest: Rest, acme: dict[str, str]) -> None:
+    short = rest.get("/search/suggestions", params={"q": "na", "sobject": "Account"})
+    assert (short.status_code, short.json()["autoSuggestResults"]) == (200, [])
+    ignoring = {"q": "nat", "sobject": "Task", "ignoreUnsupportedSObjects": "true"}
+    assert rest.get("/search/suggestions", params=ignoring).json()["meta"] == {"nameFields": []}
+
+
+def test_parameters_may_skip_results_of_one_object_and_ask_for_labels(rest: Rest, acme: dict[str, str]) -> None:
+    one = {"q": "national", "sobject": "Account", "Account.fields": "Id,Name", "Account.orderBy": "Name"}
+    every = rest.get("/parameterizedSearch", params=one).json()["searchRecords"]
+    assert rest.get("/parameterizedSearch", params=one | {"offset": "1"}).json()["searchRecords"] == every[1:]
+    assert rest.get("/parameterizedSearch", params={"q": "acme", "offset": "1"}).json()[0]["errorCode"] == (
+        "INVALID_INPUT"
+    )
+    labelled = rest.get("/parameterizedSearch", params=one | {"metadata": "LABELS"}).json()
+    assert labelled["metadata"]["entityetadata"]
+    body = {"q": "national", "sobjects": [{"name": "Account", "fields": ["Id"]}], "offset": 1, "metadata": "LABELS"}
+    posted = rest.post("/parameterizedSearch", json=body).json()
+    assert (len(posted["searchRecords"]), set(posted)) == (len(every) - 1, {"searchRecords", "metadata"})
+
+
 def test_scope_and_layouts(rest: Rest) -> None:
     scope = rest.get("/search/scopeOrder").json()
     assert {"type": "Account", "url": "/services/data/v60.0/sobjects/Account/describe"} in scope

@@ -330,3 +330,33 @@ def test_what_cannot_be_written(
         ][0]["statusCode"]
         == "INVALID_TYPE"
     )
+
+
+def test_metadata_is_given_of_one_record_at_a_time(tooling: Rest) -> None:
+    answer = tooling.get("/tooling/query", params={"q": "SELECT Id, Metadata FROM CustomField"})
+    assert answer.json()[0]["errorCode"] == "MALFORMED_QUERY"
+    assert "no more than one row for retrieval. Result size: 7" in answer.json()[0]["message"]
+
+
+def test_what_has_no_ids_has_no_further_page(tooling: Rest) -> None:
+    few = {"Sforce-Query-Options": "batchSize=200"}
+    answer = tooling.get("/query", params={"q": "SELECT QualifiedApiName FROM EntityDefinition"}, headers=few)
+    assert answer.json()[0]["errorCode"] == "EXCEEDED_ID_LIMIT"
+    assert answer.json()[0]["message"].startswith("EntityDefinition does not support queryMore()")
+
+
+@pytest.mark.parametrize("value", ["''", "null", "'\\u0000'", "'01I'", "'.'", "'Account.Name'", "'Nothing__c'"])
+def test_what_names_no_object_finds_nothing(tooling: Rest, value: str) -> None:
+    assert ask(tooling, f"SELECT QualifiedApiName FROM FieldDefinition WHERE EntityDefinitionId = {value}") == []
+
+
+def test_the_fields_of_all_objects_are_found(tooling: Rest) -> None:
+    found = ask(tooling, "SELECT QualifiedApiName, (SELECT QualifiedApiName FROM Fields LIMIT 1) FROM EntityDefinition")
+    assert len(found) > 700
+    assert all(one["Fields"]["records"] for one in found)
+
+
+def test_its_resources_are_listed(tooling: Rest) -> None:
+    listed = tooling.get("/tooling").json()
+    assert listed["query"] == "/services/data/v60.0/tooling/query"
+    assert {"executeAnonymous", "query", "sobjects"} <= listed.keys()

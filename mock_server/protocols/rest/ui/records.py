@@ -93,11 +93,11 @@ def _one(call: Call, identifier: str) -> dict[str, Any]:
     for kind in kinds:
         for mode in modes:
             reading.add_layout(call, selection, layout_fields(layout_of(call, sobject, MASTER_RECORD_TYPE, kind, mode)))
-    found = _found(call, selection, whole)
+    found = found_record(call, selection, whole)
     return {**found, "childRelationships": children_of(call, sobject, whole, related)}
 
 
-def _found(call: Call, selection: Selection, identifier: str) -> dict[str, Any]:
+def found_record(call: Call, selection: Selection, identifier: str) -> dict[str, Any]:
     found = reading.read(call, selection, [identifier]).get(identifier)
     if found is None:
         sobject = selection.sobject
@@ -134,7 +134,7 @@ async def create(call: Call) -> Reply:
     result = await _save(call, body, Change("create", sobject.name, _fields(body)))
     if not result.success or result.id is None:
         return record_errors(sobject, result.errors)
-    return answer(_found(call, full_selection(call, sobject), result.id), 201)
+    return answer(found_record(call, full_selection(call, sobject), result.id), 201)
 
 
 @routes(
@@ -147,14 +147,14 @@ async def update(call: Call) -> Reply:
     body = _input(call)
     sobject, identifier = object_of(call, call.args["id"])
     selection = full_selection(call, sobject)
-    known = _found(call, selection, identifier)
+    known = found_record(call, selection, identifier)
     collision = _collision(call, known)
     if collision is not None:
         return record_errors(sobject, [collision])
     result = await _save(call, body, Change("update", sobject.name, _fields(body), id=identifier))
     if not result.success:
         return record_errors(sobject, result.errors)
-    return answer(_found(call, selection, identifier))
+    return answer(found_record(call, selection, identifier))
 
 
 @routes(
@@ -248,7 +248,7 @@ async def record_ui(call: Call) -> Reply:
             for mode in modes:
                 drawn = layout_of(call, sobject, MASTER_RECORD_TYPE, kind, mode)
                 reading.add_layout(call, selection, layout_fields(drawn))
-        found = _found(call, selection, identifier)
+        found = found_record(call, selection, identifier)
         records[identifier] = {**found, "childRelationships": children_of(call, sobject, identifier, related)}
         kind_id = found["recordTypeId"] or MASTER_RECORD_TYPE
         by_kind = layouts.setdefault(sobject.name, {}).setdefault(kind_id, {})
@@ -257,13 +257,13 @@ async def record_ui(call: Call) -> Reply:
                 drawn = by_kind.setdefault(kind, {}).setdefault(mode, layout_of(call, sobject, kind_id, kind, mode))
                 if kind == "Full":
                     states[drawn["id"]] = user_state(drawn)
-        for one in (sobject, *_parents(call, selection)):
+        for one in (sobject, *parents(call, selection)):
             if one.name not in infos:
                 infos[one.name] = object_info(call, one)
     body = {"layoutUserStates": states, "layouts": layouts, "objectInfos": infos, "records": records}
     return answer(tagged(body))
 
 
-def _parents(call: Call, selection: Selection) -> Sequence[SObject]:
+def parents(call: Call, selection: Selection) -> Sequence[SObject]:
     targets = [parent.sobject for _, parent in selection.parents.values()]
     return [one for one in targets if one is not None and call.schema.get(one.name) is not None]

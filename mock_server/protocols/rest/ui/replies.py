@@ -129,16 +129,16 @@ MOST_ROWS = 2000
 
 def page(given: Mapping[str, Any], default: int) -> tuple[int, int]:
     """Return the size of a page and where it begins. Raises NUMBER_OUTSIDE_VALID_RANGE and the like."""
-    size = _whole(given.get("pageSize"), default)
+    size = whole(given.get("pageSize"), default)
     if not 1 <= size <= MOST_ROWS:
         raise errors.UI_NUMBER_OUTSIDE_VALID_RANGE(name="pageSize", low=1, high=MOST_ROWS)
-    start = _whole(given.get("pageToken"), 0)
+    start = whole(given.get("pageToken"), 0)
     if not 0 <= start <= MOST_ROWS:
         raise errors.UI_NUMBER_OUTSIDE_VALID_RANGE(name="pageToken", low=0, high=MOST_ROWS)
     return size, start
 
 
-def _whole(value: Any, default: int) -> int:
+def whole(value: Any, default: int) -> int:
     if value is None or value == "":
         return default
     if not re.fullmatch(r"-?[0-9]{1,9}", str(value)):

@@ -1,0 +1,83 @@
+"""What an org that lives in a file remembers of its logins: passwords that were set, and apps that were registered.
+
+Passwords are kept as salted hashes. They lie in tables of their own, beside the records.
+"""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import asdict
+from hashlib import scrypt
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from mock_server.org import chance
+from mock_server.org.identity.apps import ConnectedApp
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mock_server.org.org import Org
+
+_TABLES = (
+    'CREATE TABLE IF NOT EXISTS "sf_passwords" ("UserId" TEXT PRIMARY KEY NOT NULL, "Hash" TEXT NOT NULL, '
+    '"Expired" INTEGER NOT NULL, "Since" REAL NOT NULL) WITHOUT ROWID',
+    'CREATE TABLE IF NOT EXISTS "sf_apps" ("ClientId" TEXT PRIMARY KEY NOT NULL, "App" TEXT NOT NULL) WITHOUT ROWID',
+)
+_SETS = ("grants", "approved", "consented")
+_TUPLES = ("scopes", "callbacks")
+
+
+def hashed(password: str, salt: str | None = None) -> str:
+    """Return a password's salted hash: `salt$hash`."""
+    salt = salt or chance.secret(16)
+    return f"{salt}${scrypt(password.encode(errors='replace'), salt=salt.encode(), n=4096, r=8, p=1).hex()}"
+
+
+def matches(password: str, known: str) -> bool:
+    """Tell whether a hash is that of a password."""
+    return hmac.compare_digest(hashed(password, known.partition("$")[0]), known)
+
+
+class Keeper:
+    """Writes to an org's file, and reads from it; an org without one has nothing to keep."""
+
+    def __init__(self, org: Org, *, active: bool) -> None:
+        self._org = org
+        self._active = active
+
+    def _run(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        connection = self._org.store.connection
+        for table in _TABLES:
+            connection.execute(table)
+        return connection.execute(sql, values).fetchall()
+
+    def password(self, user_id: str, password: str, *, expired: bool, since: float) -> None:
+        """Keep a password that was set."""
+        if self._active:
+            values = user_id, hashed(password), int(expired), since
+            self._run('INSERT OR REPLACE INTO "sf_passwords" VALUES (?, ?, ?, ?)', *values)
+
+    def app(self, app: ConnectedApp) -> None:
+        """Keep an app that was registered."""
+        if self._active:
+            plain = {
+                key: sorted(value) if isinstance(value, frozenset) else value for key, value in asdict(app).items()
+            }
+            self._run('INSERT OR REPLACE INTO "sf_apps" VALUES (?, ?)', app.client_id, orjson.dumps(plain).decode())
+
+    def passwords(self) -> Iterator[tuple[str, str, bool, float]]:
+        """Yield user, hash, whether it is expired and since when it holds, of each password that was kept."""
+        if self._active:
+            for user_id, known, expired, since in self._run('SELECT * FROM "sf_passwords"'):
+                yield user_id, known, bool(expired), since
+
+    def apps(self) -> Iterator[ConnectedApp]:
+        """Yield the apps that were kept."""
+        if self._active:
+            for _, text in self._run('SELECT * FROM "sf_apps"'):
+                plain = orjson.loads(text)
+                for key in _SETS:
+                    plain[key] = None if plain[key] is None else frozenset(plain[key])
+                yield ConnectedApp(**{key: tuple(one) if key in _TUPLES else one for key, one in plain.items()})
