@@ -2,8 +2,8 @@
 
 `$(name)` in a text is a variable of the run (`$(account)`, or `$(account.15)` for its first 15 characters) or one of
 `KINDS` (`$(id 001)`, `$(datetime)`). A text that is nothing but one kind also says the JSON type: `$(int)`, `$(any)`.
-In a mapping keys and their order count; `"..."` admits further ones, `name?` may be missing. `$keys`, `$each` and `$has`
-say something of a whole; `$unordered` holds the keys of an object whose order nobody has recorded.
+In a mapping keys and their order count; `"..."` admits further ones, `name?` may be missing. `$keys`, `$each` and
+`$has` say something of a whole; `$unordered` holds the keys of an object whose order nobody has recorded.
 """
 
 from __future__ import annotations
