@@ -60,6 +60,8 @@ class Runner:
 
     def run(self, row: Row) -> Finding:
         """Ask a row. Raises Unreachable, and Refused where the org takes no more calls."""
+        if float(self.target.known["version"]) < row.since:
+            return Finding(row, "skipped", f"it came with version {row.since}")
         missing = [NEEDS[need] for need in row.needs if need not in self.target.has]
         if missing:
             return Finding(row, "skipped", f"the org is not known to have {'; '.join(missing)}")

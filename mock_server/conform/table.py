@@ -19,7 +19,7 @@ from mock_server.documents import Document, DocumentError, Problem, Steps, load,
 MARKS = {"R": "recorded", "D": "documented", "K": "recalled"}
 _REQUEST = ("ask", "as", "params", "with", "json", "form", "text")
 _ANSWER = ("status", "headers", "answer", "answer_text", "elements", "save")
-_ROW = ("says", "source", "needs", "given", "mock", "before", "departs", *_REQUEST, *_ANSWER)
+_ROW = ("says", "source", "since", "needs", "given", "mock", "before", "departs", *_REQUEST, *_ANSWER)
 _METHODS = ("GET", "POST", "PATCH", "PUT", "DELETE", "HEAD", "OPTIONS")
 NEEDS = {
     "client": "a connected app: SF_CLIENT_ID and SF_CLIENT_SECRET",
@@ -54,12 +54,14 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One fact. `given` are records to make first, by variable; `departs` says why the mock answers otherwise."""
+    """One fact. `given` are records to make first, by variable; `since` is the API version that brought it; `departs`
+    says why the mock answers otherwise."""
 
     name: str
     place: str
     says: str
     source: str
+    since: float
     needs: tuple[str, ...]
     mock: tuple[Mapping[str, Any], ...]
     departs: str | None
@@ -158,6 +160,7 @@ class _Reader:
             place=self._place(path),
             says=str(row.get("says") or name.replace("_", " ")),
             source=source,
+            since=float(row.get("since") or 0),
             needs=needs,
             mock=mock,
             departs=row.get("departs"),

@@ -138,6 +138,9 @@ def test_another_version_is_asked(conform: Callable[..., int], monkeypatch: pyte
     monkeypatch.setenv("SF_API_VERSION", "66.0")
     assert conform("--only", "records/create", "--only", "describe/describe*") == 0
     assert "version 66.0" in capsys.readouterr().out
+    monkeypatch.setenv("SF_API_VERSION", "51.0")
+    assert conform("--only", "composite/bad_reference_id") == 0
+    assert "it came with version 54.0" in capsys.readouterr().out
     monkeypatch.setenv("SF_API_VERSION", "latest")
     assert conform("--only", "records/create") == 2
 

@@ -12,7 +12,11 @@ from mock_server.org.ids import to_15, to_18
 from mock_server.org.zones import utc_offset
 from mock_server.protocols.instance import identity_url, instance_url
 from mock_server.protocols.oauth.forms import answer, identities, text
+<<<<<<< HEAD
 from mock_server.xmltext import CONTENT_TYPE, write
+=======
+from mock_server.protocols.oauth.shapes import identity_answer
+>>>>>>> main
 
 
 def _urls(call: Call) -> dict[str, str]:
@@ -82,7 +86,7 @@ def _in_form(call: Call, body: dict[str, Any]) -> Reply:
 @identities(
     Operation(
         "oauth.identity", "GET", "/id/{org}/{user}", "read", counted=False, summary="Tell who a token belongs to",
-        scopes=scopes.IDENTITY,
+        query=("format", "callback", "version"), scopes=scopes.IDENTITY,
     )
 )  # fmt: skip
 async def identity(call: Call) -> Reply:
@@ -119,7 +123,11 @@ async def identity(call: Call) -> Reply:
         "last_modified_date": _modified(user),
         "is_app_installed": True,
     }
+<<<<<<< HEAD
     return _in_form(call, body)
+=======
+    return identity_answer(call, body)
+>>>>>>> main
 
 
 @identities(

@@ -27,6 +27,7 @@ _ROOTS = {
     "rest.query.more": ("QueryResult", ""),
     "rest.search.run": ("SearchResults", "searchRecords"),
     "rest.search.parameterized": ("SearchResults", "searchRecords"),
+    "rest.composite.tree": ("SObjectTreeResponse", ""),
     "rest.sobject.create": ("Result", ""),
     "rest.sobject.upsert": ("Result", "url"),
 }
