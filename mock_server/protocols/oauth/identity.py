@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from mock_server.operations import Call, Operation, Reply
@@ -12,11 +11,7 @@ from mock_server.org.ids import to_15, to_18
 from mock_server.org.zones import utc_offset
 from mock_server.protocols.instance import identity_url, instance_url
 from mock_server.protocols.oauth.forms import answer, identities, text
-<<<<<<< HEAD
-from mock_server.xmltext import CONTENT_TYPE, write
-=======
 from mock_server.protocols.oauth.shapes import identity_answer
->>>>>>> main
 
 
 def _urls(call: Call) -> dict[str, str]:
@@ -71,18 +66,6 @@ def _modified(user: User) -> str:
     return f"{(user.modified or '')[:19]}Z"
 
 
-def _in_form(call: Call, body: dict[str, Any]) -> Reply:
-    """Answer as `format` asks: JSON, XML, or JSON in a call of the function that `callback` names."""
-    form = call.query.get("format", "json").lower()
-    if form == "xml":
-        return Reply(200, write("user", "item", body), CONTENT_TYPE)
-    reply = answer(body)
-    callback = call.query.get("callback", "")
-    if form == "jsonp" and re.fullmatch(r"[A-Za-z_$][\w$.]{0,99}", callback):
-        return Reply(200, f"{callback}(".encode() + reply.body + b")", "application/javascript;charset=UTF-8")
-    return reply
-
-
 @identities(
     Operation(
         "oauth.identity", "GET", "/id/{org}/{user}", "read", counted=False, summary="Tell who a token belongs to",
@@ -123,11 +106,7 @@ async def identity(call: Call) -> Reply:
         "last_modified_date": _modified(user),
         "is_app_installed": True,
     }
-<<<<<<< HEAD
-    return _in_form(call, body)
-=======
     return identity_answer(call, body)
->>>>>>> main
 
 
 @identities(
