@@ -21,6 +21,7 @@ from mock_server.org.identity.access import Accesses
 from mock_server.org.identity.admission import Admission
 from mock_server.org.identity.apps import ConnectedApp
 from mock_server.org.identity.authorizations import Authorizations
+from mock_server.org.identity.devices import Devices
 from mock_server.org.identity.directory import Directory, Secret
 from mock_server.org.identity.history import LoginHistory
 from mock_server.org.identity.keeping import Keeper
@@ -100,6 +101,7 @@ class Org:
         self.log = CommitLog(keep_commits)
         self.sessions = Sessions(self.id, self.clock)
         self.authorizations = Authorizations(self.clock)
+        self.devices = Devices(self.clock)
         self.signing = SigningKey()
         """Signs ID tokens; orgs of one server share theirs."""
         self.accesses = Accesses(self.schema, self.store)

@@ -34,7 +34,8 @@ def _find_org(call: Call, orgs: OrgFinder) -> Org | None:
     return orgs.by_any_token(session) if session else orgs.by_username(envelope.fields.get("username", ""))
 
 
-def _version(call: Call) -> int:
+def check_version(call: Call) -> int:
+    """Return the API version of the path. Raises INVALID_API_VERSION."""
     found = _VERSION.fullmatch(call.args["version"])
     number = int(found[1]) if found else 0
     if not OLDEST <= number <= call.org.latest:
@@ -43,7 +44,7 @@ def _version(call: Call) -> int:
 
 
 def _log_in(call: Call, api: Api) -> Reply:
-    version = _version(call)
+    version = check_version(call)
     if version > _LAST_WITH_LOGIN:
         raise errors.SOAP_LOGIN_RETIRED(version=f"{version}.0")
     envelope = read(call.body)
@@ -97,7 +98,7 @@ def _user_info(org: Org, user: User, timeout: float) -> str:
 
 
 def _log_out(call: Call, api: Api) -> Reply:
-    _version(call)
+    check_version(call)
     session = call.org.sessions.find(read(call.body).headers.get("sessionId", ""))
     if session is None:
         raise errors.ILLEGAL_SESSION()
@@ -106,8 +107,9 @@ def _log_out(call: Call, api: Api) -> Reply:
     return api.answer("<logoutResponse/>")
 
 
-def _refuse(call: Call, api: Api) -> Reply:
-    _version(call)
+def refuse(call: Call, api: Api) -> Reply:
+    """Refuse a call that the API does not know. Raises CLIENT_FAULT."""
+    check_version(call)
     envelope = read(call.body, whole=False)
     call.entry.unimplemented = True
     raise CLIENT_FAULT(text=f"No operation available for request {{{envelope.namespace}}}{envelope.operation}")
@@ -135,7 +137,7 @@ def _declare(api: Api) -> None:
 
     @posts(*operations("soap.unknown", "Refuse every other SOAP call"))
     async def unknown(call: Call) -> Reply:
-        return _refuse(call, api)
+        return refuse(call, api)
 
     @gets(*operations("soap.wrong_method", "Refuse GET", "GET"))
     async def wrong_method(call: Call) -> Reply:
