@@ -8,7 +8,6 @@ from mock_server import api
 from mock_server.control.client import OrgInfo
 from tests.clients import node_clients
 
-
 GREETING = {"path": "/greeting/{name}", "method": ["GET", "POST"], "body": {"hello": "{path.name}"}}
 
 
