@@ -145,6 +145,12 @@ def test_the_sf_command_line_tool_writes_the_expiry_in_milliseconds(desk: Desk) 
     assert late["error"] == "invalid_grant"
 
 
+@pytest.mark.parametrize(("seconds", "good"), [(0, True), (-170, True), (-190, False), (290, True), (310, False)])
+def test_clocks_may_differ_by_three_minutes(desk: Desk, seconds: int, good: bool) -> None:
+    body = ask(desk, signed(claims(desk, exp=int(desk.org.clock.now()) + seconds)))
+    assert ("access_token" in body) is good
+
+
 def test_a_clock_that_was_moved_does_not_outdate_clients() -> None:
     from mock_server.org.org import Org
     from mock_server.protocols.oauth.assertion import check_life
