@@ -14,7 +14,7 @@ from mock_server.protocols.instance import host_of
 LONGEST_LIFE = 300.0
 """Seconds that an assertion may still be good for: documented are three minutes, and a small skew."""
 SKEW = 180.0
-"""Seconds by which the client's clock may be late (D). CumulusCI lives on it: its assertions expire as they are made."""
+"""Seconds by which the client's clock may be late (D). CumulusCI lives on it: its assertions expire at once."""
 _MILLISECONDS = 1e11
 """A time from here on counts milliseconds: in seconds it lies thousands of years ahead."""
 _SALESFORCE = (".salesforce.com", ".force.com", ".site.com")

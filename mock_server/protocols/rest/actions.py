@@ -18,7 +18,7 @@ from mock_server.org.automation.execution import ApexError, Ended, line_of, told
 from mock_server.org.automation.inner import InnerOrg
 from mock_server.org.errors import ApiError
 from mock_server.org.records.changes import LockHeld
-from mock_server.protocols.rest.replies import DATA, answer, routes, version_of
+from mock_server.protocols.rest.replies import DATA, answer, data_url, routes, version_of
 
 log = logging.getLogger("sfmock")
 
@@ -30,13 +30,9 @@ _WHOLE_RESULT_SINCE = 52
 _LONGEST = 4_000
 
 
-def _here(call: Call, *more: str) -> str:
-    return "/".join([f"/services/data/{call.args['version']}/actions", *more])
-
-
 @routes(Operation("rest.actions.kinds", "GET", ROOT, "read", since=32.0, summary="Where actions are listed"))
 async def kinds(call: Call) -> Reply:
-    return answer({"standard": _here(call, "standard"), "custom": _here(call, "custom")})
+    return answer({"standard": data_url(call, "actions", "standard"), "custom": data_url(call, "actions", "custom")})
 
 
 @routes(
@@ -50,7 +46,7 @@ async def list_standard(call: Call) -> Reply:
     Operation("rest.actions.custom", "GET", CUSTOM_ROOT, "read", since=32.0, summary="Where custom actions are listed")
 )
 async def custom_kinds(call: Call) -> Reply:
-    return answer({kind: _here(call, "custom", kind) for kind in LISTED})
+    return answer({kind: data_url(call, "actions", "custom", kind) for kind in LISTED})
 
 
 @routes(
@@ -66,7 +62,7 @@ def _listed(call: Call, action: Action, *way: str) -> dict[str, Any]:
         "label": action.label or action.name,
         "name": action.name,
         "type": action.kind.upper(),
-        "url": _here(call, *way, action.name),
+        "url": data_url(call, "actions", *way, action.name),
     }
 
 

@@ -11,7 +11,7 @@ from mock_server.org.ids import to_18
 from mock_server.org.reports import Report
 from mock_server.protocols.rest import report_bodies as bodies
 from mock_server.protocols.rest import report_requests as requests
-from mock_server.protocols.rest.replies import DATA, answer, base_of, empty, routes
+from mock_server.protocols.rest.replies import DATA, answer, base_of, data_url, empty, routes
 
 _ANALYTICS = f"{DATA}/analytics"
 _REPORTS = f"{_ANALYTICS}/reports"
@@ -20,7 +20,7 @@ _MOST_LISTED = 200
 
 
 def _base(call: Call) -> str:
-    return f"{base_of(call).removesuffix('/sobjects')}/analytics"
+    return data_url(call, "analytics")
 
 
 @routes(Operation("rest.analytics.resources", "GET", _ANALYTICS, "read", summary="List the resources of analytics"))

@@ -14,7 +14,7 @@ from mock_server.org.automation.inner import InnerOrg
 from mock_server.org.errors import ApiError
 from mock_server.org.ids import to_18
 from mock_server.protocols.rest.describe import sobject_of
-from mock_server.protocols.rest.replies import DATA, answer, routes
+from mock_server.protocols.rest.replies import DATA, answer, data_url, routes
 
 ROOT = f"{DATA}/process"
 APPROVALS = f"{ROOT}/approvals"
@@ -28,8 +28,7 @@ MOST = 200
 
 @routes(Operation("rest.process.kinds", "GET", ROOT, "read", summary="Where processes are listed"))
 async def kinds(call: Call) -> Reply:
-    here = f"/services/data/{call.args['version']}/process"
-    return answer({"approvals": f"{here}/approvals", "rules": f"{here}/rules"})
+    return answer({name: data_url(call, "process", name) for name in ("approvals", "rules")})
 
 
 @routes(Operation("rest.process.approvals", "GET", APPROVALS, "read", summary="List the approval processes"))

@@ -18,7 +18,7 @@ from mock_server.protocols.rest import conditions, records
 from mock_server.protocols.rest.describe import sobject_of
 from mock_server.protocols.rest.formats import finish
 from mock_server.protocols.rest.query import page_answer, page_size
-from mock_server.protocols.rest.replies import base_of, check_version, peek, render, routes, version_of
+from mock_server.protocols.rest.replies import base_of, check_version, fields_of, peek, render, routes, version_of
 
 MOST_PARENTS = 5
 _SINCE = 36.0
@@ -92,8 +92,7 @@ async def read(call: Call) -> Reply:
 
 def _names(call: Call, sobject: SObject) -> list[str]:
     """Return the fields that are asked for, by default all. Raises INVALID_FIELD."""
-    given = call.query.get("fields")
-    names = [] if given is None else [name.strip() for name in given.split(",") if name.strip()]
+    names = fields_of(call) or []
     for name in names:
         if not _NAME.fullmatch(name):
             raise errors.INVALID_FIELD(text=f"No such column '{name[:80]}' on sobject of type {sobject.name}")

@@ -161,6 +161,21 @@ unversioned = Routes(render, finish=finish)
 DATA = "/services/data/{version}"
 
 
+def data_url(call: Call, *segments: str) -> str:
+    """Return the path of a resource, in the version that was called: `/services/data/v60.0/theme`."""
+    return "/".join((f"/services/data/{call.args['version']}", *segments))
+
+
 def base_of(call: Call) -> str:
     """Return the start of record urls: `/services/data/v60.0/sobjects`."""
     return f"/services/data/{call.args['version']}/sobjects"
+
+
+def words(listed: str) -> list[str]:
+    """Return what stands between the commas of a parameter."""
+    return [word for part in listed.split(",") if (word := part.strip())]
+
+
+def fields_of(call: Call) -> list[str] | None:
+    """Return the fields that a call asks for by its parameter `fields`, None for all."""
+    return words(call.query.get("fields", "")) or None
