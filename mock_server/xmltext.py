@@ -21,6 +21,8 @@ KINDS = frozenset({"application/xml", "text/xml"})
 """Media types that say XML."""
 _LISTS = frozenset({"records", "ids", "fields", "sobjects", "batchrequests", "compositerequest", "inputs", "graphs"})
 """Elements that stand for a list even where only one is given."""
+_WRAPPED = {"batchrequests": "batchrequest"}
+"""Lists whose items stand in elements of their own below it."""
 _FLAGS = frozenset({"allornone", "haltonerror", "collatesubrequests"})
 _NAME = re.compile(r"[A-Za-z_][\w.\-]*")
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
@@ -52,7 +54,10 @@ def _object(element: Element) -> dict[str, Any]:
     repeated: set[str] = set()
     for child in element.children:
         value, tag = _value(child), child.tag
-        if tag in repeated:
+        within = _WRAPPED.get(tag.lower())
+        if within is not None and child.children and all(one.tag.lower() == within for one in child.children):
+            out.setdefault(tag, []).extend(_value(one) for one in child.children)
+        elif tag in repeated:
             out[tag].append(value)
         elif tag in out:
             out[tag] = [out[tag], value]
@@ -68,9 +73,14 @@ def _object(element: Element) -> dict[str, Any]:
 def _value(element: Element) -> Any:
     if element.nil:
         return None
-    if element.children:
+    if element.tag.lower() == "richinput" and len(element.children) == 1 and element.children[0].children:
+        # The record of a batch's subrequest stands in an element of its object's name.
+        return _value(element.children[0])
+    if element.children or element.reference is not None:
         found = _object(element)
-        return {"attributes": {"type": element.type}, **found} if element.type else found
+        attributes = {"type": element.type, "referenceId": element.reference}
+        said = {name: value for name, value in attributes.items() if value}
+        return {"attributes": said, **found} if said else found
     if element.tag.lower() in _FLAGS and element.text.lower() in ("true", "false"):
         return element.text.lower() == "true"
     return element.text or None

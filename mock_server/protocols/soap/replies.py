@@ -98,8 +98,8 @@ class Api:
 
 
 def _fault(code: str, text: str, detail: str) -> str:
-    inner = f"<faultcode>{code}</faultcode><faultstring>{escaped(text)}</faultstring>{detail}"
-    return f"<soapenv:Fault>{inner}</soapenv:Fault>"
+    said = f"<faultcode>{code}</faultcode><faultstring>{escaped(text)}</faultstring>"
+    return f"<soapenv:Fault>{said}{detail}</soapenv:Fault>"
 
 
 def _envelope(namespace: str, inner: str, header: str = "") -> bytes:
