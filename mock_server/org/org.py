@@ -314,6 +314,10 @@ class Org:
         assert found is not None
         return self.queries.read(found, ids, fields, base=base, schema=schema, user_id=who.user_id)
 
+    def sees(self, who: Session, sobject: str, identifier: str) -> bool:
+        """Tell whether a record is there, and reached by a user."""
+        return self.read(who, sobject, [identifier], ["Id"], base="") != [None]
+
     def write(
         self,
         who: Session,

@@ -14,7 +14,7 @@ from mock_server.org import errors
 from mock_server.org.apex.access import admits
 from mock_server.org.apex.actions import LISTED, Action, ActionError, Invocation, Parameter, inputs_of
 from mock_server.org.apex.standard_actions import STANDARD, find
-from mock_server.org.automation.execution import ApexError, Ended, line_of, told
+from mock_server.org.automation.execution import ApexError, Ended, told, traced
 from mock_server.org.automation.inner import InnerOrg
 from mock_server.org.errors import ApiError
 from mock_server.org.records.changes import LockHeld
@@ -27,7 +27,6 @@ STANDARD_ROOT = f"{ROOT}/standard"
 CUSTOM_ROOT = f"{ROOT}/custom"
 _WHOLE_RESULT_SINCE = 52
 """The version whose results also tell of invocations and versions of flows; when it came is not documented."""
-_LONGEST = 4_000
 
 
 @routes(Operation("rest.actions.kinds", "GET", ROOT, "read", since=32.0, summary="Where actions are listed"))
@@ -185,11 +184,9 @@ def _uncaught(action: Action, stack: str, raised: BaseException) -> tuple[str, s
         log.warning("the action %s failed", action.name, exc_info=raised)
     if action.kind == "flow":
         # Recorded: the cause is told to the flow's owner, by mail, and not to the caller.
-        log.warning("the flow %s failed: %s", action.name, told(raised)[:_LONGEST])
+        log.warning("the flow %s failed: %s", action.name, told(raised))
         return "UNKNOWN_EXCEPTION", "An error occurred when executing a flow interview.", ()
-    line = getattr(raised, "line", None) or line_of(action.work, raised)
-    text = f"An Apex error occurred: {told(raised)[:_LONGEST]}\n\n{stack}: line {line}, column 1"
-    return "UNKNOWN_EXCEPTION", text, ()
+    return "UNKNOWN_EXCEPTION", f"An Apex error occurred: {traced(raised, action.work, stack)}", ()
 
 
 def _outputs(action: Action, found: object) -> dict[str, Any] | None:

@@ -170,7 +170,7 @@ def _record(call: Call, given: str | None) -> tuple[str | None, str | None]:
     context = _context(call)
     if sobject is None or whole is None or (context is not None and context.name != sobject.name):
         raise errors.NOT_FOUND()
-    if not call.org.query(call.session, f"SELECT Id FROM {sobject.name} WHERE Id = '{whole}'", base="").records:  # noqa: S608  # an id and a name of ours
+    if not call.org.sees(call.session, sobject.name, whole):
         raise errors.NOT_FOUND()
     return whole, sobject.name
 

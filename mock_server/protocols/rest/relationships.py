@@ -136,8 +136,7 @@ def _place(call: Call) -> _Place:
             raise errors.NOT_FOUND()
         child = sobject.child(name)
         if child is not None and sobject.parent(name) is None:
-            (record,) = call.org.read(call.session, sobject.name, [identifier], ["Id"], base="")
-            if record is None or number < len(names):
+            if number < len(names) or not call.org.sees(call.session, sobject.name, identifier):
                 raise errors.NOT_FOUND()
             return _Place(sobject, identifier, child)
         if number > MOST_PARENTS:

@@ -69,21 +69,18 @@ def remarks(result: RowResult) -> list[dict[str, Any]]:
 
 
 def saved_item(result: RowResult) -> dict[str, Any]:
-    """Return one row of a collections answer; its errors say statusCode, and always name fields."""
+    """Return one row of a collections answer."""
     if result.success:
         return {"id": result.id, "success": True, "errors": remarks(result)}
-    return {
-        "success": False,
-        "errors": [
-            {
-                "statusCode": error.code,
-                "message": error.message,
-                "fields": list(error.fields or ()),
-                **({"duplicateResult": error.extra["duplicates"]} if "duplicates" in error.extra else {}),
-            }
-            for error in result.errors
-        ],
-    }
+    return {"success": False, "errors": [row_error(error) for error in result.errors]}
+
+
+def row_error(error: ApiError) -> dict[str, Any]:
+    """Return an error of one row among others; it says statusCode, and always names fields."""
+    item = {"statusCode": error.code, "message": error.message, "fields": list(error.fields or ())}
+    if "duplicates" in error.extra:
+        item["duplicateResult"] = error.extra["duplicates"]
+    return item
 
 
 _VERSIONS: dict[str, int] = {f"v{number}.0": number for number in range(OLDEST, FURTHEST + 1)}

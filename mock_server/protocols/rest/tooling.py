@@ -18,6 +18,7 @@ from mock_server.org.records.values import Misfit
 from mock_server.org.schema import Schema
 from mock_server.org.schema import describe as forms
 from mock_server.org.schema.types import SObject
+from mock_server.org.tooling import NOT_RUN
 from mock_server.protocols.rest.query import columns_wanted, page_size
 from mock_server.protocols.rest.records import done
 from mock_server.protocols.rest.replies import DATA, answer, data_url, errors_answer, fields_of, routes, version_of
@@ -25,7 +26,6 @@ from mock_server.protocols.rest.replies import DATA, answer, data_url, errors_an
 TOOLING = f"{DATA}/tooling"
 OBJECT = f"{TOOLING}/sobjects/{{sobject}}"
 BY_ID = f"{OBJECT}/{{id}}"
-NOT_RUN = "Apex is not run here: sfmock is a mock of the platform's data and APIs"
 
 
 def _base(call: Call) -> str:
