@@ -39,7 +39,8 @@ class Operation:
     `path` is a template: `{name}` stands for one segment, `{name*}` at its end for all that follow, at least one.
     `replay` is the idempotency class; `rows` how many records it carries; `counted` whether it is charged against
     DailyApiRequests; `auth` whether it needs a session; `since` the API version that brought it; `query` names what its
-    query string may hold; `scopes` are the OAuth scopes of which a session needs one (`full` is always enough).
+    query string may hold; `scopes` are the OAuth scopes of which a session needs one (`full` is always enough);
+    `token_parameter` is the parameter of its query string that may bring the access token instead of the header.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Operation:
     summary: str = ""
     query: tuple[str, ...] = ()
     scopes: tuple[str, ...] = ("api",)
+    token_parameter: str = ""
 
 
 def operation_saves(operation: Operation) -> bool:

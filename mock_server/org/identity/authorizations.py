@@ -44,9 +44,14 @@ class Request:
     device: str | None = None
 
     def verified(self, verifier: str | None) -> bool:
-        """Tell whether a verifier belongs to the challenge; without the one the other must be absent, too."""
+        """Tell whether a verifier belongs to the challenge; without the one the other must be absent, too.
+
+        One with a tilde never does, though RFC 7636 has it: Salesforce refuses it (nsflow#249).
+        """
         if self.challenge is None or verifier is None:
             return self.challenge is verifier
+        if "~" in verifier:
+            return False
         digest = sha256(verifier.encode(errors="replace")).digest()
         expected = base64.urlsafe_b64encode(digest).decode().rstrip("=")
         return hmac.compare_digest(expected.encode(), self.challenge.rstrip("=").encode(errors="replace"))
@@ -78,7 +83,7 @@ class Lapsing(Generic[T]):
     def __init__(self, clock: Clock, life: float) -> None:
         self._clock = clock
         self._life = life
-        self._kept: dict[str, tuple[float, T]] = {}
+        self._kept: dict[str, tuple[float, T | None]] = {}
 
     def __contains__(self, name: str) -> bool:
         return name in self._kept
@@ -101,7 +106,13 @@ class Lapsing(Generic[T]):
     def expired(self, name: str) -> bool:
         """Tell whether a name was good once, and is no more."""
         kept = self._kept.get(name)
-        return kept is not None and kept[0] + self._life < self._clock.now()
+        return kept is not None and (kept[1] is None or kept[0] + self._life < self._clock.now())
+
+    def spend(self, name: str) -> None:
+        """Let a name be good no more, as if its thing had expired."""
+        kept = self._kept.get(name)
+        if kept is not None:
+            self._kept[name] = (kept[0], None)
 
     def take(self, name: str) -> T | None:
         """Return a thing that has not expired, and forget it."""
