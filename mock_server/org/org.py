@@ -99,8 +99,10 @@ class Org:
         self.limits = Governor(self.clock)
         self.locks = RowLocks(self.clock)
         self.log = CommitLog(keep_commits)
-        self.sessions = Sessions(self.id, self.clock)
-        self.authorizations = Authorizations(self.clock)
+        self.keeper = Keeper(self, active=data is not None)
+        kept = self.keeper if data is not None else None
+        self.sessions = Sessions(self.id, self.clock, kept)
+        self.authorizations = Authorizations(self.clock, kept)
         self.devices = Devices(self.clock)
         self.signing = SigningKey()
         """Signs ID tokens; orgs of one server share theirs."""
@@ -113,7 +115,6 @@ class Org:
         self.queries = Queries(self.schema, self.store, self.clock, seed=seed)
         self.queries.lock_rows = self.locks.demand
         self.searches = Searches(self.schema, self.store, self.queries)
-        self.keeper = Keeper(self, active=data is not None)
         self.directory = Directory(self)
         self.redactor = Redactor(self)
         self.history = LoginHistory(self)
@@ -418,6 +419,10 @@ class Org:
         # Ids are handed out again: the user who gets one must not have the password of the one before.
         self.directory.secrets = dict(snapshot.secrets)
         self.directory.become(snapshot.apps)
+        # They stay as they are, whatever the file knew of them at that time.
+        self.keeper.forget_all()
+        self.sessions.note_all()
+        self.authorizations.note_all()
         self.accesses.changed()
         self.bin.forget()
         self.locks.clear()

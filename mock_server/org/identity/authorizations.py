@@ -7,11 +7,14 @@ import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from mock_server.org import chance
 from mock_server.org.clock import Clock
 from mock_server.org.identity.redirects import Callback
+
+if TYPE_CHECKING:
+    from mock_server.org.identity.keeping import Keeper
 
 CODE_LIFE = 900.0
 """Seconds that an authorization code is good for."""
@@ -20,6 +23,7 @@ REQUEST_LIFE = 900.0
 PASS_LIFE = 60.0
 """Seconds that an address which opens a browser session is good for, once."""
 _MOST = 10_000
+_CONSENT = "consent"
 T = TypeVar("T")
 
 
@@ -125,8 +129,9 @@ class Lapsing(Generic[T]):
 class Authorizations:
     """The requests, codes and consents of one org."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, keeper: Keeper | None = None) -> None:
         self._clock = clock
+        self._keeper = keeper
         self.waiting: Lapsing[Waiting] = Lapsing(clock, REQUEST_LIFE)
         self.codes: Lapsing[Code] = Lapsing(clock, CODE_LIFE)
         self.passes: Lapsing[str] = Lapsing(clock, PASS_LIFE)
@@ -159,6 +164,22 @@ class Authorizations:
         """Remember what a user has let an app do."""
         known = self._consents.get((user_id, client_id), frozenset())
         self._consents[user_id, client_id] = known | frozenset(scopes)
+        self._note(user_id, client_id)
+
+    def _note(self, user_id: str, client_id: str) -> None:
+        if self._keeper is not None:
+            self._keeper.note(_CONSENT, f"{user_id} {client_id}", sorted(self._consents[user_id, client_id]))
+
+    def note_all(self) -> None:
+        """Write the consents down, in a file that has been put back to an earlier state."""
+        for user_id, client_id in self._consents:
+            self._note(user_id, client_id)
+
+    def recall(self) -> None:
+        """Take up the consents of the org's earlier life."""
+        for name, told in self._keeper.noted(_CONSENT) if self._keeper is not None else ():
+            user_id, _, client_id = name.partition(" ")
+            self._consents[user_id, client_id] = frozenset(told)
 
     def consented(self, user_id: str, client_id: str, scopes: Iterable[str]) -> bool:
         """Tell whether a user has let an app do all this before."""
@@ -170,4 +191,5 @@ class Authorizations:
 
     def withdraw(self, user_id: str, client_id: str) -> None:
         """Forget what a user has let an app do."""
-        self._consents.pop((user_id, client_id), None)
+        if self._consents.pop((user_id, client_id), None) is not None and self._keeper is not None:
+            self._keeper.forget(_CONSENT, f"{user_id} {client_id}")
