@@ -7,6 +7,7 @@ a list is its element repeated, what is empty says `xsi:nil`.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from mock_server.org import errors
@@ -24,7 +25,6 @@ _WRAPPED = {"batchrequests": "batchrequest"}
 """Lists whose items stand in elements of their own below it."""
 _FLAGS = frozenset({"allornone", "haltonerror", "collatesubrequests"})
 _NAME = re.compile(r"[A-Za-z_][\w.\-]*")
-_UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
 
 
@@ -116,7 +116,7 @@ def _attributes(value: Any) -> tuple[str, Any]:
     given = value.get("attributes") if isinstance(value, dict) else None
     if not isinstance(given, dict):
         return "", value
-    pairs = "".join(f' {key}="{_escaped(str(one))}"' for key, one in given.items() if isinstance(one, str))
+    pairs = "".join(f' {key}="{escaped(str(one))}"' for key, one in given.items() if isinstance(one, str))
     return pairs, {key: one for key, one in value.items() if key != "attributes"}
 
 
@@ -127,7 +127,7 @@ def _write(out: list[str], name: str, value: Any, step: str) -> None:
         return
     named = ""
     if not _NAME.fullmatch(name):
-        name, named = "entry", f' name="{_escaped(name)}"'
+        name, named = "entry", f' name="{escaped(name)}"'
     out.append(f"{step}<{name}{named}")
     if value is None:
         out.append(' xsi:nil="true"/>')
@@ -152,11 +152,17 @@ def _children(out: list[str], value: Any, step: str) -> None:
 def _text(value: Any) -> str:
     if value is True or value is False:
         return "true" if value else "false"
-    return _escaped(str(value))
+    return escaped(str(value))
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """Return text as XML may hold it; characters that no XML document may have are left out."""
     if not text.isprintable():
-        text = _UNWRITABLE.sub("", text)
+        text = _unwritable().sub("", text)
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
+
+
+@lru_cache(1)
+def _unwritable() -> re.Pattern[str]:
+    # Late: it takes long to compile, and few answers are XML.
+    return re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

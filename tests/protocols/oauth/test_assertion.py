@@ -80,13 +80,15 @@ def test_an_assertion_finds_its_org(desk: Desk) -> None:
         ("http://localhost:8080", "http://127.0.0.1:8080"),
         ("http://mock.internal:1234/", "http://mock.internal:1234"),
         (["https://login.salesforce.com"], "http://127.0.0.1:8080"),
+        ("login.salesforce.com", "https://acme.my.salesforce.com"),
+        ("acme.my.salesforce.com", "https://acme.my.salesforce.com"),
     ],
 )
 def test_these_audiences_are_good(desk: Desk, audience: Any, base: str) -> None:
     assert "access_token" in ask(desk, signed(claims(desk, aud=audience)), base)
 
 
-@pytest.mark.parametrize("audience", ["https://example.com", "login.salesforce.com", "", None, 7, [], [7], "://"])
+@pytest.mark.parametrize("audience", ["https://example.com", "example.com", "salesforce.com.evil.example", "", None, 7, [], [7], "://"])
 def test_other_audiences_are_not(desk: Desk, audience: Any) -> None:
     body = ask(desk, signed(claims(desk, aud=audience)))
     assert body == {"error": "invalid_grant", "error_description": "audience is invalid"}

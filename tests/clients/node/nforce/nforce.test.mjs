@@ -48,7 +48,7 @@ test('a record from its creation to its end', async () => {
   const read = await org.getRecord({ type: 'contact', id: made.id, fields: ['Title', 'Name'] });
   assert.deepEqual([read.get('Title'), read.get('Name')], ['Countess', 'Lovelace']);
   await org.delete({ sobject: contact });
-  await assert.rejects(org.getRecord({ type: 'contact', id: made.id }), { errorCode: 'NOT_FOUND', statusCode: 404 });
+  await assert.rejects(org.getRecord({ type: 'contact', id: made.id }), { errorCode: 'ENTITY_IS_DELETED', statusCode: 404 });
 });
 
 test('upsert by an external id, in lower case as the client sends names', async () => {
