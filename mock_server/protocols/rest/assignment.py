@@ -32,7 +32,7 @@ def ask_for_assignment(call: Call, changes: Sequence[Change]) -> None:
         if not rule:
             raise errors.INVALID_HEADER(name="Sforce-Auto-Assign")
         seen = call.schema.get("AssignmentRule") is not None
-        if not seen or call.org.read(call.session, "AssignmentRule", [rule], ["Id"], base="") == [None]:
+        if not seen or not call.org.sees(call.session, "AssignmentRule", rule):
             raise errors.INVALID_CROSS_REFERENCE_KEY()
     for change in assigned:
         change.assign = rule
