@@ -205,18 +205,19 @@ class Org:
         """Return what the columns of a query are: `columnMetadata`, `entityName` and more."""
         return self.queries.columns(soql, schema=self._asking(who, tooling=tooling)["schema"], version=version)
 
-    def search(self, who: Session, sosl: str | Search, *, base: str) -> Found:
-        """Run a SOSL search, as text or as a tree."""
+    def search(self, who: Session, sosl: str | Search, *, base: str, tooling: bool = False) -> Found:
+        """Run a SOSL search, as text or as a tree; with `tooling`, over the objects of the Tooling API."""
+        asking = self._asking(who, tooling=tooling)
         if isinstance(sosl, str):
-            return self.searches.run(sosl, base=base, **self._asking(who))
-        return self.searches.find("", sosl, base=base, **self._asking(who))
+            return self.searches.run(sosl, base=base, **asking)
+        return self.searches.find("", sosl, base=base, **asking)
 
-    async def search_aside(self, who: Session, sosl: str | Search, *, base: str) -> Found:
+    async def search_aside(self, who: Session, sosl: str | Search, *, base: str, tooling: bool = False) -> Found:
         """Run a search as `search` does, letting others be served while an index is made."""
         text, search = (sosl, parse_sosl(sosl)) if isinstance(sosl, str) else ("", sosl)
-        for _ in self.searches.steps(text, search, self.sight(who)):
+        for _ in self.searches.steps(text, search, self._asking(who, tooling=tooling)["schema"]):
             await asyncio.sleep(0)
-        return self.search(who, sosl, base=base)
+        return self.search(who, sosl, base=base, tooling=tooling)
 
     def _asking(self, who: Session, *, tooling: bool = False) -> dict[str, Any]:
         """Return what a query or search must know of its user: the id, the time zone, what is seen of the schema."""
