@@ -171,12 +171,10 @@ class Org:
         size: int = 2000,
         base: str,
         version: int = NEWEST,
-        tooling: bool = False,
     ) -> Page:
         """Run a SOQL query. `base` goes into each record's url: `/services/data/v60.0/sobjects`.
 
-        `version` is the API version whose SOQL is meant; with `tooling`, the objects of the Tooling API are queried.
-        A query FOR UPDATE that meets a lock fails at once.
+        `version` is the API version whose SOQL is meant. A query FOR UPDATE that meets a lock fails at once.
         """
         self.bin.expire()
         try:
@@ -186,7 +184,7 @@ class Org:
                 size=size,
                 base=base,
                 version=version,
-                **self._asking(who, tooling=tooling),
+                **self._asking(who),
             )
         except LockHeld as held:
             raise unlockable(held) from None
@@ -275,7 +273,8 @@ class Org:
         self.bin.expire()
         if self.locks.shared:
             # Within a transaction nobody can wait: who began it does, and begins anew.
-            page = self.queries.run(soql, all_rows=all_rows, size=size, base=base, version=version, **self._asking(who))
+            asking = self._asking(who, tooling=tooling)
+            page = self.queries.run(soql, all_rows=all_rows, size=size, base=base, version=version, **asking)
             self._pipeline.hold(page.locked)
             return page
         deadline = self.clock.now() + WAIT
@@ -470,12 +469,12 @@ def unlockable(held: LockHeld) -> ApiError:
     return errors.UNABLE_TO_LOCK_ROW(count=len(held.ids), ids=",".join(held.ids), fields=None)
 
 
-async def when_unlocked(org: Org, work: Callable[[], T], *, patience: float = WAIT) -> T:
-    """Run work again whenever the row locks it met come free, up to `patience` seconds of clock time.
+async def when_unlocked(org: Org, work: Callable[[], T]) -> T:
+    """Run work again whenever the row locks it met come free, as long as a save waits.
 
     Raises LockHeld when they do not come free in time.
     """
-    deadline = org.clock.now() + patience
+    deadline = org.clock.now() + WAIT
     while True:
         try:
             return work()
