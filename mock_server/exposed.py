@@ -21,7 +21,7 @@ def _names(value: str, org: Org) -> Iterator[str]:
         yield "a refresh token"
     for secret in org.directory.secrets.values():
         # The password grant and SOAP logins take the two as one.
-        if value in (secret.password, secret.password + secret.security_token):
+        if secret.password and value in (secret.password, secret.password + secret.security_token):
             yield "the password"
         if secret.security_token and value in (secret.security_token, secret.password + secret.security_token):
             yield "the security token"

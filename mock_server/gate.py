@@ -47,7 +47,11 @@ UNIMPLEMENTED = Operation("unknown", "*", "", "read", auth=False, counted=False)
 
 class Gate:
     def __init__(
-        self, world: World, registry: Registry, render_unknown: Callable[[ApiError], Reply], finish_unknown: Finish
+        self,
+        world: World,
+        registry: Registry,
+        render_unknown: Callable[[ApiError], Reply],
+        finish_unknown: Finish = lambda _, reply: reply,
     ) -> None:
         self._world = world
         self._registry = registry
@@ -69,7 +73,7 @@ class Gate:
         # A browser that runs a page of another server: the rest of the world sends no Origin.
         decided = cors.decide(call, origin, self._world, self._org_of_token(call))
         if isinstance(decided, ApiError):
-            return self._render_unknown(decided)
+            return self._unknown(call, decided, served=True)
         if isinstance(decided, Reply):
             return decided
         reply = await self._handle(call)
@@ -273,11 +277,12 @@ class Gate:
                 self._note(call, saves.changes, saves.results if stays else saves.undone())
         return value
 
-    def _unknown(self, call: Call, error: ApiError) -> Reply:
+    def _unknown(self, call: Call, error: ApiError, *, served: bool = False) -> Reply:
+        """Answer a call that no operation takes, or with `served` one that is refused before it is asked what it is."""
         org = self._org_of_token(call) or self._world.default
         session = org.sessions.find(call.token) if call.token is not None else None
         known = session is not None and scopes.reach(session.scopes, UNIMPLEMENTED.scopes)
-        if not known and call.raw_path.startswith(_DATA):
+        if not known and not served and call.raw_path.startswith(_DATA):
             # Nobody learns without a session what there is.
             error = errors.INVALID_SESSION_ID() if session is None else errors.NO_API_SCOPE()
         entry = self._world.journal_of(org).open(
@@ -288,7 +293,7 @@ class Gate:
             call.headers.get("User-Agent", ""),
             call.body,
         )
-        entry.unimplemented = True
+        entry.unimplemented = not served
         entry.exposed = _exposed(call, org)
         entry.codes = (error.code,)
         entry.outcome = "answered"

@@ -144,6 +144,7 @@ class Subrequests:
             if route is None and error.code == "NOT_FOUND":
                 outer.entry.unimplemented = True
                 log.info("%s %s inside %s is not served", request.method, request.target, outer.operation.name)
+            error.message = outer.org.redactor.hide(error.message)
             failed = error
             reply = (route.render if route else self._render)(error)
         except LockHeld as held:

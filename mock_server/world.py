@@ -304,14 +304,7 @@ class World:
 
     def by_any_token(self, token: str) -> Org | None:
         """Find the org of an access token, or of a refresh token or a code that it issued."""
-        return self.by_token(token) or next(
-            (
-                org
-                for org in self.orgs.values()
-                if org.sessions.issued_refresh(token) is not None or org.authorizations.knows(token)
-            ),
-            None,
-        )
+        return self.by_token(token) or next((org for org in self.orgs.values() if _issued(org, token)), None)
 
     def by_username(self, username: str) -> Org | None:
         return next((org for org in self._newest_first() if org.directory.knows(username)), None)
@@ -325,6 +318,10 @@ class World:
     def close(self) -> None:
         for org in self.orgs.values():
             org.close()
+
+
+def _issued(org: Org, token: str) -> bool:
+    return org.sessions.issued_refresh(token) is not None or org.authorizations.knows(token) or org.devices.knows(token)
 
 
 def _enrol(org: Org, spec: OrgSpec) -> None:

@@ -85,9 +85,6 @@ def test_no_false_alarm_in_twenty_seeds(server: api.Server, style: str, scenario
     ("style", "name"),
     [
         ("by_composite.py", "partial/row-locks"),
-        ("by_composite.py", "idempotency/lost-reply"),
-        ("by_composite_all_or_none.py", "partial/poison-row"),
-        ("by_graph.py", "partial/row-locks"),
         ("by_graph.py", "partial/all-or-none-culprit"),
         ("by_tree.py", "idempotency/lost-reply"),
     ],

@@ -8,6 +8,7 @@ import random
 import re
 from collections.abc import Callable
 from typing import Any
+from xml.etree.ElementTree import fromstring
 
 import pytest
 
@@ -127,6 +128,7 @@ def requests_of(rest: Rest, chance: random.Random, record: str) -> Callable[[], 
                 ]
             ),
             "X-PrettyPrint": chance.choice(["0", "0", "1"]),
+            "Accept": chance.choice(["*/*"] * 4 + ["application/json", "application/xml", "text/xml;q=0.5", "text/x"]),
         }
         params = {
             chance.choice(["q", "fields", "ids"]): chance.choice([*QUERIES, record, "Id,Nope", ",,", "Owner.Name"])
@@ -150,7 +152,10 @@ def besiege(rest: Rest, caplog: pytest.LogCaptureFixture, seed: int, count: int)
                 assert answer.json()[0]["errorCode"] == "APEX_ERROR", (method, path, options, answer.text)
                 continue
             assert answer.status_code < 500, (method, path, options, answer.text)
-            if answer.status_code >= 400 and path.startswith("/services/data"):
+            if answer.headers.get("Content-Type", "").startswith("application/xml"):
+                root = fromstring(answer.content)  # the mock's own
+                assert (root.tag == "Errors") == (answer.status_code >= 400), (method, path, options, answer.text)
+            elif answer.status_code >= 400 and answer.status_code != 406 and path.startswith("/services/data"):
                 (first, *_) = answer.json()
                 assert {"message", "errorCode"} <= set(first) or first.get("errors"), (
                     method,

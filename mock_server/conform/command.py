@@ -14,7 +14,7 @@ from typing import NoReturn
 from mock_server.conform import report
 from mock_server.conform.runner import Finding, Runner
 from mock_server.conform.table import Row, chosen, rows
-from mock_server.conform.target import Misuse, OrgKind, Refused, Target, attach, look_at, marker, own_mock
+from mock_server.conform.target import Misuse, OrgKind, Refused, Target, attach, look_at, marker, own_mock, version_of
 from mock_server.conform.wire import Unreachable
 from mock_server.documents import DocumentError
 
@@ -60,10 +60,11 @@ def _say(text: str, status: int) -> int:
 @contextmanager
 def _target(options: argparse.Namespace) -> Iterator[tuple[Target, OrgKind | None]]:
     if options.target is None:
+        version = version_of(os.environ)
         from mock_server import api
 
         with api.start(port=0) as server:
-            target = own_mock(server)
+            target = own_mock(server, version)
             try:
                 yield target, None
             finally:

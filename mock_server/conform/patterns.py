@@ -2,8 +2,8 @@
 
 `$(name)` in a text is a variable of the run (`$(account)`, or `$(account.15)` for its first 15 characters) or one of
 `KINDS` (`$(id 001)`, `$(datetime)`). A text that is nothing but one kind also says the JSON type: `$(int)`, `$(any)`.
-In a mapping keys and their order count; `"..."` admits further ones. `$keys`, `$each` and `$has` say something of a
-whole; `$unordered` holds the keys of an object whose order nobody has recorded.
+In a mapping keys and their order count; `"..."` admits further ones, `name?` may be missing. `$keys`, `$each` and
+`$has` say something of a whole; `$unordered` holds the keys of an object whose order nobody has recorded.
 """
 
 from __future__ import annotations
@@ -70,13 +70,16 @@ _TYPES: Mapping[str, Callable[[Any], bool]] = {
 
 
 def fill(value: Any, known: Mapping[str, str]) -> Any:
-    """Return a request's part with the variables put in; `{$repeat: [count, item]}` is a list. Raises UnknownName."""
+    """Return a request's part with the variables put in; `{$repeat: [count, item]}` is a list, `$(n)` in it a number.
+
+    Raises UnknownName.
+    """
     if isinstance(value, str):
         return _TOKEN.sub(lambda found: _variable(found[1], known), value)
     if isinstance(value, dict):
         if list(value) == ["$repeat"]:
             count, item = value["$repeat"]
-            return [fill(item, known) for _ in range(count)]
+            return [fill(item, {**known, "n": str(number)}) for number in range(count)]
         return {fill(key, known): fill(inner, known) for key, inner in value.items()}
     return [fill(inner, known) for inner in value] if isinstance(value, list) else value
 
@@ -199,6 +202,12 @@ def _mapping(expected: dict[str, Any], came: Any, known: Mapping[str, str], wher
     if "$keys" in expected:
         yield from _keys(str(expected["$keys"]).split(), list(came), where)
         return
+    # A key with a question mark may be missing.
+    expected = {
+        key.removesuffix("?"): value
+        for key, value in expected.items()
+        if not key.endswith("?") or key.removesuffix("?") in came
+    }
     wanted = [key for key in expected if key != MORE]
     yield from _keys(list(expected), list(came), where)
     for key in wanted:

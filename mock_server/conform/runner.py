@@ -60,6 +60,8 @@ class Runner:
 
     def run(self, row: Row) -> Finding:
         """Ask a row. Raises Unreachable, and Refused where the org takes no more calls."""
+        if float(self.target.known["version"]) < row.since:
+            return Finding(row, "skipped", f"it came with version {row.since}")
         missing = [NEEDS[need] for need in row.needs if need not in self.target.has]
         if missing:
             return Finding(row, "skipped", f"the org is not known to have {'; '.join(missing)}")
@@ -181,6 +183,8 @@ class Runner:
                 raise Skipped(
                     f"{step.method} {step.path} gave no {path}: {answer.status} {answer.text[:200]}"
                 ) from None
+            if value == self.target.known["token"]:
+                raise Skipped("the org hands out the session of this run again, which is not to be ended")
             known[name] = str(value)
 
     # -- cleaning up
@@ -206,6 +210,7 @@ class Runner:
 
     def _deleted(self, identifiers: Sequence[str]) -> list[str]:
         """Delete records; return the ids of those that are still there."""
+        identifiers = list(dict.fromkeys(self._to_delete(one) for one in identifiers))
         answer = self.target.signed("DELETE", f"/composite/sobjects?ids={','.join(identifiers)}")
         if answer.status != 200:
             return list(identifiers)
@@ -216,10 +221,16 @@ class Runner:
             if not item["success"] and item["errors"][0]["statusCode"] not in gone
         ]
 
+    def _to_delete(self, identifier: str) -> str:
+        """Return the id of what goes with a record: of a file's version its document."""
+        if not identifier.startswith("068"):
+            return identifier
+        answer = self.target.signed("GET", f"/sobjects/ContentVersion/{identifier}?fields=ContentDocumentId")
+        return str(answer.json["ContentDocumentId"]) if answer.status == 200 else identifier
+
     def sweep(self) -> None:
         """Look for records that carry the mark of this run (the answer to their making was lost), and delete them."""
         self._clean()
-        self.left = []
         for sobject, field in SWEPT.items():
             where = quote(f"SELECT Id FROM {sobject} WHERE {field} LIKE '%{self._mark}%' LIMIT 200")  # noqa: S608
             answer = self.target.signed("GET", f"/query?q={where}")

@@ -1,6 +1,6 @@
 """The table: rows in YAML, each a request and what Salesforce is known to answer, with the source of that knowledge.
 
-See the head of `README.md` beside this file for the keys.
+`Row` and `Step` say what the keys mean; "Rows of what Salesforce answers" in `mock_server/README.md` has an example.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from mock_server.documents import Document, DocumentError, Problem, Steps, load,
 MARKS = {"R": "recorded", "D": "documented", "K": "recalled"}
 _REQUEST = ("ask", "as", "params", "with", "json", "form", "text")
 _ANSWER = ("status", "headers", "answer", "answer_text", "elements", "save")
-_ROW = ("says", "source", "needs", "given", "mock", "before", "departs", *_REQUEST, *_ANSWER)
+_ROW = ("says", "source", "since", "needs", "given", "mock", "before", "departs", *_REQUEST, *_ANSWER)
 _METHODS = ("GET", "POST", "PATCH", "PUT", "DELETE", "HEAD", "OPTIONS")
 NEEDS = {
     "client": "a connected app: SF_CLIENT_ID and SF_CLIENT_SECRET",
@@ -31,7 +31,7 @@ NEEDS = {
 """What a row may ask of an org, and what to say where that is missing."""
 VARIABLES = (
     "version", "marker", "instance", "host", "org", "user", "username", "token", "password", "client_id",
-    "client_secret", "basic", "refresh_token", "long", "very_long", "today",
+    "client_secret", "basic", "refresh_token", "long", "very_long", "today", "n",
 )  # fmt: skip
 """What every run knows: in `password` the security token is part of it, `long` are 300 letters, `very_long` 100,000."""
 _ARRANGEMENTS = ("org", "rows", "limit", "expire", "fault", "advance", "renew", "user")
@@ -54,12 +54,14 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One fact. `given` are records to make first, by variable; `departs` says why the mock answers otherwise."""
+    """One fact. `given` are records to make first, by variable; `since` is the API version that brought it; `departs`
+    says why the mock answers otherwise."""
 
     name: str
     place: str
     says: str
     source: str
+    since: float
     needs: tuple[str, ...]
     mock: tuple[Mapping[str, Any], ...]
     departs: str | None
@@ -158,6 +160,7 @@ class _Reader:
             place=self._place(path),
             says=str(row.get("says") or name.replace("_", " ")),
             source=source,
+            since=float(row.get("since") or 0),
             needs=needs,
             mock=mock,
             departs=row.get("departs"),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mock_server.api import Server
     from mock_server.control.client import ControlClient, OrgInfo
 
-NEWEST_KNOWN = "60.0"
+USUAL_VERSION = "60.0"
 """The API version that is asked when nobody says another: what is recorded fits it best."""
 FIELDS: Mapping[str, Mapping[str, Any]] = {
     "Contact": {
@@ -99,7 +99,7 @@ class Target:
         return _TOKEN.sub("***", text)
 
 
-def own_mock(server: Server, version: str = NEWEST_KNOWN, **options: Any) -> Target:
+def own_mock(server: Server, version: str = USUAL_VERSION, **options: Any) -> Target:
     """Return a fresh org of a running server."""
     info = server.control.create_org(fields=FIELDS, journal="whole", **options)
     target = Target(Wire(server.url), {}, frozenset(), True, server, server.control.for_org(info.id))
@@ -151,6 +151,7 @@ def _known(wire: Wire, environ: Mapping[str, str], token: str, version: str, org
         "refresh_token": environ.get("SF_REFRESH_TOKEN", ""),
         "long": "x" * 300,
         "very_long": "x" * 100_000,
+        "n": "",
         "today": datetime.fromtimestamp(Clock().now(), UTC).strftime("%Y-%m-%d"),
     }
 
@@ -161,15 +162,21 @@ def marker() -> str:
     return "sfmock" + "".join(one for one in secret(60) if one.isalnum())[:12]
 
 
+def version_of(environ: Mapping[str, str]) -> str:
+    """Return the API version to ask. Raises Misuse."""
+    version = environ.get("SF_API_VERSION") or USUAL_VERSION
+    if not re.fullmatch(r"\d{2,3}\.0", version):
+        raise Misuse(f"SF_API_VERSION is a version such as 60.0, not {version!r}")
+    return version
+
+
 def attach(url: str, environ: Mapping[str, str]) -> Target:
     """Log in to an org. Raises Misuse, Refused, Unreachable."""
     try:
         wire = Wire(url if "://" in url else f"https://{url}")
     except ValueError as error:
         raise Misuse(str(error)) from None
-    version = environ.get("SF_API_VERSION") or NEWEST_KNOWN
-    if not re.fullmatch(r"\d{2,3}\.0", version):
-        raise Misuse(f"SF_API_VERSION is a version such as 60.0, not {version!r}")
+    version = version_of(environ)
     local = urlsplit(wire.url).hostname in _LOCAL
     if wire.url.startswith("http:") and not local:
         raise Misuse(f"credentials would travel to {wire.host} readable by all between; write https://")

@@ -6,7 +6,7 @@ import secrets
 from random import Random
 from string import ascii_letters, digits
 
-__all__ = ["Random", "secret", "stream"]
+__all__ = ["Random", "secret", "stream", "word"]
 
 _ALPHABET = ascii_letters + digits + "._"
 
@@ -19,3 +19,8 @@ def stream(seed: int, *purpose: str) -> Random:
 def secret(length: int) -> str:
     """Return `length` unguessable characters of `A-Za-z0-9._`, as in Salesforce's tokens."""
     return "".join(secrets.choice(_ALPHABET) for _ in range(length))
+
+
+def word(length: int, letters: str) -> str:
+    """Return `length` unguessable ones of some letters."""
+    return "".join(secrets.choice(letters) for _ in range(length))

@@ -21,6 +21,7 @@ from mock_server.org.identity.access import Accesses
 from mock_server.org.identity.admission import Admission
 from mock_server.org.identity.apps import ConnectedApp
 from mock_server.org.identity.authorizations import Authorizations
+from mock_server.org.identity.devices import Devices
 from mock_server.org.identity.directory import Directory, Secret
 from mock_server.org.identity.history import LoginHistory
 from mock_server.org.identity.keeping import Keeper
@@ -100,6 +101,7 @@ class Org:
         self.log = CommitLog(keep_commits)
         self.sessions = Sessions(self.id, self.clock)
         self.authorizations = Authorizations(self.clock)
+        self.devices = Devices(self.clock)
         self.signing = SigningKey()
         """Signs ID tokens; orgs of one server share theirs."""
         self.accesses = Accesses(self.schema, self.store)
@@ -311,6 +313,23 @@ class Org:
         found = schema.get(sobject)
         assert found is not None
         return self.queries.read(found, ids, fields, base=base, schema=schema, user_id=who.user_id)
+
+    def revoke(self, token: str) -> bool:
+        """Take back an access or refresh token; tell whether there was such a token.
+
+        With the last of its refresh tokens an app loses what the user has let it do.
+        """
+        grant = self.sessions.granted(token)
+        had = self.sessions.revoke(token)
+        if grant is not None and not any(
+            (one.user_id, one.client_id) == (grant.user_id, grant.client_id) for one in self.sessions.grants()
+        ):
+            self.authorizations.withdraw(grant.user_id, grant.client_id)
+        return had
+
+    def sees(self, who: Session, sobject: str, identifier: str) -> bool:
+        """Tell whether a record is there, and reached by a user."""
+        return self.read(who, sobject, [identifier], ["Id"], base="") != [None]
 
     def write(
         self,

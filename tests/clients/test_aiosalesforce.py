@@ -82,3 +82,22 @@ async def test_an_ended_session_is_renewed(client: Salesforce, server: api.Serve
     await client.get_limits()
     server.control.for_org(org.id).expire_tokens()
     assert (await client.get_limits())["DailyApiRequests"]["Max"] > 0
+
+
+async def test_a_batch_of_subrequests(client: Salesforce) -> None:
+    async with client.composite.batch() as batch:
+        made = batch.sobject.create("Contact", {"LastName": "Arden"})
+        failed = batch.sobject.create("Contact", {"FirstName": "Mary"})
+        found = batch.query("SELECT Id FROM Contact")
+    assert (made.is_success, failed.is_success) == (True, False)
+    assert [one["Id"] for one in found.records] == [made.id]
+
+
+async def test_a_composite_call_whose_steps_refer_to_each_other(client: Salesforce) -> None:
+    async with client.composite(all_or_none=True) as steps:
+        account = steps.sobject.create("Account", {"Name": "Acme"})
+        contact = steps.sobject.create("Contact", {"LastName": "Arden", "AccountId": str(account.reference.id)})
+        read = steps.sobject.get("Contact", str(contact.reference.id), fields=["LastName", "AccountId"])
+        found = steps.query(f"SELECT Account.Name FROM Contact WHERE Id = '{contact.reference.id}'")
+    assert (read.record["LastName"], read.record["AccountId"]) == ("Arden", account.id)
+    assert [one["Account"]["Name"] for one in found.records] == ["Acme"]

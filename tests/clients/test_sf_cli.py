@@ -232,5 +232,9 @@ def test_plain_requests_are_sent(sf: Sf) -> None:
 def test_what_is_not_there_is_said(sf: Sf) -> None:
     tests = sf.refused("apex", "run", "test")
     assert (tests["name"], "not run" in tests["message"]) == ("INVALID_INPUT", True)
+    code = sf.home / "some.apex"
+    code.write_text("System.debug('x');")
+    ran = sf.refused("apex", "run", "-f", str(code))
+    assert "not run" in json.dumps(ran)
     assert sf.json("apex", "list", "log") == []
     assert sf.refused("org", "list", "metadata-types")["status"] == 1

@@ -99,4 +99,4 @@ def lab(registry: Registry) -> Lab:
     )
     app = org.directory.default_app
     token = org.sessions.open(org.directory.default_user, app, app.scopes).token
-    return Lab(org, faults, Gate(world, registry, rest.render), journal, token)
+    return Lab(org, faults, Gate(world, registry, rest.render, rest.finish), journal, token)

@@ -16,6 +16,13 @@ from mock_server.org.errors import CATALOGUE
 BEHAVIOURS = documents.load(Path(__file__).with_name("behaviours.yaml")).data
 WITHOUT_ROW = {
     "FORBIDDEN": "takes Apex",
+    "NOT_ACCEPTABLE": "an answer without a body: transport/not_acceptable",
+    "URL_NOT_RESET": "of the login host alone",
+    "INVALID_OPERATION_WITH_EXPIRED_PASSWORD": "takes a user whose password has expired",
+    "LOGIN_DURING_RESTRICTED_TIME": "takes a user with login hours",
+    "LOGIN_DURING_RESTRICTED_DOMAIN": "takes a user with a range of addresses",
+    "invalid_scope": "takes an app with few scopes",
+    "slow_down": "takes a device that asks too often; tests/protocols/oauth",
     "LOGIN_MUST_USE_SECURITY_TOKEN": "takes a network that is not trusted",
     "INSUFFICIENT_ACCESS": "of the User Interface API, which has its own tests",
     "ILLEGAL_QUERY_PARAMETER_VALUE": "of the User Interface API, which has its own tests",

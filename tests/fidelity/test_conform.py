@@ -116,6 +116,35 @@ def test_records_of_others_are_left_alone(conform: Callable[..., int], control: 
     assert left(control) == 2
 
 
+def test_a_file_goes_with_all_its_versions(conform: Callable[..., int], control: ControlClient, capsys: Out) -> None:
+    assert conform("--only", "surfaces/blob_of_a_version") == 0
+    assert control.records("SELECT Id FROM ContentDocument") == []
+    assert capsys.readouterr().err == ""
+
+
+def test_the_session_of_the_run_is_never_ended(
+    conform: Callable[..., int], org: OrgInfo, monkeypatch: pytest.MonkeyPatch, capsys: Out
+) -> None:
+    # Some orgs answer a second login with the session of the first.
+    reach = running._reach
+    monkeypatch.setattr(
+        running, "_reach", lambda answer, path: org.access_token if path == "access_token" else reach(answer, path)
+    )
+    assert conform("--only", "oauth/revoke") == 0
+    assert "is not to be ended" in capsys.readouterr().out
+
+
+def test_another_version_is_asked(conform: Callable[..., int], monkeypatch: pytest.MonkeyPatch, capsys: Out) -> None:
+    monkeypatch.setenv("SF_API_VERSION", "66.0")
+    assert conform("--only", "records/create", "--only", "describe/describe*") == 0
+    assert "version 66.0" in capsys.readouterr().out
+    monkeypatch.setenv("SF_API_VERSION", "51.0")
+    assert conform("--only", "composite/bad_reference_id") == 0
+    assert "it came with version 54.0" in capsys.readouterr().out
+    monkeypatch.setenv("SF_API_VERSION", "latest")
+    assert conform("--only", "records/create") == 2
+
+
 def test_what_an_interrupted_run_has_made_is_deleted(
     conform: Callable[..., int], control: ControlClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,13 +13,7 @@ from mock_server.conform.runner import Runner
 from mock_server.conform.table import Row, rows
 from mock_server.conform.target import marker, own_mock
 
-COMING = {
-    "oauth/unknown_code": "the web server flow",
-    "oauth/authorize*": "the web server flow",
-    "oauth/discovery": "OpenID",
-    "oauth/keys": "OpenID",
-    "oauth/identity_as_xml": "other forms of the identity",
-}
+COMING = {}
 """Rows about what the mock does not serve yet."""
 
 

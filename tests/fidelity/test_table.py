@@ -44,6 +44,8 @@ def test_a_wrong_row_is_told_with_its_line(tmp_path: Path, row: str, problem: st
         ({"$unordered": {"a": 1}}, {"a": 1, "b": 2}, False),
         ({"a": 1}, {"a": 1, "b": 2}, False),
         ({"a": 1, "...": True}, {"x": 0, "a": 1, "b": 2}, True),
+        ({"a": 1, "b?": 2}, {"a": 1}, True),
+        ({"a": 1, "b?": 2}, {"a": 1, "b": 3}, False),
         ({"a": 1, "c": 2, "...": True}, {"c": 2, "a": 1}, False),
         (1, 1.0, False),
         (1.0, 1.0, True),

@@ -18,9 +18,10 @@ GRANT_TYPES = {
     "hybrid_refresh": "refresh_token",
     "password": "password",
     "refresh_token": "refresh_token",
-    "urn:ietf:params:oauth:grant-type:device_code": "device",
+    "urn:ietf:params:oauth:grant-type:device": "device",
     "urn:ietf:params:oauth:grant-type:jwt-bearer": "jwt_bearer",
     "urn:ietf:params:oauth:grant-type:token-exchange": "token_exchange",
+    "urn:ietf:params:oauth:grant-type:hybrid-token-exchange": "token_exchange",
 }
 """What a request calls a grant, and what the policy of an app does."""
 GRANTS = tuple(sorted({*GRANT_TYPES.values(), "implicit"}))

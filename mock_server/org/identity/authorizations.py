@@ -85,11 +85,12 @@ class Lapsing(Generic[T]):
 
     def put(self, name: str, thing: T) -> None:
         now = self._clock.now()
-        for old in list(self._kept):
+        while self._kept:
             # In the order in which they came; whoever asks for more than anybody needs loses the oldest.
-            if self._kept[old][0] + 2 * self._life >= now and len(self._kept) < _MOST:
+            oldest = next(iter(self._kept))
+            if self._kept[oldest][0] + 2 * self._life >= now and len(self._kept) < _MOST:
                 break
-            del self._kept[old]
+            del self._kept[oldest]
         self._kept[name] = (now, thing)
 
     def get(self, name: str) -> T | None:

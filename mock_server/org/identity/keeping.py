@@ -62,9 +62,9 @@ class Keeper:
     def app(self, app: ConnectedApp) -> None:
         """Keep an app that was registered."""
         if self._active:
-            plain = {
-                key: sorted(value) if isinstance(value, frozenset) else value for key, value in asdict(app).items()
-            }
+            plain = asdict(app)
+            for key in _SETS:
+                plain[key] = None if plain[key] is None else sorted(plain[key])
             self._run('INSERT OR REPLACE INTO "sf_apps" VALUES (?, ?)', app.client_id, orjson.dumps(plain).decode())
 
     def passwords(self) -> Iterator[tuple[str, str, bool, float]]:
@@ -77,7 +77,9 @@ class Keeper:
         """Yield the apps that were kept."""
         if self._active:
             for _, text in self._run('SELECT * FROM "sf_apps"'):
-                plain = orjson.loads(text)
+                plain: dict[str, Any] = orjson.loads(text)
                 for key in _SETS:
                     plain[key] = None if plain[key] is None else frozenset(plain[key])
-                yield ConnectedApp(**{key: tuple(one) if key in _TUPLES else one for key, one in plain.items()})
+                for key in _TUPLES:
+                    plain[key] = tuple(plain[key])
+                yield ConnectedApp(**plain)

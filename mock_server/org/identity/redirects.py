@@ -13,6 +13,7 @@ SUCCESS = "/services/oauth2/success"
 _LOGIN_PAGES = tuple(f"https://{name}.salesforce.com{SUCCESS}" for name in ("login", "test"))
 # What may stand in a URI as it is (RFC 3986): nothing that ends a header, an attribute or a policy.
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[A-Za-z0-9\-._~:/?\[\]@!$&'()*+,;=%]+")
+_HOST = re.compile(r"([A-Za-z0-9._~%-]+|\[[0-9A-Fa-f:.%]+\])(:\d*)?")
 _PASSIVE = frozenset({"javascript", "data", "vbscript", "file", "blob", "about"})
 """Schemes by which a browser would run or show what the address itself contains."""
 
@@ -75,7 +76,7 @@ def _navigable(uri: str) -> bool:
     except ValueError:
         return False
     if parts.scheme in ("http", "https"):
-        return bool(parts.hostname) and "@" not in parts.netloc
+        return _HOST.fullmatch(parts.netloc) is not None
     return parts.scheme not in _PASSIVE
 
 

@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from mock_server.org.schema.schema import Schema
 
 T = TypeVar("T")
-KINDS = ("objects", "fields", "valueSets", "records", "channels", "profiles", "permissionSets", "apps")
+KINDS = (
+    "objects", "fields", "valueSets", "records", "channels", "profiles", "permissionSets", "apps", "quickActions",
+)  # fmt: skip
 _MOST_MASTERS = 2
 
 

@@ -8,7 +8,9 @@ from typing import Any, Literal
 
 from mock_server.org.schema.errors import Path, Place, Problem, SchemaError
 
-KINDS = ("objects", "fields", "valueSets", "records", "channels", "profiles", "permissionSets", "apps")
+KINDS = (
+    "objects", "fields", "valueSets", "records", "channels", "profiles", "permissionSets", "apps", "quickActions",
+)  # fmt: skip
 """What definitions are of. `records` are by object and name, `channels` (of platform events) by name."""
 _PARTS = ("validationRules", "recordTypes", "compactLayouts", "duplicateRules")
 
@@ -108,7 +110,7 @@ class Definitions:
                 self._fields(name, definition, other, ("fields", name), index)
             else:
                 self.data["fields"][name] = definition
-        for kind in ("valueSets", "channels", "profiles", "permissionSets", "apps"):
+        for kind in ("valueSets", "channels", "profiles", "permissionSets", "apps", "quickActions"):
             self.data[kind].update(other.data[kind])
         for name, rows in other.data["records"].items():
             if name.endswith("__mdt") and isinstance(rows, Mapping):

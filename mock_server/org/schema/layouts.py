@@ -107,13 +107,14 @@ def _layout(
 
 
 def _sections(sobject: SObject, *, editing: bool) -> Iterator[dict[str, Any]]:
-    groups: dict[str, tuple[int, list[dict[str, Any]]]] = {
-        f"{sobject.label} Information": (2, []),
-        "Address Information": (2, []),
-        "System Information": (2, []),
-        "Description Information": (1, []),
-    }
-    information, addresses, system, description = (items for _, items in groups.values())
+    # A list: an object whose label is Address has two sections of one heading.
+    groups: list[tuple[str, int, list[dict[str, Any]]]] = [
+        (f"{sobject.label} Information", 2, []),
+        ("Address Information", 2, []),
+        ("System Information", 2, []),
+        ("Description Information", 1, []),
+    ]
+    information, addresses, system, description = (items for _, _, items in groups)
     order = 0
     for field in _shown(sobject):
         if editing and not (field.createable or field.updateable or _parts(sobject, field)):
@@ -129,7 +130,7 @@ def _sections(sobject: SObject, *, editing: bool) -> Iterator[dict[str, Any]]:
             description.append(item)
         else:
             information.append(item)
-    for place, (heading, (columns, items)) in enumerate(groups.items()):
+    for place, (heading, columns, items) in enumerate(groups):
         if items:
             yield _section(sobject, heading, columns, items, first=place == 0, editing=editing)
 

@@ -33,6 +33,7 @@ _ROOTS = {
     "permissionset": "PermissionSet",
     "duplicateRule": "DuplicateRule",
     "matchingRule": "MatchingRules",
+    "quickAction": "QuickAction",
     **metadata_apps.KINDS,
 }
 _GRANTS = {"profile": ("profiles", "profile"), "permissionset": ("permissionSets", "permission set")}
@@ -448,6 +449,41 @@ class _Metadata:
         members[entity] = member
         return f"{entity} in channel {name}"
 
+    def _quick_action(self, file: MetadataFile, element: Element) -> str | None:
+        """Read an action that makes or changes a record; others open pages, flows and mails."""
+        context, _, name = file.name.rpartition(".")
+        kind = element.get("type") or ""
+        if kind not in ("Create", "LogACall", "Update"):
+            self._warn(file, element.line, f"actions of type {kind[:80]} do nothing here; {name} is left out")
+            return None
+        context = self._names.sobject(context) if context and context != "Global" else ""
+        target = element.get("targetObject") or ("Task" if kind == "LogACall" else context)
+        if not target:
+            raise SchemaErrors.at(Place(file.path, element.line), "a quick action needs a <targetObject>")
+        preset: dict[str, str] = {}
+        for one in element.all("fieldOverrides"):
+            field, value = one.get("field"), one.get("literalValue")
+            if field is None or value is None:
+                self._warn(file, one.line, "a <fieldOverrides> counts only with a <field> and a <literalValue>")
+            else:
+                preset[self._names.field(field)] = value
+        layout = element.first("quickActionLayout")
+        columns = layout.all("quickActionLayoutColumns") if layout is not None else ()
+        items = [item for one in columns for item in one.all("quickActionLayoutItems")]
+        fields = [field for item in items if (field := item.get("field"))]
+        parent = element.get("targetParentField")
+        self._out.data["quickActions"][file.name] = {
+            "context": context or None,
+            "fields": [self._names.field(field) for field in fields],
+            "kind": kind,
+            "label": element.get("label") or name.replace("_", " "),
+            "name": name,
+            "parent": self._names.field(parent) if parent else None,
+            "preset": preset,
+            "target": self._names.sobject(target),
+        }
+        return f"quick action {file.name}"
+
 
 def _method(kind: str) -> str:
     return {
@@ -460,6 +496,7 @@ def _method(kind: str) -> str:
         "duplicateRule": "duplicate_rule",
         "matchingRule": "matching_rule",
         "platformEventChannel": "channel",
+        "quickAction": "quick_action",
         "platformEventChannelMember": "channel_member",
     }.get(kind, kind)
 

@@ -91,6 +91,13 @@ fullName actionOnInsert actionOnUpdate alertText description duplicateRuleFilter
 masterLabel operationsOnInsert operationsOnUpdate securityOption sortOrder
 """
     ),
+    "QuickAction": _words(
+        """
+fullName actionSubtype canvas description fieldOverrides flowDefinition height icon isProtected label lightningComponent
+lightningWebComponent mobExtDisplayMode optionsCreateFeedItem page quickActionLayout quickActionSendEmailOptions
+standardLabel successMessage targetObject targetParentField targetRecordType type width
+"""
+    ),
     "MatchingRules": _words("fullName matchingRules"),
 }
 _OF_VALUE = _words(

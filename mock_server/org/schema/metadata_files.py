@@ -57,6 +57,7 @@ _ALONE = frozenset(
         "sharingRules",
         "duplicateRule",
         "matchingRule",
+        "quickAction",
     }
 )
 

@@ -64,6 +64,8 @@ class Schema:
         """Connected apps by name, likewise: `identity.given_apps` reads them."""
         self.tooling: Schema | None = None
         """What the Tooling API shows of it, once somebody asked: `org.tooling.view`."""
+        self.quick_actions: Mapping[str, Any] = {}
+        """Quick actions by name, those of an object as `Account.Call`: `standard.quick_actions` reads them."""
         self.channels: Mapping[str, Any] = {}
         """Channels of platform events and change events by name, with their members, as they were defined."""
 
@@ -164,6 +166,7 @@ class Schema:
         self._own_prefixes = dict(other._own_prefixes)
         self.records = dict(other.records)
         self.channels = dict(other.channels)
+        self.quick_actions = dict(other.quick_actions)
         self.profiles = dict(other.profiles)
         self.apps = dict(other.apps)
         self.permission_sets = dict(other.permission_sets)
@@ -210,6 +213,13 @@ class Schema:
             build.problems += trial._sum_up(definitions.get("fields") or {})
             # Roll-ups have their types by now.
             build.check_formulas(trial)
+        actions = definitions.get("quickActions") or {}
+        if actions and not build.problems:
+            from mock_server.org.standard.quick_actions import checked
+
+            kept, notes = checked(trial, actions)
+            build.notes += notes
+            trial.quick_actions = {**self.quick_actions, **kept}
         profiles, sets = (definitions.get(kind) or {} for kind in ("profiles", "permissionSets"))
         if (profiles or sets) and not build.problems:
             from mock_server.org.identity.given import check_grants, left_out

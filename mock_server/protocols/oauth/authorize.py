@@ -11,7 +11,9 @@ from urllib.parse import urlencode
 
 from mock_server.operations import Call, Operation, Reply
 from mock_server.org import errors
+from mock_server.org.errors import ApiError
 from mock_server.org.identity import redirects, scopes
+from mock_server.org.identity.admission import REFUSALS, LoginRefused
 from mock_server.org.identity.apps import ConnectedApp
 from mock_server.org.identity.authorizations import Request, Waiting
 from mock_server.org.identity.directory import User
@@ -176,7 +178,10 @@ def _read(call: Call, fields: Mapping[str, str]) -> tuple[ConnectedApp, Request]
         raise Unanswerable(_told(call, browser.plain("redirect_uri_mismatch", text)))
     prompts = fields.get("prompt", "").split()
     response_type = _TYPES.get(" ".join(fields.get("response_type", "").split()), "")
-    wanted = scopes.asked(fields.get("scope")) or app.scopes
+    try:
+        wanted = app.asked(fields.get("scope"))
+    except ApiError as error:
+        raise Unanswerable(_error_page(call, error, fields.get("state"))) from None
     request = Request(
         app.client_id,
         callback,
@@ -194,8 +199,8 @@ def _read(call: Call, fields: Mapping[str, str]) -> tuple[ConnectedApp, Request]
         _end(call, request, "unsupported_response_type", "response type not supported")
     if not app.allows("authorization_code" if response_type == "code" else "implicit"):
         _end(call, request, "unauthorized_client", errors.GRANT_NOT_ALLOWED.message)
-    if not scopes.allowed(app.scopes, wanted) or (response_type in _NEEDS_OPENID and "openid" not in wanted):
-        raise Unanswerable(_error_page(call, "invalid_scope", "the requested scope is not allowed", request.state))
+    if response_type in _NEEDS_OPENID and "openid" not in wanted:
+        raise Unanswerable(_error_page(call, errors.SCOPE_NOT_ALLOWED(), request.state))
     if response_type in _NEEDS_OPENID and not request.nonce:
         _end(call, request, "invalid_request", "missing required nonce")
     if response_type == "code":
@@ -235,29 +240,47 @@ def _silently(call: Call, app: ConnectedApp, request: Request, user: User | None
 
 def _decide(call: Call, app: ConnectedApp, request: Request, user: User) -> Reply | None:
     """Answer a request whose user need not be asked; None for another. Raises Unanswerable for one without access."""
-    if app.admin_approved:
-        # Its administrator has decided for everybody.
-        if call.org.admission.approves(app, user):
-            return answered(call, app, request, user)
-        text = "user is not admin approved to access this app"
-        raise Unanswerable(_error_page(call, "OAUTH_APP_ACCESS_DENIED", text, request.state))
-    known = call.org.authorizations.consented(user.id, app.client_id, request.scopes)
-    return answered(call, app, request, user) if known and not request.consent else None
+    try:
+        call.org.admission.permit(app, user, consented=True)
+    except ApiError as error:
+        raise Unanswerable(_error_page(call, error, request.state)) from None
+    if not app.admin_approved and (request.consent or not _consented(call, app, request, user)):
+        return None
+    return answered(call, app, request, user)
+
+
+def _consented(call: Call, app: ConnectedApp, request: Request, user: User) -> bool:
+    """Tell whether a user has let an app do all this before: here, or as its configuration says."""
+    authorizations = call.org.authorizations
+    if authorizations.approved(user.id, app.client_id):
+        return authorizations.consented(user.id, app.client_id, request.scopes)
+    return app.consented is not None and call.org.admission.has_consented(app, user)
 
 
 def answered(call: Call, app: ConnectedApp, request: Request, user: User) -> Reply:
-    """Send the browser back to the app with what it asked for."""
+    """Send the browser back to the app with what it asked for; a device fetches it itself."""
+    if request.device is not None:
+        call.org.devices.decide(request.device, user.id, approved=True)
+        return pages.message("You're Connected", f"{app.name} has been let in. You may close this window.")
     assert request.callback is not None
     state = {} if request.state is None else {"state": request.state}
     if request.response_type == "code":
         code = call.org.authorizations.issue(request, user.id)
         return browser.go(request.callback.with_query({"code": code, **state}))
-    return browser.go(request.callback.with_fragment({**codes.implicit(call, app, request, user), **state}))
+    try:
+        told = codes.implicit(call, app, request, user)
+    except LoginRefused as refusal:
+        error = REFUSALS[refusal.reason].oauth()
+        return refused(call, request, error.code, error.message)
+    return browser.go(request.callback.with_fragment({**told, **state}))
 
 
 def refused(call: Call, request: Request, code: str, description: str) -> Reply:
     """Send the browser back to the app with an error."""
     call.entry.codes, call.entry.message = (code,), description
+    if request.device is not None:
+        call.org.devices.decide(request.device, "", approved=False)
+        return pages.message("Access denied", "The device was not let in. You may close this window.")
     assert request.callback is not None
     answer = {"error": code, "error_description": description}
     if request.state is not None:
@@ -266,9 +289,9 @@ def refused(call: Call, request: Request, code: str, description: str) -> Reply:
     return browser.go(put(answer))
 
 
-def _error_page(call: Call, code: str, description: str, state: str | None) -> Reply:
-    call.entry.codes, call.entry.message = (code,), description
-    answer = {"error": code, "error_description": description} | ({} if state is None else {"state": state})
+def _error_page(call: Call, error: ApiError, state: str | None) -> Reply:
+    call.entry.codes, call.entry.message = (error.code,), error.message
+    answer = {"error": error.code, "error_description": error.message} | ({} if state is None else {"state": state})
     return browser.go(f"{_ERROR_PAGE}?{urlencode(answer)}")
 
 

@@ -16,8 +16,8 @@ from mock_server.org.identity.directory import User
 from mock_server.org.identity.sessions import Session
 from mock_server.org.org import Org
 from mock_server.protocols.instance import instance_url
-from mock_server.protocols.oauth import pages
-from mock_server.protocols.oauth.forms import form, visit
+from mock_server.protocols.oauth import forms, pages
+from mock_server.protocols.oauth.forms import form
 
 COOKIE = "sid"
 SCOPES = ("api", "web", "full")
@@ -130,11 +130,12 @@ def log_in(call: Call, fields: dict[str, str]) -> Reply:
     start = local(fields.get("startURL") or fields.get("retURL"))
     username = fields.get("username") or fields.get("un") or ""
     try:
-        coming = replace(visit(call), kind="Application", application="Browser", by_hand=True)
-        user = call.org.admission.by_password(username, fields.get("pw") or fields.get("password") or "", coming)
+        # What the login history calls a login of somebody who sits before a browser.
+        visit = replace(forms.visit(call), kind="Application", application="Browser", by_hand=True)
+        user = call.org.admission.by_password(username, fields.get("pw") or fields.get("password") or "", visit)
     except LoginRefused as refusal:
         # Which of user, password and account is at fault is nobody's business who could not log in.
-        wrong = _RESTRICTED if refusal.reason not in ("credentials", "inactive") else _WRONG
+        wrong = _RESTRICTED if refusal.reason in ("token", "rate", "domain", "hours") else _WRONG
         call.entry.codes, call.entry.message = ("invalid_grant",), wrong
         return login_page(call, start, username=username[:80], error=wrong)
     return go(start, sets=open_session(call, user))

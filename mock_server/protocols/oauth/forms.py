@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, quote, unquote
 
 import orjson
 
+from mock_server.multipart import Malformed, is_multipart, parts
 from mock_server.operations import Call, OrgFinder, Reply, Routes
 from mock_server.org import errors
 from mock_server.org.errors import ApiError
@@ -20,11 +21,11 @@ from mock_server.protocols.oauth.assertion import unverified_claims
 FORM = "application/x-www-form-urlencoded"
 _LARGEST_FORM = 65_536
 _MOST_FIELDS = 100
-_NO_STORE = {"Expires": "Thu, 01 Jan 1970 00:00:00 GMT", "X-ReadOnlyMode": "false"}
+NO_STORE = {"Expires": "Thu, 01 Jan 1970 00:00:00 GMT", "X-ReadOnlyMode": "false"}
 
 
 def answer(value: dict[str, Any], status: int = 200) -> Reply:
-    return Reply(status, orjson.dumps(value), headers=dict(_NO_STORE))
+    return Reply(status, orjson.dumps(value), headers=dict(NO_STORE))
 
 
 def text(status: int, word: str) -> Reply:
@@ -32,16 +33,28 @@ def text(status: int, word: str) -> Reply:
 
 
 def render(error: ApiError) -> Reply:
-    """Write an error in OAuth's form; the platform's own codes are the few that a fault puts on a login."""
+    """Write an error in OAuth's form."""
+    return answer(told(error), error.status)
+
+
+def told(error: ApiError) -> dict[str, str]:
+    """Return what OAuth says of an error; the platform's own codes are the few that a fault puts on a login."""
     if error.code == "UNKNOWN_EXCEPTION":
-        return answer({"error": "unknown_error", "error_description": "retry your request"}, error.status)
-    return answer({"error": error.code.lower(), "error_description": error.message}, error.status)
+        return {"error": "unknown_error", "error_description": "retry your request"}
+    return {"error": error.code.lower(), "error_description": error.message}
+
+
+def render_token(error: ApiError) -> Reply:
+    """Write an error of the token endpoint, in the form that the request asked for."""
+    from mock_server.protocols.oauth.shapes import token_answer
+
+    return token_answer(told(error), error.extra.get("shape", "json"), error.status)
 
 
 def render_revocation(error: ApiError) -> Reply:
     """Write an error of the revocation endpoint: a form, as recorded in 2019."""
     body = f"error={quote(error.code.lower())}&error_description={quote(error.message)}"
-    return Reply(error.status, body.encode(), FORM, dict(_NO_STORE))
+    return Reply(error.status, body.encode(), FORM, dict(NO_STORE))
 
 
 def render_identity(error: ApiError) -> Reply:
@@ -63,6 +76,9 @@ def form(call: Call) -> dict[str, str]:
     A body of another content type, or one too large for a login, has none: so Salesforce misses the grant type.
     """
     media = call.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if is_multipart(media) and len(call.body) <= _LARGEST_FORM:
+        # What the sf command line sends in the device flow.
+        return {**_parts(call), **call.query}
     if media != FORM or len(call.body) > _LARGEST_FORM:
         return call.query
     try:
@@ -72,6 +88,15 @@ def form(call: Call) -> dict[str, str]:
     except ValueError:
         return call.query
     return {**dict(reversed(pairs)), **call.query}
+
+
+def _parts(call: Call) -> dict[str, str]:
+    """Return the texts of a multipart form; of a repeated one the first counts."""
+    try:
+        found = parts(call.headers.get("Content-Type", ""), call.body)
+    except Malformed:
+        return {}
+    return {part.name: part.content.decode(errors="replace") for part in reversed(found)}
 
 
 def client_of(call: Call, fields: dict[str, str]) -> tuple[str | None, str | None]:
@@ -107,6 +132,7 @@ def find_org(call: Call, orgs: OrgFinder) -> Org | None:
 
 
 routes = Routes(render, find_org)
+tokens = Routes(render_token, find_org)
 revocations = Routes(render_revocation, find_org)
 identities = Routes(render_identity, find_org)
 discovery = Routes(render)

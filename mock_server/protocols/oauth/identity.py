@@ -11,6 +11,7 @@ from mock_server.org.ids import to_15, to_18
 from mock_server.org.zones import utc_offset
 from mock_server.protocols.instance import identity_url, instance_url
 from mock_server.protocols.oauth.forms import answer, identities, text
+from mock_server.protocols.oauth.shapes import identity_answer
 
 
 def _urls(call: Call) -> dict[str, str]:
@@ -68,7 +69,7 @@ def _modified(user: User) -> str:
 @identities(
     Operation(
         "oauth.identity", "GET", "/id/{org}/{user}", "read", counted=False, summary="Tell who a token belongs to",
-        scopes=scopes.IDENTITY,
+        query=("format", "callback", "version"), scopes=scopes.IDENTITY,
     )
 )  # fmt: skip
 async def identity(call: Call) -> Reply:
@@ -105,7 +106,7 @@ async def identity(call: Call) -> Reply:
         "last_modified_date": _modified(user),
         "is_app_installed": True,
     }
-    return answer(body)
+    return identity_answer(call, body)
 
 
 @identities(

@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import Any
 
 from mock_server.operations import Call, Operation, Reply
-from mock_server.org.identity import scopes
+from mock_server.org.identity.scopes import LABELS
 from mock_server.org.identity.signing import encoded
 from mock_server.protocols.instance import instance_url
 from mock_server.protocols.oauth.forms import answer, discovery
@@ -58,7 +58,7 @@ async def configuration(call: Call) -> Reply:
             "userinfo_endpoint": f"{oauth}/userinfo",
             "jwks_uri": f"{base}/id/keys",
             "introspection_endpoint": f"{oauth}/introspect",
-            "scopes_supported": list(scopes.LABELS),
+            "scopes_supported": list(LABELS),
             "response_types_supported": ["code", "token", "token id_token"],
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": ["RS256"],

@@ -38,7 +38,8 @@ input.main{background:var(--main);color:var(--on-main)}
 :focus-visible{outline:3px solid var(--main);outline-offset:2px}
 a{color:var(--main)}
 .error{padding:.6rem .75rem;border-left:4px solid var(--bad);color:var(--bad)}
-.soft{color:var(--soft);font-size:.9rem}
+.soft{margin-top:1rem;color:var(--soft);font-size:.9rem}
+main>:last-child{margin-bottom:0}
 dt{color:var(--soft);font-size:.9rem}dd{margin:0 0 .5rem}
 """.strip()
 _STYLE_HASH = base64.b64encode(sha256(_STYLE.encode()).digest()).decode()

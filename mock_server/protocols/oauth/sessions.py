@@ -90,8 +90,9 @@ async def log_out(call: Call) -> Reply:
     Operation(
         "oauth.single_access", "GET", _SINGLE_ACCESS, "read", counted=False,
         summary="Turn an access token into an address that opens a browser session, once", query=("redirect_uri",),
+        scopes=("web",),
     ),
-    Operation("oauth.single_access", "POST", _SINGLE_ACCESS, "read", counted=False),
+    Operation("oauth.single_access", "POST", _SINGLE_ACCESS, "read", counted=False, scopes=("web",)),
 )  # fmt: skip
 async def single_access(call: Call) -> Reply:
     base = instance_url(call, call.org)

@@ -11,20 +11,22 @@ from typing import Any
 
 from mock_server.operations import Call, Operation, Reply
 from mock_server.org import errors
+from mock_server.org.errors import ApiError
 from mock_server.org.identity.admission import REFUSALS, LoginRefused
 from mock_server.org.identity.apps import GRANT_TYPES, ConnectedApp
 from mock_server.org.identity.directory import User
 from mock_server.org.identity.scopes import OFFLINE
 from mock_server.org.identity.sessions import Grant
 from mock_server.protocols.instance import LOGIN_HOSTS, host_of, identity_url, instance_url
-from mock_server.protocols.oauth import assertion, openid
-from mock_server.protocols.oauth.forms import answer, client_of, form, routes, visit
+from mock_server.protocols.oauth import assertion, openid, shapes
+from mock_server.protocols.oauth.forms import client_of, form, tokens, visit
 
 _TOKEN = "/services/oauth2/token"  # noqa: S105
 
 
 LogIn = Callable[[Call, dict[str, str]], dict[str, Any]]
 _GRANTS: dict[str, LogIn] = {}
+_BEGINNINGS: dict[str, LogIn] = {}
 
 
 def grant_type(*names: str) -> Callable[[LogIn], LogIn]:
@@ -37,22 +39,41 @@ def grant_type(*names: str) -> Callable[[LogIn], LogIn]:
     return declare
 
 
-@routes(
+def response_type(name: str) -> Callable[[LogIn], LogIn]:
+    """Declare what answers a `response_type` at the token endpoint: how a device begins."""
+
+    def declare(begin: LogIn) -> LogIn:
+        _BEGINNINGS[name] = begin
+        return begin
+
+    return declare
+
+
+@tokens(
     Operation(
         "oauth.token", "POST", _TOKEN, "login", counted=False, auth=False,
-        summary="Log in: password, client credentials, refresh token, JWT bearer",
+        summary="Log in: by code, refresh token, password, client credentials, JWT, device, exchange",
     ),
     Operation("oauth.token", "GET", _TOKEN, "login", counted=False, auth=False),
 )  # fmt: skip
 async def token(call: Call) -> Reply:
+    fields = form(call)
+    shape = shapes.asked(call, fields, ("json", "xml", "urlencoded"))
+    try:
+        return shapes.token_answer(_answer(call, fields), shape)
+    except ApiError as error:
+        error.extra["shape"] = shape
+        raise
+
+
+def _answer(call: Call, fields: dict[str, str]) -> dict[str, Any]:
     if call.method != "POST":
         raise errors.OAUTH_REQUEST_REFUSED(text="must use HTTP POST")
-    fields = form(call)
-    log_in = _GRANTS.get(fields.get("grant_type", ""))
+    log_in = _GRANTS.get(fields.get("grant_type", "")) or _BEGINNINGS.get(fields.get("response_type", ""))
     if log_in is None:
         raise errors.UNSUPPORTED_GRANT_TYPE()
     try:
-        return answer(log_in(call, fields))
+        return log_in(call, fields)
     except LoginRefused as refusal:
         raise REFUSALS[refusal.reason].oauth() from None
 
@@ -115,8 +136,8 @@ def start_session(
     }
 
 
-def _told(opened: dict[str, str], *names: str) -> dict[str, Any]:
-    return {name: opened[name] for name in names}
+def _told(answer: dict[str, str], *names: str) -> dict[str, Any]:
+    return {name: answer[name] for name in names}
 
 
 def _without_refresh(scopes: tuple[str, ...]) -> tuple[str, ...]:
@@ -150,27 +171,46 @@ def _client_credentials(call: Call, fields: dict[str, str]) -> dict[str, Any]:
 
 @grant_type("refresh_token")
 def _refresh(call: Call, fields: dict[str, str]) -> dict[str, Any]:
+    return refreshed(call, fields)[0]
+
+
+def refreshed(call: Call, fields: dict[str, str]) -> tuple[dict[str, Any], User, ConnectedApp, tuple[str, ...]]:
+    """Take a refresh token; return the answer, and the user, app and scopes of the session that was opened."""
     # A public app has no secret to send.
     app = authenticated_app(call, fields, secret=False)
-    sessions, given = call.org.sessions, fields.get("refresh_token", "")
-    grant = sessions.granted(given)
+    kept, given = call.org.sessions, fields.get("refresh_token", "")
+    grant = kept.granted(given)
     user = call.org.directory.by_id(grant.user_id) if grant is not None else None
     if grant is None or user is None or grant.client_id != app.client_id:
-        sessions.reused(given)
+        kept.reused(given)
         raise errors.EXPIRED_REFRESH_TOKEN()
     wanted = fields.get("scope")
     scopes = replace(app, scopes=grant.scopes).asked(wanted) if wanted else grant.scopes
     call.org.admission.by_refresh(app, user, visit(call, app))
-    sessions.use(grant)
-    new = sessions.rotate(grant) if app.rotate else None
+    kept.use(grant)
+    new = kept.rotate(grant) if app.rotate else None
     told = start_session(call, user, app, scopes, grant=new or grant)
-    answer = _told(told, "access_token") if new is None else {**_told(told, "access_token"), "refresh_token": new.token}
+    return answer_of(call, told, app, new.token if new else None, scopes), user, app, scopes
+
+
+def answer_of(
+    call: Call,
+    told: dict[str, str],
+    app: ConnectedApp,
+    refresh_token: str | None,
+    scopes: tuple[str, ...],
+    nonce: str | None = None,
+) -> dict[str, Any]:
+    """Put an answer into its recorded order, with a refresh token and an ID token where they belong to it."""
+    answer: dict[str, Any] = {"access_token": told["access_token"]}
+    if refresh_token is not None:
+        answer["refresh_token"] = refresh_token
     answer |= _told(told, "signature", "scope")
     if "openid" in scopes:
         answer["id_token"] = openid.id_token(
-            call, subject=told["id"], client_id=app.client_id, access_token=told["access_token"]
+            call, subject=told["id"], client_id=app.client_id, access_token=told["access_token"], nonce=nonce
         )
-    return {**answer, **told}
+    return answer | _told(told, "instance_url", "id", "token_type", "issued_at")
 
 
 @grant_type("urn:ietf:params:oauth:grant-type:jwt-bearer")
@@ -196,5 +236,7 @@ def _jwt_bearer(call: Call, fields: dict[str, str]) -> dict[str, Any]:
     if user is None:
         raise errors.UNAPPROVED_CONSUMER()
     call.org.admission.by_app(app, user, visit(call, app))
-    told = start_session(call, user, app, _without_refresh(scopes))
-    return _told(told, "access_token", "scope", "instance_url", "id", "token_type")
+    return _told(
+        start_session(call, user, app, _without_refresh(scopes)),
+        "access_token", "scope", "instance_url", "id", "token_type",
+    )  # fmt: skip

@@ -1,7 +1,8 @@
-"""Quick actions: the org's own ones, from anywhere or at an object's record (REST API Developer Guide)."""
+"""Quick actions: those of every org and of its metadata, from anywhere or at a record (REST API Developer Guide)."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from mock_server.operations import Call, Operation, Reply
@@ -14,7 +15,7 @@ from mock_server.org.standard.looks import look_of
 from mock_server.org.standard.quick_actions import QuickAction, quick_actions
 from mock_server.protocols.instance import instance_url
 from mock_server.protocols.rest.describe import OBJECT, linked
-from mock_server.protocols.rest.replies import DATA, answer, error_item, routes
+from mock_server.protocols.rest.replies import DATA, answer, data_url, error_item, routes
 
 _ALL = f"{DATA}/quickActions"
 _ONE = f"{_ALL}/{{action}}"
@@ -28,8 +29,7 @@ _SINCE = 28.0
     Operation("rest.quick_actions.list", "GET", _OF, "read", since=_SINCE),
 )
 async def listed(call: Call) -> Reply:
-    _context(call)
-    return answer([_item(call, action) for action, _ in quick_actions(call.schema)])
+    return answer([_item(call, action) for action, _ in _actions(call)])
 
 
 @routes(
@@ -57,7 +57,7 @@ async def describe(call: Call) -> Reply:
     body: dict[str, Any] = dict.fromkeys(_UNUSED)
     body |= {
         "accessLevelRequired": None,
-        "actionEnumOrId": action.name,
+        "actionEnumOrId": action.enum_or_id,
         "colors": [{"color": look.color, "context": "primary", "theme": "theme4"}],
         "contextSobjectType": context.name if context is not None else None,
         "defaultValues": defaults or None,
@@ -72,6 +72,7 @@ async def describe(call: Call) -> Reply:
         "name": action.name,
         "showQuickActionLcHeader": False,
         "showQuickActionVfHeader": False,
+        "targetParentField": action.parent,
         "targetSobjectType": sobject.name,
         "type": action.kind,
     }
@@ -81,7 +82,7 @@ async def describe(call: Call) -> Reply:
 _UNUSED = (
     "canvasApplicationId", "canvasApplicationName", "flowDevName", "flowRecordIdVar", "height", "iconName",
     "lightningComponentBundleId", "lightningComponentBundleName", "lightningComponentQualifiedName",
-    "mobileExtensionDisplayMode", "mobileExtensionId", "targetParentField", "targetRecordTypeId",
+    "mobileExtensionDisplayMode", "mobileExtensionId", "targetRecordTypeId",
     "visualforcePageName", "visualforcePageUrl", "width",
 )  # fmt: skip
 
@@ -117,16 +118,23 @@ async def perform(call: Call) -> Reply:
     context = body.get("contextId")
     given = {name: value for name, value in record.items() if name.lower() != "attributes"}
     known = {name.lower() for name in given}
-    start = action.values(sobject, *_record(call, str(context) if context else None))
+    place, context_object = _record(call, str(context) if context else None)
+    start = action.values(sobject, place, context_object)
     fields = {name: value for name, value in start.items() if name.lower() not in known} | given
-    (result,) = await call.write([Change("create", sobject.name, fields)])
-    return answer(_performed(result, context), 201 if result.success else 400)
+    change = Change("create", sobject.name, fields)
+    if action.kind == "Update":
+        if place is None:
+            raise errors.MISSING_ARGUMENT_NAMED(name="contextId")
+        change = Change("update", sobject.name, fields, id=place)
+    (result,) = await call.write([change])
+    made = action.kind != "Update"
+    return answer(_performed(result, context, made=made), 400 if not result.success else 201 if made else 200)
 
 
-def _performed(result: RowResult, context: Any) -> dict[str, Any]:
+def _performed(result: RowResult, context: Any, *, made: bool) -> dict[str, Any]:
     return {
         "contextId": context,
-        "created": result.success,
+        "created": result.success and made,
         "errors": [error_item(error) for error in result.errors],
         "feedItemIds": None,
         "id": result.id if result.success else None,
@@ -139,10 +147,16 @@ def _context(call: Call) -> SObject | None:
     return linked(call, "quickActions") if "sobject" in call.args else None
 
 
+def _actions(call: Call) -> Iterator[tuple[QuickAction, SObject]]:
+    context = _context(call)
+    return quick_actions(call.org.schema, call.schema, context.name if context is not None else None)
+
+
 def _action(call: Call) -> tuple[QuickAction, SObject]:
-    _context(call)
-    for action, sobject in quick_actions(call.schema):
-        if action.name.lower() == call.args["action"].lower():
+    # An object's own action is also known by the object's name before its own.
+    wanted = call.args["action"].lower().rpartition(".")[2]
+    for action, sobject in _actions(call):
+        if action.name.lower() == wanted:
             return action, sobject
     raise errors.NOT_FOUND()
 
@@ -156,18 +170,17 @@ def _record(call: Call, given: str | None) -> tuple[str | None, str | None]:
     context = _context(call)
     if sobject is None or whole is None or (context is not None and context.name != sobject.name):
         raise errors.NOT_FOUND()
-    if not call.org.query(call.session, f"SELECT Id FROM {sobject.name} WHERE Id = '{whole}'", base="").records:  # noqa: S608  # an id and a name of ours
+    if not call.org.sees(call.session, sobject.name, whole):
         raise errors.NOT_FOUND()
     return whole, sobject.name
 
 
 def _item(call: Call, action: QuickAction) -> dict[str, Any]:
-    base = f"/services/data/{call.args['version']}"
     context = _context(call)
-    url = f"{base}/sobjects/{context.name}" if context is not None else base
-    url += f"/quickActions/{action.name}"
+    home = () if context is None else ("sobjects", context.name)
+    url = data_url(call, *home, "quickActions", action.name)
     return {
-        "actionEnumOrId": action.name,
+        "actionEnumOrId": action.enum_or_id,
         "label": action.label,
         "name": action.name,
         "type": action.kind,

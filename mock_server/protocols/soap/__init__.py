@@ -1,5 +1,7 @@
-"""The SOAP API, partner and enterprise: login and logout, and the life of records."""
+"""The SOAP API, partner and enterprise: login and logout, and the life of records; and what Apex's answers."""
 
-from mock_server.protocols.soap.login import ROUTES
+from mock_server.protocols.soap import apex, login
 
-__all__ = ["ROUTES"]
+ROUTES = [*login.ROUTES, apex.posts]
+
+__all__ = ["ROUTES", "apex", "login"]

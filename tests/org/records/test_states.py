@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from mock_server.operations import Registry
+from mock_server.org.identity.admission import Visit
 from mock_server.org.identity.sessions import Session
 from mock_server.org.org import Org
 from mock_server.org.records.changes import Change, Verb
@@ -75,7 +76,7 @@ def test_a_restore_takes_passwords_back(org: Org) -> None:
     org.directory.set_password(user.id, "another-1")
     org.directory.set_password("005Kd00000000zzIAA", "of-one-who-is-gone-1")
     org.restore(kept)
-    assert org.directory.log_in(user.username, user.password).id == user.id
+    assert org.admission.by_password(user.username, user.password, Visit()).id == user.id
     assert set(org.directory.secrets) == {user.id}
 
 
@@ -86,7 +87,7 @@ def test_a_reset_brings_back_the_names_and_passwords_that_the_org_was_made_with(
     org = world.default
     org.directory.set_password(org.directory.default_user.id, "another-1")
     world.reset(org)
-    assert org.directory.log_in("me@example.com", "mine-1").username == "me@example.com"
+    assert org.admission.by_password("me@example.com", "mine-1", Visit()).username == "me@example.com"
     world.close()
 
 

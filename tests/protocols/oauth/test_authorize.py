@@ -253,6 +253,7 @@ REFUSALS = [
     ({"redirect_uri": None}, "redirect_uri_missing", "redirect_uri not provided"),
     ({"redirect_uri": CALLBACK + "/"}, "redirect_uri_mismatch", "redirect_uri must match configuration"),
     ({"client_secret": None}, "invalid_client", "invalid client credentials"),
+    ({"client_secret": ""}, "invalid_client", "invalid client credentials"),
     ({"client_secret": "wrong"}, "invalid_client", "invalid client credentials"),
     ({"client_id": "3MVG9unknown"}, "invalid_client_id", "client identifier invalid"),
 ]
@@ -274,6 +275,63 @@ def test_a_code_belongs_to_its_client(desk: Desk, walker: Walker) -> None:
     assert (status, body["error_description"]) == (400, "invalid authorization code")
 
 
+def reshape(desk: Desk, **changes: Any) -> None:
+    """Change what the administrator says of the app."""
+    directory = desk.org.directory
+    directory.apps = {name: replace(app, **changes) for name, app in directory.apps.items()}
+
+
+def test_a_public_app_with_a_callback_of_its_own_needs_no_secret(desk: Desk, walker: Walker) -> None:
+    reshape(desk, callbacks=(CALLBACK,), secret_needed=False)
+    assert redeem(desk, walker.code(), client_secret=None)[0] == 200
+
+
+def test_a_confidential_app_needs_its_secret_beside_the_verifier(desk: Desk, walker: Walker) -> None:
+    reshape(desk, secret_needed=True)
+    code = walker.code(code_challenge=CHALLENGE)
+    status, body = redeem(desk, code, code_verifier=VERIFIER, client_secret=None)
+    assert (status, body["error"]) == (400, "invalid_client")
+    assert redeem(desk, code, code_verifier=VERIFIER)[0] == 200
+
+
+def test_an_administrators_word_stands_for_the_users(desk: Desk, walker: Walker) -> None:
+    reshape(desk, admin_approved=True, approved=frozenset({USER}))
+    assert "code" in walker.log_in(walker.authorize()).query
+    assert "code" in walker.authorize(prompt="none").query
+
+
+def test_a_user_whom_the_administrator_has_not_approved_is_told_on_a_page(desk: Desk, walker: Walker) -> None:
+    reshape(desk, admin_approved=True)
+    page = walker.log_in(walker.authorize())
+    assert page.query == {
+        "error": "invalid_app_access",
+        "error_description": "user is not admin approved to access this app",
+        "state": "s1",
+    }
+    assert "OAUTH_APPROVAL_ERROR_GENERIC" in page.text
+
+
+def test_who_consents_in_a_browser_need_not_for_a_signed_assertion(desk: Desk, walker: Walker) -> None:
+    reshape(desk, consented=frozenset())
+    directory = desk.org.directory
+    assert not desk.org.admission.has_consented(directory.default_app, directory.default_user)
+    walker.through()
+    assert desk.org.admission.has_consented(directory.default_app, directory.default_user)
+    desk.org.authorizations.withdraw(directory.default_user.id, directory.default_app.client_id)
+    assert "Allow Access?" in walker.authorize().text
+
+
+def test_consent_may_stand_in_the_configuration(desk: Desk, walker: Walker) -> None:
+    reshape(desk, consented=frozenset({USER}))
+    assert "code" in walker.log_in(walker.authorize()).query
+
+
+@pytest.mark.parametrize(("flow", "mark"), [("code", "?"), ("token", "#"), ("hybrid_token", "#")])
+def test_a_flow_that_the_app_may_not_use_is_refused(desk: Desk, walker: Walker, flow: str, mark: str) -> None:
+    reshape(desk, grants=frozenset({"password"}))
+    assert walker.authorize(response_type=flow).url.startswith(f"{CALLBACK}{mark}error=unauthorized_client&")
+
+
 def test_only_who_asks_for_it_gets_a_refresh_token(desk: Desk, walker: Walker) -> None:
     _, body = redeem(desk, walker.code(scope="api id"))
     assert list(body) == [name for name in ORDER if name not in ("refresh_token", "id_token")]
@@ -283,8 +341,7 @@ def test_only_who_asks_for_it_gets_a_refresh_token(desk: Desk, walker: Walker) -
 
 
 def test_an_app_that_asks_for_a_challenge_gets_one(desk: Desk, walker: Walker) -> None:
-    directory = desk.org.directory
-    directory.apps = {name: replace(app, pkce=True) for name, app in directory.apps.items()}
+    reshape(desk, pkce=True)
     page = walker.authorize()
     assert page.query == {
         "error": "invalid_request",
@@ -312,8 +369,7 @@ def pages(walker: Walker) -> list[Page]:
 
 
 def test_pages_are_safe_and_whole(desk: Desk, walker: Walker) -> None:
-    directory = desk.org.directory
-    directory.apps = {name: replace(app, name="<b onclick='x'>\"app") for name, app in directory.apps.items()}
+    reshape(desk, name="<b onclick='x'>\"app")
     for page in pages(walker):
         reply, forms = page.reply, page.forms
         assert reply.content_type == "text/html;charset=UTF-8"

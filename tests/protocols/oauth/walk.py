@@ -43,6 +43,13 @@ class _Forms(HTMLParser):
         self.text.append(data)
 
 
+def read_forms(html: str) -> _Forms:
+    """Take a page apart."""
+    parser = _Forms()
+    parser.feed(html)
+    return parser
+
+
 @dataclass
 class Page:
     """What a browser has come to; `url` is where, whole when it lies elsewhere."""
@@ -52,9 +59,7 @@ class Page:
 
     @property
     def forms(self) -> _Forms:
-        parser = _Forms()
-        parser.feed(self.reply.body.decode())
-        return parser
+        return read_forms(self.reply.body.decode())
 
     @property
     def text(self) -> str:

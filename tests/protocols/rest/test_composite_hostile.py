@@ -72,7 +72,7 @@ def check(rest: Rest, path: str, body: Any) -> None:
 _MANY = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]}
 
 
-@settings(max_examples=80, derandomize=True, **_MANY)  # type: ignore[arg-type]
+@settings(max_examples=30, derandomize=True, **_MANY)  # type: ignore[arg-type]
 @given(SENT)
 def test_no_body_makes_the_server_fail(server: api.Server, rest: Rest, sent: tuple[str, Any]) -> None:
     check(rest, *sent)

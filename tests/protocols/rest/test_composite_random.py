@@ -17,7 +17,7 @@ from tests.protocols.rest.composites import DATA, codes, sub
 _REFERENCE = re.compile(r"@\{([^}]*)\}")
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
 _PLAIN = settings(
-    max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=10, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 
@@ -71,6 +71,9 @@ def one_by_one(rest: Rest, subrequests: list[dict[str, Any]]) -> list[tuple[int,
         answers[one["referenceId"]] = told
         found.append((answer.status_code, told))
     return found
+
+
+_LONG = settings(_PLAIN, max_examples=300, derandomize=False)
 
 
 def told(value: Any) -> Any:
@@ -163,6 +166,19 @@ def state(rest: Rest) -> list[Any]:
 def test_a_composite_request_does_what_its_requests_do_one_by_one(
     rest: Rest, twin: Rest, subrequests: list[dict[str, Any]]
 ) -> None:
+    compare(rest, twin, subrequests)
+
+
+@pytest.mark.heavy
+@_LONG
+@given(requests)
+def test_hundreds_of_composite_requests_do_what_their_requests_do_one_by_one(
+    rest: Rest, twin: Rest, subrequests: list[dict[str, Any]]
+) -> None:
+    compare(rest, twin, subrequests)
+
+
+def compare(rest: Rest, twin: Rest, subrequests: list[dict[str, Any]]) -> None:
     subrequests = within(subrequests)
     for client in (rest, twin):
         clear(client)

@@ -103,3 +103,32 @@ def test_describes_know_if_unmodified_since(rest: Rest) -> None:
     for path in ("/sobjects", "/sobjects/Account/describe"):
         assert rest.get(path, headers={"If-Unmodified-Since": FUTURE}).status_code == 200
         assert failed(rest.get(path, headers={"If-Unmodified-Since": OLD})) == (412, "PRECONDITION_FAILED")
+
+
+def test_requests_inside_a_request_have_conditions_of_their_own(rest: Rest, account: str) -> None:
+    url = f"/services/data/v60.0{account}"
+    tag = rest.get(account).headers["ETag"]
+    asked = [
+        {"method": "GET", "url": url, "referenceId": "same", "httpHeaders": {"If-None-Match": tag}},
+        {"method": "GET", "url": url, "referenceId": "old", "httpHeaders": {"If-Modified-Since": OLD}},
+        {
+            "method": "PATCH",
+            "url": url,
+            "referenceId": "late",
+            "httpHeaders": {"If-Match": '"x"'},
+            "body": {"Name": "y"},
+        },
+        {
+            "method": "PATCH",
+            "url": url,
+            "referenceId": "right",
+            "httpHeaders": {"If-Match": tag},
+            "body": {"Name": "z"},
+        },
+    ]
+    answer = rest.post("/composite", json={"compositeRequest": asked})
+    same, old, late, right = answer.json()["compositeResponse"]
+    assert (same["httpStatusCode"], same["body"]) == (304, None)
+    assert same["httpHeaders"]["ETag"].strip('"') in tag
+    assert [one["httpStatusCode"] for one in (old, late, right)] == [200, 412, 204]
+    assert rest.get(account).json()["Name"] == "z"

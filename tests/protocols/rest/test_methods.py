@@ -139,6 +139,12 @@ def test_any_other_page_is_refused(served: Rest, origin: str) -> None:
     assert served.query("SELECT COUNT() FROM Contact WHERE LastName = 'cors'").json()["totalSize"] == 0
 
 
+def test_the_journal_tells_of_refused_pages(server: api.Server, rest: Rest) -> None:
+    rest.get("/limits", headers={"Origin": PAGE})
+    (entry,) = server.control.for_org(rest.org.id).journal()
+    assert (entry["codes"], entry["unimplemented"]) == (["FORBIDDEN"], False)
+
+
 def test_what_is_no_page_goes_through(rest: Rest) -> None:
     for origin in (None, rest.url, "null", "chrome-extension://abc"):
         answer = rest.get("/limits", headers={"Origin": origin})

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
+from mock_server.api import Server
+from mock_server.org.schema import Schema
+from mock_server.org.schema.metadata import read
+from mock_server.org.standard.quick_actions import checked
 from tests.conftest import Rest
 
 DESCRIBED = {
@@ -70,3 +77,74 @@ def test_a_record_that_cannot_be_made_is_told_by_its_errors(rest: Rest) -> None:
 )  # fmt: skip
 def test_actions_and_records_that_are_not_there(rest: Rest, path: str) -> None:
     assert rest.get(path).status_code == 404
+
+
+ACTION = """<?xml version="1.0" encoding="UTF-8"?>
+<QuickAction xmlns="http://soap.sforce.com/2006/04/metadata">
+    <fieldOverrides><field>Department</field><literalValue>Sales</literalValue></fieldOverrides>
+    <label>Add a person</label>
+    <optionsCreateFeedItem>false</optionsCreateFeedItem>
+    <quickActionLayout>
+        <layoutSectionStyle>TwoColumnsLeftToRight</layoutSectionStyle>
+        <quickActionLayoutColumns>
+            <quickActionLayoutItems><emptySpace>false</emptySpace><field>LastName</field></quickActionLayoutItems>
+        </quickActionLayoutColumns>
+    </quickActionLayout>
+    <targetObject>Contact</targetObject>
+    <targetParentField>AccountId</targetParentField>
+    <type>Create</type>
+</QuickAction>
+"""
+UPDATE = """<?xml version="1.0" encoding="UTF-8"?>
+<QuickAction xmlns="http://soap.sforce.com/2006/04/metadata">
+    <fieldOverrides><field>Industry</field><literalValue>Banking</literalValue></fieldOverrides>
+    <label>Make it a bank</label>
+    <optionsCreateFeedItem>false</optionsCreateFeedItem>
+    <type>Update</type>
+</QuickAction>
+"""
+FLOW = """<?xml version="1.0" encoding="UTF-8"?>
+<QuickAction xmlns="http://soap.sforce.com/2006/04/metadata"><label>Go</label><type>Flow</type></QuickAction>
+"""
+
+
+def test_actions_of_metadata_are_an_objects_own(server: Server, tmp_path: Path) -> None:
+    folder = tmp_path / "quickActions"
+    folder.mkdir()
+    for name, text in (("Add_Person", ACTION), ("Bank", UPDATE), ("Go", FLOW)):
+        (folder / f"Account.{name}.quickAction-meta.xml").write_text(text)
+    definitions = read(tmp_path)
+    (left,) = [note.text for note in definitions.notes if note.verdict == "warning"]
+    assert left == "actions of type Flow do nothing here; Go is left out"
+    org = server.control.create_org(schema=definitions.data)
+    rest = Rest(server.url, org.access_token, org)
+    listed = {one["name"]: one for one in rest.get("/sobjects/Account/quickActions").json()}
+    assert {"Add_Person", "Bank", "LogACall"} <= set(listed)
+    assert "Go" not in listed
+    assert listed["Add_Person"]["actionEnumOrId"].startswith("09D")
+    described = rest.get("/sobjects/Account/quickActions/Add_Person/describe").json()
+    assert (described["targetParentField"], described["contextSobjectType"]) == ("AccountId", "Account")
+    assert described["defaultValues"] == [{"defaultValue": "Sales", "field": "Department"}]
+    account = rest.post("/sobjects/Account", json={"Name": "Acme"}).json()["id"]
+    body = {"contextId": account, "record": {"LastName": "Doe"}}
+    made = rest.post("/sobjects/Account/quickActions/Account.Add_Person", json=body).json()["id"]
+    contact = rest.get(f"/sobjects/Contact/{made}").json()
+    assert (contact["AccountId"], contact["Department"]) == (account, "Sales")
+    changed = rest.post("/sobjects/Account/quickActions/Bank", json={"contextId": account, "record": {}})
+    assert (changed.status_code, changed.json()["created"], changed.json()["id"]) == (200, False, account)
+    assert rest.get(f"/sobjects/Account/{account}").json()["Industry"] == "Banking"
+    assert rest.post("/sobjects/Account/quickActions/Bank", json={"record": {}}).status_code == 400
+    assert rest.get("/sobjects/Contact/quickActions/Add_Person").status_code == 404
+    assert "Add_Person" not in {one["name"] for one in rest.get("/quickActions").json()}
+    rest.http.close()
+    server.control.delete_org(org.id)
+
+
+def test_actions_of_what_an_org_has_not_are_left_out_with_a_note() -> None:
+    actions: dict[str, Any] = {
+        "Account.A": {"target": "Nothing__c"}, "B": 5,
+        "C": {"target": "Contact", "fields": ["LastName", "Nope"], "preset": {"Nope": "1"}, "parent": "Nope"},
+    }  # fmt: skip
+    kept, notes = checked(Schema(), actions)
+    assert [path for path, _ in notes] == [("quickActions", name) for name in ("Account.A", "B", "C")]
+    assert (kept["C"].fields, kept["C"].preset, kept["C"].parent) == (("LastName",), {}, None)

@@ -360,3 +360,79 @@ def test_its_resources_are_listed(tooling: Rest) -> None:
     listed = tooling.get("/tooling").json()
     assert listed["query"] == "/services/data/v60.0/tooling/query"
     assert {"executeAnonymous", "query", "sobjects"} <= listed.keys()
+
+
+@pytest.mark.parametrize(
+    ("soql", "some"),
+    [
+        (  # a browser extension's list of objects
+            "SELECT QualifiedApiName, Label, KeyPrefix, DurableId, IsCustomSetting, RecordTypesSupported, NewUrl, "
+            "IsEverCreatable FROM EntityDefinition ORDER BY QualifiedApiName ASC LIMIT 2000",
+            True,
+        ),
+        (  # and of an object's fields
+            "SELECT QualifiedApiName, Label, DataType, FieldDefinition.ReferenceTo, Length, Precision, Scale, "
+            "IsAutonumber, IsCaseSensitive, IsDependentPicklist, IsIdLookup, IsUnique, InlineHelpText, "
+            "FieldDefinition.DurableId, EntityDefinition.DurableId FROM EntityParticle "
+            "WHERE EntityDefinition.QualifiedApiName = 'Account'",
+            True,
+        ),
+        (  # an editor's fields of an object
+            "SELECT Id, QualifiedApiName, Label, MasterLabel, DataType, ValueTypeId, ReferenceTo, ExtraTypeInfo, "
+            "PublisherId, RelationshipName, LastModifiedBy.Name, LastModifiedDate, IsCompound, IsHighScaleNumber "
+            "FROM FieldDefinition WHERE EntityDefinitionId = 'Rental__c'",
+            True,
+        ),
+        (  # a permission manager
+            "SELECT QualifiedApiName, Label, DataType, DurableId, EntityDefinition.QualifiedApiName, IsPermissionable "
+            "FROM EntityParticle WHERE EntityDefinition.QualifiedApiName IN ('Account', 'Contact') "
+            "AND IsComponent = false ORDER BY EntityDefinitionId, Label",
+            True,
+        ),
+        (  # an editor that watches logs
+            "SELECT id, logtype, startdate, expirationdate, debuglevelid, debuglevel.apexcode, "
+            "debuglevel.visualforce FROM TraceFlag WHERE logtype = 'DEVELOPER_LOG'",
+            False,
+        ),
+        (
+            "SELECT Id, Application, DurationMilliseconds, Location, LogLength, LogUser.Name, Operation, Request, "
+            "StartTime, Status FROM ApexLog ORDER BY StartTime DESC LIMIT 25",
+            False,
+        ),
+        (
+            "SELECT Id, Name, ApiVersion, NamespacePrefix, Body, SymbolTable FROM ApexClass "
+            "WHERE ManageableState IN ('installedEditable', 'unmanaged') ORDER BY Id",
+            False,
+        ),
+        (
+            "SELECT MemberType, MemberName, MemberIdOrName, IsNameObsolete, RevisionCounter FROM SourceMember "
+            "WHERE RevisionCounter > -1",
+            False,
+        ),
+        (
+            "SELECT Id, SubscriberPackageId, SubscriberPackage.NamespacePrefix, SubscriberPackageVersion.MajorVersion, "
+            "SubscriberPackageVersion.IsBeta FROM InstalledSubscriberPackage ORDER BY SubscriberPackageId",
+            False,
+        ),
+        ("SELECT PercentCovered FROM ApexOrgWideCoverage", False),
+        ("SELECT Id, SandboxName, SourceId, Features FROM SandboxProcess ORDER BY CreatedDate DESC", False),
+        ("SELECT Id, DeveloperName, EntityDefinition.Label FROM ValidationRule WHERE Active = true", None),
+    ],
+)
+def test_what_tools_ask_has_an_answer(tooling: Rest, soql: str, some: bool | None) -> None:
+    if some is None:
+        answer = tooling.get("/tooling/query", params={"q": soql})
+        assert answer.json()[0]["errorCode"] == "INVALID_FIELD"
+    else:
+        assert bool(ask(tooling, soql)) is some
+
+
+def test_rest_clients_read_the_organization(tooling: Rest) -> None:
+    versions = tooling.get("/services/data").json()
+    assert versions[-1]["version"] == max((one["version"] for one in versions), key=float)
+    org = tooling.get(f"/sobjects/Organization/{tooling.org.id}").json()
+    assert (org["OrganizationType"], org["IsSandbox"], org["NamespacePrefix"]) == ("Developer Edition", False, None)
+    assert org["InstanceName"]
+    assert org["TrialExpirationDate"] is None
+    plans = tooling.get("/query/", params={"explain": "SELECT Id FROM Account"}).json()["plans"]
+    assert plans[0]["sobjectType"] == "Account"
