@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 import orjson
 
 from mock_server import xmltext
-from mock_server.jsontext import lenient, parser_error, wrong_kind
+from mock_server.jsontext import check_depth, lenient, parser_error, wrong_kind
 from mock_server.org import errors
 from mock_server.org.errors import ApiError
 
@@ -184,12 +184,14 @@ class Call:
                 return xmltext.read(self.body)
             raise errors.UNSUPPORTED_MEDIA_TYPE(type=kind)
         try:
-            return orjson.loads(self.body)
+            value = orjson.loads(self.body)
         except orjson.JSONDecodeError:
             try:
-                return lenient(self.body)
+                value = lenient(self.body)
             except (ValueError, RecursionError):
                 raise parser_error(self.body) from None
+        check_depth(self.body, value)
+        return value
 
     def json_object(self) -> dict[str, Any]:
         """Return the parsed body, which must be a JSON object."""
