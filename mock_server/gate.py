@@ -87,6 +87,8 @@ class Gate:
         except ApiError as error:
             return self._unknown(call, error)
         call.operation, call.inside = route.operation, self._inside
+        if route.operation.token_parameter and call.token is None:
+            call.present(call.query.get(route.operation.token_parameter, ""))
         org = self._find_org(call, route)
         call.org = org
         journal = self._world.journal_of(org)

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 import orjson
 
 from mock_server import xmltext
-from mock_server.jsontext import lenient, parser_error, wrong_kind
+from mock_server.jsontext import check_depth, lenient, parser_error, wrong_kind
 from mock_server.org import errors
 from mock_server.org.errors import ApiError
 
@@ -38,7 +38,8 @@ class Operation:
     `path` is a template: `{name}` stands for one segment, `{name*}` at its end for all that follow, at least one.
     `replay` is the idempotency class; `rows` how many records it carries; `counted` whether it is charged against
     DailyApiRequests; `auth` whether it needs a session; `since` the API version that brought it; `query` names what its
-    query string may hold; `scopes` are the OAuth scopes of which a session needs one (`full` is always enough).
+    query string may hold; `scopes` are the OAuth scopes of which a session needs one (`full` is always enough);
+    `token_parameter` is the parameter of its query string that may bring the access token instead of the header.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Operation:
     summary: str = ""
     query: tuple[str, ...] = ()
     scopes: tuple[str, ...] = ("api",)
+    token_parameter: str = ""
 
 
 def operation_saves(operation: Operation) -> bool:
@@ -182,12 +184,14 @@ class Call:
                 return xmltext.read(self.body)
             raise errors.UNSUPPORTED_MEDIA_TYPE(type=kind)
         try:
-            return orjson.loads(self.body)
+            value = orjson.loads(self.body)
         except orjson.JSONDecodeError:
             try:
-                return lenient(self.body)
+                value = lenient(self.body)
             except (ValueError, RecursionError):
                 raise parser_error(self.body) from None
+        check_depth(self.body, value)
+        return value
 
     def json_object(self) -> dict[str, Any]:
         """Return the parsed body, which must be a JSON object."""

@@ -310,7 +310,8 @@ class World:
         return next((org for org in self._newest_first() if org.directory.knows(username)), None)
 
     def by_client_id(self, client_id: str) -> Org | None:
-        return next((org for org in self._newest_first() if org.directory.app(client_id) is not None), None)
+        """Find the org that has registered an app. Those of the platform belong to none."""
+        return next((org for org in self._newest_first() if client_id in org.directory.apps), None)
 
     def _newest_first(self) -> Iterator[Org]:
         return reversed(self.orgs.values())

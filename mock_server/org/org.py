@@ -99,8 +99,10 @@ class Org:
         self.limits = Governor(self.clock)
         self.locks = RowLocks(self.clock)
         self.log = CommitLog(keep_commits)
-        self.sessions = Sessions(self.id, self.clock)
-        self.authorizations = Authorizations(self.clock)
+        self.keeper = Keeper(self, active=data is not None)
+        kept = self.keeper if data is not None else None
+        self.sessions = Sessions(self.id, self.clock, kept)
+        self.authorizations = Authorizations(self.clock, kept)
         self.devices = Devices(self.clock)
         self.signing = SigningKey()
         """Signs ID tokens; orgs of one server share theirs."""
@@ -113,7 +115,6 @@ class Org:
         self.queries = Queries(self.schema, self.store, self.clock, seed=seed)
         self.queries.lock_rows = self.locks.demand
         self.searches = Searches(self.schema, self.store, self.queries)
-        self.keeper = Keeper(self, active=data is not None)
         self.directory = Directory(self)
         self.redactor = Redactor(self)
         self.history = LoginHistory(self)
@@ -202,18 +203,19 @@ class Org:
         """Return what the columns of a query are: `columnMetadata`, `entityName` and more."""
         return self.queries.columns(soql, schema=self._asking(who, tooling=tooling)["schema"], version=version)
 
-    def search(self, who: Session, sosl: str | Search, *, base: str) -> Found:
-        """Run a SOSL search, as text or as a tree."""
+    def search(self, who: Session, sosl: str | Search, *, base: str, tooling: bool = False) -> Found:
+        """Run a SOSL search, as text or as a tree; with `tooling`, over the objects of the Tooling API."""
+        asking = self._asking(who, tooling=tooling)
         if isinstance(sosl, str):
-            return self.searches.run(sosl, base=base, **self._asking(who))
-        return self.searches.find("", sosl, base=base, **self._asking(who))
+            return self.searches.run(sosl, base=base, **asking)
+        return self.searches.find("", sosl, base=base, **asking)
 
-    async def search_aside(self, who: Session, sosl: str | Search, *, base: str) -> Found:
+    async def search_aside(self, who: Session, sosl: str | Search, *, base: str, tooling: bool = False) -> Found:
         """Run a search as `search` does, letting others be served while an index is made."""
         text, search = (sosl, parse_sosl(sosl)) if isinstance(sosl, str) else ("", sosl)
-        for _ in self.searches.steps(text, search, self.sight(who)):
+        for _ in self.searches.steps(text, search, self._asking(who, tooling=tooling)["schema"]):
             await asyncio.sleep(0)
-        return self.search(who, sosl, base=base)
+        return self.search(who, sosl, base=base, tooling=tooling)
 
     def _asking(self, who: Session, *, tooling: bool = False) -> dict[str, Any]:
         """Return what a query or search must know of its user: the id, the time zone, what is seen of the schema."""
@@ -434,6 +436,10 @@ class Org:
         # Ids are handed out again: the user who gets one must not have the password of the one before.
         self.directory.secrets = dict(snapshot.secrets)
         self.directory.become(snapshot.apps)
+        # They stay as they are, whatever the file knew of them at that time.
+        self.keeper.forget_all()
+        self.sessions.note_all()
+        self.authorizations.note_all()
         self.accesses.changed()
         self.bin.forget()
         self.locks.clear()

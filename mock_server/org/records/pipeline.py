@@ -318,6 +318,29 @@ class Pipeline:
         for rows in by_object.values():
             enforce(self._schema, self._store, rows, environment)
 
+    def _assign(self, chunk: Chunk) -> None:
+        """Give records to whom an assignment rule names."""
+        if not any(plan.assigned for plan in chunk.plans):
+            return
+        for rows in chunk.alive().values():
+            wanted = [row for row in rows if row.change.assign is not None] if rows[0].writes else []
+            if wanted and wanted[0].plan.assigned:
+                from mock_server.org.formula.acting import assign
+
+                assign(self._schema, self._store, wanted, self._environment_of(chunk.user_id))
+
+    def _act(self, chunk: Chunk) -> None:
+        """Set the fields that workflow rules say; what follows from them follows."""
+        if not any(plan.acting for plan in chunk.plans):
+            return
+        for rows in chunk.alive().values():
+            if rows[0].plan.acting and rows[0].writes:
+                from mock_server.org.formula.acting import act
+
+                changed = act(self._schema, self._store, rows, self._environment_of(chunk.user_id))
+                if changed and rows[0].plan.rule is not None:
+                    rows[0].plan.rule.compute(self._context(), changed)
+
     def _filter(self, chunk: Chunk) -> None:
         """Refuse references that a lookup filter does not let through."""
         for rows in chunk.alive().values():
@@ -406,6 +429,8 @@ class Pipeline:
         _compute,
         _filter,
         _enforce,
+        _assign,
+        _act,
         _number,
         _match,
         _deduplicate,
