@@ -8,7 +8,7 @@ from typing import Any
 from mock_server.operations import Call, Operation, Reply
 from mock_server.org import errors
 from mock_server.org.ids import to_18
-from mock_server.org.records.changes import Change, RowResult
+from mock_server.org.records.changes import RowResult
 from mock_server.org.schema.layouts import form
 from mock_server.org.schema.types import SObject
 from mock_server.org.standard.looks import look_of
@@ -117,16 +117,10 @@ async def perform(call: Call) -> Reply:
         raise errors.MISSING_ARGUMENT_NAMED(name="record")
     context = body.get("contextId")
     given = {name: value for name, value in record.items() if name.lower() != "attributes"}
-    known = {name.lower() for name in given}
     place, context_object = _record(call, str(context) if context else None)
-    start = action.values(sobject, place, context_object)
-    fields = {name: value for name, value in start.items() if name.lower() not in known} | given
-    change = Change("create", sobject.name, fields)
-    if action.kind == "Update":
-        if place is None:
-            raise errors.MISSING_ARGUMENT_NAMED(name="contextId")
-        change = Change("update", sobject.name, fields, id=place)
-    (result,) = await call.write([change])
+    if action.kind == "Update" and place is None:
+        raise errors.MISSING_ARGUMENT_NAMED(name="contextId")
+    (result,) = await call.write([action.change(sobject, given, place, context_object)])
     made = action.kind != "Update"
     return answer(_performed(result, context, made=made), 400 if not result.success else 201 if made else 200)
 
