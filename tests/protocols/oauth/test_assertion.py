@@ -88,7 +88,9 @@ def test_these_audiences_are_good(desk: Desk, audience: Any, base: str) -> None:
     assert "access_token" in ask(desk, signed(claims(desk, aud=audience)), base)
 
 
-@pytest.mark.parametrize("audience", ["https://example.com", "example.com", "salesforce.com.evil.example", "", None, 7, [], [7], "://"])
+@pytest.mark.parametrize(
+    "audience", ["https://example.com", "example.com", "salesforce.com.evil.example", "", None, 7, [], [7], "://"]
+)
 def test_other_audiences_are_not(desk: Desk, audience: Any) -> None:
     body = ask(desk, signed(claims(desk, aud=audience)))
     assert body == {"error": "invalid_grant", "error_description": "audience is invalid"}
