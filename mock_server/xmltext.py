@@ -156,9 +156,9 @@ def _text(value: Any) -> str:
 
 
 def escaped(text: str) -> str:
-    """Return text as XML may hold it; characters that no XML document may have are left out."""
+    """Return text as XML may hold it; characters that no document may have become U+FFFD."""
     if not text.isprintable():
-        text = _unwritable().sub("", text)
+        text = _unwritable().sub("\ufffd", text)
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
 
 

@@ -15,8 +15,7 @@ from mock_server.xmltext import CONTENT_TYPE, write
 
 _SCRIPT = "application/javascript;charset=UTF-8"
 _BY_MEDIA = {"application/json": "json", "application/xml": "xml", "text/xml": "xml", FORM: "urlencoded"}
-# A name that a page's script may have, and nothing that would be run itself.
-_CALLBACK = re.compile(r"[A-Za-z_$][\w$.]{0,127}", re.ASCII)
+_FUNCTION = re.compile(r"[A-Za-z_$][\w$.]{0,127}", re.ASCII)
 
 
 def asked(call: Call, fields: Mapping[str, str], known: tuple[str, ...]) -> str:
@@ -47,7 +46,17 @@ def identity_answer(call: Call, value: dict[str, Any]) -> Reply:
         return Reply(200, write("user", "", value), CONTENT_TYPE, dict(NO_STORE))
     if shape == "jsonp":
         name = call.query.get("callback", "")
-        if not _CALLBACK.fullmatch(name):
+        if not is_function(name):
             return answer({"error": "invalid_request", "error_description": "invalid callback"}, 400)
-        return Reply(200, name.encode() + b"(" + orjson.dumps(value) + b");", _SCRIPT, dict(NO_STORE))
+        return script_answer(name, orjson.dumps(value))
     return answer(value)
+
+
+def is_function(name: str) -> bool:
+    """Tell a name that a page's script may have from what would be run itself."""
+    return _FUNCTION.fullmatch(name) is not None
+
+
+def script_answer(function: str, argument: bytes, status: int = 200) -> Reply:
+    """Write JSONP: a script that hands JSON to a function of the page that asks for it."""
+    return Reply(status, function.encode() + b"(" + argument + b");", _SCRIPT, dict(NO_STORE))

@@ -11,7 +11,7 @@ from mock_server.org import errors
 from mock_server.org.query import Page
 from mock_server.org.reflection import list_views
 from mock_server.protocols.rest.list_views import soql_of
-from mock_server.protocols.rest.replies import DATA, answer, base_of, routes, version_of
+from mock_server.protocols.rest.replies import DATA, answer, base_of, data_url, routes, version_of
 
 _BATCH_SIZE = re.compile(r"batchSize\s*=\s*(\d{1,9})", re.IGNORECASE)
 _LIST_VIEW = re.compile(r"00B[0-9A-Za-z]{12}(?:[0-9A-Za-z]{3})?")
@@ -97,6 +97,6 @@ def page_answer(call: Call, page: Page) -> Reply:
     call.entry.page = PageNote(page.total, len(page.records), page.cursor)
     body: dict[str, Any] = {"totalSize": page.total, "done": page.cursor is None}
     if page.cursor is not None:
-        body["nextRecordsUrl"] = f"/services/data/{call.args['version']}/query/{page.cursor}"
+        body["nextRecordsUrl"] = data_url(call, "query", page.cursor)
     body["records"] = page.records
     return answer(body)

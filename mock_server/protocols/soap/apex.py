@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mock_server.operations import Call, Operation, Reply, Routes
-from mock_server.protocols.rest.tooling import NOT_RUN
+from mock_server.org.tooling import NOT_RUN
 from mock_server.protocols.soap.envelope import operation_of, read
 from mock_server.protocols.soap.login import check_version, refuse
 from mock_server.protocols.soap.replies import Api
