@@ -21,8 +21,24 @@ _NOT_LISTED = frozenset({"address", "location", "base64", "complexvalue"})
 
 @routes(Operation("rest.listviews.list", "GET", VIEWS, "read", since=32.0, summary="List an object's list views"))
 async def listviews(call: Call) -> Reply:
+    return _listing(call, views(_listed(call)))
+
+
+@routes(
+    Operation(
+        "rest.listviews.recent", "GET", f"{VIEWS}/recent", "read", since=32.0,
+        summary="List the list views that a user looked at lately",
+    )
+)  # fmt: skip
+async def recent(call: Call) -> Reply:
+    # People look at list views in a browser; no call of an API counts as that, so `LastViewedDate` of all is null.
+    _listed(call)
+    return _listing(call, [])
+
+
+def _listing(call: Call, shown: list[ListView]) -> Reply:
     sobject = _listed(call)
-    found = [_item(call, sobject, view) for view in views(sobject)]
+    found = [_item(call, sobject, view) for view in shown]
     return answer(
         {"done": True, "listviews": found, "nextRecordsUrl": None, "size": len(found), "sobjectType": sobject.name}
     )

@@ -53,3 +53,18 @@ def test_the_query_of_a_view_is_explained_by_its_id(rest: Rest) -> None:
 )
 def test_what_browser_tools_ask_of_a_user(rest: Rest, soql: str) -> None:
     assert rest.query(soql).json()["totalSize"] == 1
+
+
+def test_no_view_was_looked_at_lately(rest: Rest) -> None:
+    listed = rest.get("/sobjects/Account/listviews/recent").json()
+    assert (listed["done"], listed["size"], listed["listviews"]) == (True, 0, [])
+    assert rest.query("SELECT Id FROM ListView WHERE LastViewedDate != null").json()["totalSize"] == 0
+
+
+def test_the_tooling_api_has_composites_of_its_own(rest: Rest) -> None:
+    query = "tooling/query/?q=SELECT+COUNT()+FROM+ApexClass"
+    body = {"compositeRequest": [{"method": "GET", "url": f"/services/data/v60.0/{query}", "referenceId": "count"}]}
+    (answer,) = rest.post("/tooling/composite", json=body).json()["compositeResponse"]
+    assert (answer["httpStatusCode"], answer["body"]["totalSize"]) == (200, 0)
+    batch = {"batchRequests": [{"method": "GET", "url": f"v60.0/{query}"}]}
+    assert rest.post("/tooling/composite/batch", json=batch).json()["results"][0]["statusCode"] == 200
