@@ -217,9 +217,14 @@ def _suggested_fields(sobject: SObject, name: str, asked: str | None, *, second:
     """Return id and name, the fields that are asked for, and with `second` the next column of search results."""
     fields = ["Id", name, *words(asked or "")]
     if second:
-        fields += [one for one in _COLUMNS if one in sobject.by_name and one != name][:1]
+        fields += compact_columns(sobject, name)[:1]
     known = {one.lower(): one for one in reversed(fields)}
     return [one for one in fields if known.pop(one.lower(), None) is not None]
+
+
+def compact_columns(sobject: SObject, name: str) -> list[str]:
+    """Return the fields that stand beside the name of a record where it is found."""
+    return [one for one in _COLUMNS if one in sobject.by_name and one != name]
 
 
 @routes(
