@@ -20,7 +20,7 @@ from mock_server import cors
 from mock_server.code_saves import CodeSaves
 from mock_server.exposed import exposed
 from mock_server.journal import Entry, fingerprint
-from mock_server.operations import Call, Finish, Operation, Registry, Reply, Route, Work, operation_saves
+from mock_server.operations import Call, Finish, Operation, Reply, Route, Work, operation_saves
 from mock_server.org import errors
 from mock_server.org.automation.inner import InnerOrg
 from mock_server.org.errors import ApiError
@@ -30,6 +30,7 @@ from mock_server.org.identity.sessions import Session
 from mock_server.org.org import Org, when_unlocked
 from mock_server.org.records.changes import Change, LockHeld, RowResult
 from mock_server.protocols.instance import at_login_host
+from mock_server.routing import Registry
 from mock_server.subrequests import Subrequests, decide_rows
 from mock_server.world import World
 

@@ -13,7 +13,7 @@ from mock_server.operations import Call, Operation, Reply
 from mock_server.org import errors
 from mock_server.org.errors import ApiError
 from mock_server.org.records.changes import Change
-from mock_server.protocols.rest.composite.reading import Reader, Subrequest
+from mock_server.protocols.rest.composite.reading import MOST_READ, Reader, Subrequest
 from mock_server.protocols.rest.composite.references import named
 from mock_server.protocols.rest.composite.sequence import Answer, failed, peek, reading, request_of, run_together
 from mock_server.protocols.rest.replies import DATA, answer, peeked_routes, version_of
@@ -49,7 +49,7 @@ def _peek(call: Call) -> list[Change]:
         return []
     graphs = body.get("graphs") if isinstance(body, dict) else None
     rows: list[Change] = []
-    for one in graphs if isinstance(graphs, list) else ():
+    for one in graphs[:MOST_READ] if isinstance(graphs, list) else ():
         if isinstance(one, dict) and len(rows) < MOST_NODES:
             rows += peek(call, one.get("compositeRequest"))
     return rows
