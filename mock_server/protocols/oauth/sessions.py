@@ -37,6 +37,8 @@ async def home(call: Call) -> Reply:
     user = call.org.directory.by_id(session.user_id) if session is not None else None
     if user is None or "startURL" in call.query:
         return browser.login_page(call, browser.local(start), username=call.query.get("un", "")[:80])
+    if session is not None and browser.must_change(call, session):
+        return browser.ask_for_password(browser.local(path))
     return pages.home(user=user.username, organization=call.org.directory.organization_name(), org_id=call.org.id)
 
 
