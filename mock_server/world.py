@@ -15,7 +15,6 @@ from mock_server.automation import DeclaredHook
 from mock_server.declarations import Declaration
 from mock_server.faults.engine import Faults
 from mock_server.journal import Journal
-from mock_server.operations import Registry
 from mock_server.org.automation import HookError
 from mock_server.org.clock import Mode
 from mock_server.org.identity.directory import User
@@ -24,6 +23,7 @@ from mock_server.org.org import Org, Snapshot
 from mock_server.org.schema import Schema
 from mock_server.org.seeded import write_rows
 from mock_server.org.versions import LATEST
+from mock_server.routing import Registry
 
 _MOST_SCHEMAS = 8
 KEPT_COMMITS = 10_000
@@ -310,7 +310,8 @@ class World:
         return next((org for org in self._newest_first() if org.directory.knows(username)), None)
 
     def by_client_id(self, client_id: str) -> Org | None:
-        return next((org for org in self._newest_first() if org.directory.app(client_id) is not None), None)
+        """Find the org that has registered an app. Those of the platform belong to none."""
+        return next((org for org in self._newest_first() if client_id in org.directory.apps), None)
 
     def _newest_first(self) -> Iterator[Org]:
         return reversed(self.orgs.values())

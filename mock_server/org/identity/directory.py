@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mock_server.org.clock import stamp, wall
 from mock_server.org.identity import logins, standard_profiles
-from mock_server.org.identity.apps import ConnectedApp
+from mock_server.org.identity.apps import PLATFORM, ConnectedApp
 from mock_server.org.identity.keeping import matches
 from mock_server.org.identity.standard_profiles import ADMIN_PROFILE_ID
 from mock_server.org.standard.reference import record_types
@@ -231,7 +231,8 @@ class Directory:
             self.apps[app.client_id] = replace(app, public_key=key)
 
     def app(self, client_id: str) -> ConnectedApp | None:
-        return self.apps.get(client_id)
+        """Find an app: one that is registered here, or that the platform brings along to every org."""
+        return self.apps.get(client_id) or PLATFORM.get(client_id)
 
     def organization_name(self) -> str:
         """Return the name that the Organization record bears."""
@@ -250,12 +251,14 @@ class Directory:
         self.apps[app.client_id] = replace(app, public_key=public_key)
 
     def recall(self) -> None:
-        """Take up the passwords and apps of the org's earlier life."""
+        """Take up the passwords and apps of the org's earlier life, its sessions, refresh tokens and consents."""
         for user_id, known, expired, since in self._org.keeper.passwords():
             token = self.secrets.get(user_id, _USUAL).security_token
             self.secrets[user_id] = Secret("", token, expired, known, (), since)
         for app in self._org.keeper.apps():
             self.apps[app.client_id] = app
+        self._org.sessions.recall(lambda: self._org.accesses.inactive)
+        self._org.authorizations.recall()
         self.revision += 1
 
     def proves(self, user: User, password: str, *, with_token: bool) -> bool:

@@ -11,6 +11,7 @@ from datetime import date
 from typing import Any
 
 from mock_server.org import errors
+from mock_server.org.query.literals import escaped
 from mock_server.org.reports.columns import NUMBERS, Column
 
 _COMPARISONS = {
@@ -76,23 +77,14 @@ def _condition(given: Mapping[str, Any], column_of: ColumnOf) -> str:
     if isinstance(value, str) and "," in value and column.field.type not in NUMBERS:
         values = [part.strip().strip('"') for part in re.findall(r'"[^"]*"|[^,]+', value)]
     if operator in ("includes", "excludes"):
-        listed = ", ".join(_quoted(one) for one in values)
+        listed = ", ".join(f"'{escaped(one)}'" for one in values)
         return f"{column.path} {operator.upper()} ({listed})"
     if operator in _PATTERNS:
-        found = [f"{column.path} LIKE {_quoted(_PATTERNS[operator].format(_plain(one)))}" for one in values]
+        found = [f"{column.path} LIKE '{_PATTERNS[operator].format(escaped(one, pattern=True))}'" for one in values]
         whole = f"({' OR '.join(found)})"
         return f"(NOT {whole})" if operator == "notContain" else whole
     found = [f"{column.path} {_COMPARISONS[operator]} {_literal(column, one)}" for one in values]
     return f"({(' AND ' if operator == 'notEqual' else ' OR ').join(found)})"
-
-
-def _plain(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-
-
-def _quoted(text: str) -> str:
-    # A backslash that keeps a mark from being a pattern stays one.
-    return "'" + re.sub(r"\\(?![%_\\])", r"\\\\", text).replace("'", "\\'").replace("\n", "\\n") + "'"
 
 
 def _literal(column: Column, text: str) -> str:
@@ -112,7 +104,7 @@ def _literal(column: Column, text: str) -> str:
         if written is not None:
             return written
     else:
-        return "'" + text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n") + "'"
+        return f"'{escaped(text)}'"
     raise errors.INVALID_INPUT(text=f"The filter value {text[:60]} is invalid for {column.name}")
 
 

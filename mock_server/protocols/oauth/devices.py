@@ -38,7 +38,8 @@ def start(call: Call, fields: dict[str, str]) -> dict[str, Any]:
 
 @grant_type("device", "urn:ietf:params:oauth:grant-type:device")
 def poll(call: Call, fields: dict[str, str]) -> dict[str, Any]:
-    app = authenticated_app(call, fields, secret=False)
+    # A device keeps no secret, whatever the app does elsewhere: the flow has no such parameter.
+    app = authenticated_app(call, fields, "offered")
     devices, given = call.org.devices, fields.get("code", "")
     device = devices.of_code(given)
     if device is None:

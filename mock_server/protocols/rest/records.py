@@ -16,7 +16,7 @@ from mock_server.org.records.plans import plan_of
 from mock_server.org.records.values import Misfit
 from mock_server.org.schema.types import Field, SObject
 from mock_server.protocols.rest import conditions
-from mock_server.protocols.rest.assignment import check_assignment
+from mock_server.protocols.rest.assignment import ask_for_assignment
 from mock_server.protocols.rest.blobs import record_of
 from mock_server.protocols.rest.describe import sobject_of
 from mock_server.protocols.rest.duplicates import duplicate_wishes, show_duplicates
@@ -47,7 +47,7 @@ async def save(
 
     `check` is asked in the moment of the save, locks and all, and raises ApiError to refuse it.
     """
-    check_assignment(call, changes)
+    ask_for_assignment(call, changes)
     wishes = duplicate_wishes(call.headers.get("Sforce-Duplicate-Rule-Header"))
     if wishes.allow_save:
         for change in changes:
