@@ -51,8 +51,8 @@ class Request:
         """Tell whether a verifier belongs to the challenge; without the one the other must be absent, too."""
         if self.challenge is None or verifier is None:
             return self.challenge is verifier
-        # Salesforce was seen to refuse verifiers with a tilde (nsflow#249), by chance for clients that draw one. RFC 7636
-        # allows it, and a test that fails every other time helps nobody.
+        # Salesforce was seen to refuse verifiers with a tilde (nsflow#249), by chance for clients that draw one.
+        # RFC 7636 allows it, and a test that fails every other time helps nobody.
         digest = sha256(verifier.encode(errors="replace")).digest()
         expected = base64.urlsafe_b64encode(digest).decode().rstrip("=")
         return hmac.compare_digest(expected.encode(), self.challenge.rstrip("=").encode(errors="replace"))
