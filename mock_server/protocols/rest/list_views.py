@@ -75,7 +75,7 @@ async def describe(call: Call) -> Reply:
 @routes(
     Operation(
         "rest.listviews.results", "GET", f"{VIEWS}/{{view}}/results", "read", rows="many", since=32.0,
-        summary="Read the records of a list view",
+        summary="Read the records of a list view", query=("limit", "offset")
     )
 )  # fmt: skip
 async def results(call: Call) -> Reply:

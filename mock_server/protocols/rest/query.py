@@ -30,7 +30,13 @@ async def run(call: Call) -> Reply:
 
 @routes(
     Operation(
-        "rest.query.all", "GET", f"{DATA}/queryAll", "read", rows="many", summary="Run a query over deleted rows too"
+        "rest.query.all",
+        "GET",
+        f"{DATA}/queryAll",
+        "read",
+        rows="many",
+        summary="Run a query over deleted rows too",
+        query=("q", "explain", "columns"),
     )
 )
 async def run_all(call: Call) -> Reply:
