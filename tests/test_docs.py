@@ -124,3 +124,13 @@ def test_each_house_has_its_page_and_its_links_lead_somewhere(folder: str) -> No
     page = ROOT / folder / "README.md"
     for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
         assert target.startswith("https://") or (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize(
+    "page", ["README.md", *(f"{one}/README.md" for one in ("mock_server", "harness", "scenarios", "tests"))]
+)
+def test_a_page_says_each_thing_once(page: str) -> None:
+    # Pages are merged line by line, so that a part that was moved may come back at its old place.
+    text = re.sub(r"```.*?```", "", (ROOT / page).read_text(), flags=re.DOTALL)
+    said = [line for line in text.splitlines() if len(line) > 40 or line.startswith("#")]
+    assert sorted({line for line in said if said.count(line) > 1}) == []
