@@ -338,10 +338,10 @@ def _enrol(org: Org, spec: OrgSpec) -> None:
     enrolment.declare(org, schema.profiles, schema.permission_sets)
     enrolment.settle(org, spec.users, spec.speaker, kept=spec.data is not None)
     for name, definition in schema.apps.items():
-        app = given_apps.read_app(definition, ("apps", name))
+        app = given_apps.read_app(definition, ("apps", name), lenient=True)
         # Metadata may name a user whom nobody has declared here.
         known = org.directory.knows(app.run_as)
-        enrolment.add_app(org, app if known else replace(app, run_as=""), ("apps", name))
+        enrolment.add_app(org, app if known else replace(app, run_as=""), ("apps", name), checked=False)
     for place, app in enumerate(given_apps.read_apps(spec.apps) if spec.apps is not None else ()):
         enrolment.add_app(org, app, ("apps", place))
 

@@ -236,10 +236,17 @@ class Directory:
 
     def organization_name(self) -> str:
         """Return the name that the Organization record bears."""
+        return str(self._organization("Name") or "")
+
+    def is_sandbox(self) -> bool:
+        """Tell whether the Organization record says that the org is a sandbox."""
+        return bool(self._organization("IsSandbox"))
+
+    def _organization(self, column: str) -> Any:
         sobject = self._org.schema.get("Organization")
         assert sobject is not None
         self._org.store.ready(sobject)
-        return next((name or "" for (name,) in self._org.store.lookup(sobject, "Id", [self._org.id], "Name")), "")
+        return next((value for (value,) in self._org.store.lookup(sobject, "Id", [self._org.id], column)), None)
 
     def clients_time(self) -> float:
         """Return the time by the clocks of the org's clients, who know nothing of steps of a real clock."""
@@ -274,11 +281,7 @@ class Directory:
 
     def default_time_zone(self) -> str:
         """Return the time zone of the Organization record, in which login hours are told."""
-        sobject = self._org.schema.get("Organization")
-        assert sobject is not None
-        self._org.store.ready(sobject)
-        rows = self._org.store.lookup(sobject, "Id", [self._org.id], "TimeZoneSidKey")
-        return next((zone or "GMT" for (zone,) in rows), "GMT")
+        return str(self._organization("TimeZoneSidKey") or "GMT")
 
     def is_locked(self, user_id: str) -> bool:
         """Tell whether a user's UserLogin record says that too many passwords were wrong."""

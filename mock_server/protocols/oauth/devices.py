@@ -70,6 +70,8 @@ async def connect(call: Call) -> Reply:
     session = browser.session_of(call)
     if session is None:
         return browser.ask_to_log_in(f"{_CONNECT}?{urlencode({'user_code': typed})}" if typed else _CONNECT)
+    if browser.must_change(call, session):
+        return browser.ask_for_password(f"{_CONNECT}?{urlencode({'user_code': typed})}" if typed else _CONNECT)
     hidden = {"_CONFIRMATIONTOKEN": browser.confirmation(session, _CONNECT)}
     if call.method != "POST":
         return pages.connect(user_code=typed, hidden=hidden)
