@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mock_server.code_reading import flag, only, program, steps_shape, texts
+from mock_server.code_reading import check_saves, flag, program, steps_shape, texts
 from mock_server.documents import Problem, Steps
-from mock_server.faults.reader import Reader, shown
+from mock_server.faults.reader import Reader, read_each, shown
 from mock_server.faults.shapes import TEXT, Shape, mapping
 from mock_server.org.apex.actions import KINDS, TYPES, Action, Invocation, Parameter
 from mock_server.org.apex.steps import Program
@@ -51,10 +51,7 @@ class DeclaredAction:
     def check(self, org: Org) -> None:
         """Raise HookError for what this org does not have, or has already."""
         org.actions.check(self.action)
-        for number, save in self.program.saves:
-            if org.schema.get(save.sobject) is None:
-                text = f"this org has no object {save.sobject}"
-                raise HookError(text, ("steps", number, "object"), org.schema.names(), save.sobject)
+        check_saves(self.program, org)
 
     def add_to(self, org: Org) -> Action:
         """Put the action in force. Raises HookError."""
@@ -64,13 +61,7 @@ class DeclaredAction:
 
 def read(value: object, path: Steps, problems: list[Problem]) -> tuple[DeclaredAction, ...]:
     """Read a list of declarations; what is wrong with them is added to the problems."""
-    if value is None:
-        return ()
-    if not isinstance(value, list):
-        problems.append(Problem(path, f"actions must be a list of actions, not {shown(value)}"))
-        return ()
-    found = [read_one(item, (*path, place), problems) for place, item in enumerate(value)]
-    return tuple(one for one in found if one is not None)
+    return read_each(value, path, problems, "actions must be a list of actions", read_one)
 
 
 def read_one(value: object, path: Steps, problems: list[Problem]) -> DeclaredAction | None:
@@ -80,7 +71,7 @@ def read_one(value: object, path: Steps, problems: list[Problem]) -> DeclaredAct
         return None
     before = len(problems)
     reader = Reader(value, path, problems)
-    only(reader, KEYS, "an action")
+    reader.only(KEYS, "an action")
     name = reader.text("name")
     if "name" not in reader:
         reader.refuse((), "an action needs name")
@@ -125,7 +116,7 @@ def _parameters(reader: Reader, key: str) -> tuple[Parameter, ...]:
             given.refuse(str(name), f"{name} is a type or a mapping, not {shown(value)}", TYPES)
             continue
         inner = Reader(value, (*given.path, str(name)), given.problems)
-        only(inner, _PARAMETER if key == "inputs" else tuple(one for one in _PARAMETER if one != "required"), "it")
+        inner.only(_PARAMETER if key == "inputs" else tuple(one for one in _PARAMETER if one != "required"), "it")
         kind = str(value.get("type") or "STRING").upper()
         if kind not in TYPES:
             at = "type" if isinstance(given.data[name], Mapping) else ()

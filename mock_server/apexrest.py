@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mock_server.code_reading import ANSWER, answer_shape, only, program, steps_shape, texts
+from mock_server.code_reading import ANSWER, answer_shape, check_saves, program, steps_shape, texts
 from mock_server.documents import Problem, Steps, nearest
-from mock_server.faults.reader import Reader, shown
+from mock_server.faults.reader import Reader, read_each, shown
 from mock_server.faults.shapes import TEXT, Shape, mapping
 from mock_server.org.apex.endpoints import (
     METHODS,
@@ -67,10 +67,7 @@ class DeclaredEndpoint:
     def check(self, org: Org) -> None:
         """Raise HookError for what this org does not have, or has already."""
         org.endpoints.check(self.endpoint)
-        for number, save in self.program.saves:
-            if org.schema.get(save.sobject) is None:
-                text = f"this org has no object {save.sobject}"
-                raise HookError(text, ("steps", number, "object"), org.schema.names(), save.sobject)
+        check_saves(self.program, org)
 
     def add_to(self, org: Org) -> Endpoint:
         """Put the endpoint in force. Raises HookError."""
@@ -80,13 +77,7 @@ class DeclaredEndpoint:
 
 def read(value: object, path: Steps, problems: list[Problem]) -> tuple[DeclaredEndpoint, ...]:
     """Read a list of declarations; what is wrong with them is added to the problems."""
-    if value is None:
-        return ()
-    if not isinstance(value, list):
-        problems.append(Problem(path, f"apexrest must be a list of endpoints, not {shown(value)}"))
-        return ()
-    found = [read_one(item, (*path, place), problems) for place, item in enumerate(value)]
-    return tuple(one for one in found if one is not None)
+    return read_each(value, path, problems, "apexrest must be a list of endpoints", read_one)
 
 
 def read_one(value: object, path: Steps, problems: list[Problem]) -> DeclaredEndpoint | None:
@@ -96,7 +87,7 @@ def read_one(value: object, path: Steps, problems: list[Problem]) -> DeclaredEnd
         return None
     before = len(problems)
     reader = Reader(value, path, problems)
-    only(reader, KEYS, "an endpoint")
+    reader.only(KEYS, "an endpoint")
     where = reader.text("path")
     if "path" not in reader:
         reader.refuse((), "an endpoint needs path")

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mock_server.code_reading import flag, only, texts
+from mock_server.code_reading import flag, texts
 from mock_server.documents import Problem, Steps
-from mock_server.faults.reader import Reader, shown
+from mock_server.faults.reader import Reader, read_each, shown
 from mock_server.faults.shapes import TEXT, Shape, mapping
 from mock_server.org.approvals.processes import EDITABILITY, ApprovalProcess, ApprovalStep
 from mock_server.org.automation import HookError
@@ -99,13 +99,7 @@ def _check_condition(org: Org, sobject: SObject, condition: str | None, path: tu
 
 def read(value: object, path: Steps, problems: list[Problem]) -> tuple[DeclaredProcess, ...]:
     """Read a list of declarations; what is wrong with them is added to the problems."""
-    if value is None:
-        return ()
-    if not isinstance(value, list):
-        problems.append(Problem(path, f"approvals must be a list of processes, not {shown(value)}"))
-        return ()
-    found = [read_one(item, (*path, place), problems) for place, item in enumerate(value)]
-    return tuple(one for one in found if one is not None)
+    return read_each(value, path, problems, "approvals must be a list of processes", read_one)
 
 
 def read_one(value: object, path: Steps, problems: list[Problem]) -> DeclaredProcess | None:
@@ -115,7 +109,7 @@ def read_one(value: object, path: Steps, problems: list[Problem]) -> DeclaredPro
         return None
     before = len(problems)
     reader = Reader(value, path, problems)
-    only(reader, KEYS, "a process")
+    reader.only(KEYS, "a process")
     for key in ("name", "object", "steps"):
         if key not in reader:
             reader.refuse((), f"a process needs {key}")
@@ -151,7 +145,7 @@ def _steps(reader: Reader) -> tuple[ApprovalStep, ...]:
             reader.refuse(("steps", place), f"a step must be a mapping, not {shown(item)}", _STEP)
             continue
         inner = Reader(item, (*reader.path, "steps", place), reader.problems)
-        only(inner, _STEP, "a step of a process")
+        inner.only(_STEP, "a step of a process")
         name = inner.text("name") or f"Step_{place + 1}"
         if any(one.name == name for one in found):
             inner.refuse("name", f"there is a step {name} already")

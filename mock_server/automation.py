@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mock_server.documents import Problem, Steps, nearest
-from mock_server.faults.reader import Reader, shown
+from mock_server.documents import Problem, Steps
+from mock_server.faults.reader import Reader, read_each, shown
 from mock_server.faults.shapes import TEXT, Shape, mapping
 from mock_server.org.automation import EVENTS, MOMENTS, UNITS, Automation, Cost, Hook, Share
 
@@ -36,13 +36,7 @@ class DeclaredHook:
 
 def read(value: object, path: Steps, problems: list[Problem]) -> tuple[DeclaredHook, ...]:
     """Read a list of declarations; what is wrong with them is added to the problems."""
-    if value is None:
-        return ()
-    if not isinstance(value, list):
-        problems.append(Problem(path, f"automation must be a list of hooks, not {shown(value)}"))
-        return ()
-    found = [read_one(item, (*path, place), problems) for place, item in enumerate(value)]
-    return tuple(hook for hook in found if hook is not None)
+    return read_each(value, path, problems, "automation must be a list of hooks", read_one)
 
 
 def read_one(value: object, path: Steps, problems: list[Problem]) -> DeclaredHook | None:
@@ -52,7 +46,7 @@ def read_one(value: object, path: Steps, problems: list[Problem]) -> DeclaredHoo
         return None
     before = len(problems)
     reader = Reader(value, path, problems)
-    _only(reader, KEYS, "a hook")
+    reader.only(KEYS, "a hook")
     sobject = reader.text("object")
     for key in ("object", "on", "cost"):
         if key not in reader:
@@ -62,15 +56,6 @@ def read_one(value: object, path: Steps, problems: list[Problem]) -> DeclaredHoo
     name = reader.text("name") or f"{sobject}Trigger"
     cost = _cost(reader)
     return None if len(problems) > before or sobject is None else DeclaredHook(sobject, on, at, name, cost)
-
-
-def _only(reader: Reader, allowed: Iterable[str], what: str) -> None:
-    choices = tuple(allowed)
-    for key in reader.data:
-        if key not in choices:
-            text = f"{what} has no key {shown(key)}"
-            at = (*reader.path, str(key))
-            reader.problems.append(Problem(at, text, choices, nearest(key, choices), at_key=True))
 
 
 def _events(reader: Reader) -> tuple[str, ...]:
@@ -92,7 +77,7 @@ def _cost(reader: Reader) -> Cost:
     given = reader.mapping("cost")
     if given is None:
         return Cost()
-    _only(given, UNITS, "a cost")
+    given.only(tuple(UNITS), "a cost")
     shares: list[tuple[str, Share]] = []
     for unit, value in given.data.items():
         share = Share.read(value)

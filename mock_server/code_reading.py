@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mock_server.documents import Problem, Steps, nearest
 from mock_server.faults.reader import Reader, shown
@@ -12,6 +12,10 @@ from mock_server.faults.shapes import TEXT, Shape, mapping
 from mock_server.org.apex import templates
 from mock_server.org.apex.steps import VERBS, Answer, Program, Query, Raise, Save, Step
 from mock_server.org.apex.templates import Place, TemplateError, Text
+from mock_server.org.automation import HookError
+
+if TYPE_CHECKING:
+    from mock_server.org.org import Org
 
 KINDS = ("query", "save", "raise", "answer")
 _OWN = {
@@ -26,15 +30,6 @@ _NAME = re.compile(r"[A-Za-z_]\w{0,99}", re.ASCII)
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}")
 _EXCEPTION = re.compile(r"[A-Za-z_][\w.]{0,254}", re.ASCII)
 MOST_STEPS = 100
-
-
-def only(reader: Reader, allowed: Sequence[str], what: str) -> None:
-    """Refuse every other key, at its own place."""
-    for key in reader.data:
-        if key not in allowed:
-            text = f"{what} has no key {shown(key)}"
-            at = (*reader.path, str(key))
-            reader.problems.append(Problem(at, text, tuple(allowed), nearest(key, allowed), at_key=True))
 
 
 def flag(reader: Reader, key: str, default: bool) -> bool:
@@ -102,6 +97,14 @@ def program(reader: Reader, roots: Sequence[str], ending: Mapping[str, Any], *, 
     return Program(tuple(steps), answer(Reader(ending, reader.path, reader.problems), known, http=http))
 
 
+def check_saves(program: Program, org: Org) -> None:
+    """Raise HookError for steps that save records of objects which an org does not have."""
+    for number, save in program.saves:
+        if org.schema.get(save.sobject) is None:
+            text = f"this org has no object {save.sobject}"
+            raise HookError(text, ("steps", number, "object"), org.schema.names(), save.sobject)
+
+
 def answer(reader: Reader, roots: Sequence[str], *, http: bool) -> Answer:
     if not http:
         return Answer(body=template(reader, "values", reader.data.get("values"), roots))
@@ -130,7 +133,7 @@ def _step(value: object, path: Steps, problems: list[Problem], roots: list[str],
         problems.append(Problem(path, "a step is one of query, save, raise and answer", KINDS, near))
         return None
     kind = named[0]
-    only(reader, _OWN[kind], f"a step that is a {kind}")
+    reader.only(_OWN[kind], f"a step that is a {kind}")
     name = _name(reader, roots)
     if "if" in reader and "unless" in reader:
         reader.refuse("unless", "a step has an if or an unless, not both")
@@ -186,7 +189,7 @@ def _raise(reader: Reader, roots: Sequence[str], http: bool) -> Raise | None:
     given = reader.mapping("raise")
     if given is None:
         return None
-    only(given, _RAISE, "an exception")
+    given.only(_RAISE, "an exception")
     kind = given.text("exception") or "System.Exception"
     if not _EXCEPTION.fullmatch(kind):
         given.refuse("exception", f"an exception is named like System.QueryException, not {shown(kind)}")
@@ -198,7 +201,7 @@ def _answer(reader: Reader, roots: Sequence[str], http: bool) -> Answer | None:
     given = reader.mapping("answer")
     if given is None:
         return None
-    only(given, ANSWER if http else ("values",), "an answer")
+    given.only(ANSWER if http else ("values",), "an answer")
     return answer(given, roots, http=http)
 
 

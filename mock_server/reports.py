@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mock_server.documents import Problem, Steps, nearest
-from mock_server.faults.reader import Reader, shown
+from mock_server.documents import Problem, Steps
+from mock_server.faults.reader import Reader, read_each, shown
 from mock_server.faults.shapes import TEXT, Shape, mapping
 
 if TYPE_CHECKING:
@@ -45,17 +45,18 @@ class DeclaredReport:
 
 def read(value: object, path: Steps, problems: list[Problem]) -> tuple[DeclaredReport, ...]:
     """Read a list of declarations; what is wrong with them is added to the problems."""
-    if value is None:
-        return ()
-    if not isinstance(value, list):
-        problems.append(Problem(path, f"reports must be a list of reports, not {shown(value)}"))
-        return ()
-    found = [read_one(item, (*path, place), problems) for place, item in enumerate(value)]
-    names: dict[str, int] = {}
-    for place, report in enumerate(found):
-        if report is not None and names.setdefault(report.developer_name or report.name, place) != place:
-            problems.append(Problem((*path, place, "name"), f"there are two reports {report.name!r}"))
-    return tuple(report for report in found if report is not None)
+    names: set[str] = set()
+
+    def one(value: object, path: Steps, problems: list[Problem]) -> DeclaredReport | None:
+        report = read_one(value, path, problems)
+        if report is not None:
+            name = report.developer_name or report.name
+            if name in names:
+                problems.append(Problem((*path, "name"), f"there are two reports {report.name!r}"))
+            names.add(name)
+        return report
+
+    return read_each(value, path, problems, "reports must be a list of reports", one)
 
 
 def read_one(value: object, path: Steps, problems: list[Problem]) -> DeclaredReport | None:
@@ -65,10 +66,7 @@ def read_one(value: object, path: Steps, problems: list[Problem]) -> DeclaredRep
         return None
     before = len(problems)
     reader = Reader(value, path, problems)
-    for key in value:
-        if key not in KEYS:
-            text = f"a report has no key {shown(key)}"
-            problems.append(Problem((*path, str(key)), text, KEYS, nearest(key, KEYS), at_key=True))
+    reader.only(KEYS, "a report")
     texts = {key: reader.text(key) for key in KEYS[:-1]}
     for key in ("name", "soql"):
         if key not in reader:

@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from mock_server.documents import Problem, duration, nearest
 
 Path = tuple[str | int, ...]
+T = TypeVar("T")
 
 LONGEST = 1e9
 """The longest duration a rule may name, in seconds (some 30 years)."""
+
+
+def read_each(
+    value: object,
+    path: Path,
+    problems: list[Problem],
+    what: str,
+    read: Callable[[object, Path, list[Problem]], T | None],
+) -> tuple[T, ...]:
+    """Read the items of a list one by one, and leave out what is wrong. `what` says what the list must be."""
+    if value is None:
+        return ()
+    if not isinstance(value, list):
+        problems.append(Problem(path, f"{what}, not {shown(value)}"))
+        return ()
+    found = [read(item, (*path, place), problems) for place, item in enumerate(value)]
+    return tuple(one for one in found if one is not None)
 
 
 class Reader:
@@ -25,18 +43,26 @@ class Reader:
     def __contains__(self, key: str) -> bool:
         return self.data.get(key) is not None
 
-    def refuse(self, key: str | Path, message: str, allowed: Iterable[str] = (), like: object = None) -> None:
-        """Note a problem. `like` is the word for which the nearest allowed one is looked up."""
+    def refuse(
+        self,
+        key: str | Path,
+        message: str,
+        allowed: Iterable[str] = (),
+        like: object = None,
+        *,
+        at_key: bool = False,
+    ) -> None:
+        """Note a problem, at a key's value or `at_key`. `like` is the word to look the nearest allowed one up for."""
         choices = tuple(allowed)
         near = nearest(like, choices) if isinstance(like, str) else None
         at = (key,) if isinstance(key, str) else key
-        self.problems.append(Problem((*self.path, *at), message, choices, near))
+        self.problems.append(Problem((*self.path, *at), message, choices, near, at_key))
 
     def only(self, allowed: Sequence[str], what: str) -> None:
         """Refuse every key that is none of the allowed ones."""
         for key in self.data:
             if key not in allowed:
-                self.refuse(str(key), f"{what} has no key {key!r}", allowed, str(key))
+                self.refuse(str(key), f"{what} has no key {shown(key)}", allowed, key, at_key=True)
 
     def text(self, key: str) -> str | None:
         value = self.data.get(key)

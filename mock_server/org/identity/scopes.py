@@ -53,6 +53,11 @@ def asked(text: str | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys((text or "").split()))
 
 
+def without_refresh(scopes: Iterable[str]) -> tuple[str, ...]:
+    """Return scopes without those that ask for a refresh token."""
+    return tuple(one for one in scopes if one not in OFFLINE)
+
+
 def allowed(of_app: Iterable[str], wanted: Iterable[str]) -> bool:
     """Tell whether an app may ask for scopes.
 

@@ -42,7 +42,7 @@ def _note(
     pairs = ", ".join(f"{quoted(name)} = ?" for name in columns)
     run = store.connection.execute
     run(f"UPDATE {quoted(sobject.name)} SET {pairs} WHERE {read}", [*([now] * len(columns)), ids])
-    name = next((field.name for field in sobject.fields if field.name_field), None)
+    name = sobject.name_field.name if sobject.name_field else None
     if items is None or name is None:
         return
     store.ready(items)

@@ -312,7 +312,7 @@ class Scope:
                 continue
             field = target.field(name)
             if field is None and name.lower() == "name":
-                field = next((one for one in target.fields if one.name_field), None)
+                field = target.name_field
             if field is None or not field.stored:
                 continue
             found_field = found_field or (field if field.name.lower() == name.lower() else None)

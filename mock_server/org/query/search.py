@@ -130,7 +130,7 @@ def plain_search(
 
 def name_field(sobject: SObject) -> str | None:
     """Return the name of the field that names an object's records."""
-    return next((field.name for field in sobject.fields if field.name_field), None)
+    return sobject.name_field.name if sobject.name_field else None
 
 
 def is_searched(sobject: SObject) -> bool:

@@ -10,8 +10,13 @@ from mock_server.org.clock import stamp
 from mock_server.org.identity.directory import USER_ID
 from mock_server.org.ids import stable_id
 from mock_server.org.schema import Schema
+from mock_server.org.schema.compact_layouts import primary_compact_layout
 from mock_server.org.schema.describe import links
-from mock_server.org.schema.types import SObject
+from mock_server.org.schema.types import Field, SObject
+
+SYSTEM_COLUMNS = ("Id", "CreatedDate", "LastModifiedDate", "SystemModstamp")
+"""What every view has, and none shows."""
+_NOT_LISTED = frozenset({"address", "location", "base64", "complexvalue"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,20 @@ def views(sobject: SObject) -> list[ListView]:
     if "OwnerId" in sobject.by_name:
         wanted.append((f"My{plural}", f"My {sobject.label_plural}", "mine"))
     return [ListView(stable_id("00B", f"{sobject.name}.{name}"), name, label, scope) for name, label, scope in wanted]
+
+
+def columns(sobject: SObject) -> list[Field]:
+    """Return the columns: what the compact layout shows, then the system's own fields."""
+    shown = [item["layoutComponents"][0]["value"] for item in primary_compact_layout(sobject)["fieldItems"]]
+    names = dict.fromkeys([*shown, *SYSTEM_COLUMNS])
+    found = [field for name in names if (field := sobject.by_name.get(name)) is not None]
+    return [field for field in found if field.type not in _NOT_LISTED]
+
+
+def soql_of(sobject: SObject, view: ListView) -> str:
+    names = ", ".join(field.name for field in columns(sobject))
+    scope = f" USING SCOPE {view.scope}" if view.scope else ""
+    return f"SELECT {names} FROM {sobject.name}{scope} ORDER BY Id ASC NULLS FIRST"  # noqa: S608  # names come from the schema
 
 
 def find(schema: Schema, identifier: str) -> tuple[SObject, ListView] | None:

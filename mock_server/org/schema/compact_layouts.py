@@ -60,7 +60,7 @@ def describe_compact_layout(sobject: SObject, layout: CompactLayout | None) -> d
 
 
 def _system_fields(sobject: SObject) -> list[str]:
-    name = next((field.name for field in sobject.fields if field.name_field), "Id")
+    name = sobject.name_field.name if sobject.name_field else "Id"
     return [name, *(other for other in _TELLING if other in sobject.by_name)][:_MOST]
 
 

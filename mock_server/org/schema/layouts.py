@@ -138,7 +138,7 @@ def _sections(sobject: SObject, *, editing: bool) -> Iterator[dict[str, Any]]:
 def _shown(sobject: SObject) -> Iterator[Field]:
     """Yield the fields of a layout: owner and name first, of a compound field the whole and not its parts."""
     compounds = {field.name for field in sobject.fields if field.type in COMPOUND_TYPES}
-    name = next((field for field in sobject.fields if field.name_field), None)
+    name = sobject.name_field
     parts = {part.name for part in _parts(sobject, name)} if name else set()
     chosen = [
         field

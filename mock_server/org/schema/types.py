@@ -325,6 +325,11 @@ class SObject:
         return {f.name: f for f in self.fields}
 
     @cached_property
+    def name_field(self) -> Field | None:
+        """The field that says what a record is called."""
+        return next((field for field in self.fields if field.name_field), None)
+
+    @cached_property
     def _by_fold(self) -> dict[str, Field]:
         return {f.name.lower(): f for f in self.fields}
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mock_server.org.ids import stable_id
+from mock_server.org.records.changes import Change
 from mock_server.org.schema import Schema
 from mock_server.org.schema.errors import Path
 from mock_server.org.schema.types import SObject
@@ -47,6 +48,17 @@ class QuickAction:
         elif context and "WhatId" in sobject.by_name and self.kind != "Update":
             found["WhoId" if context_object in ("Contact", "Lead") else "WhatId"] = context
         return found
+
+    def change(
+        self, sobject: SObject, given: Mapping[str, Any], context: str | None, context_object: str | None
+    ) -> Change:
+        """Return the save that the action is: what the caller gives, in front of what a record starts with."""
+        known = {name.lower() for name in given}
+        start = self.values(sobject, context, context_object)
+        fields = {name: value for name, value in start.items() if name.lower() not in known} | dict(given)
+        if self.kind == "Update":
+            return Change("update", sobject.name, fields, id=context)
+        return Change("create", sobject.name, fields)
 
 
 _CALL = {"Subject": "Call", "Status": "Completed", "TaskSubtype": "Call"}

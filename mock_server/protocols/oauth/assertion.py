@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from mock_server.operations import Call
 from mock_server.org import errors
 from mock_server.protocols.instance import host_of
 
@@ -49,6 +50,18 @@ def verify(assertion: str, public_key: str) -> dict[str, Any]:
     except InvalidSignature:
         raise errors.INVALID_ASSERTION() from None
     return unverified_claims(assertion)
+
+
+def claims_of(call: Call, assertion: str, public_key: str) -> dict[str, Any]:
+    """Return the claims of an assertion that a client has signed, for this server and for now.
+
+    Raises INVALID_ASSERTION, INVALID_AUDIENCE, EXPIRED_ASSERTION.
+    """
+    claims = verify(assertion, public_key)
+    check_audience(claims, call.base_url)
+    # A test may have moved the org's clock ahead of the client's.
+    check_life(claims, (call.org.clock.now(), call.org.directory.clients_time()))
+    return claims
 
 
 def check_audience(claims: dict[str, Any], base_url: str) -> None:

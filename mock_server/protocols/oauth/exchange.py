@@ -14,7 +14,7 @@ from mock_server.org import errors
 from mock_server.org.errors import ApiError
 from mock_server.org.identity.apps import ConnectedApp
 from mock_server.org.identity.directory import User
-from mock_server.org.identity.scopes import OFFLINE, covers
+from mock_server.org.identity.scopes import covers, without_refresh
 from mock_server.protocols.oauth import assertion, hybrid
 from mock_server.protocols.oauth.forms import visit
 from mock_server.protocols.oauth.token import answer_of, authenticated_app, grant_type, start_session
@@ -58,7 +58,7 @@ def _exchange(call: Call, fields: Mapping[str, str]) -> tuple[ConnectedApp, User
         raise errors.SUBJECT_TOKEN_INVALID()
     call.org.admission.by_app(app, user, visit(call, app), consented=True)
     wanted = fields.get("scope")
-    asked = tuple(one for one in app.asked(wanted) if one not in OFFLINE)
+    asked = without_refresh(app.asked(wanted))
     # Nobody gets more by exchanging a token than the token was good for.
     granted = asked if reach is None else tuple(one for one in asked if covers(reach, one))
     if not granted or (wanted and granted != asked):
@@ -92,9 +92,7 @@ def _claimed(call: Call, app: ConnectedApp, given: str) -> str | None:
             return _own(call, app, given)
         if known.public_key is None:
             return None
-        claims = assertion.verify(given, known.public_key)
-        assertion.check_audience(claims, call.base_url)
-        assertion.check_life(claims, (call.org.clock.now(), call.org.directory.clients_time()))
+        claims = assertion.claims_of(call, given, known.public_key)
     except ApiError:
         return None
     subject = claims.get("sub")

@@ -15,7 +15,7 @@ from mock_server.org.errors import ApiError
 from mock_server.org.identity.admission import REFUSALS, LoginRefused
 from mock_server.org.identity.apps import GRANT_TYPES, ConnectedApp
 from mock_server.org.identity.directory import User
-from mock_server.org.identity.scopes import OFFLINE
+from mock_server.org.identity.scopes import without_refresh
 from mock_server.org.identity.sessions import Grant
 from mock_server.protocols.instance import LOGIN_HOSTS, host_of, identity_url, instance_url
 from mock_server.protocols.oauth import assertion, openid, shapes
@@ -168,10 +168,6 @@ def _told(answer: dict[str, str], *names: str) -> dict[str, Any]:
     return {name: answer[name] for name in names}
 
 
-def _without_refresh(scopes: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(scope for scope in scopes if scope not in OFFLINE)
-
-
 @grant_type("password")
 def _password(call: Call, fields: dict[str, str]) -> dict[str, Any]:
     app = authenticated_app(call, fields)
@@ -194,7 +190,7 @@ def _client_credentials(call: Call, fields: dict[str, str]) -> dict[str, Any]:
         raise errors.NO_CLIENT_CREDENTIALS_USER()
     # The app's administrator has named the user: there is nobody to ask.
     call.org.admission.by_app(app, user, visit(call, app), consented=True)
-    return start_session(call, user, app, _without_refresh(scopes))
+    return start_session(call, user, app, without_refresh(scopes))
 
 
 @grant_type("refresh_token")
@@ -254,10 +250,7 @@ def _jwt_bearer(call: Call, fields: dict[str, str]) -> dict[str, Any]:
     check_grant(app, fields)
     if app.public_key is None:
         raise errors.INVALID_ASSERTION()
-    claims = assertion.verify(given, app.public_key)
-    assertion.check_audience(claims, call.base_url)
-    # A test may have moved the org's clock ahead of the client's.
-    assertion.check_life(claims, (call.org.clock.now(), directory.clients_time()))
+    claims = assertion.claims_of(call, given, app.public_key)
     scopes = app.asked(fields.get("scope"))
     subject = claims.get("sub") or claims.get("prn")
     user = directory.user(subject) if isinstance(subject, str) else None
@@ -265,6 +258,6 @@ def _jwt_bearer(call: Call, fields: dict[str, str]) -> dict[str, Any]:
         raise errors.UNAPPROVED_CONSUMER()
     call.org.admission.by_app(app, user, visit(call, app))
     return _told(
-        start_session(call, user, app, _without_refresh(scopes)),
+        start_session(call, user, app, without_refresh(scopes)),
         "access_token", "scope", "instance_url", "id", "token_type",
     )  # fmt: skip

@@ -29,6 +29,15 @@ def sobject_of(call: Call) -> SObject:
     return sobject
 
 
+def located(call: Call, identifier: str) -> tuple[SObject, str]:
+    """Return the object that an id belongs to, and its 18-character form. Raises NOT_FOUND."""
+    whole = to_18(identifier)
+    sobject = call.schema.by_prefix(whole[:3]) if whole else None
+    if sobject is None or whole is None:
+        raise errors.NOT_FOUND()
+    return sobject, whole
+
+
 @routes(Operation("rest.describe.global", "GET", f"{DATA}/sobjects", "read", summary="Describe all objects"))
 async def describe_global(call: Call) -> Reply:
     return conditions.show_schema(call, forms.global_describe(call.schema, call.args["version"]))

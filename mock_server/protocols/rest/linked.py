@@ -7,7 +7,7 @@ from mock_server.org import errors
 from mock_server.org.ids import to_18
 from mock_server.org.schema.event_schema import event_schema
 from mock_server.protocols.rest.describe import OBJECT, sobject_of
-from mock_server.protocols.rest.replies import DATA, answer, routes
+from mock_server.protocols.rest.replies import DATA, answer, routes, version_of
 
 _COMPACT_SINCE = 43
 """The version that brought the expanded form, which it prefers."""
@@ -25,8 +25,9 @@ async def read_event_schema(call: Call) -> Reply:
     if sobject.kind != "event":
         raise errors.NOT_FOUND()
     wanted = call.query.get("payloadFormat")
-    if wanted is None or float(call.args["version"][1:]) < _COMPACT_SINCE:
-        compact = float(call.args["version"][1:]) < _COMPACT_SINCE
+    old = version_of(call.args["version"]) < _COMPACT_SINCE
+    if wanted is None or old:
+        compact = old
     elif wanted.upper() in ("EXPANDED", "COMPACT"):
         compact = wanted.upper() == "COMPACT"
     else:
@@ -103,7 +104,7 @@ def _check_record(call: Call, name: str) -> str | None:
     sobject = call.schema.get(name)
     if identifier is None or sobject is None:
         raise errors.NOT_FOUND()
-    shown = next((field.name for field in sobject.fields if field.name_field), "Id")
+    shown = sobject.name_field.name if sobject.name_field else "Id"
     (record,) = call.org.read(call.session, name, [identifier], [shown], base="")
     if record is None:
         raise errors.NOT_FOUND()

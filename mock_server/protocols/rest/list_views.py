@@ -7,8 +7,7 @@ from typing import Any
 from mock_server.operations import Call, Operation, Reply
 from mock_server.org import errors
 from mock_server.org.ids import to_18
-from mock_server.org.reflection.list_views import ListView, has_views, views
-from mock_server.org.schema.compact_layouts import primary_compact_layout
+from mock_server.org.reflection.list_views import SYSTEM_COLUMNS, ListView, columns, has_views, soql_of, views
 from mock_server.org.schema.types import Field, SObject
 from mock_server.protocols.rest.describe import OBJECT, sobject_of
 from mock_server.protocols.rest.replies import answer, base_of, routes
@@ -16,7 +15,6 @@ from mock_server.protocols.rest.replies import answer, base_of, routes
 VIEWS = f"{OBJECT}/listviews"
 _MOST_RESULTS = 2000
 _RESULTS = 25
-_NOT_LISTED = frozenset({"address", "location", "base64", "complexvalue"})
 
 
 @routes(Operation("rest.listviews.list", "GET", VIEWS, "read", since=32.0, summary="List an object's list views"))
@@ -131,26 +129,12 @@ def _item(call: Call, sobject: SObject, view: ListView) -> dict[str, Any]:
     }
 
 
-def columns(sobject: SObject) -> list[Field]:
-    """Return the columns: what the compact layout shows, then the system's own fields."""
-    shown = [item["layoutComponents"][0]["value"] for item in primary_compact_layout(sobject)["fieldItems"]]
-    names = dict.fromkeys([*shown, "Id", "CreatedDate", "LastModifiedDate", "SystemModstamp"])
-    found = [field for name in names if (field := sobject.by_name.get(name)) is not None]
-    return [field for field in found if field.type not in _NOT_LISTED]
-
-
-def soql_of(sobject: SObject, view: ListView) -> str:
-    names = ", ".join(field.name for field in columns(sobject))
-    scope = f" USING SCOPE {view.scope}" if view.scope else ""
-    return f"SELECT {names} FROM {sobject.name}{scope} ORDER BY Id ASC NULLS FIRST"  # noqa: S608  # names come from the schema
-
-
 def _column(field: Field) -> dict[str, Any]:
     return {
         "ascendingLabel": "Z-A" if field.sortable else None,
         "descendingLabel": "A-Z" if field.sortable else None,
         "fieldNameOrPath": field.name,
-        "hidden": field.name in ("Id", "CreatedDate", "LastModifiedDate", "SystemModstamp"),
+        "hidden": field.name in SYSTEM_COLUMNS,
         "label": field.label,
         "searchable": field.filterable,
         "selectListItem": field.name,

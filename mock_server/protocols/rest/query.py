@@ -10,7 +10,7 @@ from mock_server.operations import Call, Operation, Reply
 from mock_server.org import errors
 from mock_server.org.query import Page
 from mock_server.org.reflection import list_views
-from mock_server.protocols.rest.list_views import soql_of
+from mock_server.org.reflection.list_views import soql_of
 from mock_server.protocols.rest.replies import DATA, answer, base_of, data_url, routes, version_of
 
 _BATCH_SIZE = re.compile(r"batchSize\s*=\s*(\d{1,9})", re.IGNORECASE)

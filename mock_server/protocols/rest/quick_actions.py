@@ -7,14 +7,13 @@ from typing import Any
 
 from mock_server.operations import Call, Operation, Reply
 from mock_server.org import errors
-from mock_server.org.ids import to_18
-from mock_server.org.records.changes import Change, RowResult
+from mock_server.org.records.changes import RowResult
 from mock_server.org.schema.layouts import form
 from mock_server.org.schema.types import SObject
 from mock_server.org.standard.looks import look_of
 from mock_server.org.standard.quick_actions import QuickAction, quick_actions
 from mock_server.protocols.instance import instance_url
-from mock_server.protocols.rest.describe import OBJECT, linked
+from mock_server.protocols.rest.describe import OBJECT, linked, located
 from mock_server.protocols.rest.replies import DATA, answer, data_url, error_item, routes
 
 _ALL = f"{DATA}/quickActions"
@@ -117,16 +116,10 @@ async def perform(call: Call) -> Reply:
         raise errors.MISSING_ARGUMENT_NAMED(name="record")
     context = body.get("contextId")
     given = {name: value for name, value in record.items() if name.lower() != "attributes"}
-    known = {name.lower() for name in given}
     place, context_object = _record(call, str(context) if context else None)
-    start = action.values(sobject, place, context_object)
-    fields = {name: value for name, value in start.items() if name.lower() not in known} | given
-    change = Change("create", sobject.name, fields)
-    if action.kind == "Update":
-        if place is None:
-            raise errors.MISSING_ARGUMENT_NAMED(name="contextId")
-        change = Change("update", sobject.name, fields, id=place)
-    (result,) = await call.write([change])
+    if action.kind == "Update" and place is None:
+        raise errors.MISSING_ARGUMENT_NAMED(name="contextId")
+    (result,) = await call.write([action.change(sobject, given, place, context_object)])
     made = action.kind != "Update"
     return answer(_performed(result, context, made=made), 400 if not result.success else 201 if made else 200)
 
@@ -165,10 +158,9 @@ def _record(call: Call, given: str | None) -> tuple[str | None, str | None]:
     """Return the record at which an action is done, and its object. Raises NOT_FOUND for one that is not there."""
     if not given:
         return None, None
-    whole = to_18(given)
-    sobject = call.schema.by_prefix(whole[:3]) if whole else None
+    sobject, whole = located(call, given)
     context = _context(call)
-    if sobject is None or whole is None or (context is not None and context.name != sobject.name):
+    if context is not None and context.name != sobject.name:
         raise errors.NOT_FOUND()
     if not call.org.sees(call.session, sobject.name, whole):
         raise errors.NOT_FOUND()

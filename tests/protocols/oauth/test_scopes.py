@@ -71,12 +71,12 @@ def guarded(desk: Desk) -> list[Operation]:
 def test_no_operation_is_reached_without_a_scope_that_it_names(desk: Desk) -> None:
     directory = desk.org.directory
     checked = 0
-    for operation in guarded(desk):
+    for number, operation in enumerate(guarded(desk)):
         if operation.name.startswith("soap."):
             continue
-        for scope in scopes.LABELS:
-            if scopes.reach((scope,), operation.scopes):
-                continue
+        barred = [scope for scope in scopes.LABELS if not scopes.reach((scope,), operation.scopes)]
+        # Each operation meets a few of them, and each of them many operations.
+        for scope in barred[number % 6 :: 6]:
             token = desk.org.sessions.open(directory.default_user, directory.default_app, (scope,)).token
             reply = desk.send(operation.method, path_of(operation, desk), b"", {"Authorization": f"Bearer {token}"})
             assert reply.status in (401, 403), operation

@@ -7,9 +7,9 @@ from typing import Any
 
 from mock_server.operations import Call, Operation, Reply
 from mock_server.org import errors
-from mock_server.org.ids import to_18
 from mock_server.org.schema.types import ChildRelationship, SObject
-from mock_server.protocols.rest.replies import answer, base_of
+from mock_server.protocols.rest.describe import located
+from mock_server.protocols.rest.replies import answer
 from mock_server.protocols.rest.ui import reading
 from mock_server.protocols.rest.ui.replies import (
     UI,
@@ -35,7 +35,7 @@ def children_of(
             continue
         relation, child = relation_of(call, sobject, steps[1])
         selection = Selection(child)
-        reading.add_layout(call, selection, [name] if (name := _name(child)) else [])
+        reading.add_layout(call, selection, [child.name_field.name] if child.name_field else [])
         for path in steps[2:]:
             selection.add(call.schema, [path])
         url = f"{ui_url(call)}/records/{identifier}/child-relationships/{relation.name}"
@@ -57,23 +57,15 @@ async def children(call: Call) -> Reply:
     fields, optional = qualified(listed(call, "fields")), qualified(listed(call, "optionalFields"))
     selection = reading.select(call, child, fields, optional)
     if not selection.fields and not selection.parents:
-        reading.add_layout(call, selection, [name] if (name := _name(child)) else [])
+        reading.add_layout(call, selection, [child.name_field.name] if child.name_field else [])
     url = call.raw_path
     order = ordered(call, child, listed(call, "sortBy"))
     return answer(paged(call, selection, belonging(relation, identifier) + order, size, start, url))
 
 
-def _name(sobject: SObject) -> str | None:
-    return next((one.name for one in sobject.fields if one.name_field), None)
-
-
 def parent_of(call: Call, given: str) -> tuple[SObject, str]:
-    identifier = to_18(given)
-    sobject = call.schema.by_prefix(identifier[:3]) if identifier else None
-    if sobject is None or identifier is None or not is_supported(sobject):
-        raise errors.NOT_FOUND()
-    rows = call.org.query(call.session, f"SELECT Id FROM {sobject.name} WHERE Id = '{identifier}'", base=base_of(call))  # noqa: S608  # an id
-    if not rows.records:
+    sobject, identifier = located(call, given)
+    if not is_supported(sobject) or not call.org.sees(call.session, sobject.name, identifier):
         raise errors.NOT_FOUND()
     return sobject, identifier
 

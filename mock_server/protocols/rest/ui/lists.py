@@ -10,9 +10,9 @@ from typing import Any
 
 from mock_server.operations import Call, Operation, Reply
 from mock_server.org import errors
-from mock_server.org.reflection.list_views import ListView, find, views
+from mock_server.org.reflection.list_views import SYSTEM_COLUMNS, ListView, columns, find, views
 from mock_server.org.schema.types import SObject
-from mock_server.protocols.rest.list_views import columns, view_of
+from mock_server.protocols.rest.list_views import view_of
 from mock_server.protocols.rest.replies import answer
 from mock_server.protocols.rest.ui import reading
 from mock_server.protocols.rest.ui.children import ordered, paged
@@ -141,7 +141,7 @@ def _reference(sobject: SObject, view: ListView) -> dict[str, Any]:
 
 
 def _info(sobject: SObject, view: ListView) -> dict[str, Any]:
-    shown = [field for field in columns(sobject) if field.name not in _HIDDEN]
+    shown = [field for field in columns(sobject) if field.name not in SYSTEM_COLUMNS]
     first = next((field for field in shown if field.name_field), shown[0] if shown else None)
     order = [] if first is None else [{"fieldApiName": first.name, "isAscending": True, "label": first.label}]
     widths = {field.name: -1 for field in shown}
@@ -169,9 +169,6 @@ def _info(sobject: SObject, view: ListView) -> dict[str, Any]:
         "visibilityEditable": False,
     }
     return tagged(body)
-
-
-_HIDDEN = frozenset({"Id", "CreatedDate", "LastModifiedDate", "SystemModstamp"})
 
 
 def _records(call: Call, sobject: SObject, view: ListView) -> dict[str, Any]:

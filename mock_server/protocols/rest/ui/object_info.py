@@ -141,7 +141,7 @@ def _record_type(info: Mapping[str, Any]) -> dict[str, Any]:
 
 def name_fields(sobject: SObject) -> list[str]:
     """Return the fields that name a record: of a person, the parts and the whole."""
-    whole = next((one for one in sobject.fields if one.name_field), None)
+    whole = sobject.name_field
     if whole is None:
         return []
     named = [one.name for one in sobject.fields if one.compound == whole.name and one.name in ("FirstName", "LastName")]

@@ -10,12 +10,12 @@ from mock_server.jsontext import misfit_error
 from mock_server.operations import Call, Operation, Reply
 from mock_server.org import errors
 from mock_server.org.errors import ApiError
-from mock_server.org.ids import to_18
 from mock_server.org.records.changes import Change, RowResult
 from mock_server.org.records.values import Misfit
 from mock_server.org.schema.describe import MASTER_RECORD_TYPE
 from mock_server.org.schema.types import SObject
 from mock_server.protocols.rest.conditions import http_moment
+from mock_server.protocols.rest.describe import located
 from mock_server.protocols.rest.replies import answer, base_of, empty, words
 from mock_server.protocols.rest.ui import reading
 from mock_server.protocols.rest.ui.children import children_of
@@ -71,10 +71,7 @@ def _ids(call: Call) -> list[str]:
 
 def object_of(call: Call, identifier: str) -> tuple[SObject, str]:
     """Return the object that an id belongs to, and its 18-character form. Raises NOT_FOUND."""
-    whole = to_18(identifier)
-    sobject = call.schema.by_prefix(whole[:3]) if whole else None
-    if sobject is None or whole is None:
-        raise errors.NOT_FOUND()
+    sobject, whole = located(call, identifier)
     if not is_supported(sobject):
         raise errors.UI_UNSUPPORTED_OBJECT(name=sobject.name)
     return sobject, whole
