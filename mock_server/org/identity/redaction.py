@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from traceback import format_exception
 from typing import TYPE_CHECKING, Any
+
+import orjson
 
 if TYPE_CHECKING:
     from mock_server.org.org import Org
@@ -22,6 +24,9 @@ _FORMS = re.compile(
     r"|eyJ[0-9A-Za-z_-]{8,}\.eyJ[0-9A-Za-z_-]{8,}\.[0-9A-Za-z_-]*"  # signed assertions
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*(?:-----END [A-Z ]*PRIVATE KEY-----)?"
 )
+_REMEMBERED = 2048
+_LONGEST_REMEMBERED = 256
+"""The texts of most requests are those of the ones before: that these hold no secret is remembered."""
 _SHORTEST = 6
 """A shorter secret is a word like others: hiding it would garble texts, and protect nothing."""
 
@@ -29,6 +34,13 @@ _SHORTEST = 6
 def hide_tokens(text: str) -> str:
     """Return a text without what has the form of a token."""
     return _FORMS.sub(HIDDEN, text)
+
+
+def _in_json(text: str) -> str:
+    try:
+        return orjson.dumps(text).decode()[1:-1]
+    except TypeError:
+        return text  # half of a character: what holds it cannot be written as JSON at all
 
 
 class TokenFilter(logging.Filter):
@@ -47,32 +59,64 @@ class Redactor:
     def __init__(self, org: Org) -> None:
         self._org = org
         self._key: object = None
-        self._values: re.Pattern[str] | None = None
+        self._values: list[str] = []
+        self._said: list[str] = []
+        """Those of the values that JSON writes in another way."""
+        self._clean: set[str] = set()
+
+    @property
+    def clean(self) -> Set[str]:
+        """Texts that are known to hold no secret."""
+        self._known()
+        return self._clean
 
     def hide(self, text: str) -> str:
         """Return a text with every secret hidden."""
-        text = _FORMS.sub(HIDDEN, text)
-        values = self._pattern()
-        return values.sub(HIDDEN, text) if values is not None else text
+        values = self._known()
+        if text in self._clean:
+            return text
+        hidden = _FORMS.sub(HIDDEN, text)
+        for value in values:
+            if value in hidden:
+                hidden = hidden.replace(value, HIDDEN)
+        if hidden == text and len(text) <= _LONGEST_REMEMBERED:
+            if len(self._clean) >= _REMEMBERED:
+                self._clean.clear()
+            self._clean.add(text)
+        return hidden
 
     def hide_within(self, value: Any) -> Any:
         """Return plain data, as JSON holds it, with every secret hidden in its texts and keys."""
+        return value if self._is_clean(value) else self._hidden_within(value)
+
+    def _is_clean(self, value: Any) -> bool:
+        """Tell whether data is sure to hold no secret. One look at all of its text is enough for nearly all."""
+        try:
+            text = orjson.dumps(value).decode()
+        except TypeError:
+            return False
+        values = self._known()
+        return not (_FORMS.search(text) or any(one in text for one in values) or any(one in text for one in self._said))
+
+    def _hidden_within(self, value: Any) -> Any:
         if isinstance(value, str):
             return self.hide(value)
         if isinstance(value, dict):
-            return {self.hide_within(key): self.hide_within(one) for key, one in value.items()}
+            return {self._hidden_within(key): self._hidden_within(one) for key, one in value.items()}
         if isinstance(value, list | tuple):
-            return [self.hide_within(one) for one in value]
+            return [self._hidden_within(one) for one in value]
         return value
 
-    def _pattern(self) -> re.Pattern[str] | None:
+    def _known(self) -> list[str]:
+        """Return the values of the org's secrets, the longest first."""
         directory = self._org.directory
         key = (directory.revision, len(directory.secrets), len(directory.apps))
         if key != self._key:
             self._key = key
+            self._clean.clear()
             # The longest first: a password is often the beginning of a password with its token.
-            known = sorted({one for one in self._secrets() if len(one) >= _SHORTEST}, key=len, reverse=True)
-            self._values = re.compile("|".join(map(re.escape, known))) if known else None
+            self._values = sorted({one for one in self._secrets() if len(one) >= _SHORTEST}, key=len, reverse=True)
+            self._said = [said for one in self._values if (said := _in_json(one)) != one]
         return self._values
 
     def _secrets(self) -> Iterator[str]:
