@@ -158,9 +158,15 @@ class Call:
     def query(self) -> dict[str, str]:
         """The query string's parameters; of a repeated one the first counts."""
         if self._query is None:
-            pairs = parse_qsl(self.raw_query, keep_blank_values=True, errors="replace") if self.raw_query else ()
-            self._query = dict(reversed(pairs))
+            self._query = dict(reversed(self._pairs()))
         return self._query
+
+    def repeated(self, name: str) -> list[str]:
+        """Return all values of a parameter of the query string, in their order."""
+        return [value for key, value in self._pairs() if key == name]
+
+    def _pairs(self) -> list[tuple[str, str]]:
+        return parse_qsl(self.raw_query, keep_blank_values=True, errors="replace") if self.raw_query else []
 
     def json(self) -> Any:
         """Return the parsed body, whose Content-Type says JSON or XML; one that says nothing is read as JSON.

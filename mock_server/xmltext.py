@@ -7,6 +7,7 @@ a list is its element repeated, what is empty says `xsi:nil`.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from mock_server.org import errors
@@ -20,9 +21,10 @@ KINDS = frozenset({"application/xml", "text/xml"})
 """Media types that say XML."""
 _LISTS = frozenset({"records", "ids", "fields", "sobjects", "batchrequests", "compositerequest", "inputs", "graphs"})
 """Elements that stand for a list even where only one is given."""
+_WRAPPED = {"batchrequests": "batchrequest"}
+"""Lists whose items stand in elements of their own below it."""
 _FLAGS = frozenset({"allornone", "haltonerror", "collatesubrequests"})
 _NAME = re.compile(r"[A-Za-z_][\w.\-]*")
-_UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
 
 
@@ -52,7 +54,10 @@ def _object(element: Element) -> dict[str, Any]:
     repeated: set[str] = set()
     for child in element.children:
         value, tag = _value(child), child.tag
-        if tag in repeated:
+        within = _WRAPPED.get(tag.lower())
+        if within is not None and child.children and all(one.tag.lower() == within for one in child.children):
+            out.setdefault(tag, []).extend(_value(one) for one in child.children)
+        elif tag in repeated:
             out[tag].append(value)
         elif tag in out:
             out[tag] = [out[tag], value]
@@ -68,9 +73,14 @@ def _object(element: Element) -> dict[str, Any]:
 def _value(element: Element) -> Any:
     if element.nil:
         return None
-    if element.children:
+    if element.tag.lower() == "richinput" and len(element.children) == 1 and element.children[0].children:
+        # The record of a batch's subrequest stands in an element of its object's name.
+        return _value(element.children[0])
+    if element.children or element.reference is not None:
         found = _object(element)
-        return {"attributes": {"type": element.type}, **found} if element.type else found
+        attributes = {"type": element.type, "referenceId": element.reference}
+        said = {name: value for name, value in attributes.items() if value}
+        return {"attributes": said, **found} if said else found
     if element.tag.lower() in _FLAGS and element.text.lower() in ("true", "false"):
         return element.text.lower() == "true"
     return element.text or None
@@ -106,7 +116,7 @@ def _attributes(value: Any) -> tuple[str, Any]:
     given = value.get("attributes") if isinstance(value, dict) else None
     if not isinstance(given, dict):
         return "", value
-    pairs = "".join(f' {key}="{_escaped(str(one))}"' for key, one in given.items() if isinstance(one, str))
+    pairs = "".join(f' {key}="{escaped(str(one))}"' for key, one in given.items() if isinstance(one, str))
     return pairs, {key: one for key, one in value.items() if key != "attributes"}
 
 
@@ -117,7 +127,7 @@ def _write(out: list[str], name: str, value: Any, step: str) -> None:
         return
     named = ""
     if not _NAME.fullmatch(name):
-        name, named = "entry", f' name="{_escaped(name)}"'
+        name, named = "entry", f' name="{escaped(name)}"'
     out.append(f"{step}<{name}{named}")
     if value is None:
         out.append(' xsi:nil="true"/>')
@@ -142,11 +152,17 @@ def _children(out: list[str], value: Any, step: str) -> None:
 def _text(value: Any) -> str:
     if value is True or value is False:
         return "true" if value else "false"
-    return _escaped(str(value))
+    return escaped(str(value))
 
 
-def _escaped(text: str) -> str:
-    """Return text as XML may hold it; characters that no XML document may have are left out."""
+def escaped(text: str) -> str:
+    """Return text as XML may hold it; characters that no document may have become U+FFFD."""
     if not text.isprintable():
-        text = _UNWRITABLE.sub("", text)
+        text = _unwritable().sub("\ufffd", text)
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
+
+
+@lru_cache(1)
+def _unwritable() -> re.Pattern[str]:
+    # Late: it takes long to compile, and few answers are XML.
+    return re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

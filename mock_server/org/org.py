@@ -314,6 +314,23 @@ class Org:
         assert found is not None
         return self.queries.read(found, ids, fields, base=base, schema=schema, user_id=who.user_id)
 
+    def revoke(self, token: str) -> bool:
+        """Take back an access or refresh token; tell whether there was such a token.
+
+        With the last of its refresh tokens an app loses what the user has let it do.
+        """
+        grant = self.sessions.granted(token)
+        had = self.sessions.revoke(token)
+        if grant is not None and not any(
+            (one.user_id, one.client_id) == (grant.user_id, grant.client_id) for one in self.sessions.grants()
+        ):
+            self.authorizations.withdraw(grant.user_id, grant.client_id)
+        return had
+
+    def sees(self, who: Session, sobject: str, identifier: str) -> bool:
+        """Tell whether a record is there, and reached by a user."""
+        return self.read(who, sobject, [identifier], ["Id"], base="") != [None]
+
     def write(
         self,
         who: Session,

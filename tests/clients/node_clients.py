@@ -13,21 +13,21 @@ from mock_server import api
 from mock_server.control.client import OrgInfo
 
 FOLDER = Path(__file__).parent / "node"
-_INSTALLED = FOLDER / "node_modules" / ".package-lock.json"
 _INSTALL = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
 INSTALL_SECONDS, SCRIPT_SECONDS = 240, 120
 
 
-def install() -> None:
-    """Install the packages of the lock file, once. Skips where there is no node, or npm cannot deliver."""
+def install(folder: Path = FOLDER) -> None:
+    """Install the packages of the lock file of a folder, once. Skips where there is no node, or npm cannot deliver."""
+    installed = folder / "node_modules" / ".package-lock.json"
     if shutil.which("node") is None or shutil.which("npm") is None:
         pytest.skip("node and npm are needed")
-    if _INSTALLED.exists() and _INSTALLED.stat().st_mtime >= (FOLDER / "package-lock.json").stat().st_mtime:
+    if installed.exists() and installed.stat().st_mtime >= (folder / "package-lock.json").stat().st_mtime:
         return
-    done = subprocess.run(_INSTALL, cwd=FOLDER, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False)
+    done = subprocess.run(_INSTALL, cwd=folder, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False)
     if done.returncode:
         pytest.skip(f"npm could not install the clients: {done.stderr.strip()[-300:]}")
-    _INSTALLED.touch()
+    installed.touch()
 
 
 def environment(server: api.Server, org: OrgInfo) -> dict[str, str]:

@@ -97,5 +97,7 @@ async def test_a_composite_call_whose_steps_refer_to_each_other(client: Salesfor
     async with client.composite(all_or_none=True) as steps:
         account = steps.sobject.create("Account", {"Name": "Acme"})
         contact = steps.sobject.create("Contact", {"LastName": "Arden", "AccountId": str(account.reference.id)})
-        found = steps.sobject.get("Contact", str(contact.reference.id), fields=["LastName", "AccountId"])
-    assert (found.record["LastName"], found.record["AccountId"]) == ("Arden", account.id)
+        read = steps.sobject.get("Contact", str(contact.reference.id), fields=["LastName", "AccountId"])
+        found = steps.query(f"SELECT Account.Name FROM Contact WHERE Id = '{contact.reference.id}'")
+    assert (read.record["LastName"], read.record["AccountId"]) == ("Arden", account.id)
+    assert [one["Account"]["Name"] for one in found.records] == ["Acme"]

@@ -22,6 +22,7 @@ WITHOUT_ROW = {
     "LOGIN_DURING_RESTRICTED_TIME": "takes a user with login hours",
     "LOGIN_DURING_RESTRICTED_DOMAIN": "takes a user with a range of addresses",
     "invalid_scope": "takes an app with few scopes",
+    "slow_down": "takes a device that asks too often; tests/protocols/oauth",
     "LOGIN_MUST_USE_SECURITY_TOKEN": "takes a network that is not trusted",
     "INSUFFICIENT_ACCESS": "of the User Interface API, which has its own tests",
     "ILLEGAL_QUERY_PARAMETER_VALUE": "of the User Interface API, which has its own tests",

@@ -10,6 +10,7 @@ from mock_server.org.errors import ApiError
 
 DEEPEST = 16
 """Triggers that may stand on one another (Apex Developer Guide, "Total stack depth for any Apex invocation")."""
+_LONGEST = 4_000
 
 
 @dataclass
@@ -82,18 +83,24 @@ class Ended(BaseException):
 
 
 def told(raised: BaseException) -> str:
-    """Return an exception as the platform's error texts tell it: `System.QueryException: List has no rows`."""
+    """Return an exception as error texts tell it, `System.QueryException: List has no rows`; a long one is cut off."""
     cause: BaseException = raised.cause if isinstance(raised, Ended) else raised
     if isinstance(cause, LimitExceeded):
         return f"System.LimitException: {cause}"
     kind = cause.kind if isinstance(cause, ApexError) else type(cause).__name__
     try:
-        return f"{kind}: {cause}"
+        return f"{kind}: {cause}"[:_LONGEST]
     except Exception:
         return f"{kind}: (its message cannot be read)"
 
 
-def line_of(code: object, raised: BaseException) -> int:
+def traced(raised: BaseException, code: object, name: str) -> str:
+    """Return an exception and the place that it came from, as the platform's stack traces do."""
+    line = getattr(raised, "line", None) or _line_of(code, raised)
+    return f"{told(raised)}\n\n{name}: line {line}, column 1"
+
+
+def _line_of(code: object, raised: BaseException) -> int:
     """Return the line of a function's own code that an exception came through; 1 where it did not."""
     own = getattr(code, "__code__", None)
     lines = [number for frame, number in walk_tb(raised.__traceback__) if frame.f_code is own]

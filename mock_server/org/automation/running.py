@@ -8,7 +8,7 @@ from typing import Any
 
 from mock_server.org import errors
 from mock_server.org.automation.budget import Budget, LimitExceeded
-from mock_server.org.automation.execution import DEEPEST, ApexError, Ended, Execution, line_of, told
+from mock_server.org.automation.execution import DEEPEST, ApexError, Ended, Execution, told, traced
 from mock_server.org.automation.hooks import Automation, Event, Hook, Moment
 from mock_server.org.automation.trigger import Trigger, operation_name
 from mock_server.org.ids import to_15
@@ -95,5 +95,4 @@ def _text(hook: Hook, operation: str, raised: BaseException) -> str:
         return f"{hook.name}: {told(raised)}"
     if not isinstance(raised, Ended | ApexError):
         log.warning("the hook %s failed in %s", hook.name, operation, exc_info=raised)
-    place = f"\n\nTrigger.{hook.name}: line {line_of(hook.work, raised)}, column 1"
-    return f"{hook.name}: execution of {operation}\n\ncaused by: {told(raised)}{place}"
+    return f"{hook.name}: execution of {operation}\n\ncaused by: {traced(raised, hook.work, f'Trigger.{hook.name}')}"

@@ -95,7 +95,7 @@ class Admission:
         if user is None:
             raise LoginRefused("credentials")
         try:
-            self._count(user)
+            self.count_login(user)
             self._check_password(user, password, visit)
             self._check_user(user)
             if visit.by_hand and self._only_by_api(user):
@@ -117,7 +117,7 @@ class Admission:
         UNAPPROVED_CONSUMER.
         """
         try:
-            self._count(user)
+            self.count_login(user)
             self._check_user(user)
             self.permit(app, user, consented=consented)
             self._check_rules(user, visit, relaxed=app.relax_ip)
@@ -192,7 +192,7 @@ class Admission:
 
     # -- the checks
 
-    def _count(self, user: User) -> None:
+    def count_login(self, user: User) -> None:
         """Count a login against the hourly rate. Raises LoginRefused."""
         now = self._org.clock.now()
         times = self._times.setdefault(user.id, deque())
@@ -201,8 +201,6 @@ class Admission:
         if len(times) >= LOGINS_AN_HOUR:
             raise LoginRefused("rate")
         times.append(now)
-
-    count_login = _count
 
     def _check_password(self, user: User, password: str, visit: Visit) -> None:
         if self.locked(user.id):

@@ -22,13 +22,17 @@ class XmlError(ValueError):
 
 @dataclass(slots=True)
 class Element:
-    """One element: `tag` without its namespace, `text` stripped, `type` and `nil` as `xsi:` says."""
+    """One element: `tag` without its namespace, `text` stripped, `type` and `nil` as `xsi:` says.
+
+    `reference` is the attribute `referenceId` of a record in a tree.
+    """
 
     tag: str
     line: int
     text: str = ""
     type: str | None = None
     nil: bool = False
+    reference: str | None = None
     children: list[Element] = field(default_factory=list)
 
     def all(self, tag: str) -> Iterator[Element]:
@@ -107,6 +111,8 @@ def _reader() -> Any:
                     made.type = value.rpartition(":")[2]
                 elif bare == "nil":
                     made.nil = value.lower() in ("true", "1")
+                elif key == "referenceId":
+                    made.reference = value
             if self.open:
                 self.open[-1].children.append(made)
             else:

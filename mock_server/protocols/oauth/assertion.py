@@ -13,6 +13,8 @@ from mock_server.protocols.instance import host_of
 
 LONGEST_LIFE = 300.0
 """Seconds that an assertion may still be good for: documented are three minutes, and a small skew."""
+SKEW = 180.0
+"""Seconds by which the client's clock may be late (D). CumulusCI's assertions expire as they are made."""
 _MILLISECONDS = 1e11
 """A time from here on counts milliseconds: in seconds it lies thousands of years ahead."""
 _SALESFORCE = (".salesforce.com", ".force.com", ".site.com")
@@ -50,11 +52,14 @@ def verify(assertion: str, public_key: str) -> dict[str, Any]:
 
 
 def check_audience(claims: dict[str, Any], base_url: str) -> None:
-    """Accept a Salesforce host, or the mock as the client reached it. Raises INVALID_AUDIENCE."""
+    """Accept a Salesforce host, or the mock as it was reached, with or without a scheme. Raises INVALID_AUDIENCE."""
     audience = claims.get("aud")
     own = host_of(base_url)
     for one in audience if isinstance(audience, list) else [audience]:
-        host = host_of(one).partition("/")[0] if isinstance(one, str) and "://" in one else ""
+        if not isinstance(one, str):
+            continue
+        # restforce names the bare host, without a scheme, and Salesforce takes it.
+        host = host_of(one if "://" in one else f"https://{one}").partition("/")[0]
         if host.endswith(_SALESFORCE) or (host and host == own) or (host in _LOOPBACK and own in _LOOPBACK):
             return
     raise errors.INVALID_AUDIENCE()
@@ -70,7 +75,7 @@ def check_life(claims: dict[str, Any], clocks: Sequence[float]) -> None:
     if expires >= _MILLISECONDS:
         # So the `sf` command line tool writes it, good for a third of a second, and Salesforce takes it.
         expires = expires / 1000 + LONGEST_LIFE / 2
-    if any(now <= expires <= now + LONGEST_LIFE for now in clocks):
+    if any(now - SKEW <= expires <= now + LONGEST_LIFE for now in clocks):
         return
     if expires < max(clocks):
         raise errors.EXPIRED_ASSERTION()

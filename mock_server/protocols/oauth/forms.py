@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, quote, unquote
 
 import orjson
 
+from mock_server.multipart import Malformed, is_multipart, parts
 from mock_server.operations import Call, OrgFinder, Reply, Routes
 from mock_server.org import errors
 from mock_server.org.errors import ApiError
@@ -18,7 +19,6 @@ from mock_server.protocols.instance import host_of
 from mock_server.protocols.oauth.assertion import unverified_claims
 
 FORM = "application/x-www-form-urlencoded"
-MULTIPART = "multipart/form-data"
 _LARGEST_FORM = 65_536
 _MOST_FIELDS = 100
 NO_STORE = {"Expires": "Thu, 01 Jan 1970 00:00:00 GMT", "X-ReadOnlyMode": "false"}
@@ -76,7 +76,7 @@ def form(call: Call) -> dict[str, str]:
     A body of another content type, or one too large for a login, has none: so Salesforce misses the grant type.
     """
     media = call.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if media == MULTIPART and len(call.body) <= _LARGEST_FORM:
+    if is_multipart(media) and len(call.body) <= _LARGEST_FORM:
         # What the sf command line sends in the device flow.
         return {**_parts(call), **call.query}
     if media != FORM or len(call.body) > _LARGEST_FORM:
@@ -92,22 +92,11 @@ def form(call: Call) -> dict[str, str]:
 
 def _parts(call: Call) -> dict[str, str]:
     """Return the texts of a multipart form; of a repeated one the first counts."""
-    from email.parser import BytesParser
-    from email.policy import HTTP
-
-    head = f"Content-Type: {call.headers.get('Content-Type', '')}\r\n\r\n".encode(errors="replace")
-    found: dict[str, str] = {}
     try:
-        message = BytesParser(policy=HTTP).parsebytes(head + call.body)
-        for part in list(message.walk())[1 : _MOST_FIELDS + 1]:
-            name = part.get_param("name", header="content-disposition")
-            content = part.get_payload(decode=True)
-            if isinstance(name, str) and isinstance(content, bytes):
-                found.setdefault(name, content.decode(errors="replace"))
-    except (ValueError, LookupError, TypeError, AttributeError, IndexError, RecursionError):
-        # The parser takes headers apart that nobody would send, and trips over some of them.
+        found = parts(call.headers.get("Content-Type", ""), call.body)
+    except Malformed:
         return {}
-    return found
+    return {part.name: part.content.decode(errors="replace") for part in reversed(found)}
 
 
 def client_of(call: Call, fields: dict[str, str]) -> tuple[str | None, str | None]:

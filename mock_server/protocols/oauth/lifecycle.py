@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import re
-
 from mock_server.operations import Call, Operation, Reply
 from mock_server.org import errors
 from mock_server.protocols.instance import identity_url
 from mock_server.protocols.oauth.forms import answer, form, revocations, routes
+from mock_server.protocols.oauth.shapes import is_function, script_answer
 from mock_server.protocols.oauth.token import authenticated_app
 
 _REVOKE = "/services/oauth2/revoke"
-_SCRIPT = "application/javascript;charset=UTF-8"
-_NAME = re.compile(r"[A-Za-z_$][\w$.]{0,99}", re.ASCII)
-"""What a page may call the function that hears of the revocation: JSONP, for pages of other hosts."""
 
 
 @revocations(
@@ -26,20 +22,14 @@ _NAME = re.compile(r"[A-Za-z_$][\w$.]{0,99}", re.ASCII)
 async def revoke(call: Call) -> Reply:
     fields = form(call)
     given, callback = fields.get("token", ""), fields.get("callback", "")
-    script = call.method == "GET" and _NAME.fullmatch(callback) is not None
-    sessions = call.org.sessions
-    grant = sessions.granted(given)
-    if not sessions.revoke(given or "?"):
+    # Pages of other hosts send a GET, and hear of the revocation by a function of theirs.
+    script = call.method == "GET" and is_function(callback)
+    if not call.org.revoke(given):
         if not script:
             raise errors.UNSUPPORTED_TOKEN_TYPE()
         call.entry.codes = (errors.UNSUPPORTED_TOKEN_TYPE.code,)
-        return Reply(400, f'{callback}({{"error":"unsupported_token_type"}});'.encode(), _SCRIPT)
-    if grant is not None and not any(
-        (one.user_id, one.client_id) == (grant.user_id, grant.client_id) for one in sessions.grants()
-    ):
-        # With the last of its refresh tokens an app loses what the user has let it do.
-        call.org.authorizations.withdraw(grant.user_id, grant.client_id)
-    return Reply(200, f"{callback}();".encode(), _SCRIPT) if script else Reply(200, b"", None)
+        return script_answer(callback, b'{"error":"unsupported_token_type"}', 400)
+    return script_answer(callback, b"") if script else Reply(200, b"", None)
 
 
 @routes(

@@ -14,11 +14,11 @@ from mock_server.org import errors
 from mock_server.org.apex.access import admits
 from mock_server.org.apex.actions import LISTED, Action, ActionError, Invocation, Parameter, inputs_of
 from mock_server.org.apex.standard_actions import STANDARD, find
-from mock_server.org.automation.execution import ApexError, Ended, line_of, told
+from mock_server.org.automation.execution import ApexError, Ended, told, traced
 from mock_server.org.automation.inner import InnerOrg
 from mock_server.org.errors import ApiError
 from mock_server.org.records.changes import LockHeld
-from mock_server.protocols.rest.replies import DATA, answer, routes, version_of
+from mock_server.protocols.rest.replies import DATA, answer, data_url, routes, version_of
 
 log = logging.getLogger("sfmock")
 
@@ -27,16 +27,11 @@ STANDARD_ROOT = f"{ROOT}/standard"
 CUSTOM_ROOT = f"{ROOT}/custom"
 _WHOLE_RESULT_SINCE = 52
 """The version whose results also tell of invocations and versions of flows; when it came is not documented."""
-_LONGEST = 4_000
-
-
-def _here(call: Call, *more: str) -> str:
-    return "/".join([f"/services/data/{call.args['version']}/actions", *more])
 
 
 @routes(Operation("rest.actions.kinds", "GET", ROOT, "read", since=32.0, summary="Where actions are listed"))
 async def kinds(call: Call) -> Reply:
-    return answer({"standard": _here(call, "standard"), "custom": _here(call, "custom")})
+    return answer({"standard": data_url(call, "actions", "standard"), "custom": data_url(call, "actions", "custom")})
 
 
 @routes(
@@ -50,7 +45,7 @@ async def list_standard(call: Call) -> Reply:
     Operation("rest.actions.custom", "GET", CUSTOM_ROOT, "read", since=32.0, summary="Where custom actions are listed")
 )
 async def custom_kinds(call: Call) -> Reply:
-    return answer({kind: _here(call, "custom", kind) for kind in LISTED})
+    return answer({kind: data_url(call, "actions", "custom", kind) for kind in LISTED})
 
 
 @routes(
@@ -66,7 +61,7 @@ def _listed(call: Call, action: Action, *way: str) -> dict[str, Any]:
         "label": action.label or action.name,
         "name": action.name,
         "type": action.kind.upper(),
-        "url": _here(call, *way, action.name),
+        "url": data_url(call, "actions", *way, action.name),
     }
 
 
@@ -189,11 +184,9 @@ def _uncaught(action: Action, stack: str, raised: BaseException) -> tuple[str, s
         log.warning("the action %s failed", action.name, exc_info=raised)
     if action.kind == "flow":
         # Recorded: the cause is told to the flow's owner, by mail, and not to the caller.
-        log.warning("the flow %s failed: %s", action.name, told(raised)[:_LONGEST])
+        log.warning("the flow %s failed: %s", action.name, told(raised))
         return "UNKNOWN_EXCEPTION", "An error occurred when executing a flow interview.", ()
-    line = getattr(raised, "line", None) or line_of(action.work, raised)
-    text = f"An Apex error occurred: {told(raised)[:_LONGEST]}\n\n{stack}: line {line}, column 1"
-    return "UNKNOWN_EXCEPTION", text, ()
+    return "UNKNOWN_EXCEPTION", f"An Apex error occurred: {traced(raised, action.work, stack)}", ()
 
 
 def _outputs(action: Action, found: object) -> dict[str, Any] | None:

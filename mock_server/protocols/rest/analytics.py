@@ -1,17 +1,20 @@
-"""Reports and dashboards: list, describe, run at once or later (Reports and Dashboards REST API Developer Guide)."""
+"""Reports and dashboards: list, describe, run at once or later (Reports and Dashboards REST API Developer Guide).
+
+Few clients run reports, and their modules are many: the handlers import them late.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mock_server.operations import Call, Operation, Reply
 from mock_server.org import errors
 from mock_server.org.ids import to_18
-from mock_server.org.reports import Report
-from mock_server.protocols.rest import report_bodies as bodies
-from mock_server.protocols.rest import report_requests as requests
-from mock_server.protocols.rest.replies import DATA, answer, base_of, empty, routes
+from mock_server.protocols.rest.replies import DATA, answer, base_of, data_url, empty, routes
+
+if TYPE_CHECKING:
+    from mock_server.org.reports import Report
 
 _ANALYTICS = f"{DATA}/analytics"
 _REPORTS = f"{_ANALYTICS}/reports"
@@ -20,7 +23,7 @@ _MOST_LISTED = 200
 
 
 def _base(call: Call) -> str:
-    return f"{base_of(call).removesuffix('/sobjects')}/analytics"
+    return data_url(call, "analytics")
 
 
 @routes(Operation("rest.analytics.resources", "GET", _ANALYTICS, "read", summary="List the resources of analytics"))
@@ -84,6 +87,9 @@ async def run(call: Call) -> Reply:
 
 def _run(call: Call, report: Report) -> tuple[dict[str, Any], bool]:
     """Return the answer of a run, and whether it has details."""
+    from mock_server.protocols.rest import report_bodies as bodies
+    from mock_server.protocols.rest import report_requests as requests
+
     wanted = requests.read(call, report)
     return bodies.run(call, report, wanted), wanted.details
 
@@ -99,6 +105,8 @@ def _charge(call: Call, name: str, usual: int) -> None:
 
 @routes(Operation("rest.analytics.describe", "GET", f"{_REPORT}/describe", "read", summary="Describe a report"))
 async def describe(call: Call) -> Reply:
+    from mock_server.protocols.rest import report_bodies as bodies
+
     return answer(bodies.describe(call, _report(call)))
 
 
@@ -115,6 +123,8 @@ _INSTANCE = f"{_INSTANCES}/{{instance}}"
     )
 )  # fmt: skip
 async def start(call: Call) -> Reply:
+    from mock_server.protocols.rest import report_bodies as bodies
+
     report = _report(call)
     _charge(call, "HourlyAsyncReportRuns", 1200)
     call.entry.query = report.soql[:1000]
@@ -127,11 +137,15 @@ async def start(call: Call) -> Reply:
     Operation("rest.analytics.instances.list", "GET", _INSTANCES, "read", summary="List the runs of a report"),
 )
 async def instances(call: Call) -> Reply:
+    from mock_server.protocols.rest import report_bodies as bodies
+
     return answer([bodies.instance(call, one) for one in call.org.reports.instances(_report(call))])
 
 
 @routes(Operation("rest.analytics.instances.read", "GET", _INSTANCE, "read", summary="Read the result of a run"))
 async def read(call: Call) -> Reply:
+    from mock_server.protocols.rest import report_bodies as bodies
+
     report = _report(call)
     instance = call.org.reports.instance(report, to_18(call.args["instance"]) or "")
     if instance is None:
@@ -157,6 +171,8 @@ _TYPES = f"{_ANALYTICS}/reportTypes"
 
 @routes(Operation("rest.analytics.types.list", "GET", _TYPES, "read", summary="List what reports may be of"))
 async def types(call: Call) -> Reply:
+    from mock_server.protocols.rest import report_bodies as bodies
+
     kinds = {"Standard Reports": False, "Other Reports": True}
     out = []
     for label, custom in kinds.items():
@@ -180,6 +196,8 @@ async def types(call: Call) -> Reply:
     )
 )
 async def type_described(call: Call) -> Reply:
+    from mock_server.protocols.rest import report_bodies as bodies
+
     for name in call.schema.names():
         sobject = call.schema.get(name)
         if sobject is not None and bodies.reportable(sobject) and bodies.type_of(sobject) == call.args["type"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +13,7 @@ from mock_server.operations import JSON, Call, Operation, Reply, Routes
 from mock_server.org import errors
 from mock_server.org.apex.access import admits
 from mock_server.org.apex.endpoints import METHODS, Endpoint, Request, Response
-from mock_server.org.automation.execution import ApexError, Ended, line_of, told
+from mock_server.org.automation.execution import ApexError, Ended, traced
 from mock_server.org.automation.inner import InnerOrg
 from mock_server.org.errors import ApiError
 from mock_server.org.records.changes import LockHeld
@@ -22,7 +23,6 @@ log = logging.getLogger("sfmock")
 
 ROOT = "/services/apexrest"
 BELOW = f"{ROOT}/{{rest*}}"
-_LONGEST = 4_000
 _KEPT = frozenset({"content-length", "transfer-encoding", "connection", "date", "content-encoding"})
 """Headers that are the server's to set."""
 
@@ -74,26 +74,16 @@ async def serve(call: Call) -> Reply:
     stack = f"Class.{endpoint.name}.do{method.capitalize()}"
     try:
         return await call.run(code, stack, system=endpoint.system)
-    except (ApiError, LockHeld):
+    except (ApiError, LockHeld, KeyboardInterrupt, asyncio.CancelledError):
         raise
-    except BaseException as raised:
-        if not _is_of_the_code(raised):
-            raise
+    except BaseException as raised:  # whatever the code raises, an exit too, ends the call and not the server
         raise _uncaught(endpoint, stack, raised) from None
-
-
-def _is_of_the_code(raised: BaseException) -> bool:
-    """Tell whether an exception came out of the endpoint's code, an exit too, and not from who ends the server."""
-    import asyncio
-
-    return not isinstance(raised, KeyboardInterrupt | asyncio.CancelledError)
 
 
 def _uncaught(endpoint: Endpoint, stack: str, raised: BaseException) -> ApiError:
     if not isinstance(raised, ApexError | Ended):
         log.warning("the endpoint %s %s failed", endpoint.name, endpoint.path, exc_info=raised)
-    line = getattr(raised, "line", None) or line_of(endpoint.work, raised)
-    return errors.APEX_ERROR(text=f"{told(raised)[:_LONGEST]}\n\n{stack}: line {line}, column 1")
+    return errors.APEX_ERROR(text=traced(raised, endpoint.work, stack))
 
 
 def _reply(value: object) -> Reply:

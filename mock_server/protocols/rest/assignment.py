@@ -30,5 +30,5 @@ def check_assignment(call: Call, changes: Sequence[Change]) -> None:
     if identifier is None:
         raise errors.INVALID_HEADER(name="Sforce-Auto-Assign")
     seen = call.schema.get("AssignmentRule") is not None
-    if not seen or call.org.read(call.session, "AssignmentRule", [identifier], ["Id"], base="") == [None]:
+    if not seen or not call.org.sees(call.session, "AssignmentRule", identifier):
         raise errors.INVALID_CROSS_REFERENCE_KEY()

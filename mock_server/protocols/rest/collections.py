@@ -15,7 +15,7 @@ from mock_server.protocols.ids import rows_by_id
 from mock_server.protocols.rest.blobs import records_of
 from mock_server.protocols.rest.describe import sobject_of
 from mock_server.protocols.rest.records import save
-from mock_server.protocols.rest.replies import DATA, answer, base_of, routes, saved_item
+from mock_server.protocols.rest.replies import DATA, answer, base_of, fields_of, routes, saved_item, words
 
 MOST_ROWS = 200
 MOST_READ = 2000
@@ -115,7 +115,7 @@ async def upsert(call: Call) -> Reply:
     )
 )
 async def delete(call: Call) -> Reply:
-    ids = [identifier for part in call.query.get("ids", "").split(",") if (identifier := part.strip())]
+    ids = words(call.query.get("ids", ""))
     _within(len(ids), MOST_ROWS)
     changes = rows_by_id(call.schema, "delete", ids)
     _in_few_chunks(changes)
@@ -135,8 +135,7 @@ async def read(call: Call) -> Reply:
         body = call.json_object()
         ids, fields = body.get("ids"), body.get("fields")
     else:
-        ids = [part for part in call.query.get("ids", "").split(",") if part]
-        fields = [part.strip() for part in call.query.get("fields", "").split(",") if part.strip()]
+        ids, fields = words(call.query.get("ids", "")), fields_of(call)
     wanted, names = _texts("ids", ids), _texts("fields", fields)
     _within(len(wanted), MOST_READ)
     whole = [to_18(identifier) or "" for identifier in wanted]

@@ -1,4 +1,4 @@
-"""Conditional requests on records: read it if it is new, change it if it is old.
+"""Conditional requests: read a record or a describe if it is new, change a record if it is old.
 
 Source: REST API Developer Guide, "Conditional Request Headers": dates work for the rows of all objects, entity tags for
 those of accounts alone; deletions have no conditions; a value that cannot be read fails a change with 400.
@@ -19,6 +19,7 @@ import orjson
 
 from mock_server.operations import Call, Reply
 from mock_server.org import errors
+from mock_server.org.schema.describe import etag
 from mock_server.org.schema.types import SObject
 
 TAGGED = "Account"
@@ -69,6 +70,30 @@ def show(call: Call, sobject: SObject, identifier: str, record: Mapping[str, Any
     if known_at is not None and last is not None and last <= known_at:
         return Reply(304, b"", None, reply.headers)
     return reply
+
+
+def show_schema(call: Call, value: dict[str, Any]) -> Reply:
+    """Answer with what follows from the schema, its ETag and Last-Modified, or 304 when the client has it already.
+
+    A tag decides where one is sent (RFC 9110, 13.2.2); else nothing is modified that has not changed since the date.
+    """
+    body = orjson.dumps(value)
+    # Dates on the wire have whole seconds.
+    changed = int(call.schema.changed)
+    modified = format_datetime(datetime.fromtimestamp(changed, UTC), usegmt=True)
+    tags = {"ETag": etag(body), "Last-Modified": modified}
+    until = http_moment(call.headers.get("If-Unmodified-Since"))
+    if until is not None and changed > until:
+        raise errors.PRECONDITION_FAILED()
+    known = call.headers.get("If-None-Match")
+    if known is not None:
+        same = known.strip() == "*" or tags["ETag"].strip('"') in known
+    else:
+        since = http_moment(call.headers.get("If-Modified-Since"))
+        same = since is not None and changed <= since
+    if same:
+        return Reply(304, b"", None, tags)
+    return Reply(200, body, headers=tags)
 
 
 def asked(call: Call) -> bool:

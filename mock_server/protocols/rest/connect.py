@@ -14,7 +14,7 @@ from mock_server.org import errors
 from mock_server.org.ids import to_18
 from mock_server.org.zones import utc_offset
 from mock_server.protocols.instance import instance_url
-from mock_server.protocols.rest.replies import DATA, answer, base_of, routes
+from mock_server.protocols.rest.replies import DATA, answer, base_of, data_url, routes
 
 _CONNECT, _CHATTER = f"{DATA}/connect", f"{DATA}/chatter"
 _ON = frozenset({"files", "publisherActions"})
@@ -45,17 +45,13 @@ def _escaped(value: Any) -> Any:
 
 @routes(Operation("rest.connect.list", "GET", _CONNECT, "read", summary="List the resources of Connect"))
 async def connect(call: Call) -> Reply:
-    base = f"{_base(call)}/connect"
+    base = f"{data_url(call)}/connect"
     return answer({name: f"{base}/{name}" for name in ("communities", "organization")})
 
 
 @routes(Operation("rest.chatter.list", "GET", _CHATTER, "read", summary="List the resources of Chatter"))
 async def chatter(call: Call) -> Reply:
-    return answer({"users": f"{_base(call)}/chatter/users"})
-
-
-def _base(call: Call) -> str:
-    return base_of(call).removesuffix("/sobjects")
+    return answer({"users": f"{data_url(call)}/chatter/users"})
 
 
 @routes(
@@ -149,7 +145,7 @@ async def users(call: Call) -> Reply:
     before = number - 1 if number else None
 
     def at(page: int | None) -> str | None:
-        return None if page is None else f"{_base(call)}/chatter/users?page={page}&pageSize={size}"
+        return None if page is None else f"{data_url(call)}/chatter/users?page={page}&pageSize={size}"
 
     body = {
         "currentPageToken": number,
@@ -240,7 +236,7 @@ def _user(call: Call, row: dict[str, Any]) -> dict[str, Any]:
         "thanksReceived": None,
         "title": row.get("Title"),
         "type": "User",
-        "url": f"{_base(call)}/chatter/users/{identifier}",
+        "url": f"{data_url(call)}/chatter/users/{identifier}",
         "userType": _KINDS.get(row.get("UserType") or "", "Internal"),
         "username": row.get("Username"),
     }
@@ -270,7 +266,7 @@ def _photo(call: Call, identifier: str) -> dict[str, Any]:
         "photoVersionId": None,
         "smallPhotoUrl": f"{pages}/profilephoto/005/T",
         "standardEmailPhotoUrl": f"{mail}_45_v2.png?fromEmail=1",
-        "url": f"{_base(call)}/connect/user-profiles/{identifier}/photo",
+        "url": f"{data_url(call)}/connect/user-profiles/{identifier}/photo",
     }
 
 
@@ -278,7 +274,7 @@ def _banner(call: Call, identifier: str) -> dict[str, Any]:
     return {
         "bannerPhotoUrl": f"{instance_url(call, call.org)}/profilephoto/005/B",
         "bannerPhotoVersionId": None,
-        "url": f"{_base(call)}/connect/user-profiles/{identifier}/banner-photo",
+        "url": f"{data_url(call)}/connect/user-profiles/{identifier}/banner-photo",
     }
 
 

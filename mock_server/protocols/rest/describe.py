@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from email.utils import format_datetime
 from typing import Any
-
-import orjson
 
 from mock_server.operations import Call, Operation, Reply
 from mock_server.org import errors
@@ -15,9 +11,9 @@ from mock_server.org.schema import Schema, compact_layouts, layouts
 from mock_server.org.schema import describe as forms
 from mock_server.org.schema.types import SObject
 from mock_server.protocols.instance import instance_url
-from mock_server.protocols.rest.conditions import http_moment
+from mock_server.protocols.rest import conditions
 from mock_server.protocols.rest.recent import recent_items
-from mock_server.protocols.rest.replies import DATA, answer, routes
+from mock_server.protocols.rest.replies import DATA, answer, routes, words
 
 RECENT = 5
 """Recent items that the short describe of an object shows."""
@@ -35,7 +31,7 @@ def sobject_of(call: Call) -> SObject:
 
 @routes(Operation("rest.describe.global", "GET", f"{DATA}/sobjects", "read", summary="Describe all objects"))
 async def describe_global(call: Call) -> Reply:
-    return _conditional(call, forms.global_describe(call.schema, call.args["version"]))
+    return conditions.show_schema(call, forms.global_describe(call.schema, call.args["version"]))
 
 
 @routes(Operation("rest.describe.summary", "GET", OBJECT, "read", summary="Describe one object in short"))
@@ -52,37 +48,13 @@ async def describe_object(call: Call) -> Reply:
     body = forms.describe(sobject_of(call), call.args["version"], instance=pages)
     if call.schema is not call.org.schema:
         body = {**body, "childRelationships": _seen_children(call.schema, body["childRelationships"])}
-    return _conditional(call, body)
+    return conditions.show_schema(call, body)
 
 
 def _seen_children(schema: Schema, children: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the relationships to objects and by fields that the caller sees."""
     found = ((child, schema.get(child["childSObject"])) for child in children)
     return [child for child, sobject in found if sobject is not None and child["field"] in sobject.by_name]
-
-
-def _conditional(call: Call, value: dict[str, Any]) -> Reply:
-    """Answer with ETag and Last-Modified, or 304 when what the client has is still right.
-
-    A tag decides where one is sent (RFC 9110, 13.2.2); else nothing is modified that has not changed since the date.
-    """
-    body = orjson.dumps(value)
-    # Dates on the wire have whole seconds.
-    changed = int(call.schema.changed)
-    modified = format_datetime(datetime.fromtimestamp(changed, UTC), usegmt=True)
-    tags = {"ETag": forms.etag(body), "Last-Modified": modified}
-    until = http_moment(call.headers.get("If-Unmodified-Since"))
-    if until is not None and changed > until:
-        raise errors.PRECONDITION_FAILED()
-    known = call.headers.get("If-None-Match")
-    if known is not None:
-        same = known.strip() == "*" or tags["ETag"].strip('"') in known
-    else:
-        since = http_moment(call.headers.get("If-Modified-Since"))
-        same = since is not None and changed <= since
-    if same:
-        return Reply(304, b"", None, tags)
-    return Reply(200, body, headers=tags)
 
 
 # -- layouts
@@ -156,7 +128,7 @@ async def describe_compact_layout(call: Call) -> Reply:
     )
 )  # fmt: skip
 async def compact_layouts_of(call: Call) -> Reply:
-    names = [name.strip() for name in call.query.get("q", "").split(",") if name.strip()]
+    names = words(call.query.get("q", ""))
     if not names:
         raise errors.MISSING_ARGUMENT_NAMED(name="q")
     found = {name: call.schema.get(name) for name in names}

@@ -28,10 +28,12 @@ _ROOTS = {
     "rest.search.run": ("SearchResults", "searchRecords"),
     "rest.search.parameterized": ("SearchResults", "searchRecords"),
     "rest.composite.tree": ("SObjectTreeResponse", ""),
+    "rest.composite.batch": ("batchResults", ""),
     "rest.sobject.create": ("Result", ""),
     "rest.sobject.upsert": ("Result", "url"),
 }
 """The root element of an operation's answer, and the element of each item where the answer is a list."""
+_BATCH = "rest.composite.batch"
 
 
 def form_of(call: Call) -> Form | None:
@@ -85,17 +87,35 @@ def finish(call: Call, reply: Reply) -> Reply:
     except orjson.JSONDecodeError:
         return reply  # a fault gave the text
     root, each = _root(call, value)
+    if call.operation.name == _BATCH and "results" in value:
+        value = {**value, "results": _named_results(call, value["results"])}
     pretty = call.headers.get("X-PrettyPrint") in ("1", "true")
     return Reply(reply.status, write(root, each, value, pretty=pretty), CONTENT_TYPE, reply.headers)
 
 
+def _named_results(call: Call, results: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return a batch's results in elements of their own, each below the root that it would have by itself."""
+    return {"batchResult": [{**one, "result": _named_result(call, one["result"])} for one in results]}
+
+
+def _named_result(call: Call, value: Any) -> Any:
+    if not isinstance(value, dict | list):
+        return "" if value is None else value
+    root, each = _root_of(call, value)
+    return {root: {each: value} if isinstance(value, list) else value}
+
+
 def _root(call: Call, value: Any) -> tuple[str, str]:
+    if isinstance(value, list) and value and isinstance(value[0], dict) and "errorCode" in value[0]:
+        return "Errors", "Error"
+    return _ROOTS.get(call.operation.name) or _root_of(call, value)
+
+
+def _root_of(call: Call, value: Any) -> tuple[str, str]:
+    """Return the root element that a value has by what it is."""
     first = value[0] if isinstance(value, list) and value else None
     if isinstance(first, dict) and "errorCode" in first:
         return "Errors", "Error"
-    known = _ROOTS.get(call.operation.name)
-    if known is not None:
-        return known
     if isinstance(value, list):
         return "Results", "Result"
     if "totalSize" in value and "records" in value:

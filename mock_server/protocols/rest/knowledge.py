@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mock_server.operations import Call, Operation, Reply
 from mock_server.org import errors
-from mock_server.protocols.rest.replies import DATA, answer, routes
+from mock_server.protocols.rest.replies import DATA, answer, data_url, routes
 
 _SUPPORT, _MANAGEMENT = f"{DATA}/support", f"{DATA}/knowledgeManagement"
 
@@ -13,7 +13,7 @@ _SUPPORT, _MANAGEMENT = f"{DATA}/support", f"{DATA}/knowledgeManagement"
     Operation("rest.knowledge.list", "GET", _MANAGEMENT, "read", summary="List the resources of knowledge management")
 )
 async def management(call: Call) -> Reply:
-    return answer({"settings": f"/services/data/{call.args['version']}/knowledgeManagement/settings"})
+    return answer({"settings": data_url(call, "knowledgeManagement", "settings")})
 
 
 @routes(

@@ -7,7 +7,7 @@ from mock_server.org import errors
 from mock_server.org.records.tally import record_counts
 from mock_server.org.versions import OLDEST
 from mock_server.protocols.instance import identity_url
-from mock_server.protocols.rest.replies import DATA, answer, routes, unversioned
+from mock_server.protocols.rest.replies import DATA, answer, routes, unversioned, words
 
 _ORDER = (
     "tooling", "metadata", "eclair", "folders", "prechatForms", "contact-tracing", "jsonxform", "chatter", "payments",
@@ -71,6 +71,6 @@ async def record_count(call: Call) -> Reply:
     if not call.org.may(call.session, "ViewSetup"):
         raise errors.INSUFFICIENT_ACCESS()
     given = call.query.get("sObjects")
-    names = None if given is None else [name.strip() for name in given.split(",") if name.strip()]
+    names = None if given is None else words(given)
     counts = record_counts(call.org, names)
     return answer({"sObjects": [{"count": count, "name": name} for name, count in counts.items()]})

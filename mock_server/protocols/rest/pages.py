@@ -8,8 +8,8 @@ from mock_server.operations import Call, Operation, Reply
 from mock_server.org.standard.apps import APPS, tabs
 from mock_server.org.standard.looks import Look, look_of
 from mock_server.protocols.instance import instance_url
-from mock_server.protocols.rest.describe import _conditional as conditional
-from mock_server.protocols.rest.replies import DATA, answer, routes
+from mock_server.protocols.rest import conditions
+from mock_server.protocols.rest.replies import DATA, answer, data_url, routes
 
 
 @routes(Operation("rest.theme", "GET", f"{DATA}/theme", "read", summary="List the colors and icons of objects"))
@@ -21,7 +21,7 @@ async def theme(call: Call) -> Reply:
         if sobject is not None and sobject.is_("layoutable"):
             look = look_of(sobject)
             items.append({"colors": _colors(look), "icons": _icons(look, pages), "name": name})
-    return conditional(call, {"themeItems": items})
+    return conditions.show_schema(call, {"themeItems": items})
 
 
 def _colors(look: Look) -> list[dict[str, str]]:
@@ -68,7 +68,7 @@ _MENU = f"{DATA}/appMenu"
 
 @routes(Operation("rest.app_menu.list", "GET", _MENU, "read", summary="List the menus of apps"))
 async def menus(call: Call) -> Reply:
-    base = f"/services/data/{call.args['version']}/appMenu"
+    base = data_url(call, "appMenu")
     return answer({name: f"{base}/{name}" for name in ("AppSwitcher", "Salesforce1")})
 
 

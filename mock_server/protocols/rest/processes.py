@@ -14,7 +14,7 @@ from mock_server.org.automation.inner import InnerOrg
 from mock_server.org.errors import ApiError
 from mock_server.org.ids import to_18
 from mock_server.protocols.rest.describe import sobject_of
-from mock_server.protocols.rest.replies import DATA, answer, routes
+from mock_server.protocols.rest.replies import DATA, answer, data_url, routes, row_error
 
 ROOT = f"{DATA}/process"
 APPROVALS = f"{ROOT}/approvals"
@@ -28,8 +28,7 @@ MOST = 200
 
 @routes(Operation("rest.process.kinds", "GET", ROOT, "read", summary="Where processes are listed"))
 async def kinds(call: Call) -> Reply:
-    here = f"/services/data/{call.args['version']}/process"
-    return answer({"approvals": f"{here}/approvals", "rules": f"{here}/rules"})
+    return answer({name: data_url(call, "process", name) for name in ("approvals", "rules")})
 
 
 @routes(Operation("rest.process.approvals", "GET", APPROVALS, "read", summary="List the approval processes"))
@@ -58,14 +57,19 @@ async def approvals(call: Call) -> Reply:
 )
 async def act_on(call: Call) -> Reply:
     """Each request is a transaction; the answer is a 400 where any failed, with the results of all."""
+    results = [await _result(call, one) for one in _listed(call, "requests")]
+    return answer(results, 200 if all(one["success"] for one in results) else 400)
+
+
+def _listed(call: Call, name: str) -> list[Any]:
+    """Return the list that a body brings. Raises MISSING_ARGUMENT, EXCEEDED_ID_LIMIT."""
     given = call.json()
-    listed = given.get("requests") if isinstance(given, Mapping) else None
+    listed = given.get(name) if isinstance(given, Mapping) else None
     if not isinstance(listed, list) or not listed:
-        raise errors.MISSING_ARGUMENT_NAMED(name="requests")
+        raise errors.MISSING_ARGUMENT_NAMED(name=name)
     if len(listed) > MOST:
         raise errors.EXCEEDED_ID_LIMIT(limit=MOST)
-    results = [await _result(call, one) for one in listed]
-    return answer(results, 200 if all(one["success"] for one in results) else 400)
+    return listed
 
 
 async def _result(call: Call, given: object) -> dict[str, Any]:
@@ -76,19 +80,17 @@ async def _result(call: Call, given: object) -> dict[str, Any]:
         acted = await call.run(code, "Process", system=True)
     except (ApexError, Ended, LimitExceeded) as raised:
         # Of a trigger that the process's own changes meet.
-        failure = errors.APEX_FAILURE(text=told(raised))
-        return _told(None, [{"statusCode": failure.code, "message": failure.message, "fields": []}])
+        return _told(None, errors.APEX_FAILURE(text=told(raised)))
     except ApiError as error:
-        failed = {"statusCode": error.code, "message": error.message, "fields": list(error.fields or ())}
-        return _told(None, [failed])
+        return _told(None, error)
     return _told(acted, None)
 
 
-def _told(acted: Acted | None, failed: list[dict[str, Any]] | None) -> dict[str, Any]:
+def _told(acted: Acted | None, failed: ApiError | None) -> dict[str, Any]:
     return {
         "actorIds": None if acted is None else list(acted.actors),
         "entityId": None if acted is None else acted.entity,
-        "errors": failed,
+        "errors": None if failed is None else [row_error(failed)],
         "instanceId": None if acted is None else acted.instance,
         "instanceStatus": None if acted is None else acted.status,
         "newWorkitemIds": None if acted is None else list(acted.items),
@@ -144,17 +146,11 @@ async def rule(call: Call) -> Reply:
     )
 )
 async def trigger(call: Call) -> Reply:
-    given = call.json()
-    listed = given.get("contextIds") if isinstance(given, Mapping) else None
-    if not isinstance(listed, list) or not listed:
-        raise errors.MISSING_ARGUMENT_NAMED(name="contextIds")
-    if len(listed) > MOST:
-        raise errors.EXCEEDED_ID_LIMIT(limit=MOST)
-    for one in listed:
+    for one in _listed(call, "contextIds"):
         identifier = to_18(one) if isinstance(one, str) else None
         if identifier is None:
             raise errors.MALFORMED_ID(value=str(one)[:100])
         sobject = call.schema.by_prefix(identifier[:3])
-        if sobject is None or call.org.read(call.session, sobject.name, [identifier], ["Id"], base="")[0] is None:
+        if sobject is None or not call.org.sees(call.session, sobject.name, identifier):
             raise errors.INVALID_CROSS_REFERENCE_KEY()
     return answer({"errors": None, "success": True})

@@ -9,7 +9,7 @@ from mock_server.journal import Page as PageNote
 from mock_server.operations import Call, Operation, Reply
 from mock_server.org import errors
 from mock_server.org.query import Page
-from mock_server.protocols.rest.replies import DATA, answer, base_of, routes, version_of
+from mock_server.protocols.rest.replies import DATA, answer, base_of, data_url, routes, version_of
 
 _BATCH_SIZE = re.compile(r"batchSize\s*=\s*(\d{1,9})", re.IGNORECASE)
 SMALLEST_PAGE, LARGEST_PAGE = 200, 2000
@@ -88,6 +88,6 @@ def page_answer(call: Call, page: Page) -> Reply:
     call.entry.page = PageNote(page.total, len(page.records), page.cursor)
     body: dict[str, Any] = {"totalSize": page.total, "done": page.cursor is None}
     if page.cursor is not None:
-        body["nextRecordsUrl"] = f"/services/data/{call.args['version']}/query/{page.cursor}"
+        body["nextRecordsUrl"] = data_url(call, "query", page.cursor)
     body["records"] = page.records
     return answer(body)

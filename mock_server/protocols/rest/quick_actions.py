@@ -15,7 +15,7 @@ from mock_server.org.standard.looks import look_of
 from mock_server.org.standard.quick_actions import QuickAction, quick_actions
 from mock_server.protocols.instance import instance_url
 from mock_server.protocols.rest.describe import OBJECT, linked
-from mock_server.protocols.rest.replies import DATA, answer, error_item, routes
+from mock_server.protocols.rest.replies import DATA, answer, data_url, error_item, routes
 
 _ALL = f"{DATA}/quickActions"
 _ONE = f"{_ALL}/{{action}}"
@@ -170,16 +170,15 @@ def _record(call: Call, given: str | None) -> tuple[str | None, str | None]:
     context = _context(call)
     if sobject is None or whole is None or (context is not None and context.name != sobject.name):
         raise errors.NOT_FOUND()
-    if not call.org.query(call.session, f"SELECT Id FROM {sobject.name} WHERE Id = '{whole}'", base="").records:  # noqa: S608  # an id and a name of ours
+    if not call.org.sees(call.session, sobject.name, whole):
         raise errors.NOT_FOUND()
     return whole, sobject.name
 
 
 def _item(call: Call, action: QuickAction) -> dict[str, Any]:
-    base = f"/services/data/{call.args['version']}"
     context = _context(call)
-    url = f"{base}/sobjects/{context.name}" if context is not None else base
-    url += f"/quickActions/{action.name}"
+    home = () if context is None else ("sobjects", context.name)
+    url = data_url(call, *home, "quickActions", action.name)
     return {
         "actionEnumOrId": action.enum_or_id,
         "label": action.label,

@@ -21,7 +21,17 @@ from mock_server.protocols.rest.blobs import record_of
 from mock_server.protocols.rest.describe import sobject_of
 from mock_server.protocols.rest.duplicates import duplicate_wishes, show_duplicates
 from mock_server.protocols.rest.recent import note_use
-from mock_server.protocols.rest.replies import DATA, answer, base_of, empty, errors_answer, remarks, routes, version_of
+from mock_server.protocols.rest.replies import (
+    DATA,
+    answer,
+    base_of,
+    empty,
+    errors_answer,
+    fields_of,
+    remarks,
+    routes,
+    version_of,
+)
 
 ROWS = f"{DATA}/sobjects/{{sobject}}"
 BY_ID = f"{ROWS}/{{id}}"
@@ -93,9 +103,7 @@ def read_record(call: Call, sobject: SObject, identifier: str) -> Reply:
     """Answer with one record, the fields that the call asks for. Raises NOT_FOUND, ENTITY_IS_DELETED."""
     if not sobject.is_("retrieveable"):
         raise errors.NOT_FOUND()
-    fields = call.query.get("fields")
-    names = None if fields is None else [name.strip() for name in fields.split(",") if name.strip()]
-    (record,) = call.org.read(call.session, sobject.name, [identifier], names or None, base=base_of(call))
+    (record,) = call.org.read(call.session, sobject.name, [identifier], fields_of(call), base=base_of(call))
     if record is None:
         gone = call.org.is_deleted(call.session, sobject.name, identifier)
         raise errors.ENTITY_IS_DELETED() if gone else errors.NOT_FOUND()

@@ -18,7 +18,7 @@ from mock_server.protocols.rest import conditions, records
 from mock_server.protocols.rest.describe import sobject_of
 from mock_server.protocols.rest.formats import finish
 from mock_server.protocols.rest.query import page_answer, page_size
-from mock_server.protocols.rest.replies import base_of, check_version, peek, render, routes, version_of
+from mock_server.protocols.rest.replies import base_of, check_version, fields_of, peek, render, routes, version_of
 
 MOST_PARENTS = 5
 _SINCE = 36.0
@@ -92,8 +92,7 @@ async def read(call: Call) -> Reply:
 
 def _names(call: Call, sobject: SObject) -> list[str]:
     """Return the fields that are asked for, by default all. Raises INVALID_FIELD."""
-    given = call.query.get("fields")
-    names = [] if given is None else [name.strip() for name in given.split(",") if name.strip()]
+    names = fields_of(call) or []
     for name in names:
         if not _NAME.fullmatch(name):
             raise errors.INVALID_FIELD(text=f"No such column '{name[:80]}' on sobject of type {sobject.name}")
@@ -137,8 +136,7 @@ def _place(call: Call) -> _Place:
             raise errors.NOT_FOUND()
         child = sobject.child(name)
         if child is not None and sobject.parent(name) is None:
-            (record,) = call.org.read(call.session, sobject.name, [identifier], ["Id"], base="")
-            if record is None or number < len(names):
+            if number < len(names) or not call.org.sees(call.session, sobject.name, identifier):
                 raise errors.NOT_FOUND()
             return _Place(sobject, identifier, child)
         if number > MOST_PARENTS:

@@ -69,21 +69,18 @@ def remarks(result: RowResult) -> list[dict[str, Any]]:
 
 
 def saved_item(result: RowResult) -> dict[str, Any]:
-    """Return one row of a collections answer; its errors say statusCode, and always name fields."""
+    """Return one row of a collections answer."""
     if result.success:
         return {"id": result.id, "success": True, "errors": remarks(result)}
-    return {
-        "success": False,
-        "errors": [
-            {
-                "statusCode": error.code,
-                "message": error.message,
-                "fields": list(error.fields or ()),
-                **({"duplicateResult": error.extra["duplicates"]} if "duplicates" in error.extra else {}),
-            }
-            for error in result.errors
-        ],
-    }
+    return {"success": False, "errors": [row_error(error) for error in result.errors]}
+
+
+def row_error(error: ApiError) -> dict[str, Any]:
+    """Return an error of one row among others; it says statusCode, and always names fields."""
+    item = {"statusCode": error.code, "message": error.message, "fields": list(error.fields or ())}
+    if "duplicates" in error.extra:
+        item["duplicateResult"] = error.extra["duplicates"]
+    return item
 
 
 _VERSIONS: dict[str, int] = {f"v{number}.0": number for number in range(OLDEST, FURTHEST + 1)}
@@ -161,6 +158,21 @@ unversioned = Routes(render, finish=finish)
 DATA = "/services/data/{version}"
 
 
+def data_url(call: Call, *segments: str) -> str:
+    """Return the path of a resource, in the version that was called: `/services/data/v60.0/theme`."""
+    return "/".join((f"/services/data/{call.args['version']}", *segments))
+
+
 def base_of(call: Call) -> str:
     """Return the start of record urls: `/services/data/v60.0/sobjects`."""
     return f"/services/data/{call.args['version']}/sobjects"
+
+
+def words(listed: str) -> list[str]:
+    """Return what stands between the commas of a parameter."""
+    return [word for part in listed.split(",") if (word := part.strip())]
+
+
+def fields_of(call: Call) -> list[str] | None:
+    """Return the fields that a call asks for by its parameter `fields`, None for all."""
+    return words(call.query.get("fields", "")) or None

@@ -14,7 +14,7 @@ from mock_server.org.reports.running import Cell, Node, flat
 from mock_server.org.reports.running import run as run_report
 from mock_server.org.schema.types import SObject
 from mock_server.org.zones import zone_of
-from mock_server.protocols.rest.replies import base_of
+from mock_server.protocols.rest.replies import base_of, data_url
 from mock_server.protocols.rest.report_requests import Wanted
 
 _TYPES = {
@@ -73,7 +73,7 @@ def run(call: Call, report: Report, wanted: Wanted) -> dict[str, Any]:
 
 
 def _attributes(call: Call, report: Report) -> dict[str, Any]:
-    url = f"{base_of(call).removesuffix('/sobjects')}/analytics/reports/{report.id}"
+    url = data_url(call, "analytics", "reports", report.id)
     return {
         "describeUrl": f"{url}/describe",
         "instancesUrl": f"{url}/instances",
@@ -243,7 +243,7 @@ def _type(call: Call, sobject: SObject) -> dict[str, Any]:
 
 
 def instance(call: Call, one: Instance) -> dict[str, Any]:
-    url = f"{base_of(call).removesuffix('/sobjects')}/analytics/reports/{one.report_id}/instances/{one.id}"
+    url = data_url(call, "analytics", "reports", one.report_id, "instances", one.id)
     return {
         "completionDate": _moment(one.completed),
         "hasDetailRows": one.details,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import parse_qsl
 from zlib import crc32
 
 from mock_server.operations import Call, Operation, Reply
@@ -17,7 +16,7 @@ from mock_server.org.query.search import Found, is_searched, name_field, plain_s
 from mock_server.org.query.sosl import MOST_ROWS, Target
 from mock_server.org.query.syntax import Query
 from mock_server.org.schema.types import SObject
-from mock_server.protocols.rest.replies import DATA, answer, base_of, routes, version_of
+from mock_server.protocols.rest.replies import DATA, answer, base_of, routes, version_of, words
 
 _OBJECT_SINCE = 37
 """The version whose answers are objects; older ones are bare arrays."""
@@ -57,9 +56,8 @@ _PARAMETERIZED = f"{DATA}/parameterizedSearch"
 )  # fmt: skip
 async def by_parameters(call: Call) -> Reply:
     """Read `sobject=Account&Account.fields=Id,Name&Account.limit=5`; what an object does not say, all say."""
-    pairs = parse_qsl(call.raw_query, keep_blank_values=True, errors="replace")
-    values = dict(reversed(pairs))
-    sobjects = [name for key, value in pairs if key == "sobject" for name in value.split(",") if name]
+    values = call.query
+    sobjects = [name for value in call.repeated("sobject") for name in words(value)]
     targets = []
     for name in sobjects:
         own = {key.partition(".")[2]: value for key, value in values.items() if key.startswith(f"{name}.")}
@@ -178,7 +176,7 @@ async def suggestions(call: Call) -> Reply:
 
 def _suggested(call: Call) -> list[SObject]:
     """Return the objects whose records are to be suggested. Raises MISSING_ARGUMENT, NOT_FOUND, INVALID_INPUT."""
-    names = [name for name in call.query.get("sobject", "").split(",") if name.strip()]
+    names = words(call.query.get("sobject", ""))
     if not names:
         raise errors.MISSING_ARGUMENT_NAMED(name="sobject")
     if len(names) > _MOST_SUGGESTED_OF:
@@ -197,7 +195,7 @@ def _is_suggested(sobject: SObject) -> bool:
 
 def _suggested_fields(sobject: SObject, name: str, asked: str | None, *, second: bool) -> list[str]:
     """Return id and name, the fields that are asked for, and with `second` the next column of search results."""
-    fields = ["Id", name, *(one.strip() for one in (asked or "").split(",") if one.strip())]
+    fields = ["Id", name, *words(asked or "")]
     if second:
         fields += [one for one in _COLUMNS if one in sobject.by_name and one != name][:1]
     known = {one.lower(): one for one in reversed(fields)}
@@ -215,7 +213,7 @@ async def scope_order(call: Call) -> Reply:
     Operation("rest.search.layout", "GET", f"{DATA}/search/layout", "read", summary="Describe pages of search results")
 )
 async def layout(call: Call) -> Reply:
-    named = [_sobject(call, name) for name in call.query.get("q", "").split(",") if name.strip()]
+    named = [_sobject(call, name) for name in words(call.query.get("q", ""))]
     return answer([_layout(one) for one in named])
 
 

@@ -18,18 +18,18 @@ from mock_server.org.records.values import Misfit
 from mock_server.org.schema import Schema
 from mock_server.org.schema import describe as forms
 from mock_server.org.schema.types import SObject
+from mock_server.org.tooling import NOT_RUN
 from mock_server.protocols.rest.query import columns_wanted, page_size
 from mock_server.protocols.rest.records import done
-from mock_server.protocols.rest.replies import DATA, answer, errors_answer, routes, version_of
+from mock_server.protocols.rest.replies import DATA, answer, data_url, errors_answer, fields_of, routes, version_of
 
 TOOLING = f"{DATA}/tooling"
 OBJECT = f"{TOOLING}/sobjects/{{sobject}}"
 BY_ID = f"{OBJECT}/{{id}}"
-NOT_RUN = "Apex is not run here: sfmock is a mock of the platform's data and APIs"
 
 
 def _base(call: Call) -> str:
-    return f"/services/data/{call.args['version']}/tooling/sobjects"
+    return data_url(call, "tooling", "sobjects")
 
 
 def _schema(call: Call) -> Schema:
@@ -43,7 +43,7 @@ async def resources(call: Call) -> Reply:
         for route in routes.routes
         if route.operation.path.startswith(f"{TOOLING}/")
     )
-    return answer({name: f"/services/data/{call.args['version']}/tooling/{name}" for name in sorted(names)})
+    return answer({name: data_url(call, "tooling", name) for name in sorted(names)})
 
 
 # -- queries
@@ -87,7 +87,7 @@ def _page(call: Call, page: Page) -> Reply:
     call.entry.page = PageNote(page.total, len(page.records), page.cursor)
     body: dict[str, Any] = {"size": len(page.records), "totalSize": page.total, "done": page.cursor is None}
     if page.cursor is not None:
-        body["nextRecordsUrl"] = f"/services/data/{call.args['version']}/tooling/query/{page.cursor}"
+        body["nextRecordsUrl"] = data_url(call, "tooling", "query", page.cursor)
     body["queryLocator"] = page.cursor
     # Recorded: without records no type is named.
     body["entityTypeName"] = page.records[0]["attributes"]["type"] if page.records else None
@@ -153,9 +153,7 @@ async def read(call: Call) -> Reply:
     sobject = _sobject(call)
     # What has a durable id alone is read by it.
     identifier = call.args["id"] if sobject.anonymous else _id(call)
-    fields = call.query.get("fields")
-    names = None if fields is None else [name.strip() for name in fields.split(",") if name.strip()]
-    (record,) = call.org.read(call.session, sobject.name, [identifier], names or None, base=_base(call), tooling=True)
+    (record,) = call.org.read(call.session, sobject.name, [identifier], fields_of(call), base=_base(call), tooling=True)
     if record is None:
         raise errors.NOT_FOUND()
     return answer(record)

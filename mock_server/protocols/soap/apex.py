@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from xml.sax.saxutils import escape
 
 from mock_server.operations import Call, Operation, Reply, Routes
-from mock_server.protocols.rest.tooling import NOT_RUN
+from mock_server.org.tooling import NOT_RUN
 from mock_server.protocols.soap.envelope import operation_of, read
 from mock_server.protocols.soap.login import check_version, refuse
 from mock_server.protocols.soap.replies import Api
+from mock_server.xmltext import escaped
 
 NAMESPACE = "http://soap.sforce.com/2006/08/apex"
 _EXECUTE = "executeAnonymous"
@@ -47,7 +47,7 @@ async def execute_anonymous(call: Call) -> Reply:
     check_version(call)
     # Elements in the order of the Apex WSDL.
     return APEX.answer(
-        f"<executeAnonymousResponse><result><column>1</column><compileProblem>{escape(NOT_RUN)}</compileProblem>"
+        f"<executeAnonymousResponse><result><column>1</column><compileProblem>{escaped(NOT_RUN)}</compileProblem>"
         '<compiled>false</compiled><exceptionMessage xsi:nil="true"/><exceptionStackTrace xsi:nil="true"/>'
         "<line>1</line><success>false</success></result></executeAnonymousResponse>",
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from xml.sax.saxutils import escape
 
 from mock_server.journal import fingerprint
 from mock_server.operations import Call, Operation, OrgFinder, Reply, Routes
@@ -18,6 +17,7 @@ from mock_server.protocols.instance import host_of, instance_url
 from mock_server.protocols.soap import records
 from mock_server.protocols.soap.envelope import CLIENT_FAULT, LARGEST, read
 from mock_server.protocols.soap.replies import APIS, Api
+from mock_server.xmltext import escaped
 
 _LAST_WITH_LOGIN = 64
 """login() is gone from API 65.0 on (Salesforce release notes, retirement of SOAP login)."""
@@ -64,7 +64,7 @@ def _log_in(call: Call, api: Api) -> Reply:
     session = call.org.sessions.open(user, None, ("api",), by_password=True)
     instance, org15 = instance_url(call, call.org), to_15(call.org.id)
     call.entry.opened(user.username, session.token, instance)
-    base = escape(instance)
+    base = escaped(instance)
     expired = str(call.org.directory.expired(user.id)).lower()
     return api.answer(
         "<loginResponse><result>"
@@ -86,13 +86,13 @@ def _user_info(org: Org, user: User, timeout: float) -> str:
         "<orgDisallowHtmlAttachments>false</orgDisallowHtmlAttachments>"
         f"<orgHasPersonAccounts>false</orgHasPersonAccounts><organizationId>{org.id}</organizationId>"
         "<organizationMultiCurrency>false</organizationMultiCurrency>"
-        f"<organizationName>{escape(org.directory.organization_name())}</organizationName>"
+        f"<organizationName>{escaped(org.directory.organization_name())}</organizationName>"
         f'<profileId>{user.profile_id}</profileId><roleId xsi:nil="true"/>'
         f'<sessionSecondsValid>{timeout:.0f}</sessionSecondsValid><userDefaultCurrencyIsoCode xsi:nil="true"/>'
-        f"<userEmail>{escape(user.email)}</userEmail><userFullName>{escape(user.name)}</userFullName>"
-        f"<userId>{user.id}</userId><userLanguage>{escape(user.language)}</userLanguage>"
-        f"<userLocale>{escape(user.locale)}</userLocale><userName>{escape(user.username)}</userName>"
-        f"<userTimeZone>{escape(user.time_zone)}</userTimeZone><userType>Standard</userType>"
+        f"<userEmail>{escaped(user.email)}</userEmail><userFullName>{escaped(user.name)}</userFullName>"
+        f"<userId>{user.id}</userId><userLanguage>{escaped(user.language)}</userLanguage>"
+        f"<userLocale>{escaped(user.locale)}</userLocale><userName>{escaped(user.username)}</userName>"
+        f"<userTimeZone>{escaped(user.time_zone)}</userTimeZone><userType>Standard</userType>"
         "<userUiSkin>Theme3</userUiSkin></userInfo>"
     )
 

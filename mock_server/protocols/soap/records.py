@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from xml.sax.saxutils import escape
 
 from mock_server.operations import Call, Handler, Kind, Operation, Reply, Routes, Rows
 from mock_server.org import errors
@@ -22,21 +21,22 @@ from mock_server.protocols.ids import rows_by_id
 from mock_server.protocols.soap.envelope import CLIENT_FAULT
 from mock_server.protocols.soap.replies import Api
 from mock_server.protocols.soap.tree import Node, read_tree
+from mock_server.xmltext import escaped
 
 MOST_ROWS = 200
 MOST_LEADS = 100
 
 
 def _id(name: str, identifier: str | None) -> str:
-    return f"<{name}>{escape(identifier)}</{name}>" if identifier else f'<{name} xsi:nil="true"/>'
+    return f"<{name}>{escaped(identifier)}</{name}>" if identifier else f'<{name} xsi:nil="true"/>'
 
 
 def _errors(failed: Sequence[ApiError]) -> str:
     out = []
     for error in failed:
-        fields = "".join(f"<fields>{escape(name)}</fields>" for name in error.fields or ())
+        fields = "".join(f"<fields>{escaped(name)}</fields>" for name in error.fields or ())
         out.append(
-            f"<errors>{fields}<message>{escape(error.message)}</message><statusCode>{error.code}</statusCode></errors>"
+            f"<errors>{fields}<message>{escaped(error.message)}</message><statusCode>{error.code}</statusCode></errors>"
         )
     return "".join(out)
 

@@ -6,12 +6,12 @@ Element order and fault forms as recorded. Clients read a login's answer by posi
 from __future__ import annotations
 
 from dataclasses import dataclass
-from xml.sax.saxutils import escape
 
 from mock_server.operations import Call, Reply
 from mock_server.org import errors
 from mock_server.org.errors import ApiError
 from mock_server.protocols.soap.envelope import CLIENT_FAULT, ENVELOPE, operation_of, read
+from mock_server.xmltext import escaped
 
 XML = "text/xml;charset=UTF-8"
 _LIMIT_INFO = (
@@ -91,16 +91,15 @@ class Api:
             kind = "sf:LoginFault" if login else "sf:UnexpectedErrorFault"
             detail = (
                 f'<detail><{kind} xsi:type="{kind}"><sf:exceptionCode>{error.code}</sf:exceptionCode>'
-                f"<sf:exceptionMessage>{escape(message)}</sf:exceptionMessage></{kind}></detail>"
+                f"<sf:exceptionMessage>{escaped(message)}</sf:exceptionMessage></{kind}></detail>"
             )
             fault = _fault(error.code if login else f"sf:{error.code}", f"{error.code}: {message}", detail)
         return Reply(500, _envelope(f'xmlns:sf="{self.fault_namespace}"', fault), XML)
 
 
 def _fault(code: str, text: str, detail: str) -> str:
-    return (
-        f"<soapenv:Fault><faultcode>{code}</faultcode><faultstring>{escape(text)}</faultstring>{detail}</soapenv:Fault>"
-    )
+    said = f"<faultcode>{code}</faultcode><faultstring>{escaped(text)}</faultstring>"
+    return f"<soapenv:Fault>{said}{detail}</soapenv:Fault>"
 
 
 def _envelope(namespace: str, inner: str, header: str = "") -> bytes:

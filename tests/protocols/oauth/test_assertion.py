@@ -80,13 +80,17 @@ def test_an_assertion_finds_its_org(desk: Desk) -> None:
         ("http://localhost:8080", "http://127.0.0.1:8080"),
         ("http://mock.internal:1234/", "http://mock.internal:1234"),
         (["https://login.salesforce.com"], "http://127.0.0.1:8080"),
+        ("login.salesforce.com", "https://acme.my.salesforce.com"),
+        ("acme.my.salesforce.com", "https://acme.my.salesforce.com"),
     ],
 )
 def test_these_audiences_are_good(desk: Desk, audience: Any, base: str) -> None:
     assert "access_token" in ask(desk, signed(claims(desk, aud=audience)), base)
 
 
-@pytest.mark.parametrize("audience", ["https://example.com", "login.salesforce.com", "", None, 7, [], [7], "://"])
+@pytest.mark.parametrize(
+    "audience", ["https://example.com", "example.com", "salesforce.com.evil.example", "", None, 7, [], [7], "://"]
+)
 def test_other_audiences_are_not(desk: Desk, audience: Any) -> None:
     body = ask(desk, signed(claims(desk, aud=audience)))
     assert body == {"error": "invalid_grant", "error_description": "audience is invalid"}
@@ -143,6 +147,12 @@ def test_the_sf_command_line_tool_writes_the_expiry_in_milliseconds(desk: Desk) 
     assert "access_token" in ask(desk, signed(claims(desk, exp=int(now * 1000) + 300)))
     late = ask(desk, signed(claims(desk, exp=int((now - 3600) * 1000))))
     assert late["error"] == "invalid_grant"
+
+
+@pytest.mark.parametrize(("seconds", "good"), [(0, True), (-170, True), (-190, False), (290, True), (310, False)])
+def test_clocks_may_differ_by_three_minutes(desk: Desk, seconds: int, good: bool) -> None:
+    body = ask(desk, signed(claims(desk, exp=int(desk.org.clock.now()) + seconds)))
+    assert ("access_token" in body) is good
 
 
 def test_a_clock_that_was_moved_does_not_outdate_clients() -> None:

@@ -76,7 +76,7 @@ def test_other_signed_tokens_are_refused(desk: Desk) -> None:
         jwt.encode(claims(desk), other, algorithm="RS256"),
         jwt.encode(claims(desk), "secret" * 8, algorithm="HS256"),
         jwt.encode(claims(desk), None, algorithm="none"),
-        jwt.encode(claims(desk, exp=now - 1), KEY, algorithm="RS256"),
+        jwt.encode(claims(desk, exp=now - 181), KEY, algorithm="RS256"),
         jwt.encode(claims(desk, aud="https://evil.example"), KEY, algorithm="RS256"),
         jwt.encode(claims(desk, iss="https://idp.example"), KEY, algorithm="RS256"),
         jwt.encode(claims(desk, sub="nobody@sfmock.test"), KEY, algorithm="RS256"),

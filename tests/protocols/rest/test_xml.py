@@ -84,6 +84,61 @@ def test_queries_searches_describes_limits(rest: Rest) -> None:
     assert int(limits.findtext("DailyApiRequests/Max") or 0) > 0
 
 
+TREE = """<?xml version="1.0" encoding="UTF-8"?>
+<SObjectTreeRequest>
+  <records type="Account" referenceId="ref1">
+    <name>SampleAccount</name>
+    <Contacts>
+      <records type="Contact" referenceId="ref2"><lastname>Smith</lastname></records>
+      <records type="Contact" referenceId="ref3"><lastname>Evans</lastname></records>
+    </Contacts>
+  </records>
+  <records type="Account" referenceId="ref4"><name>SampleAccount2</name></records>
+</SObjectTreeRequest>"""
+
+
+def test_a_tree_in_xml(rest: Rest) -> None:
+    made = tree(rest.post("/composite/tree/Account", data=TREE.encode(), headers=SENT), 201)
+    assert (made.tag, made.findtext("hasErrors")) == ("SObjectTreeResponse", "false")
+    assert [one.findtext("referenceId") for one in made.iter("results")] == ["ref1", "ref4", "ref2", "ref3"]
+    found = rest.query("SELECT Name, (SELECT LastName FROM Contacts ORDER BY LastName) FROM Account ORDER BY Name")
+    first, second = found.json()["records"]
+    assert [one["LastName"] for one in first["Contacts"]["records"]] == ["Evans", "Smith"]
+    assert (second["Name"], second["Contacts"]) == ("SampleAccount2", None)
+
+
+def test_a_record_of_a_tree_without_a_field(rest: Rest) -> None:
+    body = b'<SObjectTreeRequest><records type="Account" referenceId="ref1"/></SObjectTreeRequest>'
+    failed = tree(rest.post("/composite/tree/Account", data=body, headers=SENT), 400)
+    assert failed.findtext("results/referenceId") == "ref1"
+    assert failed.findtext("results/errors/statusCode") == "REQUIRED_FIELD_MISSING"
+
+
+def test_a_batch_in_xml(rest: Rest) -> None:
+    identifier = rest.post("/sobjects/Account", json={"Name": "Old"}).json()["id"]
+    body = f"""<batch><batchRequests>
+      <batchRequest><method>PATCH</method><url>v60.0/sobjects/Account/{identifier}</url>
+        <richInput><Account><Name>New</Name></Account></richInput></batchRequest>
+      <batchRequest><method>GET</method><url>v60.0/sobjects/Account/{identifier}?fields=Name</url></batchRequest>
+      <batchRequest><method>GET</method><url>v60.0/sobjects/Account/001000000000000AAA</url></batchRequest>
+    </batchRequests></batch>"""
+    answer = tree(rest.post("/composite/batch", data=body.encode(), headers=SENT))
+    assert (answer.tag, answer.findtext("hasErrors")) == ("batchResults", "true")
+    changed, read, missing = answer.findall("results/batchResult")
+    assert (changed.findtext("statusCode"), changed.findtext("result")) == ("204", "")
+    assert [one.findtext("statusCode") for one in (read, missing)] == ["200", "404"]
+    account = read.find("result/Account")
+    assert account is not None
+    assert (account.get("type"), account.findtext("Name")) == ("Account", "New")
+    assert missing.findtext("result/Errors/Error/errorCode") == "NOT_FOUND"
+
+
+def test_a_batch_of_one_request_in_xml(rest: Rest) -> None:
+    body = b"<batch><haltOnError>true</haltOnError><batchRequests><method>GET</method><url>v60.0/limits</url></batchRequests></batch>"
+    answer = tree(rest.post("/composite/batch", data=body, headers=SENT))
+    assert answer.findtext("results/batchResult/statusCode") == "200"
+
+
 @pytest.mark.parametrize(
     ("path", "status", "code"),
     [
@@ -206,7 +261,7 @@ def test_other_bodies_are_not_supported(rest: Rest, kind: str) -> None:
 def test_text_that_xml_cannot_hold(rest: Rest) -> None:
     made = rest.post("/sobjects/Contact", json={"LastName": "a\x01b\ufffe<\"'>"}).json()["id"]
     record = tree(rest.get(f"/sobjects/Contact/{made}?fields=LastName", headers=XML))
-    assert record.findtext("LastName") == "ab<\"'>"
+    assert record.findtext("LastName") == "a\ufffdb\ufffd<\"'>"
 
 
 def test_it_may_be_printed_prettily(rest: Rest) -> None:

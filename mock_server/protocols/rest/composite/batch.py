@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from mock_server.multipart import is_multipart
 from mock_server.operations import Call, Operation, Reply, Request
 from mock_server.org import errors
 from mock_server.org.records.changes import Change
@@ -22,7 +23,6 @@ OLDEST = 34
 """The oldest version that a subrequest may name."""
 _ROOT = "/services/data/"
 _VERSION = re.compile(r"v(\d{1,3})\.0(?=[/?]|$)")
-_MULTIPART = "multipart/form-data"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def _read(call: Call) -> _Batch:
     """Read the body: JSON, or multipart with files that the subrequests name."""
     kind = call.headers.get("Content-Type", "")
     files: dict[str, bytes] = {}
-    if kind.partition(";")[0].strip().lower() == _MULTIPART:
+    if is_multipart(kind):
         parts = parts_of(kind, call.body)
         said = next((body for _, body, is_json in parts if is_json), None)
         if said is None:
@@ -138,4 +138,4 @@ def _multipart(entity: bytes, alias: str, content: bytes) -> tuple[str, bytes]:
             b"--" + mark + b"--", b"",
         )
     )  # fmt: skip
-    return f'{_MULTIPART}; boundary="{mark.decode()}"', body
+    return f'multipart/form-data; boundary="{mark.decode()}"', body

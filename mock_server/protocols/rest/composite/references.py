@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import orjson
 
@@ -13,6 +13,8 @@ from mock_server.org import errors
 from mock_server.org.errors import ApiError
 
 _REFERENCE = re.compile(r"@\{([^{}]*)\}")
+_ENCODED = re.compile(r"(?:@|%40)%7[Bb]([^{}]*?)%7[Dd]")
+"""A reference in a url that was percent-encoded as a whole: so aiosalesforce writes ids and queries."""
 _HEAD = re.compile(r"[^.\[]*")
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d{1,9})\]")
 NULLS_SINCE = 52
@@ -63,6 +65,8 @@ class Answers:
 
     def url(self, url: str) -> str:
         """Return a url with its references replaced, encoded as a url demands. Raises PROCESSING_HALTED."""
+        if "%7" in url:
+            url = _ENCODED.sub(lambda found: f"@{{{unquote(found[1])}}}", url)
         return _REFERENCE.sub(lambda found: quote(_written(self._value(found[1])), safe="/"), url)
 
     def _value(self, said: str) -> Any:

@@ -16,7 +16,7 @@ from mock_server.org.schema.layouts import offered
 from mock_server.org.schema.types import Field, PicklistValue, RecordType, SObject
 from mock_server.org.standard.looks import look_of
 from mock_server.protocols.instance import instance_url
-from mock_server.protocols.rest.replies import answer, base_of
+from mock_server.protocols.rest.replies import answer, base_of, words
 from mock_server.protocols.rest.ui.layouts import record_type
 from mock_server.protocols.rest.ui.replies import (
     SINCE,
@@ -85,7 +85,7 @@ async def read(call: Call) -> Reply:
     )
 )  # fmt: skip
 async def batch(call: Call) -> Reply:
-    names = [name.strip() for name in call.args["names"].split(",") if name.strip()]
+    names = words(call.args["names"])
     if len(names) > _MOST_OBJECTS:
         raise errors.ILLEGAL_QUERY_PARAMETER_VALUE(text=f"Specify at most {_MOST_OBJECTS} objects")
     return batched(names, lambda name: object_info(call, supported(call, name)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from mock_server.jsontext import misfit_error
@@ -16,7 +15,8 @@ from mock_server.org.records.changes import Change, RowResult
 from mock_server.org.records.values import Misfit
 from mock_server.org.schema.describe import MASTER_RECORD_TYPE
 from mock_server.org.schema.types import SObject
-from mock_server.protocols.rest.replies import answer, base_of, empty
+from mock_server.protocols.rest.conditions import http_moment
+from mock_server.protocols.rest.replies import answer, base_of, empty, words
 from mock_server.protocols.rest.ui import reading
 from mock_server.protocols.rest.ui.children import children_of
 from mock_server.protocols.rest.ui.layouts import FORMS, MODES, TYPES, layout_fields, layout_of, user_state
@@ -63,7 +63,7 @@ async def batch(call: Call) -> Reply:
 
 
 def _ids(call: Call) -> list[str]:
-    ids = [one.strip() for one in call.args["ids"].split(",") if one.strip()]
+    ids = words(call.args["ids"])
     if len(ids) > _MOST:
         raise errors.ILLEGAL_QUERY_PARAMETER_VALUE(text=f"Specify at most {_MOST} records")
     return ids
@@ -214,13 +214,11 @@ def _collision(call: Call, known: dict[str, Any]) -> ApiError | None:
 def _moment(text: str | None) -> float | None:
     if not text:
         return None
-    for parse in (datetime.fromisoformat, parsedate_to_datetime):
-        try:
-            moment = parse(text)
-            return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
-        except (ValueError, TypeError, OverflowError):
-            continue
-    return None
+    try:
+        moment = datetime.fromisoformat(text)
+        return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
+    except (ValueError, OverflowError):
+        return http_moment(text)
 
 
 # -- all at once

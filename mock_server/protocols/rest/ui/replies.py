@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import md5
 from typing import Any
-from urllib.parse import parse_qsl
 
 import orjson
 
@@ -18,7 +17,7 @@ from mock_server.org import errors
 from mock_server.org.errors import ApiError
 from mock_server.org.records.changes import Change
 from mock_server.org.schema.types import SObject
-from mock_server.protocols.rest.replies import DATA, answer, base_of, check_version
+from mock_server.protocols.rest.replies import DATA, answer, check_version, data_url, words
 
 UI = f"{DATA}/ui-api"
 SINCE = 41.0
@@ -99,7 +98,7 @@ def batched(names: Iterable[str], one: Callable[[str], dict[str, Any]]) -> Reply
 
 def ui_url(call: Call) -> str:
     """Return the start of this API's urls: `/services/data/v60.0/ui-api`."""
-    return f"{base_of(call).removesuffix('/sobjects')}/ui-api"
+    return data_url(call, "ui-api")
 
 
 # -- parameters
@@ -107,8 +106,7 @@ def ui_url(call: Call) -> str:
 
 def listed(call: Call, name: str) -> list[str]:
     """Return the values of a parameter that takes a list: commas in between, or the parameter once more."""
-    pairs = parse_qsl(call.raw_query, keep_blank_values=True, errors="replace") if call.raw_query else []
-    return [item.strip() for key, value in pairs if key == name for item in value.split(",") if item.strip()]
+    return [item for value in call.repeated(name) for item in words(value)]
 
 
 def chosen(call: Call, name: str, kind: str, allowed: Sequence[str], default: str) -> str:
