@@ -108,9 +108,13 @@ class Sessions:
 
     def find(self, token: str) -> Session | None:
         """Return the live session of a token, used from now on; None when it is unknown, revoked or expired."""
-        session = self.peek(token)
+        session = self._live.get(token)
         if session is not None:
-            session.last_used = self._clock.now()
+            now = self._clock.now()
+            if session.last_used + session.timeout < now:
+                del self._live[token]
+                return None
+            session.last_used = now
         return session
 
     def peek(self, token: str) -> Session | None:
