@@ -20,7 +20,7 @@ from mock_server.parts import Part, shown
 from mock_server.seeding.reading import read_records
 
 if TYPE_CHECKING:
-    from mock_server.operations import Registry
+    from mock_server.routing import Registry
 
 KEYS = (
     "title", "story", "org", "inputs", "policy", "faults", "phases", "time", "deadline", "dead_letters", "skip",

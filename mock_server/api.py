@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from mock_server.fronts.certificates import Certificates
     from mock_server.fronts.direct import Exchange
     from mock_server.fronts.listener import Listener
-    from mock_server.operations import Registry
     from mock_server.org.apex.actions import Action
     from mock_server.org.apex.endpoints import Endpoint
     from mock_server.org.automation import Trigger
     from mock_server.org.clock import Clock
+    from mock_server.routing import Registry
     from mock_server.server import App
     from mock_server.turns import Turns
     from mock_server.world import World

@@ -20,7 +20,7 @@ from mock_server import cors
 from mock_server.code_saves import CodeSaves
 from mock_server.exposed import exposed
 from mock_server.journal import Entry, fingerprint
-from mock_server.operations import Call, Finish, Operation, Registry, Reply, Route, Work, operation_saves
+from mock_server.operations import Call, Finish, Operation, Reply, Route, Work, operation_saves
 from mock_server.org import errors
 from mock_server.org.automation.inner import InnerOrg
 from mock_server.org.errors import ApiError
@@ -30,6 +30,7 @@ from mock_server.org.identity.sessions import Session
 from mock_server.org.org import Org, when_unlocked
 from mock_server.org.records.changes import Change, LockHeld, RowResult
 from mock_server.protocols.instance import at_login_host
+from mock_server.routing import Registry
 from mock_server.subrequests import Subrequests, decide_rows
 from mock_server.world import World
 
@@ -86,6 +87,8 @@ class Gate:
         except ApiError as error:
             return self._unknown(call, error)
         call.operation, call.inside = route.operation, self._inside
+        if route.operation.token_parameter and call.token is None:
+            call.present(call.query.get(route.operation.token_parameter, ""))
         org = self._find_org(call, route)
         call.org = org
         journal = self._world.journal_of(org)
@@ -231,6 +234,10 @@ class Gate:
                     results = save(give_up=True)
         if decided is not None:
             results = decided.after(faults, results)
+        for result in results:
+            for error in result.errors:
+                # The message of a row may quote its values.
+                error.message = org.redactor.hide(error.message)
         self._note(call, changes, results)
         return results
 

@@ -11,6 +11,7 @@ from mock_server.org import errors
 from mock_server.org.errors import ApiError
 from mock_server.org.records.values import Misfit
 
+_TOO_DEEP = "Document nesting depth exceeds the maximum allowed"
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _TEXT = re.compile(r'"(?:[^"\\]|\\.)*"')
 
@@ -41,7 +42,7 @@ def parser_error(body: bytes) -> ApiError:
     except json.JSONDecodeError as error:
         at = error.pos
     except RecursionError:
-        return errors.JSON_PARSER_ERROR(text="Document nesting depth exceeds the maximum allowed", line=1, column=1)
+        return errors.JSON_PARSER_ERROR(text=_TOO_DEEP, line=1, column=1)
     except ValueError:
         return errors.JSON_PARSER_ERROR(text="Number value length exceeds the maximum allowed", line=1, column=1)
     else:
@@ -98,6 +99,30 @@ def _refuse_word(word: str) -> Any:
 
 def _place(before: str) -> tuple[int, int]:
     return before.count("\n") + 1, len(before) - before.rfind("\n")
+
+
+DEEPEST = 200
+"""Levels that a body may be nested: no record needs as many, and what is read must be shown and written again."""
+
+
+def check_depth(body: bytes, value: Any) -> None:
+    """Refuse the value of a body that is nested too deep. Raises JSON_PARSER_ERROR."""
+    if body.count(b"[") + body.count(b"{") > DEEPEST and not _shallow(value):
+        raise errors.JSON_PARSER_ERROR(text=_TOO_DEEP, line=1, column=1)
+
+
+def _shallow(value: Any) -> bool:
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [
+            inner
+            for one in level
+            for inner in (one.values() if isinstance(one, dict) else one if isinstance(one, list) else ())
+            if isinstance(inner, dict | list)
+        ]
+        if not level:
+            return True
+    return False
 
 
 def wrong_kind(body: bytes, value: Any) -> ApiError:

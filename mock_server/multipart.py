@@ -43,7 +43,9 @@ def parts(content_type: str, body: bytes) -> list[Part]:
         raise Malformed("no boundary")
     delimiter = b"--" + (found[1] or found[2]).rstrip().encode("utf-8", "replace")
     out: list[Part] = []
-    at = 0 if body.startswith(delimiter) else _next(body, delimiter, 0)[1]
+    # A search of its own for each place that is none would take as long as the body has bytes.
+    next_line = re.compile(b"\n" + re.escape(delimiter) + rb"(?=--|[\r\n \t])")
+    at = 0 if body.startswith(delimiter) else _next(body, next_line, 0)[1]
     while True:
         at += len(delimiter)
         if body.startswith(b"--", at):
@@ -53,22 +55,21 @@ def parts(content_type: str, body: bytes) -> list[Part]:
             raise Malformed("a boundary ends its line")
         if len(out) == MOST_PARTS:
             raise Malformed(f"more than {MOST_PARTS} parts")
-        end, following = _next(body, delimiter, line)
+        end, following = _next(body, next_line, line)
         out.append(_part(body, line + 1, end))
         at = following
 
 
-def _next(body: bytes, delimiter: bytes, start: int) -> tuple[int, int]:
-    """Return where what stands before the next delimiter ends, and where the delimiter begins. Raises Malformed."""
-    at = start
-    while True:
-        at = body.find(b"\n" + delimiter, at)
-        if at < 0:
-            raise Malformed("the last boundary is missing")
-        after = at + 1 + len(delimiter)
-        if body.startswith((b"--", b"\r", b"\n", b" ", b"\t"), after):
-            return (at - 1 if at > start and body[at - 1 : at] == b"\r" else at), at + 1
-        at += 1
+def _next(body: bytes, line: re.Pattern[bytes], start: int) -> tuple[int, int]:
+    """Return where what stands before the next delimiter ends, and where the delimiter begins. Raises Malformed.
+
+    `line` is a line feed and the delimiter, with what may follow it.
+    """
+    found = line.search(body, start)
+    if found is None:
+        raise Malformed("the last boundary is missing")
+    at = found.start()
+    return (at - 1 if at > start and body[at - 1 : at] == b"\r" else at), at + 1
 
 
 def _part(body: bytes, start: int, end: int) -> Part:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from mock_server import __version__
-from mock_server.operations import Operation, Registry
+from mock_server.operations import Operation
+from mock_server.routing import Registry
 
 FORM, XML, JSON = "application/x-www-form-urlencoded", "text/xml", "application/json"
 _NAME = re.compile(r"\{(\w+)\*?\}")

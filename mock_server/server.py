@@ -11,10 +11,11 @@ from mock_server.control.plane import ControlPlane
 from mock_server.documents import Problem, nearest
 from mock_server.fronts.http import Front
 from mock_server.gate import Gate
-from mock_server.operations import Call, Registry, Reply
+from mock_server.operations import Call, Reply
 from mock_server.org.chance import stream
 from mock_server.org.schema import SchemaError
 from mock_server.protocols import oauth, rest, soap
+from mock_server.routing import Registry
 from mock_server.world import OrgSpec, World, WrongHook
 
 

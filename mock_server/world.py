@@ -15,7 +15,6 @@ from mock_server.automation import DeclaredHook
 from mock_server.declarations import Declaration
 from mock_server.faults.engine import Faults
 from mock_server.journal import Journal
-from mock_server.operations import Registry
 from mock_server.org.automation import HookError
 from mock_server.org.clock import Mode
 from mock_server.org.identity.directory import User
@@ -24,6 +23,7 @@ from mock_server.org.org import Org, Snapshot
 from mock_server.org.schema import Schema
 from mock_server.org.seeded import write_rows
 from mock_server.org.versions import LATEST
+from mock_server.routing import Registry
 
 _MOST_SCHEMAS = 8
 KEPT_COMMITS = 10_000
@@ -310,7 +310,8 @@ class World:
         return next((org for org in self._newest_first() if org.directory.knows(username)), None)
 
     def by_client_id(self, client_id: str) -> Org | None:
-        return next((org for org in self._newest_first() if org.directory.app(client_id) is not None), None)
+        """Find the org that has registered an app. Those of the platform belong to none."""
+        return next((org for org in self._newest_first() if client_id in org.directory.apps), None)
 
     def _newest_first(self) -> Iterator[Org]:
         return reversed(self.orgs.values())
@@ -337,10 +338,10 @@ def _enrol(org: Org, spec: OrgSpec) -> None:
     enrolment.declare(org, schema.profiles, schema.permission_sets)
     enrolment.settle(org, spec.users, spec.speaker, kept=spec.data is not None)
     for name, definition in schema.apps.items():
-        app = given_apps.read_app(definition, ("apps", name))
+        app = given_apps.read_app(definition, ("apps", name), lenient=True)
         # Metadata may name a user whom nobody has declared here.
         known = org.directory.knows(app.run_as)
-        enrolment.add_app(org, app if known else replace(app, run_as=""), ("apps", name))
+        enrolment.add_app(org, app if known else replace(app, run_as=""), ("apps", name), checked=False)
     for place, app in enumerate(given_apps.read_apps(spec.apps) if spec.apps is not None else ()):
         enrolment.add_app(org, app, ("apps", place))
 

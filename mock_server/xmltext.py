@@ -21,6 +21,8 @@ KINDS = frozenset({"application/xml", "text/xml"})
 """Media types that say XML."""
 _LISTS = frozenset({"records", "ids", "fields", "sobjects", "batchrequests", "compositerequest", "inputs", "graphs"})
 """Elements that stand for a list even where only one is given."""
+_MOST_ELEMENTS = 100_000
+"""Elements of a body: 200 records of 500 fields."""
 _WRAPPED = {"batchrequests": "batchrequest"}
 """Lists whose items stand in elements of their own below it."""
 _FLAGS = frozenset({"allornone", "haltonerror", "collatesubrequests"})
@@ -42,7 +44,7 @@ def read(body: bytes) -> Any:
     if not body.strip():
         raise errors.XML_PARSER_ERROR(text="Premature end of file.", line=1)
     try:
-        root = parse(body)
+        root = parse(body, _MOST_ELEMENTS)
     except XmlError as error:
         text = "DTD is not supported" if "DTD" in error.message else error.message
         raise errors.XML_PARSER_ERROR(text=text, line=error.line) from None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from mock_server.operations import Call, Operation, Registry, Reply, Routes
+from mock_server.operations import Call, Operation, Reply, Routes
 from mock_server.org.errors import ApiError
+from mock_server.routing import Registry
 
 PATHS = ("/a/{one}", "/a/{rest*}", "/a/b/c", "/a/{one}/d/{tail*}", "/x/{rest*}")
 

@@ -15,9 +15,10 @@ from mock_server.control import records as _records
 from mock_server.control import state as _state
 from mock_server.control.access import admit
 from mock_server.control.call import ControlCall, Refused, render_error, render_refusal, routes
-from mock_server.operations import Call, Registry, Reply
+from mock_server.operations import Call, Reply
 from mock_server.org.errors import ApiError
 from mock_server.org.identity.redaction import hide_tokens
+from mock_server.routing import Registry
 
 if TYPE_CHECKING:
     from mock_server.org.org import Org

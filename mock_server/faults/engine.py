@@ -21,8 +21,9 @@ from mock_server.org.records.changes import Change, RowResult
 
 if TYPE_CHECKING:
     from mock_server.journal import Entry
-    from mock_server.operations import Call, Registry, Reply
+    from mock_server.operations import Call, Reply
     from mock_server.org.org import Org
+    from mock_server.routing import Registry
 
 __all__ = ["Armed", "Faults", "SavedRows", "row_key"]
 

@@ -15,7 +15,8 @@ from mock_server.faults.reader import Path, Reader, shown
 from mock_server.faults.records import RowSelector
 from mock_server.faults.when import When
 from mock_server.faults.where import Where
-from mock_server.operations import Operation, Registry
+from mock_server.operations import Operation
+from mock_server.routing import Registry
 
 _RULE = ("name", "on", "where", "records", "when")
 KEYS: tuple[str, ...] = tuple(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mock_server.operations import Registry
+    from mock_server.routing import Registry
 
 Shape = dict[str, Any]
 

@@ -11,10 +11,11 @@ import zlib
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
-from urllib.parse import unquote_plus
+from urllib.parse import unquote_plus, urlsplit
 
 from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
+from multidict import CIMultiDict, CIMultiDictProxy
 
 from mock_server.fronts.answers import Answer
 from mock_server.jsontext import pretty
@@ -35,6 +36,10 @@ _COMPRESS_FROM = 1024
 _COMPRESS_APART_FROM = 262_144
 _TARGET = re.compile(r"reading: (?:bytearray\()?b['\"](?:/|https?:)")
 """In aiohttp's message about an overlong line: it was the request's target, not a header."""
+_TARGETS = ("/", "http://", "https://", "*")
+_HOST = re.compile(r"[A-Za-z0-9\-._~%:\[\]]*")
+_PATIENCE = 60.0
+"""Seconds that a new connection has for the head of its first request; later ones have the keep-alive time."""
 _UNKNOWN = Operation("unknown", "*", "", "read")
 
 # Recorded from a scratch org in 2026.
@@ -75,9 +80,10 @@ class Front:
         )
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
-        headers = request.headers
-        if request.version < (1, 1) and "Transfer-Encoding" in headers:
-            # RFC 9112, 6.1: how such a message ends is not to be relied on.
+        headers, connection = request.headers, request.protocol
+        assert isinstance(connection, _Handler)
+        connection.heard()
+        if _dubious(request):
             page = bad_message(400, "Bad Request").encode()
             return Answer(400, {"Content-Type": "text/html"}, page, close=True)
         if headers.get("Expect", "").lower() == "100-continue":
@@ -93,8 +99,6 @@ class Front:
         call = _call(request, body)
         call.gone = partial(_gone, request)
         peer = request.remote or ""
-        connection = request.protocol
-        assert isinstance(connection, _Handler)
         connection.call = call
         reply = await self.handle(call, peer)
         connection.call = None
@@ -197,8 +201,31 @@ def largest_body(headers: Mapping[str, str]) -> int:
     return LARGEST_UPLOAD if headers.get("Content-Type", "").startswith("multipart/") else LARGEST_BODY
 
 
+def _dubious(request: web.BaseRequest) -> bool:
+    """Tell whether others could take a request for a different one: no such request is read any further."""
+    coding = request.headers.get("Transfer-Encoding")
+    if coding is not None and (request.version < (1, 1) or coding.strip().lower() != "chunked"):
+        # RFC 9112, 6.1: how such a message ends is not to be relied on.
+        return True
+    # A tunnel is asked for at the beginning of a connection, where the listener reads it.
+    return (
+        request.method == "CONNECT"
+        or not request.raw_path.startswith(_TARGETS)
+        or not _HOST.fullmatch(request.headers.get("Host", ""))
+    )
+
+
 def _call(request: web.BaseRequest, body: bytes) -> Call:
-    return make_call(request.method, request.raw_path, request.headers, body, f"{request.scheme}://{request.host}")
+    headers, host = request.headers, request.host
+    if not request.raw_path.startswith("/") and (named := urlsplit(request.raw_path).netloc):
+        # RFC 9112, 3.2.2: the host of an absolute target counts, whatever the Host header says.
+        host = named.rpartition("@")[2]
+        headers = CIMultiDictProxy(CIMultiDict([*_without_host(headers), ("Host", host)]))
+    return make_call(request.method, request.raw_path, headers, body, f"{request.scheme}://{host}")
+
+
+def _without_host(headers: Mapping[str, str]) -> list[tuple[str, str]]:
+    return [(name, value) for name, value in headers.items() if name.lower() != "host"]
 
 
 def make_call(method: str, target: str, headers: Mapping[str, str], body: bytes, base_url: str) -> Call:
@@ -285,7 +312,7 @@ class _Server(web.Server):
 
 
 class _Handler(web.RequestHandler):
-    __slots__ = ("call", "greeted")
+    __slots__ = ("call", "greeted", "silence")
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -293,8 +320,21 @@ class _Handler(web.RequestHandler):
         """The call that is being answered."""
         self.greeted = False
         """Whether an answer has gone out that a browser's first visit gets its cookies with."""
+        self.silence: asyncio.TimerHandle | None = None
+        """Ends a connection on which no request comes."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self.silence = asyncio.get_running_loop().call_later(_PATIENCE, transport.close)
+
+    def heard(self) -> None:
+        """Note that a request has come."""
+        if self.silence is not None:
+            self.silence.cancel()
+            self.silence = None
 
     def connection_lost(self, exc: BaseException | None) -> None:
+        self.heard()
         call = self.call
         if call is not None and call.entry is not None:
             # How long a client was ready to wait can be told only now.

@@ -99,8 +99,10 @@ class Org:
         self.limits = Governor(self.clock)
         self.locks = RowLocks(self.clock)
         self.log = CommitLog(keep_commits)
-        self.sessions = Sessions(self.id, self.clock)
-        self.authorizations = Authorizations(self.clock)
+        self.keeper = Keeper(self, active=data is not None)
+        kept = self.keeper if data is not None else None
+        self.sessions = Sessions(self.id, self.clock, kept)
+        self.authorizations = Authorizations(self.clock, kept)
         self.devices = Devices(self.clock)
         self.signing = SigningKey()
         """Signs ID tokens; orgs of one server share theirs."""
@@ -113,7 +115,6 @@ class Org:
         self.queries = Queries(self.schema, self.store, self.clock, seed=seed)
         self.queries.lock_rows = self.locks.demand
         self.searches = Searches(self.schema, self.store, self.queries)
-        self.keeper = Keeper(self, active=data is not None)
         self.directory = Directory(self)
         self.redactor = Redactor(self)
         self.history = LoginHistory(self)
@@ -170,12 +171,10 @@ class Org:
         size: int = 2000,
         base: str,
         version: int = NEWEST,
-        tooling: bool = False,
     ) -> Page:
         """Run a SOQL query. `base` goes into each record's url: `/services/data/v60.0/sobjects`.
 
-        `version` is the API version whose SOQL is meant; with `tooling`, the objects of the Tooling API are queried.
-        A query FOR UPDATE that meets a lock fails at once.
+        `version` is the API version whose SOQL is meant. A query FOR UPDATE that meets a lock fails at once.
         """
         self.bin.expire()
         try:
@@ -185,7 +184,7 @@ class Org:
                 size=size,
                 base=base,
                 version=version,
-                **self._asking(who, tooling=tooling),
+                **self._asking(who),
             )
         except LockHeld as held:
             raise unlockable(held) from None
@@ -204,18 +203,19 @@ class Org:
         """Return what the columns of a query are: `columnMetadata`, `entityName` and more."""
         return self.queries.columns(soql, schema=self._asking(who, tooling=tooling)["schema"], version=version)
 
-    def search(self, who: Session, sosl: str | Search, *, base: str) -> Found:
-        """Run a SOSL search, as text or as a tree."""
+    def search(self, who: Session, sosl: str | Search, *, base: str, tooling: bool = False) -> Found:
+        """Run a SOSL search, as text or as a tree; with `tooling`, over the objects of the Tooling API."""
+        asking = self._asking(who, tooling=tooling)
         if isinstance(sosl, str):
-            return self.searches.run(sosl, base=base, **self._asking(who))
-        return self.searches.find("", sosl, base=base, **self._asking(who))
+            return self.searches.run(sosl, base=base, **asking)
+        return self.searches.find("", sosl, base=base, **asking)
 
-    async def search_aside(self, who: Session, sosl: str | Search, *, base: str) -> Found:
+    async def search_aside(self, who: Session, sosl: str | Search, *, base: str, tooling: bool = False) -> Found:
         """Run a search as `search` does, letting others be served while an index is made."""
         text, search = (sosl, parse_sosl(sosl)) if isinstance(sosl, str) else ("", sosl)
-        for _ in self.searches.steps(text, search, self.sight(who)):
+        for _ in self.searches.steps(text, search, self._asking(who, tooling=tooling)["schema"]):
             await asyncio.sleep(0)
-        return self.search(who, sosl, base=base)
+        return self.search(who, sosl, base=base, tooling=tooling)
 
     def _asking(self, who: Session, *, tooling: bool = False) -> dict[str, Any]:
         """Return what a query or search must know of its user: the id, the time zone, what is seen of the schema."""
@@ -273,7 +273,8 @@ class Org:
         self.bin.expire()
         if self.locks.shared:
             # Within a transaction nobody can wait: who began it does, and begins anew.
-            page = self.queries.run(soql, all_rows=all_rows, size=size, base=base, version=version, **self._asking(who))
+            asking = self._asking(who, tooling=tooling)
+            page = self.queries.run(soql, all_rows=all_rows, size=size, base=base, version=version, **asking)
             self._pipeline.hold(page.locked)
             return page
         deadline = self.clock.now() + WAIT
@@ -435,6 +436,10 @@ class Org:
         # Ids are handed out again: the user who gets one must not have the password of the one before.
         self.directory.secrets = dict(snapshot.secrets)
         self.directory.become(snapshot.apps)
+        # They stay as they are, whatever the file knew of them at that time.
+        self.keeper.forget_all()
+        self.sessions.note_all()
+        self.authorizations.note_all()
         self.accesses.changed()
         self.bin.forget()
         self.locks.clear()
@@ -464,12 +469,12 @@ def unlockable(held: LockHeld) -> ApiError:
     return errors.UNABLE_TO_LOCK_ROW(count=len(held.ids), ids=",".join(held.ids), fields=None)
 
 
-async def when_unlocked(org: Org, work: Callable[[], T], *, patience: float = WAIT) -> T:
-    """Run work again whenever the row locks it met come free, up to `patience` seconds of clock time.
+async def when_unlocked(org: Org, work: Callable[[], T]) -> T:
+    """Run work again whenever the row locks it met come free, as long as a save waits.
 
     Raises LockHeld when they do not come free in time.
     """
-    deadline = org.clock.now() + patience
+    deadline = org.clock.now() + WAIT
     while True:
         try:
             return work()

@@ -42,6 +42,23 @@ def _rows(org: Org) -> Iterator[tuple[SObject, Iterable[dict[str, Any]]]]:
         for sobject in schema.own().values()
         for one in sobject.record_types
     ]  # fmt: skip
+    yield from _assignment_rules(org)
     types = schema.get("RecordType") if found else None
     if types is not None:
         yield types, found
+
+
+def _assignment_rules(org: Org) -> Iterator[tuple[SObject, list[dict[str, Any]]]]:
+    holders = [sobject for sobject in org.schema.own().values() if sobject.assignment_rules]
+    rules = org.schema.get("AssignmentRule") if holders else None
+    if rules is not None:
+        from mock_server.org.formula.acting import rule_id
+
+        yield (
+            rules,
+            [
+                {"Id": rule_id(one, rule), "Name": rule.label, "SobjectType": one.name, "Active": int(rule.active)}
+                for one in holders
+                for rule in one.assignment_rules
+            ],
+        )

@@ -25,6 +25,12 @@ def at_login_host(call: Call) -> bool:
     return host_of(call.base_url) in LOGIN_HOSTS
 
 
+def at_sandbox_host(call: Call) -> bool:
+    """Tell whether a call came by a host of sandboxes."""
+    host = host_of(call.base_url)
+    return host == "test.salesforce.com" or host.endswith(".sandbox.my.salesforce.com")
+
+
 def instance_url(call: Call, org: Org) -> str:
     """Return the org's base URL for this client.
 
@@ -59,7 +65,7 @@ def identity_url(call: Call, user_id: str) -> str:
     host = host_of(call.base_url)
     if not _salesforces(host):
         base = instance_url(call, call.org)
-    elif host == "test.salesforce.com" or host.endswith(".sandbox.my.salesforce.com"):
+    elif at_sandbox_host(call):
         base = "https://test.salesforce.com"
     else:
         base = "https://login.salesforce.com"

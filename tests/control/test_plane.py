@@ -9,9 +9,10 @@ import pytest
 
 from mock_server.control.access import admit
 from mock_server.control.plane import ControlPlane
-from mock_server.operations import Call, Operation, Registry
+from mock_server.operations import Call, Operation
 from mock_server.org.org import Org
 from mock_server.protocols import rest
+from mock_server.routing import Registry
 from mock_server.world import OrgSpec, World
 
 LOCAL = {"Host": "127.0.0.1:8080"}

@@ -118,8 +118,8 @@ def test_users_of_a_settings_file_log_in(tmp_path: Path) -> None:
         assert log_in(server.url, org, "A@acme.test", "first-of-two").status_code == 200
         assert log_in(server.url, org, "a@acme.test").json()["error"] == "invalid_grant"
         assert log_in(server.url, org, "b@acme.test").json() == {
-            "error": "inactive_user",
-            "error_description": "user is inactive",
+            "error": "invalid_grant",
+            "error_description": "inactive user",
         }
 
 
@@ -158,7 +158,7 @@ def test_a_user_who_is_created_logs_in_until_he_may_not(
     assert login["IsFrozen"] is False
     assert rest.patch(f"/sobjects/UserLogin/{login['Id']}", json={"IsFrozen": True}).status_code == 204
     assert own.query("SELECT Id FROM Contact").status_code == 401
-    assert log_in(server.url, org, "new.one@acme.test").json()["error"] == "inactive_user"
+    assert log_in(server.url, org, "new.one@acme.test").json()["error_description"] == "inactive user"
     rest.patch(f"/sobjects/UserLogin/{login['Id']}", json={"IsFrozen": False})
     assert own.query("SELECT Id FROM Contact").status_code == 200
     rest.patch(f"/sobjects/User/{made}", json={"IsActive": False})

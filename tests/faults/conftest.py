@@ -13,10 +13,11 @@ from mock_server.faults.engine import Faults
 from mock_server.faults.rule import parse
 from mock_server.gate import Gate
 from mock_server.journal import Entry, Journal
-from mock_server.operations import Call, Operation, Registry, Reply
+from mock_server.operations import Call, Operation, Reply
 from mock_server.org.org import Org
 from mock_server.org.schema import Schema
 from mock_server.protocols import rest
+from mock_server.routing import Registry
 
 FIELDS = {"Contact": {"External_Id__c": {"type": "text", "length": 64, "externalId": True, "unique": True}}}
 DATA = "/services/data/v60.0"

@@ -6,7 +6,8 @@ import pytest
 
 from mock_server.faults.effects import EFFECTS
 from mock_server.faults.rule import KEYS, RuleError, parse
-from mock_server.operations import Operation, Registry, Reply, Routes
+from mock_server.operations import Operation, Reply, Routes
+from mock_server.routing import Registry
 
 _routes = Routes(lambda error: Reply(error.status))
 

@@ -11,6 +11,7 @@ import pytest
 
 from mock_server import api
 from mock_server.control.client import OrgInfo
+from mock_server.fronts import http
 from tests.conftest import Rest
 
 BODY = b'{"LastName":"x"}'
@@ -67,6 +68,8 @@ CHUNK = b"10\r\n" + BODY + b"\r\n0\r\n\r\n"
         (b"Transfer-Encoding: chunked\r\n", b"-1\r\n" + BODY),
         (b"Transfer-Encoding: chunked\r\n", b"10;a\nb\r\n" + BODY + b"\r\n0\r\n\r\n"),
         (b"Transfer-Encoding: chunked\r\n", b"f" * 18 + b"\r\n" + BODY),
+        (b"Transfer-Encoding: gzip, chunked\r\n", CHUNK),
+        (b"Transfer-Encoding: chunked\r\n", CHUNK[:-2] + b"Content-Length: 5\r\n\r\n"),
     ],
 )
 def test_a_request_of_two_minds_is_refused(
@@ -94,12 +97,54 @@ def test_chunks_of_old_clients_are_refused(server: api.Server, org: OrgInfo) -> 
         (b"G\xffT / HTTP/1.1\r\nHost: h\r\n\r\n", 400),
         (b"GET /services/data/v60.0/query?q=SELECT Id FROM Contact HTTP/1.1\r\nHost: h\r\n\r\n", 400),
         (b"GET /services/data HTTP/1.1\r\n\r\n", 400),
+        (b"GET /services/data HTTP/1.1\r\nHost: a b\r\n\r\n", 400),
+        (b"GET /services/data HTTP/1.1\r\nHost: elsewhere/path?x=\r\n\r\n", 400),
+        (b'GET /services/data HTTP/1.1\r\nHost: "><script>\r\n\r\n', 400),
+        (b"GET /services/data HTTP/1.1\r\nHost: user@elsewhere\r\n\r\n", 400),
+        (b"GET gopher://localhost/_mock/health HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
     ],
 )
 def test_what_is_no_request(server: api.Server, data: bytes, status: int) -> None:
     out = exchange(server, data)
     assert int(out.split(b" ")[1]) == status
     assert f"<h1>Bad Message {status}</h1><pre>reason: ".encode() in out
+
+
+def test_an_absolute_target_names_the_host(server: api.Server) -> None:
+    """Neither what is shown nor the door of the control plane goes by a Host header that says something else."""
+    end = b"Connection: close\r\n\r\n"
+    out = exchange(server, b"GET http://elsewhere.test/_mock/health HTTP/1.1\r\n" + HOST + end)
+    assert b" 403 " in out.split(b"\r\n", 1)[0]
+    out = exchange(server, b"GET http://localhost/_mock/health HTTP/1.1\r\nHost: elsewhere.test\r\n" + end)
+    assert b" 200 " in out.split(b"\r\n", 1)[0]
+
+
+def test_a_tunnel_is_no_request_of_a_kept_connection(server: api.Server) -> None:
+    first = b"GET /services/data HTTP/1.1\r\n" + HOST + b"\r\n"
+    out = exchange(server, first + b"CONNECT 127.0.0.1:22 HTTP/1.1\r\n" + HOST + b"\r\n" + first)
+    answers = [line for line in out.split(b"\r\n") if line.startswith(b"HTTP/")]
+    assert answers[0] == b"HTTP/1.1 200 OK"
+    assert answers[1:] in ([], [b"HTTP/1.1 400 Bad Request"])
+
+
+def test_pipelined_requests_are_done_once_each_and_in_order(server: api.Server, org: OrgInfo, rest: Rest) -> None:
+    one = post(org, b"Content-Length: 16\r\n", BODY)
+    out = exchange(server, one * 9 + post(org, b"Content-Length: 16\r\nConnection: close\r\n", BODY))
+    assert out.count(b"HTTP/1.1 201 Created") == 10
+    assert rest.query("SELECT COUNT() FROM Contact").json()["totalSize"] == 10
+
+
+def test_who_says_nothing_holds_up_nobody_and_is_sent_away(
+    server: api.Server, rest: Rest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "_PATIENCE", 0.3)
+    slow = [socket.create_connection(("127.0.0.1", int(server.url.rsplit(":", 1)[1])), 5) for _ in range(50)]
+    for number, sock in enumerate(slow):
+        sock.sendall(b"POST /services/data/v60.0/sobjects/Contact HTTP/1.1\r\nHost: localhost\r\nX-A: b"[: 8 + number])
+    assert rest.get("/limits").elapsed.total_seconds() < 2
+    for sock in slow:
+        assert sock.recv(1000) == b""
+        sock.close()
 
 
 def test_a_client_may_wait_for_100(server: api.Server, org: OrgInfo) -> None:
@@ -118,7 +163,7 @@ def test_bodies_may_be_packed(rest: Rest, encoding: str) -> None:
     assert answer.status_code == 201
 
 
-@pytest.mark.parametrize("body", [b"x", BODY, compress(BODY)[:-14], b"\x1f\x8b" + b"\0" * 30, b""])
+@pytest.mark.parametrize("body", [b"x", BODY, compress(BODY, mtime=0)[:-14], b"\x1f\x8b" + b"\0" * 30, b""])
 def test_a_broken_packing_is_refused(rest: Rest, body: bytes) -> None:
     answer = rest.post(
         "/sobjects/Contact", data=body, headers={**JSON, "Content-Encoding": "gzip", "Connection": "close"}

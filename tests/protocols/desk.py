@@ -12,9 +12,10 @@ from multidict import CIMultiDict
 from mock_server.faults.rule import parse
 from mock_server.gate import Gate
 from mock_server.journal import Entry
-from mock_server.operations import Call, Operation, Registry, Reply
+from mock_server.operations import Call, Operation, Reply
 from mock_server.org.org import Org
 from mock_server.protocols import oauth, rest, soap
+from mock_server.routing import Registry
 from mock_server.world import OrgSpec, World
 
 FORM = "application/x-www-form-urlencoded"

@@ -12,13 +12,10 @@ from mock_server.org.apex.actions import Action, ActionError, Invocation, Parame
 from mock_server.org.automation.execution import DmlError
 from mock_server.org.clock import stamp
 from mock_server.org.ids import to_18
+from mock_server.org.query.literals import escaped
 
 _ADDRESS = re.compile(r"[^@\s,;]+@[^@\s,;]+\.[^@\s,;]+")
 _MOST_ADDRESSES = 5
-
-
-def _literal(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("'", "\\'")
 
 
 def _insert(call: Invocation, sobject: str, values: dict[str, Any]) -> str:
@@ -40,7 +37,7 @@ def _post(call: Invocation) -> dict[str, Any]:
     if parent is None:
         group = kind == "group"
         sobject, column = ("CollaborationGroup", "Name") if group else ("User", "Username")
-        found = call.org.query(f"SELECT Id FROM {sobject} WHERE {column} = '{_literal(wanted)}' LIMIT 1")  # noqa: S608
+        found = call.org.query(f"SELECT Id FROM {sobject} WHERE {column} = '{escaped(wanted)}' LIMIT 1")  # noqa: S608
         if not found:
             raise ActionError("INVALID_API_INPUT", f"Invalid subjectNameOrId: {wanted}")
         parent = found[0]["Id"]

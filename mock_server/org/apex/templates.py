@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 
 from mock_server.org.automation.execution import ApexError
+from mock_server.org.query.literals import escaped
 
 Scope = Mapping[str, Any]
 """What places may begin with, and what that is."""
@@ -161,7 +162,7 @@ class Text:
                 quoted = _ends_quoted(part, quoted)
             else:
                 value = part.value(scope)
-                out.append(_escaped(_written(value)) if quoted else _literal(value))
+                out.append(escaped(_written(value)) if quoted else _literal(value))
         return "".join(out)
 
 
@@ -177,13 +178,6 @@ def _ends_quoted(text: str, quoted: bool) -> bool:
     return quoted
 
 
-_ESCAPES = {"\\": "\\\\", "'": "\\'", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\f": "\\f", "\b": "\\b"}
-
-
-def _escaped(text: str) -> str:
-    return "".join(_ESCAPES.get(letter, letter) for letter in text)
-
-
 def _literal(value: Any) -> str:
     if isinstance(value, Bare):
         return value.text
@@ -196,7 +190,7 @@ def _literal(value: Any) -> str:
     if isinstance(value, list):
         # An id is never null, so no row is found by an empty list of them.
         return f"({', '.join(_literal(one) for one in value) or 'null'})"
-    return f"'{_escaped(_written(value))}'"
+    return f"'{escaped(_written(value))}'"
 
 
 def _written(value: Any) -> str:

@@ -65,7 +65,8 @@ NO_CLIENT_CREDENTIALS_USER = row(
 GRANT_NOT_ALLOWED = row("unauthorized_client", 400, "this app may not use this grant type", "permanent", "routing", "K")
 IP_RESTRICTED = row("invalid_grant", 400, "ip restricted", "permanent", "routing", "R")
 RESTRICTED_HOURS = row("invalid_grant", 400, "invalid login hours", "permanent", "routing", "K")
-INACTIVE_USER = row("inactive_user", 400, "user is inactive", "permanent", "routing", "D")
+# Help lists a code inactive_user besides; what clients have recorded is this (restforce#303), whatever the grant.
+INACTIVE_USER = row("invalid_grant", 400, "inactive user", "permanent", "routing", "R")
 LOGIN_RATE_EXCEEDED = row("rate_limit_exceeded", 400, "login rate exceeded", "quota", "routing", "D")
 UNSUPPORTED_GRANT_TYPE = row("unsupported_grant_type", 400, "grant type not supported", "permanent", "routing", "R")
 UNSUPPORTED_TOKEN_TYPE = row(
@@ -80,6 +81,7 @@ STRANGE_FORM = row(
 )
 INVALID_CODE = row("invalid_grant", 400, "invalid authorization code", "permanent", "routing", "R")
 EXPIRED_CODE = row("invalid_grant", 400, "expired authorization code", "permanent", "routing", "R")
+UNEXPECTED_VERIFIER = row("invalid_grant", 400, "unexpected code verifier", "permanent", "routing", "R")
 INVALID_VERIFIER = row("invalid_grant", 400, "invalid code verifier", "permanent", "routing", "R")
 REDIRECT_MISMATCH = row(
     "redirect_uri_mismatch", 400, "redirect_uri must match configuration", "permanent", "routing", "R"

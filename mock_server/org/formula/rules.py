@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mock_server.org.schema.schema import Schema
 
 Get = Callable[["Row"], Any]
+Columns = dict[tuple[tuple[str, str], ...], list[str]]
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Rules:
 
     rules: tuple[tuple[ValidationRule, Formula], ...]
     paths: tuple[tuple[Step, ...], ...]
-    columns: dict[tuple[tuple[str, str], ...], list[str]]
+    columns: Columns
     """What is read of the record at the end of each path."""
     broken: int | None
     """The version of the schema in which a rule did not compile; None where all did."""
@@ -51,9 +52,17 @@ def rules_of(schema: Schema, sobject: SObject) -> Rules:
                 made.append((rule, compiled(schema, sobject, rule.condition, "rule", gives="Boolean")))
             except FormulaError:
                 broken = schema.version
+    paths, columns = needs_of(formula for _, formula in made)
+    rules = Rules(tuple(made), paths, columns, broken)
+    sobject.memo["rules"] = rules
+    return rules
+
+
+def needs_of(formulas: Iterable[Formula]) -> tuple[tuple[tuple[Step, ...], ...], Columns]:
+    """Return the relationships that formulas follow, shortest first, and what they read at the end of each."""
     paths: dict[tuple[tuple[str, str], ...], tuple[Step, ...]] = {}
     columns: dict[tuple[tuple[str, str], ...], list[str]] = {}
-    for _, formula in made:
+    for formula in formulas:
         for needed in formula.inputs:
             for length in range(1, len(needed.path) + 1):
                 paths.setdefault(_key(needed.path[:length]), needed.path[:length])
@@ -63,9 +72,7 @@ def rules_of(schema: Schema, sobject: SObject) -> Rules:
         if len(path) > 1:
             columns.setdefault(_key(path[:-1]), []).append(path[-1].reference.name)
     ordered = tuple(sorted(paths.values(), key=len))
-    rules = Rules(tuple(made), ordered, {key: list(dict.fromkeys(names)) for key, names in columns.items()}, broken)
-    sobject.memo["rules"] = rules
-    return rules
+    return ordered, {key: list(dict.fromkeys(names)) for key, names in columns.items()}
 
 
 def _key(path: Sequence[Step]) -> tuple[tuple[str, str], ...]:
@@ -76,10 +83,10 @@ def enforce(schema: Schema, store: Store, rows: list[Row], environment: Environm
     """Fail the rows of one object that a rule refuses: one error a rule, in the order of their declaration."""
     sobject = rows[0].sobject
     rules = rules_of(schema, sobject)
-    parents = _parents(store, rows, rules)
+    parents = parents_of(store, rows, rules.paths, rules.columns)
     with localcontext(CONTEXT):
         for rule, formula in rules.rules:
-            getters = [_getter(sobject, needed, parents) for needed in formula.inputs]
+            getters = [getter_of(sobject, needed, parents) for needed in formula.inputs]
             run = formula.run
             for row in rows:
                 environment.new = row.verb == "create"
@@ -99,13 +106,13 @@ def enforce(schema: Schema, store: Store, rows: list[Row], environment: Environm
                     )
 
 
-_Parents = dict[tuple[tuple[str, str], ...], dict[str, dict[str, Any]]]
+Parents = dict[tuple[tuple[str, str], ...], dict[str, dict[str, Any]]]
 
 
-def _parents(store: Store, rows: list[Row], rules: Rules) -> _Parents:
+def parents_of(store: Store, rows: Sequence[Row], paths: Iterable[tuple[Step, ...]], columns: Columns) -> Parents:
     """Fetch the parents that rules ask about: one look-up a relationship."""
-    found: _Parents = {}
-    for path in rules.paths:
+    found: Parents = {}
+    for path in paths:
         step, key = path[-1], _key(path)
         if len(path) == 1:
             ids: Iterable[Any] = (row.now(step.reference.name) for row in rows)
@@ -114,7 +121,7 @@ def _parents(store: Store, rows: list[Row], rules: Rules) -> _Parents:
         prefix = step.target.key_prefix
         several = len(step.reference.reference_to) > 1
         wanted = list(dict.fromkeys(i for i in ids if i and not (several and i[:3] != prefix)))
-        names = rules.columns.get(key, [])
+        names = columns.get(key, [])
         if wanted:
             store.ready(step.target)
         records = store.lookup(step.target, "Id", wanted, "Id", *names) if wanted else ()
@@ -122,7 +129,7 @@ def _parents(store: Store, rows: list[Row], rules: Rules) -> _Parents:
     return found
 
 
-def _getter(sobject: SObject, needed: Input, parents: _Parents) -> Get:
+def getter_of(sobject: SObject, needed: Input, parents: Parents) -> Get:
     if needed.path:
         return _parent_getter(needed, parents)
     field = needed.field
@@ -150,7 +157,7 @@ def _prior_getter(field: Field) -> Get:
     return lambda row: row.before.get(name)
 
 
-def _parent_getter(needed: Input, parents: _Parents) -> Get:
+def _parent_getter(needed: Input, parents: Parents) -> Get:
     name = needed.field.name
     first = needed.path[0].reference.name
     steps = [(parents[_key(needed.path[: place + 1])], step) for place, step in enumerate(needed.path)]

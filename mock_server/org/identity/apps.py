@@ -81,3 +81,12 @@ class ConnectedApp:
         if not scopes.allowed(self.scopes, wanted):
             raise errors.SCOPE_NOT_ALLOWED()
         return wanted or self.scopes
+
+
+COMMAND_LINE = ConnectedApp(
+    "PlatformCLI", "", "", ("refresh_token", "api", "web"), name="Salesforce CLI",
+    callbacks=("http://localhost:1717/OauthRedirect",),
+    grants=frozenset({"authorization_code", "device", "refresh_token"}), secret_needed=False,
+)  # fmt: skip
+"""The app of the `sf` command line tool, which has no secret. Nobody installs it: every org knows it."""
+PLATFORM = {COMMAND_LINE.client_id: COMMAND_LINE}

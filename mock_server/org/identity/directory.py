@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mock_server.org.clock import stamp, wall
 from mock_server.org.identity import logins, standard_profiles
-from mock_server.org.identity.apps import ConnectedApp
+from mock_server.org.identity.apps import PLATFORM, ConnectedApp
 from mock_server.org.identity.keeping import matches
 from mock_server.org.identity.standard_profiles import ADMIN_PROFILE_ID
 from mock_server.org.standard.reference import record_types
@@ -231,14 +231,22 @@ class Directory:
             self.apps[app.client_id] = replace(app, public_key=key)
 
     def app(self, client_id: str) -> ConnectedApp | None:
-        return self.apps.get(client_id)
+        """Find an app: one that is registered here, or that the platform brings along to every org."""
+        return self.apps.get(client_id) or PLATFORM.get(client_id)
 
     def organization_name(self) -> str:
         """Return the name that the Organization record bears."""
+        return str(self._organization("Name") or "")
+
+    def is_sandbox(self) -> bool:
+        """Tell whether the Organization record says that the org is a sandbox."""
+        return bool(self._organization("IsSandbox"))
+
+    def _organization(self, column: str) -> Any:
         sobject = self._org.schema.get("Organization")
         assert sobject is not None
         self._org.store.ready(sobject)
-        return next((name or "" for (name,) in self._org.store.lookup(sobject, "Id", [self._org.id], "Name")), "")
+        return next((value for (value,) in self._org.store.lookup(sobject, "Id", [self._org.id], column)), None)
 
     def clients_time(self) -> float:
         """Return the time by the clocks of the org's clients, who know nothing of steps of a real clock."""
@@ -250,12 +258,14 @@ class Directory:
         self.apps[app.client_id] = replace(app, public_key=public_key)
 
     def recall(self) -> None:
-        """Take up the passwords and apps of the org's earlier life."""
+        """Take up the passwords and apps of the org's earlier life, its sessions, refresh tokens and consents."""
         for user_id, known, expired, since in self._org.keeper.passwords():
             token = self.secrets.get(user_id, _USUAL).security_token
             self.secrets[user_id] = Secret("", token, expired, known, (), since)
         for app in self._org.keeper.apps():
             self.apps[app.client_id] = app
+        self._org.sessions.recall(lambda: self._org.accesses.inactive)
+        self._org.authorizations.recall()
         self.revision += 1
 
     def proves(self, user: User, password: str, *, with_token: bool) -> bool:
@@ -271,11 +281,7 @@ class Directory:
 
     def default_time_zone(self) -> str:
         """Return the time zone of the Organization record, in which login hours are told."""
-        sobject = self._org.schema.get("Organization")
-        assert sobject is not None
-        self._org.store.ready(sobject)
-        rows = self._org.store.lookup(sobject, "Id", [self._org.id], "TimeZoneSidKey")
-        return next((zone or "GMT" for (zone,) in rows), "GMT")
+        return str(self._organization("TimeZoneSidKey") or "GMT")
 
     def is_locked(self, user_id: str) -> bool:
         """Tell whether a user's UserLogin record says that too many passwords were wrong."""

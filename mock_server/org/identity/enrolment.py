@@ -70,18 +70,34 @@ def settle(org: Org, users: Any, speaker: Any, *, kept: bool = False) -> None:
         org.directory.speak_for(known)
 
 
-def add_app(org: Org, app: ConnectedApp, path: Path = ()) -> ConnectedApp:
+def add_app(org: Org, app: ConnectedApp, path: Path = (), *, checked: bool = True) -> ConnectedApp:
     """Register an app with an org, in the place of one of the same client id; return it as it is known.
 
-    Raises SchemaError where it runs as a user who is not there.
+    Raises SchemaError where it runs as a user who is not there and, unless it is not `checked`, where it is approved
+    for a profile or permission set that is not there.
     """
     if app.run_as and not org.directory.knows(app.run_as):
         raise SchemaError.unknown((*path, "runAs"), "user", app.run_as, sorted(org.accesses.usernames))
+    if checked:
+        _check_approved(org, app, path)
     known = org.directory.apps.get(app.client_id)
     (identifier,) = [known.id] if known is not None and known.id else org.ids.take_many("0H4", 1)
     found = replace(app, run_as=app.run_as or org.directory.told_user.username, id=identifier)
     org.directory.add_app(found)
     return found
+
+
+def _check_approved(org: Org, app: ConnectedApp, path: Path) -> None:
+    """Refuse an approval for nobody. Usernames may be those of users to come."""
+    wanted = sorted(one for one in app.approved if "@" not in one)
+    if not wanted:
+        return
+    profiles = [row["Name"] for row in _records(org, "Profile", "Name")]
+    sets = [row["Name"] for row in _records(org, "PermissionSet", "Name", "Type") if row["Type"] != "Profile"]
+    known = {str(name).lower() for name in (*profiles, *sets)}
+    for one in wanted:
+        if one.lower() not in known:
+            raise SchemaError.unknown((*path, "approved"), "profile or permission set", one, (*profiles, *sets))
 
 
 def enrol(org: Org, users: Sequence[GivenUser]) -> list[str]:

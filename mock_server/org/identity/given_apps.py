@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from mock_server.org.identity import scopes
+from mock_server.org.identity import redirects, scopes
 from mock_server.org.identity.apps import GRANTS, REFRESH_POLICIES, SCOPES, ConnectedApp
 from mock_server.org.identity.networks import DAYS, Hours, Range, read_span
 from mock_server.org.identity.security import LONGEST_SESSION, SHORTEST_SESSION, Rules, Security
@@ -57,14 +57,14 @@ def check_apps(apps: Mapping[str, Any]) -> list[SchemaError]:
     found = []
     for name, app in apps.items():
         try:
-            read_app(app, ("apps", name))
+            read_app(app, ("apps", name), lenient=True)
         except SchemaError as error:
             found.append(error)
     return found
 
 
-def read_app(given: Any, path: Path = ()) -> ConnectedApp:
-    """Read one app. Raises SchemaError."""
+def read_app(given: Any, path: Path = (), *, lenient: bool = False) -> ConnectedApp:
+    """Read one app. Raises SchemaError; `lenient` takes callbacks that lead nowhere, as projects fill them in later."""
     data = _mapping(given, path, APP_KEYS, "setting of an app")
     client_id = _text(data, path, "clientId")
     if client_id is None:
@@ -91,7 +91,7 @@ def read_app(given: Any, path: Path = ()) -> ConnectedApp:
         _listed(data, path, "scopes", scopes.LABELS) or SCOPES,
         _key(data, path),
         _text(data, path, "name") or client_id,
-        callbacks=tuple(_words(data, path, "callbacks") or ()),
+        callbacks=_callbacks(data, path, lenient),
         grants=None if data.get("grants") is None else frozenset(_listed(data, path, "grants", GRANTS) or ()),
         admin_approved=bool(admin) or approved is not None,
         approved=frozenset(approved or ()),
@@ -171,6 +171,15 @@ def _hours(given: Any, path: Path) -> Hours:
         except ValueError as error:
             raise SchemaError((*path, day), str(error)) from None
     return Hours(spans)
+
+
+def _callbacks(data: Mapping[str, Any], path: Path, lenient: bool) -> tuple[str, ...]:
+    words = _words(data, path, "callbacks") or []
+    for place, word in enumerate(words):
+        if not lenient and not redirects.possible(word):
+            text = f"{brief(word)} is no address that a browser can be sent to, such as http://localhost:1717/OauthRedirect"
+            raise SchemaError((*path, "callbacks", place), text)
+    return tuple(words)
 
 
 def _key(data: Mapping[str, Any], path: Path) -> str | None:

@@ -1,13 +1,14 @@
-"""What an org that lives in a file remembers of its logins: passwords that were set, and apps that were registered.
+"""What an org that lives in a file remembers of its logins: passwords and apps, sessions, refresh tokens and consents.
 
-Passwords are kept as salted hashes. They lie in tables of their own, beside the records.
+Passwords are kept as salted hashes, tokens as plain ones: nobody guesses a token, and it must be found by its hash.
+They lie in tables of their own, beside the records.
 """
 
 from __future__ import annotations
 
 import hmac
 from dataclasses import asdict
-from hashlib import scrypt
+from hashlib import scrypt, sha256
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -24,6 +25,8 @@ _TABLES = (
     'CREATE TABLE IF NOT EXISTS "sf_passwords" ("UserId" TEXT PRIMARY KEY NOT NULL, "Hash" TEXT NOT NULL, '
     '"Expired" INTEGER NOT NULL, "Since" REAL NOT NULL) WITHOUT ROWID',
     'CREATE TABLE IF NOT EXISTS "sf_apps" ("ClientId" TEXT PRIMARY KEY NOT NULL, "App" TEXT NOT NULL) WITHOUT ROWID',
+    'CREATE TABLE IF NOT EXISTS "sf_tokens" ("Kind" TEXT NOT NULL, "Name" TEXT NOT NULL, "Told" TEXT NOT NULL, '
+    'PRIMARY KEY ("Kind", "Name")) WITHOUT ROWID',
 )
 _SETS = ("grants", "approved", "consented")
 _TUPLES = ("scopes", "callbacks")
@@ -40,12 +43,48 @@ def matches(password: str, known: str) -> bool:
     return hmac.compare_digest(hashed(password, known.partition("$")[0]), known)
 
 
+_ASLEEP = "sha256:"
+
+
+def print_of(token: str) -> str:
+    """Return the name under which a token is kept; one that is such a name already stays."""
+    if asleep(token):
+        return token
+    return _ASLEEP + sha256(token.encode(errors="replace")).hexdigest()
+
+
+def asleep(token: str) -> bool:
+    """Tell whether a text is the name of a token that nobody has brought since the org was opened."""
+    return token.startswith(_ASLEEP)
+
+
 class Keeper:
     """Writes to an org's file, and reads from it; an org without one has nothing to keep."""
 
     def __init__(self, org: Org, *, active: bool) -> None:
         self._org = org
         self._active = active
+
+    def note(self, kind: str, name: str, told: Any) -> None:
+        """Keep what there is to tell of a thing: plain data."""
+        if self._active:
+            self._run('INSERT OR REPLACE INTO "sf_tokens" VALUES (?, ?, ?)', kind, name, orjson.dumps(told).decode())
+
+    def forget(self, kind: str, name: str) -> None:
+        """Keep a thing no longer."""
+        if self._active:
+            self._run('DELETE FROM "sf_tokens" WHERE "Kind" = ? AND "Name" = ?', kind, name)
+
+    def forget_all(self) -> None:
+        """Keep no session, refresh token or consent any longer."""
+        if self._active:
+            self._run('DELETE FROM "sf_tokens"')
+
+    def noted(self, kind: str) -> Iterator[tuple[str, Any]]:
+        """Yield the names of the things of a kind, and what was told of them."""
+        if self._active:
+            for name, text in self._run('SELECT "Name", "Told" FROM "sf_tokens" WHERE "Kind" = ?', kind):
+                yield name, orjson.loads(text)
 
     def _run(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         connection = self._org.store.connection

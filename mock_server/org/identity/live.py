@@ -30,7 +30,7 @@ class LiveRecords:
         tokens = {identifier: token for (name, token), identifier in self._ids.items() if name == "AuthSession"}
         for identifier in ids:
             if identifier in tokens:
-                self._org.sessions.expire(tokens[identifier])
+                self._org.sessions.end(tokens[identifier])
 
     def _write(self, name: str, prefix: str, rows: Iterator[tuple[str, dict[str, Any]]]) -> None:
         sobject = self._org.schema.get(name)

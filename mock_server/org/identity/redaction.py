@@ -27,6 +27,9 @@ _FORMS = re.compile(
 _REMEMBERED = 2048
 _LONGEST_REMEMBERED = 256
 """The texts of most requests are those of the ones before: that these hold no secret is remembered."""
+_CODES = re.compile(r"[0-9A-Za-z._]{64,}|(?<![0-9A-Za-z])[0-9A-Za-z]{8}(?![0-9A-Za-z])")
+"""What may be a code of the device flow or the key to a browser session; the org knows which of them it gave out."""
+_NOTHING: Set[str] = frozenset()
 _SHORTEST = 6
 """A shorter secret is a word like others: hiding it would garble texts, and protect nothing."""
 
@@ -68,22 +71,30 @@ class Redactor:
     def clean(self) -> Set[str]:
         """Texts that are known to hold no secret."""
         self._known()
-        return self._clean
+        return _NOTHING if self._gives_codes else self._clean
 
     def hide(self, text: str) -> str:
         """Return a text with every secret hidden."""
-        values = self._known()
-        if text in self._clean:
+        values, clean = self._known(), self.clean
+        if text in clean:
             return text
         hidden = _FORMS.sub(HIDDEN, text)
+        coded = self._gives_codes
+        if coded:
+            hidden = _CODES.sub(self._unless_unknown, hidden)
         for value in values:
             if value in hidden:
                 hidden = hidden.replace(value, HIDDEN)
-        if hidden == text and len(text) <= _LONGEST_REMEMBERED:
+        if hidden == text and not coded and len(text) <= _LONGEST_REMEMBERED:
             if len(self._clean) >= _REMEMBERED:
                 self._clean.clear()
             self._clean.add(text)
         return hidden
+
+    @property
+    def _gives_codes(self) -> bool:
+        """Whether the org has given out codes or browser sessions, which no form or list of values tells."""
+        return self._org.devices.any or self._org.authorizations.any
 
     def hide_within(self, value: Any) -> Any:
         """Return plain data, as JSON holds it, with every secret hidden in its texts and keys."""
@@ -91,6 +102,8 @@ class Redactor:
 
     def _is_clean(self, value: Any) -> bool:
         """Tell whether data is sure to hold no secret. One look at all of its text is enough for nearly all."""
+        if self._gives_codes:
+            return False
         try:
             text = orjson.dumps(value).decode()
         except TypeError:
@@ -106,6 +119,11 @@ class Redactor:
         if isinstance(value, list | tuple):
             return [self._hidden_within(one) for one in value]
         return value
+
+    def _unless_unknown(self, found: re.Match[str]) -> str:
+        org, code = self._org, found[0].rstrip(".")
+        known = any(org.devices.knows(one) or org.authorizations.knows(one) for one in (code, found[0]))
+        return HIDDEN if known else found[0]
 
     def _known(self) -> list[str]:
         """Return the values of the org's secrets, the longest first."""

@@ -60,13 +60,18 @@ def find(registered: Sequence[str], wanted: str, own: str) -> Callback | None:
     An app that has registered none may use any loopback address and the success pages; `own` is the base URL of this
     server as the browser reached it.
     """
-    if not _URI.fullmatch(wanted) or not _navigable(wanted):
+    if not possible(wanted):
         return None
     if registered:
         return Callback(wanted) if wanted in registered else None
     if wanted in _LOGIN_PAGES or wanted == own + SUCCESS or _loopback(wanted):
         return Callback(wanted)
     return None
+
+
+def possible(uri: str) -> bool:
+    """Tell whether a browser may be sent to an address at all."""
+    return _URI.fullmatch(uri) is not None and _navigable(uri)
 
 
 def _navigable(uri: str) -> bool:

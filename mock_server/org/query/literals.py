@@ -10,6 +10,16 @@ _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", '"': '"', "'"
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|[\s\S])")
 
 
+_WRITTEN = str.maketrans({"\\": "\\\\", "'": "\\'", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\f": "\\f", "\b": "\\b"})
+_MARKS = str.maketrans({"%": "\\%", "_": "\\_"})
+
+
+def escaped(text: str, *, pattern: bool = False) -> str:
+    """Return what stands for a text between the quotes of a literal; in a LIKE `pattern`, with its marks as letters."""
+    written = text.translate(_WRITTEN)
+    return written.translate(_MARKS) if pattern else written
+
+
 def text_of(literal: str) -> str:
     """Return the text that a string literal's inside stands for. Raises MALFORMED_QUERY for an unknown escape."""
     return _ESCAPE.sub(lambda match: _resolve(match, pattern=False), literal) if "\\" in literal else literal

@@ -124,7 +124,8 @@ def _mismatched(sosl: str, at: int, found: str, wanted: str = "}") -> ApiError:
 
 def plain(text: str) -> list[Token]:
     """Return the tokens of a search text outside SOSL: its reserved characters are blanks."""
-    loose = "".join(" " if one in _RESERVED or one in "\\()" else one for one in text)
+    # What stands beyond the longest search is never looked for.
+    loose = "".join(" " if one in _RESERVED or one in "\\()" else one for one in text[: LONGEST + 1])
     if loose.count('"') % 2:
         loose = loose.replace('"', " ")
     return scan(loose + "}", 0)[0]

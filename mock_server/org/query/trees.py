@@ -216,10 +216,16 @@ def path_of(token: Token) -> Path:
     return Path(tuple(re.split(r"\s*\.\s*", token)), token.start_pos or 0)
 
 
+_LARGEST_WHOLE = 2**31
+_MANY_DIGITS = 11
+"""Any number of so many digits is larger; Python reads none of thousands."""
+
+
 def whole_of(token: Token) -> int:
-    if not token.isdigit():
+    if not token.isdecimal():
         raise errors.MALFORMED_QUERY(text=f"unexpected token: '{token}'")
-    return min(int(token), 2**31)
+    digits = token.lstrip("0")
+    return min(int(digits or "0"), _LARGEST_WHOLE) if len(digits) < _MANY_DIGITS else _LARGEST_WHOLE
 
 
 def _value(token: Token) -> Value:

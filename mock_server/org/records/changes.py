@@ -26,7 +26,8 @@ class Change:
     a row fault, or a decoding error of its own. `update_only` keeps an upsert from creating. `into` names the record
     that a deleted one is merged into. `derived` are values that the platform itself sets, in stored form and by exact
     field name, whatever users may write. `duplicates_known` lets a record pass that duplicate rules warn of. `tooling`
-    says that the object is one of the Tooling API.
+    says that the object is one of the Tooling API. `assign` has assignment rules choose the owner: the active one where
+    it is empty, else the one of that id. `act` has workflow rules asked whatever they wait for.
     """
 
     verb: Verb
@@ -41,6 +42,8 @@ class Change:
     derived: Mapping[str, Any] | None = None
     duplicates_known: bool = False
     tooling: bool = False
+    assign: str | None = None
+    act: bool = False
 
 
 class RowResult(NamedTuple):

@@ -19,30 +19,31 @@ from mock_server.org.automation.hooks import Automation
 from mock_server.org.automation.inner import Query
 from mock_server.org.automation.running import hooked, hooks_of, run_hooks
 from mock_server.org.clock import Clock
-from mock_server.org.errors import ApiError
 from mock_server.org.formula.columns import functions
 from mock_server.org.identity.access import Access
 from mock_server.org.identity.permissions import Permissions
-from mock_server.org.ids import IdSource, to_15
+from mock_server.org.ids import IdSource
 from mock_server.org.records import duplicates, lookup_filters
 from mock_server.org.records.agreements import RECORD_TYPE
 from mock_server.org.records.changes import CHUNK, Change, LockHeld, RowResult
 from mock_server.org.records.commits import CommitLog
-from mock_server.org.records.leads import converted, protect_converted
+from mock_server.org.records.leads import protect_converted
 from mock_server.org.records.locking import Locking
 from mock_server.org.records.locks import RowLocks
 from mock_server.org.records.parents import NamedParents, fill, forsake
 from mock_server.org.records.recycling import RecycleBin
+from mock_server.org.records.referring import check_references
 from mock_server.org.records.relations import Relations
-from mock_server.org.records.removal import Removal
+from mock_server.org.records.removal import Removal, refuse_references
 from mock_server.org.records.resolving import Resolving
 from mock_server.org.records.restoring import Restoring
-from mock_server.org.records.rows import Chunk, Row, validate_plain
+from mock_server.org.records.rows import Chunk, Row
 from mock_server.org.records.saving import AutoNumbers, Saving
-from mock_server.org.records.store import Store, fold_column
+from mock_server.org.records.store import Store
+from mock_server.org.records.uniqueness import refuse_duplicates
+from mock_server.org.records.validating import require, validate, validate_plain
 from mock_server.org.rollups.counting import MasterRefused, Recount, RollUps
 from mock_server.org.schema import Schema
-from mock_server.org.schema.types import Field, fold
 from mock_server.org.standard import companions
 from mock_server.org.standard import reference as beginnings
 from mock_server.org.standard.context import Context
@@ -208,93 +209,18 @@ class Pipeline:
             if row.errors or not row.writes:
                 continue
             if not validate_plain(row):
-                self._validate_row(row, chunk.access)
+                validate(row, self._parents, chunk.access)
+                # A trigger may still fill what is missing.
+                if not row.errors and not (self.automation and hooks_of(self.automation, row, "before")):
+                    require(row)
             if row.change.derived is not None:
                 row.values.update(row.change.derived)
-
-    def _validate_row(self, row: Row, access: Access | None) -> None:
-        plan, creating, values = row.plan, row.verb == "create", row.values
-        refused: list[str] = []
-        for name, value in row.change.values.items():
-            slot = plan.slot(name)
-            if slot is None:
-                if name == "attributes":
-                    continue
-                if self._parents.read(row, name, value, access):
-                    if row.errors:
-                        return
-                    continue
-                row.fail(errors.NO_SUCH_COLUMN(field=name, sobject=row.sobject.name))
-                return
-            if not (slot.createable if creating else slot.updateable):
-                if slot.field.type == "id" and row.change.key_field is not None and value is None:
-                    continue
-                refused.append(slot.field.name)
-            elif value is None:
-                values[slot.field.name] = 0 if slot.field.type == "boolean" else None
-            else:
-                try:
-                    values[slot.field.name] = slot.coerce(value)
-                except ApiError as error:
-                    row.fail(error)
-        if refused:
-            if creating and refused == ["Id"]:
-                row.fail(errors.ID_IN_INSERT())
-            else:
-                row.fail(errors.INVALID_FIELD_FOR_INSERT_UPDATE(names=", ".join(refused), fields=refused))
-            return
-        # A trigger may still fill what is missing.
-        if not row.errors and not (self.automation and hooks_of(self.automation, row, "before")):
-            self._require(row)
-
-    @staticmethod
-    def _require(row: Row) -> None:
-        """Refuse a row that leaves out, or empties, what every record must have."""
-        values, plan = row.values, row.plan
-        if row.verb == "create":
-            missing = [
-                required.name
-                for required in plan.required
-                if values.get(required.name) is None and not row.refers(required)
-            ]
-        else:
-            missing = [
-                name
-                for name, value in values.items()
-                if value is None and name in plan.not_null and not row.refers(row.sobject.by_name[name])
-            ]
-        if missing:
-            row.fail(errors.REQUIRED_FIELD_MISSING(names=", ".join(missing), fields=missing))
 
     def _relate(self, chunk: Chunk) -> None:
         """Find the parents that rows refer to; refuse references to records that are not there."""
         if any(row.parents for row in chunk.rows):
             self._parents.find(chunk)
-        wanted: dict[str, dict[str, list[tuple[Row, Field]]]] = {}
-        for row in chunk.rows:
-            if row.errors or not row.writes:
-                continue
-            for name in row.plan.related.keys() & row.values.keys():
-                value = row.values[name]
-                reference = row.plan.related[name]
-                if value is not None:
-                    wanted.setdefault(value[:3], {}).setdefault(value, []).append((row, reference))
-        for prefix, references in wanted.items():
-            target = self._schema.anywhere_by_prefix(prefix)
-            live: set[str] = set()
-            if target is not None:
-                self._store.ready(target)
-                live = {
-                    i for i, gone in self._store.lookup(target, "Id", list(references), "Id", "IsDeleted") if not gone
-                }
-            for identifier, users in references.items():
-                for row, reference in users:
-                    if target is None or (reference.reference_to and target.name not in reference.reference_to):
-                        row.fail(errors.WRONG_ID_TYPE(label=reference.label, value=identifier, fields=[reference.name]))
-                    elif identifier not in live:
-                        row.fail(errors.INVALID_CROSS_REFERENCE_KEY())
-                    elif target.name == "Lead" and converted(self._store, target, [identifier]):
-                        row.fail(errors.CANNOT_UPDATE_CONVERTED_LEAD())
+        check_references(self._schema, self._store, chunk)
 
     def _load(self, chunk: Chunk) -> None:
         """Load the stored records of updates and deletes, where later steps need them."""
@@ -352,7 +278,7 @@ class Pipeline:
                 if row.errors or row.verb not in ("create", "update"):
                     continue
                 row.parents = None
-                self._require(row)
+                require(row)
         self._relate(chunk)
 
     def _compute(self, chunk: Chunk) -> None:
@@ -392,6 +318,29 @@ class Pipeline:
         for rows in by_object.values():
             enforce(self._schema, self._store, rows, environment)
 
+    def _assign(self, chunk: Chunk) -> None:
+        """Give records to whom an assignment rule names."""
+        if not any(plan.assigned for plan in chunk.plans):
+            return
+        for rows in chunk.alive().values():
+            wanted = [row for row in rows if row.change.assign is not None] if rows[0].writes else []
+            if wanted and wanted[0].plan.assigned:
+                from mock_server.org.formula.acting import assign
+
+                assign(self._schema, self._store, wanted, self._environment_of(chunk.user_id))
+
+    def _act(self, chunk: Chunk) -> None:
+        """Set the fields that workflow rules say; what follows from them follows."""
+        if not any(plan.acting for plan in chunk.plans):
+            return
+        for rows in chunk.alive().values():
+            if rows[0].plan.acting and rows[0].writes:
+                from mock_server.org.formula.acting import act
+
+                changed = act(self._schema, self._store, rows, self._environment_of(chunk.user_id))
+                if changed and rows[0].plan.rule is not None:
+                    rows[0].plan.rule.compute(self._context(), changed)
+
     def _filter(self, chunk: Chunk) -> None:
         """Refuse references that a lookup filter does not let through."""
         for rows in chunk.alive().values():
@@ -429,41 +378,7 @@ class Pipeline:
                 by_object.setdefault(row.sobject.name, []).append(row)
         for rows in by_object.values():
             for unique in rows[0].plan.unique:
-                self._deduplicate_field(chunk, rows, unique)
-
-    def _deduplicate_field(self, chunk: Chunk, rows: list[Row], unique: Field) -> None:
-        claims: list[tuple[Row, Any]] = []
-        for row in rows:
-            value = row.values.get(unique.name)
-            if value is not None and not row.errors:
-                claims.append((row, fold(value) if unique.folded else value))
-        # A row that an upsert found, or did not find, by this very field needs no second look.
-        # Unless the saver does not see all records: then it may be there, and was not found.
-        unsure = [
-            value
-            for row, value in claims
-            if chunk.access is not None or (row.change.key_field or "").lower() != unique.name.lower()
-        ]
-        taken: dict[Any, str] = {}
-        if unsure:
-            column = fold_column(unique.name) if unique.folded else unique.name
-            found = self._store.lookup(rows[0].sobject, column, unsure, column, "Id", "IsDeleted")
-            taken = {value: identifier for value, identifier, deleted in found if not deleted}
-        for row, value in claims:
-            owner = taken.get(value)
-            if owner is not None and owner != row.id:
-                row.fail(self._duplicate(chunk, row, unique, owner))
-            else:
-                taken[value] = row.id or ""
-
-    def _duplicate(self, chunk: Chunk, row: Row, unique: Field, owner: str) -> ApiError:
-        access = chunk.access
-        if access is not None and owner not in {other.id for other in chunk.rows}:
-            seen = access.sees(row.sobject, unique) and self._permissions.reached(access, row.sobject, [owner])
-            if not seen:
-                # Recorded: a record that the saver does not see is not named.
-                return errors.DUPLICATE_VALUE(field="<unknown>", id="<unknown>")
-        return errors.DUPLICATE_VALUE(field=unique.name, id=to_15(owner))
+                refuse_duplicates(self._store, self._permissions, chunk, rows, unique)
 
     def _follow(self, chunk: Chunk) -> None:
         """Work out what goes, comes back or is cut loose with deletes and undeletes; refuse what must stay."""
@@ -471,25 +386,9 @@ class Pipeline:
         coming = [row for row in chunk.rows if row.verb == "undelete" and not row.errors]
         if going:
             self._removal.work_out(going)
-            self._cling(chunk, going)
+            refuse_references(chunk, going)
         if coming:
             self._restoring.work_out(coming)
-
-    def _cling(self, chunk: Chunk, going: list[Row]) -> None:
-        """Refuse rows that would refer to a record which the same chunk deletes."""
-        if len(going) == len(chunk.rows):
-            return
-        gone = {str(row.id) for row in going if not row.errors}
-        for row in going:
-            if row.wake is not None:
-                gone.update(identifier for ids in row.wake.along.values() for identifier in ids)
-        for row in chunk.rows:
-            if row.writes and not row.errors:
-                referred = {row.values[name] for name in row.plan.references.keys() & row.values.keys()}
-                if row.id in gone:
-                    row.fail(errors.ENTITY_IS_DELETED())
-                elif not gone.isdisjoint(referred):
-                    row.fail(errors.INVALID_CROSS_REFERENCE_KEY())
 
     def _lock(self, chunk: Chunk) -> None:
         """Take the locks of the rows and of what else they change, or wait for who holds them."""
@@ -530,6 +429,8 @@ class Pipeline:
         _compute,
         _filter,
         _enforce,
+        _assign,
+        _act,
         _number,
         _match,
         _deduplicate,

@@ -112,6 +112,9 @@ class WritePlan:
         self.default_formulas = any(field.default_formula is not None for field in sobject.fields)
         self.ruled = any(rule.active for rule in sobject.validation_rules)
         """Whether validation rules are to be asked."""
+        self.acting = any(rule.active and rule.updates for rule in sobject.workflow_rules)
+        """Whether workflow rules may change what is saved."""
+        self.assigned = bool(sobject.assignment_rules)
         for field in sobject.fields:
             if field.roll_up is not None and field.roll_up.operation in ("count", "sum"):
                 self.defaults[field.name] = 0.0
@@ -120,7 +123,8 @@ class WritePlan:
         self.typed_defaults = typed_defaults(sobject)
         self.agreements = agreements(sobject)
         looks_back = self.rule is not None and self.rule.looks_back
-        self.watched = self.ruled or bool(sobject.duplicate_rules or self.agreements) or looks_back
+        rules = self.ruled or self.acting or self.assigned or bool(sobject.duplicate_rules)
+        self.watched = rules or bool(self.agreements) or looks_back
         """Whether steps need the stored record of an update or delete: it is then loaded into `Row.before`."""
         name = sobject.by_name.get("Name")
         self.named_by_id = sobject.name.endswith("__c") and name is not None and name.createable and name.nillable

@@ -10,7 +10,7 @@ from mock_server.org import errors
 from mock_server.org.errors import ApiError
 from mock_server.org.records.recycling import RecycleBin
 from mock_server.org.records.relations import ASSOCIATED, Inbound, Relations
-from mock_server.org.records.rows import Row, Wake
+from mock_server.org.records.rows import Chunk, Row, Wake
 from mock_server.org.records.store import Store
 from mock_server.org.schema import Schema
 from mock_server.org.schema.types import SObject
@@ -175,3 +175,20 @@ class Removal:
             for row in self._store.lookup(sobject, "Id", ids, "Id", *columns)
         }
         return [found.get(identifier) or identifier for identifier in ids]
+
+
+def refuse_references(chunk: Chunk, going: list[Row]) -> None:
+    """Refuse rows that would refer to a record which the same chunk deletes."""
+    if len(going) == len(chunk.rows):
+        return
+    gone = {str(row.id) for row in going if not row.errors}
+    for row in going:
+        if row.wake is not None:
+            gone.update(identifier for ids in row.wake.along.values() for identifier in ids)
+    for row in chunk.rows:
+        if row.writes and not row.errors:
+            referred = {row.values[name] for name in row.plan.references.keys() & row.values.keys()}
+            if row.id in gone:
+                row.fail(errors.ENTITY_IS_DELETED())
+            elif not gone.isdisjoint(referred):
+                row.fail(errors.INVALID_CROSS_REFERENCE_KEY())

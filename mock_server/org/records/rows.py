@@ -123,25 +123,3 @@ class Chunk:
                 same = groups.setdefault((verb, plan.sobject.name), [])
             same.append(row)
         return groups
-
-
-def validate_plain(row: Row) -> bool:
-    """Validate a row of plain, writable fields; tell whether that was possible and nothing is wrong with it.
-
-    Rows of a call mostly name the same fields, so what their names mean is worked out once.
-    """
-    shape = row.plan.shape(row.verb == "create", tuple(row.change.values))
-    if shape is None:
-        return False
-    values: dict[str, Any] = dict(row.values)
-    try:
-        for (name, coerce), value in zip(shape, row.change.values.values(), strict=True):
-            if value is None:
-                return False
-            values[name] = stored = coerce(value)
-            if stored is None and name in row.plan.not_null:
-                return False
-    except ApiError:
-        return False
-    row.values = values
-    return True

@@ -11,6 +11,7 @@ from datetime import date
 from typing import Any
 
 from mock_server.org import errors
+from mock_server.org.query.literals import escaped
 from mock_server.org.reports.columns import NUMBERS, Column
 
 _COMPARISONS = {
@@ -22,6 +23,7 @@ _LITERAL = re.compile(r"[A-Z][A-Z_]*(:[0-9]{1,4})?")
 _DAY = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})")
 _LOGIC = re.compile(r"\s*([0-9]{1,2}|[()]|AND\b|OR\b|NOT\b)", re.I)
 MOST_FILTERS = 20
+_MOST_DIGITS = 9
 ColumnOf = Callable[[str], Column]
 
 
@@ -44,8 +46,9 @@ def _joined(logic: str, parts: Sequence[str]) -> str:
             raise errors.INVALID_INPUT(text=f"The filter logic {logic[:100]} is invalid")
         word, at = found[1], found.end()
         if word.isdigit():
-            if not 1 <= int(word) <= len(parts):
-                raise errors.INVALID_INPUT(text=f"The filter logic references an undefined filter: {word}")
+            # Python reads no numbers of thousands of digits.
+            if len(word) > _MOST_DIGITS or not 1 <= int(word) <= len(parts):
+                raise errors.INVALID_INPUT(text=f"The filter logic references an undefined filter: {word[:100]}")
             used.add(int(word))
             out.append(f"({parts[int(word) - 1]})")
         else:
@@ -76,23 +79,14 @@ def _condition(given: Mapping[str, Any], column_of: ColumnOf) -> str:
     if isinstance(value, str) and "," in value and column.field.type not in NUMBERS:
         values = [part.strip().strip('"') for part in re.findall(r'"[^"]*"|[^,]+', value)]
     if operator in ("includes", "excludes"):
-        listed = ", ".join(_quoted(one) for one in values)
+        listed = ", ".join(f"'{escaped(one)}'" for one in values)
         return f"{column.path} {operator.upper()} ({listed})"
     if operator in _PATTERNS:
-        found = [f"{column.path} LIKE {_quoted(_PATTERNS[operator].format(_plain(one)))}" for one in values]
+        found = [f"{column.path} LIKE '{_PATTERNS[operator].format(escaped(one, pattern=True))}'" for one in values]
         whole = f"({' OR '.join(found)})"
         return f"(NOT {whole})" if operator == "notContain" else whole
     found = [f"{column.path} {_COMPARISONS[operator]} {_literal(column, one)}" for one in values]
     return f"({(' AND ' if operator == 'notEqual' else ' OR ').join(found)})"
-
-
-def _plain(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-
-
-def _quoted(text: str) -> str:
-    # A backslash that keeps a mark from being a pattern stays one.
-    return "'" + re.sub(r"\\(?![%_\\])", r"\\\\", text).replace("'", "\\'").replace("\n", "\\n") + "'"
 
 
 def _literal(column: Column, text: str) -> str:
@@ -112,7 +106,7 @@ def _literal(column: Column, text: str) -> str:
         if written is not None:
             return written
     else:
-        return "'" + text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n") + "'"
+        return f"'{escaped(text)}'"
     raise errors.INVALID_INPUT(text=f"The filter value {text[:60]} is invalid for {column.name}")
 
 

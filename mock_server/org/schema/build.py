@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mock_server.org.ids import IdSource
-from mock_server.org.schema import derived, inline, objects, parts
+from mock_server.org.schema import derived, inline, objects, parts, record_rules
 from mock_server.org.schema.described import described_field, described_object
 from mock_server.org.schema.errors import Path, SchemaError, brief, close
 from mock_server.org.schema.formulas import check_formulas
@@ -16,6 +16,7 @@ from mock_server.org.schema.given import flag, mapping
 from mock_server.org.schema.inline import Made
 from mock_server.org.schema.rows import Row, resolve, rows_of
 from mock_server.org.schema.types import (
+    AssignmentRule,
     ChildRelationship,
     CompactLayout,
     DuplicateRule,
@@ -24,6 +25,7 @@ from mock_server.org.schema.types import (
     RecordType,
     SObject,
     ValidationRule,
+    WorkflowRule,
 )
 from mock_server.org.schema.value_sets import STANDARD_VALUE_SETS
 
@@ -53,6 +55,8 @@ class Draft:
     record_types: dict[str, RecordType] = field(default_factory=dict)
     layouts: dict[str, CompactLayout] = field(default_factory=dict)
     duplicates: dict[str, DuplicateRule] = field(default_factory=dict)
+    workflow: dict[str, WorkflowRule] = field(default_factory=dict)
+    assignment: dict[str, AssignmentRule] = field(default_factory=dict)
     definition: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -69,6 +73,8 @@ class Draft:
             record_types={one.name: one for one in sobject.record_types},
             layouts={one.name: one for one in sobject.compact_layouts},
             duplicates={one.name: one for one in sobject.duplicate_rules},
+            workflow={one.name: one for one in sobject.workflow_rules},
+            assignment={one.name: one for one in sobject.assignment_rules},
         )
 
     def find(self, name: str) -> Field | None:
@@ -96,6 +102,8 @@ class Draft:
             record_types=tuple(self.record_types.values()),
             compact_layouts=tuple(self.layouts.values()),
             duplicate_rules=tuple(self.duplicates.values()),
+            workflow_rules=tuple(self.workflow.values()),
+            assignment_rules=tuple(self.assignment.values()),
             memo={},
         )
 
@@ -172,6 +180,17 @@ class Build:
 
         self.problems += check_formulas(schema, self._drafts, path_of, self._note)
         self._check_lookups(schema)
+        self._check_record_rules(schema)
+
+    def _check_record_rules(self, schema: Schema) -> None:
+        """Note the rules that cannot be worked out: they do nothing."""
+        for draft in self._drafts.values():
+            sobject = schema.get(draft.sobject.name)
+            if sobject is not None and (sobject.workflow_rules or sobject.assignment_rules):
+                from mock_server.org.formula.acting import why_not
+
+                for key, name, text in why_not(schema, sobject):
+                    self._note((*draft.path, key, name), f"{text}: rule {name} does nothing")
 
     def _check_lookups(self, schema: Schema) -> None:
         filtered = [made for draft in self._drafts.values() for made in draft.made if made.field.lookup_filter]
@@ -528,6 +547,22 @@ class Build:
         self._try(each, "recordTypes", parts.record_type, draft.record_types)
         self._try(each, "compactLayouts", parts.compact_layout, draft.layouts)
         self._try(each, "duplicateRules", parts.duplicate_rule, draft.duplicates)
+
+        def about(read: Callable[..., T]) -> Callable[..., T | None]:
+            def make(here: Path, name: str, given: Any, fields: Draft, note: parts.Note) -> T | None:
+                try:
+                    return read(here, name, given, draft.sobject.name, fields)
+                except SchemaError as error:
+                    # A real org may well know what a project's rule asks for.
+                    if not (isinstance(given, Mapping) and given.get("lenient") is True):
+                        raise
+                    note(error.path, f"{error.message}: rule {name} is left out")
+                    return None
+
+            return make
+
+        self._try(each, "workflowRules", about(record_rules.workflow_rule), draft.workflow)
+        self._try(each, "assignmentRules", about(record_rules.assignment_rule), draft.assignment)
 
     def _cycles(self) -> None:
         """Refuse objects that are, over master-detail fields, details of themselves."""

@@ -12,7 +12,7 @@ KINDS = (
     "objects", "fields", "valueSets", "records", "channels", "profiles", "permissionSets", "apps", "quickActions",
 )  # fmt: skip
 """What definitions are of. `records` are by object and name, `channels` (of platform events) by name."""
-_PARTS = ("validationRules", "recordTypes", "compactLayouts", "duplicateRules")
+_PARTS = ("validationRules", "recordTypes", "compactLayouts", "duplicateRules", "workflowRules", "assignmentRules")
 
 
 @dataclass(frozen=True, slots=True)

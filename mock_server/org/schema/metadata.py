@@ -14,6 +14,7 @@ from mock_server.org.schema.metadata_duplicates import DuplicateRules
 from mock_server.org.schema.metadata_elements import misspelt_flags, unknown
 from mock_server.org.schema.metadata_fields import Reader, value_of
 from mock_server.org.schema.metadata_files import MetadataFile, open_project
+from mock_server.org.schema.metadata_rules import RecordRules
 from mock_server.org.schema.namespaces import Namespace
 from mock_server.org.schema.value_sets import STANDARD_VALUE_SETS, STATUS_OBJECTS
 from mock_server.org.schema.xml_tree import Element
@@ -34,6 +35,8 @@ _ROOTS = {
     "duplicateRule": "DuplicateRule",
     "matchingRule": "MatchingRules",
     "quickAction": "QuickAction",
+    "workflow": "Workflow",
+    "assignmentRules": "AssignmentRules",
     **metadata_apps.KINDS,
 }
 _GRANTS = {"profile": ("profiles", "profile"), "permissionset": ("permissionSets", "permission set")}
@@ -56,7 +59,8 @@ _IGNORED = {
     "flow": "flows do not run; declare what they cost or do as automation",
     "trigger": "Apex does not run; declare what it costs or does as automation",
     "cls": "Apex does not run; declare what it costs or does as automation",
-    "workflow": "workflow rules do not run",
+    "autoResponseRules": "no mail is sent: rules of automatic answers have nothing to do",
+    "escalationRules": "nothing escalates by itself",
 }
 _SHARING = {"ReadWriteTransfer": "ReadWrite", "FullAccess": "ReadWrite", "ReadSelect": "Read"}
 _OBJECT_FLAGS = {
@@ -406,6 +410,14 @@ class _Metadata:
     def _matching_rule(self, file: MetadataFile, element: Element) -> str:
         return self.duplicates.take_matching(file, element, self._names)
 
+    # -- rules that act on records
+
+    def _workflow(self, file: MetadataFile, element: Element) -> str:
+        return RecordRules(self._out, self._names, file).workflow(element)
+
+    def _assignment_rules(self, file: MetadataFile, element: Element) -> str:
+        return RecordRules(self._out, self._names, file).assignment(element)
+
     # -- custom metadata, channels
 
     def _custom_metadata(self, file: MetadataFile, element: Element) -> str:
@@ -495,6 +507,7 @@ def _method(kind: str) -> str:
         "md": "custom_metadata",
         "duplicateRule": "duplicate_rule",
         "matchingRule": "matching_rule",
+        "assignmentRules": "assignment_rules",
         "platformEventChannel": "channel",
         "quickAction": "quick_action",
         "platformEventChannelMember": "channel_member",

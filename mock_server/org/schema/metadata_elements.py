@@ -99,6 +99,12 @@ standardLabel successMessage targetObject targetParentField targetRecordType typ
 """
     ),
     "MatchingRules": _words("fullName matchingRules"),
+    "Workflow": _words(
+        """
+fullName alerts fieldUpdates flowActions flowAutomation knowledgePublishes outboundMessages rules send tasks
+"""
+    ),
+    "AssignmentRules": _words("fullName assignmentRule"),
 }
 _OF_VALUE = _words(
     """

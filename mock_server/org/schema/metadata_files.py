@@ -58,6 +58,8 @@ _ALONE = frozenset(
         "duplicateRule",
         "matchingRule",
         "quickAction",
+        "workflow",
+        "assignmentRules",
     }
 )
 

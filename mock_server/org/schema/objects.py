@@ -13,8 +13,8 @@ from mock_server.org.schema.types import Field, FieldType, Kind, PicklistValue, 
 
 KEYS = (
     "label", "plural", "nameField", "fields", "sharing", "history", "feeds", "activities", "search", "tab",
-    "setting", "event", "publish", "recordTypes", "validationRules", "compactLayouts", "duplicateRules", "describe",
-    "standard",
+    "setting", "event", "publish", "recordTypes", "validationRules", "compactLayouts", "duplicateRules",
+    "workflowRules", "assignmentRules", "describe", "standard",
 )  # fmt: skip
 SHARINGS = ("ReadWrite", "Read", "Private", "ControlledByParent")
 _OBJECT = re.compile(r"(?:[A-Za-z][A-Za-z0-9]{0,14}__)?[A-Za-z](?:[A-Za-z0-9]|_(?!_)){0,39}__(?P<suffix>c|e|mdt|x|kav)")

@@ -108,6 +108,56 @@ class DuplicateRule:
 
 
 @dataclass(frozen=True, slots=True)
+class Named:
+    """A record that metadata names: a user by username, a queue or record type by developer name."""
+
+    kind: Literal["User", "Queue", "RecordType"]
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class FieldUpdate:
+    """What a workflow rule sets a field to: a formula's value, a literal, a record that is named, or nothing."""
+
+    name: str
+    field: str
+    formula: str | None = None
+    literal: str | None = None
+    named: Named | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowRule:
+    """Sets fields of records that are saved where `condition`, a formula, is true."""
+
+    name: str
+    condition: str
+    on: Literal["create", "save", "become"]
+    """When created; whenever saved; when created, or changed so that the condition comes to hold."""
+    updates: tuple[FieldUpdate, ...] = ()
+    active: bool = True
+    label: str = ""
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AssignmentEntry:
+    condition: str
+    to: Named | None
+    """Nobody: the owner stays."""
+
+
+@dataclass(frozen=True, slots=True)
+class AssignmentRule:
+    """Gives accounts, cases and leads to whom its first entry names that fits."""
+
+    name: str
+    entries: tuple[AssignmentEntry, ...]
+    active: bool = True
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RecordType:
     """A record type other than Master, which every object has."""
 
@@ -258,6 +308,8 @@ class SObject:
     record_types: tuple[RecordType, ...] = ()
     compact_layouts: tuple[CompactLayout, ...] = ()
     duplicate_rules: tuple[DuplicateRule, ...] = ()
+    workflow_rules: tuple[WorkflowRule, ...] = ()
+    assignment_rules: tuple[AssignmentRule, ...] = ()
     derived: bool = False
     """Whether its rows are worked out from the schema, for whoever asks."""
     anonymous: bool = False

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from xml.parsers.expat import XMLParserType
 
 _DEEPEST = 100
 _MOST_ELEMENTS = 500_000
+_PIECE = 65_536
+_LONGEST_TOKEN = 262_144
+"""Bytes of the longest tag, comment or instruction. Texts may be longer: they come in pieces."""
 
 
 class XmlError(ValueError):
@@ -55,76 +60,83 @@ class Element:
         return (self.get(tag) or "").lower() in ("true", "1")
 
 
-def parse(data: bytes) -> Element:
-    """Return the root element. Raises XmlError for what is no XML, and for DTDs and entities."""
-    from xml.sax import SAXException, SAXParseException
+def parse(data: bytes, most: int = _MOST_ELEMENTS) -> Element:
+    """Return the root element. Raises XmlError for what is no XML, and for DTDs and entities.
 
-    from defusedxml.common import DefusedXmlException
-    from defusedxml.sax import parseString
+    So does it for what is beyond measure: more than `most` elements, deep nesting, a tag as long as a file.
+    """
+    # Late: a start without a project need not pay for the XML modules.
+    from xml.parsers.expat import ErrorString, ExpatError, ParserCreate
 
     if not data.strip():
         raise XmlError(1, "the file is empty")
-    reader = _reader()()
+    parser = ParserCreate()
+    reader = _Reader(parser, most)
     try:
-        parseString(data, reader, forbid_dtd=True)
-    except SAXParseException as error:
-        raise XmlError(error.getLineNumber() or 1, f"not well-formed XML: {error.getMessage()}") from None
-    except DefusedXmlException:
-        raise XmlError(
-            reader.line(), "a DTD or an entity stands here; metadata has none, and they are not read"
-        ) from None
-    except (SAXException, ValueError, LookupError, TypeError) as error:
+        for start in range(0, len(data), _PIECE):
+            parser.Parse(data[start : start + _PIECE], False)
+            # What is not whole yet is read anew with each piece.
+            if start - parser.CurrentByteIndex > _LONGEST_TOKEN:
+                raise XmlError(reader.line(), f"a tag or comment is longer than {_LONGEST_TOKEN:,} bytes")
+        parser.Parse(b"", True)
+    except ExpatError as error:
+        raise XmlError(error.lineno or 1, f"not well-formed XML: {ErrorString(error.code)}") from None
+    except (ValueError, LookupError, TypeError) as error:
         if isinstance(error, XmlError):
             raise
         raise XmlError(reader.line(), f"cannot be read as XML: {str(error)[:200]}") from None
-    root: Element = reader.root
-    return root
+    assert reader.root is not None  # a document without an element is none
+    return reader.root
 
 
-@cache
-def _reader() -> Any:
-    # Made late: a start without a project need not pay for the XML modules.
-    from xml.sax.handler import ContentHandler
+class _Reader:
+    """Builds the tree from a parser's events. What would reach beyond the document (DTDs, entities) is refused."""
 
-    class Reader(ContentHandler):
-        def __init__(self) -> None:
-            super().__init__()
-            self.root: Element | None = None
-            self.open: list[Element] = []
-            self.texts: list[list[str]] = []
-            self.count = 0
+    def __init__(self, parser: XMLParserType, most: int) -> None:
+        self.root: Element | None = None
+        self._parser = parser
+        self._most = most
+        self._open: list[Element] = []
+        self._texts: list[list[str]] = []
+        self._count = 0
+        parser.buffer_text = parser.ordered_attributes = True
+        parser.StartElementHandler = self._start
+        parser.CharacterDataHandler = self._data
+        parser.EndElementHandler = self._end
+        parser.StartDoctypeDeclHandler = parser.EntityDeclHandler = parser.UnparsedEntityDeclHandler = self._refuse
+        parser.ExternalEntityRefHandler = self._refuse
 
-        def line(self) -> int:
-            locator = getattr(self, "_locator", None)
-            return (locator.getLineNumber() or 1) if locator is not None else 1
+    def line(self) -> int:
+        return self._parser.CurrentLineNumber
 
-        def startElement(self, name: str, attributes: object) -> None:
-            self.count += 1
-            if self.count > _MOST_ELEMENTS:
-                raise XmlError(self.line(), f"the file has more than {_MOST_ELEMENTS:,} elements")
-            if len(self.open) >= _DEEPEST:
-                raise XmlError(self.line(), f"elements are nested more than {_DEEPEST} deep")
-            made = Element(name.rpartition(":")[2], self.line())
-            for key, value in attributes.items():  # type: ignore[attr-defined]
-                bare = key.rpartition(":")[2]
-                if bare == "type":
-                    made.type = value.rpartition(":")[2]
-                elif bare == "nil":
-                    made.nil = value.lower() in ("true", "1")
-                elif key == "referenceId":
-                    made.reference = value
-            if self.open:
-                self.open[-1].children.append(made)
-            else:
-                self.root = made
-            self.open.append(made)
-            self.texts.append([])
+    def _refuse(self, *_: object) -> int:
+        raise XmlError(self.line(), "a DTD or an entity stands here; metadata has none, and they are not read")
 
-        def characters(self, content: str) -> None:
-            if self.texts:
-                self.texts[-1].append(content)
+    def _start(self, name: str, attributes: list[str]) -> None:
+        self._count += 1
+        if self._count > self._most:
+            raise XmlError(self.line(), f"the file has more than {self._most:,} elements")
+        if len(self._open) >= _DEEPEST:
+            raise XmlError(self.line(), f"elements are nested more than {_DEEPEST} deep")
+        made = Element(name.rpartition(":")[2], self.line())
+        for key, value in zip(attributes[::2], attributes[1::2], strict=True):
+            bare = key.rpartition(":")[2]
+            if bare == "type":
+                made.type = value.rpartition(":")[2]
+            elif bare == "nil":
+                made.nil = value.lower() in ("true", "1")
+            elif key == "referenceId":
+                made.reference = value
+        if self._open:
+            self._open[-1].children.append(made)
+        else:
+            self.root = made
+        self._open.append(made)
+        self._texts.append([])
 
-        def endElement(self, name: str) -> None:
-            self.open.pop().text = "".join(self.texts.pop()).strip()
+    def _data(self, content: str) -> None:
+        if self._texts:
+            self._texts[-1].append(content)
 
-    return Reader
+    def _end(self, name: str) -> None:
+        self._open.pop().text = "".join(self._texts.pop()).strip()

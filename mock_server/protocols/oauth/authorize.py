@@ -62,10 +62,13 @@ async def authorize(call: Call) -> Reply:
         session = browser.session_of(call)
         user = _user(call, session)
         if prompts == {"none"} or fields.get("immediate", "").lower() == "true":
-            return _silently(call, app, request, user, by_prompt="none" in prompts)
+            asked = None if session is not None and browser.must_change(call, session) else user
+            return _silently(call, app, request, asked, by_prompt="none" in prompts)
         if session is None or user is None or request.login:
             source = call.org.authorizations.wait(request)
             return browser.ask_to_log_in(_approval(source))
+        if browser.must_change(call, session):
+            return browser.ask_for_password(_approval(call.org.authorizations.wait(request)))
         return _decide(call, app, request, user) or browser.go(_approval(call.org.authorizations.wait(request)))
     except Unanswerable as end:
         return end.reply
@@ -86,6 +89,8 @@ async def approval(call: Call) -> Reply:
     user = _user(call, session)
     if session is None or user is None or _too_old(session, waiting):
         return browser.ask_to_log_in(_approval(source))
+    if browser.must_change(call, session):
+        return browser.ask_for_password(_approval(source))
     request = waiting.request
     app = call.org.directory.app(request.client_id)
     if app is None:
@@ -124,6 +129,8 @@ async def approve(call: Call) -> Reply:
     user = _user(call, session)
     if session is None or user is None or _too_old(session, waiting):
         return browser.ask_to_log_in(_approval(source))
+    if browser.must_change(call, session):
+        return browser.ask_for_password(_approval(source))
     browser.check_confirmation(session, source, fields.get("_CONFIRMATIONTOKEN"))
     request = waiting.request
     app = call.org.directory.app(request.client_id)

@@ -106,6 +106,11 @@ def ask_to_log_in(start: str) -> Reply:
     return go(f"/?{urlencode({'ec': '302', 'startURL': start})}")
 
 
+def ask_for_password(start: str) -> Reply:
+    """Send a browser to the page where its user chooses a new password, and from there on to a path of this server."""
+    return go(f"{pages.CHANGE_PASSWORD}?{urlencode({'startURL': start})}")
+
+
 def source_in(start: str) -> str:
     """Return the name of the request that a path is about, empty when it is about none."""
     return parse_qs(urlsplit(local(start)).query).get("source", [""])[0]
@@ -139,6 +144,11 @@ def log_in(call: Call, fields: dict[str, str]) -> Reply:
         call.entry.codes, call.entry.message = ("invalid_grant",), wrong
         return login_page(call, start, username=username[:80], error=wrong)
     return go(start, sets=open_session(call, user))
+
+
+def must_change(call: Call, session: Session) -> bool:
+    """Tell whether a browser's user has to choose a new password before he goes anywhere else."""
+    return call.org.directory.expired(session.user_id)
 
 
 def open_session(call: Call, user: User) -> str:

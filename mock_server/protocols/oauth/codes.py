@@ -42,7 +42,7 @@ def _redeem(call: Call, fields: dict[str, str]) -> tuple[ConnectedApp, Code, Use
     # Any program of a machine can come to a callback that nobody has registered: its app has to prove itself, by a
     # secret or by the verifier.
     secret = known is not None and verifier is None and not known.callbacks
-    app = authenticated_app(call, fields, secret=secret)
+    app = authenticated_app(call, fields, "always" if secret else "policy")
     issued, given = call.org.authorizations.codes, fields.get("code", "")
     code = issued.get(given)
     if code is None:
@@ -54,9 +54,13 @@ def _redeem(call: Call, fields: dict[str, str]) -> tuple[ConnectedApp, Code, Use
         raise errors.REDIRECT_MISSING()
     if request.callback is None or fields["redirect_uri"] != request.callback.uri:
         raise errors.REDIRECT_MISMATCH()
+    if request.challenge is None and verifier is not None:
+        # As the command line tool was told when it sent one for a code that came without a challenge (sfdx-core#166).
+        raise errors.UNEXPECTED_VERIFIER()
     if not request.verified(verifier):
         raise errors.INVALID_VERIFIER()
-    issued.take(given)
+    # Whoever brings it once more is told that it has expired (forrest#169).
+    issued.spend(given)
     return app, code, let_in(call, app, code.user_id)
 
 

@@ -38,7 +38,8 @@ def start(call: Call, fields: dict[str, str]) -> dict[str, Any]:
 
 @grant_type("device", "urn:ietf:params:oauth:grant-type:device")
 def poll(call: Call, fields: dict[str, str]) -> dict[str, Any]:
-    app = authenticated_app(call, fields, secret=False)
+    # A device keeps no secret, whatever the app does elsewhere: the flow has no such parameter.
+    app = authenticated_app(call, fields, "offered")
     devices, given = call.org.devices, fields.get("code", "")
     device = devices.of_code(given)
     if device is None:
@@ -69,6 +70,8 @@ async def connect(call: Call) -> Reply:
     session = browser.session_of(call)
     if session is None:
         return browser.ask_to_log_in(f"{_CONNECT}?{urlencode({'user_code': typed})}" if typed else _CONNECT)
+    if browser.must_change(call, session):
+        return browser.ask_for_password(f"{_CONNECT}?{urlencode({'user_code': typed})}" if typed else _CONNECT)
     hidden = {"_CONFIRMATIONTOKEN": browser.confirmation(session, _CONNECT)}
     if call.method != "POST":
         return pages.connect(user_code=typed, hidden=hidden)

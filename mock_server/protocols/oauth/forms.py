@@ -100,7 +100,10 @@ def _parts(call: Call) -> dict[str, str]:
 
 
 def client_of(call: Call, fields: dict[str, str]) -> tuple[str | None, str | None]:
-    """Return client id and secret, from the parameters or from HTTP Basic."""
+    """Return client id and secret, from the parameters or from HTTP Basic.
+
+    A client that vouches for itself by an assertion need not name itself besides.
+    """
     scheme, _, credentials = call.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "basic" and "client_id" not in fields:
         try:
@@ -108,7 +111,11 @@ def client_of(call: Call, fields: dict[str, str]) -> tuple[str | None, str | Non
         except ValueError:
             return None, None
         return unquote(name), unquote(secret)
-    return fields.get("client_id"), fields.get("client_secret")
+    client_id = fields.get("client_id")
+    if client_id is None and "client_assertion" in fields:
+        issuer = unverified_claims(fields["client_assertion"]).get("iss")
+        client_id = issuer if isinstance(issuer, str) else None
+    return client_id, fields.get("client_secret")
 
 
 def visit(call: Call, app: ConnectedApp | None = None) -> Visit:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from mock_server.operations import Call, Operation, Reply
@@ -13,11 +14,14 @@ from mock_server.protocols.instance import identity_url, instance_url
 from mock_server.protocols.oauth.forms import answer, identities, text
 from mock_server.protocols.oauth.shapes import identity_answer
 
+_VERSION = re.compile(r"[1-9][0-9]{0,2}\.[0-9]")
+
 
 def _urls(call: Call) -> dict[str, str]:
-    """Return the service urls; `{version}` stays for the client to fill, unless it asks for the latest."""
+    """Return the service urls; `{version}` stays for the client to fill, unless it asks for one, or for the latest."""
     base, org15 = instance_url(call, call.org), to_15(call.org.id)
-    version = f"{call.org.latest}.0" if call.query.get("version") == "latest" else "{version}"
+    asked = call.query.get("version", "")
+    version = f"{call.org.latest}.0" if asked == "latest" else asked if _VERSION.fullmatch(asked) else "{version}"
     data = f"{base}/services/data/v{version}/"
     return {
         "enterprise": f"{base}/services/Soap/c/{version}/{org15}",
@@ -69,7 +73,8 @@ def _modified(user: User) -> str:
 @identities(
     Operation(
         "oauth.identity", "GET", "/id/{org}/{user}", "read", counted=False, summary="Tell who a token belongs to",
-        query=("format", "callback", "version"), scopes=scopes.IDENTITY,
+        # What a page of another site asks by JSONP can send no header.
+        query=("format", "callback", "version", "oauth_token"), scopes=scopes.IDENTITY, token_parameter="oauth_token",  # noqa: S106
     )
 )  # fmt: skip
 async def identity(call: Call) -> Reply:
@@ -88,7 +93,7 @@ async def identity(call: Call) -> Reply:
         "display_name": user.name,
         "email": user.email,
         "email_verified": True,
-        "first_name": user.first_name,
+        "first_name": user.first_name or None,
         "last_name": user.last_name,
         "timezone": user.time_zone,
         "photos": _photos(call),
@@ -112,10 +117,11 @@ async def identity(call: Call) -> Reply:
 @identities(
     Operation(
         "oauth.userinfo", "GET", "/services/oauth2/userinfo", "read", counted=False,
-        summary="OpenID's user information", scopes=scopes.IDENTITY,
+        summary="OpenID's user information", scopes=scopes.IDENTITY, query=("version",)
     ),
     Operation(
-        "oauth.userinfo", "POST", "/services/oauth2/userinfo", "read", counted=False, scopes=scopes.IDENTITY
+        "oauth.userinfo", "POST", "/services/oauth2/userinfo", "read", counted=False, scopes=scopes.IDENTITY,
+        query=("version",)
     ),
 )  # fmt: skip
 async def userinfo(call: Call) -> Reply:
@@ -131,7 +137,7 @@ async def userinfo(call: Call) -> Reply:
             "name": user.name,
             "email": user.email,
             "email_verified": True,
-            "given_name": user.first_name,
+            "given_name": user.first_name or None,
             "family_name": user.last_name,
             "zoneinfo": user.time_zone,
             "photos": photos,

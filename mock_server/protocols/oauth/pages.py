@@ -123,6 +123,28 @@ def connect(*, user_code: str, hidden: Mapping[str, str], error: str = "") -> Re
     return show("Connect a Device", body)
 
 
+def change_password(*, user: str, start: str, hidden: Mapping[str, str], error: str = "") -> Reply:
+    """Return the page on which a user whose password has expired chooses another. Its form is posted to itself."""
+    alert = f'<p class="error" id="error" role="alert">{escape(error)}</p>\n' if error else ""
+    described = ' aria-describedby="error"' if error else ""
+    fields = "".join(
+        f'<label for="{name}">{label}</label>\n<input id="{name}" name="{name}" type="password" required '
+        f'autocomplete="{fill}"{described}{focus}>\n'
+        for name, label, fill, focus in (
+            ("currentpassword", "Current Password", "current-password", " autofocus"),
+            ("newpassword", "New Password", "new-password", ""),
+            ("confirmpassword", "Confirm New Password", "new-password", ""),
+        )
+    )
+    body = (
+        f"<h1>Change Your Password</h1>\n<p>The password of {escape(user)} has expired.</p>\n{alert}"
+        f'<form id="editPage" method="post" action="{CHANGE_PASSWORD}">\n'
+        f"{_hidden({**hidden, 'startURL': start})}{fields}"
+        '<input id="password-button" name="save" class="main wide" type="submit" value="Change Password">\n</form>'
+    )
+    return show("Change Your Password", body)
+
+
 def home(*, user: str, organization: str, org_id: str) -> Reply:
     """Return the page of a user who is logged in."""
     body = (
@@ -141,3 +163,5 @@ def _hidden(fields: Mapping[str, str]) -> str:
 
 APPROVAL = "/setup/secur/RemoteAccessAuthorizationPage.apexp"
 """Where a user decides about an app."""
+CHANGE_PASSWORD = "/_ui/system/security/ChangePassword"  # noqa: S105
+"""Where a user chooses another password."""

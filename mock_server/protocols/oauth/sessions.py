@@ -37,6 +37,8 @@ async def home(call: Call) -> Reply:
     user = call.org.directory.by_id(session.user_id) if session is not None else None
     if user is None or "startURL" in call.query:
         return browser.login_page(call, browser.local(start), username=call.query.get("un", "")[:80])
+    if session is not None and browser.must_change(call, session):
+        return browser.ask_for_password(browser.local(path))
     return pages.home(user=user.username, organization=call.org.directory.organization_name(), org_id=call.org.id)
 
 
@@ -92,7 +94,10 @@ async def log_out(call: Call) -> Reply:
         summary="Turn an access token into an address that opens a browser session, once", query=("redirect_uri",),
         scopes=("web",),
     ),
-    Operation("oauth.single_access", "POST", _SINGLE_ACCESS, "read", counted=False, scopes=("web",)),
+    Operation(
+        "oauth.single_access", "POST", _SINGLE_ACCESS, "read", counted=False, scopes=("web",),
+        query=("redirect_uri",),
+    ),
 )  # fmt: skip
 async def single_access(call: Call) -> Reply:
     base = instance_url(call, call.org)

@@ -7,7 +7,7 @@ import hmac
 from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
-from typing import Any
+from typing import Any, Literal
 
 from mock_server.operations import Call, Operation, Reply
 from mock_server.org import errors
@@ -53,6 +53,8 @@ def response_type(name: str) -> Callable[[LogIn], LogIn]:
     Operation(
         "oauth.token", "POST", _TOKEN, "login", counted=False, auth=False,
         summary="Log in: by code, refresh token, password, client credentials, JWT, device, exchange",
+        query=("grant_type", "response_type", "client_id", "client_secret", "username", "password", "code",
+            "redirect_uri", "code_verifier", "refresh_token", "assertion", "scope", "format")
     ),
     Operation("oauth.token", "GET", _TOKEN, "login", counted=False, auth=False),
 )  # fmt: skip
@@ -78,22 +80,48 @@ def _answer(call: Call, fields: dict[str, str]) -> dict[str, Any]:
         raise REFUSALS[refusal.reason].oauth() from None
 
 
-def authenticated_app(call: Call, fields: dict[str, str], *, secret: bool = True) -> ConnectedApp:
+def authenticated_app(
+    call: Call, fields: dict[str, str], proof: Literal["always", "policy", "offered"] = "always"
+) -> ConnectedApp:
     """Return the app of the request's client, which may use the grant that the request asks for.
 
-    `secret` says whether it must show its secret even where its policy does not ask for that.
-    Raises INVALID_CLIENT_ID, INVALID_CLIENT for a wrong secret, and what `check_grant` raises.
+    `proof` says when it must prove itself, by its secret or by an assertion that its certificate confirms: always, as
+    its policy has it, or not at all. What it shows is checked in any case. Raises INVALID_CLIENT_ID, INVALID_CLIENT for
+    a proof that is none, and what `check_grant` raises.
     """
     client_id, given = client_of(call, fields)
     app = call.org.directory.app(client_id) if client_id else None
     if app is None:
         raise errors.INVALID_CLIENT_ID()
-    if (secret or app.secret_needed or given is not None) and not hmac.compare_digest(
-        (given or "").encode(errors="replace"), app.client_secret.encode(errors="replace")
+    if "client_assertion" in fields:
+        _check_assertion(call, fields, app)
+    elif (proof == "always" or (proof == "policy" and app.secret_needed) or given is not None) and not (
+        hmac.compare_digest((given or "").encode(errors="replace"), app.client_secret.encode(errors="replace"))
     ):
         raise errors.INVALID_CLIENT()
     check_grant(app, fields)
     return app
+
+
+_ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+
+def _check_assertion(call: Call, fields: dict[str, str], app: ConnectedApp) -> None:
+    """Check what an app shows instead of its secret: a JSON Web Token of its own, about itself (RFC 7523, 2.2).
+
+    Raises INVALID_CLIENT.
+    """
+    given = fields["client_assertion"]
+    try:
+        if app.public_key is None or fields.get("client_assertion_type") != _ASSERTION_TYPE:
+            raise errors.INVALID_CLIENT()
+        claims = assertion.verify(given, app.public_key)
+        assertion.check_audience(claims, call.base_url)
+        assertion.check_life(claims, (call.org.clock.now(), call.org.directory.clients_time()))
+    except ApiError:
+        raise errors.INVALID_CLIENT() from None
+    if not claims.get("iss") == claims.get("sub") == app.client_id:
+        raise errors.INVALID_CLIENT()
 
 
 _NOT_ALLOWED = {
@@ -177,7 +205,7 @@ def _refresh(call: Call, fields: dict[str, str]) -> dict[str, Any]:
 def refreshed(call: Call, fields: dict[str, str]) -> tuple[dict[str, Any], User, ConnectedApp, tuple[str, ...]]:
     """Take a refresh token; return the answer, and the user, app and scopes of the session that was opened."""
     # A public app has no secret to send.
-    app = authenticated_app(call, fields, secret=False)
+    app = authenticated_app(call, fields, "policy")
     kept, given = call.org.sessions, fields.get("refresh_token", "")
     grant = kept.granted(given)
     user = call.org.directory.by_id(grant.user_id) if grant is not None else None

@@ -1,7 +1,6 @@
 """The header Sforce-Auto-Assign: whether assignment rules choose the owner of accounts, cases and leads.
 
-Source: REST API Developer Guide, "Assignment Rule Header". The org has AssignmentRule records and no entries of them,
-which no API but the metadata one writes: no rule ever chooses anybody, and a record is its creator's.
+Source: REST API Developer Guide, "Assignment Rule Header": without it the active rule is asked, as with TRUE.
 """
 
 from __future__ import annotations
@@ -16,19 +15,24 @@ from mock_server.org.records.changes import Change
 _ASSIGNED = frozenset({"account", "case", "lead"})
 
 
-def check_assignment(call: Call, changes: Sequence[Change]) -> None:
-    """Refuse a header that names no rule of this org.
+def ask_for_assignment(call: Call, changes: Sequence[Change]) -> None:
+    """Have saves of accounts, cases and leads ask the rule that the header names, or the active one.
 
     Raises INVALID_HEADER for what is neither TRUE, FALSE nor an id, INVALID_CROSS_REFERENCE_KEY for an unknown rule.
     """
-    wish = call.headers.get("Sforce-Auto-Assign")
-    if wish is None or not any(change.sobject.lower() in _ASSIGNED for change in changes):
+    assigned = [change for change in changes if change.sobject.lower() in _ASSIGNED]
+    if not assigned:
         return
-    if wish.strip().lower() in ("true", "false"):
+    wish = call.headers.get("Sforce-Auto-Assign", "TRUE").strip()
+    if wish.lower() == "false":
         return
-    identifier = to_18(wish.strip())
-    if identifier is None:
-        raise errors.INVALID_HEADER(name="Sforce-Auto-Assign")
-    seen = call.schema.get("AssignmentRule") is not None
-    if not seen or not call.org.sees(call.session, "AssignmentRule", identifier):
-        raise errors.INVALID_CROSS_REFERENCE_KEY()
+    rule = ""
+    if wish.lower() != "true":
+        rule = to_18(wish) or ""
+        if not rule:
+            raise errors.INVALID_HEADER(name="Sforce-Auto-Assign")
+        seen = call.schema.get("AssignmentRule") is not None
+        if not seen or not call.org.sees(call.session, "AssignmentRule", rule):
+            raise errors.INVALID_CROSS_REFERENCE_KEY()
+    for change in assigned:
+        change.assign = rule

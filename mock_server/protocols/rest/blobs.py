@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from mock_server.jsontext import parser_error, wrong_kind
+from mock_server.jsontext import check_depth, parser_error, wrong_kind
 from mock_server.multipart import Malformed, Part, is_multipart, parts
 from mock_server.operations import Call, Operation, Reply
 from mock_server.org import errors
@@ -111,6 +111,7 @@ def _object(body: bytes) -> dict[str, Any]:
         value = orjson.loads(body)
     except orjson.JSONDecodeError:
         raise parser_error(body) from None
+    check_depth(body, value)
     if not isinstance(value, dict):
         raise wrong_kind(body, value)
     return value

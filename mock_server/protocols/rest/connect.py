@@ -5,13 +5,13 @@ Source: Connect REST API Developer Guide, "Organization Settings", "User Detail"
 
 from __future__ import annotations
 
-import re
 from html import escape
 from typing import Any
 
 from mock_server.operations import Call, Operation, Reply
 from mock_server.org import errors
 from mock_server.org.ids import to_18
+from mock_server.org.query.literals import escaped
 from mock_server.org.zones import utc_offset
 from mock_server.protocols.instance import instance_url
 from mock_server.protocols.rest.replies import DATA, answer, base_of, data_url, routes
@@ -138,7 +138,7 @@ async def users(call: Call) -> Reply:
         raise errors.ILLEGAL_QUERY_PARAMETER_VALUE(text="The parameter q takes at least two characters")
     where = ""
     if wanted:
-        pattern = re.sub(r"([%_\\'])", r"\\\1", wanted).replace("*", "%").replace("?", "_")
+        pattern = escaped(wanted, pattern=True).replace("*", "%").replace("?", "_")
         where = f" WHERE Name LIKE '{pattern}%' OR LastName LIKE '{pattern}%'"
     found = _select(call, f"{where} ORDER BY Name, Id LIMIT {size + 1} OFFSET {number * size}")
     more = number + 1 if len(found) > size else None

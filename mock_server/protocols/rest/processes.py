@@ -8,13 +8,16 @@ from typing import Any
 from mock_server.operations import Call, Operation, Reply
 from mock_server.org import errors
 from mock_server.org.approvals.acting import ACTIONS, Acted, Wish, act
+from mock_server.org.approvals.processes import fixed_id
 from mock_server.org.automation.budget import LimitExceeded
 from mock_server.org.automation.execution import ApexError, Ended, told
 from mock_server.org.automation.inner import InnerOrg
 from mock_server.org.errors import ApiError
-from mock_server.org.ids import to_18
+from mock_server.org.ids import to_15, to_18
+from mock_server.org.records.changes import Change
+from mock_server.org.schema.types import SObject
 from mock_server.protocols.rest.describe import sobject_of
-from mock_server.protocols.rest.replies import DATA, answer, data_url, routes, row_error
+from mock_server.protocols.rest.replies import DATA, answer, data_url, errors_answer, routes, row_error
 
 ROOT = f"{DATA}/process"
 APPROVALS = f"{ROOT}/approvals"
@@ -24,6 +27,7 @@ _KEYS = frozenset(
      "skipentrycriteria"]
 )  # fmt: skip
 MOST = 200
+_FIELD_UPDATE = "04Y"
 
 
 @routes(Operation("rest.process.kinds", "GET", ROOT, "read", summary="Where processes are listed"))
@@ -119,33 +123,67 @@ def _wish(given: object) -> Wish:
     )
 
 
-# Workflow rules do not run here, and an org has none.
+# -- workflow rules
 
 
 @routes(
     Operation("rest.process.rules", "GET", RULES, "read", summary="List the workflow rules"),
 )
 async def rules(call: Call) -> Reply:
-    return answer({"rules": {}})
+    listed = {name: _rules_of(one) for name, one in sorted(call.schema.own().items()) if one.workflow_rules}
+    return answer({"rules": {name: found for name, found in listed.items() if found}})
 
 
 @routes(Operation("rest.process.rules", "GET", f"{RULES}/{{sobject}}", "read"))
 async def rules_of(call: Call) -> Reply:
-    sobject_of(call)
-    return answer({"rules": {}})
+    sobject = sobject_of(call)
+    found = _rules_of(sobject)
+    return answer({"rules": {sobject.name: found} if found else {}})
 
 
 @routes(Operation("rest.process.rules", "GET", f"{RULES}/{{sobject}}/{{id}}", "read"))
 async def rule(call: Call) -> Reply:
+    wanted = to_18(call.args["id"])
+    for one in _rules_of(sobject_of(call)):
+        if wanted is not None and to_18(one["id"]) == wanted:
+            return answer(one)
     raise errors.NOT_FOUND()
+
+
+def _rules_of(sobject: SObject) -> list[dict[str, Any]]:
+    """Return the active rules of an object as the documentation shows them, with ids of 15 characters."""
+    # Late: it brings the compiler of formulas.
+    from mock_server.org.formula.acting import rule_id
+
+    return [
+        {
+            "actions": [
+                {
+                    "id": to_15(fixed_id(_FIELD_UPDATE, f"{sobject.name}/{one.name}/{update.name}")),
+                    "name": update.name,
+                    "type": "FieldUpdate",
+                }
+                for update in one.updates
+            ],
+            "description": one.description,
+            "id": to_15(rule_id(sobject, one)),
+            "name": one.label,
+            "namespacePrefix": None,
+            "object": sobject.name,
+        }
+        for one in sobject.workflow_rules
+        if one.active
+    ]
 
 
 @routes(
     Operation(
-        "rest.process.trigger", "POST", RULES, "write", "conditional", summary="Run the workflow rules of records"
+        "rest.process.trigger", "POST", RULES, "write", "conditional", "many", summary="Run workflow rules on records"
     )
 )
 async def trigger(call: Call) -> Reply:
+    """Ask all active rules of the records, whatever they wait for; all of it is undone where one record fails."""
+    changes: dict[str, Change] = {}
     for one in _listed(call, "contextIds"):
         identifier = to_18(one) if isinstance(one, str) else None
         if identifier is None:
@@ -153,4 +191,9 @@ async def trigger(call: Call) -> Reply:
         sobject = call.schema.by_prefix(identifier[:3])
         if sobject is None or not call.org.sees(call.session, sobject.name, identifier):
             raise errors.INVALID_CROSS_REFERENCE_KEY()
+        if any(rule.active for rule in sobject.workflow_rules):
+            changes[identifier] = Change("update", sobject.name, {}, id=identifier, act=True)
+    for result in await call.write(list(changes.values()), all_or_none=True) if changes else ():
+        if not result.success and result.errors[0].code != "ALL_OR_NONE_OPERATION_ROLLED_BACK":
+            return errors_answer(result.errors)
     return answer({"errors": None, "success": True})

@@ -16,7 +16,7 @@ from mock_server.org.records.plans import plan_of
 from mock_server.org.records.values import Misfit
 from mock_server.org.schema.types import Field, SObject
 from mock_server.protocols.rest import conditions
-from mock_server.protocols.rest.assignment import check_assignment
+from mock_server.protocols.rest.assignment import ask_for_assignment
 from mock_server.protocols.rest.blobs import record_of
 from mock_server.protocols.rest.describe import sobject_of
 from mock_server.protocols.rest.duplicates import duplicate_wishes, show_duplicates
@@ -47,7 +47,7 @@ async def save(
 
     `check` is asked in the moment of the save, locks and all, and raises ApiError to refuse it.
     """
-    check_assignment(call, changes)
+    ask_for_assignment(call, changes)
     wishes = duplicate_wishes(call.headers.get("Sforce-Duplicate-Rule-Header"))
     if wishes.allow_save:
         for change in changes:
@@ -93,7 +93,7 @@ def _created(call: Call, sobject: SObject, result: RowResult, **more: Any) -> Re
     return reply
 
 
-@routes(Operation("rest.sobject.read", "GET", BY_ID, "read", rows="one", summary="Read a record"))
+@routes(Operation("rest.sobject.read", "GET", BY_ID, "read", rows="one", summary="Read a record", query=("fields",)))
 async def read(call: Call) -> Reply:
     sobject = sobject_of(call)
     return read_record(call, sobject, _id_of(call))
@@ -151,10 +151,23 @@ def _id_of(call: Call) -> str:
 
 
 READ_BY_KEY = Operation(
-    "rest.sobject.read_by_key", "GET", BY_KEY, "read", rows="one", summary="Read a record by external id"
+    "rest.sobject.read_by_key",
+    "GET",
+    BY_KEY,
+    "read",
+    rows="one",
+    summary="Read a record by external id",
+    query=("fields",),
 )
 UPSERT = Operation(
-    "rest.sobject.upsert", "PATCH", BY_KEY, "write", "conditional", "one", summary="Upsert by external id"
+    "rest.sobject.upsert",
+    "PATCH",
+    BY_KEY,
+    "write",
+    "conditional",
+    "one",
+    summary="Upsert by external id",
+    query=("updateOnly",),
 )
 DELETE_BY_KEY = Operation(
     "rest.sobject.delete_by_key", "DELETE", BY_KEY, "write", "always", "one", summary="Delete by external id"
@@ -202,7 +215,14 @@ def _check_of(call: Call, sobject: SObject, key: Field) -> Callable[[], None] | 
 
 @routes(
     Operation(
-        "rest.sobject.upsert", "POST", f"{ROWS}/{{field}}", "write", "never", "one", summary="Upsert by external id"
+        "rest.sobject.upsert",
+        "POST",
+        f"{ROWS}/{{field}}",
+        "write",
+        "never",
+        "one",
+        summary="Upsert by external id",
+        query=("updateOnly",),
     )
 )
 async def upsert_new(call: Call) -> Reply:

@@ -111,6 +111,8 @@ def check_version(call: Call) -> None:
 
 _FREE = frozenset({"rest.sobject.blob"})
 """Operations whose answers have the type of what they hold, whatever is accepted."""
+_MOST_PEEKED = 10_000
+"""Rows of a refused call that are noted: many more than a call may carry."""
 _VERBS: dict[str, Verb] = {"create": "create", "update": "update", "upsert": "upsert", "delete": "delete"}
 
 
@@ -130,7 +132,7 @@ def peek(call: Call) -> list[Change]:
         return [Change(verb, sobject, body, call.args.get("id"), key, call.args.get("value"))]
     records = body.get("records")
     out = []
-    for record in records if isinstance(records, list) else []:
+    for record in records[:_MOST_PEEKED] if isinstance(records, list) else []:
         if isinstance(record, dict):
             values = {name: value for name, value in record.items() if name != "attributes"}
             attributes = record.get("attributes")

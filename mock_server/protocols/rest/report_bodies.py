@@ -58,7 +58,7 @@ def run(call: Call, report: Report, wanted: Wanted) -> dict[str, Any]:
         return call.org.query(call.session, soql, base=base, size=2001).records
 
     result = run_report(definition, query, zone, details=wanted.details)
-    facts = {f"{key}!T": _fact(definition, node, wanted.details) for key, node in flat(result.root)}
+    facts = {f"{key}!T": _fact(node, wanted.details) for key, node in flat(result.root)}
     return {
         "attributes": _attributes(call, report),
         "allData": result.complete,
@@ -83,7 +83,7 @@ def _attributes(call: Call, report: Report) -> dict[str, Any]:
     }
 
 
-def _fact(definition: Definition, node: Node, details: bool) -> dict[str, Any]:
+def _fact(node: Node, details: bool) -> dict[str, Any]:
     out: dict[str, Any] = {"aggregates": [_shown(one) for one in node.totals]}
     if details:
         out["rows"] = [{"dataCells": [_shown(one) for one in row]} for row in node.rows]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from zlib import crc32
 
@@ -11,6 +11,7 @@ from mock_server.operations import Call, Operation, Reply
 from mock_server.org import errors
 from mock_server.org.query import sosl
 from mock_server.org.query.fulltext import GROUPS
+from mock_server.org.query.grammar import LONGEST
 from mock_server.org.query.grammar import parse as parse_query
 from mock_server.org.query.search import Found, is_searched, name_field, plain_search
 from mock_server.org.query.sosl import MOST_ROWS, Target
@@ -24,7 +25,11 @@ _COLUMNS = ("Phone", "Email", "Company", "Industry", "StageName", "Status", "Sub
 """Fields that search results show beside a record's name, where an object has them."""
 
 
-@routes(Operation("rest.search.run", "GET", f"{DATA}/search", "read", rows="many", summary="Run a SOSL search"))
+@routes(
+    Operation(
+        "rest.search.run", "GET", f"{DATA}/search", "read", rows="many", summary="Run a SOSL search", query=("q",)
+    )
+)
 async def run(call: Call) -> Reply:
     text = call.query.get("q", "")
     call.entry.query = text[:1000]
@@ -46,23 +51,26 @@ def _answer(call: Call, found: Found) -> Reply:
 # -- by parameters
 
 _PARAMETERIZED = f"{DATA}/parameterizedSearch"
+_MOST_TARGETS = 200
 
 
 @routes(
     Operation(
         "rest.search.parameterized", "GET", _PARAMETERIZED, "read", rows="many", since=36.0,
         summary="Search by parameters",
+        query=("q", "sobject", "fields", "where", "orderBy", "limit", "in", "defaultLimit", "offset", "overallLimit",
+            "metadata")
     )
 )  # fmt: skip
 async def by_parameters(call: Call) -> Reply:
     """Read `sobject=Account&Account.fields=Id,Name&Account.limit=5`; what an object does not say, all say."""
     values = call.query
     sobjects = [name for value in call.repeated("sobject") for name in words(value)]
-    targets = []
-    for name in sobjects:
-        own = {key.partition(".")[2]: value for key, value in values.items() if key.startswith(f"{name}.")}
-        targets.append(_target(name, own, values))
-    return await _parameterized(call, values, tuple(targets))
+
+    def own(name: str) -> dict[str, str]:
+        return {key.partition(".")[2]: value for key, value in values.items() if key.startswith(f"{name}.")}
+
+    return await _parameterized(call, values, ((name, own(name)) for name in sobjects))
 
 
 @routes(
@@ -78,10 +86,13 @@ async def by_body(call: Call) -> Reply:
         isinstance(one, dict) and isinstance(one.get("name"), str) for one in listed
     ):
         raise errors.INVALID_INPUT(text="sobjects takes a list of objects, each with a name")
-    return await _parameterized(call, body, tuple(_target(one["name"], one, body) for one in listed))
+    return await _parameterized(call, body, ((one["name"], one) for one in listed))
 
 
-async def _parameterized(call: Call, values: Mapping[str, Any], targets: tuple[Target, ...]) -> Reply:
+async def _parameterized(
+    call: Call, values: Mapping[str, Any], wanted: Iterable[tuple[str, Mapping[str, Any]]]
+) -> Reply:
+    targets = _targets(wanted, values)
     text = values.get("q")
     if not isinstance(text, str) or not text.strip():
         raise errors.MALFORMED_SEARCH(text="No search term found. The search term must be enclosed in braces.")
@@ -97,8 +108,25 @@ async def _parameterized(call: Call, values: Mapping[str, Any], targets: tuple[T
     return _answer(call, await call.org.search_aside(call.session, search, base=base_of(call)))
 
 
-def _target(name: str, own: Mapping[str, Any], common: Mapping[str, Any]) -> Target:
-    """Return an object's part of a search, parsed as a query: its clauses are SOQL."""
+def _targets(wanted: Iterable[tuple[str, Mapping[str, Any]]], common: Mapping[str, Any]) -> tuple[Target, ...]:
+    """Return the parts of a search, each parsed as a query: its clauses are SOQL. Together they are one statement."""
+    texts: list[str] = []
+    left = LONGEST
+    for name, own in wanted:
+        texts.append(_soql(name, own, common))
+        left -= len(texts[-1])
+        if left < 0 or len(texts) > _MOST_TARGETS:
+            raise errors.QUERY_TOO_COMPLICATED()
+    return tuple(_parsed(text) for text in texts)
+
+
+def _parsed(text: str) -> Target:
+    with sosl.malformed(text):
+        query: Query = parse_query(text)
+    return Target(query)
+
+
+def _soql(name: str, own: Mapping[str, Any], common: Mapping[str, Any]) -> str:
     fields = own.get("fields") or common.get("fields") or "Id"
     items = ", ".join(map(str, fields)) if isinstance(fields, list) else str(fields)
     text = f"SELECT {items} FROM {name}"  # noqa: S608  # SOQL, which is bound like any client's
@@ -112,9 +140,7 @@ def _target(name: str, own: Mapping[str, Any], common: Mapping[str, Any]) -> Tar
     offset = _number(common, "offset")
     if offset is not None:
         text += f" OFFSET {offset}"
-    with sosl.malformed(text):
-        query: Query = parse_query(text)
-    return Target(query)
+    return text
 
 
 def _number(values: Mapping[str, Any], key: str) -> int | None:
@@ -142,6 +168,7 @@ _REMOVED = str.maketrans("", "", "\"'*?")
     Operation(
         "rest.search.suggestions", "GET", f"{DATA}/search/suggestions", "read", rows="many", since=32.0,
         summary="Suggest records by the beginning of their names",
+        query=("q", "sobject", "fields", "where", "limit", "dynamicFields", "ignoreUnsupportedSObjects")
     )
 )  # fmt: skip
 async def suggestions(call: Call) -> Reply:
@@ -156,7 +183,7 @@ async def suggestions(call: Call) -> Reply:
     own = {"fields": call.query.get("fields"), "where": call.query.get("where")}
     second = "secondaryField" in call.query.get("dynamicFields", "").split(",")
     targets = tuple(
-        _target(one.name, own | {"fields": _suggested_fields(one, name, own["fields"], second=second)}, {})
+        _parsed(_soql(one.name, own | {"fields": _suggested_fields(one, name, own["fields"], second=second)}, {}))
         for one in named
         if (name := name_field(one))
     )
@@ -197,9 +224,14 @@ def _suggested_fields(sobject: SObject, name: str, asked: str | None, *, second:
     """Return id and name, the fields that are asked for, and with `second` the next column of search results."""
     fields = ["Id", name, *words(asked or "")]
     if second:
-        fields += [one for one in _COLUMNS if one in sobject.by_name and one != name][:1]
+        fields += compact_columns(sobject, name)[:1]
     known = {one.lower(): one for one in reversed(fields)}
     return [one for one in fields if known.pop(one.lower(), None) is not None]
+
+
+def compact_columns(sobject: SObject, name: str) -> list[str]:
+    """Return the fields that stand beside the name of a record where it is found."""
+    return [one for one in _COLUMNS if one in sobject.by_name and one != name]
 
 
 @routes(
@@ -210,7 +242,14 @@ async def scope_order(call: Call) -> Reply:
 
 
 @routes(
-    Operation("rest.search.layout", "GET", f"{DATA}/search/layout", "read", summary="Describe pages of search results")
+    Operation(
+        "rest.search.layout",
+        "GET",
+        f"{DATA}/search/layout",
+        "read",
+        summary="Describe pages of search results",
+        query=("q",),
+    )
 )
 async def layout(call: Call) -> Reply:
     named = [_sobject(call, name) for name in words(call.query.get("q", ""))]

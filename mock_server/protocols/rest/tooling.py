@@ -83,6 +83,19 @@ async def more(call: Call) -> Reply:
     return _page(call, call.org.more(call.session, call.args["locator"], size=page_size(call), base=_base(call)))
 
 
+@routes(
+    Operation(
+        "rest.tooling.search", "GET", f"{TOOLING}/search", "read", rows="many", query=("q",),
+        summary="Search the objects of developers by SOSL",
+    )
+)  # fmt: skip
+async def search(call: Call) -> Reply:
+    text = call.query.get("q", "")
+    call.entry.query = text[:1000]
+    found = await call.org.search_aside(call.session, text, base=_base(call), tooling=True)
+    return answer({"searchRecords": found.records})
+
+
 def _page(call: Call, page: Page) -> Reply:
     call.entry.page = PageNote(page.total, len(page.records), page.cursor)
     body: dict[str, Any] = {"size": len(page.records), "totalSize": page.total, "done": page.cursor is None}
@@ -228,6 +241,21 @@ async def _done(call: Call, change: Change) -> Reply:
 )  # fmt: skip
 async def run_tests(call: Call) -> Reply:
     raise errors.INVALID_INPUT(text=NOT_RUN)
+
+
+@routes(
+    Operation(
+        "rest.tooling.completions", "GET", f"{TOOLING}/completions", "read", query=("type",),
+        summary="List what editors may complete: nothing, since no Apex is here",
+    )
+)  # fmt: skip
+async def completions(call: Call) -> Reply:
+    kind = call.query.get("type")
+    if not kind:
+        raise errors.MISSING_PARAMETER(name="type")
+    if kind.lower() not in ("apex", "visualforce"):
+        raise errors.INVALID_INPUT(text=f"Invalid completion type: {kind[:100]}")
+    return answer({"publicDeclarations": {}})
 
 
 @routes(

@@ -13,7 +13,7 @@ from mock_server.org.identity.directory import User
 from mock_server.org.ids import to_15, to_18
 from mock_server.org.org import Org
 from mock_server.org.versions import OLDEST
-from mock_server.protocols.instance import host_of, instance_url
+from mock_server.protocols.instance import at_sandbox_host, host_of, instance_url
 from mock_server.protocols.soap import records
 from mock_server.protocols.soap.envelope import CLIENT_FAULT, LARGEST, read
 from mock_server.protocols.soap.replies import APIS, Api
@@ -66,10 +66,11 @@ def _log_in(call: Call, api: Api) -> Reply:
     call.entry.opened(user.username, session.token, instance)
     base = escaped(instance)
     expired = str(call.org.directory.expired(user.id)).lower()
+    sandbox = str(call.org.directory.is_sandbox() or at_sandbox_host(call)).lower()
     return api.answer(
         "<loginResponse><result>"
         f"<metadataServerUrl>{base}/services/Soap/m/{version}.0/{org15}</metadataServerUrl>"
-        f"<passwordExpired>{expired}</passwordExpired><sandbox>false</sandbox>"
+        f"<passwordExpired>{expired}</passwordExpired><sandbox>{sandbox}</sandbox>"
         f"<serverUrl>{base}/services/Soap/{api.letter}/{version}.0/{org15}</serverUrl>"
         f"<sessionId>{session.token}</sessionId><userId>{user.id}</userId>{_user_info(call.org, user, session.timeout)}"
         "</result></loginResponse>"

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from mock_server.operations import Registry
 from mock_server.org.identity.admission import Visit
 from mock_server.org.identity.sessions import Session
 from mock_server.org.org import Org
 from mock_server.org.records.changes import Change, Verb
 from mock_server.org.records.locking import parents_of
 from mock_server.org.schema import Schema
+from mock_server.routing import Registry
 from mock_server.world import OrgSpec, World
 from tests.org.records.conftest import Save, contact
 

@@ -164,3 +164,47 @@ def test_a_clock_that_was_moved_does_not_outdate_clients() -> None:
     org.clock.advance(7_200)
     check_life({"exp": signed_at + 180}, (org.clock.now(), org.directory.clients_time()))
     check_life({"exp": org.clock.now() + 180}, (org.clock.now(), org.directory.clients_time()))
+
+
+@pytest.mark.parametrize(
+    ("changes", "refused"),
+    [
+        ({}, False),
+        ({"aud": "http://127.0.0.1:8080/services/oauth2/token"}, False),
+        ({"aud": "https://example.com"}, True),
+        ({"sub": "integration@sfmock.test"}, True),
+        ({"iss": None}, True),
+        ({"exp": 1_000_000_000}, True),
+        ({"exp": None}, True),
+    ],
+)
+@pytest.mark.parametrize("named", [True, False])
+def test_an_app_may_vouch_for_itself_by_its_certificate(
+    desk: Desk, changes: dict[str, Any], refused: bool, named: bool
+) -> None:
+    own = claims(
+        desk, **{"sub": "sfmock-client-id", "aud": "https://login.salesforce.com/services/oauth2/token", **changes}
+    )
+    if "iss" not in own and not named:
+        return
+    shown = {
+        "grant_type": "client_credentials",
+        "client_assertion": signed(own),
+        "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+        **({"client_id": "sfmock-client-id"} if named else {}),
+    }
+    body = json_of(desk.post(TOKEN, shown))
+    if refused:
+        assert body == {"error": "invalid_client", "error_description": "invalid client credentials"}
+    else:
+        assert "access_token" in body
+
+
+def test_what_vouches_for_an_app_is_signed_by_it(desk: Desk) -> None:
+    own = signed(claims(desk, sub="sfmock-client-id"), OTHER_KEY)
+    kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+    fields = {"grant_type": "client_credentials", "client_id": "sfmock-client-id", "client_assertion": own}
+    for one in ({"client_assertion_type": kind}, {}, {"client_assertion_type": "saml"}):
+        assert json_of(desk.post(TOKEN, {**fields, **one}))["error"] == "invalid_client"
+    good = signed(claims(desk, sub="sfmock-client-id"))
+    assert json_of(desk.post(TOKEN, {**fields, "client_assertion": good}))["error"] == "invalid_client"

@@ -230,13 +230,24 @@ def test_a_code_with_a_challenge_needs_its_verifier(desk: Desk, walker: Walker, 
 
 def test_a_verifier_needs_its_challenge(desk: Desk, walker: Walker) -> None:
     status, body = redeem(desk, walker.code(), code_verifier=VERIFIER)
-    assert (status, body["error_description"]) == (400, "invalid code verifier")
+    assert (status, body["error_description"]) == (400, "unexpected code verifier")
+
+
+def test_a_verifier_may_have_what_the_standard_allows(desk: Desk, walker: Walker) -> None:
+    verifier = "-._~" * 11
+    digest = base64.urlsafe_b64encode(sha256(verifier.encode()).digest()).decode().rstrip("=")
+    assert redeem(desk, walker.code(code_challenge=digest), code_verifier=verifier)[0] == 200
 
 
 def test_a_code_is_good_once(desk: Desk, walker: Walker) -> None:
     code = walker.code()
     assert redeem(desk, code)[0] == 200
-    assert redeem(desk, code) == (400, {"error": "invalid_grant", "error_description": "invalid authorization code"})
+    for _ in range(2):
+        walker.code()
+        assert redeem(desk, code) == (
+            400,
+            {"error": "invalid_grant", "error_description": "expired authorization code"},
+        )
 
 
 def test_a_code_lives_fifteen_minutes(desk: Desk, walker: Walker) -> None:

@@ -63,6 +63,15 @@ def test_a_device_is_let_in_by_its_user(desk: Desk, walker: Walker) -> None:
     assert poll(desk, device["device_code"]) == refused("invalid_grant", "token exchange failed")
 
 
+@pytest.mark.parametrize("secret", [None, "right", "wrong"])
+def test_a_device_keeps_no_secret_and_shows_none_that_is_wrong(desk: Desk, secret: str | None) -> None:
+    app = replace(desk.org.directory.default_app, secret_needed=True)
+    desk.org.directory.add_app(app)
+    shown = {"client_secret": app.client_secret if secret == "right" else secret} if secret else {}
+    error = poll(desk, begin(desk)["device_code"], **shown)[1]["error"]
+    assert error == ("invalid_client" if secret == "wrong" else "authorization_pending")
+
+
 def test_a_device_that_is_denied_hears_of_it_once(desk: Desk, walker: Walker) -> None:
     device = begin(desk)
     page = walker.submit(connect(walker, device["user_code"]), "cancel")

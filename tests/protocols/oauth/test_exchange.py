@@ -158,4 +158,4 @@ def test_a_user_who_is_shut_out_gains_nothing(desk: Desk) -> None:
     token = desk.session()
     desk.org.store.connection.execute("""UPDATE "User" SET "IsActive" = 0""")
     desk.org.accesses.changed()
-    assert exchange(desk, token)["error"] == "inactive_user"
+    assert exchange(desk, token)["error_description"] == "inactive user"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 import pytest
 
 from mock_server.org.zones import utc_offset
@@ -75,6 +77,31 @@ def test_an_offset_leaves_daylight_saving_out() -> None:
     assert utc_offset("Europe/Berlin", winter) == utc_offset("Europe/Berlin", summer) == 3_600_000
     for unknown in ("", "Nowhere/Land", "../etc/passwd", "\0"):
         assert utc_offset(unknown, summer) == 0
+
+
+def test_a_page_of_another_site_brings_its_token_in_the_address(desk: Desk) -> None:
+    path, token = identity_path(desk), desk.session()
+    reply = desk.get(f"{path}?format=jsonp&callback=show&oauth_token={quote(token)}")
+    assert (reply.status, reply.body[:6]) == (200, b"show({")
+    assert token not in repr(desk.last())
+    assert desk.get(f"{path}?oauth_token=nonsense").body == b"Bad_OAuth_Token"
+    assert desk.get(f"{USERINFO}?oauth_token={quote(token)}").body == b"Missing_OAuth_Token"
+
+
+@pytest.mark.parametrize(
+    ("asked", "version"), [("59.0", "59.0"), ("latest", "68.0"), ("", "{version}"), ("1/../x", "{version}")]
+)
+def test_the_addresses_are_those_of_the_version_that_is_asked_for(desk: Desk, asked: str, version: str) -> None:
+    urls = json_of(desk.get(f"{identity_path(desk)}?version={asked}", desk.session()))["urls"]
+    assert urls["query"] == f"http://127.0.0.1:8080/services/data/v{version}/query/"
+    assert urls["partner"].split("/")[-2] == version
+
+
+def test_who_has_no_first_name_has_none(desk: Desk) -> None:
+    desk.org.store.connection.execute('UPDATE "User" SET "FirstName" = NULL')
+    token = desk.session()
+    assert json_of(desk.get(identity_path(desk), token))["first_name"] is None
+    assert json_of(desk.get(USERINFO, token))["given_name"] is None
 
 
 @pytest.mark.parametrize("path", ["identity", USERINFO])

@@ -54,7 +54,7 @@ def answer_of(desk: Desk, way: str, app: ConnectedApp) -> str:
 
 LET_IN = "let in"
 NOT_APPROVED = "invalid_app_access: user is not admin approved to access this app"
-INACTIVE = "inactive_user: user is inactive"
+INACTIVE = "invalid_grant: inactive user"
 RATE = "rate_limit_exceeded: login rate exceeded"
 FAILED = "invalid_grant: authentication failure"
 EXPIRED = "invalid_grant: expired access/refresh token"
@@ -109,7 +109,7 @@ def test_an_inactive_user_is_told_so(desk: Desk, way: str) -> None:
     fields = fields_of(desk, way, app)
     desk.org.store.connection.execute('UPDATE "User" SET "IsActive" = 0')
     desk.org.accesses.changed()
-    assert json_of(desk.post(TOKEN, fields))["error"] == "inactive_user"
+    assert json_of(desk.post(TOKEN, fields)) == {"error": "invalid_grant", "error_description": "inactive user"}
 
 
 @pytest.mark.parametrize("way", ["password", "client_credentials", "jwt_bearer"])

@@ -248,10 +248,11 @@ BODIES = [
     (b'{"Number__c": "' + b"9" * 5000 + b'"}', "NUMBER_OUTSIDE_VALID_RANGE", "Number: value outside of valid range"),
     (b'{"' + b"N" * 5000 + b'__c": 1}', "INVALID_FIELD", "No such column 'NNN"),
     (
-        b'{"Text__c": ' + b'{"a":' * 800 + b"1" + b"}" * 801,
+        b'{"Text__c": ' + b'{"a":' * 150 + b"1" + b"}" * 151,
         "JSON_PARSER_ERROR",
         "Cannot deserialize instance of string",
     ),
+    (b'{"Text__c": ' + b'{"a":' * 800 + b"1" + b"}" * 801, "JSON_PARSER_ERROR", "Document nesting depth"),
     (b'{"Text__c": ' + b"[" * 100_000, "JSON_PARSER_ERROR", "Document nesting depth"),
     (b'{"Boss__r": {"Code__c": {"a": [1]}}}', "JSON_PARSER_ERROR", "Cannot deserialize instance of string"),
     (b'{"Boss__r": {"Code__c": "none"}}', "INVALID_FIELD", "Foreign key external ID: none not found for field Code__c"),

@@ -436,3 +436,31 @@ def test_rest_clients_read_the_organization(tooling: Rest) -> None:
     assert org["TrialExpirationDate"] is None
     plans = tooling.get("/query/", params={"explain": "SELECT Id FROM Account"}).json()["plans"]
     assert plans[0]["sobjectType"] == "Account"
+
+
+def test_composite_requests_hold_tooling_queries(tooling: Rest) -> None:
+    url = "/services/data/v60.0/tooling/query?q=SELECT DeveloperName FROM CustomObject"
+    asked = {"compositeRequest": [{"method": "GET", "url": url, "referenceId": "found"}]}
+    (one,) = tooling.post("/tooling/composite", json=asked).json()["compositeResponse"]
+    assert (one["httpStatusCode"], one["body"]["records"][0]["DeveloperName"]) == (200, "Rental")
+    batch = {"batchRequests": [{"method": "GET", "url": url.removeprefix("/services/data/")}]}
+    (result,) = tooling.post("/tooling/composite/batch", json=batch).json()["results"]
+    assert result["result"]["totalSize"] == 1
+
+
+@pytest.mark.parametrize(
+    ("target", "status", "answer"),
+    [
+        ("/tooling/completions?type=apex", 200, {"publicDeclarations": {}}),
+        ("/tooling/completions", 400, "MISSING_ARGUMENT"),
+        ("/tooling/completions?type=cobol", 400, "INVALID_INPUT"),
+        ("/tooling/search?q=FIND {Zebra}", 200, {"searchRecords": []}),
+        ("/tooling/search/?q=FIND {Rental} RETURNING ApexClass(Id, Name)", 200, {"searchRecords": []}),
+        ("/tooling/search?q=FIND {Rental} RETURNING Account", 400, "INVALID_TYPE"),
+        ("/tooling/search?q=Rental", 400, "MALFORMED_SEARCH"),
+    ],
+)
+def test_completions_and_searches(tooling: Rest, target: str, status: int, answer: object) -> None:
+    found = tooling.get(target)
+    told = found.json() if status == 200 else found.json()[0]["errorCode"]
+    assert (found.status_code, told) == (status, answer)

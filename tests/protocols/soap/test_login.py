@@ -114,6 +114,24 @@ def test_the_login_host_leads_to_the_my_domain(desk: Desk) -> None:
     assert (result[3].text or "").startswith("https://sfmock.my.salesforce.com/services/Soap/u/59.0/")
 
 
+@pytest.mark.parametrize(
+    ("base", "sandbox"),
+    [
+        ("http://127.0.0.1:8080", "false"),
+        ("https://login.salesforce.com", "false"),
+        ("https://test.salesforce.com", "true"),
+        ("https://sfmock--dev.sandbox.my.salesforce.com", "true"),
+    ],
+)
+def test_a_login_at_a_host_of_sandboxes_is_one_of_a_sandbox(desk: Desk, base: str, sandbox: str) -> None:
+    assert result_of(send(desk, login(), base=base))[2].text == sandbox
+
+
+def test_the_organization_record_says_whether_it_is_a_sandbox(desk: Desk) -> None:
+    desk.org.store.connection.execute('UPDATE "Organization" SET "IsSandbox" = 1')
+    assert result_of(send(desk, login()))[2].text == "true"
+
+
 def test_a_hostile_host_header_stays_text(desk: Desk) -> None:
     result = result_of(send(desk, login(), base="http://a<b>&amp;c"))
     assert (result[3].text or "").startswith("http://a<b>&amp;c/services/Soap/")

@@ -43,7 +43,8 @@ def _peek(call: Call) -> list[Change]:
     Operation(
         "rest.composite.batch", "POST", f"{DATA}/composite/batch", "write", "never", "many", since=34.0,
         summary="Run up to 25 independent requests",
-    )
+    ),
+    Operation("rest.composite.batch", "POST", f"{DATA}/tooling/composite/batch", "write", "never", "many", since=40.0),
 )  # fmt: skip
 async def batch(call: Call) -> Reply:
     asked = _read(call)

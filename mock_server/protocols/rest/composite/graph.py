@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 import orjson
 
@@ -14,7 +15,7 @@ from mock_server.operations import Call, Operation, Reply
 from mock_server.org import errors
 from mock_server.org.errors import ApiError
 from mock_server.org.records.changes import Change
-from mock_server.protocols.rest.composite.reading import Reader, Subrequest
+from mock_server.protocols.rest.composite.reading import MOST_READ, Reader, Subrequest
 from mock_server.protocols.rest.composite.references import named
 from mock_server.protocols.rest.composite.sequence import Answer, failed, peek, reading, request_of, run_together
 from mock_server.protocols.rest.replies import DATA, answer, peeked_routes, version_of
@@ -50,7 +51,7 @@ def _peek(call: Call) -> list[Change]:
         return []
     graphs = body.get("graphs") if isinstance(body, dict) else None
     rows: list[Change] = []
-    for one in graphs if isinstance(graphs, list) else ():
+    for one in graphs[:MOST_READ] if isinstance(graphs, list) else ():
         if isinstance(one, dict) and len(rows) < MOST_NODES:
             rows += peek(call, one.get("compositeRequest"))
     return rows
@@ -67,7 +68,7 @@ async def graph(call: Call) -> Reply:
     out: list[dict[str, Any]] = []
     lost = 0
     for one in graphs:
-        # Between two transactions others are served: 500 nodes take a tenth of a second.
+        # Each is a transaction, within which nothing waits: between them others are served.
         await asyncio.sleep(0)
         if lost > MOST_FAILED:
             answers = [failed(node.reference, errors.PROCESSING_HALTED()) for node in one.nodes]
@@ -140,7 +141,7 @@ def _check_depth(nodes: Sequence[Subrequest]) -> None:
     """Refuse a graph whose nodes depend on each other over too many levels. What they refer to comes before them."""
     depths: dict[str, int] = {}
     for node in nodes:
-        said: Mapping[str, Any] = {"url": node.url, "body": node.body, "headers": dict(node.headers)}
+        said: Mapping[str, Any] = {"url": unquote(node.url), "body": node.body, "headers": dict(node.headers)}
         depths[node.reference] = 1 + max((depths.get(name, 0) for name in named(said)), default=0)
         if depths[node.reference] > DEEPEST:
             raise errors.TOO_MANY_OPERATIONS(most=DEEPEST, what="levels in a graph")

@@ -18,9 +18,9 @@ METHODS = ("POST", "PUT", "PATCH", "GET", "DELETE")
 _REFERENCE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_]*")
 STRICT_IDS_SINCE = 52
 """The version from which an odd reference id fails the whole request (D)."""
+MOST_READ = 1000
+"""Subrequests beyond those that any composite resource takes."""
 _INHERITED = frozenset({"accept", "authorization", "content-type"})
-DEEPEST = 200
-"""Levels that a body may be nested: no record needs as many, and what is read must be written again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,6 @@ class Reader:
         self._body = call.body
         self._text: str | None = None
         self.root = call.json_object()
-        if not shallow(self.root):
-            raise errors.JSON_PARSER_ERROR(text="Document nesting depth exceeds the maximum allowed", line=1, column=1)
 
     def wrong(self, key: str, text: str) -> ApiError:
         """Return the error for what stands under a key, at the first place of that key."""
@@ -104,8 +102,9 @@ class Reader:
     # -- subrequests
 
     def subrequests(self, value: Mapping[str, Any], version: int) -> list[Subrequest]:
-        """Return the subrequests under `compositeRequest`."""
-        found = [self._subrequest(item, version) for item in self.objects(value, "compositeRequest")]
+        """Return the subrequests under `compositeRequest`, of too many the first: they are refused all the same."""
+        items = self.objects(value, "compositeRequest")[:MOST_READ]
+        found = [self._subrequest(item, version) for item in items]
         seen: set[str] = set()
         for one in found:
             if one.reference in seen:
@@ -148,21 +147,6 @@ class Reader:
                     text=f"The {name} header can't be specified in a subrequest: it is inherited from the request."
                 )
         return found
-
-
-def shallow(value: Any, most: int = DEEPEST) -> bool:
-    """Tell whether a JSON value is nested no deeper than it may be."""
-    level = [value]
-    for _ in range(most):
-        level = [
-            inner
-            for one in level
-            for inner in (one.values() if isinstance(one, dict) else one if isinstance(one, list) else ())
-            if isinstance(inner, dict | list)
-        ]
-        if not level:
-            return True
-    return False
 
 
 def written(value: Any) -> bytes:

@@ -20,6 +20,10 @@ _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d{1,9})\]")
 NULLS_SINCE = 52
 """The version from which a reference to a record's empty field is null, and no mistake (D)."""
 _ABSENT = object()
+MOST_SAID = 10_000_000
+"""Characters that the references of a request may stand for together: a short one may repeat a long value."""
+_EACH = 200
+"""Characters that a reference counts at least."""
 
 
 class Answered(NamedTuple):
@@ -36,6 +40,7 @@ class Answers:
         self._version = version
         self._answered: dict[str, Answered] = {}
         self._parsed: dict[str, Any] = {}
+        self._left = MOST_SAID
 
     def add(self, reference: str, answered: Answered) -> None:
         self._answered[reference] = answered
@@ -75,7 +80,12 @@ class Answers:
         answered = self._answered.get(head)
         value = self._body(head) if answered else _ABSENT
         for step in _steps(said, len(head)):
+            if value is _ABSENT:
+                break
             value = _into(value, step)
+        self._left -= len(value) + _EACH if isinstance(value, str) else _EACH
+        if self._left < 0:
+            raise errors.REQUEST_ENTITY_TOO_LARGE()
         if value is None and answered and answered.row and len(said) > len(head) and self._version >= NULLS_SINCE:
             return None
         if isinstance(value, str | bool | int | float):

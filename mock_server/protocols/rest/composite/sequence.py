@@ -12,7 +12,7 @@ from mock_server.operations import Admit, Call, Operation, Reply, Request
 from mock_server.org import errors
 from mock_server.org.errors import ApiError
 from mock_server.org.records.changes import Change
-from mock_server.protocols.rest.composite.reading import Subrequest, written
+from mock_server.protocols.rest.composite.reading import MOST_READ, Subrequest, written
 from mock_server.protocols.rest.composite.references import Answered, Answers
 from mock_server.protocols.rest.replies import render
 
@@ -145,7 +145,7 @@ async def run_together(call: Call, subrequests: Sequence[Subrequest], version: i
 def peek(call: Call, values: Any, version_path: str = "") -> list[Change]:
     """Return the rows that the subrequests of a body carry which was refused as a whole, as far as can be told."""
     requests = []
-    for item in values if isinstance(values, list) else ():
+    for item in values[:MOST_READ] if isinstance(values, list) else ():
         if not isinstance(item, dict):
             continue
         method, url = item.get("method"), item.get("url")
@@ -153,4 +153,4 @@ def peek(call: Call, values: Any, version_path: str = "") -> list[Change]:
             body = item.get("body", item.get("richInput"))
             target = url if not version_path else version_path + url.removeprefix(version_path).lstrip("/")
             requests.append(Request(method.upper(), target, {}, b"" if body is None else written(body)))
-    return call.inside.peek(call, requests[:1000])
+    return call.inside.peek(call, requests)

@@ -19,6 +19,7 @@ from mock_server.org.records.changes import Change, RowResult
 from mock_server.org.records.resolving import unsupported_type
 from mock_server.org.records.values import Misfit
 from mock_server.org.schema.types import SObject
+from mock_server.protocols.rest.assignment import ask_for_assignment
 from mock_server.protocols.rest.composite.reading import Reader
 from mock_server.protocols.rest.describe import sobject_of
 from mock_server.protocols.rest.duplicates import duplicate_wishes, show_duplicates
@@ -148,6 +149,7 @@ async def tree(call: Call) -> Reply:
 async def _save(call: Call, nodes: list[_Node]) -> Reply:
     wishes = duplicate_wishes(call.headers.get("Sforce-Duplicate-Rule-Header"))
     changes = [node.change for node in nodes]
+    ask_for_assignment(call, changes)
     for change in changes:
         change.duplicates_known = wishes.allow_save
     try:

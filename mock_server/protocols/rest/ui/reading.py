@@ -125,14 +125,13 @@ def body(
     fields: Mapping[str, Any],
     row: Mapping[str, Any],
     sobject: SObject | None,
-    children: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return a record's body around its fields. A row without an id is a record that is to be made."""
     kind = _record_type(call, sobject, row.get("RecordTypeId"))
     stamp = row.get("SystemModstamp")
     return {
         "apiName": name,
-        "childRelationships": dict(children or {}),
+        "childRelationships": {},
         "eTag": etag([name, row.get("Id"), dict(fields), stamp]),
         "fields": dict(sorted(fields.items())),
         "id": row.get("Id"),

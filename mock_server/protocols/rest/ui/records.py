@@ -107,10 +107,10 @@ def found_record(call: Call, selection: Selection, identifier: str) -> dict[str,
     return found
 
 
-def full_selection(call: Call, sobject: SObject, mode: str = "View") -> Selection:
+def full_selection(call: Call, sobject: SObject) -> Selection:
     """Return the fields of an object's full layout."""
     selection = Selection(sobject)
-    reading.add_layout(call, selection, layout_fields(layout_of(call, sobject, MASTER_RECORD_TYPE, "Full", mode)))
+    reading.add_layout(call, selection, layout_fields(layout_of(call, sobject, MASTER_RECORD_TYPE, "Full", "View")))
     return selection
 
 

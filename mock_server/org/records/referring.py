@@ -1,0 +1,37 @@
+"""References to other records: whether what they lead to is there, and may stand there."""
+
+from __future__ import annotations
+
+from mock_server.org import errors
+from mock_server.org.records.leads import converted
+from mock_server.org.records.rows import Chunk, Row
+from mock_server.org.records.store import Store
+from mock_server.org.schema import Schema
+from mock_server.org.schema.types import Field
+
+
+def check_references(schema: Schema, store: Store, chunk: Chunk) -> None:
+    """Refuse references of another type, to records that are not there, and to converted leads."""
+    wanted: dict[str, dict[str, list[tuple[Row, Field]]]] = {}
+    for row in chunk.rows:
+        if row.errors or not row.writes:
+            continue
+        for name in row.plan.related.keys() & row.values.keys():
+            value = row.values[name]
+            reference = row.plan.related[name]
+            if value is not None:
+                wanted.setdefault(value[:3], {}).setdefault(value, []).append((row, reference))
+    for prefix, references in wanted.items():
+        target = schema.anywhere_by_prefix(prefix)
+        live: set[str] = set()
+        if target is not None:
+            store.ready(target)
+            live = {i for i, gone in store.lookup(target, "Id", list(references), "Id", "IsDeleted") if not gone}
+        for identifier, users in references.items():
+            for row, reference in users:
+                if target is None or (reference.reference_to and target.name not in reference.reference_to):
+                    row.fail(errors.WRONG_ID_TYPE(label=reference.label, value=identifier, fields=[reference.name]))
+                elif identifier not in live:
+                    row.fail(errors.INVALID_CROSS_REFERENCE_KEY())
+                elif target.name == "Lead" and converted(store, target, [identifier]):
+                    row.fail(errors.CANNOT_UPDATE_CONVERTED_LEAD())

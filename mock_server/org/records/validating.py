@@ -1,0 +1,88 @@
+"""Values on their way into a record: each in its stored form, or the reason why it cannot be written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mock_server.org import errors
+from mock_server.org.errors import ApiError
+from mock_server.org.records.parents import NamedParents
+from mock_server.org.records.rows import Row
+
+if TYPE_CHECKING:
+    from mock_server.org.identity.access import Access
+
+
+def validate_plain(row: Row) -> bool:
+    """Validate a row of plain, writable fields; tell whether that was possible and nothing is wrong with it.
+
+    Rows of a call mostly name the same fields, so what their names mean is worked out once.
+    """
+    shape = row.plan.shape(row.verb == "create", tuple(row.change.values))
+    if shape is None:
+        return False
+    values: dict[str, Any] = dict(row.values)
+    try:
+        for (name, coerce), value in zip(shape, row.change.values.values(), strict=True):
+            if value is None:
+                return False
+            values[name] = stored = coerce(value)
+            if stored is None and name in row.plan.not_null:
+                return False
+    except ApiError:
+        return False
+    row.values = values
+    return True
+
+
+def validate(row: Row, parents: NamedParents, access: Access | None) -> None:
+    """Turn a row's values into their stored form; note what is unknown, unwritable or too long."""
+    plan, creating, values = row.plan, row.verb == "create", row.values
+    refused: list[str] = []
+    for name, value in row.change.values.items():
+        slot = plan.slot(name)
+        if slot is None:
+            if name == "attributes":
+                continue
+            if parents.read(row, name, value, access):
+                if row.errors:
+                    return
+                continue
+            row.fail(errors.NO_SUCH_COLUMN(field=name, sobject=row.sobject.name))
+            return
+        if not (slot.createable if creating else slot.updateable):
+            if slot.field.type == "id" and row.change.key_field is not None and value is None:
+                continue
+            refused.append(slot.field.name)
+        elif value is None:
+            values[slot.field.name] = 0 if slot.field.type == "boolean" else None
+        else:
+            try:
+                values[slot.field.name] = slot.coerce(value)
+            except ApiError as error:
+                row.fail(error)
+    if refused:
+        if creating and refused == ["Id"]:
+            row.fail(errors.ID_IN_INSERT())
+        else:
+            row.fail(errors.INVALID_FIELD_FOR_INSERT_UPDATE(names=", ".join(refused), fields=refused))
+        return
+
+
+def require(row: Row) -> None:
+    """Refuse a row that leaves out, or empties, what every record must have."""
+    values, plan = row.values, row.plan
+    if row.verb == "create":
+        missing = [
+            required.name
+            for required in plan.required
+            if values.get(required.name) is None and not row.refers(required)
+        ]
+    else:
+        missing = [
+            name
+            for name, value in values.items()
+            if value is None and name in plan.not_null and not row.refers(row.sobject.by_name[name])
+        ]
+    if missing:
+        row.fail(errors.REQUIRED_FIELD_MISSING(names=", ".join(missing), fields=missing))
