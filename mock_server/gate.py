@@ -234,6 +234,10 @@ class Gate:
                     results = save(give_up=True)
         if decided is not None:
             results = decided.after(faults, results)
+        for result in results:
+            for error in result.errors:
+                # The message of a row may quote its values.
+                error.message = org.redactor.hide(error.message)
         self._note(call, changes, results)
         return results
 

@@ -6,13 +6,17 @@ import json
 import logging
 import random
 import re
+import time
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 from xml.etree.ElementTree import fromstring
+from xml.sax.saxutils import escape
 
 import pytest
 
 from mock_server import api
+from mock_server.operations import Call, Operation
 from tests.conftest import Rest
 
 ROUTES = [route.operation for route in api.operations().routes if route.operation.name.startswith(("rest.", "oauth."))]
@@ -63,6 +67,51 @@ QUERIES = [
     "SELECT Id, (SELECT Id FROM Tasks), (SELECT Id FROM Opportunities) FROM Account",
     "' OR 1=1; DROP TABLE Contact; --",
 ]  # fmt: skip
+
+
+ODD = [
+    "", "0", "-1", "9" * 400, "1e9", "\u0661", "\u00b2", "true", "null", "\0", "%", "%zz", "é" * 200, "{", "@{a.id}", "../..", "//e.vil",
+    "\r\nX-Evil: 1", "2026-01-01T00:00:00Z", "Full", "Account", "Contact", "http://localhost/", "javascript:x", "<b>",
+]  # fmt: skip
+
+
+def _form(operation: Operation, chance: random.Random, texts: list[str]) -> bytes:
+    names = operation.query or ("q", "grant_type")
+    return urlencode({name: chance.choice(texts) for name in names if chance.random() < 0.7}).encode()
+
+
+def _xml(operation: Operation, chance: random.Random, texts: list[str]) -> bytes:
+    def element(depth: int) -> str:
+        name = chance.choice([*FIELDS[:8], "records", "ids", "fields", "allOrNone", "compositeRequest", "inputs", "x"])
+        said = chance.choice(texts).replace("\0", "")
+        nil = chance.choice(["", "", ' xsi:nil="true"', ' type="Contact"', ' xsi:type="x:y"'])
+        inner = "".join(element(depth - 1) for _ in range(chance.randint(0, 3))) if depth else escape(said)
+        return f"<{name}{nil}>{inner}</{name}>"
+
+    return f'<r xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">{element(3)}{element(1)}</r>'.encode()
+
+
+def _parts(operation: Operation, chance: random.Random, texts: list[str]) -> bytes:
+    out = b""
+    for _ in range(chance.randint(0, 3)):
+        name = chance.choice(["entity_document", "collection", "VersionData", "Body", "", *ODD[:6]])
+        file = chance.choice(["", '; filename="../../etc/passwd"', '; filename="a\\"b"', '; filename="x\r\nX-A: 1"'])
+        kind = chance.choice(["application/json", "application/octet-stream", "application/xml", "", "text/plain"])
+        content = chance.choice(['{"Name": "x"}', "{", "<a/>", "", *texts])
+        head = f'--x\r\nContent-Disposition: form-data; name="{name}"{file}\r\nContent-Type: {kind}\r\n\r\n'
+        out += head.encode() + content.encode() + b"\r\n"
+    return out + chance.choice([b"--x--", b"--x", b"--x--\r\n"])
+
+
+FORMS: dict[str, Callable[[Operation, random.Random, list[str]], bytes]] = {
+    "application/x-www-form-urlencoded": _form,
+    "application/xml": _xml,
+    "multipart/form-data; boundary=x": _parts,
+}
+"""Bodies that are at least of the kind that their Content-Type says; JSON is written by `requests_of`."""
+PATIENCE = 5.0
+"""Seconds of this process, in which the server runs too."""
+LARGEST_ANSWER = 60_000_000
 
 
 def requests_of(rest: Rest, chance: random.Random, record: str) -> Callable[[], tuple[str, str, dict[str, Any]]]:
@@ -130,12 +179,64 @@ def requests_of(rest: Rest, chance: random.Random, record: str) -> Callable[[], 
             "X-PrettyPrint": chance.choice(["0", "0", "1"]),
             "Accept": chance.choice(["*/*"] * 4 + ["application/json", "application/xml", "text/xml;q=0.5", "text/x"]),
         }
-        params = {
-            chance.choice(["q", "fields", "ids"]): chance.choice([*QUERIES, record, "Id,Nope", ",,", "Owner.Name"])
-        }
-        return operation.method, path, {"headers": headers, "params": params, "data": body()}
+        texts = [*QUERIES, record, "Id,Nope", ",,", "Owner.Name"]
+        params = {chance.choice(["q", "fields", "ids"]): chance.choice(texts)}
+        for name in operation.query:
+            if chance.random() < 0.3:
+                params[name] = chance.choice([*texts, *ODD])
+        kind = headers["Content-Type"]
+        data = body()
+        if kind in FORMS and chance.random() < 0.8:
+            # A form that does not fit on its way would be refused at the door.
+            data = FORMS[kind](operation, chance, [*texts, *ODD])
+        return operation.method, path, {"headers": headers, "params": params, "data": data}
 
     return one
+
+
+class Watched(dict[str, str]):
+    """The parameters of a query string. What a handler asks them for is noted."""
+
+    def __init__(self, values: dict[str, str], call: Call) -> None:
+        super().__init__(values)
+        self._call = call
+
+    def get(self, name: str, default: Any = None) -> Any:
+        ASKED.setdefault(self._call.operation, set()).add(name)
+        return super().get(name, default)
+
+    def __contains__(self, name: object) -> bool:
+        ASKED.setdefault(self._call.operation, set()).add(str(name))
+        return super().__contains__(name)
+
+
+ASKED: dict[Operation, set[str]] = {}
+"""The parameters that each operation has read."""
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> dict[Operation, set[str]]:
+    ASKED.clear()
+    read, repeated = Call.query.fget, Call.repeated
+    assert read is not None
+
+    def noted(call: Call, name: str) -> list[str]:
+        Watched({}, call).get(name)
+        return repeated(call, name)
+
+    monkeypatch.setattr(Call, "query", property(lambda call: Watched(read(call), call)))
+    monkeypatch.setattr(Call, "repeated", noted)
+    return ASKED
+
+
+def undeclared(asked: dict[Operation, set[str]]) -> dict[str, set[str]]:
+    """Return what operations of REST read without saying so; what an endpoint's own steps ask for is theirs."""
+    return {
+        operation.name: names
+        for operation, found in asked.items()
+        if operation.name.startswith("rest.") and not operation.name.startswith("rest.apex.")
+        if (names := found - {*operation.query, "_HttpMethod"})
+    }
 
 
 def besiege(rest: Rest, caplog: pytest.LogCaptureFixture, seed: int, count: int) -> None:
@@ -146,7 +247,11 @@ def besiege(rest: Rest, caplog: pytest.LogCaptureFixture, seed: int, count: int)
     with caplog.at_level(logging.ERROR, logger="sfmock"):
         for _ in range(count):
             method, path, options = one()
-            answer = rest(method, path, **options)
+            start = time.process_time()
+            answer = rest(method, path, allow_redirects=False, **options)
+            assert time.process_time() - start < PATIENCE, (method, path, options)
+            assert len(answer.content) < LARGEST_ANSWER, (method, path, options)
+            assert "X-Evil" not in answer.headers, (method, path, options)
             if answer.status_code == 500 and path.startswith("/services/apexrest"):
                 # What an endpoint's steps are refused is an exception of its code.
                 assert answer.json()[0]["errorCode"] == "APEX_ERROR", (method, path, options, answer.text)
@@ -154,7 +259,12 @@ def besiege(rest: Rest, caplog: pytest.LogCaptureFixture, seed: int, count: int)
             assert answer.status_code < 500, (method, path, options, answer.text)
             if answer.headers.get("Content-Type", "").startswith("application/xml"):
                 root = fromstring(answer.content)  # the mock's own
-                assert (root.tag == "Errors") == (answer.status_code >= 400), (method, path, options, answer.text)
+                assert (root.tag == "Errors") == (answer.status_code >= 400) or root.tag == "OAuth", (
+                    method,
+                    path,
+                    options,
+                    answer.text,
+                )
             elif answer.status_code >= 400 and answer.status_code != 406 and path.startswith("/services/data"):
                 (first, *_) = answer.json()
                 assert {"message", "errorCode"} <= set(first) or first.get("errors"), (
@@ -167,13 +277,18 @@ def besiege(rest: Rest, caplog: pytest.LogCaptureFixture, seed: int, count: int)
     assert rest.query("SELECT COUNT() FROM Contact").status_code == 200
 
 
-def test_no_request_whatever_breaks_the_server(rest: Rest, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_request_whatever_breaks_the_server(
+    rest: Rest, caplog: pytest.LogCaptureFixture, asked: dict[Operation, set[str]]
+) -> None:
     besiege(rest, caplog, seed=1, count=800)
+    assert len(asked) > 30
+    assert undeclared(asked) == {}
 
 
 @pytest.mark.heavy
 @pytest.mark.parametrize("seed", range(2, 12))
 def test_no_request_whatever_breaks_the_server_for_long(
-    rest: Rest, caplog: pytest.LogCaptureFixture, seed: int
+    rest: Rest, caplog: pytest.LogCaptureFixture, asked: dict[Operation, set[str]], seed: int
 ) -> None:
     besiege(rest, caplog, seed, count=3000)
+    assert undeclared(asked) == {}

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from mock_server import api
 from mock_server.control.client import OrgInfo
@@ -248,6 +249,22 @@ def test_the_org_is_shown(sf: Sf, target: OrgInfo) -> None:
     assert target.username in [one["username"] for one in sf.json("org", "list")["nonScratchOrgs"]]
     limits = {one["name"]: one for one in sf.json("org", "list", "limits")}
     assert limits["DailyApiRequests"]["remaining"] < limits["DailyApiRequests"]["max"]
+
+
+def test_a_browser_is_let_in(sf: Sf) -> None:
+    told = sf.json("org", "open", "--url-only", "--path", "/lightning")
+    browser = requests.Session()
+    browser.trust_env = False
+    page = browser.get(told["url"], timeout=20)
+    assert page.status_code == 200, page.text
+    assert "/lightning" in page.url
+    assert "sid" in browser.cookies
+
+
+def test_records_are_counted(sf: Sf) -> None:
+    counted = sf.json("org", "list", "sobject", "record-counts", "-s", "User")
+    assert [one["name"] for one in counted] == ["User"]
+    assert counted[0]["count"] >= 1
 
 
 def test_plain_requests_are_sent(sf: Sf) -> None:

@@ -111,6 +111,32 @@ def test_nothing_leaks_and_nothing_changes(desk: Desk, stranger: Session, accoun
     assert all(name != NEW for (name,) in desk.org.store.lookup(users, "IsActive", [1], "LastName"))
 
 
+def test_nothing_leaks_from_within_composite_resources(desk: Desk, stranger: Session, account: str) -> None:
+    """Every operation is asked for inside a composite, a graph and a batch, whether or not it may stand there."""
+    headers = {"Authorization": f"Bearer {stranger.token}", "Content-Type": "application/json"}
+    data = "/services/data/v60.0/composite"
+    served = 0
+    for operation in {route.operation.path: route.operation for route in desk.registry.routes}.values():
+        body = {"body": {"Name": NEW}} if operation.method in ("POST", "PUT", "PATCH") else {}
+        for target in targets(operation, account)[::5]:
+            one = {"method": operation.method, "url": target, "referenceId": "a", **body}
+            other = {"method": operation.method, "url": target.removeprefix("/services/data/")}
+            for path, outer in (
+                (data, {"compositeRequest": [one]}),
+                (f"{data}/graph", {"graphs": [{"graphId": "g", "compositeRequest": [one]}]}),
+                (f"{data}/batch", {"batchRequests": [other | ({"richInput": body["body"]} if body else {})]}),
+            ):
+                reply = desk.send("POST", path, orjson.dumps(outer), headers)
+                assert reply.status < 500, (operation, target, reply.body)
+                assert b"classified-77" not in reply.body, (operation, target)
+                assert f'"Name":"{NAME}"'.encode() not in reply.body, (operation, target, reply.body)
+                served += reply.status == 200
+    assert served > 100
+    sobject = desk.org.schema.get("Account")
+    assert sobject is not None
+    assert list(desk.org.store.lookup(sobject, "Id", [account], "Name", "IsDeleted")) == [(NAME, 0)]
+
+
 @pytest.mark.parametrize("name", ["LoginHistory", "AuthSession", "OauthToken", "SetupEntityAccess", "UserLogin"])
 def test_what_administrators_read_is_not_his(desk: Desk, stranger: Session, name: str) -> None:
     reply = desk.get(f"/services/data/v60.0/query?q=SELECT+Id+FROM+{name}", stranger.token)

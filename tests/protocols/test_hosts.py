@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import orjson
 import pytest
 
 from tests.protocols.desk import Desk, json_of
@@ -48,5 +49,13 @@ def test_a_token_opens_its_own_org_alone(desk: Desk) -> None:
     organization = "/services/data/v60.0/sobjects/Organization"
     assert desk.get(f"{organization}/{desk.org.id}", mine).status == 200
     assert desk.get(f"{organization}/{desk.org.id}", other).status == 404
+    for name in ("Authorization ", "AUTHORIZATION", "Cookie", "X-SFDC-Session", "authorization\0"):
+        # Another session within a request is none.
+        url = f"{organization}/{desk.org.id}"
+        one = {"method": "GET", "url": url, "referenceId": "a", "httpHeaders": {name: f"Bearer {mine}"}}
+        headers = {"Authorization": f"Bearer {other}", "Content-Type": "application/json"}
+        body = orjson.dumps({"compositeRequest": [one]})
+        reply = desk.send("POST", "/services/data/v60.0/composite", body, headers)
+        assert b'"attributes"' not in reply.body
     forged = desk.org.id[:15] + other[15:]
     assert desk.get("/services/data/v60.0/limits", forged).status == 401

@@ -37,6 +37,19 @@ def canaries(desk: Desk) -> dict[str, str]:
     }
 
 
+def codes(desk: Desk) -> dict[str, str]:
+    """Return what opens a session for a while: of the device flow, and of a browser that is sent in."""
+    user, app = desk.org.directory.default_user, desk.org.directory.default_app
+    device = desk.org.devices.start(app.client_id, ("api",))
+    token = desk.org.sessions.open(user, app, ("full",)).token
+    address = orjson.loads(desk.get("/services/oauth2/singleaccess", token).body)["frontdoor_uri"]
+    return {
+        "device code": device.code,
+        "user code": device.user_code,
+        "frontdoor": address.partition("otp=")[2].partition("&")[0],
+    }
+
+
 def path_of(operation: Operation, desk: Desk, canary: str) -> str:
     known = {"version": "v60.0", "sobject": "Contact", "field": "Id"}
     from urllib.parse import quote
@@ -67,6 +80,14 @@ def test_no_operation_writes_a_secret_down(desk: Desk, caplog: pytest.LogCapture
             assert reply.status < 500 or operation.name.startswith("soap."), operation
             bodies.append((operation.name, desk.last().as_json(desk.org.redactor)))
     assert len(bodies) > 300
+    # Of these an agent's name and a row are enough: what hides them is the same everywhere.
+    secrets = codes(desk)
+    for canary in secrets.values():
+        headers = {"Authorization": f"Bearer {desk.session()}", "Content-Type": "application/json"}
+        headers |= {"User-Agent": f"client {canary}.", "Sforce-Call-Options": f"client={canary}"}
+        desk.send("POST", "/services/data/v60.0/sobjects/Contact", orjson.dumps({"LastName": canary}), headers)
+        bodies.append(("rest.sobject.create", desk.last().as_json(desk.org.redactor)))
+    planted |= secrets
     for name, entry in bodies:
         written = orjson.dumps(entry).decode()
         for kind, canary in planted.items():
@@ -104,6 +125,18 @@ def test_an_error_does_not_repeat_a_token(desk: Desk) -> None:
     reply = desk.get(f"/services/data/v60.0/sobjects/Contact/{token}", token)
     assert reply.status == 404
     assert token.encode() not in reply.body
+
+
+def test_the_error_of_a_row_does_not_repeat_a_token(desk: Desk) -> None:
+    token = desk.session()
+    row = {"LastName": token + "x" * 80}
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    one = desk.send("POST", "/services/data/v60.0/sobjects/Contact", orjson.dumps(row), headers)
+    many = {"records": [{"attributes": {"type": "Contact"}, **row}]}
+    all_rows = desk.send("POST", "/services/data/v60.0/composite/sobjects", orjson.dumps(many), headers)
+    for reply in (one, all_rows):
+        assert b"data value too large: [hidden]" in reply.body
+        assert token.encode() not in reply.body
 
 
 def test_what_holds_a_secret_does_not_show_it(desk: Desk) -> None:

@@ -86,6 +86,9 @@ class Lapsing(Generic[T]):
         self._life = life
         self._kept: dict[str, tuple[float, T | None]] = {}
 
+    def __bool__(self) -> bool:
+        return bool(self._kept)
+
     def __contains__(self, name: str) -> bool:
         return name in self._kept
 
@@ -134,6 +137,11 @@ class Authorizations:
         self.passes: Lapsing[str] = Lapsing(clock, PASS_LIFE)
         """One-time keys to the browser session of a user, by his id."""
         self._consents: dict[tuple[str, str], frozenset[str]] = {}
+
+    @property
+    def any(self) -> bool:
+        """Whether anything was issued that a browser or an app has yet to bring."""
+        return bool(self.waiting or self.codes or self.passes)
 
     def knows(self, text: str) -> bool:
         """Tell whether a text was issued here, so that its org is this one."""

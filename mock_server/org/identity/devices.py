@@ -40,6 +40,11 @@ class Devices:
         self._by_code: Lapsing[Device] = Lapsing(clock, LIFE)
         self._by_user_code: Lapsing[Device] = Lapsing(clock, LIFE)
 
+    @property
+    def any(self) -> bool:
+        """Whether there are codes at all."""
+        return bool(self._by_code)
+
     def knows(self, text: str) -> bool:
         """Tell whether a text is a code of a device of this org."""
         return text in self._by_code or folded(text) in self._by_user_code

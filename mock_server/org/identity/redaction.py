@@ -22,6 +22,8 @@ _FORMS = re.compile(
     r"|eyJ[0-9A-Za-z_-]{8,}\.eyJ[0-9A-Za-z_-]{8,}\.[0-9A-Za-z_-]*"  # signed assertions
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*(?:-----END [A-Z ]*PRIVATE KEY-----)?"
 )
+_CODES = re.compile(r"[0-9A-Za-z._]{64,}|(?<![0-9A-Za-z])[0-9A-Za-z]{8}(?![0-9A-Za-z])")
+"""What may be a code of the device flow or the key to a browser session; the org knows which of them it gave out."""
 _SHORTEST = 6
 """A shorter secret is a word like others: hiding it would garble texts, and protect nothing."""
 
@@ -52,6 +54,8 @@ class Redactor:
     def hide(self, text: str) -> str:
         """Return a text with every secret hidden."""
         text = _FORMS.sub(HIDDEN, text)
+        if self._org.devices.any or self._org.authorizations.any:
+            text = _CODES.sub(self._unless_unknown, text)
         values = self._pattern()
         return values.sub(HIDDEN, text) if values is not None else text
 
@@ -64,6 +68,11 @@ class Redactor:
         if isinstance(value, list | tuple):
             return [self.hide_within(one) for one in value]
         return value
+
+    def _unless_unknown(self, found: re.Match[str]) -> str:
+        org, code = self._org, found[0].rstrip(".")
+        known = any(org.devices.knows(one) or org.authorizations.knows(one) for one in (code, found[0]))
+        return HIDDEN if known else found[0]
 
     def _pattern(self) -> re.Pattern[str] | None:
         directory = self._org.directory

@@ -33,7 +33,9 @@ def entities(query: Query) -> frozenset[str] | None:
             continue
         parts = [part.lower() for part in comparison.path.parts]
         # A name alone is a field's, except where objects are what is asked for.
-        naming = parts[-1] in NAMING and (len(parts) > 1 or query.source.parts[-1].lower() == "entitydefinition")
+        source = query.source.parts[-1].lower()
+        naming = parts[-1] in NAMING and (len(parts) > 1 or source == "entitydefinition")
+        naming = naming or (parts == ["sobjecttype"] and source == "listview")
         fields_name = len(parts) > 1 and parts[-2] in ("fielddefinition", "entityparticle") and parts[-1] == NAMING[0]
         if (parts[-1] in _IDS or naming) and not fields_name and not isinstance(comparison.value, Query):
             return frozenset(value.partition(".")[0] for value in _texts(comparison))

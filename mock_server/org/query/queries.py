@@ -315,7 +315,8 @@ class Queries:
         if sobject.name in self.live:
             self.live[sobject.name]()
         if sobject.derived:
-            about = frozenset(one.partition(".")[0] for one in ids)
+            # Only durable ids tell of which object they are.
+            about = frozenset(one.partition(".")[0] for one in ids) if sobject.anonymous else None
             self._derive(Wanted(frozenset([sobject.name]), about), schema, user_id)
         plans: dict[object, Plan] = sobject.memo.setdefault("read", {})  # type: ignore[assignment]
         key = (None if fields is None else tuple(fields), self._schema.version)

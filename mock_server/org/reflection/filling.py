@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 
 from mock_server.org.query.derived import Wanted
 from mock_server.org.records.store import Store, insert_sql, quoted
-from mock_server.org.reflection import definitions, fields, objects, relationships
+from mock_server.org.reflection import definitions, fields, list_views, objects, relationships
 from mock_server.org.schema import Schema, durable
 from mock_server.org.schema.types import SObject
 
@@ -42,6 +42,7 @@ _OF_OBJECT: dict[str, Callable[[Schema, SObject, str], Rows]] = {
     "EntityParticle": fields.entity_particles,
     "PicklistValueInfo": fields.picklist_values,
     "UserFieldAccess": fields.user_field_access,
+    "ListView": list_views.list_views,
     "RelationshipInfo": relationships.relationship_infos,
     "RelationshipDomain": relationships.relationship_domains,
 }

@@ -23,6 +23,7 @@ _LITERAL = re.compile(r"[A-Z][A-Z_]*(:[0-9]{1,4})?")
 _DAY = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})")
 _LOGIC = re.compile(r"\s*([0-9]{1,2}|[()]|AND\b|OR\b|NOT\b)", re.I)
 MOST_FILTERS = 20
+_MOST_DIGITS = 9
 ColumnOf = Callable[[str], Column]
 
 
@@ -45,8 +46,9 @@ def _joined(logic: str, parts: Sequence[str]) -> str:
             raise errors.INVALID_INPUT(text=f"The filter logic {logic[:100]} is invalid")
         word, at = found[1], found.end()
         if word.isdigit():
-            if not 1 <= int(word) <= len(parts):
-                raise errors.INVALID_INPUT(text=f"The filter logic references an undefined filter: {word}")
+            # Python reads no numbers of thousands of digits.
+            if len(word) > _MOST_DIGITS or not 1 <= int(word) <= len(parts):
+                raise errors.INVALID_INPUT(text=f"The filter logic references an undefined filter: {word[:100]}")
             used.add(int(word))
             out.append(f"({parts[int(word) - 1]})")
         else:

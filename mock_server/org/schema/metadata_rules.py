@@ -23,6 +23,7 @@ class RecordRules:
         self._names = names
         self._file = file
         self._sobject = names.sobject(file.name)
+        self._taken: dict[tuple[str, str], str] = {}
 
     def workflow(self, element: Element) -> str:
         updates = {one.get("fullName"): one for one in element.all("fieldUpdates")}
@@ -121,7 +122,11 @@ class RecordRules:
         plain = "".join(one if one.isalnum() and one.isascii() else "_" for one in name).strip("_")
         while "__" in plain:
             plain = plain.replace("__", "_")
-        plain = plain if plain[:1].isalpha() else f"Rule_{plain}"
+        plain = (plain if plain[:1].isalpha() else f"Rule_{plain}".rstrip("_"))[:70]
+        place = 1
+        while self._taken.setdefault((key, plain.lower()), name) != name:
+            place += 1
+            plain = f"{plain.removesuffix(f'_{place - 1}')}_{place}"
         standard = {} if self._sobject.endswith("__c") else {"standard": True}
         self._out.object(self._sobject, {key: {plain: {**definition, "label": name, "lenient": True}}, **standard})
         self._out.places.setdefault(("objects", self._sobject), Place(self._file.path))

@@ -101,6 +101,8 @@ def load(name: str) -> SObject:
         scopes=tuple((scope, label) for scope, label in top.get("scopes", ())),
         links=tuple(top.get("links", ())),
         record_typed=top.get("recordTypes", False),
+        # Which views there are follows from the objects that there are.
+        derived=name == "ListView",
     )
     return reified(sobject) if name in REIFIED else sobject
 

@@ -51,7 +51,7 @@ SHARED = frozenset(
         "ApexClass", "ApexComponent", "ApexEmailNotification", "ApexLog", "ApexPage", "ApexPageInfo",
         "ApexTestQueueItem", "ApexTestResult", "ApexTestResultLimits", "ApexTestRunResult", "ApexTestSuite",
         "ApexTrigger", "AsyncApexJob", "AuraDefinition", "AuraDefinitionBundle", "BusinessProcess", "DataType",
-        "EmailTemplate", "EntityDefinition", "EntityParticle", "FieldDefinition", "Group", "LightningComponentBundle",
+        "EmailTemplate", "EntityDefinition", "EntityParticle", "FieldDefinition", "Group",
         "NamedCredential", "Organization", "OwnerChangeOptionInfo", "PermissionSet", "PermissionSetGroup",
         "PicklistValueInfo", "Profile", "Publisher", "RecordType", "RelationshipDomain", "RelationshipInfo",
         "SearchLayout", "StaticResource", "TestSuiteMembership", "User", "UserEntityAccess", "UserFieldAccess",

@@ -117,10 +117,11 @@ async def identity(call: Call) -> Reply:
 @identities(
     Operation(
         "oauth.userinfo", "GET", "/services/oauth2/userinfo", "read", counted=False,
-        summary="OpenID's user information", scopes=scopes.IDENTITY,
+        summary="OpenID's user information", scopes=scopes.IDENTITY, query=("version",)
     ),
     Operation(
-        "oauth.userinfo", "POST", "/services/oauth2/userinfo", "read", counted=False, scopes=scopes.IDENTITY
+        "oauth.userinfo", "POST", "/services/oauth2/userinfo", "read", counted=False, scopes=scopes.IDENTITY,
+        query=("version",)
     ),
 )  # fmt: skip
 async def userinfo(call: Call) -> Reply:

@@ -15,9 +15,9 @@ _REVOKE = "/services/oauth2/revoke"
 @revocations(
     Operation(
         "oauth.revoke", "POST", _REVOKE, "login", counted=False, auth=False,
-        summary="Revoke an access or refresh token",
+        summary="Revoke an access or refresh token", query=("token", "callback")
     ),
-    Operation("oauth.revoke", "GET", _REVOKE, "login", counted=False, auth=False),
+    Operation("oauth.revoke", "GET", _REVOKE, "login", counted=False, auth=False, query=("token", "callback")),
 )  # fmt: skip
 async def revoke(call: Call) -> Reply:
     fields = form(call)
@@ -35,7 +35,7 @@ async def revoke(call: Call) -> Reply:
 @routes(
     Operation(
         "oauth.introspect", "POST", "/services/oauth2/introspect", "login", counted=False, auth=False,
-        summary="Tell whether a token is live",
+        summary="Tell whether a token is live", query=("token", "token_type_hint", "client_id", "client_secret")
     )
 )  # fmt: skip
 async def introspect(call: Call) -> Reply:

@@ -94,7 +94,10 @@ async def log_out(call: Call) -> Reply:
         summary="Turn an access token into an address that opens a browser session, once", query=("redirect_uri",),
         scopes=("web",),
     ),
-    Operation("oauth.single_access", "POST", _SINGLE_ACCESS, "read", counted=False, scopes=("web",)),
+    Operation(
+        "oauth.single_access", "POST", _SINGLE_ACCESS, "read", counted=False, scopes=("web",),
+        query=("redirect_uri",),
+    ),
 )  # fmt: skip
 async def single_access(call: Call) -> Reply:
     base = instance_url(call, call.org)

@@ -53,6 +53,8 @@ def response_type(name: str) -> Callable[[LogIn], LogIn]:
     Operation(
         "oauth.token", "POST", _TOKEN, "login", counted=False, auth=False,
         summary="Log in: by code, refresh token, password, client credentials, JWT, device, exchange",
+        query=("grant_type", "response_type", "client_id", "client_secret", "username", "password", "code",
+            "redirect_uri", "code_verifier", "refresh_token", "assertion", "scope", "format")
     ),
     Operation("oauth.token", "GET", _TOKEN, "login", counted=False, auth=False),
 )  # fmt: skip

@@ -112,6 +112,7 @@ async def upsert(call: Call) -> Reply:
         "many",
         since=42.0,
         summary="Delete up to 200 records",
+        query=("ids", "allOrNone"),
     )
 )
 async def delete(call: Call) -> Reply:
@@ -125,7 +126,14 @@ async def delete(call: Call) -> Reply:
 
 @routes(
     Operation(
-        "rest.collections.read", "GET", OF_TYPE, "read", rows="many", since=42.0, summary="Read many records by id"
+        "rest.collections.read",
+        "GET",
+        OF_TYPE,
+        "read",
+        rows="many",
+        since=42.0,
+        summary="Read many records by id",
+        query=("ids", "fields"),
     ),
     Operation("rest.collections.read", "POST", OF_TYPE, "read", rows="many", since=42.0),
 )

@@ -124,7 +124,7 @@ async def describe_compact_layout(call: Call) -> Reply:
 @routes(
     Operation(
         "rest.describe.compact_layouts_of", "GET", f"{DATA}/compactLayouts", "read",
-        summary="Read the primary compact layouts of several objects",
+        summary="Read the primary compact layouts of several objects", query=("q",)
     )
 )  # fmt: skip
 async def compact_layouts_of(call: Call) -> Reply:

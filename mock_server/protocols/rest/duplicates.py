@@ -10,7 +10,8 @@ from mock_server.operations import Call
 from mock_server.org.records.changes import RowResult
 from mock_server.protocols.rest.replies import base_of
 
-_PAIR = re.compile(r"([A-Za-z]+)\s*=\s*([A-Za-z]+)")
+# Begins at the beginning of a word alone: a header of one long word would be tried from each of its letters.
+_PAIR = re.compile(r"(?<![A-Za-z])([A-Za-z]++)\s*+=\s*+([A-Za-z]++)")
 
 
 @dataclass(frozen=True, slots=True)

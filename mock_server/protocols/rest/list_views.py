@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from mock_server.operations import Call, Operation, Reply
 from mock_server.org import errors
-from mock_server.org.ids import stable_id, to_18
+from mock_server.org.ids import to_18
+from mock_server.org.reflection.list_views import ListView, has_views, views
 from mock_server.org.schema.compact_layouts import primary_compact_layout
-from mock_server.org.schema.describe import links
 from mock_server.org.schema.types import Field, SObject
 from mock_server.protocols.rest.describe import OBJECT, sobject_of
 from mock_server.protocols.rest.replies import answer, base_of, routes
@@ -20,18 +19,26 @@ _RESULTS = 25
 _NOT_LISTED = frozenset({"address", "location", "base64", "complexvalue"})
 
 
-@dataclass(frozen=True)
-class ListView:
-    id: str
-    name: str
-    label: str
-    scope: str | None = None
-
-
 @routes(Operation("rest.listviews.list", "GET", VIEWS, "read", since=32.0, summary="List an object's list views"))
 async def listviews(call: Call) -> Reply:
+    return _listing(call, views(_listed(call)))
+
+
+@routes(
+    Operation(
+        "rest.listviews.recent", "GET", f"{VIEWS}/recent", "read", since=32.0,
+        summary="List the list views that a user looked at lately",
+    )
+)  # fmt: skip
+async def recent(call: Call) -> Reply:
+    # People look at list views in a browser; no call of an API counts as that, so `LastViewedDate` of all is null.
+    _listed(call)
+    return _listing(call, [])
+
+
+def _listing(call: Call, shown: list[ListView]) -> Reply:
     sobject = _listed(call)
-    found = [_item(call, sobject, view) for view in views(sobject)]
+    found = [_item(call, sobject, view) for view in shown]
     return answer(
         {"done": True, "listviews": found, "nextRecordsUrl": None, "size": len(found), "sobjectType": sobject.name}
     )
@@ -68,7 +75,7 @@ async def describe(call: Call) -> Reply:
 @routes(
     Operation(
         "rest.listviews.results", "GET", f"{VIEWS}/{{view}}/results", "read", rows="many", since=32.0,
-        summary="Read the records of a list view",
+        summary="Read the records of a list view", query=("limit", "offset")
     )
 )  # fmt: skip
 async def results(call: Call) -> Reply:
@@ -97,17 +104,9 @@ async def results(call: Call) -> Reply:
 
 def _listed(call: Call) -> SObject:
     sobject = sobject_of(call)
-    if not (sobject.is_("queryable") and (sobject.is_("layoutable") or "listviews" in links(sobject))):
+    if not has_views(sobject):
         raise errors.NOT_FOUND()
     return sobject
-
-
-def views(sobject: SObject) -> list[ListView]:
-    plural = "".join(part for part in sobject.label_plural if part.isalnum())
-    wanted: list[tuple[str, str, str | None]] = [(f"All{plural}", f"All {sobject.label_plural}", None)]
-    if "OwnerId" in sobject.by_name:
-        wanted.append((f"My{plural}", f"My {sobject.label_plural}", "mine"))
-    return [ListView(stable_id("00B", f"{sobject.name}.{name}"), name, label, scope) for name, label, scope in wanted]
 
 
 def view_of(call: Call, sobject: SObject) -> ListView:

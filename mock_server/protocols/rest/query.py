@@ -9,9 +9,12 @@ from mock_server.journal import Page as PageNote
 from mock_server.operations import Call, Operation, Reply
 from mock_server.org import errors
 from mock_server.org.query import Page
+from mock_server.org.reflection import list_views
+from mock_server.protocols.rest.list_views import soql_of
 from mock_server.protocols.rest.replies import DATA, answer, base_of, data_url, routes, version_of
 
 _BATCH_SIZE = re.compile(r"batchSize\s*=\s*(\d{1,9})", re.IGNORECASE)
+_LIST_VIEW = re.compile(r"00B[0-9A-Za-z]{12}(?:[0-9A-Za-z]{3})?")
 SMALLEST_PAGE, LARGEST_PAGE = 200, 2000
 
 
@@ -27,7 +30,13 @@ async def run(call: Call) -> Reply:
 
 @routes(
     Operation(
-        "rest.query.all", "GET", f"{DATA}/queryAll", "read", rows="many", summary="Run a query over deleted rows too"
+        "rest.query.all",
+        "GET",
+        f"{DATA}/queryAll",
+        "read",
+        rows="many",
+        summary="Run a query over deleted rows too",
+        query=("q", "explain", "columns"),
     )
 )
 async def run_all(call: Call) -> Reply:
@@ -69,8 +78,14 @@ def columns_wanted(call: Call) -> bool:
     return call.query.get("columns", "").lower() == "true"
 
 
-def _explain(call: Call, soql: str) -> Reply:
-    """Answer with the plans of a query in place of its records."""
+def _explain(call: Call, asked: str) -> Reply:
+    """Answer with the plans of a query, or of the one behind a list view, in place of its records."""
+    soql = asked
+    if _LIST_VIEW.fullmatch(asked):
+        found = list_views.find(call.schema, asked)
+        if found is None:
+            raise errors.NOT_FOUND()
+        soql = soql_of(*found)
     call.entry.query = soql[:1000]
     plans = call.org.explain(call.session, soql, version=version_of(call.args["version"]))
     return answer({"plans": plans, "sourceQuery": soql})

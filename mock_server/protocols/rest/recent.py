@@ -14,7 +14,11 @@ MOST = 200
 _UPDATE = re.compile(r"\bupdateMru\s*=\s*true\b", re.IGNORECASE)
 
 
-@routes(Operation("rest.recent", "GET", f"{DATA}/recent", "read", rows="many", summary="List recent items"))
+@routes(
+    Operation(
+        "rest.recent", "GET", f"{DATA}/recent", "read", rows="many", summary="List recent items", query=("limit",)
+    )
+)
 async def recent(call: Call) -> Reply:
     """Answer with the records last viewed or referred to, the newest first: their type, url, id and name."""
     limit = call.query.get("limit", str(MOST))

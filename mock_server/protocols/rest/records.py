@@ -93,7 +93,7 @@ def _created(call: Call, sobject: SObject, result: RowResult, **more: Any) -> Re
     return reply
 
 
-@routes(Operation("rest.sobject.read", "GET", BY_ID, "read", rows="one", summary="Read a record"))
+@routes(Operation("rest.sobject.read", "GET", BY_ID, "read", rows="one", summary="Read a record", query=("fields",)))
 async def read(call: Call) -> Reply:
     sobject = sobject_of(call)
     return read_record(call, sobject, _id_of(call))
@@ -151,10 +151,23 @@ def _id_of(call: Call) -> str:
 
 
 READ_BY_KEY = Operation(
-    "rest.sobject.read_by_key", "GET", BY_KEY, "read", rows="one", summary="Read a record by external id"
+    "rest.sobject.read_by_key",
+    "GET",
+    BY_KEY,
+    "read",
+    rows="one",
+    summary="Read a record by external id",
+    query=("fields",),
 )
 UPSERT = Operation(
-    "rest.sobject.upsert", "PATCH", BY_KEY, "write", "conditional", "one", summary="Upsert by external id"
+    "rest.sobject.upsert",
+    "PATCH",
+    BY_KEY,
+    "write",
+    "conditional",
+    "one",
+    summary="Upsert by external id",
+    query=("updateOnly",),
 )
 DELETE_BY_KEY = Operation(
     "rest.sobject.delete_by_key", "DELETE", BY_KEY, "write", "always", "one", summary="Delete by external id"
@@ -202,7 +215,14 @@ def _check_of(call: Call, sobject: SObject, key: Field) -> Callable[[], None] | 
 
 @routes(
     Operation(
-        "rest.sobject.upsert", "POST", f"{ROWS}/{{field}}", "write", "never", "one", summary="Upsert by external id"
+        "rest.sobject.upsert",
+        "POST",
+        f"{ROWS}/{{field}}",
+        "write",
+        "never",
+        "one",
+        summary="Upsert by external id",
+        query=("updateOnly",),
     )
 )
 async def upsert_new(call: Call) -> Reply:

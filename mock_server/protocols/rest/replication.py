@@ -12,7 +12,12 @@ from mock_server.protocols.rest.replies import answer, routes
 
 @routes(
     Operation(
-        "rest.sobject.updated", "GET", f"{ROWS}/updated", "read", summary="List what changed within a span of time"
+        "rest.sobject.updated",
+        "GET",
+        f"{ROWS}/updated",
+        "read",
+        summary="List what changed within a span of time",
+        query=("start", "end"),
     )
 )
 async def updated(call: Call) -> Reply:
@@ -22,7 +27,12 @@ async def updated(call: Call) -> Reply:
 
 @routes(
     Operation(
-        "rest.sobject.deleted", "GET", f"{ROWS}/deleted", "read", summary="List what was deleted within a span of time"
+        "rest.sobject.deleted",
+        "GET",
+        f"{ROWS}/deleted",
+        "read",
+        summary="List what was deleted within a span of time",
+        query=("start", "end"),
     )
 )
 async def deleted(call: Call) -> Reply:

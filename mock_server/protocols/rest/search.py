@@ -25,7 +25,11 @@ _COLUMNS = ("Phone", "Email", "Company", "Industry", "StageName", "Status", "Sub
 """Fields that search results show beside a record's name, where an object has them."""
 
 
-@routes(Operation("rest.search.run", "GET", f"{DATA}/search", "read", rows="many", summary="Run a SOSL search"))
+@routes(
+    Operation(
+        "rest.search.run", "GET", f"{DATA}/search", "read", rows="many", summary="Run a SOSL search", query=("q",)
+    )
+)
 async def run(call: Call) -> Reply:
     text = call.query.get("q", "")
     call.entry.query = text[:1000]
@@ -54,6 +58,8 @@ _MOST_TARGETS = 200
     Operation(
         "rest.search.parameterized", "GET", _PARAMETERIZED, "read", rows="many", since=36.0,
         summary="Search by parameters",
+        query=("q", "sobject", "fields", "where", "orderBy", "limit", "in", "defaultLimit", "offset", "overallLimit",
+            "metadata")
     )
 )  # fmt: skip
 async def by_parameters(call: Call) -> Reply:
@@ -162,6 +168,7 @@ _REMOVED = str.maketrans("", "", "\"'*?")
     Operation(
         "rest.search.suggestions", "GET", f"{DATA}/search/suggestions", "read", rows="many", since=32.0,
         summary="Suggest records by the beginning of their names",
+        query=("q", "sobject", "fields", "where", "limit", "dynamicFields", "ignoreUnsupportedSObjects")
     )
 )  # fmt: skip
 async def suggestions(call: Call) -> Reply:
@@ -217,9 +224,14 @@ def _suggested_fields(sobject: SObject, name: str, asked: str | None, *, second:
     """Return id and name, the fields that are asked for, and with `second` the next column of search results."""
     fields = ["Id", name, *words(asked or "")]
     if second:
-        fields += [one for one in _COLUMNS if one in sobject.by_name and one != name][:1]
+        fields += compact_columns(sobject, name)[:1]
     known = {one.lower(): one for one in reversed(fields)}
     return [one for one in fields if known.pop(one.lower(), None) is not None]
+
+
+def compact_columns(sobject: SObject, name: str) -> list[str]:
+    """Return the fields that stand beside the name of a record where it is found."""
+    return [one for one in _COLUMNS if one in sobject.by_name and one != name]
 
 
 @routes(
@@ -230,7 +242,14 @@ async def scope_order(call: Call) -> Reply:
 
 
 @routes(
-    Operation("rest.search.layout", "GET", f"{DATA}/search/layout", "read", summary="Describe pages of search results")
+    Operation(
+        "rest.search.layout",
+        "GET",
+        f"{DATA}/search/layout",
+        "read",
+        summary="Describe pages of search results",
+        query=("q",),
+    )
 )
 async def layout(call: Call) -> Reply:
     named = [_sobject(call, name) for name in words(call.query.get("q", ""))]

@@ -138,6 +138,18 @@ def test_what_is_left_out_is_told(files: Path) -> None:
     assert [rule.name for rule in case.workflow_rules] == ["High_or_Web", "Sleeping"]
 
 
+def test_rules_may_have_any_names(tmp_path: Path) -> None:
+    names = ("Is it late?", "Is it late!", "1st", "?")
+    rules = "".join(f"<rules><fullName>{name}</fullName><active>true</active></rules>" for name in names)
+    (tmp_path / "workflows").mkdir()
+    (tmp_path / "workflows" / "Lead.workflow-meta.xml").write_text(f"<Workflow>{rules}</Workflow>")
+    lead = Schema.load(read_project(tmp_path)).get("Lead")
+    assert lead is not None
+    assert [(rule.name, rule.label) for rule in lead.workflow_rules] == [
+        ("Is_it_late", "Is it late?"), ("Is_it_late_2", "Is it late!"), ("Rule_1st", "1st"), ("Rule", "?"),
+    ]  # fmt: skip
+
+
 def test_a_rule_of_a_project_sets_fields(desk: Rest) -> None:
     found = saved(desk, Subject="Broken", Priority="High", SuppliedEmail="a@b.test")
     assert (found["Owner"], found["Reason"], found["Description"]) == ("Tier 2", "Installation", "was Broken")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 import orjson
 
@@ -66,6 +68,8 @@ async def graph(call: Call) -> Reply:
     out: list[dict[str, Any]] = []
     lost = 0
     for one in graphs:
+        # Each is a transaction, within which nothing waits: between them others are served.
+        await asyncio.sleep(0)
         if lost > MOST_FAILED:
             answers = [failed(node.reference, errors.PROCESSING_HALTED()) for node in one.nodes]
             for node in one.nodes:
@@ -137,7 +141,7 @@ def _check_depth(nodes: Sequence[Subrequest]) -> None:
     """Refuse a graph whose nodes depend on each other over too many levels. What they refer to comes before them."""
     depths: dict[str, int] = {}
     for node in nodes:
-        said: Mapping[str, Any] = {"url": node.url, "body": node.body, "headers": dict(node.headers)}
+        said: Mapping[str, Any] = {"url": unquote(node.url), "body": node.body, "headers": dict(node.headers)}
         depths[node.reference] = 1 + max((depths.get(name, 0) for name in named(said)), default=0)
         if depths[node.reference] > DEEPEST:
             raise errors.TOO_MANY_OPERATIONS(most=DEEPEST, what="levels in a graph")

@@ -22,7 +22,7 @@ NULLS_SINCE = 52
 _ABSENT = object()
 MOST_SAID = 10_000_000
 """Characters that the references of a request may stand for together: a short one may repeat a long value."""
-_EACH = 50
+_EACH = 200
 """Characters that a reference counts at least."""
 
 

@@ -33,6 +33,7 @@ def _peek(call: Call) -> list[Change]:
         "rest.composite.run", "POST", COMPOSITE, "write", "never", "many", since=38.0,
         summary="Run up to 25 requests that may use each other's answers",
     ),
+    # Browser tools count and read the Tooling API's objects through it.
     Operation("rest.composite.run", "POST", f"{DATA}/tooling/composite", "write", "never", "many", since=40.0),
 )  # fmt: skip
 async def run(call: Call) -> Reply:

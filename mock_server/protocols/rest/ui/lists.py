@@ -10,8 +10,9 @@ from typing import Any
 
 from mock_server.operations import Call, Operation, Reply
 from mock_server.org import errors
+from mock_server.org.reflection.list_views import ListView, find, views
 from mock_server.org.schema.types import SObject
-from mock_server.protocols.rest.list_views import ListView, columns, view_of, views
+from mock_server.protocols.rest.list_views import columns, view_of
 from mock_server.protocols.rest.replies import answer
 from mock_server.protocols.rest.ui import reading
 from mock_server.protocols.rest.ui.children import ordered, paged
@@ -129,14 +130,10 @@ def _named(call: Call) -> tuple[SObject, ListView]:
 
 
 def _by_id(call: Call, identifier: str) -> tuple[SObject, ListView]:
-    for name in call.schema.names():
-        sobject = call.schema.get(name)
-        if sobject is None or not sobject.is_("layoutable"):
-            continue
-        for view in views(sobject):
-            if view.id[:15] == identifier[:15]:
-                return sobject, view
-    raise errors.NOT_FOUND()
+    found = find(call.schema, identifier)
+    if found is None or not found[0].is_("layoutable"):
+        raise errors.NOT_FOUND()
+    return found
 
 
 def _reference(sobject: SObject, view: ListView) -> dict[str, Any]:
