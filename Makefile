@@ -36,12 +36,15 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-# A test that hangs is told, with the stacks of all threads, and fails; the others run on.
+# A test that hangs is told, with the stacks of all threads, and fails; the others run on. A file's tests stay in one
+# process: clients are installed once, servers started once.
+WORKERS := -n auto --maxprocesses 4 --dist loadfile
+
 test: lint
-	$(BIN)/python -m pytest -m "not heavy" --timeout 300
+	$(BIN)/python -m pytest -m "not heavy" --timeout 300 $(WORKERS)
 
 test-all: lint
-	$(BIN)/python -m pytest --timeout 1800
+	$(BIN)/python -m pytest --timeout 1800 $(WORKERS)
 
 bench: $(READY)
 	@$(BIN)/python -m tests.bench

@@ -6,6 +6,7 @@ import contextlib
 import re
 import threading
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -38,12 +39,17 @@ class Output:
             self._file = file.open("ab")  # a subject may run several times in one folder
         self._room = MOST_KEPT
         self._tail = b""
-        self._patterns = {canary.name: re.compile(canary.pattern.encode()) for canary in canaries}
+        self._canaries = canaries
         self._leaks: dict[str, None] = {}
         self._lock = threading.Lock()
         self._lines = {True: b"", False: b""}
         self._alerts = 0
         self._quiet = False
+
+    @cached_property
+    def _patterns(self) -> dict[str, re.Pattern[bytes]]:
+        # Late: most subjects print nothing, and each org has secrets of its own to compile.
+        return {canary.name: re.compile(canary.pattern.encode()) for canary in self._canaries}
 
     def __enter__(self) -> Self:
         return self
@@ -73,7 +79,7 @@ class Output:
                 # The disk is full. Who stops reading here makes the subject wait for ever.
                 self._room = 0
         joined = self._tail[-_OVERLAP:] + chunk
-        for name, pattern in self._patterns.items():
+        for name, pattern in self._patterns.items() if joined else ():
             if name not in self._leaks and pattern.search(joined):
                 self._leaks[name] = None
         self._tail = chunk[-TAIL:] if len(chunk) >= TAIL else (self._tail + chunk)[-TAIL:]

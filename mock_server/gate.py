@@ -25,7 +25,7 @@ from mock_server.org import errors
 from mock_server.org.automation.inner import InnerOrg
 from mock_server.org.errors import ApiError
 from mock_server.org.identity import scopes
-from mock_server.org.identity.redaction import TokenFilter, hide_tokens
+from mock_server.org.identity.redaction import TokenFilter
 from mock_server.org.identity.sessions import Session
 from mock_server.org.org import Org, when_unlocked
 from mock_server.org.records.changes import Change, LockHeld, RowResult
@@ -94,7 +94,7 @@ class Gate:
         journal = self._world.journal_of(org)
         # A login's body is a secret: not even its fingerprint is kept.
         body = b"" if route.operation.kind == "login" else call.body or call.raw_query.encode()
-        path, agent = hide_tokens(call.raw_path), hide_tokens(call.headers.get("User-Agent", ""))
+        path, agent = org.redactor.hide(call.raw_path), org.redactor.hide(call.headers.get("User-Agent", ""))
         entry = call.entry = journal.open(org.clock.now(), route.operation.name, call.method, path, agent, body)
         entry.address, entry.copy_of = call.base_url, call.copy_of
         entry.exposed = _exposed(call, org)

@@ -111,9 +111,10 @@ class Entry:
 
     def settle(self, redactor: Redactor) -> None:
         """Hide the secrets in what the client said and was told."""
-        for name in ("path", "client", "caller", "message", "query", "address", "user"):
+        clean = redactor.clean
+        for name in _TEXTS:
             text = getattr(self, name)
-            if text is not None:
+            if text is not None and text not in clean:
                 setattr(self, name, redactor.hide(text))
 
     def _plain(self) -> dict[str, Any]:
@@ -152,6 +153,7 @@ class Entry:
         }
 
 
+_TEXTS = ("path", "client", "caller", "message", "query", "address", "user")
 _SAID = ("path", "query", "client", "user", "caller", "message", "address", "instance", "rows")
 """What holds texts of the client's own."""
 

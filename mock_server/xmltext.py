@@ -108,8 +108,9 @@ def write(root: str, each: str, value: Any, *, pretty: bool = False) -> bytes:
     else:
         attributes, rest = _attributes(value)
         _children(body, rest, step and f"{step}  ")
-    nothing = f' xmlns:xsi="{_XSI}"' if any("xsi:nil" in part for part in body) else ""
-    out += [step, f"<{root}{attributes}{nothing}>", *body, step, f"</{root}>"]
+    written = "".join(body)
+    nothing = f' xmlns:xsi="{_XSI}"' if "xsi:nil" in written else ""
+    out += [step, f"<{root}{attributes}{nothing}>", written, step, f"</{root}>"]
     return "".join(out).encode("utf-8", "replace")
 
 
@@ -127,20 +128,26 @@ def _write(out: list[str], name: str, value: Any, step: str) -> None:
         for item in value:
             _write(out, name, item, step)
         return
-    named = ""
-    if not _NAME.fullmatch(name):
-        name, named = "entry", f' name="{escaped(name)}"'
-    out.append(f"{step}<{name}{named}")
-    if value is None:
-        out.append(' xsi:nil="true"/>')
-        return
-    if isinstance(value, dict):
+    begin, end = _tags(name)
+    if isinstance(value, str):
+        out.append(f"{step}{begin}>{escaped(value)}{end}")
+    elif value is None:
+        out.append(f'{step}{begin} xsi:nil="true"/>')
+    elif isinstance(value, dict):
         attributes, rest = _attributes(value)
-        out.append(f"{attributes}>")
+        out.append(f"{step}{begin}{attributes}>")
         _children(out, rest, step and f"{step}  ")
-        out.append(f"{step}</{name}>")
-        return
-    out.append(f">{_text(value)}</{name}>")
+        out.append(f"{step}{end}")
+    else:
+        out.append(f"{step}{begin}>{_text(value)}{end}")
+
+
+@lru_cache(1024)
+def _tags(name: str) -> tuple[str, str]:
+    """Return how an element's tags begin and end it; what cannot be a name of one becomes an attribute."""
+    if _NAME.fullmatch(name):
+        return f"<{name}", f"</{name}>"
+    return f'<entry name="{escaped(name)}"', "</entry>"
 
 
 def _children(out: list[str], value: Any, step: str) -> None:
@@ -159,6 +166,8 @@ def _text(value: Any) -> str:
 
 def escaped(text: str) -> str:
     """Return text as XML may hold it; characters that no document may have become U+FFFD."""
+    if text.isalnum():
+        return text
     if not text.isprintable():
         text = _unwritable().sub("\ufffd", text)
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")

@@ -41,9 +41,11 @@ def registry() -> dict[str, Property[Any]]:
 
 def read_parameters(claim: Property[Any], given: Mapping[str, Any] | None) -> Any:
     """Turn the mapping of a scenario's `expect` into a property's parameters. Raises ParameterError."""
+    if not given:
+        return claim.parameters()
     known = {spec.name: spec for spec in fields(claim.parameters)}  # type: ignore[arg-type]  # always a dataclass
     allowed = tuple(known)
-    for name, value in (given or {}).items():
+    for name, value in given.items():
         if name not in known:
             takes = f"it takes {', '.join(allowed)}" if allowed else "it takes none"
             raise ParameterError(f"{claim.name} has no parameter {name}; {takes}", allowed)
@@ -55,5 +57,5 @@ def read_parameters(claim: Property[Any], given: Mapping[str, Any] | None) -> An
             raise ParameterError(f"{claim.name}: {name} must be a number of at least 0, not {value!r}")
         if "int" in str(known[name].type) and not isinstance(value, int):
             raise ParameterError(f"{claim.name}: {name} must be a whole number, not {value!r}")
-    lists = {name: tuple(value) for name, value in (given or {}).items() if isinstance(value, list)}
-    return claim.parameters(**{**(given or {}), **lists})
+    lists = {name: tuple(value) for name, value in given.items() if isinstance(value, list)}
+    return claim.parameters(**{**given, **lists})

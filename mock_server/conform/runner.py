@@ -101,6 +101,9 @@ class Runner:
         except Skipped as why:
             return Finding(row, "skipped", self.target.masked(str(why)))
         known = self._arrange(row, known)
+        if "Set-Cookie" in row.headers:
+            # A browser's first visit begins with a connection.
+            self.target.wire.close()
         answer = self._send(row.ask, known)
         found = tuple(
             replace(one, expected=self.target.masked(one.expected), came=self.target.masked(one.came))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from urllib.parse import urlsplit
 
@@ -36,6 +37,7 @@ def _presented(headers: Mapping[str, str]) -> str | None:
     return token.strip() if scheme.lower() == "bearer" else None
 
 
+@lru_cache(256)
 def _local(url: str) -> bool:
     try:
         host = urlsplit(url).hostname
@@ -44,6 +46,7 @@ def _local(url: str) -> bool:
     return host is not None and (host == "localhost" or host.endswith(".localhost") or _loopback(host))
 
 
+@lru_cache(256)
 def _loopback(address: str) -> bool:
     try:
         ip = ip_address(address.partition("%")[0])

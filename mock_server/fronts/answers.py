@@ -85,12 +85,14 @@ class Answer(web.StreamResponse):
         """Nothing is left to write."""
 
     def _head(self, request: web.BaseRequest) -> bytes:
-        lines = [_status_line(self.status)]
-        for name, value in self._lines.items():
+        named = self._lines
+        if not "".join(named.values()).isprintable():
             # One header is one line, whatever a fault or a client put into it.
-            lines.append(f"{name}: {value}\r\n" if value.isprintable() else f"{name}: {_printable(value)}\r\n")
+            named = {name: _printable(value) for name, value in named.items()}
+        lines = [_status_line(self.status)]
+        lines += [f"{name}: {value}\r\n" for name, value in named.items()]
         # One a line: a cookie's text may hold commas.
-        lines.extend(f"Set-Cookie: {cookie}\r\n" for cookie in self._set_cookies)
+        lines += [f"Set-Cookie: {cookie}\r\n" for cookie in self._set_cookies]
         if self.status not in _NO_BODY:
             lines.append(f"Content-Length: {len(self._content)}\r\n")
         lines.append(f"Date: {rfc822_formatted_time()}\r\n")

@@ -53,6 +53,8 @@ _COOKIES = (
     "CookieConsentPolicy=0:1; path=/; Max-Age=31536000; secure",
     "LSKey-c$CookieConsentPolicy=0:1; path=/; Max-Age=31536000; secure",
 )
+_OURS = frozenset({"Sforce-Limit-Info", "Last-Modified", "Location", "ETag", "Content-Security-Policy"})
+"""Headers that most answers bring, as they write them: nothing else has these names."""
 Handle = Callable[[Call, str], Awaitable[Reply]]
 """Takes a call and the peer's address."""
 
@@ -139,7 +141,13 @@ class Front:
         if len(body) >= _COMPRESS_FROM and "gzip" in request.headers.get("Accept-Encoding", ""):
             body = await _compress(body)
             headers["Content-Encoding"] = "gzip"
-        cookies = self.cookies(request.raw_path, request.headers, headers["X-Request-Id"])
+        connection = request.protocol
+        assert isinstance(connection, _Handler)
+        cookies: tuple[str, ...] = ()
+        if not connection.greeted or _is_salesforces(request.host):
+            # Under another name no client keeps cookies of salesforce.com: it would read them with every answer again.
+            cookies = self.cookies(request.raw_path, request.headers, headers["X-Request-Id"])
+            connection.greeted = bool(cookies)
         cut = reply.delivery == "cut"
         return Answer(reply.status, headers, body, close=close, cut=cut, pause=pause, cookies=cookies)
 
@@ -164,13 +172,20 @@ class Front:
             headers["Vary"] = "Accept-Encoding"
         if method == "GET" and reply.status < 400:
             headers["X-SFDC-Edge-Cache"] = "MISS"
-        if host.endswith((".salesforce.com", ".force.com")):
+        if _is_salesforces(host):
             # Never for a local name: a browser would then refuse plain HTTP to every other server on it.
             headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
         for name, value in reply.headers.items():
-            known = next((one for one in headers if one.lower() == name.lower()), name)
+            known = name
+            if name not in headers and name not in _OURS:
+                # A fault, or code of a user's, gave it: in any case of letters.
+                known = next((one for one in headers if one.lower() == name.lower()), name)
             headers[known] = value
         return headers
+
+
+def _is_salesforces(host: str) -> bool:
+    return host.endswith((".salesforce.com", ".force.com"))
 
 
 def _request(*parts: Any) -> web.BaseRequest:
@@ -297,12 +312,14 @@ class _Server(web.Server):
 
 
 class _Handler(web.RequestHandler):
-    __slots__ = ("call", "silence")
+    __slots__ = ("call", "greeted", "silence")
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.call: Call | None = None
         """The call that is being answered."""
+        self.greeted = False
+        """Whether an answer has gone out that a browser's first visit gets its cookies with."""
         self.silence: asyncio.TimerHandle | None = None
         """Ends a connection on which no request comes."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from mock_server.operations import Call
 from mock_server.org.org import Org
 
@@ -11,6 +13,7 @@ _OWN_NAMES = {"127.0.0.1": "localhost", "[::1]": "localhost", "localhost": "loca
 """The names of this machine, and the one that an org is at when it has moved."""
 
 
+@lru_cache(256)
 def host_of(base_url: str) -> str:
     """Return the host of a base URL in lower case, without its port."""
     authority = base_url.partition("://")[2].lower()

@@ -63,6 +63,23 @@ class Floor:
         self.db.execute("COMMIT")
         return json_response([{"id": row[len(NAMES) + 1], "success": True, "errors": []} for row in rows])
 
+    async def composite(self, request: web.Request) -> web.Response:
+        answers = []
+        for one in orjson.loads(await request.read())["compositeRequest"]:
+            row = self.row(one["body"])
+            self.db.execute("BEGIN")
+            self.db.execute(self.insert_sql, row)
+            self.db.execute("COMMIT")
+            answers.append(
+                {
+                    "body": {"id": row[len(NAMES) + 1], "success": True, "errors": []},
+                    "httpHeaders": {"Location": f"{one['url']}/{row[len(NAMES) + 1]}"},
+                    "httpStatusCode": 201,
+                    "referenceId": one["referenceId"],
+                }
+            )
+        return json_response({"compositeResponse": answers})
+
     async def query(self, request: web.Request) -> web.Response:
         rows = self.db.execute(
             'SELECT c."Id", c."FirstName", c."LastName", c."Email", c."Phone", c."CreatedDate", c."IsEmailBounced", '
@@ -105,6 +122,7 @@ def main() -> None:
     app.router.add_get(data + "/sobjects/Contact/{id}", floor.read)
     app.router.add_post(data + "/sobjects/Contact", floor.create)
     app.router.add_post(data + "/composite/sobjects", floor.collections)
+    app.router.add_post(data + "/composite", floor.composite)
     app.router.add_get(data + "/query", floor.query)
 
     async def seed(_: web.Application) -> None:

@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -143,6 +144,31 @@ def test_a_jwt_logs_in(
     )  # fmt: skip
     assert told["orgId"] == target.id
     assert own.json("data", "query", "-q", "SELECT Username FROM User WHERE IsActive = true LIMIT 1")["totalSize"] == 1
+
+
+BROWSER = """#!/bin/sh
+# Stands for a browser that comes up and stays: the tool waits for this script, not for what it starts.
+for address in "$@"; do :; done
+({python} -m tests.clients.jobs.browser "$address" {username} {password} >browser.log 2>&1 &)
+"""
+
+
+def test_a_browser_logs_in_with_the_tools_own_app(
+    tool: Path, server: api.Server, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """No app is registered for this: every org knows the tool's. Its callback has a port of its own, 1717."""
+    own = Sf(tool, tmp_path_factory.mktemp("web"))
+    known = server.world.default.directory.default_user
+    browser = own.home / "firefox"
+    browser.write_text(BROWSER.format(python=sys.executable, username=known.username, password=known.password))
+    browser.chmod(0o755)
+    told = own.json(
+        "org", "login", "web", "--instance-url", server.url, "--browser", "firefox", "--set-default",
+        PATH=f"{own.home}{os.pathsep}{os.environ['PATH']}", PYTHONPATH=str(Path(__file__).parents[2]),
+    )  # fmt: skip
+    assert (told["username"], told["clientId"]) == (known.username, "PlatformCLI")
+    server.control.expire_tokens()
+    assert own.json("data", "query", "-q", "SELECT Id FROM User LIMIT 1")["totalSize"] == 1, "it refreshes its session"
 
 
 def test_records_are_made_read_changed_and_deleted(sf: Sf) -> None:

@@ -203,17 +203,19 @@ class _Asking:
         return min((str(row[0]) for row in rows if row[1] == only[1]), default=None)
 
 
-def act(schema: Schema, store: Store, rows: Sequence[Row], environment: Environment) -> list[Row]:
-    """Set what workflow rules say in rows of one object; return those that changed. Rules see what earlier ones set."""
+def act(
+    schema: Schema, store: Store, rows: Sequence[Row], environment: Environment
+) -> list[tuple[Row, frozenset[str]]]:
+    """Set what workflow rules say in rows of one object; return those that changed, with the names of the fields."""
     asking = _Asking(schema, store, rows, environment)
-    changed: dict[int, Row] = {}
+    changed: list[tuple[Row, frozenset[str]]] = []
     with localcontext(CONTEXT):
         for row in rows:
             chosen = [sets for rule, condition, sets in asking.rules.workflow if _meets(asking, rule, condition, row)]
-            for one in (one for sets in chosen for one in sets):
-                if _put(asking, one, row):
-                    changed[id(row)] = row
-    return list(changed.values())
+            names = frozenset(one.field.name for sets in chosen for one in sets if _put(asking, one, row))
+            if names:
+                changed.append((row, names))
+    return changed
 
 
 def _meets(asking: _Asking, rule: WorkflowRule, condition: Formula, row: Row) -> bool:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from traceback import format_exception
 from typing import TYPE_CHECKING, Any
+
+import orjson
 
 if TYPE_CHECKING:
     from mock_server.org.org import Org
@@ -22,8 +24,12 @@ _FORMS = re.compile(
     r"|eyJ[0-9A-Za-z_-]{8,}\.eyJ[0-9A-Za-z_-]{8,}\.[0-9A-Za-z_-]*"  # signed assertions
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*(?:-----END [A-Z ]*PRIVATE KEY-----)?"
 )
+_REMEMBERED = 2048
+_LONGEST_REMEMBERED = 256
+"""The texts of most requests are those of the ones before: that these hold no secret is remembered."""
 _CODES = re.compile(r"[0-9A-Za-z._]{64,}|(?<![0-9A-Za-z])[0-9A-Za-z]{8}(?![0-9A-Za-z])")
 """What may be a code of the device flow or the key to a browser session; the org knows which of them it gave out."""
+_NOTHING: Set[str] = frozenset()
 _SHORTEST = 6
 """A shorter secret is a word like others: hiding it would garble texts, and protect nothing."""
 
@@ -31,6 +37,13 @@ _SHORTEST = 6
 def hide_tokens(text: str) -> str:
     """Return a text without what has the form of a token."""
     return _FORMS.sub(HIDDEN, text)
+
+
+def _in_json(text: str) -> str:
+    try:
+        return orjson.dumps(text).decode()[1:-1]
+    except TypeError:
+        return text  # half of a character: what holds it cannot be written as JSON at all
 
 
 class TokenFilter(logging.Filter):
@@ -49,24 +62,62 @@ class Redactor:
     def __init__(self, org: Org) -> None:
         self._org = org
         self._key: object = None
-        self._values: re.Pattern[str] | None = None
+        self._values: list[str] = []
+        self._said: list[str] = []
+        """Those of the values that JSON writes in another way."""
+        self._clean: set[str] = set()
+
+    @property
+    def clean(self) -> Set[str]:
+        """Texts that are known to hold no secret."""
+        self._known()
+        return _NOTHING if self._gives_codes else self._clean
 
     def hide(self, text: str) -> str:
         """Return a text with every secret hidden."""
-        text = _FORMS.sub(HIDDEN, text)
-        if self._org.devices.any or self._org.authorizations.any:
-            text = _CODES.sub(self._unless_unknown, text)
-        values = self._pattern()
-        return values.sub(HIDDEN, text) if values is not None else text
+        values, clean = self._known(), self.clean
+        if text in clean:
+            return text
+        hidden = _FORMS.sub(HIDDEN, text)
+        coded = self._gives_codes
+        if coded:
+            hidden = _CODES.sub(self._unless_unknown, hidden)
+        for value in values:
+            if value in hidden:
+                hidden = hidden.replace(value, HIDDEN)
+        if hidden == text and not coded and len(text) <= _LONGEST_REMEMBERED:
+            if len(self._clean) >= _REMEMBERED:
+                self._clean.clear()
+            self._clean.add(text)
+        return hidden
+
+    @property
+    def _gives_codes(self) -> bool:
+        """Whether the org has given out codes or browser sessions, which no form or list of values tells."""
+        return self._org.devices.any or self._org.authorizations.any
 
     def hide_within(self, value: Any) -> Any:
         """Return plain data, as JSON holds it, with every secret hidden in its texts and keys."""
+        return value if self._is_clean(value) else self._hidden_within(value)
+
+    def _is_clean(self, value: Any) -> bool:
+        """Tell whether data is sure to hold no secret. One look at all of its text is enough for nearly all."""
+        if self._gives_codes:
+            return False
+        try:
+            text = orjson.dumps(value).decode()
+        except TypeError:
+            return False
+        values = self._known()
+        return not (_FORMS.search(text) or any(one in text for one in values) or any(one in text for one in self._said))
+
+    def _hidden_within(self, value: Any) -> Any:
         if isinstance(value, str):
             return self.hide(value)
         if isinstance(value, dict):
-            return {self.hide_within(key): self.hide_within(one) for key, one in value.items()}
+            return {self._hidden_within(key): self._hidden_within(one) for key, one in value.items()}
         if isinstance(value, list | tuple):
-            return [self.hide_within(one) for one in value]
+            return [self._hidden_within(one) for one in value]
         return value
 
     def _unless_unknown(self, found: re.Match[str]) -> str:
@@ -74,14 +125,16 @@ class Redactor:
         known = any(org.devices.knows(one) or org.authorizations.knows(one) for one in (code, found[0]))
         return HIDDEN if known else found[0]
 
-    def _pattern(self) -> re.Pattern[str] | None:
+    def _known(self) -> list[str]:
+        """Return the values of the org's secrets, the longest first."""
         directory = self._org.directory
         key = (directory.revision, len(directory.secrets), len(directory.apps))
         if key != self._key:
             self._key = key
+            self._clean.clear()
             # The longest first: a password is often the beginning of a password with its token.
-            known = sorted({one for one in self._secrets() if len(one) >= _SHORTEST}, key=len, reverse=True)
-            self._values = re.compile("|".join(map(re.escape, known))) if known else None
+            self._values = sorted({one for one in self._secrets() if len(one) >= _SHORTEST}, key=len, reverse=True)
+            self._said = [said for one in self._values if (said := _in_json(one)) != one]
         return self._values
 
     def _secrets(self) -> Iterator[str]:

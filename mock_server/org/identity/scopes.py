@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 LABELS = {
     "id": "Access the identity URL service",
@@ -81,7 +82,8 @@ IDENTITY = ("id", "profile", "email", "address", "phone", "openid", "api", "web"
 """Scopes that let a token ask who it belongs to: clients that reach data may do so, too."""
 
 
-def reach(granted: Iterable[str], needed: Iterable[str]) -> bool:
+@lru_cache(1024)
+def reach(granted: tuple[str, ...], needed: tuple[str, ...]) -> bool:
     """Tell whether a session's scopes include one of those that an operation needs, or `full`."""
     return any(covers(granted, one) for one in needed)
 

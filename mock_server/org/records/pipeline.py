@@ -339,7 +339,7 @@ class Pipeline:
 
                 changed = act(self._schema, self._store, rows, self._environment_of(chunk.user_id))
                 if changed and rows[0].plan.rule is not None:
-                    rows[0].plan.rule.compute(self._context(), changed)
+                    rows[0].plan.rule.compute_again(self._context(), changed)
 
     def _filter(self, chunk: Chunk) -> None:
         """Refuse references that a lookup filter does not let through."""

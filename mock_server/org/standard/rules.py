@@ -22,6 +22,18 @@ class Rule:
     on_create: bool = True
     looks_back: bool = True
     """Whether an update needs the stored record."""
+    renewed: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Fields that follow anew from another one, whatever was given, once that is set behind the user's back."""
+
+    def compute_again(self, context: Context, changed: list[tuple[Row, frozenset[str]]]) -> None:
+        """Follow what workflow rules have set in rows, each with the names of those fields."""
+        for row, names in changed:
+            for name, followers in self.renewed:
+                if name in names:
+                    for follower in followers:
+                        if follower not in names:
+                            row.values.pop(follower, None)
+        self.compute(context, [row for row, _ in changed])
 
     def compute(self, context: Context, rows: list[Row]) -> None:
         """Set the fields that follow from what the rows, all of this object and no deletes, are about to save."""
@@ -32,13 +44,19 @@ class Rule:
             self.follow(context, concerned)
 
 
-def _rule(compute: Callable[[Context, list[Row]], None], *reads: str, on_create: bool = True) -> Rule:
-    return Rule(compute, frozenset(reads), on_create, looks_back=on_create and bool(reads))
+def _rule(
+    compute: Callable[[Context, list[Row]], None],
+    *reads: str,
+    on_create: bool = True,
+    renewed: tuple[tuple[str, tuple[str, ...]], ...] = (),
+) -> Rule:
+    return Rule(compute, frozenset(reads), on_create, on_create and bool(reads), renewed)
 
 
 RULES: dict[str, Rule] = {
     "Opportunity": _rule(
-        sales.opportunity, "StageName", "Probability", "ForecastCategoryName", "Amount", "CloseDate"
+        sales.opportunity, "StageName", "Probability", "ForecastCategoryName", "Amount", "CloseDate",
+        renewed=(("StageName", ("Probability", "ForecastCategoryName")),),
     ),
     "OpportunityLineItem": _rule(sales.opportunity_line, "Quantity", "UnitPrice", "TotalPrice"),
     "PricebookEntry": _rule(sales.price),

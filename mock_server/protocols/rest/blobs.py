@@ -42,13 +42,13 @@ async def read(call: Call) -> Reply:
 
 
 def record_of(call: Call, sobject: str) -> dict[str, Any]:
-    """Return the values of a record that a call saves: its body, or the two parts of one with a file.
+    """Return the values of a record of an object that a call saves: its body, or the two parts of one with a file.
 
     Raises JSON_PARSER_ERROR, XML_PARSER_ERROR, UNSUPPORTED_MEDIA_TYPE, and INVALID_MULTIPART_REQUEST for a body whose
     parts are no record and its file.
     """
     kind = call.headers.get("Content-Type", "")
-    file_field = next((field for name, field in FILES.items() if name.lower() == sobject.lower()), None)
+    file_field = FILES.get(sobject)
     if file_field is None or not is_multipart(kind):
         return call.json_object()
     values, files = _taken_apart(kind, call.body)

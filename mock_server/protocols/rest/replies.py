@@ -177,4 +177,4 @@ def words(listed: str) -> list[str]:
 
 def fields_of(call: Call) -> list[str] | None:
     """Return the fields that a call asks for by its parameter `fields`, None for all."""
-    return words(call.query.get("fields", "")) or None
+    return words(call.query.get("fields", "")) or None if call.raw_query else None
