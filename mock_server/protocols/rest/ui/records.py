@@ -224,7 +224,7 @@ def _moment(text: str | None) -> float | None:
 @routes(
     Operation(
         "rest.ui.record_ui.read", "GET", f"{UI}/record-ui/{{ids}}", "read", rows="many", since=SINCE,
-        query=(*_WANTED, "formFactor"), summary="Read records, their layouts and their objects at once",
+        query=(*_WANTED, "formFactor", "pageToken"), summary="Read records, their layouts and their objects at once",
     )
 )  # fmt: skip
 async def record_ui(call: Call) -> Reply:
