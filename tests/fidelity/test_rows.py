@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from fnmatch import fnmatchcase
 
 import pytest
 
@@ -12,9 +11,6 @@ from mock_server.conform.report import story
 from mock_server.conform.runner import Runner
 from mock_server.conform.table import Row, rows
 from mock_server.conform.target import marker, own_mock
-
-COMING = {}
-"""Rows about what the mock does not serve yet."""
 
 
 @pytest.fixture(scope="module")
@@ -27,13 +23,7 @@ def runner(server: api.Server) -> Iterator[Runner]:
     server.control.delete_org(runner.target.known["org"])
 
 
-def _cases() -> Iterator[object]:
-    for row in rows():
-        coming = next((what for glob, what in COMING.items() if fnmatchcase(row.name, glob)), None)
-        yield pytest.param(row, id=row.name, marks=[pytest.mark.xfail(reason=coming)] if coming else [])
-
-
-@pytest.mark.parametrize("row", list(_cases()))
+@pytest.mark.parametrize("row", [pytest.param(row, id=row.name) for row in rows()])
 def test_the_mock_answers_as_salesforce_does(runner: Runner, row: Row) -> None:
     finding = runner.run(row)
     # Nothing is skipped on the mock: it has all that a row may need.

@@ -8,13 +8,14 @@ from __future__ import annotations
 import inspect
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mock_server.org import errors
 from mock_server.org.automation.hooks import HookError
 from mock_server.org.ids import to_18
+from mock_server.org.registered import Registered
 
 if TYPE_CHECKING:
     from mock_server.org.automation.inner import InnerOrg
@@ -163,14 +164,8 @@ class Action:
         return values
 
 
-class Actions:
+class Actions(Registered[Action]):
     """The custom actions of one org."""
-
-    def __init__(self) -> None:
-        self._all: tuple[Action, ...] = ()
-
-    def __iter__(self) -> Iterator[Action]:
-        return iter(self._all)
 
     def check(self, action: Action) -> None:
         """Raise HookError for an action that can never be called, or is there already."""
@@ -188,26 +183,6 @@ class Actions:
                     raise HookError(f"there is no type {one.type!r:.60}", (key, one.name, "type"), TYPES, one.type)
         if self.find(action.kind, action.name) is not None:
             raise HookError(f"the {action.kind} action {action.name} is there already", "name")
-
-    def add(self, action: Action) -> Action:
-        """Put an action in force. Raises HookError."""
-        self.check(action)
-        self._all = (*self._all, action)
-        return action
-
-    def remove(self, name: str) -> bool:
-        """Remove the actions of a name; tell whether there were any."""
-        left = tuple(one for one in self._all if one.name != name)
-        found = len(left) < len(self._all)
-        self._all = left
-        return found
-
-    def clear(self) -> None:
-        self._all = ()
-
-    def become(self, other: Actions) -> None:
-        """Take over another org's actions."""
-        self._all = other._all
 
     def of(self, kind: str) -> list[Action]:
         return [one for one in self._all if one.kind == kind]

@@ -14,6 +14,7 @@ from urllib.parse import unquote
 
 from mock_server.org import errors
 from mock_server.org.automation.hooks import HookError
+from mock_server.org.registered import Registered
 
 if TYPE_CHECKING:
     from mock_server.org.automation.inner import InnerOrg
@@ -106,17 +107,8 @@ def parameters(path: str) -> tuple[str, ...]:
     return (*_PARAMETER.findall(path), *(["rest"] if path.endswith("*") else []))
 
 
-class Endpoints:
+class Endpoints(Registered[Endpoint]):
     """The Apex REST endpoints of one org."""
-
-    def __init__(self) -> None:
-        self._all: tuple[Endpoint, ...] = ()
-
-    def __iter__(self) -> Any:
-        return iter(self._all)
-
-    def __len__(self) -> int:
-        return len(self._all)
 
     def check(self, endpoint: Endpoint) -> None:
         """Raise HookError for an endpoint that can never be called, or is there already."""
@@ -137,26 +129,6 @@ class Endpoints:
             both = set(other.methods) & set(endpoint.methods)
             if both and _shape(other.segments) == _shape(endpoint.segments):
                 raise HookError(f"{sorted(both)[0]} {endpoint.path} is there already, of {other.name}", "path")
-
-    def add(self, endpoint: Endpoint) -> Endpoint:
-        """Put an endpoint in force. Raises HookError."""
-        self.check(endpoint)
-        self._all = (*self._all, endpoint)
-        return endpoint
-
-    def remove(self, name: str) -> bool:
-        """Remove the endpoints of a class; tell whether there were any."""
-        left = tuple(one for one in self._all if one.name != name)
-        found = len(left) < len(self._all)
-        self._all = left
-        return found
-
-    def clear(self) -> None:
-        self._all = ()
-
-    def become(self, other: Endpoints) -> None:
-        """Take over another org's endpoints."""
-        self._all = other._all
 
     def find(self, method: str, raw: str) -> tuple[Endpoint, dict[str, str]]:
         """Return the endpoint of a URL below `/services/apexrest`, still escaped, and the values in it.

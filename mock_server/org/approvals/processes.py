@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from zlib import crc32
 
 from mock_server.org.automation.hooks import HookError
 from mock_server.org.ids import checksum
+from mock_server.org.registered import Registered
 
 Editability = Literal["AdminOnly", "AdminOrCurrentApprover"]
 EDITABILITY: tuple[Editability, ...] = ("AdminOnly", "AdminOrCurrentApprover")
@@ -60,17 +61,8 @@ def fixed_id(prefix: str, name: str) -> str:
     return fifteen + checksum(fifteen)
 
 
-class Approvals:
+class Approvals(Registered[ApprovalProcess]):
     """The approval processes of one org, in the order in which they are tried."""
-
-    def __init__(self) -> None:
-        self._all: tuple[ApprovalProcess, ...] = ()
-
-    def __iter__(self) -> Iterator[ApprovalProcess]:
-        return iter(self._all)
-
-    def __bool__(self) -> bool:
-        return bool(self._all)
 
     def check(self, process: ApprovalProcess) -> None:
         """Raise HookError for a process without a name of its own, or without steps."""
@@ -80,26 +72,6 @@ class Approvals:
             raise HookError(f"the process {process.name} is there already", "name")
         if not process.steps:
             raise HookError("a process needs a step", "steps")
-
-    def add(self, process: ApprovalProcess) -> ApprovalProcess:
-        """Put a process in force. Raises HookError."""
-        self.check(process)
-        self._all = (*self._all, process)
-        return process
-
-    def remove(self, name: str) -> bool:
-        """Remove the process of a name; tell whether there was one."""
-        left = tuple(one for one in self._all if one.name != name)
-        found = len(left) < len(self._all)
-        self._all = left
-        return found
-
-    def clear(self) -> None:
-        self._all = ()
-
-    def become(self, other: Approvals) -> None:
-        """Take over another org's processes."""
-        self._all = other._all
 
     def of(self, sobject: str) -> list[ApprovalProcess]:
         """Return the processes of an object, by its exact name."""
