@@ -23,7 +23,9 @@ INSTALL_SECONDS, JOB_SECONDS = 900, 300
 def kept() -> Path:
     """Return the folder that keeps installed clients from one run to the next: `$SFMOCK_CLIENTS`, or the user's cache."""
     given = os.environ.get("SFMOCK_CLIENTS")
-    return Path(given) if given else Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "sfmock-clients"
+    return (
+        Path(given) if given else Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "sfmock" / "clients"
+    )
 
 
 def installed(name: str) -> Path:

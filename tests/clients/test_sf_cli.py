@@ -22,6 +22,7 @@ import requests
 
 from mock_server import api
 from mock_server.control.client import OrgInfo
+from tests.clients import python_clients
 
 pytestmark = pytest.mark.heavy
 
@@ -31,9 +32,7 @@ OBJECTS = {"Rental__c": {"label": "Rental", "fields": {"Code__c": {"type": "text
 
 
 def _cache() -> Path:
-    named = os.environ.get("SFMOCK_CLIENTS")
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return (Path(named) if named else base / "sfmock" / "clients") / f"sf-{VERSION}"
+    return python_clients.kept() / f"sf-{VERSION}"
 
 
 def _npm(*arguments: str, cwd: Path) -> None:
