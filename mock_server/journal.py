@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 from zlib import crc32
 
@@ -36,6 +36,28 @@ class Page:
     following: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class JobTold:
+    """What an exchange was about, and told, of a job of the Bulk APIs.
+
+    `api` is `ingest`, `query` (both Bulk 2.0) or `classic` (Bulk 1.0). `operation` is the job's own (`insert`). `batch`
+    is the 1.0 batch that the exchange was about. `state`, `processed` and `failed` (records) are what the answer said,
+    None where it said nothing of them; of a batch where there is one. `rows` is how many records a download of results
+    brought, of the kind `results` (`successful`, `failed`, `unprocessed`, `query`, `batch`).
+    """
+
+    id: str
+    api: str
+    operation: str
+    sobject: str
+    batch: str | None = None
+    state: str | None = None
+    processed: int | None = None
+    failed: int | None = None
+    rows: int | None = None
+    results: str | None = None
+
+
 @dataclass(slots=True)
 class Entry:
     """One exchange.
@@ -48,7 +70,8 @@ class Entry:
     Sforce-Call-Options, `limit_info` the Sforce-Limit-Info that it was sent. `address` is how the client came in; of
     a login, `session` is a print of the token it handed out and `instance` the address it named. `again_at` is when the
     network delivers the request a second time, `copy_of` the number of the exchange that such a delivery repeats.
-    `exposed` names the org's secrets that stood in the query string; it holds none of them.
+    `exposed` names the org's secrets that stood in the query string; it holds none of them. `job` is what was told of a
+    job; the rows that a job processes are noted, as they are, on the exchange that brought them.
     """
 
     number: int
@@ -75,6 +98,7 @@ class Entry:
     message: str | None = None
     limit_info: str | None = None
     page: Page | None = None
+    job: JobTold | None = None
     address: str = ""
     instance: str | None = None
     again_at: float | None = None
@@ -143,6 +167,7 @@ class Entry:
             "page": None
             if self.page is None
             else {"total": self.page.total, "rows": self.page.rows, "next": self.page.following},
+            "job": None if self.job is None else asdict(self.job),
             "address": self.address,
             "instance": self.instance,
             "again_at": self.again_at,
