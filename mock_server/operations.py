@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Protocol, TypeVar
 from urllib.parse import parse_qsl
 
 import orjson
@@ -39,7 +40,8 @@ class Operation:
     `replay` is the idempotency class; `rows` how many records it carries; `counted` whether it is charged against
     DailyApiRequests; `auth` whether it needs a session; `since` the API version that brought it; `query` names what its
     query string may hold; `scopes` are the OAuth scopes of which a session needs one (`full` is always enough);
-    `token_parameter` is the parameter of its query string that may bring the access token instead of the header.
+    `token_parameter` is the parameter of its query string that may bring the access token instead of the header;
+    `upload` whether its body is a file rather than a message.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Operation:
     query: tuple[str, ...] = ()
     scopes: tuple[str, ...] = ("api",)
     token_parameter: str = ""
+    upload: bool = False
 
 
 def operation_saves(operation: Operation) -> bool:
@@ -168,6 +171,10 @@ class Call:
 
     def _pairs(self) -> list[tuple[str, str]]:
         return parse_qsl(self.raw_query, keep_blank_values=True, errors="replace") if self.raw_query else []
+
+    def content(self) -> BinaryIO:
+        """Return the body as a file."""
+        return BytesIO(self.body)
 
     def json(self) -> Any:
         """Return the parsed body, whose Content-Type says JSON or XML; one that says nothing is read as JSON.
