@@ -43,6 +43,7 @@ from mock_server.org.records.locks import WAIT, RowLocks
 from mock_server.org.records.pipeline import Pipeline
 from mock_server.org.records.recycling import RECORDS_A_MB, RecycleBin
 from mock_server.org.records.store import Store
+from mock_server.org.records.tables import Table
 from mock_server.org.schema import Schema
 from mock_server.org.schema.types import SObject
 from mock_server.org.versions import LATEST
@@ -365,6 +366,11 @@ class Org:
         return self._pipeline.write(
             changes, user_id=who.user_id, all_or_none=all_or_none, exchange=exchange, give_up=give_up
         )
+
+    def write_table(self, who: Session, table: Table, *, exchange: int = 0, give_up: bool = False) -> list[RowResult]:
+        """Save the rows of a table through the write pipeline, each for itself; see `Pipeline.write_table`."""
+        self.bin.expire()
+        return self._pipeline.write_table(table, user_id=who.user_id, exchange=exchange, give_up=give_up)
 
     def run(
         self,
