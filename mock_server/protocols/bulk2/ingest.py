@@ -9,7 +9,8 @@ from mock_server.operations import Call, Operation, Reply, Routes
 from mock_server.org import errors
 from mock_server.org.jobs import Job, NewJob
 from mock_server.protocols.bulk2.shapes import created, head, shown, tell, tell_state
-from mock_server.protocols.rest.replies import DATA, answer, check_version, empty, finish, render, version_of
+from mock_server.protocols.rest.formats import finish
+from mock_server.protocols.rest.replies import DATA, answer, check_version, empty, render, version_of
 
 JOBS = f"{DATA}/jobs/ingest"
 JOB = f"{JOBS}/{{id}}"
