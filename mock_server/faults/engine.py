@@ -161,7 +161,7 @@ class Faults:
 
     def add(self, rule: FaultRule) -> None:
         """Put a rule in force. Raises RuleError for a name that is taken, and for what this org does not have."""
-        problems = [*self._taken(rule), *self._unknown(rule)]
+        problems = [*self._taken(rule), *self._unknown(rule), *rule.effect.misfits(self._org)]
         if problems:
             raise RuleError(problems)
         self._armed[rule.name] = Armed(rule, self._seed, self._org.clock.now())
