@@ -170,6 +170,8 @@ class Gate:
                 route.guard(call)
                 call.save, call.perform = self._save, self._perform
                 reply = await route.handler(call)
+                if entry.job is not None and operation.rows == "many":
+                    self._world.job_saves_of(org).brought(call)
                 if armed:
                     reply = await faults.strike(call, "after") or reply
         except ApiError as error:

@@ -251,6 +251,10 @@ class Journal:
             self._drop()
         return entry
 
+    def takes(self, entry: Entry, rows: int) -> bool:
+        """Tell whether further rows of an exchange are noted: a bounded journal does not hold all those of a job."""
+        return self._keep is None or len(entry.changes) + rows <= self._keep_rows
+
     def rows(self, entry: Entry, changes: Sequence[Change], results: Sequence[RowResult]) -> None:
         """Note the rows an exchange carried (a handler may save in several steps)."""
         entry.carried(changes, results)
@@ -260,6 +264,11 @@ class Journal:
 
     def _drop(self) -> None:
         self._rows -= len(self._entries.popleft().changes)
+
+    def entry(self, number: int) -> Entry | None:
+        """Return the entry of a number, None where it is not kept any more."""
+        place = number - self._entries[0].number if self._entries else -1
+        return self._entries[place] if 0 <= place < len(self._entries) else None
 
     def since(self, number: int) -> list[Entry]:
         """Return the kept entries after the given number, oldest first."""

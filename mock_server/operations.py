@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
-from typing import IO, TYPE_CHECKING, Any, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Protocol, TypeVar
 from urllib.parse import parse_qsl
 
 import orjson
@@ -127,7 +127,7 @@ class Call:
     """The transaction that this call, or what it runs inside, is in the middle of."""
     gone: Callable[[], bool] | None = None
     """Tells whether the client has left meanwhile; None where that cannot be known."""
-    upload: IO[bytes] | None = None
+    upload: BinaryIO | None = None
     """The body of an upload that has one: a file at its start, which whoever made the call closes. `body` is empty."""
     fingerprint: str = ""
     """That of such a body."""
@@ -165,7 +165,7 @@ class Call:
         """Take a token that came elsewhere than in the Authorization header."""
         self._token = token
 
-    def content(self) -> IO[bytes]:
+    def content(self) -> BinaryIO:
         """Return the body as a file at its start, of an upload and of any other call. It is not to be closed."""
         if self.upload is None:
             return BytesIO(self.body)

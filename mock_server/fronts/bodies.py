@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from io import BytesIO
 from tempfile import SpooledTemporaryFile
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, cast
 from zlib import crc32
 
 from mock_server.journal import fingerprint, print_of
@@ -119,7 +119,7 @@ class Spool:
     """A file that a body is put into. On disk it has no name: nothing is left of it, whatever ends the process."""
 
     def __init__(self) -> None:
-        self.file: IO[bytes] = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115  # it outlives this block
+        self.file = cast(BinaryIO, SpooledTemporaryFile(_IN_MEMORY))  # noqa: SIM115  # it outlives this block
         self._crc = self._size = 0
 
     def take(self, piece: bytes) -> None:
