@@ -53,6 +53,8 @@ class ControlPlane:
             return render_refusal(Refused(500, "the control plane has a defect; the server's log says more"))
 
     async def _run(self, call: Call) -> Reply:
+        if call.unread is not None:
+            raise call.unread
         control = ControlCall(
             operation=call.operation,
             method=call.method,
