@@ -52,6 +52,7 @@ def link(
     unique: Mapping[tuple[str, str], bool] | None = None,
     effects: Effects = NO_EFFECTS,
     newer: Mapping[int, Mapping[str, Any]] | None = None,
+    seeded: int | None = None,
 ) -> Evidence:
     """Build the evidence of a trial from the control plane's journal entries and commits.
 
@@ -94,6 +95,7 @@ def link(
         unique=dict(unique or {}),
         effects=effects,
         newer=dict(newer or {}),
+        seeded=seeded,
     )
 
 

@@ -85,6 +85,8 @@ class Ingesting:
         self, job: Job, batch: Batch, columns: tuple[str, ...], rows: list[list[str]], files: ResultFiles
     ) -> None:
         """Save the rows of a batch, chunk by chunk; what each chunk has done is written along with its rows."""
+        if batch.began is None:
+            batch.state, batch.began = "InProgress", self._org.clock.now()
         while batch.done < len(rows) and not job.over:
             chunk = rows[batch.done : batch.done + CHUNK]
             table = Table(VERBS[job.operation], job.sobject, columns, chunk, key_field=job.key_field)
@@ -117,9 +119,10 @@ class Ingesting:
                 self._tables.put(job.id, "failed", bad, failed)
             batch.done += len(results)
             batch.failed += failed
-            batch.state = "Completed" if batch.done == batch.records else "InProgress"
             job.processed += len(results)
             job.failed += failed
             job.modified = batch.modified = self._org.clock.now()
+            if batch.done == batch.records:
+                batch.state, batch.ended = "Completed", batch.modified
             self._tables.keep(batch)
             self._tables.keep(job)

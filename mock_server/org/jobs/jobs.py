@@ -76,13 +76,13 @@ class Jobs:
 
     # -- what happens to a job from outside
 
-    def create(self, who: Session, new: NewJob) -> Job:
-        """Make a job."""
+    def create(self, who: Session, new: NewJob, exchange: int = 0) -> Job:
+        """Make a job. `exchange` is the journal's number of the request, here and below."""
         now = self.org.clock.now()
         job = Job(
             self.org.ids.take("750"), new.api, new.operation, new.sobject, new.version, new.content_type,
             new.line_ending, new.delimiter, new.key_field, new.concurrency, new.assignment_rule, new.query,
-            dict(new.options), who.user_id, now, now,
+            dict(new.options), who.user_id, now, now, made_by=exchange,
         )  # fmt: skip
         self._jobs[job.id] = job
         self.tables.keep(job)
@@ -107,17 +107,19 @@ class Jobs:
             job.modified = self.org.clock.now()
             self.tables.keep(job)
 
-    def complete(self, job: Job) -> None:
+    def complete(self, job: Job, exchange: int = 0) -> None:
         """Take a job as complete: its rows are saved from now on. Raises INVALIDJOBSTATE."""
         if job.state != "Open":
             raise errors.INVALID_JOB_STATE(text="Closing already Completed Job not allowed")
+        job.closed_by = exchange
         self.move(job, "UploadComplete")
         self._scheduler.begin(job, self._ingesting.work)
 
-    def abort(self, job: Job) -> None:
+    def abort(self, job: Job, exchange: int = 0) -> None:
         """Stop a job where it is; what it has saved stays. Raises INVALIDJOBSTATE."""
         if job.over:
             raise errors.INVALID_JOB_STATE(text="Aborting already Completed Job not allowed")
+        job.closed_by = job.closed_by or exchange
         self.move(job, "Aborted")
 
     def delete(self, job: Job) -> None:

@@ -44,7 +44,7 @@ async def create(call: Call) -> Reply:
         key_field=body.get("externalIdFieldName"),
         assignment_rule=body.get("assignmentRuleId"),
     )
-    job = call.org.jobs.create(call.session, new)
+    job = call.org.jobs.create(call.session, new, call.entry.number)
     tell_state(call, job)
     return answer(created(job))
 
@@ -99,9 +99,9 @@ async def change(call: Call) -> Reply:
         raise wrong_kind(call.body, body)
     state = body.get("state")
     if state == "UploadComplete":
-        call.org.jobs.complete(job)
+        call.org.jobs.complete(job, call.entry.number)
     elif state == "Aborted":
-        call.org.jobs.abort(job)
+        call.org.jobs.abort(job, call.entry.number)
     else:
         raise errors.INVALID_JOB_STATE(text=f"Cannot change a job to {state}")
     tell_state(call, job)
