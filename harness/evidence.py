@@ -174,6 +174,9 @@ class Evidence:
     else wrote into the records of inputs before such a run. `broken_queue` is a delivery on another org, with another
     journal, whose dead-letter queue could not be written.
 
+    `seeded` is the number of the last commit before the first run, known where the scenario has somebody else change
+    records afterwards: those changes are of no exchange either.
+
     `clock` says how exactly times can be judged. `deadline` is how many seconds of clock time the subject had.
     `healed` is the clock time from which on no fault was in force, None where they never stopped. `unique` tells of
     each field that the scenario defines, by object and name in lower case, whether no two records may share its value.
@@ -209,6 +212,7 @@ class Evidence:
     broken_queue: Evidence | None = None
     jobs: tuple[Job, ...] = ()
     loads: tuple[Load, ...] = ()
+    seeded: int | None = None
 
     @cached_property
     def sendings(self) -> tuple[Exchange, ...]:
@@ -217,6 +221,13 @@ class Evidence:
             return self.exchanges
         loads = {load.number: load.sending for load in self.loads}
         return tuple(loads.get(exchange.number, exchange) for exchange in self.exchanges)
+
+    @cached_property
+    def elsewhere(self) -> tuple[CommitRow, ...]:
+        """What somebody else changed while the subject ran (`meanwhile`)."""
+        if self.seeded is None:
+            return ()
+        return tuple(commit for commit in self.commits if not commit.exchange and commit.number > self.seeded)
 
     @cached_property
     def waits(self) -> Waits:

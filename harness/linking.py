@@ -54,6 +54,7 @@ def link(
     effects: Effects = NO_EFFECTS,
     newer: Mapping[int, Mapping[str, Any]] | None = None,
     jobs: Sequence[Mapping[str, Any]] = (),
+    seeded: int | None = None,
 ) -> Evidence:
     """Build the evidence of a trial from the control plane's journal entries, commits and jobs.
 
@@ -103,6 +104,7 @@ def link(
         newer=dict(newer or {}),
         jobs=found,
         loads=loads,
+        seeded=seeded,
     )
 
 

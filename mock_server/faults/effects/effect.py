@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
+from mock_server.documents import Problem
 from mock_server.faults.reader import Reader
 from mock_server.faults.shapes import Shape
 from mock_server.org.chance import Random
@@ -48,6 +50,10 @@ class Effect(ABC):
     def refuses(self, operation: Operation) -> str | None:
         """Say why the effect cannot strike an operation, None when it can. Asked when the rule is added."""
         return None
+
+    def misfits(self, org: Org) -> Iterable[Problem]:
+        """Return what the effect needs and an org does not have. Asked when the rule is added to that org."""
+        return ()
 
     def applies(self, call: Call, age: float) -> bool:
         """Tell whether there is something to strike now; `age` is the rule's, in clock seconds."""
