@@ -217,7 +217,12 @@ def _sayable(values: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
 
 def fingerprint(body: bytes) -> str:
     """Return a short print of some bytes, to recognise them again within a run; it is no safeguard against forgery."""
-    return f"{crc32(body):08x}{len(body):x}"
+    return print_of(crc32(body), len(body))
+
+
+def print_of(crc: int, size: int) -> str:
+    """Return the print of bytes of which these two are known."""
+    return f"{crc:08x}{size:x}"
 
 
 class Journal:
@@ -246,6 +251,10 @@ class Journal:
             self._drop()
         return entry
 
+    def takes(self, entry: Entry, rows: int) -> bool:
+        """Tell whether further rows of an exchange are noted: a bounded journal does not hold all those of a job."""
+        return self._keep is None or len(entry.changes) + rows <= self._keep_rows
+
     def rows(self, entry: Entry, changes: Sequence[Change], results: Sequence[RowResult]) -> None:
         """Note the rows an exchange carried (a handler may save in several steps)."""
         entry.carried(changes, results)
@@ -255,6 +264,11 @@ class Journal:
 
     def _drop(self) -> None:
         self._rows -= len(self._entries.popleft().changes)
+
+    def entry(self, number: int) -> Entry | None:
+        """Return the entry of a number, None where it is not kept any more."""
+        place = number - self._entries[0].number if self._entries else -1
+        return self._entries[place] if 0 <= place < len(self._entries) else None
 
     def since(self, number: int) -> list[Entry]:
         """Return the kept entries after the given number, oldest first."""

@@ -14,14 +14,14 @@ from mock_server.gate import Gate
 from mock_server.operations import Call, Reply
 from mock_server.org.chance import stream
 from mock_server.org.schema import SchemaError
-from mock_server.protocols import oauth, rest, soap
+from mock_server.protocols import bulk2, oauth, rest, soap
 from mock_server.routing import Registry
 from mock_server.world import OrgSpec, World, WrongHook
 
 
 def registry() -> Registry:
     """Return every operation the server has, protocol by protocol."""
-    return Registry([*rest.ROUTES, *oauth.ROUTES, *soap.ROUTES])
+    return Registry([*rest.ROUTES, *oauth.ROUTES, *soap.ROUTES, *bulk2.ROUTES])
 
 
 class App:
@@ -85,7 +85,9 @@ class App:
 
     async def start(self) -> None:
         """Get ready to serve on the running event loop."""
-        self._front = Front(self._handle, rest.render, stream(self.settings.seed, "request ids"))
+        self._front = Front(self._handle, self.registry.is_upload, stream(self.settings.seed, "request ids"))
+        for org in self.world.orgs.values():
+            org.resume_jobs()
 
     async def close(self) -> None:
         if self._front is not None:

@@ -14,6 +14,7 @@ from mock_server import declarations
 from mock_server.automation import DeclaredHook
 from mock_server.declarations import Declaration
 from mock_server.faults.engine import Faults
+from mock_server.job_saves import JobSaves
 from mock_server.journal import Journal
 from mock_server.org.automation import HookError
 from mock_server.org.clock import Mode
@@ -93,6 +94,7 @@ class World:
         self.orgs: dict[str, Org] = {}
         self._faults: dict[str, Faults] = {}
         self._journals: dict[str, Journal] = {}
+        self._job_saves: dict[str, JobSaves] = {}
         self._specs: dict[str, OrgSpec] = {}
         self._snapshots: dict[tuple[str, str], Snapshot] = {}
         self._origins: dict[str, Snapshot] = {}
@@ -158,6 +160,7 @@ class World:
         self._specs[org.id] = spec
         self._faults[org.id] = Faults(org, self.registry, seed=spec.seed)
         self._journals[org.id] = Journal() if keep else Journal(keep=None)
+        self._job_saves[org.id] = JobSaves(org, self._faults[org.id], self._journals[org.id])
         org.taken_elsewhere = lambda name: any(
             one.directory.knows(name) for one in self.orgs.values() if one is not org
         )
@@ -217,7 +220,7 @@ class World:
             raise ValueError("the default org stays; reset it instead")
         self.orgs.pop(org_id).close()
         del self._by_15[org_id[:15]]
-        for table in (self._faults, self._journals, self._specs, self._origins):
+        for table in (self._faults, self._journals, self._job_saves, self._specs, self._origins):
             table.pop(org_id, None)
         for key in [key for key in self._snapshots if key[0] == org_id]:
             del self._snapshots[key]
@@ -290,6 +293,9 @@ class World:
 
     def faults_of(self, org: Org) -> Faults:
         return self._faults[org.id]
+
+    def job_saves_of(self, org: Org) -> JobSaves:
+        return self._job_saves[org.id]
 
     def journal_of(self, org: Org) -> Journal:
         return self._journals[org.id]

@@ -247,7 +247,9 @@ class Faults:
         rule, entry = armed.rule, call.entry
         if not (rule.where.admits(call) and rule.where.concerns(call)):
             return False
-        keys: list[object] = [fingerprint(f"{call.method} {call.raw_path}?{call.raw_query} ".encode() + call.body)]
+        # Of an upload the print stands for the body.
+        body = call.fingerprint.encode() or call.body
+        keys: list[object] = [fingerprint(f"{call.method} {call.raw_path}?{call.raw_query} ".encode() + body)]
         if entry.changes and (rule.records or rule.when.per == "key"):
             rows = [row_key(self._org, change) for change in entry.changes]
             keys = [rows[place] for place in armed.pick(self._org, entry.changes, rows)]

@@ -43,11 +43,13 @@ from mock_server.org.records.locks import WAIT, RowLocks
 from mock_server.org.records.pipeline import Pipeline
 from mock_server.org.records.recycling import RECORDS_A_MB, RecycleBin
 from mock_server.org.records.store import Store
+from mock_server.org.records.tables import Table
 from mock_server.org.schema import Schema
 from mock_server.org.schema.types import SObject
 from mock_server.org.versions import LATEST
 
 if TYPE_CHECKING:
+    from mock_server.org.jobs import Jobs
     from mock_server.org.reports import Reports
 
 T = TypeVar("T")
@@ -133,6 +135,9 @@ class Org:
         self.latest = LATEST
         """The newest API version that the org serves."""
         self.closed = False
+        self._jobs: Jobs | None = None
+        self.on_jobs: Callable[[Jobs], None] = lambda jobs: None
+        """Told once, when the org comes to have jobs: who watches their saves sees to it."""
 
     @cached_property
     def reports(self) -> Reports:
@@ -140,6 +145,21 @@ class Org:
         from mock_server.org.reports import Reports
 
         return Reports(self)
+
+    @property
+    def jobs(self) -> Jobs:
+        """The org's Bulk API jobs; an org that nobody gives any does not load them."""
+        if self._jobs is None:
+            from mock_server.org.jobs import Jobs
+
+            self._jobs = Jobs(self)
+            self.on_jobs(self._jobs)
+        return self._jobs
+
+    def resume_jobs(self) -> None:
+        """Go on with the jobs that a file knows of. Call it on the event loop that serves."""
+        if self.store.has_table("sf_jobs"):
+            self.jobs.resume()
 
     def _bin_room(self) -> int:
         return RECORDS_A_MB * self.limits.ledger("DataStorageMB").maximum
@@ -347,6 +367,11 @@ class Org:
             changes, user_id=who.user_id, all_or_none=all_or_none, exchange=exchange, give_up=give_up
         )
 
+    def write_table(self, who: Session, table: Table, *, exchange: int = 0, give_up: bool = False) -> list[RowResult]:
+        """Save the rows of a table through the write pipeline, each for itself; see `Pipeline.write_table`."""
+        self.bin.expire()
+        return self._pipeline.write_table(table, user_id=who.user_id, exchange=exchange, give_up=give_up)
+
     def run(
         self,
         who: Session,
@@ -444,6 +469,8 @@ class Org:
         self.bin.forget()
         self.locks.clear()
         self.log.clear()
+        if self._jobs is not None:
+            self._jobs.recall()
 
     def write_snapshot(self, path: Path) -> None:
         """Write all records and counters to a file. Raises OSError."""
@@ -461,6 +488,8 @@ class Org:
 
     def close(self) -> None:
         self.closed = True
+        if self._jobs is not None:
+            self._jobs.close()
         self.store.close()
 
 

@@ -11,6 +11,10 @@ MISSING_ARGUMENT = row("MISSING_ARGUMENT", 400, "Id not specified in an update c
 MISSING_ARGUMENT_NAMED = row(
     "MISSING_ARGUMENT", 400, "The {name} parameter is required", "permanent", "statement", "K", name="q"
 )
+CELL_NOT_READ = row(
+    "INVALID_FIELD", 400, "Failed to deserialize field at col {column}. Due to, {why}", "permanent", "save", "R",
+    column="0", why="'2018-09-28' is not a valid value for the type xsd:dateTime",
+)  # fmt: skip
 MALFORMED_ID = row("MALFORMED_ID", 400, "malformed id {value}", "permanent", "save", "R", value="123")
 WRONG_ID_TYPE = row("MALFORMED_ID", 400, "{label}: id value of incorrect type: {value}", "permanent", "save", "K")
 INVALID_CROSS_REFERENCE_KEY = row(

@@ -40,6 +40,7 @@ from mock_server.org.records.restoring import Restoring
 from mock_server.org.records.rows import Chunk, Row
 from mock_server.org.records.saving import AutoNumbers, Saving
 from mock_server.org.records.store import Store
+from mock_server.org.records.tables import Table
 from mock_server.org.records.uniqueness import refuse_duplicates
 from mock_server.org.records.validating import require, validate, validate_plain
 from mock_server.org.rollups.counting import MasterRefused, Recount, RollUps
@@ -117,6 +118,18 @@ class Pipeline:
             if self.store_rows(chunk, exchange):
                 break
         return self.results(chunk, all_or_none)
+
+    def write_table(self, table: Table, *, user_id: str, exchange: int = 0, give_up: bool = False) -> list[RowResult]:
+        """Save the rows of a table, 200 at a time, each for itself; return one result a row, in order.
+
+        Raises LockHeld, with nothing done, when a row or parent is locked, as `write` does.
+        """
+        results: list[RowResult] = []
+        with self._locks.together(), self.transaction(nested=True):
+            for start in range(0, len(table.rows), CHUNK):
+                changes = table.part(start, start + CHUNK).changes(self._schema)
+                results += self.write(changes, user_id=user_id, all_or_none=False, exchange=exchange, give_up=give_up)
+        return results
 
     def _meets_hooks(self, sobjects: set[str]) -> bool:
         """Tell whether rows of some objects, or the masters that are saved with them, meet hooks."""

@@ -213,12 +213,20 @@ class Store:
         rows = self.connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
         return [name for (name,) in rows if not name.startswith(("sf_", "sqlite_"))]
 
+    def has_table(self, name: str) -> bool:
+        """Tell whether the database has a table, one of the store's own too."""
+        sql = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
+        return self.connection.execute(sql, (name,)).fetchone() is not None
+
     def last_id(self) -> str | None:
         """Return the id with the highest counter in a kept database, None in an empty one."""
         run = self.connection.execute
         found = [run(f'SELECT MAX("Id") FROM {quoted(table)}').fetchone()[0] for table in self._tables()]  # noqa: S608
         # What is erased is known for a while: its id may be known to others for longer.
         found += [row[0] for row in run('SELECT MAX("Id") FROM "sf_bin" GROUP BY substr("Id", 1, 3)')]
+        for table in ("sf_jobs", "sf_batches"):
+            if self.has_table(table):
+                found.append(run(f'SELECT MAX("Id") FROM "{table}"').fetchone()[0])  # noqa: S608
         return max((identifier for identifier in found if identifier), key=number_of, default=None)
 
     def count(self, sobject: SObject, *, deleted: bool = False) -> int:

@@ -1,0 +1,128 @@
+"""An ingest job of Bulk API 2.0 on its way: content -> batches of 10,000 -> chunks of 200 -> rows, results."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from mock_server.org.errors import ApiError
+from mock_server.org.jobs import reading
+from mock_server.org.jobs.model import BATCH, Batch, Job
+from mock_server.org.jobs.results import ResultFiles
+from mock_server.org.records.changes import CHUNK, LockHeld, RowResult, Verb
+from mock_server.org.records.locks import WAIT
+from mock_server.org.records.tables import Table, check_header
+
+if TYPE_CHECKING:
+    from mock_server.org.jobs.jobs import Jobs
+
+PARALLEL = 5
+"""Batches of an org's jobs that run at the same time."""
+VERBS: dict[str, Verb] = {
+    "insert": "create", "update": "update", "upsert": "upsert", "delete": "delete", "hardDelete": "hard_delete",
+}  # fmt: skip
+"""What an operation of a job does to a record."""
+
+
+class Ingesting:
+    """Works off ingest jobs of one org."""
+
+    def __init__(self, jobs: Jobs) -> None:
+        self._jobs = jobs
+        self._org = jobs.org
+        self._tables = jobs.tables
+
+    async def work(self, job: Job) -> None:
+        """Take a job from UploadComplete to its end; one that was interrupted goes on where it was."""
+        org = self._org
+        begun = org.clock.now()
+        self._jobs.move(job, "InProgress")
+        try:
+            content = reading.read(self._tables.parts(job.id, "content"), job.delimiter)
+            wrong = check_header(
+                org.schema_of(self._jobs.who(job)), VERBS[job.operation], job.sobject, content.columns, job.key_field
+            )
+            if wrong is not None:
+                raise wrong
+            await self._batches(job, content)
+        except ApiError as error:
+            self._jobs.fail(job, f"{error.code} : {error.message}")
+            return
+        finally:
+            job.total_ms += round((org.clock.now() - begun) * 1000)
+        if not job.over:
+            self._jobs.move(job, "JobComplete")
+
+    async def _batches(self, job: Job, content: reading.Rows) -> None:
+        """Work off the batches, several at a time where they can stand in each other's way."""
+        side_by_side = PARALLEL if self._org.transaction_time else 1
+        files = ResultFiles(content.columns, job.delimiter, job.line_ending)
+        known = {batch.number: batch for batch in self._jobs.batches_of(job)}
+        running: set[asyncio.Task[None]] = set()
+        number = 0
+        try:
+            while not job.over and (rows := list(islice(content.rows, BATCH))):
+                batch = known.get(number) or self._jobs.new_batch(job, number, len(rows))
+                number += 1
+                if batch.state == "Completed":
+                    continue
+                work = self._batch(job, batch, content.columns, rows, files)
+                if side_by_side == 1:
+                    await work
+                    continue
+                running.add(asyncio.get_running_loop().create_task(work))
+                if len(running) == side_by_side:
+                    done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                    for task in done:
+                        task.result()
+            await asyncio.gather(*running)
+        finally:
+            for task in running:
+                task.cancel()
+
+    async def _batch(
+        self, job: Job, batch: Batch, columns: tuple[str, ...], rows: list[list[str]], files: ResultFiles
+    ) -> None:
+        """Save the rows of a batch, chunk by chunk; what each chunk has done is written along with its rows."""
+        if batch.began is None:
+            batch.state, batch.began = "InProgress", self._org.clock.now()
+        while batch.done < len(rows) and not job.over:
+            chunk = rows[batch.done : batch.done + CHUNK]
+            table = Table(VERBS[job.operation], job.sobject, columns, chunk, key_field=job.key_field)
+            await self._chunk(job, batch, table, files)
+            if self._org.transaction_time:
+                await self._org.clock.sleep(self._org.transaction_time)
+            else:
+                await asyncio.sleep(0)
+
+    async def _chunk(self, job: Job, batch: Batch, table: Table, files: ResultFiles) -> None:
+        clock = self._org.clock
+        deadline = clock.now() + WAIT
+        while True:
+            give_up = clock.now() >= deadline
+            try:
+                self._save(job, batch, table, files, give_up)
+            except LockHeld as held:
+                await clock.wait_until(min(held.until, deadline))
+            else:
+                return
+
+    def _save(self, job: Job, batch: Batch, table: Table, files: ResultFiles, give_up: bool) -> None:
+        """Save a chunk and note what came of it, as one transaction. Raises LockHeld with nothing done."""
+        with self._org.store.transaction():
+            results: list[RowResult] = self._jobs.saves.save(job, batch, table, give_up)
+            good, bad, failed = files.write(table.rows, results)
+            if good:
+                self._tables.put(job.id, "successful", good, len(results) - failed)
+            if bad:
+                self._tables.put(job.id, "failed", bad, failed)
+            batch.done += len(results)
+            batch.failed += failed
+            job.processed += len(results)
+            job.failed += failed
+            job.modified = batch.modified = self._org.clock.now()
+            if batch.done == batch.records:
+                batch.state, batch.ended = "Completed", batch.modified
+            self._tables.keep(batch)
+            self._tables.keep(job)

@@ -1,0 +1,212 @@
+"""The jobs of one org: created, filled, closed, asked for, removed. What they do is for `ingesting` and its like."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, BinaryIO, Protocol
+
+from mock_server.org import errors
+from mock_server.org.identity.sessions import Session
+from mock_server.org.jobs import reading
+from mock_server.org.jobs.ingesting import Ingesting
+from mock_server.org.jobs.model import BATCH, KEPT, Batch, Job, NewJob, State
+from mock_server.org.jobs.results import ResultFiles
+from mock_server.org.jobs.scheduler import Scheduler
+from mock_server.org.jobs.tables import JobTables
+from mock_server.org.records.changes import RowResult
+from mock_server.org.records.tables import Table
+
+if TYPE_CHECKING:
+    from mock_server.org.org import Org
+
+PIECE = 1 << 18
+"""Bytes of one part of a content."""
+
+
+_SECOND_UPLOAD = "Found multiple contents for job"
+
+
+class Saves(Protocol):
+    """How the rows of jobs are saved: what faults and the journal make of it is for who is above."""
+
+    def save(self, job: Job, batch: Batch, table: Table, give_up: bool) -> list[RowResult]:
+        """Save rows of a batch. Raises LockHeld, with nothing done."""
+
+    def ended(self, job: Job) -> None:
+        """Note that a job will save no more."""
+
+
+class PlainSaves:
+    """Saves rows without anybody watching."""
+
+    def __init__(self, jobs: Jobs) -> None:
+        self._jobs = jobs
+
+    def save(self, job: Job, batch: Batch, table: Table, give_up: bool) -> list[RowResult]:
+        exchange = batch.exchange or job.exchange
+        return self._jobs.org.write_table(self._jobs.who(job), table, exchange=exchange, give_up=give_up)
+
+    def ended(self, job: Job) -> None:
+        return
+
+
+class Jobs:
+    """All jobs of an org, whichever API they are of."""
+
+    def __init__(self, org: Org) -> None:
+        self.org = org
+        self.tables = JobTables(org.store)
+        self.tables.ready()
+        self.saves: Saves = PlainSaves(self)
+        self._scheduler = Scheduler(lambda job: self.fail(job, "InternalServerError : An unexpected error occurred"))
+        self._ingesting = Ingesting(self)
+        self._jobs: dict[str, Job] = {}
+        self._batches: dict[str, list[Batch]] = {}
+        self._recall()
+
+    def _recall(self) -> None:
+        self._jobs = {job.id: job for job in self.tables.jobs()}
+        self._batches = {}
+        for batch in self.tables.batches():
+            self._batches.setdefault(batch.job_id, []).append(batch)
+
+    def __iter__(self) -> Iterator[Job]:
+        return iter(list(self._jobs.values()))
+
+    # -- what happens to a job from outside
+
+    def create(self, who: Session, new: NewJob, exchange: int = 0) -> Job:
+        """Make a job. `exchange` is the journal's number of the request, here and below."""
+        now = self.org.clock.now()
+        job = Job(
+            self.org.ids.take("750"), new.api, new.operation, new.sobject, new.version, new.content_type,
+            new.line_ending, new.delimiter, new.key_field, new.concurrency, new.assignment_rule, new.query,
+            dict(new.options), who.user_id, now, now, made_by=exchange,
+        )  # fmt: skip
+        self._jobs[job.id] = job
+        self.tables.keep(job)
+        return job
+
+    def find(self, who: Session, identifier: str) -> Job:
+        """Return a job by its 15- or 18-character id. Raises INVALIDJOB."""
+        self.expire()
+        job = next((job for job in self._jobs.values() if identifier in (job.id, job.id[:15])), None)
+        if job is None:
+            raise errors.NO_SUCH_JOB(id=identifier)
+        return job
+
+    def upload(self, job: Job, content: BinaryIO, exchange: int = 0) -> None:
+        """Take the content of a job, once. Raises INVALIDJOBSTATE."""
+        if job.state != "Open" or job.uploaded:
+            raise errors.INVALID_JOB_STATE(text=f"{_SECOND_UPLOAD} {job.id}")
+        with self.org.store.transaction():
+            while piece := content.read(PIECE):
+                self.tables.put(job.id, "content", piece)
+            job.uploaded, job.exchange = True, exchange
+            job.modified = self.org.clock.now()
+            self.tables.keep(job)
+
+    def complete(self, job: Job, exchange: int = 0) -> None:
+        """Take a job as complete: its rows are saved from now on. Raises INVALIDJOBSTATE."""
+        if job.state != "Open":
+            raise errors.INVALID_JOB_STATE(text="Closing already Completed Job not allowed")
+        job.closed_by = exchange
+        self.move(job, "UploadComplete")
+        self._scheduler.begin(job, self._ingesting.work)
+
+    def abort(self, job: Job, exchange: int = 0) -> None:
+        """Stop a job where it is; what it has saved stays. Raises INVALIDJOBSTATE."""
+        if job.over:
+            raise errors.INVALID_JOB_STATE(text="Aborting already Completed Job not allowed")
+        job.closed_by = job.closed_by or exchange
+        self.move(job, "Aborted")
+
+    def delete(self, job: Job) -> None:
+        """Remove a job, with its content and results. Raises INVALIDJOBSTATE for one that is under way."""
+        if job.state in ("Open", "InProgress"):
+            raise errors.INVALID_JOB_STATE(text="Only jobs in a terminal state can be deleted")
+        self._remove(job)
+
+    def results(self, job: Job, kind: str) -> Iterator[bytes]:
+        """Yield a result file of an ingest job, piece by piece: `successful`, `failed` or `unprocessed`."""
+        try:
+            content = reading.read(self.tables.parts(job.id, "content"), job.delimiter)
+        except errors.ApiError:
+            return
+        files = ResultFiles(content.columns, job.delimiter, job.line_ending)
+        yield files.header(kind)
+        if kind != "unprocessed":
+            yield from self.tables.parts(job.id, kind)
+        elif job.over and job.state != "JobComplete":
+            yield from self._unprocessed(job, content, files)
+
+    def _unprocessed(self, job: Job, content: reading.Rows, files: ResultFiles) -> Iterator[bytes]:
+        done = {batch.number: batch for batch in self.batches_of(job)}
+        number = 0
+        while rows := list(islice(content.rows, BATCH)):
+            batch = done.get(number)
+            yield files.rest(rows[batch.done if batch else 0 :])
+            number += 1
+
+    # -- what becomes of it
+
+    def who(self, job: Job) -> Session:
+        """Return the session that a job's rows are saved in: whose it is, whatever became of the one that made it."""
+        return Session("", job.user_id, "", (), None, job.created, job.created)
+
+    def batches_of(self, job: Job) -> list[Batch]:
+        return self._batches.get(job.id, [])
+
+    def new_batch(self, job: Job, number: int, records: int | None = None) -> Batch:
+        now = self.org.clock.now()
+        batch = Batch(self.org.ids.take("751"), job.id, number, now, now, exchange=job.exchange, records=records)
+        self._batches.setdefault(job.id, []).append(batch)
+        self.tables.keep(batch)
+        return batch
+
+    def move(self, job: Job, state: State) -> None:
+        """Bring a job into a state."""
+        job.state = state
+        job.modified = self.org.clock.now()
+        if job.over:
+            job.ended = job.modified
+            self.saves.ended(job)
+        self.tables.keep(job)
+
+    def fail(self, job: Job, why: str) -> None:
+        """End a job that cannot be worked off (any further)."""
+        job.error = why
+        self.move(job, "Failed")
+
+    def expire(self) -> None:
+        """Remove the jobs that have ended seven days ago."""
+        before = self.org.clock.now() - KEPT
+        for job in self:
+            if (job.ended or job.created) < before and (job.over or job.state == "Open"):
+                self._remove(job)
+
+    def _remove(self, job: Job) -> None:
+        self._scheduler.stop(job.id)
+        self._jobs.pop(job.id, None)
+        self._batches.pop(job.id, None)
+        with self.org.store.transaction():
+            self.tables.forget(job.id)
+
+    # -- the org's own life
+
+    def resume(self) -> None:
+        """Go on with what was under way when the org was last closed. Call it on the event loop that serves."""
+        for job in self:
+            if job.api == "ingest" and job.state in ("UploadComplete", "InProgress"):
+                self._scheduler.begin(job, self._ingesting.work)
+
+    def recall(self) -> None:
+        """Know the jobs of a database that has been put in place of the one before."""
+        self._scheduler.stop_all()
+        self.tables.ready()
+        self._recall()
+
+    def close(self) -> None:
+        """Leave all jobs where they are: the org is closed."""
+        self._scheduler.stop_all()

@@ -1,0 +1,85 @@
+"""Where jobs lie: in the org's own database; what a batch has done and the rows it saved are one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import orjson
+
+from mock_server.org.jobs.model import Batch, Job
+from mock_server.org.records.store import Store
+
+_TABLES = (
+    'CREATE TABLE IF NOT EXISTS "sf_jobs" ("Id" TEXT PRIMARY KEY NOT NULL, "Told" TEXT NOT NULL) WITHOUT ROWID',
+    'CREATE TABLE IF NOT EXISTS "sf_batches" ("Id" TEXT PRIMARY KEY NOT NULL, "Job" TEXT NOT NULL, '
+    '"Told" TEXT NOT NULL) WITHOUT ROWID',
+    'CREATE INDEX IF NOT EXISTS "sf_batches.Job" ON "sf_batches" ("Job")',
+    'CREATE TABLE IF NOT EXISTS "sf_parts" ("Owner" TEXT NOT NULL, "Kind" TEXT NOT NULL, "Rows" INTEGER NOT NULL, '
+    '"Data" BLOB NOT NULL)',
+    'CREATE INDEX IF NOT EXISTS "sf_parts.Owner" ON "sf_parts" ("Owner", "Kind")',
+)
+
+
+class JobTables:
+    """Reads and writes jobs, batches and the parts of contents and results.
+
+    The owner of parts is a job or a batch; their kind is what they hold (`content`, `successful`, `failed`, ...). They
+    come back in the order in which they were put.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def ready(self) -> None:
+        """Make the tables where they are missing."""
+        for table in _TABLES:
+            self._store.connection.execute(table)
+
+    def jobs(self) -> list[Job]:
+        rows = self._store.connection.execute('SELECT "Told" FROM "sf_jobs" ORDER BY "Id"')
+        return [Job.of(orjson.loads(told)) for (told,) in rows]
+
+    def batches(self) -> list[Batch]:
+        rows = self._store.connection.execute('SELECT "Told" FROM "sf_batches" ORDER BY "Id"')
+        return [Batch.of(orjson.loads(told)) for (told,) in rows]
+
+    def keep(self, one: Job | Batch) -> None:
+        """Write a job or batch as it is now."""
+        told = orjson.dumps(one.told()).decode()
+        if isinstance(one, Job):
+            self._run('INSERT OR REPLACE INTO "sf_jobs" VALUES (?, ?)', one.id, told)
+        else:
+            self._run('INSERT OR REPLACE INTO "sf_batches" VALUES (?, ?, ?)', one.id, one.job_id, told)
+
+    def forget(self, job_id: str) -> None:
+        """Remove a job, with its batches and all that belongs to them."""
+        owned = '(SELECT "Id" FROM "sf_batches" WHERE "Job" = ?)'
+        self._run(f'DELETE FROM "sf_parts" WHERE "Owner" = ? OR "Owner" IN {owned}', job_id, job_id)  # noqa: S608
+        self._run('DELETE FROM "sf_batches" WHERE "Job" = ?', job_id)
+        self._run('DELETE FROM "sf_jobs" WHERE "Id" = ?', job_id)
+
+    def put(self, owner: str, kind: str, data: bytes, rows: int = 0) -> None:
+        """Add a part."""
+        self._run('INSERT INTO "sf_parts" VALUES (?, ?, ?, ?)', owner, kind, rows, data)
+
+    def parts(self, owner: str, kind: str) -> Iterator[bytes]:
+        """Yield the parts of one kind, one by one as they are asked for."""
+        run = self._store.connection.execute
+        sql = 'SELECT rowid FROM "sf_parts" WHERE "Owner" = ? AND "Kind" = ? ORDER BY rowid'
+        for (number,) in run(sql, (owner, kind)).fetchall():
+            row = self._store.connection.execute('SELECT "Data" FROM "sf_parts" WHERE rowid = ?', (number,)).fetchone()
+            if row is None:
+                return  # its job was deleted meanwhile
+            yield row[0]
+
+    def drop(self, owner: str, kind: str) -> None:
+        """Remove the parts of one kind."""
+        self._run('DELETE FROM "sf_parts" WHERE "Owner" = ? AND "Kind" = ?', owner, kind)
+
+    def rows(self, owner: str, kind: str) -> int:
+        """Return how many rows the parts of one kind hold."""
+        sql = 'SELECT COALESCE(SUM("Rows"), 0) FROM "sf_parts" WHERE "Owner" = ? AND "Kind" = ?'
+        return int(self._store.connection.execute(sql, (owner, kind)).fetchone()[0])
+
+    def _run(self, sql: str, *values: object) -> None:
+        self._store.connection.execute(sql, values)

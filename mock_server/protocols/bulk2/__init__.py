@@ -1,0 +1,7 @@
+"""Bulk API 2.0: ingest and query jobs, one upload and CSV. Decodes, asks `org.jobs`, encodes."""
+
+from mock_server.protocols.bulk2 import ingest
+
+ROUTES = [ingest.routes, ingest.changes]
+
+__all__ = ["ROUTES", "ingest"]
