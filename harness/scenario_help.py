@@ -167,6 +167,17 @@ def _outage(value: Any, rule: Mapping[str, Any]) -> str:
     return f"an outage of {_span(value['down'])}{up}"
 
 
+def _meanwhile(given: Mapping[str, Any]) -> str:
+    said = []
+    if insert := given.get("insert"):
+        said.append(f"{insert.get('count') or 1} new {insert['sobject']}")
+    if update := given.get("update"):
+        said.append(f"{', '.join(update['values'])} changed in {update['query']!r}")
+    if delete := given.get("delete"):
+        said.append(f"{delete!r} deleted")
+    return f"somebody else's changes meanwhile ({', '.join(said)})"
+
+
 _EFFECTS: dict[str, Callable[[Any, Mapping[str, Any]], str]] = {
     "error": lambda code, _: str(code),
     "status": _status,
@@ -176,6 +187,7 @@ _EFFECTS: dict[str, Callable[[Any, Mapping[str, Any]], str]] = {
     "outage": _outage,
     "limit": lambda limit, _: f"{limit.get('remaining') or 0} left of {limit['name']}",
     "lock": lambda _, rule: f"a lock held by others for {_span(rule.get('lasts') or 30.0)}",
+    "meanwhile": lambda given, _: _meanwhile(given),
     "subject": lambda how, _: {"kill": "the subject is killed", "stop": "the subject is asked to stop"}[how],
 }
 

@@ -46,10 +46,14 @@ class Stage:
     _commits: int = 0
     _over: list[dict[str, Any]] = field(default_factory=list)
     _unique: dict[tuple[str, str], bool] = field(init=False)
+    _seeded: int | None = None
 
     def __post_init__(self) -> None:
         # Now: the subject may do anything to the files of a schema.
         self._unique = uniqueness(definitions(self.scenario))
+        if any("meanwhile" in rule for _, rule in fault_rules(self.scenario)):
+            commits = self.run.org.control.commits()
+            self._seeded = commits[-1].number if commits else 0
 
     # -- the runs that deliver
 
@@ -197,6 +201,7 @@ class Stage:
             healed=self._healed(),
             unique=self._unique,
             effects=self._effects or self.effects(),
+            seeded=self._seeded,
         )
 
     def _healed(self) -> float | None:

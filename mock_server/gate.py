@@ -97,6 +97,8 @@ class Gate:
         path, agent = org.redactor.hide(call.raw_path), org.redactor.hide(call.headers.get("User-Agent", ""))
         entry = call.entry = journal.open(org.clock.now(), route.operation.name, call.method, path, agent, body)
         entry.address, entry.copy_of = call.base_url, call.copy_of
+        if call.upload is not None and call.fingerprint:
+            entry.fingerprint = call.fingerprint
         entry.exposed = _exposed(call, org)
         reply = None
         try:
@@ -117,28 +119,23 @@ class Gate:
             entry.settle(org.redactor)
         entry.retry_after = reply.headers.get("Retry-After")
         if entry.again_at is not None:
-            task = asyncio.get_running_loop().create_task(self._deliver_again(call, entry.again_at))
+            task = asyncio.get_running_loop().create_task(self._deliver_again(_copy(call), org, entry.again_at))
             self._on_their_way.add(task)
             task.add_done_callback(self._on_their_way.discard)
         return reply
 
-    async def _deliver_again(self, call: Call, due: float) -> None:
+    async def _deliver_again(self, copy: Call, org: Org, due: float) -> None:
         """Take a request a second time, as a network does that held back a copy of it. Faults leave the copy alone."""
-        await call.org.clock.wait_until(due)
-        if call.org.closed:
-            return
-        copy = Call(
-            UNIMPLEMENTED,
-            call.method,
-            call.raw_path,
-            call.raw_query,
-            call.headers,
-            call.body,
-            call.base_url,
-            copy_of=call.entry.number,
-        )
-        await self.handle(copy)
-        copy.entry.outcome = "abandoned"
+        try:
+            await org.clock.wait_until(due)
+            if org.closed:
+                return
+            reply = await self.handle(copy)
+            reply.close()
+            copy.entry.outcome = "abandoned"
+        finally:
+            if copy.upload is not None:
+                copy.upload.close()
 
     async def _through(self, call: Call, route: Route, org: Org, entry: Entry) -> Reply:
         operation = route.operation
@@ -162,6 +159,8 @@ class Gate:
                         await faults.strike(call, "session")
                     call.session = _session(call, org)
                     entry.user = call.session.username
+                if call.unread is not None:
+                    raise call.unread
                 if operation.counted:
                     org.limits.admit(entry.number)
                     admitted = True
@@ -318,6 +317,23 @@ class Gate:
         entry.settle(org.redactor)
         log.info("%s %s is not served: %s", call.method, entry.path, error.code)
         return reply
+
+
+def _copy(call: Call) -> Call:
+    """Return the second delivery of a call. It takes an upload over, which would be closed with the first one."""
+    upload, call.upload = call.upload, None
+    return Call(
+        UNIMPLEMENTED,
+        call.method,
+        call.raw_path,
+        call.raw_query,
+        call.headers,
+        call.body,
+        call.base_url,
+        copy_of=call.entry.number,
+        upload=upload,
+        fingerprint=call.fingerprint,
+    )
 
 
 def _session(call: Call, org: Org) -> Session:

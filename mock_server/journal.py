@@ -217,7 +217,12 @@ def _sayable(values: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
 
 def fingerprint(body: bytes) -> str:
     """Return a short print of some bytes, to recognise them again within a run; it is no safeguard against forgery."""
-    return f"{crc32(body):08x}{len(body):x}"
+    return print_of(crc32(body), len(body))
+
+
+def print_of(crc: int, size: int) -> str:
+    """Return the print of bytes of which these two are known."""
+    return f"{crc:08x}{size:x}"
 
 
 class Journal:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Protocol, TypeVar
@@ -40,8 +40,9 @@ class Operation:
     `replay` is the idempotency class; `rows` how many records it carries; `counted` whether it is charged against
     DailyApiRequests; `auth` whether it needs a session; `since` the API version that brought it; `query` names what its
     query string may hold; `scopes` are the OAuth scopes of which a session needs one (`full` is always enough);
-    `token_parameter` is the parameter of its query string that may bring the access token instead of the header;
-    `upload` whether its body is a file rather than a message.
+    `token_parameter` is the parameter of its query string that may bring the access token instead of the header.
+    The body of an `upload` may be large: it is never held in memory, and comes as `Call.upload`. `gives` is the type of
+    the answers that have one whatever the client accepts (`*/*`: that of what is asked for).
     """
 
     name: str
@@ -58,6 +59,7 @@ class Operation:
     scopes: tuple[str, ...] = ("api",)
     token_parameter: str = ""
     upload: bool = False
+    gives: str = ""
 
 
 def operation_saves(operation: Operation) -> bool:
@@ -69,15 +71,24 @@ def operation_saves(operation: Operation) -> bool:
 class Reply:
     """What goes back. `delivery` says how much of it really leaves: reply faults change it.
 
-    A `trickle` takes `seconds` of clock time for its body.
+    A `trickle` takes `seconds` of clock time for its body. With `pieces`, which take the place of `body`, it is made
+    while it leaves: each should take a few milliseconds at most, as others are answered only between two of them.
+    They are closed in the end, however that comes. Of what is `half`, half is sent as if it were all.
     """
 
     status: int = 200
     body: bytes = b""
     content_type: str | None = JSON
     headers: dict[str, str] = field(default_factory=dict)
-    delivery: Literal["whole", "cut", "none", "trickle"] = "whole"
+    delivery: Literal["whole", "half", "cut", "none", "trickle"] = "whole"
     seconds: float = 0.0
+    pieces: Iterator[bytes] | None = None
+
+    def close(self) -> None:
+        """Make no more pieces."""
+        close = getattr(self.pieces, "close", None)
+        if close is not None:
+            close()
 
 
 @dataclass(slots=True)
@@ -118,6 +129,12 @@ class Call:
     """The transaction that this call, or what it runs inside, is in the middle of."""
     gone: Callable[[], bool] | None = None
     """Tells whether the client has left meanwhile; None where that cannot be known."""
+    upload: BinaryIO | None = None
+    """The body of an upload that has one: a file at its start, which whoever made the call closes. `body` is empty."""
+    fingerprint: str = ""
+    """That of such a body."""
+    unread: ApiError | None = None
+    """Why the body could not be read. The gate refuses such a call, once it knows who calls."""
     _query: dict[str, str] | None = None
     _token: str | None = None
 
@@ -150,6 +167,13 @@ class Call:
         """Take a token that came elsewhere than in the Authorization header."""
         self._token = token
 
+    def content(self) -> BinaryIO:
+        """Return the body as a file at its start, of an upload and of any other call. It is not to be closed."""
+        if self.upload is None:
+            return BytesIO(self.body)
+        self.upload.seek(0)
+        return self.upload
+
     @property
     def token(self) -> str | None:
         """The access token of the Authorization header (`Bearer` or `OAuth`), None when it has none."""
@@ -171,10 +195,6 @@ class Call:
 
     def _pairs(self) -> list[tuple[str, str]]:
         return parse_qsl(self.raw_query, keep_blank_values=True, errors="replace") if self.raw_query else []
-
-    def content(self) -> BinaryIO:
-        """Return the body as a file."""
-        return BytesIO(self.body)
 
     def json(self) -> Any:
         """Return the parsed body, whose Content-Type says JSON or XML; one that says nothing is read as JSON.

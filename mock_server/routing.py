@@ -29,6 +29,7 @@ _REMEMBERED = 1024
 """Requests whose route is remembered: integrations send the same few paths again and again."""
 _METHODS = ("HEAD", "GET", "POST", "PUT", "PATCH", "DELETE")
 """In the order in which Salesforce lists what is allowed."""
+_Known = tuple[Choice, dict[str, str], str]
 
 
 FORMS = frozenset({"json", "xml"})
@@ -51,7 +52,8 @@ class Registry:
 
     def __init__(self, protocols: Iterable[Routes]) -> None:
         self._root = _Node()
-        self._known: dict[tuple[str, str], tuple[Choice, dict[str, str], str]] = {}
+        self._known: dict[tuple[str, str], _Known] = {}
+        self._upload_methods: set[str] = set()
         self.routes: list[Route] = []
         self.by_name: dict[str, Operation] = {}
         for protocol in protocols:
@@ -65,6 +67,8 @@ class Registry:
         operation = route.operation
         self.by_name.setdefault(operation.name, operation)
         self.routes.append(route)
+        if operation.upload:
+            self._upload_methods.add(operation.method)
         node, names = self._root, []
         for segment in filter(None, operation.path.split("/")):
             if segment.endswith("*}"):
@@ -87,17 +91,30 @@ class Registry:
 
         Raises NOT_FOUND for an unknown path, METHOD_NOT_ALLOWED with the allowed list for a known one.
         """
-        key = (call.method, call.raw_path)
+        choice, values, call.suffix = self._remembered(call.method, call.raw_path)
+        return choice.of(call), values.copy()
+
+    def is_upload(self, method: str, raw_path: str) -> bool:
+        """Tell whether the body of a request is to be taken as a file, before it is read."""
+        if method not in self._upload_methods:
+            return False
+        try:
+            choice, *_ = self._remembered(method, raw_path)
+        except ApiError:
+            return False
+        return any(route.operation.upload for route in choice.routes.values())
+
+    def _remembered(self, method: str, raw_path: str) -> _Known:
+        key = (method, raw_path)
         known = self._known.get(key)
         if known is None:
-            known = self._find(*key)
+            known = self._find(method, raw_path)
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
             self._known[key] = known
-        choice, values, call.suffix = known
-        return choice.of(call), values.copy()
+        return known
 
-    def _find(self, method: str, raw_path: str) -> tuple[Choice, dict[str, str], str]:
+    def _find(self, method: str, raw_path: str) -> _Known:
         stem, _, suffix = raw_path.rpartition(".")
         if suffix in FORMS and stem.startswith(_DATA) and "/" in stem[len(_DATA) :]:
             try:

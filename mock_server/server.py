@@ -85,7 +85,7 @@ class App:
 
     async def start(self) -> None:
         """Get ready to serve on the running event loop."""
-        self._front = Front(self._handle, rest.render, stream(self.settings.seed, "request ids"))
+        self._front = Front(self._handle, self.registry.is_upload, stream(self.settings.seed, "request ids"))
         for org in self.world.orgs.values():
             org.resume_jobs()
 

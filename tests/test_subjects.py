@@ -15,7 +15,7 @@ from harness.scenario import Scenario, catalogue, find
 from harness.subjects import CallableSubject, CommandSubject
 from harness.trial import Trial
 from mock_server import api
-from tests.subjects import CORRECT, PLANTED
+from tests.subjects import CORRECT, PLANTED, correct_in
 from tests.subjects.calling import function_of
 
 ELSEWHERE = {"security.no_secrets_leaked", "security.tls_verified", "dead_letter.sink_failure_survived"}
@@ -118,7 +118,7 @@ IN_REAL_TIME = ("retry/retry-after-seconds", "partial/row-locks", "idempotency/c
     ],
 )
 def test_a_correct_integration_is_clean(server: api.Server, scenario: str) -> None:
-    result = judged(server, "correct.py", scenario)
+    result = judged(server, correct_in(scenario), scenario)
     assert result.ok, told(result)
 
 

@@ -340,6 +340,11 @@ class ControlClient:
         entries: list[dict[str, Any]] = self._call("GET", "journal", since=since)["entries"]
         return entries
 
+    def jobs(self) -> list[dict[str, Any]]:
+        """Return the Bulk API jobs that the org knows, the oldest first, with their batches."""
+        found: list[dict[str, Any]] = self._call("GET", "jobs")["jobs"]
+        return found
+
     def clear_journal(self) -> None:
         self._call("DELETE", "journal")
 

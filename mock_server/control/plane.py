@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from mock_server.control import automation as _automation
 from mock_server.control import declarations as _declarations
 from mock_server.control import faults as _faults
+from mock_server.control import jobs as _jobs
 from mock_server.control import orgs as _orgs
 from mock_server.control import records as _records
 from mock_server.control import state as _state
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["ControlPlane", "routes"]
 
 log = logging.getLogger("sfmock")
-_DECLARING = (_automation, _declarations, _faults, _orgs, _records, _state)
+_DECLARING = (_automation, _declarations, _faults, _jobs, _orgs, _records, _state)
 
 
 class ControlPlane:
@@ -52,6 +53,8 @@ class ControlPlane:
             return render_refusal(Refused(500, "the control plane has a defect; the server's log says more"))
 
     async def _run(self, call: Call) -> Reply:
+        if call.unread is not None:
+            raise call.unread
         control = ControlCall(
             operation=call.operation,
             method=call.method,

@@ -137,8 +137,21 @@ class Faults:
         self._armed: dict[str, Armed] = {}
         self._plans: dict[tuple[str, Point, str], list[Armed]] = {}
         self._named = 0
-        self.phase = "faults"
+        self._phase = "faults"
+
+    @property
+    def phase(self) -> str:
         """The phase of the run, for rules with `when: {phase: ...}`."""
+        return self._phase
+
+    @phase.setter
+    def phase(self, name: str) -> None:
+        if name == self._phase:
+            return
+        self._phase = name
+        for armed in self._armed.values():
+            if armed.rule.when.phase not in (None, name):
+                armed.rule.effect.end(self._org)
 
     @property
     def empty(self) -> bool:
@@ -161,7 +174,7 @@ class Faults:
 
     def add(self, rule: FaultRule) -> None:
         """Put a rule in force. Raises RuleError for a name that is taken, and for what this org does not have."""
-        problems = [*self._taken(rule), *self._unknown(rule)]
+        problems = [*self._taken(rule), *self._unknown(rule), *rule.effect.misfits(self._org)]
         if problems:
             raise RuleError(problems)
         self._armed[rule.name] = Armed(rule, self._seed, self._org.clock.now())
@@ -169,11 +182,13 @@ class Faults:
 
     def remove(self, name: str) -> None:
         """Take a rule away. Raises KeyError for an unknown name."""
-        del self._armed[name]
+        armed = self._armed.pop(name)
         self._plans.clear()
+        armed.rule.effect.end(self._org)
 
     def clear(self) -> None:
-        self._armed.clear()
+        while self._armed:
+            self.remove(next(iter(self._armed)))
         self._plans.clear()
         self.phase = "faults"
 
@@ -223,7 +238,7 @@ class Faults:
         return reply
 
     def decide(self, call: Call, point: Point) -> list[Blow]:
-        """Return what strikes an exchange at one point, latencies first."""
+        """Return what strikes an exchange at one point: what happens at once, then latencies, then the others."""
         plan = self._plan(call.operation.name, point)
         if not plan:
             return []
@@ -240,14 +255,16 @@ class Faults:
             armed.note(call.entry, point)
             (waits if latency else blows).append(Blow(armed.rule.effect, point, armed.luck()))
             settled = settled or not latency
-        return [*waits, *blows]
+        return [*(one for one in blows if one.effect.at_once), *waits, *(one for one in blows if not one.effect.at_once)]
 
     def _decide(self, armed: Armed, call: Call, lost: bool) -> bool:
         """Tell whether a rule strikes a request; a rule that lost to another one still counts its match."""
         rule, entry = armed.rule, call.entry
         if not (rule.where.admits(call) and rule.where.concerns(call)):
             return False
-        keys: list[object] = [fingerprint(f"{call.method} {call.raw_path}?{call.raw_query} ".encode() + call.body)]
+        # Of an upload the print stands for the body.
+        body = call.fingerprint.encode() or call.body
+        keys: list[object] = [fingerprint(f"{call.method} {call.raw_path}?{call.raw_query} ".encode() + body)]
         if entry.changes and (rule.records or rule.when.per == "key"):
             rows = [row_key(self._org, change) for change in entry.changes]
             keys = [rows[place] for place in armed.pick(self._org, entry.changes, rows)]

@@ -7,7 +7,8 @@ time is as large as the org's.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import zlib
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from http import HTTPStatus
 
@@ -17,6 +18,8 @@ from aiohttp.helpers import rfc822_formatted_time
 _NO_BODY = frozenset({204, 304})
 PIECES = 20
 """Pieces of a body that trickles, one byte each at least."""
+_MOST_AT_ONCE = 1 << 17
+"""Bytes that are packed before others are served: a millisecond or two."""
 
 
 class Answer(web.StreamResponse):
@@ -94,7 +97,7 @@ class Answer(web.StreamResponse):
         # One a line: a cookie's text may hold commas.
         lines += [f"Set-Cookie: {cookie}\r\n" for cookie in self._set_cookies]
         if self.status not in _NO_BODY:
-            lines.append(f"Content-Length: {len(self._content)}\r\n")
+            lines.append(self._length(request))
         lines.append(f"Date: {rfc822_formatted_time()}\r\n")
         if not self._kept:
             lines.append("Connection: close\r\n")
@@ -102,6 +105,67 @@ class Answer(web.StreamResponse):
             lines.append("Connection: keep-alive\r\n")
         lines.append("\r\n")
         return "".join(lines).encode("utf-8", "replace")
+
+    def _length(self, request: web.BaseRequest) -> str:
+        """Return the header that says where the body ends."""
+        return f"Content-Length: {len(self._content)}\r\n"
+
+
+class Gradual(Answer):
+    """An answer whose body is made while it leaves: in chunks, or for HTTP/1.0 up to the end of the connection.
+
+    Others are served between two pieces, and while the client is slow to take them.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        headers: Mapping[str, str],
+        pieces: Iterator[bytes],
+        *,
+        squeezed: bool = False,
+        cookies: Sequence[str] = (),
+    ) -> None:
+        super().__init__(status, headers, b"", cookies=cookies)
+        self._pieces = pieces
+        self._squeeze = zlib.compressobj(1, zlib.DEFLATED, 31) if squeezed else None
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        """Write the answer, once. Raises ConnectionError when the client has gone, and what making a piece raises."""
+        if self._written:
+            return
+        self._written = True
+        chunked = request.version >= (1, 1)
+        self._kept = bool(request.keep_alive) and chunked
+        self._write(request, self._head(request))
+        if request.method == "HEAD" or self.status in _NO_BODY:
+            return
+        for piece in self._pieces:
+            for start in range(0, len(piece), _MOST_AT_ONCE):
+                part = piece[start : start + _MOST_AT_ONCE]
+                self._write(
+                    request, self._framed(part if self._squeeze is None else self._squeeze.compress(part), chunked)
+                )
+                await request.writer.drain()
+                await asyncio.sleep(0)
+        end = b"" if self._squeeze is None else self._squeeze.flush()
+        self._write(request, self._framed(end, chunked) + (b"0\r\n\r\n" if chunked else b""))
+        await request.writer.drain()
+
+    @staticmethod
+    def _framed(part: bytes, chunked: bool) -> bytes:
+        # A chunk of no bytes would be the last one.
+        return b"%x\r\n%b\r\n" % (len(part), part) if part and chunked else part
+
+    @staticmethod
+    def _write(request: web.BaseRequest, data: bytes) -> None:
+        transport = request.transport
+        if transport is None or transport.is_closing():
+            raise ConnectionResetError("the client has gone")
+        transport.write(data)
+
+    def _length(self, request: web.BaseRequest) -> str:
+        return "Transfer-Encoding: chunked\r\n" if request.version >= (1, 1) else ""
 
 
 @lru_cache(256)

@@ -6,17 +6,16 @@ import asyncio
 import contextlib
 import errno
 import os
-import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from multidict import CIMultiDict
 
+from mock_server.fronts import bodies
 from mock_server.fronts.answers import PIECES
-from mock_server.fronts.http import LARGEST_LINE, Front, bad_message, largest_body, make_call, readable, unreadable
+from mock_server.fronts.http import LARGEST_LINE, Front, bad_message, joined, make_call, readable
 from mock_server.operations import Call, Reply
-from mock_server.org import errors
 
 SLACK = 0.5
 """Seconds of wall time by which an answer may be later than the client's time-out by the org's clock."""
@@ -50,35 +49,25 @@ async def exchange(
     if len(target) > LARGEST_LINE - len(method) - len("  HTTP/1.1"):
         text = bad_message(414, "URI Too Long").encode()
         return Exchange(414, (("Content-Type", "text/html; charset=utf-8"), ("Content-Length", str(len(text)))), text)
-    largest = largest_body(asked)
+    left: list[bool] = []
+    call = make_call(method.upper(), target, asked, f"{parts.scheme}://{host}")
+    call.gone = lambda: bool(left)
     try:
-        body = _decoded(content, asked.get("Content-Encoding", ""), largest)
-    except zlib.error:
-        reply = front.render(unreadable())
-    else:
-        if len(body) > largest:
-            reply = front.render(errors.REQUEST_ENTITY_TOO_LARGE())
-        else:
-            left: list[bool] = []
-            call = make_call(method.upper(), target, asked, body, f"{parts.scheme}://{host}")
-            call.gone = lambda: bool(left)
-            try:
-                reply = await _answered(front, call, timeout)
-                if reply.delivery == "trickle":
-                    await _trickled(call, reply, timeout)
-            except BaseException:
-                left.append(True)
-                raise
+        bodies.take(call, content, upload=front.is_upload(call.method, call.raw_path))
+    except bodies.Unreadable as unreadable:
+        call.unread = unreadable.refusal
+    try:
+        reply = await _answered(front, call, timeout)
+        if reply.pieces is not None:
+            reply = await joined(reply)
+        if reply.delivery == "trickle":
+            await _trickled(call, reply, timeout)
+    except BaseException:
+        left.append(True)
+        raise
     if reply.delivery == "none":
         raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
     return _exchange(front, method.upper(), host, parts.path, asked, reply)
-
-
-def _decoded(content: bytes, encoding: str, largest: int) -> bytes:
-    """Unpack a body as far as it may be large. Raises zlib.error."""
-    if encoding.lower() not in ("gzip", "deflate"):
-        return content
-    return zlib.decompressobj(47).decompress(content, largest + 1)
 
 
 async def _answered(front: Front, call: Call, timeout: float | None) -> Reply:

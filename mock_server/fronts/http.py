@@ -9,7 +9,9 @@ import socket
 import struct
 import zlib
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from functools import partial
+from traceback import format_exc
 from typing import Any
 from urllib.parse import unquote_plus, urlsplit
 
@@ -17,20 +19,14 @@ from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from mock_server.fronts.answers import Answer
+from mock_server.fronts import bodies
+from mock_server.fronts.answers import Answer, Gradual
 from mock_server.jsontext import pretty
 from mock_server.operations import JSON, Call, Operation, Reply
-from mock_server.org import errors
 from mock_server.org.chance import Random
-from mock_server.org.errors import ApiError
 
 log = logging.getLogger("sfmock")
 
-LARGEST_BODY = 52_428_800
-"""50 MB: the greatest body of a request that is no blob."""
-LARGEST_UPLOAD = 157_286_400
-"""150 MB: the greatest body with a file in parts. Salesforce takes 500 MB, and 2 GB of a ContentVersion; here a body is
-held in memory whole, some three times at its peak."""
 LARGEST_LINE = 16_384
 _COMPRESS_FROM = 1024
 _COMPRESS_APART_FROM = 262_144
@@ -40,6 +36,7 @@ _TARGETS = ("/", "http://", "https://", "*")
 _HOST = re.compile(r"[A-Za-z0-9\-._~%:\[\]]*")
 _PATIENCE = 60.0
 """Seconds that a new connection has for the head of its first request; later ones have the keep-alive time."""
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _UNKNOWN = Operation("unknown", "*", "", "read")
 
 # Recorded from a scratch org in 2026.
@@ -57,6 +54,8 @@ _OURS = frozenset({"Sforce-Limit-Info", "Last-Modified", "Location", "ETag", "Co
 """Headers that most answers bring, as they write them: nothing else has these names."""
 Handle = Callable[[Call, str], Awaitable[Reply]]
 """Takes a call and the peer's address."""
+IsUpload = Callable[[str, str], bool]
+"""Tells from method and path whether a body is to be taken as a file."""
 
 
 class Front:
@@ -65,14 +64,14 @@ class Front:
     Make it inside the event loop that serves; `server` is aiohttp's protocol factory for the listener.
     """
 
-    def __init__(self, handle: Handle, render: Callable[[ApiError], Reply], chance: Random) -> None:
+    def __init__(self, handle: Handle, is_upload: IsUpload, chance: Random) -> None:
         self.handle = handle
-        self.render = render
+        self.is_upload = is_upload
         self._chance = chance
         self.server = _Server(
             self._serve,
-            request_factory=_request,
             handler_cancellation=False,
+            auto_decompress=False,  # a packing that ends early would pass for whole
             access_log=None,
             max_line_size=LARGEST_LINE,
             max_field_size=LARGEST_LINE,
@@ -80,49 +79,57 @@ class Front:
         )
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
-        headers, connection = request.headers, request.protocol
+        connection = request.protocol
         assert isinstance(connection, _Handler)
         connection.heard()
         if _dubious(request):
             page = bad_message(400, "Bad Request").encode()
             return Answer(400, {"Content-Type": "text/html"}, page, close=True)
-        if headers.get("Expect", "").lower() == "100-continue":
-            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        try:
-            body = await request.read() if request.body_exists else b""
-        except web.HTTPRequestEntityTooLarge:
-            return await self._respond(request, self.render(errors.REQUEST_ENTITY_TOO_LARGE()), close=True)
-        except ConnectionError:
-            return Answer(400, {}, b"")  # the client broke off in the middle of its request
-        except (web.RequestPayloadError, zlib.error, ValueError):
-            return await self._respond(request, self.render(unreadable()), close=True)
-        call = _call(request, body)
+        call = _call(request)
         call.gone = partial(_gone, request)
-        peer = request.remote or ""
         connection.call = call
-        reply = await self.handle(call, peer)
-        connection.call = None
+        if request.body_exists:
+            upload = self.is_upload(call.method, call.raw_path)
+            await _receive(call, request, upload)
+            if call.unread is not None and _gone(request) and not upload:
+                return Answer(400, {}, b"")
+        try:
+            reply = await self.handle(call, request.remote or "")
+        finally:
+            connection.call = None
+            if call.upload is not None:
+                call.upload.close()
         if _gone(request) and call.entry is not None and call.entry.outcome == "answered":
             # The work is done, and nobody is left to hear of it.
             call.entry.outcome = "abandoned"
-        if reply.delivery == "trickle":
-            return await self._trickle(request, call, reply)
-        return await self._respond(request, reply)
+        if reply.delivery == "trickle" or reply.pieces is not None:
+            return await self._gradually(request, call, reply)
+        return await self._respond(request, reply, close=call.unread is not None)
 
-    async def _trickle(self, request: web.BaseRequest, call: Call, reply: Reply) -> web.StreamResponse:
-        """Answer so slowly that the exchange goes on meanwhile; the journal has its end when the last byte has left."""
+    async def _gradually(self, request: web.BaseRequest, call: Call, reply: Reply) -> web.StreamResponse:
+        """Answer while the exchange goes on; the journal has its end when the last byte has left."""
         clock, entry = call.org.clock, call.entry
         start, entry.end = clock.now(), None
 
         async def pause(share: float) -> None:
             await clock.wait_until(start + share * reply.seconds)
 
-        answer = await self._respond(request, reply, pause=pause)
+        answer: web.StreamResponse = Answer(reply.status, {}, b"")
         try:
+            answer = await self._respond(request, reply, pause=pause if reply.delivery == "trickle" else None)
             await answer.prepare(request)
         except ConnectionError:
             entry.outcome = "abandoned"
+        except Exception:
+            # The head has gone out with a good status: all that is left is an answer that ends too early.
+            log.error(
+                "the answer to %s %s broke off\n%s", entry.method, entry.path, call.org.redactor.hide(format_exc())
+            )
+            entry.outcome = "cut"
+            if request.transport is not None:
+                request.transport.abort()
         finally:
+            reply.close()
             entry.end = clock.now()
         return answer
 
@@ -137,9 +144,17 @@ class Front:
             reset(request.transport)
             return Answer(reply.status, {}, b"")
         headers = self.headers(request.method, request.host, reply)
+        squeezed = "gzip" in request.headers.get("Accept-Encoding", "")
+        if reply.pieces is not None and reply.delivery != "whole":
+            reply = await joined(reply)
         body = readable(request.headers, reply)
-        if len(body) >= _COMPRESS_FROM and "gzip" in request.headers.get("Accept-Encoding", ""):
+        if reply.pieces is not None:
+            squeezed = squeezed and request.method != "HEAD"
+        elif squeezed and len(body) >= _COMPRESS_FROM:
             body = await _compress(body)
+        else:
+            squeezed = False
+        if squeezed:
             headers["Content-Encoding"] = "gzip"
         connection = request.protocol
         assert isinstance(connection, _Handler)
@@ -148,6 +163,8 @@ class Front:
             # Under another name no client keeps cookies of salesforce.com: it would read them with every answer again.
             cookies = self.cookies(request.raw_path, request.headers, headers["X-Request-Id"])
             connection.greeted = bool(cookies)
+        if reply.pieces is not None:
+            return Gradual(reply.status, headers, reply.pieces, squeezed=squeezed, cookies=cookies)
         cut = reply.delivery == "cut"
         return Answer(reply.status, headers, body, close=close, cut=cut, pause=pause, cookies=cookies)
 
@@ -188,17 +205,19 @@ def _is_salesforces(host: str) -> bool:
     return host.endswith((".salesforce.com", ".force.com"))
 
 
-def _request(*parts: Any) -> web.BaseRequest:
-    message, payload, protocol, writer, task, *_ = parts
-    largest = largest_body(message.headers)
-    return web.BaseRequest(
-        message, payload, protocol, writer, task, asyncio.get_running_loop(), client_max_size=largest
-    )
-
-
-def largest_body(headers: Mapping[str, str]) -> int:
-    """Return how many bytes the body of a request may have, unpacked."""
-    return LARGEST_UPLOAD if headers.get("Content-Type", "").startswith("multipart/") else LARGEST_BODY
+async def _receive(call: Call, request: web.BaseRequest, upload: bool) -> None:
+    """Read the body of a call, or why there is none to read."""
+    try:
+        await bodies.receive(call, request.content, partial(request.writer.write, _CONTINUE), upload=upload)
+    except bodies.Unreadable as unreadable:
+        call.unread = unreadable.refusal
+    except (web.RequestPayloadError, ValueError):
+        call.unread = bodies.broken().refusal
+    except (TimeoutError, ConnectionError):
+        # The client broke off in the middle of its request, or sends no more: nobody waits for an answer.
+        if request.transport is not None:
+            request.transport.close()
+        call.unread = bodies.broken().refusal
 
 
 def _dubious(request: web.BaseRequest) -> bool:
@@ -215,21 +234,21 @@ def _dubious(request: web.BaseRequest) -> bool:
     )
 
 
-def _call(request: web.BaseRequest, body: bytes) -> Call:
+def _call(request: web.BaseRequest) -> Call:
     headers, host = request.headers, request.host
     if not request.raw_path.startswith("/") and (named := urlsplit(request.raw_path).netloc):
         # RFC 9112, 3.2.2: the host of an absolute target counts, whatever the Host header says.
         host = named.rpartition("@")[2]
         headers = CIMultiDictProxy(CIMultiDict([*_without_host(headers), ("Host", host)]))
-    return make_call(request.method, request.raw_path, headers, body, f"{request.scheme}://{host}")
+    return make_call(request.method, request.raw_path, headers, f"{request.scheme}://{host}")
 
 
 def _without_host(headers: Mapping[str, str]) -> list[tuple[str, str]]:
     return [(name, value) for name, value in headers.items() if name.lower() != "host"]
 
 
-def make_call(method: str, target: str, headers: Mapping[str, str], body: bytes, base_url: str) -> Call:
-    """Return the call that a request is. `target` is what stands in its first line."""
+def make_call(method: str, target: str, headers: Mapping[str, str], base_url: str) -> Call:
+    """Return the call that a request is, as yet without its body. `target` is what stands in its first line."""
     if not target.startswith("/"):
         # The absolute form, which clients of a plain HTTP proxy send.
         _, _, rest = target.partition("://")
@@ -243,7 +262,7 @@ def make_call(method: str, target: str, headers: Mapping[str, str], body: bytes,
         raw_path=path,
         raw_query=query,
         headers=headers,
-        body=body,
+        body=b"",
         base_url=base_url,
     )
 
@@ -278,6 +297,24 @@ def _pretty(body: bytes) -> bytes:
         return body
 
 
+async def joined(reply: Reply) -> Reply:
+    """Return a reply whose pieces are all made, or half of them, for one that does not leave as it should."""
+    body = bytearray()
+    try:
+        for piece in reply.pieces or ():
+            body += piece
+            await asyncio.sleep(0)
+    finally:
+        reply.close()
+    half = reply.delivery == "half"
+    return replace(
+        reply,
+        pieces=None,
+        body=bytes(body[: len(body) // 2] if half else body),
+        delivery="whole" if half else reply.delivery,
+    )
+
+
 async def _compress(body: bytes) -> bytes:
     if len(body) < _COMPRESS_APART_FROM:
         return _gzip(body)
@@ -297,11 +334,6 @@ def reset(transport: asyncio.Transport | None) -> None:
     if sock is not None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()
-
-
-def unreadable() -> ApiError:
-    """Return the refusal of a body whose encoding is not what its headers say."""
-    return errors.JSON_PARSER_ERROR(text="The request body could not be read", line=1, column=1)
 
 
 class _Server(web.Server):

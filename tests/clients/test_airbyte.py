@@ -103,3 +103,16 @@ def test_full_refresh_and_increments(server: api.Server, org: OrgInfo, tmp_path:
     control.advance(8 * DAY)
     control.seed("Contact", [{"LastName": "Third"}])
     assert last_names(source.read(contacts, "incremental", [state])) == ["Third"]
+
+
+def test_bulk_reads(server: api.Server, org: OrgInfo, tmp_path: Path) -> None:
+    control = server.control.for_org(org.id)
+    rows = [f"Row {number:04d}" for number in range(COUNT)]
+    control.seed("Contact", [{"LastName": name, "Description": 'quotes ",\nlines'} for name in rows])
+    source = Source(server, org, tmp_path, force_use_bulk_api=True)
+    messages = source.read(source.streams()["Contact"], "full_refresh")
+    assert last_names(messages) == rows
+    (said,) = {one["record"]["data"]["Description"] for one in messages if one["type"] == "RECORD"}
+    assert said == 'quotes ",\nlines'
+    used = {one["operation"] for one in control.journal()}
+    assert {"bulk2.query.create", "bulk2.query.poll", "bulk2.query.results", "bulk2.query.delete"} <= used

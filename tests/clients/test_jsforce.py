@@ -16,7 +16,7 @@ def installed() -> None:
     node_clients.install()
 
 
-@pytest.mark.parametrize("job", ["login", "records", "query", "describe", "composite", "surfaces", "oauth"])
+@pytest.mark.parametrize("job", ["login", "records", "query", "describe", "composite", "surfaces", "oauth", "bulk"])
 def test_jsforce(server: api.Server, org: OrgInfo, job: str) -> None:
     server.control.for_org(org.id).declare("apexrest", GREETING)
     said = node_clients.run(f"jsforce/{job}.test.mjs", node_clients.environment(server, org))

@@ -234,6 +234,49 @@ def test_trees_are_imported_and_exported(sf: Sf) -> None:
     assert second["Contacts"]["records"][0]["LastName"] == "Leaf"
 
 
+def _csv(path: Path, lines: list[str]) -> str:
+    path.write_text("\n".join(lines) + "\n")
+    return str(path)
+
+
+def test_bulk_jobs_load_change_and_remove_records(sf: Sf) -> None:
+    people = [f"B{number},Person {number}" for number in range(30)]
+    file = _csv(sf.home / "insert.csv", ["Title,LastName", *people])
+    told = sf.json("data", "import", "bulk", "-f", file, "-s", "Contact", "-w", "5", "--line-ending", "LF")
+    assert (told["processedRecords"], told["successfulRecords"], told["failedRecords"]) == (30, 30, 0)
+    found = sf.json("data", "query", "-q", "SELECT Id, Title FROM Contact WHERE Title LIKE 'B%'")["records"]
+    assert len(found) == 30
+    file = _csv(sf.home / "upsert.csv", ["Id,Department", *(f"{one['Id']},Sales" for one in found)])
+    told = sf.json("data", "upsert", "bulk", "-f", file, "-s", "Contact", "-i", "Id", "-w", "5", "--line-ending", "LF")
+    assert told["records"]["successfulResults"][0]["sf__Created"] == "false"
+    assert told["jobInfo"]["numberRecordsProcessed"] == 30
+    file = _csv(sf.home / "delete.csv", ["Id", *(one["Id"] for one in found)])
+    told = sf.json("data", "delete", "bulk", "-f", file, "-s", "Contact", "-w", "5", "--line-ending", "LF")
+    assert told["jobInfo"]["state"] == "JobComplete"
+    assert sf.json("data", "query", "-q", "SELECT Id FROM Contact WHERE Title LIKE 'B%'")["totalSize"] == 0
+
+
+def test_rows_that_fail_in_a_bulk_job_are_told(sf: Sf) -> None:
+    file = _csv(sf.home / "bad.csv", ["Title,LastName", "F1,Good", "F2,"])
+    told = sf.refused("data", "import", "bulk", "-f", file, "-s", "Contact", "-w", "5", "--line-ending", "LF")
+    assert "1" in told["message"], told
+    job = told["data"]["jobId"] if "data" in told else told["context"]
+    results = sf.json("data", "bulk", "results", "--job-id", job)
+    assert (results["processedRecords"], results["failedRecords"]) == (2, 1)
+    lines = (sf.home / results["failedFilePath"]).read_text().splitlines()
+    assert "REQUIRED_FIELD_MISSING:Required fields are missing: [LastName]:LastName --" in lines[1]
+
+
+def test_records_are_exported_in_bulk(sf: Sf) -> None:
+    file = _csv(sf.home / "export.csv", ["Title,LastName", *(f"E{number},Exported" for number in range(20))])
+    sf.json("data", "import", "bulk", "-f", file, "-s", "Contact", "-w", "5", "--line-ending", "LF")
+    soql = "SELECT Title, LastName FROM Contact WHERE LastName = 'Exported'"
+    out = sf.home / "out.csv"
+    told = sf.json("data", "export", "bulk", "-q", soql, "--output-file", str(out), "-r", "csv", "-w", "5")
+    assert told["totalSize"] == 20
+    assert len(out.read_text().splitlines()) == 21
+
+
 def test_objects_are_listed_and_described(sf: Sf) -> None:
     assert "Rental__c" in sf.json("sobject", "list", "--sobject", "custom")
     described = sf.json("sobject", "describe", "-s", "Rental__c")

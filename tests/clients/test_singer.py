@@ -23,7 +23,7 @@ COUNT = 2100
 class Tap:
     """One installation of the tap, configured for one org."""
 
-    def __init__(self, server: api.Server, org: OrgInfo, folder: Path) -> None:
+    def __init__(self, server: api.Server, org: OrgInfo, folder: Path, api_type: str = "REST") -> None:
         self._command = python_clients.installed("singer") / "tap-salesforce"
         self._variables = python_clients.environment(server, org)
         self._folder = folder
@@ -32,7 +32,7 @@ class Tap:
             "client_id": org.client_id,
             "client_secret": org.client_secret,
             "start_date": "2020-01-01T00:00:00Z",
-            "api_type": "REST",
+            "api_type": api_type,
             "select_fields_by_default": True,
         }
         self._write("config.json", config)
@@ -100,3 +100,16 @@ def test_whole_and_incremental_reads(server: api.Server, org: OrgInfo, tmp_path:
     later = tap.sync(wanted, state)
     # What was saved at the very moment of the bookmark comes once more.
     assert {one["LastName"] for one in read(later, "Contact")} == {"Last", "Later"}
+
+
+def test_bulk_reads(server: api.Server, org: OrgInfo, tmp_path: Path) -> None:
+    control = server.control.for_org(org.id)
+    control.seed(
+        "Contact", [{"LastName": f'Row "{number}",\nsaid', "Email": "a@example.com"} for number in range(COUNT)]
+    )
+    tap = Tap(server, org, tmp_path, "BULK")
+    streams = {one["stream"]: one for one in tap.discover()}
+    contacts = read(tap.sync([streams["Contact"]]), "Contact")
+    assert {one["LastName"] for one in contacts} == {f'Row "{number}",\nsaid' for number in range(COUNT)}
+    used = {one["operation"] for one in control.journal()}
+    assert {"bulk1.job.create", "bulk1.batch.create", "bulk1.batch.download", "bulk1.job.close"} <= used

@@ -140,6 +140,23 @@ def problems(rule: Any) -> list[tuple[tuple[str | int, ...], str | None]]:
         ({"on": "rest.*", "limit": {"remaining": 0}}, ("limit", "name"), None),
         ({"on": "rest.*", "limit": {"name": "DailyApiRequest"}}, ("limit", "name"), "DailyApiRequests"),
         ({"on": "rest.*", "limit": {"name": "DailyApiRequests", "remaining": -1}}, ("limit", "remaining"), None),
+        ({"on": "rest.*", "meanwhile": "delete"}, ("meanwhile",), None),
+        ({"on": "rest.*", "meanwhile": {}}, ("meanwhile",), None),
+        ({"on": "rest.*", "meanwhile": {"remove": "x"}}, ("meanwhile", "remove"), None),
+        ({"on": "rest.*", "meanwhile": {"delet": "x"}}, ("meanwhile", "delet"), "delete"),
+        ({"on": "rest.*", "meanwhile": {"delete": "SELECT FROM Contact"}}, ("meanwhile", "delete"), None),
+        ({"on": "rest.*", "meanwhile": {"delete": "SELECT Name FROM Contact"}}, ("meanwhile", "delete"), None),
+        ({"on": "rest.*", "meanwhile": {"insert": {"count": 3}}}, ("meanwhile", "insert", "sobject"), None),
+        (
+            {"on": "rest.*", "meanwhile": {"insert": {"sobject": "A", "count": 0}}},
+            ("meanwhile", "insert", "count"),
+            None,
+        ),
+        (
+            {"on": "rest.*", "meanwhile": {"update": {"query": "SELECT Id FROM A"}}},
+            ("meanwhile", "update", "values"),
+            None,
+        ),
     ],
 )
 def test_a_wrong_rule_is_refused_at_its_place_with_the_nearest_word(

@@ -95,3 +95,12 @@ CORRECT = {
     ),
 }
 """File of each further correct subject, and of the one above -> scenarios in which nothing may be said against it."""
+
+CORRECT_IN = {"read/": "reader.py"}
+"""Bundled scenarios, by how their names begin, in which another integration than `correct.py` must be clean."""
+
+
+def correct_in(scenario: str) -> str:
+    """Return the integration that must be clean in a bundled scenario."""
+    fits = [begin for begin in CORRECT_IN if scenario.startswith(begin)]
+    return CORRECT_IN[max(fits, key=len)] if fits else "correct.py"

@@ -7,6 +7,7 @@ from mock_server.faults.effects.error import Error
 from mock_server.faults.effects.latency import Latency
 from mock_server.faults.effects.limit import SetLimit
 from mock_server.faults.effects.lock import HoldLock
+from mock_server.faults.effects.meanwhile import Meanwhile
 from mock_server.faults.effects.outage import Outage
 from mock_server.faults.effects.reply import ReplyFault
 from mock_server.faults.effects.session import EndSession
@@ -22,6 +23,7 @@ EFFECTS: tuple[type[Effect], ...] = (
     Outage,
     SetLimit,
     HoldLock,
+    Meanwhile,
     EndSubject,
 )
 BY_KEY: dict[str, type[Effect]] = {effect.key: effect for effect in EFFECTS}

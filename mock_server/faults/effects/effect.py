@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
+from mock_server.documents import Problem
 from mock_server.faults.reader import Reader
 from mock_server.faults.shapes import Shape
 from mock_server.org.chance import Random
@@ -31,6 +33,9 @@ class Effect(ABC):
     inside: ClassVar[bool] = True
     """Whether it can strike a request inside another one (composite): what ends a connection strikes the outer one."""
 
+    at_once: ClassVar[bool] = False
+    """Whether it happens before anybody waits: what a request has set going does not wait for its answer."""
+
     @classmethod
     @abstractmethod
     def read(cls, reader: Reader, *, rows_selected: bool) -> Self | None:
@@ -49,6 +54,10 @@ class Effect(ABC):
         """Say why the effect cannot strike an operation, None when it can. Asked when the rule is added."""
         return None
 
+    def misfits(self, org: Org) -> Iterable[Problem]:
+        """Return what the effect needs and an org does not have. Asked when the rule is added to that org."""
+        return ()
+
     def applies(self, call: Call, age: float) -> bool:
         """Tell whether there is something to strike now; `age` is the rule's, in clock seconds."""
         return True
@@ -56,6 +65,9 @@ class Effect(ABC):
     @abstractmethod
     async def strike(self, call: Call, point: Point, chance: Random) -> Reply | None:
         """Let it happen. A reply takes the place of the one on its way; an ApiError is raised to be rendered."""
+
+    def end(self, org: Org) -> None:
+        """Undo what lasts, as the rule is taken away, or the phase that it belongs to is over."""
 
 
 class RowEffect(Effect):

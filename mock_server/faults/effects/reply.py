@@ -94,6 +94,8 @@ def _succeeded(call: Call) -> bool:
 
 
 def _malformed(reply: Reply) -> Reply:
+    if reply.pieces is not None:
+        return replace(reply, delivery="half")
     body = reply.body[: len(reply.body) // 2] or b"{"
     status = 200 if reply.status == 204 else reply.status
     return replace(reply, status=status, body=body, content_type=reply.content_type or JSON)

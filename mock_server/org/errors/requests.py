@@ -53,7 +53,7 @@ INVALID_API_VERSION = row(
     "UNSUPPORTED_API_VERSION", 500, "Invalid Api version specified on URL", "permanent", "routing", "R"
 )
 REQUEST_ENTITY_TOO_LARGE = row(
-    "REQUEST_ENTITY_TOO_LARGE", 413, "The request body is larger than 50 MB", "permanent", "routing", "K"
+    "REQUEST_ENTITY_TOO_LARGE", 413, "The request body is larger than {most} MB", "permanent", "routing", "K", most="50"
 )
 
 # --- outages and time-outs

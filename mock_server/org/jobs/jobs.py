@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from mock_server.org import errors
 from mock_server.org.identity.sessions import Session
 from mock_server.org.jobs import reading
+from mock_server.org.jobs.doom import DEFECT, Course, Doom, Dooms
 from mock_server.org.jobs.ingesting import Ingesting
 from mock_server.org.jobs.model import BATCH, KEPT, Batch, Job, NewJob, State
 from mock_server.org.jobs.results import ResultFiles
@@ -59,7 +60,8 @@ class Jobs:
         self.tables = JobTables(org.store)
         self.tables.ready()
         self.saves: Saves = PlainSaves(self)
-        self._scheduler = Scheduler(lambda job: self.fail(job, "InternalServerError : An unexpected error occurred"))
+        self.dooms = Dooms(self.org.clock)
+        self._scheduler = Scheduler(lambda job: self.fail(job, DEFECT))
         self._ingesting = Ingesting(self)
         self._jobs: dict[str, Job] = {}
         self._batches: dict[str, list[Batch]] = {}
@@ -76,13 +78,13 @@ class Jobs:
 
     # -- what happens to a job from outside
 
-    def create(self, who: Session, new: NewJob) -> Job:
-        """Make a job."""
+    def create(self, who: Session, new: NewJob, exchange: int = 0) -> Job:
+        """Make a job. `exchange` is the journal's number of the request, here and below."""
         now = self.org.clock.now()
         job = Job(
             self.org.ids.take("750"), new.api, new.operation, new.sobject, new.version, new.content_type,
             new.line_ending, new.delimiter, new.key_field, new.concurrency, new.assignment_rule, new.query,
-            dict(new.options), who.user_id, now, now,
+            dict(new.options), who.user_id, now, now, made_by=exchange,
         )  # fmt: skip
         self._jobs[job.id] = job
         self.tables.keep(job)
@@ -107,17 +109,19 @@ class Jobs:
             job.modified = self.org.clock.now()
             self.tables.keep(job)
 
-    def complete(self, job: Job) -> None:
+    def complete(self, job: Job, exchange: int = 0) -> None:
         """Take a job as complete: its rows are saved from now on. Raises INVALIDJOBSTATE."""
         if job.state != "Open":
             raise errors.INVALID_JOB_STATE(text="Closing already Completed Job not allowed")
+        job.closed_by = exchange
         self.move(job, "UploadComplete")
         self._scheduler.begin(job, self._ingesting.work)
 
-    def abort(self, job: Job) -> None:
+    def abort(self, job: Job, exchange: int = 0) -> None:
         """Stop a job where it is; what it has saved stays. Raises INVALIDJOBSTATE."""
         if job.over:
             raise errors.INVALID_JOB_STATE(text="Aborting already Completed Job not allowed")
+        job.closed_by = job.closed_by or exchange
         self.move(job, "Aborted")
 
     def delete(self, job: Job) -> None:
@@ -170,12 +174,27 @@ class Jobs:
         if job.over:
             job.ended = job.modified
             self.saves.ended(job)
+            self.dooms.wake(job.id)
         self.tables.keep(job)
 
     def fail(self, job: Job, why: str) -> None:
         """End a job that cannot be worked off (any further)."""
         job.error = why
         self.move(job, "Failed")
+
+    def course(self, job: Job, total: Callable[[], Awaitable[int]]) -> Course:
+        """Return the way of a job through its rows, which `total` counts where somebody asks for that."""
+        return Course(self.dooms, (job.id,), total, lambda: job.over, self.meet, done=job.processed)
+
+    def meet(self, identifier: str, doom: Doom) -> None:
+        """End a job as it is doomed to."""
+        job = self._jobs.get(identifier)
+        if job is None or job.over:
+            return
+        if doom.ends == "Failed":
+            self.fail(job, doom.why)
+        else:
+            self.move(job, "Aborted")
 
     def expire(self) -> None:
         """Remove the jobs that have ended seven days ago."""
@@ -186,6 +205,7 @@ class Jobs:
 
     def _remove(self, job: Job) -> None:
         self._scheduler.stop(job.id)
+        self.dooms.forget(job.id)
         self._jobs.pop(job.id, None)
         self._batches.pop(job.id, None)
         with self.org.store.transaction():
@@ -202,6 +222,7 @@ class Jobs:
     def recall(self) -> None:
         """Know the jobs of a database that has been put in place of the one before."""
         self._scheduler.stop_all()
+        self.dooms.clear()
         self.tables.ready()
         self._recall()
 

@@ -44,7 +44,8 @@ class NewJob:
 class Job:
     """A job. Times are clock seconds, durations milliseconds.
 
-    `exchange` is the journal's number of the request that brought its content, or its query.
+    `made_by`, `exchange` and `closed_by` are the journal's numbers of the requests that created it, brought its content
+    (or its query), and closed or aborted it; 0 where there was none.
     """
 
     id: str
@@ -64,7 +65,9 @@ class Job:
     created: float
     modified: float
     state: State = "Open"
+    made_by: int = 0
     exchange: int = 0
+    closed_by: int = 0
     uploaded: bool = False
     processed: int = 0
     failed: int = 0
@@ -110,6 +113,8 @@ class Batch:
     api_ms: int = 0
     apex_ms: int = 0
     options: dict[str, Any] = field(default_factory=dict)
+    began: float | None = None
+    ended: float | None = None
 
     def told(self) -> dict[str, Any]:
         return asdict(self)

@@ -44,7 +44,7 @@ async def create(call: Call) -> Reply:
         key_field=body.get("externalIdFieldName"),
         assignment_rule=body.get("assignmentRuleId"),
     )
-    job = call.org.jobs.create(call.session, new)
+    job = call.org.jobs.create(call.session, new, call.entry.number)
     tell_state(call, job)
     return answer(created(job))
 
@@ -99,9 +99,9 @@ async def change(call: Call) -> Reply:
         raise wrong_kind(call.body, body)
     state = body.get("state")
     if state == "UploadComplete":
-        call.org.jobs.complete(job)
+        call.org.jobs.complete(job, call.entry.number)
     elif state == "Aborted":
-        call.org.jobs.abort(job)
+        call.org.jobs.abort(job, call.entry.number)
     else:
         raise errors.INVALID_JOB_STATE(text=f"Cannot change a job to {state}")
     tell_state(call, job)
@@ -126,6 +126,7 @@ async def delete(call: Call) -> Reply:
         f"{JOB}/successfulResults",
         "read",
         since=41.0,
+        gives="text/csv",
         summary="Download the rows of a job that were saved",
     ),
     Operation(
@@ -134,6 +135,7 @@ async def delete(call: Call) -> Reply:
         f"{JOB}/failedResults",
         "read",
         since=41.0,
+        gives="text/csv",
         summary="Download the rows of a job that failed",
     ),
     Operation(
@@ -142,6 +144,7 @@ async def delete(call: Call) -> Reply:
         f"{JOB}/unprocessedrecords",
         "read",
         since=41.0,
+        gives="text/csv",
         summary="Download the rows of a job that nothing was done with",
     ),
 )

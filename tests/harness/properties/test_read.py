@@ -264,6 +264,73 @@ def by_key(world: World) -> None:
         world.query(f"{ALL} WHERE Id > '{key}' ORDER BY Id LIMIT 200", 200)
 
 
+def _meanwhile(world: World, verb: str, row: int) -> None:
+    world.ids[row] = f"003{row:012d}AAA"
+    world.commit(row, verb, {}, 0)
+
+
+def _drifting(world: World) -> dict[str, Any]:
+    """Five are there; the second goes, a sixth comes, before the second page."""
+    for row in range(1, 6):
+        _meanwhile(world, "create", row)
+    _first(world)
+    _meanwhile(world, "delete", 2)
+    _meanwhile(world, "create", 6)
+    world.more(f"{LOCATOR}-2", 2, 5, f"{LOCATOR}-4", strikes=[strike(effect="meanwhile")])
+    _third(world)
+    return {"seeded": 5}
+
+
+@scene("read.stable_under_drift", "held")
+def all_that_lasted(world: World) -> dict[str, Any]:
+    world.take(1, 3, 4, 5, 6)
+    return _drifting(world)
+
+
+@scene("read.stable_under_drift", "held")
+def what_was_deleted_too(world: World) -> dict[str, Any]:
+    world.take(1, 2, 3, 4, 5)
+    return _drifting(world)
+
+
+@scene("read.stable_under_drift", "violated")
+def one_that_lasted_is_left_out(world: World) -> dict[str, Any]:
+    world.take(1, 2, 3, 4, 6)
+    return _drifting(world)
+
+
+@scene("read.stable_under_drift", "violated")
+def one_comes_twice(world: World) -> dict[str, Any]:
+    world.take(1, 2, 3, 3, 4, 5)
+    return _drifting(world)
+
+
+@scene("read.stable_under_drift", "violated")
+def fewer_than_without_faults(world: World) -> dict[str, Any]:
+    """By slices of its own, so that no total tells how many there are."""
+    before = World()
+    before.take(1, 2, 3, 4, 5)
+    options = _drifting(world)
+    world.entries = [entry for entry in world.entries if entry["operation"] == "rest.query.run"]
+    world.entries[0]["page"] = {"total": 2, "rows": 2, "next": None}
+    world.take(1, 3, 4)
+    return {**options, "baseline": before}
+
+
+@scene("read.stable_under_drift", "held")
+def stopped_before_its_end(world: World) -> dict[str, Any]:
+    world.take(1)
+    return _drifting(world) | CUT_SHORT
+
+
+@scene("read.stable_under_drift", "held")
+def a_changed_row_may_have_left_the_result(world: World) -> dict[str, Any]:
+    options = _drifting(world)
+    _meanwhile(world, "update", 3)
+    world.take(1, 4, 5)
+    return options
+
+
 @SCENES.each
 def test_a_property_in_a_scene(name: str, status: str, build: Scene) -> None:
     check(name, status, build)
@@ -276,11 +343,12 @@ def test_a_property_in_a_scene(name: str, status: str, build: Scene) -> None:
         (from_the_start_after_two_pages, "read.resumed_not_restarted", "4 Contact records read again"),
         (everything_taken_in_again, "read.cursor_expiry_survived", "2 records of Contact taken in twice"),
         (by_offset, "read.stable_under_drift", "3 slices"),
+        (one_comes_twice, "read.stable_under_drift", "1 Contact record taken in twice"),
+        (one_that_lasted_is_left_out, "read.stable_under_drift", "1 of 5 Contact records never taken in, while others"),
     ],
 )
 def test_a_violation_says_what_was_seen(build: Scene, name: str, words: str) -> None:
     world = World()
-    build(world)
-    verdict = verdict_of(name, world)
+    verdict = verdict_of(name, world, **(build(world) or {}))
     assert words in verdict.reason
     assert verdict.evidence

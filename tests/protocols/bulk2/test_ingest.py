@@ -72,3 +72,25 @@ def test_row_faults_strike_the_rows_of_a_job(rest: Rest, server: Any) -> None:
     assert job["numberRecordsFailed"] == 1
     (bad,) = rows(rest, job, "failedResults")
     assert (bad["LastName"], bad["sf__Error"].partition(":")[0]) == ("Byron", "UNABLE_TO_LOCK_ROW")
+
+
+def test_the_control_plane_knows_every_job(rest: Rest, server: Any) -> None:
+    control = server.control.for_org(rest.org.id)
+    assert control.jobs() == []
+    job = load(rest, "LastName\nLovelace\n\n#N/A\n")
+    (told,) = control.jobs()
+    numbers = {entry["operation"]: entry["number"] for entry in control.journal()}
+    (batch,) = told.pop("batches")
+    assert told.pop("ended") >= told.pop("created")
+    assert told == {
+        "id": job["id"], "api": "ingest", "operation": "insert", "sobject": "Contact", "state": "JobComplete",
+        "concurrency": "Parallel", "user": rest.org.user_id, "processed": 2, "failed": 1, "retries": 0, "error": None,
+        "exchanges": {
+            "created": numbers["bulk2.ingest.create"],
+            "content": numbers["bulk2.ingest.upload"],
+            "closed": numbers["bulk2.ingest.close"],
+        },
+    }  # fmt: skip
+    assert (batch["number"], batch["state"], batch["records"], batch["done"], batch["failed"], batch["exchange"]) == (
+        0, "Completed", 2, 2, 1, numbers["bulk2.ingest.upload"],
+    )  # fmt: skip
