@@ -115,6 +115,22 @@ class Store:
         connection.execute(f"PRAGMA mmap_size={1 << 40}")
         return connection
 
+    def snapshot(self) -> sqlite3.Connection:
+        """Return a further connection, in a transaction that reads what is committed now.
+
+        It may have tables of its own, which lie in a file. A database in memory is copied: it is small.
+        """
+        if self._path is not None:
+            connection = _connection(self._path)
+            connection.execute(f"PRAGMA mmap_size={1 << 40}")
+        else:
+            connection = _connection(":memory:")
+            connection.deserialize(self.connection.serialize())
+        connection.execute("PRAGMA temp_store=FILE")
+        connection.execute("BEGIN")
+        connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
+        return connection
+
     def _look(self) -> None:
         """Move a database in memory that has become large into a file, where it can be read beside the writer.
 
