@@ -15,7 +15,8 @@ from mock_server.org.jobs.model import BATCH, KEPT, Batch, Job, NewJob, State
 from mock_server.org.jobs.results import ResultFiles
 from mock_server.org.jobs.scheduler import Scheduler
 from mock_server.org.jobs.tables import JobTables
-from mock_server.org.records.changes import RowResult
+from mock_server.org.jobs.untouched import untouched
+from mock_server.org.records.changes import Change, RowResult
 from mock_server.org.records.tables import Table
 
 if TYPE_CHECKING:
@@ -150,6 +151,10 @@ class Jobs:
             batch = done.get(number)
             yield files.rest(rows[batch.done if batch else 0 :])
             number += 1
+
+    def untouched(self, job: Job) -> Iterator[tuple[int, Change]]:
+        """Yield the rows of a job with which nothing was done (yet), each with the exchange that brought it."""
+        return untouched(self, job)
 
     # -- what becomes of it
 
