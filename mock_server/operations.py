@@ -42,7 +42,8 @@ class Operation:
     query string may hold; `scopes` are the OAuth scopes of which a session needs one (`full` is always enough);
     `token_parameter` is the parameter of its query string that may bring the access token instead of the header.
     `token_header` is the header that brings it in the place of Authorization.
-    The body of an `upload` may be large: it is never held in memory, and comes as `Call.upload`.
+    The body of an `upload` may be large: it is never held in memory, and comes as `Call.upload`. `gives` is the type of
+    the answers that have one whatever the client accepts (`*/*`: that of what is asked for).
     """
 
     name: str
@@ -60,6 +61,7 @@ class Operation:
     token_parameter: str = ""
     token_header: str = ""
     upload: bool = False
+    gives: str = ""
 
 
 def operation_saves(operation: Operation) -> bool:

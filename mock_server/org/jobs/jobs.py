@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
@@ -10,6 +10,7 @@ from mock_server.org import errors
 from mock_server.org.identity.sessions import Session
 from mock_server.org.jobs import reading
 from mock_server.org.jobs.classic import Classic
+from mock_server.org.jobs.doom import DEFECT, Course, Doom, Dooms
 from mock_server.org.jobs.ingesting import Ingesting
 from mock_server.org.jobs.model import BATCH, KEPT, Batch, Job, NewJob, State
 from mock_server.org.jobs.results import ResultFiles
@@ -60,7 +61,8 @@ class Jobs:
         self.tables = JobTables(org.store)
         self.tables.ready()
         self.saves: Saves = PlainSaves(self)
-        self._scheduler = Scheduler(lambda job: self.fail(job, "InternalServerError : An unexpected error occurred"))
+        self.dooms = Dooms(self.org.clock)
+        self._scheduler = Scheduler(lambda job: self.fail(job, DEFECT))
         self._ingesting = Ingesting(self)
         self.classic = Classic(self)
         self._jobs: dict[str, Job] = {}
@@ -182,12 +184,27 @@ class Jobs:
         if job.over:
             job.ended = job.modified
             self.saves.ended(job)
+            self.dooms.wake(job.id)
         self.tables.keep(job)
 
     def fail(self, job: Job, why: str) -> None:
         """End a job that cannot be worked off (any further)."""
         job.error = why
         self.move(job, "Failed")
+
+    def course(self, job: Job, total: Callable[[], Awaitable[int]]) -> Course:
+        """Return the way of a job through its rows, which `total` counts where somebody asks for that."""
+        return Course(self.dooms, (job.id,), total, lambda: job.over, self.meet, done=job.processed)
+
+    def meet(self, identifier: str, doom: Doom) -> None:
+        """End a job as it is doomed to."""
+        job = self._jobs.get(identifier)
+        if job is None or job.over:
+            return
+        if doom.ends == "Failed":
+            self.fail(job, doom.why)
+        else:
+            self.move(job, "Aborted")
 
     def expire(self) -> None:
         """Remove the jobs that have ended seven days ago."""
@@ -202,6 +219,7 @@ class Jobs:
 
     def _remove(self, job: Job) -> None:
         self._scheduler.stop(job.id)
+        self.dooms.forget(job.id)
         self._jobs.pop(job.id, None)
         self._batches.pop(job.id, None)
         with self.org.store.transaction():
@@ -221,6 +239,7 @@ class Jobs:
         """Know the jobs of a database that has been put in place of the one before."""
         self._scheduler.stop_all()
         self.classic.forget()
+        self.dooms.clear()
         self.tables.ready()
         self._recall()
 

@@ -106,7 +106,7 @@ POLYMORPHIC = {
 def test_a_parent_of_one_of_several_objects_says_which(rest: Rest, wire: Wire, kind: str) -> None:
     made = rest.post("/sobjects/Account", json={"Name": "Analytical Engines"}).json()["id"]
     media = {"CSV": "text/csv", "JSON": "application/json", "XML": "application/xml"}[kind]
-    last, result = wire.load(POLYMORPHIC[kind].format(id=made), media, contentType=kind, object="Task")
+    last, _ = wire.load(POLYMORPHIC[kind].format(id=made), media, contentType=kind, object="Task")
     assert (told(last, "state"), told(last, "numberRecordsFailed")) == ("Completed", "0"), last.text
     (record,) = rest.query("SELECT WhatId FROM Task").json()["records"]
     assert record["WhatId"] == made
