@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol
 from mock_server.org import errors
 from mock_server.org.identity.sessions import Session
 from mock_server.org.jobs import reading
+from mock_server.org.jobs.classic import Classic
 from mock_server.org.jobs.doom import DEFECT, Course, Doom, Dooms
 from mock_server.org.jobs.ingesting import Ingesting
 from mock_server.org.jobs.model import BATCH, KEPT, Batch, Job, NewJob, State
 from mock_server.org.jobs.querying import Querying
 from mock_server.org.jobs.result_pages import ResultPage, ResultPages
 from mock_server.org.jobs.results import ResultFiles
-from mock_server.org.jobs.scheduler import Scheduler
+from mock_server.org.jobs.scheduler import Scheduler, Work
 from mock_server.org.jobs.tables import JobTables
-from mock_server.org.records.changes import RowResult
+from mock_server.org.jobs.untouched import untouched
+from mock_server.org.records.changes import Change, RowResult
 from mock_server.org.records.tables import Table
 
 if TYPE_CHECKING:
@@ -66,6 +68,7 @@ class Jobs:
         self._scheduler = Scheduler(lambda job: self.fail(job, DEFECT))
         self._ingesting = Ingesting(self)
         self.querying = Querying(self)
+        self.classic = Classic(self)
         self._jobs: dict[str, Job] = {}
         self._batches: dict[str, list[Batch]] = {}
         self._recall()
@@ -105,10 +108,18 @@ class Jobs:
     def find(self, who: Session, identifier: str) -> Job:
         """Return a job by its 15- or 18-character id. Raises INVALIDJOB."""
         self.expire()
-        job = next((job for job in self._jobs.values() if identifier in (job.id, job.id[:15])), None)
+        job = self.known(identifier)
         if job is None:
             raise errors.NO_SUCH_JOB(id=identifier)
         return job
+
+    def known(self, identifier: str) -> Job | None:
+        """Return a job by its 15- or 18-character id."""
+        return next((job for job in self._jobs.values() if identifier in (job.id, job.id[:15])), None)
+
+    def begin(self, job: Job, work: Work) -> None:
+        """Have a job worked off. Whoever calls runs on the event loop that serves."""
+        self._scheduler.begin(job, work)
 
     def upload(self, job: Job, content: BinaryIO, exchange: int = 0) -> None:
         """Take the content of a job, once. Raises INVALIDJOBSTATE."""
@@ -176,6 +187,10 @@ class Jobs:
         """Return the locators of some pages of a query job's result, and the locator of the next such list."""
         return ResultPages(self.tables, job).listed(locator)
 
+    def untouched(self, job: Job) -> Iterator[tuple[int, Change]]:
+        """Yield the rows of a job with which nothing was done (yet), each with the exchange that brought it."""
+        return untouched(self, job)
+
     # -- what becomes of it
 
     def who(self, job: Job) -> Session:
@@ -225,7 +240,11 @@ class Jobs:
         """Remove the jobs that have ended seven days ago."""
         before = self.org.clock.now() - KEPT
         for job in self:
-            if (job.ended or job.created) < before and (job.over or job.state == "Open"):
+            if job.api == "classic":
+                gone = self.classic.stale(job, before + KEPT)
+            else:
+                gone = (job.ended or job.created) < before and (job.over or job.state == "Open")
+            if gone:
                 self._remove(job)
 
     def _remove(self, job: Job) -> None:
@@ -241,17 +260,19 @@ class Jobs:
     def resume(self) -> None:
         """Go on with what was under way when the org was last closed. Call it on the event loop that serves."""
         for job in self:
-            if job.state not in ("UploadComplete", "InProgress"):
-                continue
-            if job.api == "ingest":
+            under_way = job.state in ("UploadComplete", "InProgress")
+            if job.api == "classic":
+                self.classic.resume(job)
+            elif job.api == "ingest" and under_way:
                 self._scheduler.begin(job, self._ingesting.work)
-            elif job.api == "query":
+            elif job.api == "query" and under_way:
                 job.retries += job.state == "InProgress"
                 self._scheduler.begin(job, self.querying.work)
 
     def recall(self) -> None:
         """Know the jobs of a database that has been put in place of the one before."""
         self._scheduler.stop_all()
+        self.classic.forget()
         self.dooms.clear()
         self.tables.ready()
         self._recall()
