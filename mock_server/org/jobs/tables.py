@@ -92,7 +92,7 @@ class JobTables:
         self._run('INSERT INTO "sf_parts" VALUES (?, ?, ?, ?)', owner, kind, rows, data)
 
     def parts(self, owner: str, kind: str) -> Iterator[bytes]:
-        """Yield the parts of one kind, one by one as they are asked for. Raises ApiError where they vanish meanwhile."""
+        """Yield the parts of one kind, one by one as they are asked for. Raises ApiError where they vanish."""
         run = self._store.connection.execute
         sql = 'SELECT rowid FROM "sf_parts" WHERE "Owner" = ? AND "Kind" = ? ORDER BY rowid'
         for (number,) in run(sql, (owner, kind)).fetchall():
