@@ -164,6 +164,8 @@ class World:
         org.taken_elsewhere = lambda name: any(
             one.directory.knows(name) for one in self.orgs.values() if one is not org
         )
+        if template is not None:
+            org.resume_jobs()
         return org
 
     def plant(self, org: Org, planter: Callable[[Org], object]) -> None:
