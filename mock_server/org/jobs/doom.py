@@ -114,8 +114,9 @@ def _rouse(asleep: asyncio.Future[None]) -> None:
 class Course:
     """The way of a job or batch through its rows, as far as dooms have a say in it.
 
-    `identifiers` are those of the job, and of its batch where that is on its own. `total` counts the rows, once and only
-    when a doom asks for it. `over` tells whether it has ended already; `end` ends what an id names, as a doom of that says.
+    `identifiers` are those of the job, and of its batch where that is on its own. `total` counts the rows, once and
+    only when a doom asks for it. `over` tells whether it has ended already; `end` ends what an id names, as a doom of
+    that says.
     """
 
     def __init__(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from mock_server.org import errors
 from mock_server.org.identity.sessions import Session
+from mock_server.org.ids import to_18
 from mock_server.org.jobs import reading
 from mock_server.org.jobs.doom import DEFECT, Course, Doom, Dooms
 from mock_server.org.jobs.ingesting import Ingesting
@@ -93,10 +94,14 @@ class Jobs:
     def find(self, who: Session, identifier: str) -> Job:
         """Return a job by its 15- or 18-character id. Raises INVALIDJOB."""
         self.expire()
-        job = next((job for job in self._jobs.values() if identifier in (job.id, job.id[:15])), None)
+        job = self.known(identifier)
         if job is None:
             raise errors.NO_SUCH_JOB(id=identifier)
         return job
+
+    def known(self, identifier: str) -> Job | None:
+        """Return a job by its 15- or 18-character id, whoever asks; None where there is none."""
+        return self._jobs.get(to_18(identifier) or "")
 
     def upload(self, job: Job, content: BinaryIO, exchange: int = 0) -> None:
         """Take the content of a job, once. Raises INVALIDJOBSTATE."""
@@ -128,7 +133,7 @@ class Jobs:
         """Remove a job, with its content and results. Raises INVALIDJOBSTATE for one that is under way."""
         if job.state in ("Open", "InProgress"):
             raise errors.INVALID_JOB_STATE(text="Only jobs in a terminal state can be deleted")
-        self._remove(job)
+        self.remove(job)
 
     def results(self, job: Job, kind: str) -> Iterator[bytes]:
         """Yield a result file of an ingest job, piece by piece: `successful`, `failed` or `unprocessed`."""
@@ -201,9 +206,10 @@ class Jobs:
         before = self.org.clock.now() - KEPT
         for job in self:
             if (job.ended or job.created) < before and (job.over or job.state == "Open"):
-                self._remove(job)
+                self.remove(job)
 
-    def _remove(self, job: Job) -> None:
+    def remove(self, job: Job) -> None:
+        """Forget a job, with its content and results, wherever it is."""
         self._scheduler.stop(job.id)
         self.dooms.forget(job.id)
         self._jobs.pop(job.id, None)
