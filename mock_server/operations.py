@@ -41,7 +41,8 @@ class Operation:
     DailyApiRequests; `auth` whether it needs a session; `since` the API version that brought it; `query` names what its
     query string may hold; `scopes` are the OAuth scopes of which a session needs one (`full` is always enough);
     `token_parameter` is the parameter of its query string that may bring the access token instead of the header.
-    The body of an `upload` may be large: it is never held in memory, and comes as `Call.upload`.
+    The body of an `upload` may be large: it is never held in memory, and comes as `Call.upload`. `gives` is the type of
+    the answers that have one whatever the client accepts (`*/*`: that of what is asked for).
     """
 
     name: str
@@ -58,6 +59,7 @@ class Operation:
     scopes: tuple[str, ...] = ("api",)
     token_parameter: str = ""
     upload: bool = False
+    gives: str = ""
 
 
 def operation_saves(operation: Operation) -> bool:

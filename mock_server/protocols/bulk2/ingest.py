@@ -126,6 +126,7 @@ async def delete(call: Call) -> Reply:
         f"{JOB}/successfulResults",
         "read",
         since=41.0,
+        gives="text/csv",
         summary="Download the rows of a job that were saved",
     ),
     Operation(
@@ -134,6 +135,7 @@ async def delete(call: Call) -> Reply:
         f"{JOB}/failedResults",
         "read",
         since=41.0,
+        gives="text/csv",
         summary="Download the rows of a job that failed",
     ),
     Operation(
@@ -142,6 +144,7 @@ async def delete(call: Call) -> Reply:
         f"{JOB}/unprocessedrecords",
         "read",
         since=41.0,
+        gives="text/csv",
         summary="Download the rows of a job that nothing was done with",
     ),
 )

@@ -25,7 +25,7 @@ FILES = {
 
 def _read(sobject: str, field: str) -> Operation:
     path = f"{ROWS}/{sobject}/{{id}}/{field}"
-    return Operation("rest.sobject.blob", "GET", path, "read", rows="one", summary="Read a record's file")
+    return Operation("rest.sobject.blob", "GET", path, "read", rows="one", gives="*/*", summary="Read a record's file")
 
 
 @routes(*[_read(sobject, field) for sobject, field in FILES.items()])

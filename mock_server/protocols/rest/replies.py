@@ -103,14 +103,12 @@ def check_version(call: Call) -> None:
     """
     if not call.operation.since <= version_of(call.args["version"]) <= call.org.latest:
         raise errors.NOT_FOUND()
-    if call.headers.get("Accept") not in PLAIN and call.operation.name not in _FREE and form_of(call) is None:
+    if call.headers.get("Accept") not in PLAIN and not call.operation.gives and form_of(call) is None:
         raise errors.NOT_ACCEPTABLE()
     if call.operation.auth and not call.org.may(call.session, "ApiEnabled"):
         raise errors.API_CURRENTLY_DISABLED()
 
 
-_FREE = frozenset({"rest.sobject.blob"})
-"""Operations whose answers have the type of what they hold, whatever is accepted."""
 _MOST_PEEKED = 10_000
 """Rows of a refused call that are noted: many more than a call may carry."""
 _VERBS: dict[str, Verb] = {"create": "create", "update": "update", "upsert": "upsert", "delete": "delete"}
