@@ -22,9 +22,7 @@ INVALID_VERSION = _row("InvalidVersion", "API version {version} is not supported
 CLASSIC_JOB = _row("InvalidJob", "{text}", "permanent", "R", text="CreatedById cannot be specified")
 NO_CLASSIC_JOB = _row("InvalidJob", "Unable to find job with id: {id}", "permanent", "K", id="750000000000000AAA")
 NO_CLASSIC_OBJECT = _row("InvalidJob", "Unable to find object: {entity}", "permanent", "K", entity="Nothing__c")
-CLASSIC_JOB_STATE = _row(
-    "InvalidJobState", "{text}", "permanent", "R", text="Closing already aborted Job not allowed"
-)
+CLASSIC_JOB_STATE = _row("InvalidJobState", "{text}", "permanent", "R", text="Closing already aborted Job not allowed")
 UNSUPPORTED_ENTITY = _row(
     "InvalidEntity", "Entity '{entity}' is not supported by the Bulk API.", "permanent", "R", entity="LoginEvent"
 )
@@ -43,6 +41,4 @@ CLIENT_INPUT_ERROR = _row(
 )
 UNSUPPORTED_CONTENT = _row("UnsupportedContentType", "{text}", "permanent", "K", text="Unsupported content type")
 EXCEEDED_QUOTA = _row("ExceededQuota", "{name} Limit exceeded.", "quota", "R", name="ApiBatchItems")
-CLASSIC_SERVER_ERROR = row(
-    "InternalServerError", 500, "An unexpected error occurred", "ambiguous", "routing", "D"
-)
+CLASSIC_SERVER_ERROR = row("InternalServerError", 500, "An unexpected error occurred", "ambiguous", "routing", "D")

@@ -28,3 +28,4 @@ TOO_MANY_LOCK_FAILURES = row(
     "K",
     count="200",
 )
+BATCH_TIMEOUT = row("Timeout", 400, "Batch processing took too long", "transient", "routing", "K")

@@ -139,6 +139,11 @@ class Course:
         self._given = done
         """Rows that were done before, or may be done by what `room` has said."""
 
+    @property
+    def doomed(self) -> bool:
+        """Whether anything is to become of it."""
+        return bool(self._dooms.of(*self._ids))
+
     async def room(self, most: int) -> int:
         """Wait as long as it hangs or takes its time; return how many of `most` further rows may be done now.
 

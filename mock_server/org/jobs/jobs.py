@@ -10,9 +10,10 @@ from mock_server.org import errors
 from mock_server.org.identity.sessions import Session
 from mock_server.org.ids import to_18
 from mock_server.org.jobs import reading
+from mock_server.org.jobs.contention import Going, Lanes, Save
 from mock_server.org.jobs.doom import DEFECT, Course, Doom, Dooms
 from mock_server.org.jobs.ingesting import Ingesting
-from mock_server.org.jobs.model import BATCH, KEPT, Batch, Job, NewJob, State
+from mock_server.org.jobs.model import KEPT, Batch, Job, NewJob, State
 from mock_server.org.jobs.results import ResultFiles
 from mock_server.org.jobs.scheduler import Scheduler
 from mock_server.org.jobs.tables import JobTables
@@ -62,6 +63,7 @@ class Jobs:
         self.tables.ready()
         self.saves: Saves = PlainSaves(self)
         self.dooms = Dooms(self.org.clock)
+        self.lanes = Lanes(org.bulk.parallel)
         self._scheduler = Scheduler(lambda job: self.fail(job, DEFECT))
         self._ingesting = Ingesting(self)
         self._jobs: dict[str, Job] = {}
@@ -85,7 +87,7 @@ class Jobs:
         job = Job(
             self.org.ids.take("750"), new.api, new.operation, new.sobject, new.version, new.content_type,
             new.line_ending, new.delimiter, new.key_field, new.concurrency, new.assignment_rule, new.query,
-            dict(new.options), who.user_id, now, now, made_by=exchange,
+            dict(new.options), who.user_id, now, now, made_by=exchange, batch_size=self.org.bulk.batch_size,
         )  # fmt: skip
         self._jobs[job.id] = job
         self.tables.keep(job)
@@ -151,7 +153,7 @@ class Jobs:
     def _unprocessed(self, job: Job, content: reading.Rows, files: ResultFiles) -> Iterator[bytes]:
         done = {batch.number: batch for batch in self.batches_of(job)}
         number = 0
-        while rows := list(islice(content.rows, BATCH)):
+        while rows := list(islice(content.rows, job.batch_size)):
             batch = done.get(number)
             yield files.rest(rows[batch.done if batch else 0 :])
             number += 1
@@ -190,6 +192,17 @@ class Jobs:
     def course(self, job: Job, total: Callable[[], Awaitable[int]]) -> Course:
         """Return the way of a job through its rows, which `total` counts where somebody asks for that."""
         return Course(self.dooms, (job.id,), total, lambda: job.over, self.meet, done=job.processed)
+
+    def going(self, job: Job, batch: Batch, size: int, course: Course, save: Save) -> Going:
+        """Return the work on a batch of so many rows."""
+        return Going(self.org, job, batch, size, self.lanes.of(job), course, save, lambda: self.keep(job, batch))
+
+    def keep(self, job: Job, batch: Batch) -> None:
+        """Write a batch and its job down as they are."""
+        job.modified = batch.modified = self.org.clock.now()
+        with self.org.store.transaction():
+            self.tables.keep(batch)
+            self.tables.keep(job)
 
     def meet(self, identifier: str, doom: Doom) -> None:
         """End a job as it is doomed to."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from mock_server.org.query.masks import masking
 from mock_server.org.query.rows import Row
-from mock_server.org.query.running import Lane, TooLong
+from mock_server.org.query.running import Lane
 from mock_server.org.records.text import java_double
 from mock_server.org.schema.types import FLOAT_TYPES
 
@@ -85,7 +85,7 @@ class Csv:
         return "".join([row[0] for row in rows]).encode()
 
     def take(self, plan: Plan, connection: sqlite3.Connection, after: int, most: int) -> tuple[int, bytes]:
-        sql = f"SELECT count(*), CAST(group_concat(line, '') AS BLOB) FROM (SELECT line {_NEXT})"  # noqa: S608
+        sql = f"SELECT count(*), CAST(group_concat(line, '') AS BLOB) FROM (SELECT line {_NEXT})"
         rows, data = connection.execute(sql, (after, most)).fetchone()
         return rows, data or b""
 
