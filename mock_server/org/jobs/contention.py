@@ -105,7 +105,7 @@ class Going:
                 why = await self._attempt()
             if why is None:
                 return
-            if self.batch.retries >= RETRIES or self.job.options.get("disable_retry"):
+            if self.batch.retries >= RETRIES or self.job.options.get("no_retry"):
                 raise why
             self.batch.retries += 1
             self.job.retries += 1

@@ -39,6 +39,14 @@ class Doom:
         return int(total * self.share)
 
 
+class Doomed(Exception):
+    """A batch fails as it was doomed to."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
 class Dooms:
     """The dooms of one org's jobs and batches, by their ids. Those who wait for one wake when it is lifted."""
 
@@ -46,6 +54,9 @@ class Dooms:
         self._clock = clock
         self._of: dict[str, list[tuple[object, Doom]]] = {}
         self._asleep: dict[str, list[asyncio.Future[None]]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._of)
 
     def now(self) -> float:
         return self._clock.now()

@@ -10,6 +10,7 @@ from mock_server.org import errors
 from mock_server.org.identity.sessions import Session
 from mock_server.org.ids import to_18
 from mock_server.org.jobs import reading
+from mock_server.org.jobs.classic import Classic
 from mock_server.org.jobs.contention import Going, Lanes, Save
 from mock_server.org.jobs.doom import DEFECT, Course, Doom, Dooms
 from mock_server.org.jobs.ingesting import Ingesting
@@ -17,7 +18,7 @@ from mock_server.org.jobs.model import KEPT, Batch, Job, NewJob, State
 from mock_server.org.jobs.querying import Querying
 from mock_server.org.jobs.result_pages import ResultPage, ResultPages
 from mock_server.org.jobs.results import ResultFiles
-from mock_server.org.jobs.scheduler import Scheduler
+from mock_server.org.jobs.scheduler import Scheduler, Work
 from mock_server.org.jobs.tables import JobTables
 from mock_server.org.records.changes import RowResult
 from mock_server.org.records.tables import Table
@@ -69,6 +70,7 @@ class Jobs:
         self._scheduler = Scheduler(lambda job: self.fail(job, DEFECT))
         self._ingesting = Ingesting(self)
         self.querying = Querying(self)
+        self.classic = Classic(self)
         self._jobs: dict[str, Job] = {}
         self._batches: dict[str, list[Batch]] = {}
         self._recall()
@@ -116,6 +118,10 @@ class Jobs:
     def known(self, identifier: str) -> Job | None:
         """Return a job by its 15- or 18-character id, whoever asks; None where there is none."""
         return self._jobs.get(to_18(identifier) or "")
+
+    def begin(self, job: Job, work: Work) -> None:
+        """Have a job worked off. Whoever calls runs on the event loop that serves."""
+        self._scheduler.begin(job, work)
 
     def upload(self, job: Job, content: BinaryIO, exchange: int = 0) -> None:
         """Take the content of a job, once. Raises INVALIDJOBSTATE."""
@@ -243,7 +249,11 @@ class Jobs:
         """Remove the jobs that have ended seven days ago."""
         before = self.org.clock.now() - KEPT
         for job in self:
-            if (job.ended or job.created) < before and (job.over or job.state == "Open"):
+            if job.api == "classic":
+                gone = self.classic.stale(job, before + KEPT)
+            else:
+                gone = (job.ended or job.created) < before and (job.over or job.state == "Open")
+            if gone:
                 self.remove(job)
 
     def remove(self, job: Job) -> None:
@@ -260,9 +270,11 @@ class Jobs:
     def resume(self) -> None:
         """Go on with what was under way when the org was last closed. Call it on the event loop that serves."""
         for job in self:
-            if job.state not in ("UploadComplete", "InProgress"):
+            if job.api == "classic":
+                self.classic.resume(job)
+            elif job.state not in ("UploadComplete", "InProgress"):
                 continue
-            if job.api == "ingest":
+            elif job.api == "ingest":
                 self._scheduler.begin(job, self._ingesting.work)
             elif job.api == "query":
                 job.retries += job.state == "InProgress"
@@ -271,6 +283,7 @@ class Jobs:
     def recall(self) -> None:
         """Know the jobs of a database that has been put in place of the one before."""
         self._scheduler.stop_all()
+        self.classic.forget()
         self.dooms.clear()
         self.tables.ready()
         self._recall()
