@@ -20,7 +20,8 @@ from mock_server.org.jobs.result_pages import ResultPage, ResultPages
 from mock_server.org.jobs.results import ResultFiles
 from mock_server.org.jobs.scheduler import Scheduler, Work
 from mock_server.org.jobs.tables import JobTables
-from mock_server.org.records.changes import RowResult
+from mock_server.org.jobs.untouched import untouched
+from mock_server.org.records.changes import Change, RowResult
 from mock_server.org.records.tables import Table
 
 if TYPE_CHECKING:
@@ -188,6 +189,10 @@ class Jobs:
     def pages(self, job: Job, locator: str | None) -> tuple[list[str], str | None]:
         """Return the locators of some pages of a query job's result, and the locator of the next such list."""
         return ResultPages(self.tables, job).listed(locator)
+
+    def untouched(self, job: Job) -> Iterator[tuple[int, Change]]:
+        """Yield the rows of a job with which nothing was done (yet), each with the exchange that brought it."""
+        return untouched(self, job)
 
     # -- what becomes of it
 
