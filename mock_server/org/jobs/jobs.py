@@ -13,6 +13,8 @@ from mock_server.org.jobs.classic import Classic
 from mock_server.org.jobs.doom import DEFECT, Course, Doom, Dooms
 from mock_server.org.jobs.ingesting import Ingesting
 from mock_server.org.jobs.model import BATCH, KEPT, Batch, Job, NewJob, State
+from mock_server.org.jobs.querying import Querying
+from mock_server.org.jobs.result_pages import ResultPage, ResultPages
 from mock_server.org.jobs.results import ResultFiles
 from mock_server.org.jobs.scheduler import Scheduler, Work
 from mock_server.org.jobs.tables import JobTables
@@ -64,6 +66,7 @@ class Jobs:
         self.dooms = Dooms(self.org.clock)
         self._scheduler = Scheduler(lambda job: self.fail(job, DEFECT))
         self._ingesting = Ingesting(self)
+        self.querying = Querying(self)
         self.classic = Classic(self)
         self._jobs: dict[str, Job] = {}
         self._batches: dict[str, list[Batch]] = {}
@@ -90,6 +93,15 @@ class Jobs:
         )  # fmt: skip
         self._jobs[job.id] = job
         self.tables.keep(job)
+        return job
+
+    def ask(self, who: Session, new: NewJob, exchange: int = 0) -> Job:
+        """Make a query job of Bulk 2.0 and run it from now on. Raises LIMIT_EXCEEDED."""
+        self.querying.charge()
+        job = self.create(who, new, exchange)
+        job.exchange = exchange
+        self.move(job, "UploadComplete")
+        self._scheduler.begin(job, self.querying.work)
         return job
 
     def find(self, who: Session, identifier: str) -> Job:
@@ -133,9 +145,14 @@ class Jobs:
             raise errors.INVALID_JOB_STATE(text="Aborting already Completed Job not allowed")
         job.closed_by = job.closed_by or exchange
         self.move(job, "Aborted")
+        if job.api == "query":
+            self._scheduler.stop(job.id)
+            self.querying.drop(job)
 
     def delete(self, job: Job) -> None:
         """Remove a job, with its content and results. Raises INVALIDJOBSTATE for one that is under way."""
+        if job.api == "query" and not job.over:
+            raise errors.NOT_TERMINATED()
         if job.state in ("Open", "InProgress"):
             raise errors.INVALID_JOB_STATE(text="Only jobs in a terminal state can be deleted")
         self._remove(job)
@@ -160,6 +177,14 @@ class Jobs:
             batch = done.get(number)
             yield files.rest(rows[batch.done if batch else 0 :])
             number += 1
+
+    def page(self, job: Job, locator: str | None, most: int) -> ResultPage:
+        """Return a page of a query job's result. Raises INVALID_QUERY_LOCATOR."""
+        return ResultPages(self.tables, job).page(locator, most)
+
+    def pages(self, job: Job, locator: str | None) -> tuple[list[str], str | None]:
+        """Return the locators of some pages of a query job's result, and the locator of the next such list."""
+        return ResultPages(self.tables, job).listed(locator)
 
     # -- what becomes of it
 
@@ -230,10 +255,15 @@ class Jobs:
     def resume(self) -> None:
         """Go on with what was under way when the org was last closed. Call it on the event loop that serves."""
         for job in self:
-            if job.api == "ingest" and job.state in ("UploadComplete", "InProgress"):
-                self._scheduler.begin(job, self._ingesting.work)
-            elif job.api == "classic":
+            if job.api == "classic":
                 self.classic.resume(job)
+            if job.state not in ("UploadComplete", "InProgress"):
+                continue
+            if job.api == "ingest":
+                self._scheduler.begin(job, self._ingesting.work)
+            elif job.api == "query":
+                job.retries += job.state == "InProgress"
+                self._scheduler.begin(job, self.querying.work)
 
     def recall(self) -> None:
         """Know the jobs of a database that has been put in place of the one before."""
