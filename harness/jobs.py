@@ -72,6 +72,13 @@ class Job:
         return self.api != "query" and not self.operation.lower().startswith("query")
 
     @property
+    def is_over(self) -> bool:
+        """Whether nothing more becomes of it; a job of 1.0 has batches for that."""
+        if self.classic:
+            return self.state in ("Closed", "Aborted", "Failed") and all(one.state in ENDED for one in self.batches)
+        return self.state in ENDED
+
+    @property
     def serial(self) -> bool:
         return self.concurrency == "Serial"
 
@@ -255,7 +262,7 @@ class _Telling:
             failed = failures
             saved = successes or self._inferred(ended, failures, rest)
         if self._counts[None] and state in ENDED:
-            left = rest or self._nothing_done(ended) or (_later_of(failures, successes) if not job.classic else None)
+            left = rest or self._nothing_done(ended) or self._neither(failures, successes)
         codes = _codes_of(job, self._batch)
         return Load(
             job=job,
@@ -268,7 +275,7 @@ class _Telling:
             failed=failed if self._counts[False] else None,
             left=left,
             why=_why(state, codes),
-            codes=codes if state in ENDED else (),
+            codes=codes if _why(state, codes) == "permanent" else (),
             asked=any(one.job_role in ("poll", "results") for one in self._later),
             rules=tuple(dict.fromkeys(rule for one in job.exchanges if one.job_role != "poll" for rule in one.rules)),
         )
@@ -321,6 +328,12 @@ class _Telling:
         if ended is None or self._counts[True] or self._counts[False]:
             return None
         return ended
+
+    def _neither(self, failures: Exchange | None, successes: Exchange | None) -> Exchange | None:
+        """Return the answer after which all rows were known that were saved, or failed: the others are left."""
+        if (failures is None and self._counts[False]) or (successes is None and self._counts[True]):
+            return None
+        return _later_of(failures, successes)
 
     def _sending(self, ended: Exchange | None, *told: Exchange | None) -> Exchange:
         upload, counts = self._upload, self._counts

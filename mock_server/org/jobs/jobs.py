@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from mock_server.org import errors
 from mock_server.org.identity.sessions import Session
+from mock_server.org.ids import to_18
 from mock_server.org.jobs import reading
 from mock_server.org.jobs.classic import Classic
+from mock_server.org.jobs.contention import Going, Lanes, Save
 from mock_server.org.jobs.doom import DEFECT, Course, Doom, Dooms
 from mock_server.org.jobs.ingesting import Ingesting
-from mock_server.org.jobs.model import BATCH, KEPT, Batch, Job, NewJob, State
+from mock_server.org.jobs.model import KEPT, Batch, Job, NewJob, State
 from mock_server.org.jobs.querying import Querying
 from mock_server.org.jobs.result_pages import ResultPage, ResultPages
 from mock_server.org.jobs.results import ResultFiles
 from mock_server.org.jobs.scheduler import Scheduler, Work
 from mock_server.org.jobs.tables import JobTables
-from mock_server.org.records.changes import RowResult
+from mock_server.org.jobs.untouched import untouched
+from mock_server.org.records.changes import Change, RowResult
 from mock_server.org.records.tables import Table
 
 if TYPE_CHECKING:
@@ -64,6 +67,7 @@ class Jobs:
         self.tables.ready()
         self.saves: Saves = PlainSaves(self)
         self.dooms = Dooms(self.org.clock)
+        self.lanes = Lanes(org.bulk.parallel)
         self._scheduler = Scheduler(lambda job: self.fail(job, DEFECT))
         self._ingesting = Ingesting(self)
         self.querying = Querying(self)
@@ -89,7 +93,7 @@ class Jobs:
         job = Job(
             self.org.ids.take("750"), new.api, new.operation, new.sobject, new.version, new.content_type,
             new.line_ending, new.delimiter, new.key_field, new.concurrency, new.assignment_rule, new.query,
-            dict(new.options), who.user_id, now, now, made_by=exchange,
+            dict(new.options), who.user_id, now, now, made_by=exchange, batch_size=self.org.bulk.batch_size,
         )  # fmt: skip
         self._jobs[job.id] = job
         self.tables.keep(job)
@@ -113,8 +117,8 @@ class Jobs:
         return job
 
     def known(self, identifier: str) -> Job | None:
-        """Return a job by its 15- or 18-character id."""
-        return next((job for job in self._jobs.values() if identifier in (job.id, job.id[:15])), None)
+        """Return a job by its 15- or 18-character id, whoever asks; None where there is none."""
+        return self._jobs.get(to_18(identifier) or "")
 
     def begin(self, job: Job, work: Work) -> None:
         """Have a job worked off. Whoever calls runs on the event loop that serves."""
@@ -155,7 +159,7 @@ class Jobs:
             raise errors.NOT_TERMINATED()
         if job.state in ("Open", "InProgress"):
             raise errors.INVALID_JOB_STATE(text="Only jobs in a terminal state can be deleted")
-        self._remove(job)
+        self.remove(job)
 
     def results(self, job: Job, kind: str) -> Iterator[bytes]:
         """Yield a result file of an ingest job, piece by piece: `successful`, `failed` or `unprocessed`."""
@@ -173,7 +177,7 @@ class Jobs:
     def _unprocessed(self, job: Job, content: reading.Rows, files: ResultFiles) -> Iterator[bytes]:
         done = {batch.number: batch for batch in self.batches_of(job)}
         number = 0
-        while rows := list(islice(content.rows, BATCH)):
+        while rows := list(islice(content.rows, job.batch_size)):
             batch = done.get(number)
             yield files.rest(rows[batch.done if batch else 0 :])
             number += 1
@@ -185,6 +189,10 @@ class Jobs:
     def pages(self, job: Job, locator: str | None) -> tuple[list[str], str | None]:
         """Return the locators of some pages of a query job's result, and the locator of the next such list."""
         return ResultPages(self.tables, job).listed(locator)
+
+    def untouched(self, job: Job) -> Iterator[tuple[int, Change]]:
+        """Yield the rows of a job with which nothing was done (yet), each with the exchange that brought it."""
+        return untouched(self, job)
 
     # -- what becomes of it
 
@@ -221,6 +229,17 @@ class Jobs:
         """Return the way of a job through its rows, which `total` counts where somebody asks for that."""
         return Course(self.dooms, (job.id,), total, lambda: job.over, self.meet, done=job.processed)
 
+    def going(self, job: Job, batch: Batch, size: int, course: Course, save: Save) -> Going:
+        """Return the work on a batch of so many rows."""
+        return Going(self.org, job, batch, size, self.lanes.of(job), course, save, lambda: self.keep(job, batch))
+
+    def keep(self, job: Job, batch: Batch) -> None:
+        """Write a batch and its job down as they are."""
+        job.modified = batch.modified = self.org.clock.now()
+        with self.org.store.transaction():
+            self.tables.keep(batch)
+            self.tables.keep(job)
+
     def meet(self, identifier: str, doom: Doom) -> None:
         """End a job as it is doomed to."""
         job = self._jobs.get(identifier)
@@ -240,9 +259,10 @@ class Jobs:
             else:
                 gone = (job.ended or job.created) < before and (job.over or job.state == "Open")
             if gone:
-                self._remove(job)
+                self.remove(job)
 
-    def _remove(self, job: Job) -> None:
+    def remove(self, job: Job) -> None:
+        """Forget a job, with its content and results, wherever it is."""
         self._scheduler.stop(job.id)
         self.dooms.forget(job.id)
         self._jobs.pop(job.id, None)
@@ -257,9 +277,9 @@ class Jobs:
         for job in self:
             if job.api == "classic":
                 self.classic.resume(job)
-            if job.state not in ("UploadComplete", "InProgress"):
+            elif job.state not in ("UploadComplete", "InProgress"):
                 continue
-            if job.api == "ingest":
+            elif job.api == "ingest":
                 self._scheduler.begin(job, self._ingesting.work)
             elif job.api == "query":
                 job.retries += job.state == "InProgress"

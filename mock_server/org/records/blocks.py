@@ -155,6 +155,7 @@ class Blocks:
         for group in groups:
             group.ids = ids if len(group.places) == len(ids) else [ids[place] for place in group.places]
         self._complete(plan, groups, creates, constants, moment)
+        groups = _merged(groups)
         self._note(plan, groups, len(ids), moment, user_id, exchange)
         for group in groups:
             if group.creates:
@@ -408,6 +409,27 @@ class Blocks:
         sets |= shadows
         made = [repeat(one.value) if isinstance(one, Same) else one for one in (*sets.values(), group.ids)]
         self._store.execute_many(update_sql(plan.sobject.name, tuple(sets)), list(zip(*made, strict=False)))
+
+
+def _merged(groups: list[_Group]) -> list[_Group]:
+    """Return the groups of which no two write the same fields: what one says may be what another starts with."""
+    alike: dict[tuple[bool, tuple[str, ...]], list[_Group]] = {}
+    for group in groups:
+        alike.setdefault((group.creates, tuple(group.columns)), []).append(group)
+    return [same[0] if len(same) == 1 else _together(same) for same in alike.values()]
+
+
+def _together(groups: list[_Group]) -> _Group:
+    order = sorted((place, number, at) for number, group in enumerate(groups) for at, place in enumerate(group.places))
+
+    def joined(columns: list[Values | Same]) -> Values:
+        return [column.value if isinstance(column := columns[number], Same) else column[at] for _, number, at in order]
+
+    columns: dict[str, Values | Same] = {
+        name: joined([group.columns[name] for group in groups]) for name in groups[0].columns
+    }
+    ids = joined([group.ids for group in groups])
+    return _Group(groups[0].creates, [place for place, *_ in order], columns, ids)
 
 
 def _shadow(column: Values | Same) -> Values | Same:
