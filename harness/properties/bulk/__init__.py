@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from harness.properties.bulk.calls import BatchesFilled, CallsPerRecord, WithinSizeLimits
 from harness.properties.bulk.locks import EasesOffOnLocks
+from harness.properties.bulk.memory import MemoryBounded
 from harness.properties.bulk.queries import NoQueryInLoop
 from harness.properties.bulk.rows import (
     AllOrNoneUnderstood,
@@ -24,4 +25,5 @@ PROPERTIES = (
     CallsPerRecord(),
     NoQueryInLoop(),
     EasesOffOnLocks(),
+    MemoryBounded(),
 )
