@@ -137,8 +137,21 @@ class Faults:
         self._armed: dict[str, Armed] = {}
         self._plans: dict[tuple[str, Point, str], list[Armed]] = {}
         self._named = 0
-        self.phase = "faults"
+        self._phase = "faults"
+
+    @property
+    def phase(self) -> str:
         """The phase of the run, for rules with `when: {phase: ...}`."""
+        return self._phase
+
+    @phase.setter
+    def phase(self, name: str) -> None:
+        if name == self._phase:
+            return
+        self._phase = name
+        for armed in self._armed.values():
+            if armed.rule.when.phase not in (None, name):
+                armed.rule.effect.end(self._org)
 
     @property
     def empty(self) -> bool:
@@ -169,11 +182,13 @@ class Faults:
 
     def remove(self, name: str) -> None:
         """Take a rule away. Raises KeyError for an unknown name."""
-        del self._armed[name]
+        armed = self._armed.pop(name)
         self._plans.clear()
+        armed.rule.effect.end(self._org)
 
     def clear(self) -> None:
-        self._armed.clear()
+        while self._armed:
+            self.remove(next(iter(self._armed)))
         self._plans.clear()
         self.phase = "faults"
 
@@ -223,7 +238,7 @@ class Faults:
         return reply
 
     def decide(self, call: Call, point: Point) -> list[Blow]:
-        """Return what strikes an exchange at one point, latencies first."""
+        """Return what strikes an exchange at one point: what happens at once, then latencies, then the others."""
         plan = self._plan(call.operation.name, point)
         if not plan:
             return []
@@ -240,7 +255,11 @@ class Faults:
             armed.note(call.entry, point)
             (waits if latency else blows).append(Blow(armed.rule.effect, point, armed.luck()))
             settled = settled or not latency
-        return [*waits, *blows]
+        return [
+            *(one for one in blows if one.effect.at_once),
+            *waits,
+            *(one for one in blows if not one.effect.at_once),
+        ]
 
     def _decide(self, armed: Armed, call: Call, lost: bool) -> bool:
         """Tell whether a rule strikes a request; a rule that lost to another one still counts its match."""

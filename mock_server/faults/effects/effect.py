@@ -33,6 +33,9 @@ class Effect(ABC):
     inside: ClassVar[bool] = True
     """Whether it can strike a request inside another one (composite): what ends a connection strikes the outer one."""
 
+    at_once: ClassVar[bool] = False
+    """Whether it happens before anybody waits: what a request has set going does not wait for its answer."""
+
     @classmethod
     @abstractmethod
     def read(cls, reader: Reader, *, rows_selected: bool) -> Self | None:
@@ -62,6 +65,9 @@ class Effect(ABC):
     @abstractmethod
     async def strike(self, call: Call, point: Point, chance: Random) -> Reply | None:
         """Let it happen. A reply takes the place of the one on its way; an ApiError is raised to be rendered."""
+
+    def end(self, org: Org) -> None:
+        """Undo what lasts, as the rule is taken away, or the phase that it belongs to is over."""
 
 
 class RowEffect(Effect):

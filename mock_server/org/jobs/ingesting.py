@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mock_server.org.errors import ApiError
 from mock_server.org.jobs import reading
+from mock_server.org.jobs.doom import Course
 from mock_server.org.jobs.model import BATCH, Batch, Job
 from mock_server.org.jobs.results import ResultFiles
 from mock_server.org.records.changes import CHUNK, LockHeld, RowResult, Verb
@@ -45,7 +46,9 @@ class Ingesting:
             )
             if wrong is not None:
                 raise wrong
-            await self._batches(job, content)
+            course = self._jobs.course(job, lambda: self._count(job))
+            await self._batches(job, content, course)
+            await course.finish()
         except ApiError as error:
             self._jobs.fail(job, f"{error.code} : {error.message}")
             return
@@ -54,7 +57,19 @@ class Ingesting:
         if not job.over:
             self._jobs.move(job, "JobComplete")
 
-    async def _batches(self, job: Job, content: reading.Rows) -> None:
+    async def _count(self, job: Job) -> int:
+        """Return how many rows a job has, as far as they can be read."""
+        rows = 0
+        try:
+            content = reading.read(self._tables.parts(job.id, "content"), job.delimiter)
+            while some := sum(1 for _ in islice(content.rows, CHUNK)):
+                rows += some
+                await asyncio.sleep(0)
+        except ApiError:
+            pass  # what follows cannot be read: the work will find out where
+        return rows
+
+    async def _batches(self, job: Job, content: reading.Rows, course: Course) -> None:
         """Work off the batches, several at a time where they can stand in each other's way."""
         side_by_side = PARALLEL if self._org.transaction_time else 1
         files = ResultFiles(content.columns, job.delimiter, job.line_ending)
@@ -67,7 +82,7 @@ class Ingesting:
                 number += 1
                 if batch.state == "Completed":
                     continue
-                work = self._batch(job, batch, content.columns, rows, files)
+                work = self._batch(job, batch, content.columns, rows, files, course)
                 if side_by_side == 1:
                     await work
                     continue
@@ -82,13 +97,19 @@ class Ingesting:
                 task.cancel()
 
     async def _batch(
-        self, job: Job, batch: Batch, columns: tuple[str, ...], rows: list[list[str]], files: ResultFiles
+        self,
+        job: Job,
+        batch: Batch,
+        columns: tuple[str, ...],
+        rows: list[list[str]],
+        files: ResultFiles,
+        course: Course,
     ) -> None:
         """Save the rows of a batch, chunk by chunk; what each chunk has done is written along with its rows."""
         if batch.began is None:
             batch.state, batch.began = "InProgress", self._org.clock.now()
-        while batch.done < len(rows) and not job.over:
-            chunk = rows[batch.done : batch.done + CHUNK]
+        while batch.done < len(rows) and (room := await course.room(min(CHUNK, len(rows) - batch.done))):
+            chunk = rows[batch.done : batch.done + room]
             table = Table(VERBS[job.operation], job.sobject, columns, chunk, key_field=job.key_field)
             await self._chunk(job, batch, table, files)
             if self._org.transaction_time:

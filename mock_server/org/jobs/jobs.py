@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from mock_server.org import errors
 from mock_server.org.identity.sessions import Session
 from mock_server.org.jobs import reading
+from mock_server.org.jobs.classic import Classic
+from mock_server.org.jobs.doom import DEFECT, Course, Doom, Dooms
 from mock_server.org.jobs.ingesting import Ingesting
 from mock_server.org.jobs.model import BATCH, KEPT, Batch, Job, NewJob, State
 from mock_server.org.jobs.results import ResultFiles
-from mock_server.org.jobs.scheduler import Scheduler
+from mock_server.org.jobs.scheduler import Scheduler, Work
 from mock_server.org.jobs.tables import JobTables
-from mock_server.org.records.changes import RowResult
+from mock_server.org.jobs.untouched import untouched
+from mock_server.org.records.changes import Change, RowResult
 from mock_server.org.records.tables import Table
 
 if TYPE_CHECKING:
@@ -59,8 +62,10 @@ class Jobs:
         self.tables = JobTables(org.store)
         self.tables.ready()
         self.saves: Saves = PlainSaves(self)
-        self._scheduler = Scheduler(lambda job: self.fail(job, "InternalServerError : An unexpected error occurred"))
+        self.dooms = Dooms(self.org.clock)
+        self._scheduler = Scheduler(lambda job: self.fail(job, DEFECT))
         self._ingesting = Ingesting(self)
+        self.classic = Classic(self)
         self._jobs: dict[str, Job] = {}
         self._batches: dict[str, list[Batch]] = {}
         self._recall()
@@ -91,10 +96,18 @@ class Jobs:
     def find(self, who: Session, identifier: str) -> Job:
         """Return a job by its 15- or 18-character id. Raises INVALIDJOB."""
         self.expire()
-        job = next((job for job in self._jobs.values() if identifier in (job.id, job.id[:15])), None)
+        job = self.known(identifier)
         if job is None:
             raise errors.NO_SUCH_JOB(id=identifier)
         return job
+
+    def known(self, identifier: str) -> Job | None:
+        """Return a job by its 15- or 18-character id."""
+        return next((job for job in self._jobs.values() if identifier in (job.id, job.id[:15])), None)
+
+    def begin(self, job: Job, work: Work) -> None:
+        """Have a job worked off. Whoever calls runs on the event loop that serves."""
+        self._scheduler.begin(job, work)
 
     def upload(self, job: Job, content: BinaryIO, exchange: int = 0) -> None:
         """Take the content of a job, once. Raises INVALIDJOBSTATE."""
@@ -149,6 +162,10 @@ class Jobs:
             yield files.rest(rows[batch.done if batch else 0 :])
             number += 1
 
+    def untouched(self, job: Job) -> Iterator[tuple[int, Change]]:
+        """Yield the rows of a job with which nothing was done (yet), each with the exchange that brought it."""
+        return untouched(self, job)
+
     # -- what becomes of it
 
     def who(self, job: Job) -> Session:
@@ -172,6 +189,7 @@ class Jobs:
         if job.over:
             job.ended = job.modified
             self.saves.ended(job)
+            self.dooms.wake(job.id)
         self.tables.keep(job)
 
     def fail(self, job: Job, why: str) -> None:
@@ -179,15 +197,34 @@ class Jobs:
         job.error = why
         self.move(job, "Failed")
 
+    def course(self, job: Job, total: Callable[[], Awaitable[int]]) -> Course:
+        """Return the way of a job through its rows, which `total` counts where somebody asks for that."""
+        return Course(self.dooms, (job.id,), total, lambda: job.over, self.meet, done=job.processed)
+
+    def meet(self, identifier: str, doom: Doom) -> None:
+        """End a job as it is doomed to."""
+        job = self._jobs.get(identifier)
+        if job is None or job.over:
+            return
+        if doom.ends == "Failed":
+            self.fail(job, doom.why)
+        else:
+            self.move(job, "Aborted")
+
     def expire(self) -> None:
         """Remove the jobs that have ended seven days ago."""
         before = self.org.clock.now() - KEPT
         for job in self:
-            if (job.ended or job.created) < before and (job.over or job.state == "Open"):
+            if job.api == "classic":
+                gone = self.classic.stale(job, before + KEPT)
+            else:
+                gone = (job.ended or job.created) < before and (job.over or job.state == "Open")
+            if gone:
                 self._remove(job)
 
     def _remove(self, job: Job) -> None:
         self._scheduler.stop(job.id)
+        self.dooms.forget(job.id)
         self._jobs.pop(job.id, None)
         self._batches.pop(job.id, None)
         with self.org.store.transaction():
@@ -200,10 +237,14 @@ class Jobs:
         for job in self:
             if job.api == "ingest" and job.state in ("UploadComplete", "InProgress"):
                 self._scheduler.begin(job, self._ingesting.work)
+            elif job.api == "classic":
+                self.classic.resume(job)
 
     def recall(self) -> None:
         """Know the jobs of a database that has been put in place of the one before."""
         self._scheduler.stop_all()
+        self.classic.forget()
+        self.dooms.clear()
         self.tables.ready()
         self._recall()
 

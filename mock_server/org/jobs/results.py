@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from mock_server.org.errors import ApiError
 from mock_server.org.jobs.reading import DELIMITERS, LINE_ENDINGS
 from mock_server.org.records.changes import RowResult
 
 
-def row_error(error: ApiError) -> str:
+def row_error(code: str, message: str, fields: Iterable[str]) -> str:
     """Write an error of a row (recorded): `REQUIRED_FIELD_MISSING:Required fields are missing: [Name]:Name --`."""
-    return f"{error.code}:{error.message}:{','.join(error.fields or ())} --"
+    return f"{code}:{message}:{','.join(fields)} --"
 
 
 class ResultFiles:
@@ -36,7 +35,7 @@ class ResultFiles:
             if result.success:
                 good.append(self._line((result.id or "", "true" if result.created else "false", *row)))
             else:
-                said = ";".join(map(row_error, result.errors))
+                said = ";".join(row_error(error.code, error.message, error.fields or ()) for error in result.errors)
                 bad.append(self._line((result.id or "", said, *row)))
         return "".join(good).encode(), "".join(bad).encode(), len(bad)
 
