@@ -124,7 +124,9 @@ class BulkSync(Sync):
 
     def in_order(self, items):
         """Put the children of one parent together."""
-        return sorted(items, key=lambda item: str([value for value in item["record"].values() if isinstance(value, dict)]))
+        return sorted(
+            items, key=lambda item: str([value for value in item["record"].values() if isinstance(value, dict)])
+        )
 
     def deliver(self, sobject, key_field, items):
         pending, size = items, len(items)
