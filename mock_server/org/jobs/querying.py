@@ -53,6 +53,7 @@ class Querying:
         all_rows: bool = False,
         version: int,
         between: tuple[str, str | None] | None = None,
+        content_type: str = "CSV",
     ) -> Plan:
         """Return the plan of a query for a user. Raises what a query raises, and what `askable` refuses.
 
@@ -61,7 +62,7 @@ class Querying:
         queries, sight = self._org.queries, self._org.sight(who)
         queries.become(who.user_id, lambda: self._org.directory.time_zone(who.user_id))
         plan = queries.plan(soql, all_rows=all_rows, version=version, schema=sight, between=between)
-        refused = refusal(parse(soql), plan, api)
+        refused = refusal(parse(soql), plan, api, content_type)
         if refused is not None:
             raise refused
         return plan
