@@ -88,7 +88,9 @@ class Ingesting:
                     done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                     for task in done:
                         task.result()
-            await asyncio.gather(*running)
+            done, running = await asyncio.wait(running) if running else (set(), running)
+            for task in done:
+                task.result()
         finally:
             for task in running:
                 task.cancel()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import fields
 from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
@@ -19,6 +21,7 @@ from mock_server.org.jobs.querying import Querying
 from mock_server.org.jobs.result_pages import ResultPage, ResultPages
 from mock_server.org.jobs.results import ResultFiles
 from mock_server.org.jobs.scheduler import Scheduler, Work
+from mock_server.org.jobs.sweeping import Sweeper
 from mock_server.org.jobs.tables import JobTables
 from mock_server.org.jobs.untouched import untouched
 from mock_server.org.records.changes import Change, RowResult
@@ -68,7 +71,10 @@ class Jobs:
         self.saves: Saves = PlainSaves(self)
         self.dooms = Dooms(self.org.clock)
         self.lanes = Lanes(org.bulk.parallel)
-        self._scheduler = Scheduler(lambda job: self.fail(job, DEFECT))
+        self._scheduler = Scheduler(self._reread, lambda job: self.fail(job, DEFECT))
+        self._sweeper = Sweeper(org.store, self.tables)
+        self._uploading: set[str] = set()
+        """Jobs whose content is coming in."""
         self._ingesting = Ingesting(self)
         self.querying = Querying(self)
         self.classic = Classic(self)
@@ -81,6 +87,26 @@ class Jobs:
         self._batches = {}
         for batch in self.tables.batches():
             self._batches.setdefault(batch.job_id, []).append(batch)
+            # The journal that had it is gone, and numbers anew.
+            batch.exchange = 0
+        for job in self:
+            job.exchange = job.made_by = job.closed_by = 0
+            if job.state == "Open" and not job.uploaded:
+                # An upload that did not come to its end.
+                self.tables.drop(job.id, "content")
+
+    def _reread(self, job: Job) -> None:
+        """Know a job again as it was kept last."""
+        kept = self.tables.job(job.id)
+        if kept is None:
+            return
+        # Of another server's journal the number may be.
+        kept.exchange, exchanges = job.exchange, {batch.id: batch.exchange for batch in self.batches_of(job)}
+        batches = self._batches[job.id] = self.tables.batches_of(job.id)
+        for batch in batches:
+            batch.exchange = exchanges.get(batch.id, job.exchange)
+        for one in fields(Job):
+            setattr(job, one.name, getattr(kept, one.name))
 
     def __iter__(self) -> Iterator[Job]:
         return iter(list(self._jobs.values()))
@@ -126,14 +152,33 @@ class Jobs:
 
     def upload(self, job: Job, content: BinaryIO, exchange: int = 0) -> None:
         """Take the content of a job, once. Raises INVALIDJOBSTATE."""
-        if job.state != "Open" or job.uploaded:
+        for _ in self.uploading(job, content, exchange):
+            pass
+
+    def uploading(self, job: Job, content: BinaryIO, exchange: int = 0) -> Iterator[None]:
+        """Take the content of a job as `upload` does, in steps of a millisecond, between which others can be served."""
+        if job.state != "Open" or job.uploaded or job.id in self._uploading:
             raise errors.INVALID_JOB_STATE(text=f"{_SECOND_UPLOAD} {job.id}")
-        with self.org.store.transaction():
+        self._uploading.add(job.id)
+        try:
             while piece := content.read(PIECE):
                 self.tables.put(job.id, "content", piece)
-            job.uploaded, job.exchange = True, exchange
-            job.modified = self.org.clock.now()
-            self.tables.keep(job)
+                yield
+                if self.org.closed:
+                    raise errors.SERVER_UNAVAILABLE()
+                if self._jobs.get(job.id) is not job or job.state != "Open":
+                    raise errors.INVALID_JOB_STATE(text=f"Job {job.id} is not open any more")
+            with self.org.store.transaction():
+                job.uploaded, job.exchange = True, exchange
+                job.modified = self.org.clock.now()
+                self.tables.keep(job)
+        except BaseException:
+            job.uploaded = False
+            if self._jobs.get(job.id) is job and not self.org.closed:
+                self.tables.drop(job.id, "content")
+            raise
+        finally:
+            self._uploading.discard(job.id)
 
     def complete(self, job: Job, exchange: int = 0) -> None:
         """Take a job as complete: its rows are saved from now on. Raises INVALIDJOBSTATE."""
@@ -269,25 +314,32 @@ class Jobs:
         self._batches.pop(job.id, None)
         with self.org.store.transaction():
             self.tables.forget(job.id)
+        self._sweeper.begin()
 
     # -- the org's own life
 
     def resume(self) -> None:
-        """Go on with what was under way when the org was last closed. Call it on the event loop that serves."""
+        """Go on with what was under way when the org was last closed, or copied, once there is an event loop for it."""
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return
         for job in self:
+            under_way = job.state in ("UploadComplete", "InProgress")
             if job.api == "classic":
                 self.classic.resume(job)
-            elif job.state not in ("UploadComplete", "InProgress"):
-                continue
-            elif job.api == "ingest":
+            elif job.api == "ingest" and under_way:
                 self._scheduler.begin(job, self._ingesting.work)
-            elif job.api == "query":
+            elif job.api == "query" and under_way:
                 job.retries += job.state == "InProgress"
                 self._scheduler.begin(job, self.querying.work)
+        self._sweeper.begin()
 
     def recall(self) -> None:
         """Know the jobs of a database that has been put in place of the one before."""
-        self._scheduler.stop_all()
+        self.close()
+        for job in self:
+            self.saves.ended(job)
         self.classic.forget()
         self.dooms.clear()
         self.tables.ready()
@@ -296,3 +348,4 @@ class Jobs:
     def close(self) -> None:
         """Leave all jobs where they are: the org is closed."""
         self._scheduler.stop_all()
+        self._sweeper.stop()

@@ -32,6 +32,11 @@ _MB = 1 << 20
 _STORAGE = "DailyBulkV2QueryFileStorageMB"
 
 
+def _kilobytes(megabytes: int) -> int:
+    """Return how an allocation is told: 976,562 MB are 1,000,000,000 kb (recorded)."""
+    return round(megabytes * 1024, -4 if megabytes > 10_000 else 0)
+
+
 class Querying:
     """Runs the queries of one org's jobs."""
 
@@ -94,8 +99,7 @@ class Querying:
         if jobs.remaining <= 0:
             raise errors.TOO_MANY_QUERY_JOBS(most=jobs.maximum, count=jobs.used + 1)
         if size.remaining <= 0:
-            # Recorded: 976,562 MB are told as a round number of kilobytes.
-            raise errors.TOO_LARGE_QUERY_RESULTS(most=round(size.maximum * 1024, -3))
+            raise errors.TOO_LARGE_QUERY_RESULTS(most=_kilobytes(size.maximum))
         jobs.charge()
 
     async def work(self, job: Job) -> None:

@@ -1,4 +1,4 @@
-"""What the owner of an org can set of its jobs."""
+"""How much the Bulk APIs of an org do at a time."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ BATCH = 10_000
 """Records of a batch of Bulk API 2.0, and the most that one of 1.0 may have."""
 PARALLEL = 5
 """Batches of an org's parallel jobs that run at the same time. Salesforce says no number."""
+MOST_PARALLEL = 100
 
 
 @dataclass(frozen=True, slots=True)
