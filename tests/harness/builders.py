@@ -161,7 +161,7 @@ class World:
         """Add the upload of the inputs named by number: each with its error code, None for saved, ... for untouched."""
         worked = {row: code for row, code in rows.items() if not isinstance(code, EllipsisType)}
         number = self.about(
-            job, "upload", method="PUT", status=201, **{"fingerprint": f"rows {sorted(rows)}", **changes}
+            job, "upload", method="PUT", **{"status": 201, "fingerprint": f"rows {sorted(rows)}", **changes}
         )
         self.carry(number, worked, anew=job["operation"] == "insert")
         for row in rows:
