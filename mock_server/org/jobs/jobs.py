@@ -227,13 +227,13 @@ class Jobs:
             yield files.rest(rows[batch.done if batch else 0 :])
             number += 1
 
-    def page(self, job: Job, locator: str | None, most: int) -> ResultPage:
+    def page(self, job: Job, locator: str | None, most: int | None) -> ResultPage:
         """Return a page of a query job's result. Raises INVALID_QUERY_LOCATOR."""
-        return ResultPages(self.tables, job).page(locator, most)
+        return ResultPages(self.tables, job, self.org.bulk.page_size).page(locator, most)
 
     def pages(self, job: Job, locator: str | None) -> tuple[list[str], str | None]:
         """Return the locators of some pages of a query job's result, and the locator of the next such list."""
-        return ResultPages(self.tables, job).listed(locator)
+        return ResultPages(self.tables, job, self.org.bulk.page_size).listed(locator)
 
     def untouched(self, job: Job) -> Iterator[tuple[int, Change]]:
         """Yield the rows of a job with which nothing was done (yet), each with the exchange that brought it."""
