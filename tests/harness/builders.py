@@ -9,7 +9,7 @@ from types import EllipsisType
 from typing import Any
 
 from harness.effects import Effects, Taken
-from harness.evidence import ArmedFault, Canary, Evidence, Leg, Process
+from harness.evidence import ArmedFault, Canary, Evidence, Footprint, Leg, Process
 from harness.inputs import Input
 from harness.letters import BrokenLetter, Letter
 from harness.linking import link
@@ -263,6 +263,7 @@ class World:
         legs: Sequence[Leg] = (),
         baseline: World | None = None,
         broken_queue: Evidence | None = None,
+        memory: tuple[Footprint, ...] | None = None,
         **more: Any,
     ) -> Evidence:
         """Link the world. `more` are further arguments of `link`."""
@@ -280,7 +281,9 @@ class World:
             jobs=self.jobs,
             **more,
         )
-        return replace(found, baseline=baseline.evidence() if baseline else None, broken_queue=broken_queue)
+        return replace(
+            found, baseline=baseline.evidence() if baseline else None, broken_queue=broken_queue, memory=memory
+        )
 
 
 def strike(rule: str = "fault", effect: str = "status", point: str = "before", rows: int = 0) -> dict[str, Any]:

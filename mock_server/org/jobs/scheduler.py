@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Awaitable, Callable
 from traceback import format_exc
 
 from mock_server.org.jobs.model import Job
+from mock_server.org.records.files import trouble
 
 log = logging.getLogger("sfmock")
 
 Work = Callable[[Job], Awaitable[None]]
+_TRIES = 10
+"""How often work is begun anew that the disk has stopped: as often as Salesforce takes up a batch again."""
+_WAIT = 2.0
+"""Seconds of the wall's time before that: the disk goes by no other."""
 
 
 class Scheduler:
     """The tasks of one org's jobs, by job id."""
 
-    def __init__(self, broken: Callable[[Job], None]) -> None:
+    def __init__(self, recall: Callable[[Job], None], broken: Callable[[Job], None]) -> None:
+        self._recall = recall
+        """Told of a job that is to be known again as it was kept last."""
         self._broken = broken
         """Told of a job whose work ended by a defect."""
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -29,12 +37,29 @@ class Scheduler:
         task.add_done_callback(lambda _: self._tasks.pop(job.id, None) if self._tasks.get(job.id) is task else None)
 
     async def _run(self, job: Job, work: Work) -> None:
+        for _ in range(_TRIES):
+            try:
+                await work(job)
+            except Exception as failure:
+                why = trouble(failure)
+                log.error("job %s failed\n%s", job.id, why or format_exc())
+                if why is None:
+                    break
+            else:
+                return
+            # The disk is full, or the like. What was kept is whole, and the work goes on from there.
+            self._again(self._recall, job)
+            await asyncio.sleep(_WAIT)
+        # A defect of ours, or a disk that nobody makes room on: the job must end in some way that its client sees.
+        self._again(self._recall, job)
+        self._again(self._broken, job)
+
+    @staticmethod
+    def _again(step: Callable[[Job], None], job: Job) -> None:
         try:
-            await work(job)
-        except Exception:
-            # A defect of ours: the job must end in some way that its client sees.
-            log.error("job %s failed\n%s", job.id, format_exc())
-            self._broken(job)
+            step(job)
+        except sqlite3.Error as failure:
+            log.error("job %s cannot be kept: %s", job.id, failure)
 
     def busy(self, job_id: str) -> bool:
         return job_id in self._tasks

@@ -17,6 +17,7 @@ from typing import Any
 
 from mock_server.org.ids import number_of
 from mock_server.org.records.alike import alike
+from mock_server.org.records.files import LONGEST_LOG, Claim
 from mock_server.org.schema.types import FLOAT_TYPES, Field, SObject, caseless, fold
 
 # SQLite's own bound is 32,766 variables a statement; a smaller number keeps statement texts short and cacheable.
@@ -67,7 +68,12 @@ class Store:
         self._path = path
         self._taught: list[tuple[str, int, Callable[..., Any]]] = []
         self._folder: tempfile.TemporaryDirectory[str] | None = None
-        self.connection = self._connect()
+        self._claim = None if path is None else Claim(path)
+        try:
+            self.connection = self._connect()
+        except sqlite3.Error:
+            self._let_go()
+            raise
         self._written = 0
         """Rows written since the size of a database in memory was last looked at."""
         self._ready: dict[str, SObject] = {}
@@ -91,7 +97,10 @@ class Store:
         if self._path is None:
             run("PRAGMA journal_mode=MEMORY")
         else:
+            # Only a database that is yet to be made takes this up: what jobs leave behind goes back to the disk.
+            run("PRAGMA auto_vacuum=INCREMENTAL")
             run("PRAGMA journal_mode=WAL")
+            run(f"PRAGMA journal_size_limit={LONGEST_LOG}")
             run(f"PRAGMA synchronous={'NORMAL' if self._folder is None else 'OFF'}")
         return connection
 
@@ -105,6 +114,10 @@ class Store:
     def in_file(self) -> bool:
         """Whether `reader` can be asked: the database is kept in a file, or has grown so large that it moved there."""
         return self._path is not None
+
+    def lives_in(self, path: Path) -> bool:
+        """Tell whether a file is the one that the database is kept in."""
+        return self._path is not None and path.exists() and self._path.exists() and path.samefile(self._path)
 
     def reader(self) -> sqlite3.Connection:
         """Return a further connection, for one who reads in another thread what is committed when it begins."""
@@ -172,6 +185,20 @@ class Store:
     def close(self) -> None:
         self._stay()
         self.connection.close()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        if self._claim is not None:
+            self._claim.drop()
+
+    def give_back(self, pages: int) -> bool:
+        """Give some unused pages of the file back to the disk; tell whether there are more. In no transaction."""
+        if self._path is None:
+            return False
+        self.connection.execute(f"PRAGMA incremental_vacuum({pages})").fetchall()
+        (kind,) = self.connection.execute("PRAGMA auto_vacuum").fetchone()
+        (free,) = self.connection.execute("PRAGMA freelist_count").fetchone()
+        return bool(kind and free)
 
     # -- tables
 
@@ -276,17 +303,25 @@ class Store:
     def _end(self, failed: bool) -> None:
         self._depth -= 1
         level, run = self._depth, self.connection.execute
-        if failed:
-            run("ROLLBACK" if level == 0 else f"ROLLBACK TO level{level}")
-            # Tables that were first used inside went with the rest.
-            for name in self._made_inside:
-                self._ready.pop(name, None)
-        if level:
-            run(f"RELEASE level{level}")
-        else:
-            if not failed:
+        try:
+            if level == 0 and not failed:
                 run("COMMIT")
-            self._made_inside.clear()
+        except sqlite3.Error:
+            # The disk is full, or the like: nothing of it stays.
+            failed = True
+            raise
+        finally:
+            if failed:
+                # SQLite may have done so itself, where the disk is full.
+                if self.connection.in_transaction:
+                    run("ROLLBACK" if level == 0 else f"ROLLBACK TO level{level}")
+                # Tables that were first used inside went with the rest.
+                for name in self._made_inside:
+                    self._ready.pop(name, None)
+            if level == 0:
+                self._made_inside.clear()
+        if level and self.connection.in_transaction:
+            run(f"RELEASE level{level}")
 
     # -- rows
 
