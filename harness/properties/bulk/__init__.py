@@ -6,8 +6,8 @@ from harness.properties.bulk.calls import BatchesFilled, CallsPerRecord, WithinS
 from harness.properties.bulk.csv import CsvFaithful
 from harness.properties.bulk.jobs import FailedAndUnprocessedRead, JobsClosed, PartialIsNotSuccess, PollingBacksOff
 from harness.properties.bulk.locks import EasesOffOnLocks
-from harness.properties.bulk.parents import GroupedByParent
 from harness.properties.bulk.memory import MemoryBounded
+from harness.properties.bulk.parents import GroupedByParent
 from harness.properties.bulk.queries import NoQueryInLoop
 from harness.properties.bulk.rows import (
     AllOrNoneUnderstood,
