@@ -58,7 +58,11 @@ def test_variables_are_read_in_the_settings_type(variables: dict[str, str], key:
         ({}, {"SFMOCK_CFG_TUNNEL": "maybe"}, "$SFMOCK_CFG_TUNNEL: tunnel: true or false is needed"),
         ({}, {"SFMOCK_CFG_TRANSACTION_TIME": "soon"}, "$SFMOCK_CFG_TRANSACTION_TIME: transaction_time: 'soon' is no"),
         ({}, {"SFMOCK_CFG_BULK_PARALLEL": "0"}, "$SFMOCK_CFG_BULK_PARALLEL: bulk_parallel: a number from 1 to 100"),
-        ({"bulk_batch_size": 10_001}, {}, "--bulk-batch-size: bulk_batch_size: a number from 1 to 10000 is needed, not 10001"),
+        (
+            {"bulk_batch_size": 10_001},
+            {},
+            "--bulk-batch-size: bulk_batch_size: a number from 1 to 10000 is needed, not 10001",
+        ),
         ({}, {"SFMOCK_CFG_SEDE": "1"}, "$SFMOCK_CFG_SEDE: unknown setting 'sede'; did you mean SFMOCK_CFG_SEED?"),
     ],
 )
