@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from mock_server.org import errors
 from mock_server.org.identity.sessions import Session
+from mock_server.org.ids import to_18
 from mock_server.org.jobs import reading
 from mock_server.org.jobs.classic import Classic
+from mock_server.org.jobs.contention import Going, Lanes, Save
 from mock_server.org.jobs.doom import DEFECT, Course, Doom, Dooms
 from mock_server.org.jobs.ingesting import Ingesting
-from mock_server.org.jobs.model import BATCH, KEPT, Batch, Job, NewJob, State
+from mock_server.org.jobs.model import KEPT, Batch, Job, NewJob, State
+from mock_server.org.jobs.querying import Querying
+from mock_server.org.jobs.result_pages import ResultPage, ResultPages
 from mock_server.org.jobs.results import ResultFiles
 from mock_server.org.jobs.scheduler import Scheduler, Work
 from mock_server.org.jobs.sweeping import Sweeper
@@ -67,11 +71,13 @@ class Jobs:
         self.tables.ready()
         self.saves: Saves = PlainSaves(self)
         self.dooms = Dooms(self.org.clock)
+        self.lanes = Lanes(org.bulk.parallel)
         self._scheduler = Scheduler(self._reread, lambda job: self.fail(job, DEFECT))
         self._sweeper = Sweeper(org.store, self.tables)
         self._uploading: set[str] = set()
         """Jobs whose content is coming in."""
         self._ingesting = Ingesting(self)
+        self.querying = Querying(self)
         self.classic = Classic(self)
         self._jobs: dict[str, Job] = {}
         self._batches: dict[str, list[Batch]] = {}
@@ -114,10 +120,19 @@ class Jobs:
         job = Job(
             self.org.ids.take("750"), new.api, new.operation, new.sobject, new.version, new.content_type,
             new.line_ending, new.delimiter, new.key_field, new.concurrency, new.assignment_rule, new.query,
-            dict(new.options), who.user_id, now, now, made_by=exchange,
+            dict(new.options), who.user_id, now, now, made_by=exchange, batch_size=self.org.bulk.batch_size,
         )  # fmt: skip
         self._jobs[job.id] = job
         self.tables.keep(job)
+        return job
+
+    def ask(self, who: Session, new: NewJob, exchange: int = 0) -> Job:
+        """Make a query job of Bulk 2.0 and run it from now on. Raises LIMIT_EXCEEDED."""
+        self.querying.charge()
+        job = self.create(who, new, exchange)
+        job.exchange = exchange
+        self.move(job, "UploadComplete")
+        self._scheduler.begin(job, self.querying.work)
         return job
 
     def find(self, who: Session, identifier: str) -> Job:
@@ -129,8 +144,8 @@ class Jobs:
         return job
 
     def known(self, identifier: str) -> Job | None:
-        """Return a job by its 15- or 18-character id."""
-        return next((job for job in self._jobs.values() if identifier in (job.id, job.id[:15])), None)
+        """Return a job by its 15- or 18-character id, whoever asks; None where there is none."""
+        return self._jobs.get(to_18(identifier) or "")
 
     def begin(self, job: Job, work: Work) -> None:
         """Have a job worked off. Whoever calls runs on the event loop that serves."""
@@ -187,12 +202,17 @@ class Jobs:
             raise errors.INVALID_JOB_STATE(text="Aborting already Completed Job not allowed")
         job.closed_by = job.closed_by or exchange
         self.move(job, "Aborted")
+        if job.api == "query":
+            self._scheduler.stop(job.id)
+            self.querying.drop(job)
 
     def delete(self, job: Job) -> None:
         """Remove a job, with its content and results. Raises INVALIDJOBSTATE for one that is under way."""
+        if job.api == "query" and not job.over:
+            raise errors.NOT_TERMINATED()
         if job.state in ("Open", "InProgress"):
             raise errors.INVALID_JOB_STATE(text="Only jobs in a terminal state can be deleted")
-        self._remove(job)
+        self.remove(job)
 
     def results(self, job: Job, kind: str) -> Iterator[bytes]:
         """Yield a result file of an ingest job, piece by piece: `successful`, `failed` or `unprocessed`."""
@@ -210,10 +230,18 @@ class Jobs:
     def _unprocessed(self, job: Job, content: reading.Rows, files: ResultFiles) -> Iterator[bytes]:
         done = {batch.number: batch for batch in self.batches_of(job)}
         number = 0
-        while rows := list(islice(content.rows, BATCH)):
+        while rows := list(islice(content.rows, job.batch_size)):
             batch = done.get(number)
             yield files.rest(rows[batch.done if batch else 0 :])
             number += 1
+
+    def page(self, job: Job, locator: str | None, most: int | None) -> ResultPage:
+        """Return a page of a query job's result. Raises INVALID_QUERY_LOCATOR."""
+        return ResultPages(self.tables, job, self.org.bulk.page_size).page(locator, most)
+
+    def pages(self, job: Job, locator: str | None) -> tuple[list[str], str | None]:
+        """Return the locators of some pages of a query job's result, and the locator of the next such list."""
+        return ResultPages(self.tables, job, self.org.bulk.page_size).listed(locator)
 
     def untouched(self, job: Job) -> Iterator[tuple[int, Change]]:
         """Yield the rows of a job with which nothing was done (yet), each with the exchange that brought it."""
@@ -254,6 +282,17 @@ class Jobs:
         """Return the way of a job through its rows, which `total` counts where somebody asks for that."""
         return Course(self.dooms, (job.id,), total, lambda: job.over, self.meet, done=job.processed)
 
+    def going(self, job: Job, batch: Batch, size: int, course: Course, save: Save) -> Going:
+        """Return the work on a batch of so many rows."""
+        return Going(self.org, job, batch, size, self.lanes.of(job), course, save, lambda: self.keep(job, batch))
+
+    def keep(self, job: Job, batch: Batch) -> None:
+        """Write a batch and its job down as they are."""
+        job.modified = batch.modified = self.org.clock.now()
+        with self.org.store.transaction():
+            self.tables.keep(batch)
+            self.tables.keep(job)
+
     def meet(self, identifier: str, doom: Doom) -> None:
         """End a job as it is doomed to."""
         job = self._jobs.get(identifier)
@@ -273,9 +312,10 @@ class Jobs:
             else:
                 gone = (job.ended or job.created) < before and (job.over or job.state == "Open")
             if gone:
-                self._remove(job)
+                self.remove(job)
 
-    def _remove(self, job: Job) -> None:
+    def remove(self, job: Job) -> None:
+        """Forget a job, with its content and results, wherever it is."""
         self._scheduler.stop(job.id)
         self.dooms.forget(job.id)
         self._jobs.pop(job.id, None)
@@ -293,10 +333,14 @@ class Jobs:
         except RuntimeError:
             return
         for job in self:
-            if job.api == "ingest" and job.state in ("UploadComplete", "InProgress"):
-                self._scheduler.begin(job, self._ingesting.work)
-            elif job.api == "classic":
+            under_way = job.state in ("UploadComplete", "InProgress")
+            if job.api == "classic":
                 self.classic.resume(job)
+            elif job.api == "ingest" and under_way:
+                self._scheduler.begin(job, self._ingesting.work)
+            elif job.api == "query" and under_way:
+                job.retries += job.state == "InProgress"
+                self._scheduler.begin(job, self.querying.work)
         self._sweeper.begin()
 
     def recall(self) -> None:
