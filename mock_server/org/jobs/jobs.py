@@ -170,7 +170,8 @@ class Jobs:
         content.seek(0)
         try:
             while piece := content.read(PIECE):
-                self.tables.put(job.id, "content", piece)
+                with self.org.store.transaction():
+                    self.tables.put(job.id, "content", piece)
                 yield
                 if self.org.closed:
                     raise errors.SERVER_UNAVAILABLE()
