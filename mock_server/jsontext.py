@@ -159,6 +159,30 @@ def misfit_error(body: bytes, misfit: Misfit) -> ApiError:
     return errors.JSON_PARSER_ERROR(text=misfit.text, line=line, column=column)
 
 
+def place_of(body: bytes, key: str) -> tuple[int, int]:
+    """Return line and column at which Salesforce's parser is when it reads the value of a key of an object.
+
+    It has read the first character of a text, an array or an object, and all of anything else.
+    """
+    text = body.decode(errors="replace")
+    decoder = json.JSONDecoder(parse_int=_integer)
+    at = text.find("{") + 1
+    try:
+        while at:
+            at = text.index('"', at)
+            name, at = decoder.raw_decode(text, at)
+            at = text.index(":", at) + 1
+            while text[at] in " \t\r\n":
+                at += 1
+            _, end = decoder.raw_decode(text, at)
+            if name == key:
+                return _place(text[: at + 1 if text[at] in '"[{' else end])
+            at = end
+    except (ValueError, IndexError, RecursionError):
+        pass
+    return 1, 1
+
+
 def pretty(value: Any, indent: str = "") -> str:
     """Write a value as `X-PrettyPrint: 1` does: two spaces, ` : `, and `}, {` on one line."""
     if isinstance(value, dict):

@@ -31,6 +31,7 @@ from mock_server.org.identity.redaction import Redactor
 from mock_server.org.identity.sessions import Session, Sessions
 from mock_server.org.identity.signing import SigningKey
 from mock_server.org.ids import IdSource, checksum, number_of
+from mock_server.org.limits.bulk import BulkSettings
 from mock_server.org.limits.governor import Governor
 from mock_server.org.query import NEWEST, Page, Queries
 from mock_server.org.query.search import Found, Searches
@@ -136,6 +137,8 @@ class Org:
         """The newest API version that the org serves."""
         self.closed = False
         self._jobs: Jobs | None = None
+        self.bulk = BulkSettings()
+        """What is set of the org's jobs, before there are any."""
         self.on_jobs: Callable[[Jobs], None] = lambda jobs: None
         """Told once, when the org comes to have jobs: who watches their saves sees to it."""
 
@@ -157,7 +160,7 @@ class Org:
         return self._jobs
 
     def resume_jobs(self) -> None:
-        """Go on with the jobs that a file knows of. Call it on the event loop that serves."""
+        """Go on with the jobs that the database knows of. Where no event loop runs yet, it is asked again."""
         if self.store.has_table("sf_jobs"):
             self.jobs.resume()
 
@@ -471,9 +474,10 @@ class Org:
         self.log.clear()
         if self._jobs is not None:
             self._jobs.recall()
+        self.resume_jobs()
 
     def write_snapshot(self, path: Path) -> None:
-        """Write all records and counters to a file. Raises OSError."""
+        """Write all records and counters to a file. Raises OSError, for the one that the org lives in too."""
         snapshot_file.write(self.store, path, self.ids.next_number)
 
     def read_snapshot(self, path: Path) -> None:

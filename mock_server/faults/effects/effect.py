@@ -68,6 +68,7 @@ class Effect(ABC):
 
     def end(self, org: Org) -> None:
         """Undo what lasts, as the rule is taken away, or the phase that it belongs to is over."""
+        return
 
 
 class RowEffect(Effect):
@@ -83,6 +84,11 @@ class RowEffect(Effect):
     @abstractmethod
     def refusal(self, org: Org, change: Change) -> ApiError | None:
         """Return the error that a row gets; None where what happens to it is for the save to find out."""
+
+
+def saves_later(operation: Operation) -> bool:
+    """Tell whether the rows that an operation brings are saved when it has been answered: those of jobs are."""
+    return has_rows(operation) and operation.name.startswith("bulk")
 
 
 def has_rows(operation: Operation) -> bool:

@@ -18,7 +18,7 @@ import orjson
 from mock_server.org import errors
 from mock_server.org.errors import ApiError
 from mock_server.org.jobs import reading
-from mock_server.org.jobs.model import BATCH
+from mock_server.org.limits.bulk import BATCH
 from mock_server.org.records.text import NULL
 
 if TYPE_CHECKING:

@@ -9,17 +9,14 @@ from typing import TYPE_CHECKING
 from mock_server.org.errors import ApiError
 from mock_server.org.jobs import reading
 from mock_server.org.jobs.doom import Course
-from mock_server.org.jobs.model import BATCH, Batch, Job
+from mock_server.org.jobs.model import Batch, Job
 from mock_server.org.jobs.results import ResultFiles
-from mock_server.org.records.changes import CHUNK, LockHeld, RowResult, Verb
-from mock_server.org.records.locks import WAIT
+from mock_server.org.records.changes import CHUNK, RowResult, Verb
 from mock_server.org.records.tables import Table, check_header
 
 if TYPE_CHECKING:
     from mock_server.org.jobs.jobs import Jobs
 
-PARALLEL = 5
-"""Batches of an org's jobs that run at the same time."""
 VERBS: dict[str, Verb] = {
     "insert": "create", "update": "update", "upsert": "upsert", "delete": "delete", "hardDelete": "hard_delete",
 }  # fmt: skip
@@ -71,13 +68,13 @@ class Ingesting:
 
     async def _batches(self, job: Job, content: reading.Rows, course: Course) -> None:
         """Work off the batches, several at a time where they can stand in each other's way."""
-        side_by_side = PARALLEL if self._org.transaction_time else 1
+        side_by_side = self._org.bulk.parallel if self._org.transaction_time else 1
         files = ResultFiles(content.columns, job.delimiter, job.line_ending)
         known = {batch.number: batch for batch in self._jobs.batches_of(job)}
         running: set[asyncio.Task[None]] = set()
         number = 0
         try:
-            while not job.over and (rows := list(islice(content.rows, BATCH))):
+            while not job.over and (rows := list(islice(content.rows, job.batch_size))):
                 batch = known.get(number) or self._jobs.new_batch(job, number, len(rows))
                 number += 1
                 if batch.state == "Completed":
@@ -86,12 +83,14 @@ class Ingesting:
                 if side_by_side == 1:
                     await work
                     continue
-                running.add(asyncio.get_running_loop().create_task(work))
+                running.add(self._jobs.spawn(job, work))
                 if len(running) == side_by_side:
                     done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                     for task in done:
                         task.result()
-            await asyncio.gather(*running)
+            done, running = await asyncio.wait(running) if running else (set(), running)
+            for task in done:
+                task.result()
         finally:
             for task in running:
                 task.cancel()
@@ -106,30 +105,15 @@ class Ingesting:
         course: Course,
     ) -> None:
         """Save the rows of a batch, chunk by chunk; what each chunk has done is written along with its rows."""
-        if batch.began is None:
-            batch.state, batch.began = "InProgress", self._org.clock.now()
-        while batch.done < len(rows) and (room := await course.room(min(CHUNK, len(rows) - batch.done))):
-            chunk = rows[batch.done : batch.done + room]
+
+        def save(count: int, give_up: bool) -> list[RowResult]:
+            chunk = rows[batch.done : batch.done + count]
             table = Table(VERBS[job.operation], job.sobject, columns, chunk, key_field=job.key_field)
-            await self._chunk(job, batch, table, files)
-            if self._org.transaction_time:
-                await self._org.clock.sleep(self._org.transaction_time)
-            else:
-                await asyncio.sleep(0)
+            return self._save(job, batch, table, files, give_up)
 
-    async def _chunk(self, job: Job, batch: Batch, table: Table, files: ResultFiles) -> None:
-        clock = self._org.clock
-        deadline = clock.now() + WAIT
-        while True:
-            give_up = clock.now() >= deadline
-            try:
-                self._save(job, batch, table, files, give_up)
-            except LockHeld as held:
-                await clock.wait_until(min(held.until, deadline))
-            else:
-                return
+        await self._jobs.going(job, batch, len(rows), course, save).run()
 
-    def _save(self, job: Job, batch: Batch, table: Table, files: ResultFiles, give_up: bool) -> None:
+    def _save(self, job: Job, batch: Batch, table: Table, files: ResultFiles, give_up: bool) -> list[RowResult]:
         """Save a chunk and note what came of it, as one transaction. Raises LockHeld with nothing done."""
         with self._org.store.transaction():
             results: list[RowResult] = self._jobs.saves.save(job, batch, table, give_up)
@@ -147,3 +131,4 @@ class Ingesting:
                 batch.state, batch.ended = "Completed", batch.modified
             self._tables.keep(batch)
             self._tables.keep(job)
+        return results

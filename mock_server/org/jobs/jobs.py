@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from dataclasses import fields
 from itertools import islice
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from mock_server.org import errors
 from mock_server.org.identity.sessions import Session
+from mock_server.org.ids import to_18
 from mock_server.org.jobs import reading
 from mock_server.org.jobs.classic import Classic
+from mock_server.org.jobs.contention import Going, Lanes, Save
 from mock_server.org.jobs.doom import DEFECT, Course, Doom, Dooms
 from mock_server.org.jobs.ingesting import Ingesting
-from mock_server.org.jobs.model import BATCH, KEPT, Batch, Job, NewJob, State
+from mock_server.org.jobs.model import KEPT, Batch, Job, NewJob, State
+from mock_server.org.jobs.querying import Querying
+from mock_server.org.jobs.result_pages import ResultPage, ResultPages
 from mock_server.org.jobs.results import ResultFiles
 from mock_server.org.jobs.scheduler import Scheduler, Work
+from mock_server.org.jobs.sweeping import Sweeper
 from mock_server.org.jobs.tables import JobTables
 from mock_server.org.jobs.untouched import untouched
 from mock_server.org.records.changes import Change, RowResult
@@ -25,8 +33,8 @@ if TYPE_CHECKING:
 
 PIECE = 1 << 18
 """Bytes of one part of a content."""
-
-
+_GROWTH = 4
+"""Bytes of a database for each of a content, about."""
 _SECOND_UPLOAD = "Found multiple contents for job"
 
 
@@ -63,8 +71,13 @@ class Jobs:
         self.tables.ready()
         self.saves: Saves = PlainSaves(self)
         self.dooms = Dooms(self.org.clock)
-        self._scheduler = Scheduler(lambda job: self.fail(job, DEFECT))
+        self.lanes = Lanes(org.bulk.parallel)
+        self._scheduler = Scheduler(self._reread, lambda job: self.fail(job, DEFECT))
+        self._sweeper = Sweeper(org.store, self.tables)
+        self._uploading: set[str] = set()
+        """Jobs whose content is coming in."""
         self._ingesting = Ingesting(self)
+        self.querying = Querying(self)
         self.classic = Classic(self)
         self._jobs: dict[str, Job] = {}
         self._batches: dict[str, list[Batch]] = {}
@@ -75,6 +88,26 @@ class Jobs:
         self._batches = {}
         for batch in self.tables.batches():
             self._batches.setdefault(batch.job_id, []).append(batch)
+            # The journal that had it is gone, and numbers anew.
+            batch.exchange = 0
+        for job in self:
+            job.exchange = job.made_by = job.closed_by = 0
+            if job.state == "Open" and not job.uploaded:
+                # An upload that did not come to its end.
+                self.tables.drop(job.id, "content")
+
+    def _reread(self, job: Job) -> None:
+        """Know a job again as it was kept last."""
+        kept = self.tables.job(job.id)
+        if kept is None:
+            return
+        # Of another server's journal the number may be.
+        kept.exchange, exchanges = job.exchange, {batch.id: batch.exchange for batch in self.batches_of(job)}
+        batches = self._batches[job.id] = self.tables.batches_of(job.id)
+        for batch in batches:
+            batch.exchange = exchanges.get(batch.id, job.exchange)
+        for one in fields(Job):
+            setattr(job, one.name, getattr(kept, one.name))
 
     def __iter__(self) -> Iterator[Job]:
         return iter(list(self._jobs.values()))
@@ -87,10 +120,19 @@ class Jobs:
         job = Job(
             self.org.ids.take("750"), new.api, new.operation, new.sobject, new.version, new.content_type,
             new.line_ending, new.delimiter, new.key_field, new.concurrency, new.assignment_rule, new.query,
-            dict(new.options), who.user_id, now, now, made_by=exchange,
+            dict(new.options), who.user_id, now, now, made_by=exchange, batch_size=self.org.bulk.batch_size,
         )  # fmt: skip
         self._jobs[job.id] = job
         self.tables.keep(job)
+        return job
+
+    def ask(self, who: Session, new: NewJob, exchange: int = 0) -> Job:
+        """Make a query job of Bulk 2.0 and run it from now on. Raises LIMIT_EXCEEDED."""
+        self.querying.charge()
+        job = self.create(who, new, exchange)
+        job.exchange = exchange
+        self.move(job, "UploadComplete")
+        self._scheduler.begin(job, self.querying.work)
         return job
 
     def find(self, who: Session, identifier: str) -> Job:
@@ -102,23 +144,50 @@ class Jobs:
         return job
 
     def known(self, identifier: str) -> Job | None:
-        """Return a job by its 15- or 18-character id."""
-        return next((job for job in self._jobs.values() if identifier in (job.id, job.id[:15])), None)
+        """Return a job by its 15- or 18-character id, whoever asks; None where there is none."""
+        return self._jobs.get(to_18(identifier) or "")
 
     def begin(self, job: Job, work: Work) -> None:
         """Have a job worked off. Whoever calls runs on the event loop that serves."""
         self._scheduler.begin(job, work)
 
+    def spawn(self, job: Job, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Do a part of a job's work beside the rest of it; it ends with the job's."""
+        return self._scheduler.spawn(job, work)
+
     def upload(self, job: Job, content: BinaryIO, exchange: int = 0) -> None:
         """Take the content of a job, once. Raises INVALIDJOBSTATE."""
-        if job.state != "Open" or job.uploaded:
+        for _ in self.uploading(job, content, exchange):
+            pass
+
+    def uploading(self, job: Job, content: BinaryIO, exchange: int = 0) -> Iterator[None]:
+        """Take the content of a job as `upload` does, in steps of a millisecond, between which others can be served."""
+        if job.state != "Open" or job.uploaded or job.id in self._uploading:
             raise errors.INVALID_JOB_STATE(text=f"{_SECOND_UPLOAD} {job.id}")
-        with self.org.store.transaction():
+        self._uploading.add(job.id)
+        # Its rows, their indexes and what is told of them come on top.
+        self.org.store.expect(_GROWTH * content.seek(0, os.SEEK_END))
+        content.seek(0)
+        try:
             while piece := content.read(PIECE):
-                self.tables.put(job.id, "content", piece)
-            job.uploaded, job.exchange = True, exchange
-            job.modified = self.org.clock.now()
-            self.tables.keep(job)
+                with self.org.store.transaction():
+                    self.tables.put(job.id, "content", piece)
+                yield
+                if self.org.closed:
+                    raise errors.SERVER_UNAVAILABLE()
+                if self._jobs.get(job.id) is not job or job.state != "Open":
+                    raise errors.INVALID_JOB_STATE(text=f"Job {job.id} is not open any more")
+            with self.org.store.transaction():
+                job.uploaded, job.exchange = True, exchange
+                job.modified = self.org.clock.now()
+                self.tables.keep(job)
+        except BaseException:
+            job.uploaded = False
+            if self._jobs.get(job.id) is job and not self.org.closed:
+                self.tables.drop(job.id, "content")
+            raise
+        finally:
+            self._uploading.discard(job.id)
 
     def complete(self, job: Job, exchange: int = 0) -> None:
         """Take a job as complete: its rows are saved from now on. Raises INVALIDJOBSTATE."""
@@ -134,12 +203,17 @@ class Jobs:
             raise errors.INVALID_JOB_STATE(text="Aborting already Completed Job not allowed")
         job.closed_by = job.closed_by or exchange
         self.move(job, "Aborted")
+        if job.api == "query":
+            self._scheduler.stop(job.id)
+            self.querying.drop(job)
 
     def delete(self, job: Job) -> None:
         """Remove a job, with its content and results. Raises INVALIDJOBSTATE for one that is under way."""
+        if job.api == "query" and not job.over:
+            raise errors.NOT_TERMINATED()
         if job.state in ("Open", "InProgress"):
             raise errors.INVALID_JOB_STATE(text="Only jobs in a terminal state can be deleted")
-        self._remove(job)
+        self.remove(job)
 
     def results(self, job: Job, kind: str) -> Iterator[bytes]:
         """Yield a result file of an ingest job, piece by piece: `successful`, `failed` or `unprocessed`."""
@@ -157,10 +231,18 @@ class Jobs:
     def _unprocessed(self, job: Job, content: reading.Rows, files: ResultFiles) -> Iterator[bytes]:
         done = {batch.number: batch for batch in self.batches_of(job)}
         number = 0
-        while rows := list(islice(content.rows, BATCH)):
+        while rows := list(islice(content.rows, job.batch_size)):
             batch = done.get(number)
             yield files.rest(rows[batch.done if batch else 0 :])
             number += 1
+
+    def page(self, job: Job, locator: str | None, most: int | None) -> ResultPage:
+        """Return a page of a query job's result. Raises INVALID_QUERY_LOCATOR."""
+        return ResultPages(self.tables, job, self.org.bulk.page_size).page(locator, most)
+
+    def pages(self, job: Job, locator: str | None) -> tuple[list[str], str | None]:
+        """Return the locators of some pages of a query job's result, and the locator of the next such list."""
+        return ResultPages(self.tables, job, self.org.bulk.page_size).listed(locator)
 
     def untouched(self, job: Job) -> Iterator[tuple[int, Change]]:
         """Yield the rows of a job with which nothing was done (yet), each with the exchange that brought it."""
@@ -201,6 +283,17 @@ class Jobs:
         """Return the way of a job through its rows, which `total` counts where somebody asks for that."""
         return Course(self.dooms, (job.id,), total, lambda: job.over, self.meet, done=job.processed)
 
+    def going(self, job: Job, batch: Batch, size: int, course: Course, save: Save) -> Going:
+        """Return the work on a batch of so many rows."""
+        return Going(self.org, job, batch, size, self.lanes.of(job), course, save, lambda: self.keep(job, batch))
+
+    def keep(self, job: Job, batch: Batch) -> None:
+        """Write a batch and its job down as they are."""
+        job.modified = batch.modified = self.org.clock.now()
+        with self.org.store.transaction():
+            self.tables.keep(batch)
+            self.tables.keep(job)
+
     def meet(self, identifier: str, doom: Doom) -> None:
         """End a job as it is doomed to."""
         job = self._jobs.get(identifier)
@@ -220,29 +313,42 @@ class Jobs:
             else:
                 gone = (job.ended or job.created) < before and (job.over or job.state == "Open")
             if gone:
-                self._remove(job)
+                self.remove(job)
 
-    def _remove(self, job: Job) -> None:
+    def remove(self, job: Job) -> None:
+        """Forget a job, with its content and results, wherever it is."""
         self._scheduler.stop(job.id)
         self.dooms.forget(job.id)
         self._jobs.pop(job.id, None)
         self._batches.pop(job.id, None)
         with self.org.store.transaction():
             self.tables.forget(job.id)
+        self._sweeper.begin()
 
     # -- the org's own life
 
     def resume(self) -> None:
-        """Go on with what was under way when the org was last closed. Call it on the event loop that serves."""
+        """Go on with what was under way when the org was last closed, or copied, once there is an event loop for it."""
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return
         for job in self:
-            if job.api == "ingest" and job.state in ("UploadComplete", "InProgress"):
-                self._scheduler.begin(job, self._ingesting.work)
-            elif job.api == "classic":
+            under_way = job.state in ("UploadComplete", "InProgress")
+            if job.api == "classic":
                 self.classic.resume(job)
+            elif job.api == "ingest" and under_way:
+                self._scheduler.begin(job, self._ingesting.work)
+            elif job.api == "query" and under_way:
+                job.retries += job.state == "InProgress"
+                self._scheduler.begin(job, self.querying.work)
+        self._sweeper.begin()
 
     def recall(self) -> None:
         """Know the jobs of a database that has been put in place of the one before."""
-        self._scheduler.stop_all()
+        self.close()
+        for job in self:
+            self.saves.ended(job)
         self.classic.forget()
         self.dooms.clear()
         self.tables.ready()
@@ -251,3 +357,4 @@ class Jobs:
     def close(self) -> None:
         """Leave all jobs where they are: the org is closed."""
         self._scheduler.stop_all()
+        self._sweeper.stop()

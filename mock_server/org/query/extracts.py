@@ -35,10 +35,11 @@ _NEXT = "FROM temp.sf_rows WHERE rowid > ? ORDER BY rowid LIMIT ?"
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Some of the rows, as they are written, and how many they are."""
+    """Some of the rows, as they are written; how many they are, and how many there are in all."""
 
     rows: int
     data: bytes
+    total: int
 
 
 class Form(Protocol):
@@ -155,6 +156,7 @@ class Extract:
         self._form = form
         self._after = 0
         self._most = _FEWEST
+        self._total = 0
         prepare(lane.connection)
 
     def fill(self) -> None:
@@ -166,6 +168,7 @@ class Extract:
         lane.fetch(replace(self._plan, sql=sql))
         # What others write from now on need not be kept apart for this reader.
         run("COMMIT")
+        self._total = run("SELECT ifnull(max(rowid), 0) FROM temp.sf_rows").fetchone()[0]
 
     def next(self) -> Part:
         """Return the next part, one without rows at the end."""
@@ -174,7 +177,7 @@ class Extract:
         if rows:
             fitting = _PART * rows // max(1, len(data))
             self._most = max(_FEWEST, min(_MOST, fitting, self._most * 4))
-        return Part(rows, data)
+        return Part(rows, data, self._total)
 
     def close(self) -> None:
         self._lane.connection.close()

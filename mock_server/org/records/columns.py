@@ -65,7 +65,7 @@ def _read(field: Field, cells: Sequence[str], coerce: Coerce) -> Values:
 
 
 def _trim(whole: str, lines: int) -> bool:
-    """Tell whether each of some lines is a text that is stored as it is: no blanks at its ends, no control characters."""
+    """Tell whether some lines are texts that are stored as they are: no blanks at the ends, no control characters."""
     data = whole.encode("utf-8", "surrogatepass")
     return (
         len(data.translate(None, _CONTROLS)) == len(data)

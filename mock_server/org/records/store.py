@@ -11,6 +11,7 @@ import sqlite3
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from typing import Any
 from mock_server.org.ids import number_of
 from mock_server.org.records.alike import alike
 from mock_server.org.records.behind import Pending, Writer
+from mock_server.org.records.files import LONGEST_LOG, Claim, LogKeeper
 from mock_server.org.schema.types import FLOAT_TYPES, Field, SObject, caseless, fold
 
 # SQLite's own bound is 32,766 variables a statement; a smaller number keeps statement texts short and cacheable.
@@ -73,12 +75,18 @@ class Store:
         self._path = path
         self._taught: list[tuple[str, int, Callable[..., Any]]] = []
         self._folder: tempfile.TemporaryDirectory[str] | None = None
-        self._open = self._connect()
         self._pending: Pending | None = None
         """What the transaction that is going on has written so far, when it is one to be written behind."""
         self._writer: Writer | None = None
         self._writing = False
         self._wrong: BaseException | None = None
+        self._claim = None if path is None else Claim(path)
+        self._log: LogKeeper | None = None
+        try:
+            self._open = self._connect()
+        except sqlite3.Error:
+            self._let_go()
+            raise
         self._written = 0
         """Rows written since the size of a database in memory was last looked at."""
         self._ready: dict[str, SObject] = {}
@@ -102,10 +110,16 @@ class Store:
         if self._path is None:
             run("PRAGMA journal_mode=MEMORY")
         else:
+            # Only a database that is yet to be made takes this up: what jobs leave behind goes back to the disk.
+            run("PRAGMA auto_vacuum=INCREMENTAL")
             run("PRAGMA journal_mode=WAL")
+            run(f"PRAGMA journal_size_limit={LONGEST_LOG}")
             run("PRAGMA wal_autocheckpoint=4000")
             run(f"PRAGMA mmap_size={1 << 40}")
             run(f"PRAGMA synchronous={'NORMAL' if self._folder is None else 'OFF'}")
+            if self._folder is None:
+                run("PRAGMA wal_autocheckpoint=0")
+                self._log = LogKeeper(self._path)
         return connection
 
     @property
@@ -151,6 +165,10 @@ class Store:
         """Whether `reader` can be asked: the database is kept in a file, or has grown so large that it moved there."""
         return self._path is not None
 
+    def lives_in(self, path: Path) -> bool:
+        """Tell whether a file is the one that the database is kept in."""
+        return self._path is not None and path.exists() and self._path.exists() and path.samefile(self._path)
+
     def reader(self) -> sqlite3.Connection:
         """Return a further connection, for one who reads in another thread what is committed when it begins."""
         assert self._path is not None
@@ -183,14 +201,29 @@ class Store:
         The file goes with the store: it holds no more than memory did.
         """
         self._written = 0
-        if self._path is not None:
+        if self._path is None and self._size() >= LARGE:
+            self._move()
+
+    def expect(self, size: int) -> None:
+        """Make ready for so many more bytes: the smaller the database still is, the quicker it moves into a file."""
+        if self._path is None and self._depth == 0 and self._size() + size >= LARGE:
+            self._move()
+
+    def _move(self) -> None:
+        folder = tempfile.TemporaryDirectory(prefix="sfmock-", ignore_cleanup_errors=True)
+        path = Path(folder.name) / "org.db"
+        try:
+            with closing(sqlite3.connect(path, isolation_level=None)) as file:
+                # Without a log each page is written once: this takes a third of the time.
+                file.execute("PRAGMA journal_mode=OFF")
+                file.execute("PRAGMA synchronous=OFF")
+                self.connection.backup(file)
+        except sqlite3.Error:
+            # No room on the disk: it stays where it is, as long as there is room there.
+            folder.cleanup()
             return
-        if self._size() < LARGE:
-            return
-        self._folder = tempfile.TemporaryDirectory(prefix="sfmock-", ignore_cleanup_errors=True)
-        self._path = Path(self._folder.name) / "org.db"
+        self._folder, self._path = folder, path
         moved = self._connect()
-        self.connection.backup(moved)
         self.connection.close()
         self._open = moved
         self._forget_derived()
@@ -217,9 +250,28 @@ class Store:
 
     def close(self) -> None:
         self._stay()
+        self._let_go()
         self.connection.close()
         if self._writer is not None:
             self._writer.close()
+
+    def _let_go(self) -> None:
+        if self._log is not None:
+            self._log.stop()
+            self._log = None
+        if self._claim is not None:
+            self._claim.drop()
+
+    def give_back(self, pages: int) -> bool:
+        """Give some unused pages of the file back to the disk; tell whether there are more. In no transaction."""
+        if self._path is None:
+            return False
+        if self._log is not None and self._log.full:
+            self._shorten(self._log)
+        self.connection.execute(f"PRAGMA incremental_vacuum({pages})").fetchall()
+        (kind,) = self.connection.execute("PRAGMA auto_vacuum").fetchone()
+        (free,) = self.connection.execute("PRAGMA freelist_count").fetchone()
+        return bool(kind and free)
 
     # -- tables
 
@@ -326,8 +378,7 @@ class Store:
     def _begin_behind(self) -> None:
         self.settle()
         assert self._depth == 0
-        if self._written >= _LOOK_AFTER:
-            self._look()
+        self._look_after()
         self._pending = Pending()
         self._depth = 1
 
@@ -348,10 +399,22 @@ class Store:
             self._pending.begin()
             self._depth += 1
             return
-        if self._written >= _LOOK_AFTER and self._depth == 0:
-            self._look()
+        if self._depth == 0:
+            self._look_after()
         self.connection.execute("BEGIN" if self._depth == 0 else f"SAVEPOINT level{self._depth}")
         self._depth += 1
+
+    def _look_after(self) -> None:
+        """See to the size of the database and of its log, between two transactions."""
+        if self._written >= _LOOK_AFTER:
+            self._look()
+        if self._log is not None and self._log.full:
+            self._shorten(self._log)
+
+    def _shorten(self, log: LogKeeper) -> None:
+        """Bring over what is left of the log: what is written next begins it anew."""
+        log.full = False
+        self.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def _end(self, failed: bool) -> None:
         self._depth -= 1
@@ -359,17 +422,25 @@ class Store:
             self._pending.end(failed)
             return
         level, run = self._depth, self.connection.execute
-        if failed:
-            run("ROLLBACK" if level == 0 else f"ROLLBACK TO level{level}")
-            # Tables that were first used inside went with the rest.
-            for name in self._made_inside:
-                self._ready.pop(name, None)
-        if level:
-            run(f"RELEASE level{level}")
-        else:
-            if not failed:
+        try:
+            if level == 0 and not failed:
                 run("COMMIT")
-            self._made_inside.clear()
+        except sqlite3.Error:
+            # The disk is full, or the like: nothing of it stays.
+            failed = True
+            raise
+        finally:
+            if failed:
+                # SQLite may have done so itself, where the disk is full.
+                if self.connection.in_transaction:
+                    run("ROLLBACK" if level == 0 else f"ROLLBACK TO level{level}")
+                # Tables that were first used inside went with the rest.
+                for name in self._made_inside:
+                    self._ready.pop(name, None)
+            if level == 0:
+                self._made_inside.clear()
+        if level and self.connection.in_transaction:
+            run(f"RELEASE level{level}")
 
     # -- rows
 

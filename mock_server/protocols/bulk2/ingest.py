@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from mock_server.jsontext import wrong_kind
@@ -57,7 +58,8 @@ async def create(call: Call) -> Reply:
 )  # fmt: skip
 async def upload(call: Call) -> Reply:
     job = job_of(call)
-    call.org.jobs.upload(job, call.content(), call.entry.number)
+    for _ in call.org.jobs.uploading(job, call.content(), call.entry.number):
+        await asyncio.sleep(0)
     return Reply(201, b"", None)
 
 

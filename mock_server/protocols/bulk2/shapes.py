@@ -58,6 +58,26 @@ def shown(job: Job) -> dict[str, Any]:
     return out
 
 
+def query_created(job: Job) -> dict[str, Any]:
+    """Return the answer to the creation of a query job."""
+    return {**head(job), **_form(job)}
+
+
+def listed(job: Job) -> dict[str, Any]:
+    """Return what a list says of a job."""
+    return {**head(job), "jobType": _TYPES[job.api], **_form(job)}
+
+
+def query_shown(job: Job, *, chunkable: bool) -> dict[str, Any]:
+    """Return the answer to a read of a query job (recorded); `chunkable` tells whether its object can be chunked."""
+    out = {**listed(job), "numberRecordsProcessed": job.processed, "retries": job.retries}
+    out["totalProcessingTime"] = job.total_ms
+    out["isPkChunkingSupported"] = chunkable
+    if job.error:
+        out["errorMessage"] = job.error
+    return out
+
+
 def _form(job: Job) -> dict[str, Any]:
     return {"lineEnding": job.line_ending, "columnDelimiter": job.delimiter}
 
