@@ -32,12 +32,13 @@ class ResultPage:
 
 
 class ResultPages:
-    """The pages of one job's result."""
+    """The pages of one job's result, whose parts are an owner's."""
 
-    def __init__(self, tables: JobTables, job: Job) -> None:
+    def __init__(self, tables: JobTables, job: Job, owner: str) -> None:
         self._tables = tables
         self._job = job
-        self._parts = tables.index(job.id, RESULT)
+        self._owner = owner
+        self._parts = tables.index(owner, RESULT)
         self.total = sum(rows for _, rows in self._parts)
 
     def page(self, locator: str | None, most: int) -> ResultPage:
@@ -77,7 +78,7 @@ class ResultPages:
         return place
 
     def _text(self, start: int, end: int) -> Iterator[bytes]:
-        """Yield the header and the rows from `start` to before `end`. Raises LookupError when the result is gone."""
+        """Yield the header and the rows from `start` to before `end`. Raises ApiError where the result vanishes."""
         yield str(self._job.options["header"]).encode()
         before = 0
         for number, rows in self._parts:
@@ -85,7 +86,7 @@ class ResultPages:
             before += rows
             if first >= last:
                 continue
-            data = self._tables.part(number)
+            data = self._tables.part(self._owner, number)
             yield data if (first, last) == (0, rows) else _cut(data, LINE_ENDINGS[self._job.line_ending], first, last)
 
 
