@@ -313,16 +313,31 @@ def test_an_empty_result_has_a_header_and_no_locator(rest: Rest) -> None:
     assert (len(told["resultPages"]), told["done"], told["nextRecordsUrl"]) == (1, True, None)
 
 
-def test_pages_are_listed_five_at_a_time(rest: Rest, contacts: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mock_server.org.jobs.result_pages.PAGE", 2)
-    job = done(rest, "SELECT Id FROM Contact")
+@pytest.fixture
+def small_pages(server: Server) -> Iterator[Rest]:
+    """An org of twelve contacts, whose results come in pages of two rows."""
+    made = server.control.create_org(settings={"bulk_page_size": 2})
+    server.control.for_org(made.id).seed("Contact", [{"LastName": name} for name in "abcdefghijkl"])
+    yield Rest(server.url, made.access_token, made)
+    server.control.delete_org(made.id)
+
+
+def test_pages_are_listed_five_at_a_time(small_pages: Rest) -> None:
+    rest = small_pages
+    job = done(rest, "SELECT LastName FROM Contact ORDER BY LastName")
     told = rest.get(f"/jobs/query/{job['id']}/resultPages").json()
     assert (len(told["resultPages"]), told["done"]) == (5, False)
     more = rest.get(told["nextRecordsUrl"]).json()
     assert (len(more["resultPages"]), more["done"], more["nextRecordsUrl"]) == (1, True, None)
     urls = [one["resultUrl"] for one in (*told["resultPages"], *more["resultPages"])]
-    found = [line for url in urls for line in rest.get(url, params={"maxRecords": 2}).text.split("\n")[1:-1]]
-    assert found == [f'"{identifier}"' for identifier in contacts]
+    found = [line for url in urls for line in rest.get(url).text.split("\n")[1:-1]]
+    assert found == [f'"{name}"' for name in "abcdefghijkl"]
+
+
+@pytest.mark.parametrize(("asked", "rows"), [({}, "2"), ({"maxRecords": 1}, "1"), ({"maxRecords": 50_000}, "2")])
+def test_a_page_size_that_is_set_holds_for_all_clients(small_pages: Rest, asked: dict[str, int], rows: str) -> None:
+    job = done(small_pages, "SELECT Id FROM Contact")
+    assert page(small_pages, job, **asked).headers["Sforce-NumberOfRecords"] == rows
 
 
 def test_a_result_is_asked_for_with_the_version_of_its_job(rest: Rest) -> None:
