@@ -238,11 +238,11 @@ class Jobs:
 
     def page(self, job: Job, locator: str | None, most: int | None) -> ResultPage:
         """Return a page of a query job's result. Raises INVALID_QUERY_LOCATOR."""
-        return ResultPages(self.tables, job, self.org.bulk.page_size).page(locator, most)
+        return ResultPages(self.tables, job, self.querying.owner(job), self.org.bulk.page_size).page(locator, most)
 
     def pages(self, job: Job, locator: str | None) -> tuple[list[str], str | None]:
         """Return the locators of some pages of a query job's result, and the locator of the next such list."""
-        return ResultPages(self.tables, job, self.org.bulk.page_size).listed(locator)
+        return ResultPages(self.tables, job, self.querying.owner(job), self.org.bulk.page_size).listed(locator)
 
     def untouched(self, job: Job) -> Iterator[tuple[int, Change]]:
         """Yield the rows of a job with which nothing was done (yet), each with the exchange that brought it."""
@@ -323,6 +323,12 @@ class Jobs:
         self._batches.pop(job.id, None)
         with self.org.store.transaction():
             self.tables.forget(job.id)
+            if job.api == "query":
+                self.tables.discard(self.querying.owner(job))
+        self.sweep()
+
+    def sweep(self) -> None:
+        """Remove what is left of results and contents that are gone, a little at a time."""
         self._sweeper.begin()
 
     # -- the org's own life
@@ -342,7 +348,7 @@ class Jobs:
             elif job.api == "query" and under_way:
                 job.retries += job.state == "InProgress"
                 self._scheduler.begin(job, self.querying.work)
-        self._sweeper.begin()
+        self.sweep()
 
     def recall(self) -> None:
         """Know the jobs of a database that has been put in place of the one before."""
