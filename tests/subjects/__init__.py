@@ -12,10 +12,15 @@ PLANTED = {
     "reads_each_record_first.py": ("bulk.calls_per_record", "tests/subjects/short-outage.yaml"),
     "queries_in_a_loop.py": ("bulk.no_query_in_loop", "tests/subjects/short-outage.yaml"),
     "loads_everything.py": ("bulk.memory_bounded", "bulk/ten-times-the-rows"),
+    "bulk_collects_results.py": ("bulk.memory_bounded", "bulk/ten-times-the-results"),
     "comes_back_at_once.py": ("bulk.eases_off_on_locks", "tests/subjects/lock-storm.yaml"),
     "reads_first_page.py": ("read.all_pages", "tests/subjects/reading.yaml"),
     "restarts_reading.py": ("read.resumed_not_restarted", "tests/subjects/reading.yaml"),
     "dies_with_its_cursor.py": ("read.cursor_expiry_survived", "tests/subjects/reading.yaml"),
+    "bulk_reads_first_page.py": ("read.all_pages", "read/query-job"),
+    "bulk_trusts_half_a_page.py": ("read.all_pages", "read/query-job"),
+    "bulk_makes_jobs_anew.py": ("read.resumed_not_restarted", "read/query-job"),
+    "bulk_dies_with_its_locator.py": ("read.cursor_expiry_survived", "read/lost-results"),
     "pages_by_offset.py": ("read.stable_under_drift", "tests/subjects/reading.yaml"),
     "ignores_the_quota.py": ("limits.quota_watched", "tests/subjects/little-quota.yaml"),
     "burns_on.py": ("limits.daily_paused", "tests/subjects/no-quota.yaml"),
@@ -46,6 +51,7 @@ PLANTED = {
     "stampedes.py": ("session.single_flight_refresh", "tests/subjects/shared-session.yaml"),
     "logs_in_for_ever.py": ("session.stops_on_refused_refresh", "tests/subjects/refused-login.yaml"),
     "restarts_after_expiry.py": ("session.expiry_keeps_progress", "tests/subjects/late-expiry.yaml"),
+    "bulk_begins_anew_after_expiry.py": ("session.expiry_keeps_progress", "read/expired-in-mid-job"),
     "hard_coded_host.py": ("session.instance_url_followed", "tests/subjects/moved-org.yaml"),
     "creates_what_is_not_done.py": ("idempotency.redelivery_changes_nothing", "tests/subjects/same-again.yaml"),
     "stamps_each_run.py": ("idempotency.rerun_is_noop", "tests/subjects/same-again.yaml"),
@@ -97,7 +103,14 @@ CORRECT = {
 }
 """File of each further correct subject, and of the one above -> scenarios in which nothing may be said against it."""
 
-CORRECT_IN = {"read/": "reader.py", "bulk/ten-times-the-rows": "streaming.py"}
+CORRECT_IN = {
+    "read/": "reader.py",
+    "read/query-job": "bulk_reader.py",
+    "read/lost-results": "bulk_reader.py",
+    "read/expired-in-mid-job": "bulk_reader.py",
+    "bulk/ten-times-the-rows": "streaming.py",
+    "bulk/ten-times-the-results": "bulk_reader.py",
+}
 """Bundled scenarios, by how their names begin, in which another integration than `correct.py` must be clean."""
 
 
