@@ -182,7 +182,7 @@ class Classic:
                 for batch in [one for one in waiting if one not in running.values()]:
                     if len(running) >= self._side_by_side(job):
                         break
-                    running[loop.create_task(self._batch(job, batch))] = batch
+                    running[self._jobs.spawn(job, self._batch(job, batch))] = batch
                 if not running:
                     break
                 told = loop.create_task(news.wait())

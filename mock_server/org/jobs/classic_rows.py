@@ -27,8 +27,6 @@ RESULTS = "results"
 """The kind of the parts that hold what came of rows: a list of [id, success, created, [[code, message, fields]]]."""
 _SLICE = 200
 """Records that are read before others are served."""
-_LINE_ENDINGS_UNTIL = 48
-"""From this version on Sforce-Line-Ending counts as LF, whatever it says (documented)."""
 
 
 class BatchRows:
@@ -124,16 +122,13 @@ def _told(results: list[RowResult]) -> bytes:
 
 
 class _Cells:
-    """Makes of cells what is saved: files that a zip brings take the place of their names, line ends are as wanted."""
+    """Makes of cells what is saved: files that a zip brings take the place of their names."""
 
     def __init__(self, jobs: Jobs, job: Job, columns: tuple[str, ...], files: Attachments | None) -> None:
         sobject = jobs.org.schema.get(job.sobject)
         kinds = {field.name.lower(): field.type for field in sobject.fields} if sobject is not None else {}
         self._files = files
         self._binary = [at for at, name in enumerate(columns) if files and kinds.get(name.lower()) == "base64"]
-        ending = job.options.get("line_ending")
-        self._ending = {"CRLF": "\r\n", "LF": "\n"}.get("LF" if job.version >= _LINE_ENDINGS_UNTIL else str(ending))
-        self._areas = [at for at, name in enumerate(columns) if ending and kinds.get(name.lower()) == "textarea"]
 
     def check(self, content: Content) -> None:
         """Refuse records that bring more than a zip may hold, by naming its files again and again."""
@@ -145,14 +140,12 @@ class _Cells:
 
     def of(self, rows: list[Sequence[str]]) -> tuple[list[Sequence[str]], dict[int, ApiError]]:
         """Return rows as they are saved, and the errors of those whose files are not there, by their places."""
-        if not self._binary and not self._areas:
+        if not self._binary:
             return rows, {}
         refusals: dict[int, ApiError] = {}
         made: list[Sequence[str]] = []
         for place, row in enumerate(rows):
             cells = list(row)
-            for at in self._areas:
-                cells[at] = cells[at].replace("\r\n", "\n").replace("\n", self._ending or "\n")
             for at in self._binary:
                 if not cells[at]:
                     continue

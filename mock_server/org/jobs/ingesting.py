@@ -83,7 +83,7 @@ class Ingesting:
                 if side_by_side == 1:
                     await work
                     continue
-                running.add(asyncio.get_running_loop().create_task(work))
+                running.add(self._jobs.spawn(job, work))
                 if len(running) == side_by_side:
                     done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                     for task in done:

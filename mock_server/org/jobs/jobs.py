@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+import os
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from dataclasses import fields
 from itertools import islice
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from mock_server.org import errors
 from mock_server.org.identity.sessions import Session
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
 
 PIECE = 1 << 18
 """Bytes of one part of a content."""
-
-
+_GROWTH = 4
+"""Bytes of a database for each of a content, about."""
 _SECOND_UPLOAD = "Found multiple contents for job"
 
 
@@ -150,6 +151,10 @@ class Jobs:
         """Have a job worked off. Whoever calls runs on the event loop that serves."""
         self._scheduler.begin(job, work)
 
+    def spawn(self, job: Job, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Do a part of a job's work beside the rest of it; it ends with the job's."""
+        return self._scheduler.spawn(job, work)
+
     def upload(self, job: Job, content: BinaryIO, exchange: int = 0) -> None:
         """Take the content of a job, once. Raises INVALIDJOBSTATE."""
         for _ in self.uploading(job, content, exchange):
@@ -160,9 +165,13 @@ class Jobs:
         if job.state != "Open" or job.uploaded or job.id in self._uploading:
             raise errors.INVALID_JOB_STATE(text=f"{_SECOND_UPLOAD} {job.id}")
         self._uploading.add(job.id)
+        # Its rows, their indexes and what is told of them come on top.
+        self.org.store.expect(_GROWTH * content.seek(0, os.SEEK_END))
+        content.seek(0)
         try:
             while piece := content.read(PIECE):
-                self.tables.put(job.id, "content", piece)
+                with self.org.store.transaction():
+                    self.tables.put(job.id, "content", piece)
                 yield
                 if self.org.closed:
                     raise errors.SERVER_UNAVAILABLE()

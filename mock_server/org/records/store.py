@@ -11,13 +11,14 @@ import sqlite3
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from mock_server.org.ids import number_of
 from mock_server.org.records.alike import alike
-from mock_server.org.records.files import LONGEST_LOG, Claim
+from mock_server.org.records.files import LONGEST_LOG, Claim, LogKeeper
 from mock_server.org.schema.types import FLOAT_TYPES, Field, SObject, caseless, fold
 
 # SQLite's own bound is 32,766 variables a statement; a smaller number keeps statement texts short and cacheable.
@@ -69,6 +70,7 @@ class Store:
         self._taught: list[tuple[str, int, Callable[..., Any]]] = []
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._claim = None if path is None else Claim(path)
+        self._log: LogKeeper | None = None
         try:
             self.connection = self._connect()
         except sqlite3.Error:
@@ -102,6 +104,9 @@ class Store:
             run("PRAGMA journal_mode=WAL")
             run(f"PRAGMA journal_size_limit={LONGEST_LOG}")
             run(f"PRAGMA synchronous={'NORMAL' if self._folder is None else 'OFF'}")
+            if self._folder is None:
+                run("PRAGMA wal_autocheckpoint=0")
+                self._log = LogKeeper(self._path)
         return connection
 
     def teach(self, functions: Sequence[tuple[str, int, Callable[..., Any]]]) -> None:
@@ -150,14 +155,29 @@ class Store:
         The file goes with the store: it holds no more than memory did.
         """
         self._written = 0
-        if self._path is not None:
+        if self._path is None and self._size() >= LARGE:
+            self._move()
+
+    def expect(self, size: int) -> None:
+        """Make ready for so many more bytes: the smaller the database still is, the quicker it moves into a file."""
+        if self._path is None and self._depth == 0 and self._size() + size >= LARGE:
+            self._move()
+
+    def _move(self) -> None:
+        folder = tempfile.TemporaryDirectory(prefix="sfmock-", ignore_cleanup_errors=True)
+        path = Path(folder.name) / "org.db"
+        try:
+            with closing(sqlite3.connect(path, isolation_level=None)) as file:
+                # Without a log each page is written once: this takes a third of the time.
+                file.execute("PRAGMA journal_mode=OFF")
+                file.execute("PRAGMA synchronous=OFF")
+                self.connection.backup(file)
+        except sqlite3.Error:
+            # No room on the disk: it stays where it is, as long as there is room there.
+            folder.cleanup()
             return
-        if self._size() < LARGE:
-            return
-        self._folder = tempfile.TemporaryDirectory(prefix="sfmock-", ignore_cleanup_errors=True)
-        self._path = Path(self._folder.name) / "org.db"
+        self._folder, self._path = folder, path
         moved = self._connect()
-        self.connection.backup(moved)
         self.connection.close()
         self.connection = moved
         self._forget_derived()
@@ -184,10 +204,13 @@ class Store:
 
     def close(self) -> None:
         self._stay()
-        self.connection.close()
         self._let_go()
+        self.connection.close()
 
     def _let_go(self) -> None:
+        if self._log is not None:
+            self._log.stop()
+            self._log = None
         if self._claim is not None:
             self._claim.drop()
 
@@ -195,6 +218,8 @@ class Store:
         """Give some unused pages of the file back to the disk; tell whether there are more. In no transaction."""
         if self._path is None:
             return False
+        if self._log is not None and self._log.full:
+            self._shorten(self._log)
         self.connection.execute(f"PRAGMA incremental_vacuum({pages})").fetchall()
         (kind,) = self.connection.execute("PRAGMA auto_vacuum").fetchone()
         (free,) = self.connection.execute("PRAGMA freelist_count").fetchone()
@@ -295,10 +320,18 @@ class Store:
         return Transaction(self)
 
     def _begin(self) -> None:
-        if self._written >= _LOOK_AFTER and self._depth == 0:
-            self._look()
+        if self._depth == 0:
+            if self._written >= _LOOK_AFTER:
+                self._look()
+            if self._log is not None and self._log.full:
+                self._shorten(self._log)
         self.connection.execute("BEGIN" if self._depth == 0 else f"SAVEPOINT level{self._depth}")
         self._depth += 1
+
+    def _shorten(self, log: LogKeeper) -> None:
+        """Bring over what is left of the log: what is written next begins it anew."""
+        log.full = False
+        self.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def _end(self, failed: bool) -> None:
         self._depth -= 1

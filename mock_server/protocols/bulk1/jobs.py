@@ -123,10 +123,10 @@ def _options(call: Call) -> dict[str, Any]:
         out["chunking"] = _chunking(chunking)
     if call.headers.get("Sforce-Disable-Batch-Retry", "").strip().lower() == "true":
         out["no_retry"] = True
-    if (ending := call.headers.get("Sforce-Line-Ending")) is not None:
-        if ending.strip().upper() not in ("LF", "CRLF"):
-            raise _bad_header("Sforce-Line-Ending", ending)
-        out["line_ending"] = ending.strip().upper()
+    ending = call.headers.get("Sforce-Line-Ending")
+    if ending is not None and ending.strip().upper() not in ("LF", "CRLF"):
+        # Documented: from version 48 on every job is taken as one that says LF; here those before it, too.
+        raise _bad_header("Sforce-Line-Ending", ending)
     return out
 
 
