@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 PIECE = 1 << 18
 """Bytes of one part of a content."""
-_GROWTH = 4
+_GROWTH = 9
 """Bytes of a database for each of a content, about."""
 _SECOND_UPLOAD = "Found multiple contents for job"
 
