@@ -375,6 +375,10 @@ class Org:
         self.bin.expire()
         return self._pipeline.write_table(table, user_id=who.user_id, exchange=exchange, give_up=give_up)
 
+    def rows_at_once(self, who: Session, table: Table) -> int:
+        """Return how many rows like a table's are best saved in one slice: few where each is asked about."""
+        return self._pipeline.rows_at_once(table, user_id=who.user_id)
+
     def run(
         self,
         who: Session,

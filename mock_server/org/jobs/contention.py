@@ -79,7 +79,8 @@ class Lane:
 class Going:
     """A batch at work, from the queue to its last row.
 
-    `keep` writes the batch down as it is. `course` has a say in how far it comes, `size` is how many rows it has.
+    `keep` writes the batch down as it is. `course` has a say in how far it comes, `size` is how many rows it has, `step`
+    how many are saved before others are let through.
     """
 
     org: Org
@@ -90,6 +91,7 @@ class Going:
     course: Course
     save: Save
     keep: Callable[[], None]
+    step: int = CHUNK
 
     @property
     def _clock(self) -> Clock:
@@ -122,7 +124,7 @@ class Going:
             self.batch.began = self.batch.began or began
             self.keep()
         while left := self._left:
-            room = await self._room(min(CHUNK, left))
+            room = await self._room(min(self.step, left))
             if not room:
                 return None
             locked += await self._chunk(room)

@@ -112,7 +112,10 @@ class Ingesting:
             table = Table(VERBS[job.operation], job.sobject, columns, chunk, key_field=job.key_field)
             return self._save(job, batch, table, files, give_up)
 
-        await self._jobs.going(job, batch, len(rows), course, save).run()
+        step = self._org.rows_at_once(
+            self._jobs.who(job), Table(VERBS[job.operation], job.sobject, columns, (), job.key_field)
+        )
+        await self._jobs.going(job, batch, len(rows), course, save, step).run()
 
     def _save(self, job: Job, batch: Batch, table: Table, files: ResultFiles, give_up: bool) -> list[RowResult]:
         """Save a chunk and note what came of it, as one transaction. Raises LockHeld with nothing done."""

@@ -26,7 +26,7 @@ from mock_server.org.jobs.scheduler import Scheduler, Work
 from mock_server.org.jobs.sweeping import Sweeper
 from mock_server.org.jobs.tables import JobTables
 from mock_server.org.jobs.untouched import untouched
-from mock_server.org.records.changes import Change, RowResult
+from mock_server.org.records.changes import CHUNK, Change, RowResult
 from mock_server.org.records.tables import Table
 
 if TYPE_CHECKING:
@@ -290,9 +290,9 @@ class Jobs:
         """Return the way of a job through its rows, which `total` counts where somebody asks for that."""
         return Course(self.dooms, (job.id,), total, lambda: job.over, self.meet, done=job.processed)
 
-    def going(self, job: Job, batch: Batch, size: int, course: Course, save: Save) -> Going:
-        """Return the work on a batch of so many rows."""
-        return Going(self.org, job, batch, size, self.lanes.of(job), course, save, lambda: self.keep(job, batch))
+    def going(self, job: Job, batch: Batch, size: int, course: Course, save: Save, step: int = CHUNK) -> Going:
+        """Return the work on a batch of so many rows, `step` of them at a time."""
+        return Going(self.org, job, batch, size, self.lanes.of(job), course, save, lambda: self.keep(job, batch), step)
 
     def keep(self, job: Job, batch: Batch) -> None:
         """Write a batch and its job down as they are."""

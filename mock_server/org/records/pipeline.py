@@ -134,6 +134,10 @@ class Pipeline:
         with uncollected(), self._locks.together(), self.transaction(nested=True):
             return self._save_table(table, user_id, exchange, give_up, BLOCK)
 
+    def rows_at_once(self, table: Table, *, user_id: str) -> int:
+        """Return how many rows like a table's are best saved in one slice, a multiple of 200."""
+        return CHUNK if self._by_column(table, user_id) is None else BLOCK
+
     def _save_table(self, table: Table, user_id: str, exchange: int, give_up: bool, size: int) -> list[RowResult]:
         """Save rows by column in parts of a size, where that is possible; else in smaller parts, at last row by row."""
         saved = self._by_column(table, user_id)

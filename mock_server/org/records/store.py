@@ -115,7 +115,6 @@ class Store:
             run("PRAGMA journal_mode=WAL")
             run(f"PRAGMA journal_size_limit={LONGEST_LOG}")
             run("PRAGMA wal_autocheckpoint=4000")
-            run(f"PRAGMA mmap_size={1 << 40}")
             run(f"PRAGMA synchronous={'NORMAL' if self._folder is None else 'OFF'}")
             if self._folder is None:
                 run("PRAGMA wal_autocheckpoint=0")
