@@ -165,7 +165,7 @@ def memory(address: Address, pid: int, folder: Path, show: Show, few: int) -> No
     """Measure what a server needs for itself while it takes the largest upload there may be."""
     file, small = folder / "largest.csv", folder / "small.csv"
     size = write_rows(file, 0, 1000, more="x" * 40)
-    size = write_rows(file, 0, LARGEST * 1000 // size, more="x" * 40)
+    size = write_rows(file, 0, LARGEST * 960 // size, more="x" * 40)
     # The first job loads what jobs need; the pages of a small database are memory.
     write_rows(small, 90_000_000, few)
     job_of(address, small)

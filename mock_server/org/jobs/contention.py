@@ -79,8 +79,8 @@ class Lane:
 class Going:
     """A batch at work, from the queue to its last row.
 
-    `keep` writes the batch down as it is. `course` has a say in how far it comes, `size` is how many rows it has, `step`
-    how many are saved before others are let through.
+    `keep` writes the batch down as it is. `course` has a say in how far it comes. `size` is how many rows it has,
+    `step` how many are saved before others are let through.
     """
 
     org: Org

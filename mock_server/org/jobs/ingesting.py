@@ -46,6 +46,7 @@ class Ingesting:
                 raise wrong
             course = self._jobs.course(job, lambda: self._count(job))
             await self._batches(job, content, course)
+            org.store.settle()
             await course.finish()
         except ApiError as error:
             self._jobs.fail(job, f"{error.code} : {error.message}")
@@ -119,7 +120,7 @@ class Ingesting:
 
     def _save(self, job: Job, batch: Batch, table: Table, files: ResultFiles, give_up: bool) -> list[RowResult]:
         """Save a chunk and note what came of it, as one transaction. Raises LockHeld with nothing done."""
-        with self._org.store.transaction():
+        with self._org.store.behind():
             results: list[RowResult] = self._jobs.saves.save(job, batch, table, give_up)
             good, bad, failed = files.write(table.rows, results)
             if good:
