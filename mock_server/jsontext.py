@@ -136,6 +136,13 @@ def wrong_kind(body: bytes, value: Any) -> ApiError:
     )
 
 
+def unrecognized(body: bytes, name: str) -> ApiError:
+    """Return the error for a property that a request does not have, at its place in the body."""
+    text = body.decode(errors="replace")
+    line, column = _place(text[: max(0, text.find(json.dumps(name, ensure_ascii=False)))])
+    return errors.JSON_PARSER_ERROR(text=f'Unrecognized field "{name[:80]}"', line=line, column=column)
+
+
 def misfit_error(body: bytes, misfit: Misfit) -> ApiError:
     """Return the JSON_PARSER_ERROR for a value of the wrong type, at the place where it stands in the body."""
     if body.lstrip()[:1] == b"<":

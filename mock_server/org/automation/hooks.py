@@ -66,6 +66,10 @@ class Automation:
         self._by_place: dict[tuple[str, Event, Moment], tuple[Hook, ...]] = {}
         self._objects: frozenset[str] = frozenset()
         self.metered = True
+        self.now: Callable[[], float] = lambda: 0.0
+        """The org's clock."""
+        self.spent_ms = 0.0
+        """Milliseconds that hooks have taken so far, with those that they declare."""
 
     def __bool__(self) -> bool:
         return bool(self._hooks)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from itertools import islice
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from mock_server.org import errors
+from mock_server.org.clock import wall
 from mock_server.org.errors import ApiError
 from mock_server.org.jobs import reading
+from mock_server.org.jobs.batching import Batching
 from mock_server.org.jobs.doom import Course
-from mock_server.org.jobs.model import BATCH, Batch, Job
+from mock_server.org.jobs.line_endings import LineEndings
+from mock_server.org.jobs.model import Batch, Job
 from mock_server.org.jobs.results import ResultFiles
 from mock_server.org.records.changes import CHUNK, LockHeld, RowResult, Verb
 from mock_server.org.records.locks import WAIT
@@ -24,6 +28,10 @@ VERBS: dict[str, Verb] = {
     "insert": "create", "update": "update", "upsert": "upsert", "delete": "delete", "hardDelete": "hard_delete",
 }  # fmt: skip
 """What an operation of a job does to a record."""
+SLICE = 0.008
+"""Seconds of work after which others are served."""
+_MOST = 25 * CHUNK
+"""Rows that are saved in one go at most."""
 
 
 class Ingesting:
@@ -33,37 +41,62 @@ class Ingesting:
         self._jobs = jobs
         self._org = jobs.org
         self._tables = jobs.tables
+        self._rests: dict[str, list[float]] = {}
+        """By job id: parts of milliseconds, active and in hooks, that its counts do not tell yet."""
 
     async def work(self, job: Job) -> None:
         """Take a job from UploadComplete to its end; one that was interrupted goes on where it was."""
-        org = self._org
-        begun = org.clock.now()
+        begun = self._org.clock.now()
         self._jobs.move(job, "InProgress")
+        why = None
         try:
-            content = reading.read(self._tables.parts(job.id, "content"), job.delimiter)
-            wrong = check_header(
-                org.schema_of(self._jobs.who(job)), VERBS[job.operation], job.sobject, content.columns, job.key_field
-            )
-            if wrong is not None:
-                raise wrong
-            course = self._jobs.course(job, lambda: self._count(job))
-            await self._batches(job, content, course)
-            await course.finish()
+            await self._work(job)
         except ApiError as error:
-            self._jobs.fail(job, f"{error.code} : {error.message}")
-            return
-        finally:
-            job.total_ms += round((org.clock.now() - begun) * 1000)
-        if not job.over:
+            why = f"{error.code} : {error.message}"
+        self._rests.pop(job.id, None)
+        job.total_ms += round((self._org.clock.now() - begun) * 1000)
+        for batch in self._jobs.batches_of(job):
+            if batch.state != "Completed":
+                batch.state, batch.ended = "NotProcessed", self._org.clock.now()
+                self._tables.keep(batch)
+        if job.over:
+            self._tables.keep(job)
+        elif why is not None:
+            self._jobs.fail(job, why)
+        else:
             self._jobs.move(job, "JobComplete")
+
+    async def _work(self, job: Job) -> None:
+        if not job.uploaded:
+            return  # recorded: such a job completes, with no records
+        await self._check_line_endings(job)
+        content = reading.read(self._tables.parts(job.id, "content"), job.delimiter)
+        if not content.columns:
+            return
+        schema = self._org.schema_of(self._jobs.who(job))
+        wrong = check_header(schema, VERBS[job.operation], job.sobject, content.columns, job.key_field)
+        if wrong is not None:
+            raise wrong
+        course = self._jobs.course(job, lambda: self._count(job))
+        await self._batches(job, content, course)
+        await course.finish()
+
+    async def _check_line_endings(self, job: Job) -> None:
+        """Raise ClientInputError for a content whose lines end otherwise than the job says."""
+        endings = LineEndings(job.line_ending)
+        for part in self._tables.parts(job.id, "content"):
+            if not endings.agree(part):
+                raise errors.LINE_ENDING(setting=job.line_ending)
+            await asyncio.sleep(0)
+        if not endings.end():
+            raise errors.LINE_ENDING(setting=job.line_ending)
 
     async def _count(self, job: Job) -> int:
         """Return how many rows a job has, as far as they can be read."""
         rows = 0
         try:
-            content = reading.read(self._tables.parts(job.id, "content"), job.delimiter)
-            while some := sum(1 for _ in islice(content.rows, CHUNK)):
-                rows += some
+            for block in reading.read(self._tables.parts(job.id, "content"), job.delimiter).blocks:
+                rows += len(block.rows)
                 await asyncio.sleep(0)
         except ApiError:
             pass  # what follows cannot be read: the work will find out where
@@ -77,7 +110,12 @@ class Ingesting:
         running: set[asyncio.Task[None]] = set()
         number = 0
         try:
-            while not job.over and (rows := list(islice(content.rows, BATCH))):
+            for rows in Batching(content):
+                if job.over:
+                    break
+                if rows is None:
+                    await asyncio.sleep(0)
+                    continue
                 batch = known.get(number) or self._jobs.new_batch(job, number, len(rows))
                 number += 1
                 if batch.state == "Completed":
@@ -91,6 +129,11 @@ class Ingesting:
                     done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                     for task in done:
                         task.result()
+        except ApiError:
+            # A batch that cannot be read: those before it are worked off, and their rows stay.
+            await asyncio.gather(*running)
+            raise
+        else:
             await asyncio.gather(*running)
         finally:
             for task in running:
@@ -101,39 +144,91 @@ class Ingesting:
         job: Job,
         batch: Batch,
         columns: tuple[str, ...],
-        rows: list[list[str]],
+        rows: list[reading.Row],
         files: ResultFiles,
         course: Course,
     ) -> None:
         """Save the rows of a batch, chunk by chunk; what each chunk has done is written along with its rows."""
         if batch.began is None:
             batch.state, batch.began = "InProgress", self._org.clock.now()
-        while batch.done < len(rows) and (room := await course.room(min(CHUNK, len(rows) - batch.done))):
-            chunk = rows[batch.done : batch.done + room]
-            table = Table(VERBS[job.operation], job.sobject, columns, chunk, key_field=job.key_field)
-            await self._chunk(job, batch, table, files)
+        width = CHUNK
+        while batch.done < len(rows):
+            room = await course.room(min(width, len(rows) - batch.done))
+            if not room:
+                return
+            end = batch.done + room
+            begun = wall()
+            while batch.done < end and not job.over:
+                chunk = rows[batch.done : min(end, batch.done + width)]
+                if not await self._saved(job, batch, columns, chunk, files):
+                    width = CHUNK
             if self._org.transaction_time:
                 await self._org.clock.sleep(self._org.transaction_time)
-            else:
-                await asyncio.sleep(0)
+                self._spend(job, batch, self._org.transaction_time * 1000, 0)
+                continue
+            width = self._width(width, wall() - begun)
+            await asyncio.sleep(0)
 
-    async def _chunk(self, job: Job, batch: Batch, table: Table, files: ResultFiles) -> None:
+    def _width(self, width: int, took: float) -> int:
+        """Return how many rows to save in one go, by how long it took for so many.
+
+        Only where time is real: in virtual time a run must be the same each time.
+        """
+        if self._org.clock.mode != "real":
+            return CHUNK
+        if took > SLICE:
+            return max(CHUNK, width // 2 // CHUNK * CHUNK)
+        return min(_MOST, 2 * width) if took < SLICE / 2 else width
+
+    def _table(self, job: Job, columns: tuple[str, ...], rows: Sequence[reading.Row]) -> Table:
+        refusals = {}
+        if set(map(len, rows)) != {len(columns)}:
+            refusals = {
+                place: errors.RAGGED_ROW(cells=len(row), columns=len(columns))
+                for place, row in enumerate(rows)
+                if len(row) != len(columns)
+            }
+            wide = len(columns)
+            rows = [row if len(row) == wide else [*row[:wide], *[""] * (wide - len(row))] for row in rows]
+        return Table(
+            VERBS[job.operation],
+            job.sobject,
+            columns,
+            rows,
+            key_field=job.key_field,
+            assign=job.assignment_rule,
+            refusals=refusals,
+        )
+
+    async def _saved(
+        self, job: Job, batch: Batch, columns: tuple[str, ...], rows: Sequence[reading.Row], files: ResultFiles
+    ) -> bool:
+        """Save rows, waiting for row locks; tell whether it is done, or must be tried in single chunks."""
         clock = self._org.clock
         deadline = clock.now() + WAIT
+        table = self._table(job, columns, rows)
         while True:
             give_up = clock.now() >= deadline
             try:
-                self._save(job, batch, table, files, give_up)
+                self._save(job, batch, table, rows, files, give_up)
             except LockHeld as held:
+                if len(rows) > CHUNK:
+                    return False
                 await clock.wait_until(min(held.until, deadline))
+                if job.over:
+                    return True
             else:
-                return
+                return True
 
-    def _save(self, job: Job, batch: Batch, table: Table, files: ResultFiles, give_up: bool) -> None:
-        """Save a chunk and note what came of it, as one transaction. Raises LockHeld with nothing done."""
+    def _save(
+        self, job: Job, batch: Batch, table: Table, rows: Sequence[reading.Row], files: ResultFiles, give_up: bool
+    ) -> None:
+        """Save chunks and note what came of them, as one transaction. Raises LockHeld with nothing done."""
+        clock, automation = self._org.clock, self._org.automation
+        begun, hooks = clock.now(), automation.spent_ms
         with self._org.store.transaction():
             results: list[RowResult] = self._jobs.saves.save(job, batch, table, give_up)
-            good, bad, failed = files.write(table.rows, results)
+            good, bad, failed = files.write(rows, results)
             if good:
                 self._tables.put(job.id, "successful", good, len(results) - failed)
             if bad:
@@ -142,8 +237,22 @@ class Ingesting:
             batch.failed += failed
             job.processed += len(results)
             job.failed += failed
-            job.modified = batch.modified = self._org.clock.now()
+            job.modified = batch.modified = clock.now()
             if batch.done == batch.records:
                 batch.state, batch.ended = "Completed", batch.modified
+            apex = automation.spent_ms - hooks
+            self._spend(job, batch, max((clock.now() - begun) * 1000, apex), apex)
             self._tables.keep(batch)
             self._tables.keep(job)
+
+    def _spend(self, job: Job, batch: Batch, active: float, apex: float) -> None:
+        """Count milliseconds of work, and those of them that hooks took."""
+        rests = self._rests.setdefault(job.id, [0.0, 0.0])
+        rests[0] += active
+        rests[1] += apex
+        whole, hooks = int(rests[0]), int(rests[1])
+        rests[0] -= whole
+        rests[1] -= hooks
+        for one in (job, batch):
+            one.api_ms += whole
+            one.apex_ms += hooks

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import codecs
 from collections.abc import Awaitable, Callable, Iterator
-from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from mock_server.org import errors
 from mock_server.org.identity.sessions import Session
-from mock_server.org.jobs import reading
+from mock_server.org.ids import to_15, to_18
+from mock_server.org.jobs import rules
 from mock_server.org.jobs.doom import DEFECT, Course, Doom, Dooms
+from mock_server.org.jobs.downloads import result_file
 from mock_server.org.jobs.ingesting import Ingesting
-from mock_server.org.jobs.model import BATCH, KEPT, Batch, Job, NewJob, State
-from mock_server.org.jobs.results import ResultFiles
+from mock_server.org.jobs.model import KEPT, Batch, Job, NewJob, State
 from mock_server.org.jobs.scheduler import Scheduler
 from mock_server.org.jobs.tables import JobTables
 from mock_server.org.records.changes import RowResult
@@ -23,9 +25,9 @@ if TYPE_CHECKING:
 
 PIECE = 1 << 18
 """Bytes of one part of a content."""
-
-
-_SECOND_UPLOAD = "Found multiple contents for job"
+# R, as they are spelled: of a job that was aborted, and of one that is complete.
+_CLOSED: dict[str, str] = {"Aborted": "aborted", "Failed": "failed"}
+_ENDED: dict[str, str] = {"JobComplete": "Completed", "Failed": "Failed", "Aborted": "Aborted"}
 
 
 class Saves(Protocol):
@@ -65,6 +67,8 @@ class Jobs:
         self._ingesting = Ingesting(self)
         self._jobs: dict[str, Job] = {}
         self._batches: dict[str, list[Batch]] = {}
+        self._uploading: set[str] = set()
+        """Ids of jobs whose content is coming in."""
         self._recall()
 
     def _recall(self) -> None:
@@ -90,29 +94,59 @@ class Jobs:
         self.tables.keep(job)
         return job
 
+    def checked(self, who: Session, new: NewJob) -> NewJob:
+        """Return an ingest job as it can be made. Raises what `rules.checked` does."""
+        return rules.checked(self.org, who, new)
+
     def find(self, who: Session, identifier: str) -> Job:
-        """Return a job by its 15- or 18-character id. Raises INVALIDJOB."""
+        """Return a job by its 15- or 18-character id. Raises NOT_FOUND."""
         self.expire()
-        job = next((job for job in self._jobs.values() if identifier in (job.id, job.id[:15])), None)
+        job = self.known(identifier)
         if job is None:
-            raise errors.NO_SUCH_JOB(id=identifier)
+            raise errors.NO_SUCH_JOB()
         return job
 
-    def upload(self, job: Job, content: BinaryIO, exchange: int = 0) -> None:
-        """Take the content of a job, once. Raises INVALIDJOBSTATE."""
-        if job.state != "Open" or job.uploaded:
-            raise errors.INVALID_JOB_STATE(text=f"{_SECOND_UPLOAD} {job.id}")
-        with self.org.store.transaction():
-            while piece := content.read(PIECE):
+    def known(self, identifier: str) -> Job | None:
+        """Return a job by its 15- or 18-character id, whoever asks; None where there is none."""
+        return self._jobs.get(to_18(identifier) or "")
+
+    def owned(self, who: Session, job: Job) -> bool:
+        """Tell whether a job is a user's own, or the user is one who sees to those of others."""
+        return job.user_id == who.user_id or self.org.may(who, "ManageDataIntegrations", "ModifyAllData")
+
+    async def upload(self, job: Job, content: BinaryIO, exchange: int = 0, charset: str = "utf-8") -> None:
+        """Take the content of a job, once; others are served in between. Raises INVALIDJOB, INVALIDJOBSTATE.
+
+        What ends in the middle has uploaded nothing.
+        """
+        self._check_upload(job)
+        self._uploading.add(job.id)
+        try:
+            self.tables.drop(job.id, "content")
+            for piece in _pieces(content, charset):
                 self.tables.put(job.id, "content", piece)
-            job.uploaded, job.exchange = True, exchange
-            job.modified = self.org.clock.now()
-            self.tables.keep(job)
+                await asyncio.sleep(0)
+        finally:
+            self._uploading.discard(job.id)
+        if self._jobs.get(job.id) is not job:
+            raise errors.NO_SUCH_JOB()
+        self._check_upload(job)
+        job.uploaded, job.exchange = True, exchange
+        job.modified = self.org.clock.now()
+        self.tables.keep(job)
+
+    def _check_upload(self, job: Job) -> None:
+        if job.state != "Open":
+            raise errors.INVALID_JOB_STATE(text=f"Uploading data to a Job in state {job.state} not allowed")
+        if job.uploaded or job.id in self._uploading:
+            raise errors.SECOND_CONTENT(id=to_15(job.id))
 
     def complete(self, job: Job, exchange: int = 0) -> None:
         """Take a job as complete: its rows are saved from now on. Raises INVALIDJOBSTATE."""
         if job.state != "Open":
-            raise errors.INVALID_JOB_STATE(text="Closing already Completed Job not allowed")
+            raise errors.INVALID_JOB_STATE(
+                text=f"Closing already {_CLOSED.get(job.state, 'Completed')} Job not allowed"
+            )
         job.closed_by = exchange
         self.move(job, "UploadComplete")
         self._scheduler.begin(job, self._ingesting.work)
@@ -120,36 +154,24 @@ class Jobs:
     def abort(self, job: Job, exchange: int = 0) -> None:
         """Stop a job where it is; what it has saved stays. Raises INVALIDJOBSTATE."""
         if job.over:
-            raise errors.INVALID_JOB_STATE(text="Aborting already Completed Job not allowed")
+            raise errors.INVALID_JOB_STATE(text=f"Aborting already {_ENDED[job.state]} Job not allowed")
         job.closed_by = job.closed_by or exchange
         self.move(job, "Aborted")
 
     def delete(self, job: Job) -> None:
         """Remove a job, with its content and results. Raises INVALIDJOBSTATE for one that is under way."""
         if job.state in ("Open", "InProgress"):
-            raise errors.INVALID_JOB_STATE(text="Only jobs in a terminal state can be deleted")
+            raise errors.INVALID_JOB_STATE(
+                text="Error encountered when deleting the job because the job is not terminated"
+            )
         self._remove(job)
 
-    def results(self, job: Job, kind: str) -> Iterator[bytes]:
-        """Yield a result file of an ingest job, piece by piece: `successful`, `failed` or `unprocessed`."""
-        try:
-            content = reading.read(self.tables.parts(job.id, "content"), job.delimiter)
-        except errors.ApiError:
-            return
-        files = ResultFiles(content.columns, job.delimiter, job.line_ending)
-        yield files.header(kind)
-        if kind != "unprocessed":
-            yield from self.tables.parts(job.id, kind)
-        elif job.over and job.state != "JobComplete":
-            yield from self._unprocessed(job, content, files)
+    def results(self, job: Job, kind: str, told: Callable[[int], object] = lambda rows: None) -> Iterator[bytes]:
+        """Yield a result file of an ingest job, piece by piece: `successful`, `failed` or `unprocessed`.
 
-    def _unprocessed(self, job: Job, content: reading.Rows, files: ResultFiles) -> Iterator[bytes]:
-        done = {batch.number: batch for batch in self.batches_of(job)}
-        number = 0
-        while rows := list(islice(content.rows, BATCH)):
-            batch = done.get(number)
-            yield files.rest(rows[batch.done if batch else 0 :])
-            number += 1
+        `told` is given how many rows the pieces hold, as they are made.
+        """
+        return result_file(self.tables, job, kind, self.batches_of(job), told)
 
     # -- what becomes of it
 
@@ -229,3 +251,15 @@ class Jobs:
     def close(self) -> None:
         """Leave all jobs where they are: the org is closed."""
         self._scheduler.stop_all()
+
+
+def _pieces(content: BinaryIO, charset: str) -> Iterator[bytes]:
+    """Yield a content as it is kept: in UTF-8."""
+    if charset == "utf-8":
+        while piece := content.read(PIECE):
+            yield piece
+        return
+    decode = codecs.getincrementaldecoder(charset)("replace").decode
+    while piece := content.read(PIECE):
+        yield decode(piece).encode("utf-8", "replace")
+    yield decode(b"", True).encode("utf-8", "replace")
