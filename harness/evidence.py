@@ -14,6 +14,7 @@ from harness.effects import Effects
 if TYPE_CHECKING:
     from harness.exchanges import Exchange, Failure
     from harness.inputs import Input
+    from harness.jobs import Job, Load
     from harness.letters import BrokenLetter, Letter
     from harness.lookups import Lookups
     from harness.plans import Policy
@@ -43,9 +44,11 @@ class Attempt:
     """One time an input was sent.
 
     `success` and `codes` are what the org decided about the row; `heard` is whether the client was told. `failure` is
-    what the client had to make of it, None for a success it was told. `sure` is False where the row was never decoded
-    and is known from a repetition of the request or from its path. `values` is what the row said. `rules` are the
-    faults that touched this row: those of its request, and those of single rows where this one failed.
+    what the client had to make of it, None for a success it was told. Of a row that went by a job, `exchange` is the
+    sending of its load (harness.jobs): it ends when the client knew what had become of the rows. `sure` is False where
+    the row was never decoded and is known from a repetition of the request or from its path. `values` is what the row
+    said. `rules` are the faults that touched this row: those of its request, and those of single rows where this one
+    failed.
     """
 
     exchange: Exchange
@@ -56,12 +59,9 @@ class Attempt:
     codes: tuple[str, ...]
     failure: Failure | None
     sure: bool
+    heard: bool
     values: Mapping[str, Any] = field(default_factory=dict, compare=False)
     rules: tuple[str, ...] = ()
-
-    @property
-    def heard(self) -> bool:
-        return self.exchange.heard
 
     @property
     def number(self) -> int:
@@ -167,7 +167,7 @@ class Evidence:
     (`exchange` 0). `policy` is what the subject declared. `process` is the last run of `legs`. `effects` is what the
     subject says it took in, `baseline` the evidence of the run without faults that came first. `copies` are requests
     that the network delivered a second time: they are no attempts of the subject's. `interception` is what the
-    impostor saw, in the run of that name.
+    impostor saw, in the run of that name. `jobs` are those of the Bulk APIs, `loads` what was brought into them.
 
     `after` holds the runs that followed delivery. Each has evidence of its own: its exchanges, chains and commits are
     those of that run alone, its outcomes, records and letters the state at its end. `newer` are values that somebody
@@ -210,7 +210,17 @@ class Evidence:
     interception: Interception | None = None
     newer: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     broken_queue: Evidence | None = None
+    jobs: tuple[Job, ...] = ()
+    loads: tuple[Load, ...] = ()
     seeded: int | None = None
+
+    @cached_property
+    def sendings(self) -> tuple[Exchange, ...]:
+        """The exchanges, those that brought rows into a job until the client knew what had become of them."""
+        if not self.loads:
+            return self.exchanges
+        loads = {load.number: load.sending for load in self.loads}
+        return tuple(loads.get(exchange.number, exchange) for exchange in self.exchanges)
 
     @cached_property
     def elsewhere(self) -> tuple[CommitRow, ...]:

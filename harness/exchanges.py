@@ -11,10 +11,14 @@ from urllib.parse import unquote
 
 from mock_server.org.errors import BY_CODE
 
-Failure = Literal["transient", "permanent", "session", "quota", "ambiguous"]
-"""`ambiguous`: the client cannot know whether the work was done (no answer, or one that says nothing)."""
+Failure = Literal["transient", "permanent", "session", "quota", "ambiguous", "stopped"]
+"""`ambiguous`: the client cannot know whether the work was done (no answer, or one that says nothing). `stopped`: a job
+was aborted, and its rows are as they were; whether they are sent again is for its owner to say."""
 
 LOGINS = ("oauth.", "soap.login")
+BULK = ("bulk1.", "bulk2.")
+_REPEATABLE = frozenset({"bulk2.ingest.upload"})
+"""Uploads that may be sent again: a job of Bulk 2.0 takes one."""
 UNCOUNTED = (*LOGINS, "rest.versions")
 """Operations that are not charged against the daily calls."""
 
@@ -52,6 +56,41 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class JobTold:
+    """What an exchange was about, and told, of a job of the Bulk APIs: the journal's own words (mock_server.journal).
+
+    `api` is `ingest`, `query` or `classic`, `batch` the 1.0 batch that the exchange was about. `state`, `processed` and
+    `failed` are what the answer said, of a batch where there is one; `rows` is what a download of `results` brought.
+    """
+
+    id: str
+    api: str
+    operation: str
+    sobject: str
+    batch: str | None = None
+    state: str | None = None
+    processed: int | None = None
+    failed: int | None = None
+    rows: int | None = None
+    results: str | None = None
+
+
+JobRole = Literal["create", "upload", "close", "abort", "poll", "results", "delete"]
+"""What a request of the Bulk APIs does with its job. A batch of 1.0 is an upload; a request for results, or for what a
+batch holds, is one for `results`."""
+_ROLES: dict[str, JobRole] = {
+    "create": "create",
+    "upload": "upload",
+    "close": "close",
+    "abort": "abort",
+    "poll": "poll",
+    "list": "poll",
+    "delete": "delete",
+}
+_JOB_IN_PATH = re.compile(r"/jobs?/(?:ingest/|query/)?(750[A-Za-z0-9]{12}(?:[A-Za-z0-9]{3})?)(?![A-Za-z0-9])")
+
+
+@dataclass(frozen=True, slots=True)
 class Exchange:
     """One request and how it ended, as the client saw it.
 
@@ -65,7 +104,7 @@ class Exchange:
     `message` is the text of a request-level error, `usage` the daily calls used and allowed that the answer told of,
     `page` what a query answered. `address` is how the client came in, `instance` the address that a login named.
     `copy_of` is the exchange that the network delivered once more with this one: the client did not send it.
-    `exposed` names the secrets that stood in the query string.
+    `exposed` names the secrets that stood in the query string. `job` is what it was about, and told, of a job.
     """
 
     number: int
@@ -100,6 +139,7 @@ class Exchange:
     instance: str | None = None
     copy_of: int | None = None
     exposed: tuple[str, ...] = ()
+    job: JobTold | None = None
 
     @property
     def is_login(self) -> bool:
@@ -107,15 +147,18 @@ class Exchange:
 
     @property
     def is_write(self) -> bool:
-        """Whether it writes records; several requests in one (composite) do so where they carry any."""
+        """Whether it writes records; several requests in one (composite) do so where they carry any, and so does the
+        creation of a job (with its content)."""
         traits = _traits(self.operation)
-        return traits.write or (traits.composite and bool(self.rows))
+        return traits.write or ((traits.composite or traits.role is not None) and bool(self.rows))
 
     @property
     def replayable(self) -> bool:
         """Whether sending the request again is safe although the first one may have been done."""
         traits = _traits(self.operation)
-        return all(row.verb != "create" for row in self.rows) if traits.composite else traits.replayable
+        if traits.composite or (traits.role is not None and self.rows):
+            return all(row.verb != "create" for row in self.rows)
+        return traits.replayable
 
     @property
     def is_query(self) -> bool:
@@ -125,7 +168,21 @@ class Exchange:
     @property
     def many(self) -> bool:
         """Whether the operation carries rows that succeed or fail one by one."""
-        return _traits(self.operation).many
+        traits = _traits(self.operation)
+        return traits.many or (traits.role is not None and bool(self.rows))
+
+    @property
+    def job_role(self) -> JobRole | None:
+        """What it does with a job of the Bulk APIs; None where it is about none."""
+        return _traits(self.operation).role
+
+    @property
+    def job_id(self) -> str | None:
+        """The id of the job that it is about, of 15 characters: by its path, where the org never came to it."""
+        if self.job is not None:
+            return self.job.id[:15]
+        found = _JOB_IN_PATH.search(self.path) if self.job_role is not None else None
+        return found[1][:15] if found else None
 
     @property
     def is_composite(self) -> bool:
@@ -145,16 +202,27 @@ class _Traits:
     replayable: bool
     many: bool
     composite: bool
+    role: JobRole | None = None
 
 
 @cache
 def _traits(operation: str) -> _Traits:
     """Return what an operation's name says, looked up once: properties ask it of every request."""
     login, verb = operation.startswith(LOGINS), operation.rpartition(".")[2]
+    if operation.startswith(BULK):
+        role = _role(operation)
+        brings = role == "upload"
+        return _Traits(False, brings, operation in _REPEATABLE or role not in ("create", "upload"), brings, False, role)
     write = not login and verb in ("create", "update", "upsert", "delete")
     composite = operation.startswith("rest.composite.")
     many = composite or (write and operation.startswith("rest.collections."))
     return _Traits(login, write, verb != "create", many, composite)
+
+
+def _role(operation: str) -> JobRole:
+    if operation == "bulk1.batch.create":
+        return "upload"
+    return _ROLES.get(operation.rpartition(".")[2], "results")
 
 
 def blameless(codes: Sequence[str]) -> bool:
@@ -179,7 +247,7 @@ def read_exchange(entry: Mapping[str, Any]) -> Exchange:
     slowed = [strike["rule"] for strike in struck if strike["effect"] == "latency"] if struck else ()
     left = entry.get("left")
     end = entry["end"] if left is None else left
-    rows = tuple(_read_row(row) for row in entry["rows"])
+    rows = tuple(read_row(row) for row in entry["rows"])
     codes = tuple(entry["codes"])
     status = entry["status"]
     outcome = entry["outcome"] or "abandoned"
@@ -225,6 +293,7 @@ def read_exchange(entry: Mapping[str, Any]) -> Exchange:
         instance=entry.get("instance"),
         copy_of=entry.get("copy_of"),
         exposed=tuple(entry.get("exposed", ())),
+        job=JobTold(**entry["job"]) if entry.get("job") else None,
     )
 
 
@@ -245,7 +314,7 @@ def _failure(status: int | None, codes: tuple[str, ...], unreadable: bool, told_
     return class_of(codes, status)
 
 
-def _read_row(row: Mapping[str, Any]) -> Row:
+def read_row(row: Mapping[str, Any]) -> Row:
     return Row(
         verb=row["verb"],
         sobject=row["sobject"],

@@ -19,8 +19,9 @@ from harness.evidence import (
     Process,
     Stray,
 )
-from harness.exchanges import Exchange, Failure, Row, blameless, class_of, read_exchange, row_of_path
+from harness.exchanges import Exchange, Failure, Row, blameless, class_of, read_exchange, read_row, row_of_path
 from harness.inputs import Input
+from harness.jobs import Load, loads_of, read_jobs
 from harness.letters import BrokenLetter, Letter
 from harness.plans import Policy
 from harness.properties.payload import differing
@@ -52,18 +53,24 @@ def link(
     unique: Mapping[tuple[str, str], bool] | None = None,
     effects: Effects = NO_EFFECTS,
     newer: Mapping[int, Mapping[str, Any]] | None = None,
+    jobs: Sequence[Mapping[str, Any]] = (),
     seeded: int | None = None,
 ) -> Evidence:
-    """Build the evidence of a trial from the control plane's journal entries and commits.
+    """Build the evidence of a trial from the control plane's journal entries, commits and jobs.
 
     `letters` is None where there is no queue; `skipped` are keys that the subject says it left out on purpose.
     Of a run after delivery, `since` is the last journal entry before it: what came earlier tells the state, no more.
     """
     read = [read_exchange(entry) for entry in entries if entry["number"] > since]
+    untouched = _untouched(jobs)
+    if untouched:
+        read = [_with_rows(exchange, untouched.get(exchange.number, ())) for exchange in read]
     exchanges = tuple(exchange for exchange in read if exchange.copy_of is None)
+    found = tuple(job for job in read_jobs(jobs, exchanges) if job.exchanges)
+    loads = loads_of(found)
     names = _Names(inputs)
     history = _History(names, commits)
-    chains, unlinked = _chains(exchanges, names, history)
+    chains, unlinked = _chains(exchanges, names, history, {load.number: load for load in loads})
     records = tuple(history.live(place, given.record) for place, given in enumerate(inputs))
     letters_of = _letters_of(names, letters or (), records)
     return Evidence(
@@ -95,8 +102,23 @@ def link(
         unique=dict(unique or {}),
         effects=effects,
         newer=dict(newer or {}),
+        jobs=found,
+        loads=loads,
         seeded=seeded,
     )
+
+
+def _untouched(jobs: Sequence[Mapping[str, Any]]) -> dict[int, list[Row]]:
+    """Return the rows with which a job has done nothing, by the request that brought them."""
+    found: dict[int, list[Row]] = defaultdict(list)
+    for job in jobs:
+        for row in job.get("unprocessed") or ():
+            found[row["exchange"]].append(read_row(row))
+    return found
+
+
+def _with_rows(exchange: Exchange, rows: Sequence[Row]) -> Exchange:
+    return replace(exchange, rows=(*exchange.rows, *rows)) if rows else exchange
 
 
 def inputs_of(inputs: Sequence[Input], letters: Sequence[Letter | BrokenLetter]) -> dict[int, tuple[int, ...]]:
@@ -264,29 +286,53 @@ class _History:
 
 
 def _chains(
-    exchanges: Sequence[Exchange], names: _Names, history: _History
+    exchanges: Sequence[Exchange], names: _Names, history: _History, loads: Mapping[int, Load]
 ) -> tuple[tuple[tuple[Attempt, ...], ...], tuple[Exchange, ...]]:
     decoded: dict[tuple[str, ...], tuple[Row, ...]] = {}
     for exchange in exchanges:
         if exchange.rows and exchange.repeat[-1]:
-            decoded.setdefault(exchange.repeat, exchange.rows)
+            decoded.setdefault(_said(exchange), exchange.rows)
+    later = _uploaded_later(exchanges)
     chains: dict[int, list[Attempt]] = defaultdict(list)
     unlinked = []
     for exchange in exchanges:
-        if not exchange.is_write:
+        if not exchange.is_write and (exchange.job_role != "create" or _said(exchange) not in decoded):
             continue
         rows, sure = exchange.rows, True
+        if not rows and exchange.number in later:
+            continue  # a try of the one upload of its job
         if not rows:
-            rows, sure = decoded.get(exchange.repeat, ()), False
+            rows, sure = decoded.get(_said(exchange), ()), False
             by_path = row_of_path(exchange) if not rows else None
             rows = (by_path,) if by_path else rows
         if not rows and exchange.failure is not None:
             unlinked.append(exchange)
         saved = history.by_exchange.get(exchange.number, set())
         placed = [(place, row) for row in rows if (place := names.of_row(row)) is not None]
+        load = loads.get(exchange.number)
         for place, row in _once(placed) if exchange.is_composite else placed:
-            chains[place].append(_attempt(exchange, row, sure, place in saved))
+            attempt = _attempt(exchange, row, sure, place in saved)
+            chains[place].append(attempt if load is None else _loaded(attempt, load, row))
     return tuple(tuple(chains.get(place, ())) for place in range(names.count)), tuple(unlinked)
+
+
+def _said(exchange: Exchange) -> tuple[str, ...]:
+    """Return what is equal for requests that say the same; the rows of another job are the same rows."""
+    if exchange.job_role is None:
+        return exchange.repeat
+    return (exchange.job_role, exchange.repeat[-1])
+
+
+def _uploaded_later(exchanges: Sequence[Exchange]) -> set[int]:
+    """Return the uploads that were sent to their job once more, with the same rows."""
+    found: set[int] = set()
+    last: dict[tuple[str, ...], int] = {}
+    for exchange in exchanges:
+        if exchange.job_role == "upload":
+            if exchange.repeat in last:
+                found.add(last[exchange.repeat])
+            last[exchange.repeat] = exchange.number
+    return found
 
 
 def _once(placed: Sequence[tuple[int, Row]]) -> list[tuple[int, Row]]:
@@ -317,8 +363,25 @@ def _attempt(exchange: Exchange, row: Row, sure: bool, committed: bool) -> Attem
         codes=codes,
         failure=_failure(exchange, success, codes),
         sure=sure,
+        heard=exchange.heard,
         values=row.values,
         rules=exchange.rules if codes and not success else _of_request(exchange),
+    )
+
+
+def _loaded(attempt: Attempt, load: Load, row: Row) -> Attempt:
+    """Return the attempt of a row that went by a job: what came of it was told later, by other requests, or never."""
+    codes = row.codes or (load.codes if row.success is None else ())
+    failed = row.success is False
+    rules = dict.fromkeys((*load.rules, *load.exchange.rules))
+    return replace(
+        attempt,
+        exchange=load.sending,
+        codes=codes,
+        success=row.success is True,
+        failure=load.failure_of(row),
+        heard=load.told(row) is not None,
+        rules=tuple(rule for rule in rules if failed or rule not in load.exchange.row_rules),
     )
 
 

@@ -13,6 +13,7 @@ from harness.crashes import Crashes, is_crash
 from harness.definitions import definitions, uniqueness
 from harness.effects import Effects, read_effects
 from harness.evidence import AfterName, ArmedFault, Evidence, Leg, LegName, Process
+from harness.jobs_left import finish_jobs
 from harness.linking import link
 from harness.phases import Timeline
 from mock_server.org.clock import wall
@@ -149,6 +150,7 @@ class Stage:
         since = self._last_entry(settled=True)
         process = work()
         entries = self._settled()
+        jobs = control.jobs(rows=True)
         self.after[name] = link(
             entries=entries,
             commits=control.commits(),
@@ -162,6 +164,7 @@ class Stage:
             clock=self.scenario.time,
             deadline=self.scenario.deadline,
             newer=newer,
+            jobs=jobs,
         )
         return self.after[name]
 
@@ -179,6 +182,7 @@ class Stage:
         """Return the evidence of the runs that deliver, with that of the others under `after`."""
         control = self.run.org.control
         entries, commits, letters = self._settled(), control.commits(), self._letters
+        jobs = control.jobs(rows=True)
         if self._delivered is None:
             letters = self.letters()
         else:
@@ -201,6 +205,7 @@ class Stage:
             healed=self._healed(),
             unique=self._unique,
             effects=self._effects or self.effects(),
+            jobs=jobs,
             seeded=self._seeded,
         )
 
@@ -232,6 +237,11 @@ class Stage:
         entries = self._journal()
         while (self._hurry(entries) or any(entry["end"] is None for entry in entries)) and wall() < until:
             pause.wait(0.02)
+            entries = self._journal()
+        if any(entry.get("job") for entry in entries):
+            finish_jobs(self.run.org)
+            # What a job saves is noted on the request that brought its rows, long after that was answered.
+            self._over.clear()
             entries = self._journal()
         return entries
 

@@ -5,11 +5,13 @@ A disagreement means that a verdict may rest on sand; it is reported as a findin
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
+
+from harness.jobs import ENDED
 
 if TYPE_CHECKING:
     from harness.evidence import Evidence
@@ -24,12 +26,13 @@ class Disagreement:
 
 
 def disagreements_of(evidence: Evidence) -> tuple[Disagreement, ...]:
-    """Compare the journal with itself, with the commit log, with the rules' own counters and with the runs it spans."""
+    """Compare the journal with itself, with the commit log, with the rules' own counters and with what jobs count."""
     return (
         *_gaps(evidence),
         *_commits(evidence),
         *_rows(evidence),
         *_counters(evidence),
+        *_jobs(evidence),
     )
 
 
@@ -78,3 +81,31 @@ def _counters(evidence: Evidence) -> Iterator[Disagreement]:
         if seen > fault.fired:
             few = evidence.exposures[fault.name].exchanges[:5]
             yield Disagreement(f"the fault {fault.name} counts {fault.fired} strikes, the journal shows {seen}", few)
+
+
+def _jobs(evidence: Evidence) -> Iterator[Disagreement]:
+    """Compare what a job counts with the rows in the journal, and with what its client was told at its end."""
+    rows: dict[str, Counter[bool | None]] = defaultdict(Counter)
+    for load in evidence.loads:
+        rows[load.job.id] += load.counts
+    for job in evidence.jobs:
+        if job.created is None or not job.is_over or job.id not in rows:
+            continue  # nothing is known of it but what was told
+        entries = tuple(one.number for one in job.uploads)[:5]
+        found = rows[job.id]
+        counted = (found[True] + found[False], found[False])
+        if counted != (job.processed, job.failed):
+            text = f"job {job.id} counts {_counts(job.processed, job.failed)}, the journal shows {_counts(*counted)}"
+            yield Disagreement(text, entries)
+        for one in job.exchanges:
+            told = one.job
+            if told is None or told.batch is not None or told.state not in ENDED or told.processed is None:
+                continue
+            if one.heard and one.job_role == "poll" and (told.processed, told.failed) != (job.processed, job.failed):
+                text = f"job {job.id} counts {_counts(job.processed, job.failed)}, its client was told otherwise"
+                yield Disagreement(text, (one.number,))
+                break
+
+
+def _counts(processed: int, failed: int) -> str:
+    return f"{processed} rows, {failed} of them failed"

@@ -25,6 +25,8 @@ AT_ONCE = 0.05
 _RETRIED = ("transient", "ambiguous", "quota")
 _READS = ("rest.query.", "rest.sobject.", "rest.collections.", "rest.composite")
 """Reads that are retried when they fail; others (a job's status, limits) are asked again and again anyway."""
+_OF_A_JOB = ("upload", "close", "abort", "results")
+"""Steps of a job that are retried; one creation says what another one says, so that nobody knows which is retried."""
 _SAFE_METHODS = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
 
 
@@ -101,15 +103,16 @@ def waits_of(evidence: Evidence) -> Waits:
     """Find all waits. Linear in the attempts."""
     walk = _Walk(*_things(evidence))
     ends = [leg.last for leg in evidence.legs[:-1]]
-    for exchange in evidence.exchanges:
+    for exchange in evidence.sendings:
         while ends and exchange.number > ends[0]:
             ends.pop(0)
             walk.states.clear()  # a subject that is started anew goes on with nothing
+            walk.steps_failed = 0
         if not exchange.is_login:
             walk.step(exchange)
     kept = [(key, wait) for key, wait in walk.found if key not in walk.crowded]
     traffic = _Traffic(evidence.exchanges)
-    interrupted = _interrupted(evidence, [wait for _, wait in kept])
+    interrupted = _interrupted(evidence, [wait for _, wait in kept]) | _after_failed_creations(evidence, kept)
     found = (traffic.weigh(wait, interrupted=wait.after.number in interrupted) for _, wait in kept)
     return Waits(tuple(found), frozenset(walk.resends))
 
@@ -137,6 +140,17 @@ def _interrupted(evidence: Evidence, waits: Sequence[Wait]) -> set[int]:
     }
 
 
+def _after_failed_creations(evidence: Evidence, kept: Sequence[tuple[object, Wait]]) -> set[int]:
+    """Return the loads before which a job could not be created: their wait holds those of the creation."""
+    failed = [one.number for one in evidence.exchanges if one.job_role == "create" and one.failure is not None]
+    return {
+        wait.after.number
+        for _, wait in kept
+        if wait.after.job_role is not None
+        and bisect_right(failed, wait.before.number) < bisect_left(failed, wait.after.number)
+    }
+
+
 def _things(evidence: Evidence) -> tuple[dict[int, list[_Thing]], set[int]]:
     """Return what failed some time, by the requests that carried it, and the requests that carried what never did."""
     found: dict[int, list[_Thing]] = {}
@@ -151,6 +165,11 @@ def _things(evidence: Evidence) -> tuple[dict[int, list[_Thing]], set[int]]:
     return found, smooth
 
 
+def _is_retried(exchange: Exchange) -> bool:
+    """Tell whether a request that carries no input is sent again because it failed, and for nothing else."""
+    return exchange.operation.startswith(_READS) or exchange.job_role in _OF_A_JOB
+
+
 class _Walk:
     def __init__(self, things: dict[int, list[_Thing]], smooth: set[int]) -> None:
         self._things = things
@@ -159,13 +178,17 @@ class _Walk:
         self.states: dict[object, _State] = {}
         self.found: list[tuple[object, Wait]] = []
         self.resends: set[int] = set()
+        self.steps_failed = 0
+        """Requests about jobs that failed so far: whether a client counts them with its loads, nobody knows."""
         self.crowded: set[object] = set()
         """Requests that several workers send alike: which of them goes on with which cannot be told."""
 
     def step(self, exchange: Exchange) -> None:
         things = self._things.get(exchange.number)
         if things is None:
-            if exchange.number in self._smooth or not exchange.operation.startswith(_READS):
+            if exchange.job_role is not None and exchange.failure in _RETRIED:
+                self.steps_failed += 1
+            if exchange.number in self._smooth or not _is_retried(exchange):
                 return
             things = [(exchange.repeat, exchange.failure, False)]
         states = [self.states.get(thing[0]) for thing in things]
@@ -179,6 +202,8 @@ class _Walk:
                 fresh = exchange.number in self._smooth or any(state is None for state in states)
                 known = [state.least for state in states if state is not None and state.least]
                 number = max((state.total + state.sessions for state in states if state is not None), default=1)
+                if exchange.job_role is not None:
+                    number += self.steps_failed - (before.total if exchange.number not in self._things else 0)
                 least = 1 if fresh else min(known, default=1)
                 wait = Wait(before.before, exchange, before.kind, max(1, number), least, before.root)
                 self.found.append((things[0][0], wait))

@@ -89,6 +89,8 @@ class Gate:
         call.operation, call.inside = route.operation, self._inside
         if route.operation.token_parameter and call.token is None:
             call.present(call.query.get(route.operation.token_parameter, ""))
+        elif route.operation.token_header:
+            call.present(call.headers.get(route.operation.token_header, "").strip())
         org = self._find_org(call, route)
         call.org = org
         journal = self._world.journal_of(org)

@@ -173,8 +173,8 @@ class Entry:
             "again_at": self.again_at,
             "copy_of": self.copy_of,
             "exposed": list(self.exposed),
-            "rows": [_row(change, result) for change, result in zip(self.changes, self.results, strict=False)]
-            or [_row(change, None) for change in self.changes],
+            "rows": [row_told(change, result) for change, result in zip(self.changes, self.results, strict=False)]
+            or [row_told(change, None) for change in self.changes],
         }
 
 
@@ -183,7 +183,8 @@ _SAID = ("path", "query", "client", "user", "caller", "message", "address", "ins
 """What holds texts of the client's own."""
 
 
-def _row(change: Change, result: RowResult | None) -> dict[str, Any]:
+def row_told(change: Change, result: RowResult | None) -> dict[str, Any]:
+    """Return a row in the control plane's form; without a result it is one that nothing was done with."""
     # `values` is what the client sent in this row: the harness matches it to its inputs. Secrets never are records.
     values, said = _sayable(change.values)
     return {

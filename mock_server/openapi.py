@@ -10,7 +10,7 @@ from mock_server import __version__
 from mock_server.operations import Operation
 from mock_server.routing import Registry
 
-FORM, XML, JSON = "application/x-www-form-urlencoded", "text/xml", "application/json"
+FORM, XML, JSON, CSV = "application/x-www-form-urlencoded", "text/xml", "application/json", "text/csv"
 _NAME = re.compile(r"\{(\w+)\*?\}")
 _BODIES = ("POST", "PUT", "PATCH")
 _PATH: dict[str, dict[str, Any]] = {
@@ -59,9 +59,16 @@ def _described(operation: Operation, template: str) -> dict[str, Any]:
         "x-since": operation.since,
         "parameters": list(_parameters(operation, template, in_form=body is FORM)),
         **({"requestBody": {"content": {body: {"schema": _schema(operation, body)}}}} if body else {}),
-        "responses": {"default": {"description": "An answer, or an error, in Salesforce's form"}},
+        "responses": _answers(operation),
         "security": [{"session": []}] if operation.auth else [],
     }
+
+
+def _answers(operation: Operation) -> dict[str, Any]:
+    error = {"default": {"description": "An answer, or an error, in Salesforce's form"}}
+    if not operation.gives:
+        return error
+    return {"200": {"description": "What is asked for", "content": {operation.gives: {}}}, **error}
 
 
 def _parameters(operation: Operation, template: str, *, in_form: bool) -> Iterator[dict[str, Any]]:
@@ -75,6 +82,8 @@ def _parameters(operation: Operation, template: str, *, in_form: bool) -> Iterat
 def _body(operation: Operation) -> str | None:
     if operation.method not in _BODIES:
         return None
+    if operation.upload:
+        return CSV
     if operation.path.startswith("/services/Soap/"):
         return XML
     return FORM if operation.path.startswith("/services/oauth2/") else JSON
@@ -83,4 +92,4 @@ def _body(operation: Operation) -> str | None:
 def _schema(operation: Operation, body: str) -> dict[str, Any]:
     if body == FORM:
         return {"type": "object", "properties": {name: {"type": "string"} for name in operation.query}}
-    return {"type": "string"} if body == XML else {}
+    return {"type": "string"} if body in (XML, CSV) else {}

@@ -41,6 +41,7 @@ class Operation:
     DailyApiRequests; `auth` whether it needs a session; `since` the API version that brought it; `query` names what its
     query string may hold; `scopes` are the OAuth scopes of which a session needs one (`full` is always enough);
     `token_parameter` is the parameter of its query string that may bring the access token instead of the header.
+    `token_header` is the header that brings it in the place of Authorization.
     The body of an `upload` may be large: it is never held in memory, and comes as `Call.upload`. `gives` is the type of
     the answers that have one whatever the client accepts (`*/*`: that of what is asked for).
     """
@@ -58,6 +59,7 @@ class Operation:
     query: tuple[str, ...] = ()
     scopes: tuple[str, ...] = ("api",)
     token_parameter: str = ""
+    token_header: str = ""
     upload: bool = False
     gives: str = ""
 

@@ -14,14 +14,14 @@ from mock_server.gate import Gate
 from mock_server.operations import Call, Reply
 from mock_server.org.chance import stream
 from mock_server.org.schema import SchemaError
-from mock_server.protocols import bulk2, oauth, rest, soap
+from mock_server.protocols import bulk1, bulk2, oauth, rest, soap
 from mock_server.routing import Registry
 from mock_server.world import OrgSpec, World, WrongHook
 
 
 def registry() -> Registry:
     """Return every operation the server has, protocol by protocol."""
-    return Registry([*rest.ROUTES, *oauth.ROUTES, *soap.ROUTES, *bulk2.ROUTES])
+    return Registry([*rest.ROUTES, *oauth.ROUTES, *soap.ROUTES, *bulk1.ROUTES, *bulk2.ROUTES])
 
 
 class App:

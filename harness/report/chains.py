@@ -160,6 +160,8 @@ def mark_of(outcome: str) -> str:
 def _outcome(attempt: Attempt) -> str:
     exchange = attempt.exchange
     codes = " ".join(attempt.codes)
+    if exchange.job_role is not None and attempt.sure:
+        return _in_a_job(attempt, codes)
     if exchange.outcome in _UNHEARD:
         return f"{'saved' if attempt.committed else 'not saved'}, but {_UNHEARD[exchange.outcome]}"
     if exchange.outcome == "reset":
@@ -171,6 +173,17 @@ def _outcome(attempt: Attempt) -> str:
     if exchange.failure is not None or not attempt.sure:
         return f"the request was answered {exchange.status} {codes}".rstrip()
     return f"refused: {codes}" if codes else f"refused with {exchange.status}"
+
+
+def _in_a_job(attempt: Attempt, codes: str) -> str:
+    """Say how a row went that a job worked off, and whether its client read it."""
+    if attempt.success:
+        return "saved" if attempt.heard else "saved, but the client never learnt it"
+    unread = "" if attempt.heard else ", but nobody read it"
+    if attempt.failure in ("ambiguous", "stopped"):
+        how = "the job was aborted" if attempt.failure == "stopped" else "its job did not end"
+        return f"not done: {how}"
+    return f"refused: {codes}{unread}" if codes else f"not done: its job failed{unread}"
 
 
 def _end(evidence: Evidence, place: int) -> str:

@@ -36,6 +36,7 @@ _OF_FAILURE: dict[Failure, str] = {
     "session": "session",
     "quota": "quota",
     "ambiguous": "unanswered",
+    "stopped": "refused",
 }
 OUTCOMES = tuple(outcome.value for outcome in Outcome)
 

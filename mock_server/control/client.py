@@ -340,9 +340,13 @@ class ControlClient:
         entries: list[dict[str, Any]] = self._call("GET", "journal", since=since)["entries"]
         return entries
 
-    def jobs(self) -> list[dict[str, Any]]:
-        """Return the Bulk API jobs that the org knows, the oldest first, with their batches."""
-        found: list[dict[str, Any]] = self._call("GET", "jobs")["jobs"]
+    def jobs(self, *, rows: bool = False) -> list[dict[str, Any]]:
+        """Return the Bulk API jobs that the org knows, the oldest first, with their batches.
+
+        With `rows`, each has the rows with which nothing was done under `unprocessed`.
+        """
+        wanted = {"rows": "true"} if rows else {}
+        found: list[dict[str, Any]] = self._call("GET", "jobs", **wanted)["jobs"]
         return found
 
     def clear_journal(self) -> None:

@@ -5,18 +5,29 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mock_server.control.call import ControlCall, answer, routes
+from mock_server.journal import row_told
 from mock_server.operations import Reply
 
 if TYPE_CHECKING:
     from mock_server.org.jobs import Batch, Job
 
 
-@routes.of_org("jobs.read", "GET", "jobs", "List the jobs of the Bulk APIs, the oldest first")
+@routes.of_org(
+    "jobs.read",
+    "GET",
+    "jobs",
+    "List the jobs of the Bulk APIs, the oldest first; with `rows=true` the rows that each has done nothing with",
+)
 async def jobs(call: ControlCall) -> Reply:
     org = call.org
     # An org that nobody gave any job does not load them for the question.
     known = org.jobs if org.store.has_table("sf_jobs") else None
     found = [] if known is None else [_job(job, known.batches_of(job)) for job in known]
+    if known is not None and call.query.get("rows") == "true":
+        for job, told in zip(known, found, strict=True):
+            told["unprocessed"] = [
+                {**row_told(change, None), "exchange": exchange} for exchange, change in known.untouched(job)
+            ]
     return answer({"jobs": org.redactor.hide_within({"jobs": found})["jobs"]})
 
 

@@ -255,7 +255,11 @@ class Faults:
             armed.note(call.entry, point)
             (waits if latency else blows).append(Blow(armed.rule.effect, point, armed.luck()))
             settled = settled or not latency
-        return [*(one for one in blows if one.effect.at_once), *waits, *(one for one in blows if not one.effect.at_once)]
+        return [
+            *(one for one in blows if one.effect.at_once),
+            *waits,
+            *(one for one in blows if not one.effect.at_once),
+        ]
 
     def _decide(self, armed: Armed, call: Call, lost: bool) -> bool:
         """Tell whether a rule strikes a request; a rule that lost to another one still counts its match."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
+from types import EllipsisType
 from typing import Any
 
 from harness.effects import Effects, Taken
@@ -57,6 +58,7 @@ class World:
     ids: dict[int, str] = field(default_factory=dict)
     session: str = "s1"
     effects: Effects = field(default_factory=Effects)
+    jobs: list[dict[str, Any]] = field(default_factory=list)
 
     def exchange(self, operation: str = UPSERT, status: int | None = 200, **changes: Any) -> int:
         """Add an exchange without rows; return its number."""
@@ -92,6 +94,11 @@ class World:
         anew = operation.endswith("create")
         body = repr(sorted(rows))
         number = self.exchange(operation, **{"fingerprint": f"body {body}", **changes})
+        self.carry(number, rows, anew=anew)
+        return number
+
+    def carry(self, number: int, rows: Mapping[int, str | None], *, anew: bool = False) -> None:
+        """Add rows to the last exchange, and what was committed of them."""
         for row, code in rows.items():
             created = code is None and (anew or row not in self.ids)
             if created:
@@ -114,7 +121,100 @@ class World:
             if code is None:
                 stored = {"External_Id__c": f"K{row}", "LastName": f"Name {row}"}
                 self.commit(row, "create" if created else "update", stored, number)
+
+    # -- jobs of Bulk API 2.0
+
+    def create_job(self, *, told: bool = True, **changes: Any) -> dict[str, Any]:
+        """Add the creation of an upsert job; without `told` its answer is lost. Return the job."""
+        number = len(self.entries) + 1
+        job = {
+            "id": f"750{len(self.jobs) + 1:012d}AAA",
+            "api": "ingest",
+            "operation": "upsert",
+            "sobject": "Contact",
+            "state": "Open",
+            "concurrency": "Parallel",
+            "created": float(number),
+            "ended": None,
+            "processed": 0,
+            "failed": 0,
+            "error": None,
+            "batches": [],
+            "unprocessed": [],
+            **changes,
+        }
+        self.jobs.append(job)
+        lost = {} if told else {"outcome": "lost", "status": None, "strikes": [strike(effect="reply", point="reply")]}
+        self.about(job, "create", method="POST", fingerprint="job of contacts", **lost)
+        return job
+
+    def about(self, job: dict[str, Any], what: str, **changes: Any) -> int:
+        """Add an exchange about a job, which says how it stands: `upload`, `close`, `poll`, `results.failed` ..."""
+        told = {name: job[name] for name in ("id", "api", "operation", "sobject", "state", "processed", "failed")}
+        told |= {"batch": None, "rows": None, "results": None, **changes.pop("says", {})}
+        path = f"/services/data/v60.0/jobs/ingest/{job['id']}"
+        if what == "create":
+            path = "/services/data/v60.0/jobs/ingest"
+        return self.exchange(f"bulk2.ingest.{what}", **{"path": path, "job": told, "fingerprint": None, **changes})
+
+    def upload(self, job: dict[str, Any], rows: Mapping[int, str | EllipsisType | None], **changes: Any) -> int:
+        """Add the upload of the inputs named by number: each with its error code, None for saved, ... for untouched."""
+        worked = {row: code for row, code in rows.items() if not isinstance(code, EllipsisType)}
+        number = self.about(
+            job, "upload", method="PUT", status=201, **{"fingerprint": f"rows {sorted(rows)}", **changes}
+        )
+        self.carry(number, worked, anew=job["operation"] == "insert")
+        for row in rows:
+            if row not in worked:
+                untouched = {"verb": "upsert", "sobject": "Contact", "key_field": "External_Id__c", "key": f"K{row}"}
+                untouched |= {"id": None, "success": None, "codes": [], "values": {"LastName": f"Name {row}"}}
+                values = untouched["values"]
+                untouched["fingerprint"] = blake2b(repr(values).encode(), digest_size=8).hexdigest()
+                job["unprocessed"].append({**untouched, "exchange": number})
+        job["processed"] += len(worked)
+        job["failed"] += sum(code is not None for code in worked.values())
         return number
+
+    def end_job(self, job: dict[str, Any], state: str = "JobComplete", error: str | None = None) -> None:
+        job.update(state=state, error=error, ended=float(len(self.entries)))
+
+    def close(self, job: dict[str, Any], **changes: Any) -> int:
+        job["state"] = "UploadComplete"
+        return self.about(job, "close", method="PATCH", **{"fingerprint": "close", **changes})
+
+    def poll(self, job: dict[str, Any], state: str | None = None, **changes: Any) -> int:
+        """Add a poll; a state stands for how the job stood then."""
+        told = {"state": state, "processed": 0, "failed": 0} if state else {}
+        return self.about(job, "poll", method="GET", says=told, **changes)
+
+    def download(self, job: dict[str, Any], kind: str, rows: int | None = None, **changes: Any) -> int:
+        """Add a download of results, of all its rows or as many as are given."""
+        whole = {
+            "failed": job["failed"],
+            "successful": job["processed"] - job["failed"],
+            "unprocessed": len(job["unprocessed"]),
+        }[kind]
+        told = {"processed": None, "failed": None, "results": kind, "rows": whole if rows is None else rows}
+        return self.about(job, f"results.{kind}", method="GET", says=told, **changes)
+
+    def load(
+        self,
+        rows: Mapping[int, str | EllipsisType | None],
+        *,
+        state: str = "JobComplete",
+        error: str | None = None,
+        read: Sequence[str] = ("failed", "unprocessed"),
+        **job: Any,
+    ) -> dict[str, Any]:
+        """Add a whole job: created, filled, closed, asked for until it ended, its results read."""
+        made = self.create_job(**job)
+        self.upload(made, rows)
+        self.close(made)
+        self.end_job(made, state, error)
+        self.poll(made)
+        for kind in read:
+            self.download(made, kind)
+        return made
 
     def commit(self, row: int, verb: str, values: Mapping[str, Any], exchange: int) -> None:
         number = len(self.commits) + 1
@@ -175,6 +275,7 @@ class World:
             faults=faults,
             legs=legs,
             effects=self.effects,
+            jobs=self.jobs,
             **more,
         )
         return replace(found, baseline=baseline.evidence() if baseline else None, broken_queue=broken_queue)

@@ -11,13 +11,15 @@ from mock_server.org import errors
 from mock_server.org.identity.sessions import Session
 from mock_server.org.ids import to_15, to_18
 from mock_server.org.jobs import rules
+from mock_server.org.jobs.classic import Classic
 from mock_server.org.jobs.doom import DEFECT, Course, Doom, Dooms
 from mock_server.org.jobs.downloads import result_file
 from mock_server.org.jobs.ingesting import Ingesting
 from mock_server.org.jobs.model import KEPT, Batch, Job, NewJob, State
-from mock_server.org.jobs.scheduler import Scheduler
+from mock_server.org.jobs.scheduler import Scheduler, Work
 from mock_server.org.jobs.tables import JobTables
-from mock_server.org.records.changes import RowResult
+from mock_server.org.jobs.untouched import untouched
+from mock_server.org.records.changes import Change, RowResult
 from mock_server.org.records.tables import Table
 
 if TYPE_CHECKING:
@@ -65,6 +67,7 @@ class Jobs:
         self.dooms = Dooms(self.org.clock)
         self._scheduler = Scheduler(lambda job: self.fail(job, DEFECT))
         self._ingesting = Ingesting(self)
+        self.classic = Classic(self)
         self._jobs: dict[str, Job] = {}
         self._batches: dict[str, list[Batch]] = {}
         self._uploading: set[str] = set()
@@ -113,6 +116,10 @@ class Jobs:
     def owned(self, who: Session, job: Job) -> bool:
         """Tell whether a job is a user's own, or the user is one who sees to those of others."""
         return job.user_id == who.user_id or self.org.may(who, "ManageDataIntegrations", "ModifyAllData")
+
+    def begin(self, job: Job, work: Work) -> None:
+        """Have a job worked off. Whoever calls runs on the event loop that serves."""
+        self._scheduler.begin(job, work)
 
     async def upload(self, job: Job, content: BinaryIO, exchange: int = 0, charset: str = "utf-8") -> None:
         """Take the content of a job, once; others are served in between. Raises INVALIDJOB, INVALIDJOBSTATE.
@@ -173,6 +180,10 @@ class Jobs:
         """
         return result_file(self.tables, job, kind, self.batches_of(job), told)
 
+    def untouched(self, job: Job) -> Iterator[tuple[int, Change]]:
+        """Yield the rows of a job with which nothing was done (yet), each with the exchange that brought it."""
+        return untouched(self, job)
+
     # -- what becomes of it
 
     def who(self, job: Job) -> Session:
@@ -222,7 +233,11 @@ class Jobs:
         """Remove the jobs that have ended seven days ago."""
         before = self.org.clock.now() - KEPT
         for job in self:
-            if (job.ended or job.created) < before and (job.over or job.state == "Open"):
+            if job.api == "classic":
+                gone = self.classic.stale(job, before + KEPT)
+            else:
+                gone = (job.ended or job.created) < before and (job.over or job.state == "Open")
+            if gone:
                 self._remove(job)
 
     def _remove(self, job: Job) -> None:
@@ -240,10 +255,13 @@ class Jobs:
         for job in self:
             if job.api == "ingest" and job.state in ("UploadComplete", "InProgress"):
                 self._scheduler.begin(job, self._ingesting.work)
+            elif job.api == "classic":
+                self.classic.resume(job)
 
     def recall(self) -> None:
         """Know the jobs of a database that has been put in place of the one before."""
         self._scheduler.stop_all()
+        self.classic.forget()
         self.dooms.clear()
         self.tables.ready()
         self._recall()

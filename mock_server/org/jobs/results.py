@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from mock_server.org.errors import ApiError
 from mock_server.org.jobs.reading import DELIMITERS, LINE_ENDINGS
 from mock_server.org.records.changes import RowResult
 
 _OWN = {"successful": ('"sf__Id"', '"sf__Created"'), "failed": ('"sf__Id"', '"sf__Error"'), "unprocessed": ()}
 
 
-def row_error(error: ApiError) -> str:
+def row_error(code: str, message: str, fields: Iterable[str]) -> str:
     """Write an error of a row (recorded): `REQUIRED_FIELD_MISSING:Required fields are missing: [Name]:Name --`."""
-    return f"{error.code}:{error.message}:{','.join(error.fields or ())} --"
+    return f"{code}:{message}:{','.join(fields)} --"
 
 
 class ResultFiles:
@@ -49,7 +48,8 @@ class ResultFiles:
                 good.append(f"{result[0]}{between}{created}{between}{between.join(row)}")
                 wide += len(row)
             else:
-                bad.append(self._escaped((result.id or "", ";".join(map(row_error, result.errors)), *row)))
+                said = ";".join(row_error(error.code, error.message, error.fields or ()) for error in result.errors)
+                bad.append(self._escaped((result.id or "", said, *row)))
         saved = self._lines(good)
         if saved.count(b'"') != 2 * (wide + 2 * len(good)):
             # Some value has quotes of its own.

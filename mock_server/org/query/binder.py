@@ -53,6 +53,18 @@ ME = object()
 """Stands among a query's parameters for the id of the user who runs it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A field that a query selects, in the order of its SELECT: `Account.Name`, and the SQL of its value.
+
+    That of a compound field is empty: its parts are columns of their own.
+    """
+
+    name: str
+    sql: str
+    field: Field
+
+
 @dataclass(frozen=True)
 class Plan:
     """A bound query. Rows come as tuples whose first column is the Id; `parent_column` is a child query's parent.
@@ -75,6 +87,9 @@ class Plan:
     """Whether it may have one record at most."""
     wanted: Wanted | None = None
     """What of the schema must be worked out into rows first."""
+    chosen: tuple[Chosen, ...] = ()
+    head: str = ""
+    """What `sql` selects, between SELECT and FROM; none of its parameters stands in it."""
 
     @cached_property
     def variable(self) -> bool:
@@ -89,6 +104,7 @@ class Selection:
         self._scope = scope
         self._columns = [f'{scope.table}."Id"']
         self.record = Nested(scope.sobject.name, 0, {}, optional=False)
+        self.chosen: list[Chosen] = []
 
     def column(self, sql: str) -> int:
         if sql in self._columns:
@@ -111,6 +127,9 @@ class Selection:
         field, key = bound.field, name or bound.field.name
         if key in record.fields:
             raise self._scope.fail(at, f"duplicate field selected: {key}")
+        trail = [parent.name for parent in bound.parents] if name is None else []
+        compound = field.type in COMPOUND_TYPES and not field.structured
+        self.chosen.append(Chosen(".".join([*trail, key]), "" if compound else bound.sql, field))
         if field.structured:
             record.fields[key] = Shown(self.column(bound.sql), _said)
         elif field.type in COMPOUND_TYPES:
@@ -196,6 +215,7 @@ class Binder:
         return Plan(
             sobject, sql, tuple(scope.parameters), selection.build(self._schema), tuple(children),
             touched=tuple(self._touched.values()), purposes=query.purposes & _KEPT,
+            chosen=tuple(selection.chosen), head=selection.sql(),
         )  # fmt: skip
 
     def bind_found(self, soql: str, query: Query, join: str, match: str) -> Plan:

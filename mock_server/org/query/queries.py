@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache
@@ -14,16 +14,17 @@ import orjson
 
 from mock_server.org import errors
 from mock_server.org.clock import Clock, stamp
-from mock_server.org.query import explain
+from mock_server.org.query import explain, extracts
 from mock_server.org.query.binder import FIELDS_SINCE, LEVELS_SINCE, NEWEST, Binder, Plan, read_plan
 from mock_server.org.query.columns import describe_columns
 from mock_server.org.query.cursors import Branch, Cursor, Cursors
 from mock_server.org.query.derived import Wanted
+from mock_server.org.query.extracts import Form, Part
 from mock_server.org.query.grammar import parse
 from mock_server.org.query.recent import note_reading, note_viewed
 from mock_server.org.query.rows import Row
 from mock_server.org.query.running import Ground, Lane, TooLong
-from mock_server.org.query.syntax import Query
+from mock_server.org.query.syntax import Query, within
 from mock_server.org.records.store import Store, fold_column, quoted
 from mock_server.org.schema import Schema
 from mock_server.org.schema.types import TEXT_TYPES, Field, SObject, fold
@@ -38,6 +39,7 @@ _CACHED = 500
 _LONGEST_CACHED = 10_000
 _MOST_READ_PLANS = 200
 _READERS = 2
+_PART_ROWS = 1000
 _MOST_WITH_CHILDREN = 20_000
 """Records of a result whose children are all read at once, so that pages to come show what was there at first."""
 
@@ -172,6 +174,56 @@ class Queries:
             # Where nobody waits for it any more, the end of the process would.
             lane.given_up = True
             reading.add_done_callback(lambda _: reader.close())
+
+    def plan(
+        self,
+        soql: str,
+        *,
+        all_rows: bool = False,
+        version: int = NEWEST,
+        schema: Schema | None = None,
+        between: tuple[str, str | None] | None = None,
+    ) -> Plan:
+        """Return the plan of a query whose rows are to be extracted; of those alone `between` two ids, where they are.
+
+        The first of the two is in, the other one (None: there is none) is out. Raises ApiError as `run` does.
+        """
+        if between is None:
+            return self._plan(soql, all_rows, version, schema)
+        query = within(parse(soql), *between)
+        return Binder(schema or self._schema, self._store.ready, version).bind(soql, query, all_rows=all_rows)
+
+    async def extract(
+        self, plan: Plan, form: Form, *, user_id: str, time_zone: Callable[[], str] = str, schema: Schema | None = None
+    ) -> AsyncIterator[Part]:
+        """Yield all rows of a plan as a form writes them, those of one moment, letting others be served meanwhile."""
+        lane = self._own_lane()
+        lane.ground.become(user_id, time_zone)
+        extracts.prepare(lane.connection)
+        if plan.sobject.name in self.live:
+            self.live[plan.sobject.name]()
+        short = replace(plan, sql=extracts.selecting(plan, form))
+        if plan.wanted is not None:
+            for _ in self._reflected().steps(plan.wanted, schema or self._schema, user_id):
+                await asyncio.sleep(0)
+            lane.ground.become(user_id, time_zone)
+        try:
+            rows = lane.fetch(short, short=plan.wanted is None)
+        except TooLong:
+            pass
+        else:
+            for start in range(0, len(rows), _PART_ROWS):
+                some = rows[start : start + _PART_ROWS]
+                yield Part(len(some), form.write(plan, some))
+            return
+        zone = time_zone()
+        reader = self._store.snapshot()
+        ground = Ground(self._clock, lambda user: self._environment(user, reader), user_id, lambda: zone)
+        own = Lane(reader, ground, self._schema)
+        extract = extracts.Extract(own, plan, form)
+        # A virtual clock knows of no threads: it would move on while one works.
+        async for part in extracts.parts(extract, own, aside=self._clock.mode != "virtual"):
+            yield part
 
     def _first(self, lane: Lane, plan: Plan, rows: Sequence[Row], size: int, base: str) -> Page:
         if plan.count:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 ValueKind = Literal["string", "number", "boolean", "null", "date", "datetime", "time", "name", "range"]
@@ -119,3 +119,13 @@ class Query:
     purposes: frozenset[str] = frozenset()
     """What the records are read for: VIEW, REFERENCE, UPDATE (locks them), TRACKING, VIEWSTAT."""
     at: int = 0
+
+
+def within(query: Query, first: str, before: str | None) -> Query:
+    """Return a query that asks for records from one id on alone, and for those before another one, if there is one."""
+    path = Path(("Id",), 0)
+    tests: list[Condition] = [] if query.where is None else [query.where]
+    tests.append(Comparison(path, ">=", Value("string", first, 0)))
+    if before is not None:
+        tests.append(Comparison(path, "<", Value("string", before, 0)))
+    return replace(query, where=Junction("AND", tuple(tests)))

@@ -46,6 +46,11 @@ class RowLocks:
     def __bool__(self) -> bool:
         return bool(self._until)
 
+    @property
+    def idle(self) -> bool:
+        """Whether no row is locked now."""
+        return not self._until or not self.held(list(self._until))
+
     def hold(self, ids: Iterable[str], seconds: float) -> None:
         """Lock rows from now on for a number of clock seconds."""
         if self._later is not None:

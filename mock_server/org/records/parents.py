@@ -80,8 +80,8 @@ class NamedParents:
             row.fail(spec(sobject=targets[0].name))
         else:
             # Of the objects that a reference may lead to, and when no type is given, the first that has such a key.
-            target = next((one for one in targets if _key(one, keys[0], access)), targets[0])
-            key = _key(target, keys[0], access)
+            target = next((one for one in targets if parent_key(one, keys[0], access)), targets[0])
+            key = parent_key(target, keys[0], access)
             if key is not None:
                 row.parents = row.parents or {}
                 row.parents[reference] = NamedParent(target, key, value[keys[0]])
@@ -182,7 +182,7 @@ def forsake(chunk: Chunk) -> None:
                     break
 
 
-def _key(sobject: SObject, name: str, access: Access | None) -> Field | None:
+def parent_key(sobject: SObject, name: str, access: Access | None) -> Field | None:
     """Return the field by which a record of an object can be named, None when it is none."""
     key = sobject.field(name)
     if key is None or not (key.external_id or key.id_lookup or key.type == "id") or not key.stored:

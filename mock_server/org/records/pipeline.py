@@ -25,12 +25,16 @@ from mock_server.org.identity.permissions import Permissions
 from mock_server.org.ids import IdSource
 from mock_server.org.records import duplicates, lookup_filters
 from mock_server.org.records.agreements import RECORD_TYPE
+from mock_server.org.records.blocks import BLOCK, Blocks
 from mock_server.org.records.changes import CHUNK, Change, LockHeld, RowResult
+from mock_server.org.records.columns import Unusual
 from mock_server.org.records.commits import CommitLog
+from mock_server.org.records.headers import header_of
 from mock_server.org.records.leads import protect_converted
 from mock_server.org.records.locking import Locking
 from mock_server.org.records.locks import RowLocks
 from mock_server.org.records.parents import NamedParents, fill, forsake
+from mock_server.org.records.plans import plan_of
 from mock_server.org.records.recycling import RecycleBin
 from mock_server.org.records.referring import check_references
 from mock_server.org.records.relations import Relations
@@ -45,6 +49,7 @@ from mock_server.org.records.uniqueness import refuse_duplicates
 from mock_server.org.records.validating import require, validate, validate_plain
 from mock_server.org.rollups.counting import MasterRefused, Recount, RollUps
 from mock_server.org.schema import Schema
+from mock_server.org.schema.types import SObject
 from mock_server.org.standard import companions
 from mock_server.org.standard import reference as beginnings
 from mock_server.org.standard.context import Context
@@ -92,6 +97,7 @@ class Pipeline:
         self.inner_query: Callable[[str], Query] = _no_queries
         """Gives the queries of triggers that run for a user; the org sets it."""
         self.auto_numbers = AutoNumbers(store)
+        self._blocks = Blocks(schema, store, ids, clock, log, self.auto_numbers)
         store.teach(functions(schema, lambda: self._environment_of("")))
         self.rollups = RollUps(schema, store)
         store.counter = self.rollups.fill
@@ -125,12 +131,65 @@ class Pipeline:
 
         Raises LockHeld, with nothing done, when a row or parent is locked, as `write` does.
         """
-        results: list[RowResult] = []
         with self._locks.together(), self.transaction(nested=True):
-            for start in range(0, len(table.rows), CHUNK):
-                changes = table.part(start, start + CHUNK).changes(self._schema)
-                results += self.write(changes, user_id=user_id, all_or_none=False, exchange=exchange, give_up=give_up)
+            return self._save_table(table, user_id, exchange, give_up, BLOCK)
+
+    def _save_table(self, table: Table, user_id: str, exchange: int, give_up: bool, size: int) -> list[RowResult]:
+        """Save rows by column in parts of a size, where that is possible; else in smaller parts, at last row by row."""
+        saved = self._by_column(table, user_id)
+        results: list[RowResult] = []
+        for start in range(0, len(table.rows), size if saved else CHUNK):
+            part = table.part(start, start + (size if saved else CHUNK))
+            try:
+                if saved is None or part.refusals:
+                    raise Unusual
+                results += saved(part.rows, exchange)
+            except Unusual:
+                if saved is not None and len(part.rows) > CHUNK:
+                    results += self._save_table(part, user_id, exchange, give_up, CHUNK)
+                    continue
+                results += self.write(
+                    part.changes(self._schema),
+                    user_id=user_id,
+                    all_or_none=False,
+                    exchange=exchange,
+                    give_up=give_up,
+                )
         return results
+
+    def _by_column(
+        self, table: Table, user_id: str
+    ) -> Callable[[Sequence[Sequence[str]], int], list[RowResult]] | None:
+        """Return what saves rows of a table by column; None where some step has to ask them one by one."""
+        sobject = self._schema.get(table.sobject)
+        if sobject is None or table.verb not in ("create", "update", "upsert") or self.access_of(user_id) is not None:
+            return None
+        plan = plan_of(sobject)
+        header = header_of(self._schema, table.verb, sobject, table.columns, table.key_field)
+        if header.fault is not None or not plan.plain or not self._undisturbed(sobject, table.verb):
+            return None
+        self._store.ready(sobject)
+        try:
+            sources = self._blocks.sources(plan, header)
+        except Unusual:
+            return None
+        given = {source.field.name for source in sources}
+        if not given.isdisjoint(plan.concerned) or ("OwnerId" in given and not self._permissions.calm):
+            return None
+        constants = dict(plan.defaults)
+        if plan.owned:
+            constants["OwnerId"] = user_id
+        return partial(self._blocks.save, plan, header, sources, table.verb, constants, user_id)
+
+    def _undisturbed(self, sobject: SObject, verb: str) -> bool:
+        """Tell whether nothing of the org has a say in saves of an object: no trigger, lock, total or approval."""
+        return (
+            not (self.transaction_time or (self.automation and self._meets_hooks({sobject.name})))
+            and self._locks.idle
+            and not self.rollups.feeds_of(sobject.name)
+            and sobject.name not in companions.MAKERS
+            and (verb == "create" or not self.approvals)
+        )
 
     def _meets_hooks(self, sobjects: set[str]) -> bool:
         """Tell whether rows of some objects, or the masters that are saved with them, meet hooks."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mock_server.org.records.agreements import RECORD_TYPE, agreements, typed_defaults
-from mock_server.org.records.store import fold_column, insert_sql, person_name, quoted
+from mock_server.org.records.store import fold_column, insert_many_sql, insert_sql, person_name, quoted
 from mock_server.org.records.values import Coerce, coercion
 from mock_server.org.schema.types import Field, SObject, fold
 from mock_server.org.standard.rules import RULES
@@ -66,6 +66,7 @@ class WritePlan:
         self._slots: dict[str, Slot] = {}
         self._shapes: dict[tuple[bool, tuple[str, ...]], Shape | None] = {}
         self._statements: dict[tuple[str, tuple[str, ...]], Statement] = {}
+        self._many: dict[tuple[tuple[str, ...], tuple[bool, ...], int], str] = {}
         # Whoever saves a record owns it: an owner is never missing.
         self.required = tuple(
             field
@@ -126,6 +127,18 @@ class WritePlan:
         rules = self.ruled or self.acting or self.assigned or bool(sobject.duplicate_rules)
         self.watched = rules or bool(self.agreements) or looks_back
         """Whether steps need the stored record of an update or delete: it is then loaded into `Row.before`."""
+        quiet = self.rule is None or not (self.rule.on_create or self.rule.looks_back)
+        self.plain = quiet and not (
+            self.watched or self.located or self.governing or self.default_formulas or self.typed_defaults
+            or sobject.kind != "object" or sobject.derived
+            or not {"createable", "updateable"} <= sobject.flags
+        )  # fmt: skip
+        """Whether no step but those of values, references, keys and numbers has anything to do with rows of it."""
+        self.concerned = {field.name for field in self.filtered} | (self.rule.reads if self.rule else frozenset())
+        """Fields of which other steps want to know nevertheless."""
+        if sobject.sharing != "ReadWrite":
+            # Who shared a record by hand has shared it for its owner of then.
+            self.concerned |= {"OwnerId"}
         name = sobject.by_name.get("Name")
         self.named_by_id = sobject.name.endswith("__c") and name is not None and name.createable and name.nillable
         """Whether a record without a name gets its Id for one, as those of custom objects with a text name do."""
@@ -182,6 +195,21 @@ class WritePlan:
             whole = (*columns, *self.modified, *self.modified_by)
             found = self._remember("update", columns, whole, lambda names: update_sql(self.sobject.name, names))
         return found
+
+    def insert_many(self, columns: tuple[str, ...], same: tuple[bool, ...], count: int) -> str:
+        """Return the statement for several rows: see `insert_many_sql`. `columns` are those of folded forms, too."""
+        key = columns, same, count
+        sql = self._many.get(key)
+        if sql is None:
+            sql = insert_many_sql(self.sobject.name, columns, same, count)
+            if len(self._many) < _MOST_STATEMENTS:
+                self._many[key] = sql
+        return sql
+
+    def folds(self, column: str) -> bool:
+        """Tell whether the folded form of a column is kept beside it."""
+        field = self.sobject.by_name.get(column)
+        return field is not None and field.folded
 
     def _remember(
         self, kind: str, key: tuple[str, ...], columns: tuple[str, ...], sql: Callable[[Sequence[str]], str]

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mock_server.org import errors
 from mock_server.org.records.leads import converted
 from mock_server.org.records.rows import Chunk, Row
 from mock_server.org.records.store import Store
 from mock_server.org.schema import Schema
-from mock_server.org.schema.types import Field
+from mock_server.org.schema.types import Field, SObject
+
+
+def living(schema: Schema, store: Store, prefix: str, ids: Sequence[str]) -> tuple[SObject | None, set[str]]:
+    """Return the object that ids of a key prefix are of, and which of them are records that are there."""
+    target = schema.anywhere_by_prefix(prefix)
+    if target is None:
+        return None, set()
+    store.ready(target)
+    return target, {one for one, gone in store.lookup(target, "Id", ids, "Id", "IsDeleted") if not gone}
 
 
 def check_references(schema: Schema, store: Store, chunk: Chunk) -> None:
@@ -22,11 +33,7 @@ def check_references(schema: Schema, store: Store, chunk: Chunk) -> None:
             if value is not None:
                 wanted.setdefault(value[:3], {}).setdefault(value, []).append((row, reference))
     for prefix, references in wanted.items():
-        target = schema.anywhere_by_prefix(prefix)
-        live: set[str] = set()
-        if target is not None:
-            store.ready(target)
-            live = {i for i, gone in store.lookup(target, "Id", list(references), "Id", "IsDeleted") if not gone}
+        target, live = living(schema, store, prefix, list(references))
         for identifier, users in references.items():
             for row, reference in users:
                 if target is None or (reference.reference_to and target.name not in reference.reference_to):

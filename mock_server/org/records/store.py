@@ -115,6 +115,22 @@ class Store:
         connection.execute(f"PRAGMA mmap_size={1 << 40}")
         return connection
 
+    def snapshot(self) -> sqlite3.Connection:
+        """Return a further connection, in a transaction that reads what is committed now.
+
+        It may have tables of its own, which lie in a file. A database in memory is copied: it is small.
+        """
+        if self._path is not None:
+            connection = _connection(self._path)
+            connection.execute(f"PRAGMA mmap_size={1 << 40}")
+        else:
+            connection = _connection(":memory:")
+            connection.deserialize(self.connection.serialize())
+        connection.execute("PRAGMA temp_store=FILE")
+        connection.execute("BEGIN")
+        connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
+        return connection
+
     def _look(self) -> None:
         """Move a database in memory that has become large into a file, where it can be read beside the writer.
 
@@ -316,8 +332,15 @@ class Store:
             row[0]: dict(zip(columns, row[1:], strict=True)) for row in self.lookup(sobject, "Id", ids, "Id", *columns)
         }
 
-    def execute_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
-        self._written += len(rows)
+    def any_between(self, sobject: SObject, column: str, low: Any, high: Any) -> bool:
+        """Tell whether a record, deleted ones among them, has a value of a range. The column has an index."""
+        name = quoted(column)
+        sql = f"SELECT 1 FROM {quoted(sobject.name)} WHERE {name} >= ? AND {name} <= ? LIMIT 1"  # noqa: S608
+        return self.connection.execute(sql, (low, high)).fetchone() is not None
+
+    def execute_many(self, sql: str, rows: Sequence[Sequence[Any]], count: int | None = None) -> None:
+        """Run a statement for each set of values. `count` is how many rows they are, where one writes several."""
+        self._written += len(rows) if count is None else count
         if len(rows) == 1:
             self.connection.execute(sql, rows[0])
         else:
@@ -444,6 +467,22 @@ def fold_column(name: str) -> str:
 def insert_sql(table: str, columns: Sequence[str]) -> str:
     names = ", ".join(map(quoted, columns))
     return f"INSERT INTO {quoted(table)} ({names}) VALUES ({','.join('?' * len(columns))})"  # noqa: S608
+
+
+def insert_many_sql(table: str, columns: Sequence[str], same: Sequence[bool], count: int) -> str:
+    """Return an INSERT of several rows. The values of columns that are the `same` in all come once, before the rows."""
+    shared = iter(range(1, sum(same) + 1))
+    places = [f"?{next(shared)}" if one else "" for one in same]
+    following = sum(same)
+    rows = []
+    for _ in range(count):
+        row = []
+        for place in places:
+            following += not place
+            row.append(place or f"?{following}")
+        rows.append(f"({','.join(row)})")
+    names = ", ".join(map(quoted, columns))
+    return f"INSERT INTO {quoted(table)} ({names}) VALUES {','.join(rows)}"  # noqa: S608
 
 
 def person_name(sobject: SObject, field: Field) -> bool:

@@ -21,7 +21,7 @@ Coerce = Callable[[Any], Any]
 """Takes a JSON value that is not None, returns the stored one. Raises ApiError; Misfit for the wrong JSON type."""
 
 _EMAIL = re.compile(r"[^@\s,;:<>()\[\]\\\"]+@[^@\s,;:<>()\[\]\\\".]+(\.[^@\s,;:<>()\[\]\\\".]+)+")
-_BLANK = "".join(map(chr, range(33)))
+BLANK = "".join(map(chr, range(33)))
 """What Java's `trim` takes off both ends of a text: blanks and control characters, but no other white space."""
 _NEWLINES = re.compile(r"\r\n?|\n")
 
@@ -55,7 +55,7 @@ def _text(field: Field) -> Callable[[Any], str | None]:
         if "\0" in value:
             # SQLite ends text at NUL.
             value = value.replace("\0", "")
-        value = value.strip(_BLANK)
+        value = value.strip(BLANK)
         if lines and "\r" in value:
             value = _NEWLINES.sub("\n", value)
         if length and len(value) > length:

@@ -1,0 +1,281 @@
+"""Bulk API 1.0: jobs whose batches their client makes. What a batch is told, how it is worked off, what comes of it.
+
+A batch is worked off as soon as it is there, whether or not its job is closed: one after another in a serial job,
+several at a time in a parallel one. Source: Bulk API Developer Guide, "Work with Batches" and the limits of the API.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from mock_server.org import errors
+from mock_server.org.errors import ApiError
+from mock_server.org.identity.sessions import Session
+from mock_server.org.jobs import contents
+from mock_server.org.jobs.contents import Content
+from mock_server.org.jobs.ingesting import PARALLEL, VERBS
+from mock_server.org.jobs.model import KEPT, Batch, BatchState, Job
+from mock_server.org.records.changes import CHUNK, LockHeld, RowResult
+from mock_server.org.records.locks import WAIT
+from mock_server.org.records.tables import Table, check_header
+
+if TYPE_CHECKING:
+    from mock_server.org.jobs.jobs import Jobs
+
+LARGEST = 10_000_000
+"""Bytes of a batch's content."""
+OPEN = 86_400.0
+"""Seconds after its creation for which a job takes batches."""
+PIECE = 1 << 18
+UNDER_WAY: frozenset[BatchState] = frozenset({"Queued", "InProgress"})
+_SLICE = 200
+"""Records that are read before others are served."""
+
+
+class Classic:
+    """The jobs of Bulk API 1.0 of one org."""
+
+    def __init__(self, jobs: Jobs) -> None:
+        self._jobs = jobs
+        self._org = jobs.org
+        self._tables = jobs.tables
+        self._news: dict[str, asyncio.Event] = {}
+        """By job id: told of new batches. A job that is here is being worked off."""
+
+    # -- what happens from outside
+
+    def find(self, who: Session, identifier: str) -> Job:
+        """Return a job by its 15- or 18-character id. Raises InvalidJob, InvalidUser for somebody else's."""
+        self._jobs.expire()
+        job = self._jobs.known(identifier)
+        if job is None or job.api != "classic":
+            raise errors.NO_CLASSIC_JOB(id=identifier[:100])
+        if job.user_id != who.user_id:
+            raise errors.ANOTHER_USERS_JOB()
+        return job
+
+    def batch(self, job: Job, identifier: str) -> Batch:
+        """Return a batch of a job by its id. Raises InvalidBatch."""
+        for batch in self._jobs.batches_of(job):
+            if identifier in (batch.id, batch.id[:15]):
+                return batch
+        raise errors.INVALID_BATCH(text=f"Unable to find batch with id: {identifier[:100]}")
+
+    def add(self, job: Job, content: bytes, exchange: int = 0, **options: Any) -> Batch:
+        """Add a batch to a job, and have it worked off. Raises InvalidJobState, ClientInputError, InvalidBatch."""
+        now = self._org.clock.now()
+        if job.state != "Open" or now - job.created > OPEN:
+            # D: such a batch counts against the allocation all the same, and is not created.
+            what = "older than 24 hours" if job.state == "Open" else job.state.lower()
+            raise errors.CLASSIC_JOB_STATE(text=f"Adding a batch to a job that is {what} is not allowed")
+        if len(content) > LARGEST:
+            raise errors.CLIENT_INPUT_ERROR(text=f"Failed to read request. Exceeded max size limit of {LARGEST}")
+        if not content.strip():
+            raise errors.INVALID_BATCH(text="The batch has no content")
+        with self._org.store.transaction():
+            batch = self._jobs.new_batch(job, len(self._jobs.batches_of(job)))
+            batch.exchange, batch.options = exchange, options
+            for start in range(0, len(content), PIECE):
+                self._tables.put(batch.id, "content", content[start : start + PIECE])
+            self._tables.keep(batch)
+        self._begin(job)
+        return batch
+
+    def close(self, job: Job, exchange: int = 0) -> None:
+        """Let a job take no more batches; those that it has are worked off. Raises InvalidJobState."""
+        if job.state != "Open":
+            raise errors.CLASSIC_JOB_STATE(text=f"Closing already {job.state.lower()} Job not allowed")
+        job.closed_by = exchange
+        self._jobs.move(job, "Closed")
+        self._settle(job)
+
+    def abort(self, job: Job, exchange: int = 0) -> None:
+        """Stop a job where it is: batches that wait are not processed. Raises InvalidJobState."""
+        batches = self._jobs.batches_of(job)
+        if job.state == "Closed" and not any(batch.state in UNDER_WAY for batch in batches):
+            raise errors.CLASSIC_JOB_STATE(text="Aborting already Completed Job not allowed")
+        if job.over:
+            raise errors.CLASSIC_JOB_STATE(text=f"Aborting already {job.state} Job not allowed")
+        job.closed_by = job.closed_by or exchange
+        for batch in batches:
+            if batch.state == "Queued":
+                self._end(batch, "NotProcessed")
+        self._jobs.move(job, "Aborted")
+
+    def request(self, batch: Batch) -> Iterator[bytes]:
+        """Yield the content of a batch as it was sent."""
+        yield from self._tables.parts(batch.id, "content")
+
+    def results(self, batch: Batch) -> Iterator[list[list[Any]]]:
+        """Yield what came of a batch's rows, in their order: id, success, created, errors (code, message, fields).
+
+        Raises InvalidBatch where there are none (yet): recorded for a batch that failed as a whole.
+        """
+        if batch.state in UNDER_WAY:
+            raise errors.INVALID_BATCH(text="Batch not completed")
+        if batch.state != "Completed" and not batch.done:
+            raise errors.INVALID_BATCH(text="Records not processed")
+        return (orjson.loads(part) for part in self._tables.parts(batch.id, "results"))
+
+    # -- how it is worked off
+
+    def _begin(self, job: Job) -> None:
+        news = self._news.get(job.id)
+        if news is not None:
+            news.set()
+            return
+        self._news[job.id] = asyncio.Event()
+        self._jobs.begin(job, self.work)
+
+    def resume(self, job: Job) -> None:
+        """Go on with the batches of a job that are not done."""
+        if any(batch.state in UNDER_WAY for batch in self._jobs.batches_of(job)):
+            self._begin(job)
+
+    def forget(self) -> None:
+        """Know of no job that is worked off: their tasks are gone."""
+        self._news.clear()
+
+    async def work(self, job: Job) -> None:
+        """Work off the batches of a job until none is left."""
+        news = self._news[job.id]
+        running: dict[asyncio.Task[None], Batch] = {}
+        loop = asyncio.get_running_loop()
+        try:
+            while True:
+                news.clear()
+                waiting = [one for one in self._jobs.batches_of(job) if one.state in UNDER_WAY]
+                for batch in [one for one in waiting if one not in running.values()]:
+                    if len(running) >= self._side_by_side(job):
+                        break
+                    running[loop.create_task(self._batch(job, batch))] = batch
+                if not running:
+                    break
+                told = loop.create_task(news.wait())
+                done, _ = await asyncio.wait({*running, told}, return_when=asyncio.FIRST_COMPLETED)
+                told.cancel()
+                for task in [one for one in running if one in done]:
+                    del running[task]
+                    task.result()
+        finally:
+            for task in running:
+                task.cancel()
+            # Without a pause after it was seen that no batch is left: one that comes now begins anew.
+            if self._news.get(job.id) is news:
+                del self._news[job.id]
+        self._settle(job)
+
+    def _side_by_side(self, job: Job) -> int:
+        """Return how many batches run at a time: only transactions that last can stand in each other's way."""
+        return PARALLEL if job.concurrency == "Parallel" and self._org.transaction_time else 1
+
+    def _settle(self, job: Job) -> None:
+        """Note that a job will save no more, once that is so."""
+        if job.state == "Closed" and not any(one.state in UNDER_WAY for one in self._jobs.batches_of(job)):
+            job.ended = self._org.clock.now()
+            self._tables.keep(job)
+            self._jobs.saves.ended(job)
+
+    async def _batch(self, job: Job, batch: Batch) -> None:
+        begun = self._org.clock.now()
+        if batch.began is None:
+            batch.began = begun
+        batch.state, batch.modified = "InProgress", begun
+        self._tables.keep(batch)
+        try:
+            await self._ingest(job, batch)
+        except ApiError as error:
+            batch.message = f"{error.code} : {error.message}"
+            self._end(batch, "Failed", begun)
+        else:
+            if job.state == "Aborted" and batch.records != batch.done:
+                # It was under way: what it has done stays, and is told.
+                batch.message = "InvalidJobState : Job was aborted" if batch.done else ""
+                self._end(batch, "Failed" if batch.done else "NotProcessed", begun)
+            else:
+                self._end(batch, "Completed", begun)
+
+    def _end(self, batch: Batch, state: BatchState, begun: float | None = None) -> None:
+        now = self._org.clock.now()
+        batch.state, batch.modified, batch.ended = state, now, now
+        if begun is not None:
+            batch.total_ms += round((now - begun) * 1000)
+            batch.api_ms = batch.total_ms
+        self._tables.keep(batch)
+
+    async def _read(self, job: Job, batch: Batch) -> Content:
+        """Read the content of a batch, letting others be served. Raises InvalidBatch."""
+        form = job.content_type.rpartition("_")[2]
+        data = b"".join(self._tables.parts(batch.id, "content"))
+        content = Content()
+        for number, _ in enumerate(contents.steps(form, data, batch.options.get("charset", "utf-8"), content)):
+            if number % _SLICE == 0:
+                await asyncio.sleep(0)
+        return content
+
+    async def _ingest(self, job: Job, batch: Batch) -> None:
+        """Save the rows of a batch, chunk by chunk; what each chunk has done is written along with its rows."""
+        content = await self._read(job, batch)
+        columns, verb = tuple(content.columns), VERBS[job.operation]
+        wrong = check_header(self._org.schema_of(self._jobs.who(job)), verb, job.sobject, columns, job.key_field)
+        if wrong is not None:
+            raise wrong
+        batch.records = len(content.records)
+        while batch.done < batch.records and job.state != "Aborted":
+            rows = content.rows(batch.done, batch.done + CHUNK)
+            await self._chunk(job, batch, Table(verb, job.sobject, columns, rows, job.key_field, job.assignment_rule))
+            if self._org.transaction_time:
+                await self._org.clock.sleep(self._org.transaction_time)
+            else:
+                await asyncio.sleep(0)
+
+    async def _chunk(self, job: Job, batch: Batch, table: Table) -> None:
+        clock = self._org.clock
+        deadline = clock.now() + WAIT
+        while True:
+            give_up = clock.now() >= deadline
+            try:
+                self._save(job, batch, table, give_up)
+            except LockHeld as held:
+                await clock.wait_until(min(held.until, deadline))
+            else:
+                return
+
+    def _save(self, job: Job, batch: Batch, table: Table, give_up: bool) -> None:
+        """Save a chunk and note what came of it, as one transaction. Raises LockHeld with nothing done."""
+        with self._org.store.transaction():
+            results = self._jobs.saves.save(job, batch, table, give_up)
+            failed = sum(not result.success for result in results)
+            self._tables.put(batch.id, "results", _told(results), len(results))
+            batch.done += len(results)
+            batch.failed += failed
+            job.processed += len(results)
+            job.failed += failed
+            job.modified = batch.modified = self._org.clock.now()
+            self._tables.keep(batch)
+            self._tables.keep(job)
+
+    # -- how long it is kept
+
+    def stale(self, job: Job, now: float) -> bool:
+        """Tell whether a job is removed by now: seven days after its youngest batch, whatever its state (D)."""
+        youngest = max((batch.created for batch in self._jobs.batches_of(job)), default=job.created)
+        return now - youngest > KEPT
+
+
+def _told(results: list[RowResult]) -> bytes:
+    return orjson.dumps(
+        [
+            [
+                one.id,
+                one.success,
+                one.created,
+                [[error.code, error.message, list(error.fields or ())] for error in one.errors],
+            ]
+            for one in results
+        ]
+    )

@@ -1,0 +1,439 @@
+"""Rows that are saved column by column: those of a table of whose object nothing asks row by row.
+
+The steps of the pipeline are the same, each taken once for all rows: found by key, read, related, given what new
+records start with, numbered, compared, written. Whatever is out of the ordinary - a cell that cannot be read, a value
+that is missing, a reference that leads nowhere, a key that comes twice - raises `Unusual` before anything is done: then
+the rows go the way of rows, on which their errors are told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain, repeat
+from typing import Any
+
+from mock_server.org.clock import Clock, stamp
+from mock_server.org.ids import IdSource, to_15, to_18
+from mock_server.org.records.changes import CHUNK, Committed, RowResult
+from mock_server.org.records.columns import Unusual, Values, folded, reading
+from mock_server.org.records.commits import CommitLog
+from mock_server.org.records.headers import Column, Header
+from mock_server.org.records.parents import parent_key
+from mock_server.org.records.plans import Slot, WritePlan, plan_of, update_sql
+from mock_server.org.records.referring import living
+from mock_server.org.records.saving import AutoNumbers
+from mock_server.org.records.store import Store, fold_column
+from mock_server.org.records.text import NULL
+from mock_server.org.schema import Schema
+from mock_server.org.schema.types import Field, SObject, fold
+
+BLOCK = 1_000
+"""Rows of one look: more cost no less, and others wait for them."""
+_AT_ONCE = 100
+"""Rows of one INSERT."""
+_VARIABLES = 8_000
+
+_result = partial(tuple.__new__, RowResult)
+
+
+@dataclass(frozen=True, slots=True)
+class Same:
+    """A column that has one value in all rows."""
+
+    value: Any
+
+    def __getitem__(self, part: slice) -> Same:
+        return self
+
+
+class Spread(Sequence[tuple[Any, ...]]):
+    """Rows that are kept as columns, and made when somebody reads them."""
+
+    def __init__(self, columns: Sequence[Values | Same], count: int) -> None:
+        self._columns = columns
+        self._count = count
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, place: Any) -> Any:
+        return list(self)[place]
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        return zip(
+            *(repeat(one.value, self._count) if isinstance(one, Same) else one for one in self._columns), strict=False
+        )
+
+
+@dataclass(slots=True)
+class _Group:
+    """Rows of a block that do the same to the same fields. `columns` are their values by field, in the rows' order."""
+
+    creates: bool
+    places: Sequence[int]
+    columns: dict[str, Values | Same]
+    ids: list[str] = field(default_factory=list)
+    logged: int = 0
+
+
+class Source:
+    """One column of a table as the source of a field."""
+
+    def __init__(self, place: int, column: Column, slot: Slot, target: SObject | None, key: Slot | None) -> None:
+        self.place = place
+        self.column = column
+        self.field = column.field
+        self.slot = slot
+        self.target = target
+        """The object of the parent that the cells name by a key."""
+        self.read = reading(column, (key or slot).coerce)
+
+
+class Blocks:
+    """Saves blocks of one org's rows."""
+
+    def __init__(
+        self, schema: Schema, store: Store, ids: IdSource, clock: Clock, log: CommitLog, numbers: AutoNumbers
+    ) -> None:
+        self._schema = schema
+        self._store = store
+        self._ids = ids
+        self._clock = clock
+        self._log = log
+        self._numbers = numbers
+
+    def sources(self, plan: WritePlan, header: Header) -> list[Source]:
+        """Return where each field's values come from. Raises Unusual for columns that rows are asked about."""
+        found: list[Source] = []
+        for place, column in header.valued():
+            slot = plan.slot(column.field.name)
+            if slot is None:
+                raise Unusual
+            target, key = None, None
+            if column.relationship is not None:
+                target = column.target
+                named = None if target is None else parent_key(target, str(column.key), None)
+                # Which leads may be referred to is asked one by one.
+                if target is None or named is None or target.name == "Lead":
+                    raise Unusual
+                key = plan_of(target).slot(named.name)
+            found.append(Source(place, column, slot, target, key))
+        if len({one.field.name for one in found}) < len(found):
+            raise Unusual
+        return found
+
+    def save(
+        self,
+        plan: WritePlan,
+        header: Header,
+        sources: list[Source],
+        verb: str,
+        constants: dict[str, Any],
+        user_id: str,
+        rows: Sequence[Sequence[str]],
+        exchange: int,
+    ) -> list[RowResult]:
+        """Save rows, and note their commits in chunks as rows do. Raises Unusual with nothing done.
+
+        `constants` are what new records start with where their rows do not say otherwise.
+        """
+        cells = list(zip(*rows, strict=True))
+        creates, ids, key = self._found(plan, header, verb, cells, len(rows))
+        if plan.sobject.name == "Lead" and not all(creates):
+            # Converted ones are not changed.
+            raise Unusual
+        groups = self._grouped(sources, cells, creates, len(rows))
+        for group in groups:
+            self._read(plan, sources, cells, group, key)
+        self._compare(plan, groups, ids, key)
+        if any(group.creates for group in groups):
+            new = iter(self._ids.take_many(plan.sobject.key_prefix or "000", creates.count(True)))
+            ids = [next(new) if made else known for made, known in zip(creates, ids, strict=True)]
+        moment = self._clock.now()
+        for group in groups:
+            group.ids = ids if len(group.places) == len(ids) else [ids[place] for place in group.places]
+        self._complete(plan, groups, creates, constants, moment)
+        groups = _merged(groups)
+        self._note(plan, groups, len(ids), moment, user_id, exchange)
+        for group in groups:
+            if group.creates:
+                self._insert(plan, group, stamp(moment), user_id)
+            else:
+                self._update(plan, group, stamp(moment), user_id, key)
+        return list(map(_result, zip(ids, repeat(True), creates, repeat(()), repeat(None), strict=False)))
+
+    # -- which records
+
+    def _found(
+        self, plan: WritePlan, header: Header, verb: str, cells: list[tuple[str, ...]], count: int
+    ) -> tuple[list[bool], list[str], tuple[Field, Values] | None]:
+        """Return which rows create, the ids of those that do not, and the key of an upsert with its values."""
+        if verb == "create":
+            return [True] * count, [""] * count, None
+        if header.key_place is not None:
+            return self._by_key(plan, header, cells[header.key_place])
+        assert header.id_place is not None
+        given = cells[header.id_place]
+        if verb == "update" and "" in given:
+            raise Unusual
+        creates = [not one for one in given]
+        known = [to_18(one) if one else "" for one in given]
+        wanted = [one for one in known if one]
+        if None in known or len(set(wanted)) < len(wanted):
+            raise Unusual
+        stored = dict(self._store.lookup(plan.sobject, "Id", wanted, "Id", "IsDeleted"))
+        if len(stored) < len(wanted) or any(stored.values()):
+            raise Unusual
+        return creates, [one or "" for one in known], None
+
+    def _by_key(
+        self, plan: WritePlan, header: Header, given: tuple[str, ...]
+    ) -> tuple[list[bool], list[str], tuple[Field, Values]]:
+        column = header.columns[header.key_place or 0]
+        assert column is not None
+        key = column.field
+        slot = plan.slot(key.name)
+        if slot is None or not (key.external_id or key.id_lookup) or "" in given:
+            raise Unusual
+        values = reading(column, slot.coerce)(given)
+        if None in values:
+            raise Unusual
+        wanted = folded(values) if key.folded else values
+        if len(set(wanted)) < len(wanted):
+            raise Unusual
+        found: dict[Any, str] = {}
+        for value, identifier in self._living(plan.sobject, key, wanted):
+            if value in found:
+                raise Unusual
+            found[value] = identifier
+        if not found:
+            return [True] * len(wanted), [""] * len(wanted), (key, values)
+        ids = [found.get(value, "") for value in wanted]
+        return [not one for one in ids], ids, (key, values)
+
+    def _living(self, sobject: SObject, key: Field, wanted: Values) -> Iterator[tuple[Any, str]]:
+        """Yield value and id of the records that have one of some values, in the form in which it is compared."""
+        column = fold_column(key.name) if key.folded else key.name
+        if not wanted or not self._store.any_between(sobject, column, min(wanted), max(wanted)):
+            return
+        for value, identifier, deleted in self._store.lookup(sobject, column, wanted, column, "Id", "IsDeleted"):
+            if not deleted:
+                yield value, identifier
+
+    # -- what they say
+
+    @staticmethod
+    def _grouped(sources: list[Source], cells: list[tuple[str, ...]], creates: list[bool], count: int) -> list[_Group]:
+        """Part the rows by what they do and which fields they say something of."""
+        sparse = [source.place for source in sources if "" in cells[source.place]]
+        if not sparse and (not any(creates) or all(creates)):
+            return [_Group(creates[0], range(count), {})]
+        kinds = zip(creates, *(map(bool, cells[place]) for place in sparse), strict=True)
+        by_kind: dict[tuple[bool, ...], list[int]] = {}
+        for place, kind in enumerate(kinds):
+            by_kind.setdefault(kind, []).append(place)
+        return [_Group(kind[0], places, {}) for kind, places in by_kind.items()]
+
+    def _read(
+        self,
+        plan: WritePlan,
+        sources: list[Source],
+        cells: list[tuple[str, ...]],
+        group: _Group,
+        key: tuple[Field, Values] | None,
+    ) -> None:
+        """Read the cells of a group. Raises Unusual for what a row would be refused for."""
+        whole = len(group.places) == len(cells[0])
+        if key is not None:
+            group.columns[key[0].name] = key[1] if whole else [key[1][place] for place in group.places]
+        for source in sources:
+            column = cells[source.place]
+            given = column if whole else [column[place] for place in group.places]
+            if not given[0]:
+                # The rows of a group all say something of a field, or none does.
+                continue
+            slot, name = source.slot, source.slot.field.name
+            if not (slot.createable if group.creates else slot.updateable):
+                raise Unusual
+            values = source.read(given)
+            if source.target is not None:
+                values = self._parents(source, given, values)
+            if (name in plan.not_null or name == "OwnerId") and None in values:
+                raise Unusual
+            if name in plan.related:
+                self._refer(plan.related[name], values)
+            group.columns[name] = values
+        if group.creates and not all(one.name in group.columns for one in plan.required):
+            raise Unusual
+
+    def _parents(self, source: Source, given: Sequence[str], values: Values) -> Values:
+        """Return the ids of parents that are named by a key. Raises Unusual where one is not there, or several are."""
+        target, key = source.target, source.column.key_field
+        assert target is not None
+        assert key is not None
+        if any(value is None and cell != NULL for value, cell in zip(values, given, strict=True)):
+            raise Unusual
+        self._store.ready(target)
+        named = folded(values) if key.folded else values
+        wanted = {value for value in named if value is not None}
+        column = fold_column(key.name) if key.folded else key.name
+        found = [
+            (value, identifier)
+            for value, identifier, deleted in self._store.lookup(
+                target, column, list(wanted), column, "Id", "IsDeleted"
+            )
+            if not deleted
+        ]
+        by_key = dict(found)
+        if len(by_key) < len(wanted) or len(found) > len(by_key):
+            raise Unusual
+        return [None if value is None else by_key[value] for value in named]
+
+    def _refer(self, reference: Field, values: Values) -> None:
+        """Raise Unusual where a reference leads to another kind of record, or to none."""
+        by_prefix: dict[str, list[str]] = {}
+        for identifier in set(values):
+            if identifier is not None:
+                by_prefix.setdefault(identifier[:3], []).append(identifier)
+        for prefix, ids in by_prefix.items():
+            target, live = living(self._schema, self._store, prefix, ids)
+            wrong = target is None or (reference.reference_to and target.name not in reference.reference_to)
+            if wrong or len(live) < len(ids) or (target is not None and target.name == "Lead"):
+                raise Unusual
+
+    def _compare(self, plan: WritePlan, groups: list[_Group], ids: list[str], key: tuple[Field, Values] | None) -> None:
+        """Raise Unusual where a value of a unique field is another record's, or comes twice."""
+        for unique in plan.unique:
+            if key is not None and key[0].name == unique.name:
+                # By it the rows were found, or not found.
+                continue
+            claims: dict[Any, str] = {}
+            count = 0
+            for group in groups:
+                values = group.columns.get(unique.name, [])
+                assert not isinstance(values, Same)
+                for place, value in zip(group.places, folded(values) if unique.folded else values, strict=False):
+                    if value is not None:
+                        claims[value] = ids[place]
+                        count += 1
+            if len(claims) < count:
+                raise Unusual
+            for value, identifier in self._living(plan.sobject, unique, list(claims)):
+                if claims[value] != identifier:
+                    raise Unusual
+
+    # -- what the platform adds
+
+    def _complete(
+        self, plan: WritePlan, groups: list[_Group], creates: list[bool], constants: dict[str, Any], moment: float
+    ) -> None:
+        """Give new records what their rows leave out, and their numbers."""
+        made = [group for group in groups if group.creates]
+        if not made:
+            return
+        for group in made:
+            for name, value in constants.items():
+                group.columns.setdefault(name, Same(value))
+        for numbered in plan.auto_numbers:
+            numbers = iter(self._numbers.take(plan.sobject, numbered, creates.count(True), moment))
+            by_place = [next(numbers) if new else "" for new in creates]
+            for group in made:
+                group.columns[numbered.name] = [by_place[place] for place in group.places]
+        for group in made if plan.named_by_id else ():
+            names = group.columns.get("Name", Same(None))
+            given = repeat(names.value) if isinstance(names, Same) else names
+            group.columns["Name"] = [name or to_15(one) for name, one in zip(given, group.ids, strict=False)]
+
+    def _note(
+        self, plan: WritePlan, groups: list[_Group], count: int, moment: float, user_id: str, exchange: int
+    ) -> None:
+        """Note the commits, chunk by chunk: what a chunk does to the same fields is one entry, as it is for rows."""
+        told = [self._told(plan, group, stamp(moment), user_id) for group in groups]
+        by_place = [0] * count
+        for number, group in enumerate(groups[1:], 1):
+            for place in group.places:
+                by_place[place] = number
+        for start in range(0, count, CHUNK):
+            self._log.transactions += 1
+            chunk = by_place[start : start + CHUNK]
+            order = list(dict.fromkeys(chunk)) if len(groups) > 1 else [0]
+            first = groups[order[0]].creates
+            for number in sorted(order, key=lambda one: groups[one].creates != first):
+                group, (names, columns) = groups[number], told[number]
+                part = slice(group.logged, group.logged + chunk.count(number))
+                group.logged = part.stop
+                rows = Spread([column[part] for column in columns], part.stop - part.start)
+                verb: Committed = "create" if group.creates else "update"
+                self._log.append(verb, plan.sobject.name, moment, exchange, names, group.ids[part], rows)
+
+    @staticmethod
+    def _told(plan: WritePlan, group: _Group, at: str, user_id: str) -> tuple[tuple[str, ...], list[Values | Same]]:
+        """Return the columns that a group writes, the system's own among them: their names and values."""
+        names = tuple(group.columns)
+        columns = list(group.columns.values())
+        if group.creates:
+            tail = [Same(at)] * len(plan.created) + [Same(user_id)] * len(plan.created_by)
+            return (*names, "Id", *plan.created, *plan.created_by), [*columns, group.ids, *tail]
+        tail = [Same(at)] * len(plan.modified) + [Same(user_id)] * len(plan.modified_by)
+        return (*names, *plan.modified, *plan.modified_by), [*columns, *tail]
+
+    # -- the write
+
+    def _insert(self, plan: WritePlan, group: _Group, at: str, user_id: str) -> None:
+        names, columns = self._told(plan, group, at, user_id)
+        folds = [name for name in names if plan.folds(name)]
+        shadows = [_shadow(columns[names.index(name)]) for name in folds]
+        names, columns = (*names, *map(fold_column, folds)), [*columns, *shadows]
+        same = tuple(isinstance(column, Same) for column in columns)
+        shared = [column.value for column in columns if isinstance(column, Same)]
+        own = [column for column in columns if not isinstance(column, Same)]
+        values, width = list(chain.from_iterable(zip(*own, strict=True))), len(own)
+        start, count = 0, len(group.ids)
+        for size in (min(_AT_ONCE, max(1, _VARIABLES // width)), 10, 1):
+            sql = plan.insert_many(names, same, size)
+            end = start + (count - start) // size * size
+            parts = [[*shared, *values[at * width : (at + size) * width]] for at in range(start, end, size)]
+            self._store.execute_many(sql, parts, end - start)
+            start = end
+
+    def _update(self, plan: WritePlan, group: _Group, at: str, user_id: str, key: tuple[Field, Values] | None) -> None:
+        names, columns = self._told(plan, group, at, user_id)
+        folds = [name for name in names if plan.folds(name)]
+        sets = dict(zip(names, columns, strict=True))
+        shadows = {fold_column(name): _shadow(sets[name]) for name in folds}
+        if key is not None:
+            # The record was found by it: what it is compared by does not change, and its index stays as it is.
+            (shadows if key[0].folded else sets).pop(fold_column(key[0].name) if key[0].folded else key[0].name)
+        sets |= shadows
+        made = [repeat(one.value) if isinstance(one, Same) else one for one in (*sets.values(), group.ids)]
+        self._store.execute_many(update_sql(plan.sobject.name, tuple(sets)), list(zip(*made, strict=False)))
+
+
+def _merged(groups: list[_Group]) -> list[_Group]:
+    """Return the groups of which no two write the same fields: what one says may be what another starts with."""
+    alike: dict[tuple[bool, tuple[str, ...]], list[_Group]] = {}
+    for group in groups:
+        alike.setdefault((group.creates, tuple(group.columns)), []).append(group)
+    return [same[0] if len(same) == 1 else _together(same) for same in alike.values()]
+
+
+def _together(groups: list[_Group]) -> _Group:
+    order = sorted((place, number, at) for number, group in enumerate(groups) for at, place in enumerate(group.places))
+
+    def joined(columns: list[Values | Same]) -> Values:
+        return [column.value if isinstance(column := columns[number], Same) else column[at] for _, number, at in order]
+
+    columns: dict[str, Values | Same] = {
+        name: joined([group.columns[name] for group in groups]) for name in groups[0].columns
+    }
+    ids = joined([group.ids for group in groups])
+    return _Group(groups[0].creates, [place for place, *_ in order], columns, ids)
+
+
+def _shadow(column: Values | Same) -> Values | Same:
+    """Return the folded forms of a column."""
+    if isinstance(column, Same):
+        return Same(None if column.value is None else fold(column.value))
+    return folded(column)

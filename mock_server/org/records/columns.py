@@ -1,0 +1,98 @@
+"""Columns of cells: what the rows of a table say of one field, brought into stored form with one look for them all.
+
+Whatever one look cannot tell is `Unusual`: those rows are read one by one, and their errors told by the steps that know
+them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from itertools import repeat
+from typing import Any
+
+from mock_server.org.errors import ApiError
+from mock_server.org.records.headers import Column
+from mock_server.org.records.misfits import Misfit
+from mock_server.org.records.text import NULL, from_text
+from mock_server.org.records.values import BLANK, Coerce
+from mock_server.org.schema.types import FLOAT_TYPES, Field, fold
+
+_OTHER = FLOAT_TYPES | {
+    "boolean", "int", "long", "picklist", "multipicklist", "id", "reference", "date", "datetime", "time", "base64",
+}  # fmt: skip
+# What is left of an address without its letters and digits: one that stands for every text with these signs.
+_LETTERS = bytes(byte for byte in range(128) if chr(byte) not in "@.\n" and not (byte < 33 or byte == 127))
+_FORBIDDEN = b' \t\r\x0b\x0c\x1c\x1d\x1e\x1f,;:<>()[]\\"'
+_SIGNS = re.compile(rb"\.*@\.+")
+_EMPTY_LABEL = (b"@.", b"..", b".\n", b"\n@")
+
+Values = list[Any]
+
+
+class Unusual(Exception):
+    """Rows of which one look cannot tell all."""
+
+
+def values_of(field: Field, cells: Sequence[str], coerce: Coerce) -> Values:
+    """Return the stored form of cells that say something, `#N/A` among them. Raises Unusual."""
+    if NULL not in cells:
+        return _read(field, cells, coerce)
+    said = iter(_read(field, [cell for cell in cells if cell != NULL], coerce))
+    empty = 0 if field.type == "boolean" else None
+    return [empty if cell == NULL else next(said) for cell in cells]
+
+
+def _read(field: Field, cells: Sequence[str], coerce: Coerce) -> Values:
+    if field.type in _OTHER:
+        return _each(field, cells, coerce)
+    values = list(map(str.strip, cells, repeat(BLANK)))
+    whole = "\n".join(values)
+    if "\0" in whole or "\r" in whole:
+        return _each(field, cells, coerce)
+    if field.length and max(map(len, values), default=0) > field.length:
+        raise Unusual
+    if field.type == "email":
+        return _addresses(values, whole) or _each(field, cells, coerce)
+    if "" in values:
+        return [value or None for value in values]
+    return values
+
+
+def _each(field: Field, cells: Sequence[str], coerce: Coerce) -> Values:
+    """Read each cell; the same text again is the same value."""
+    try:
+        known = {cell: from_text(field, cell, coerce) for cell in set(cells)}
+    except (ApiError, Misfit):
+        raise Unusual from None
+    return list(map(known.__getitem__, cells))
+
+
+def _addresses(texts: Values, whole: str) -> Values | None:
+    """Return plain email addresses as they are stored; None where a closer look is needed."""
+    if not whole.isascii():
+        return None
+    lines = f"\n{whole}\n".encode()
+    if len(lines.translate(None, _FORBIDDEN)) < len(lines) or lines.count(b"\n") != len(texts) + 1:
+        return None
+    if any(part in lines for part in _EMPTY_LABEL):
+        return None
+    signs = set(lines.translate(None, _LETTERS).split(b"\n")[1:-1])
+    if not all(map(_SIGNS.fullmatch, signs)):
+        return None
+    return whole.lower().split("\n")
+
+
+def folded(values: Values) -> Values:
+    """Return values in the form in which they are compared; what is no text stays as it is."""
+    try:
+        whole = "".join(values)
+    except TypeError:
+        return [fold(value) if isinstance(value, str) else value for value in values]
+    return list(map(str.lower if whole.isascii() else fold, values))
+
+
+def reading(column: Column, coerce: Coerce) -> Callable[[Sequence[str]], Values]:
+    """Return what reads the cells of a column: of its own field, or of the parent's key that it names."""
+    field = column.key_field or column.field
+    return lambda cells: values_of(field, cells, coerce)
