@@ -167,6 +167,24 @@ def _outage(value: Any, rule: Mapping[str, Any]) -> str:
     return f"an outage of {_span(value['down'])}{up}"
 
 
+_LOSSES = {
+    "expired": "the job's results have expired",
+    "truncated": "half of the job's results in an answer that looks whole",
+    "gone": "the locator of the job's results is not known any more",
+}
+
+
+def _job(given: Any) -> str:
+    told = given if isinstance(given, Mapping) else {given: 0}
+    how, value = next((key, value) for key, value in told.items() if value is not None and key != "message")
+    if how == "slow":
+        return f"the job takes {_span(value)}"
+    if how == "results":
+        return _LOSSES[str(value)]
+    said = {"stuck": "hangs", "failed": "fails", "aborted": "is aborted by an administrator"}[how]
+    return f"the job {said}" + (f" when {value:.0%} of it is done" if value else "")
+
+
 def _meanwhile(given: Mapping[str, Any]) -> str:
     said = []
     if insert := given.get("insert"):
@@ -188,6 +206,7 @@ _EFFECTS: dict[str, Callable[[Any, Mapping[str, Any]], str]] = {
     "limit": lambda limit, _: f"{limit.get('remaining') or 0} left of {limit['name']}",
     "lock": lambda _, rule: f"a lock held by others for {_span(rule.get('lasts') or 30.0)}",
     "meanwhile": lambda given, _: _meanwhile(given),
+    "job": lambda given, _: _job(given),
     "subject": lambda how, _: {"kill": "the subject is killed", "stop": "the subject is asked to stop"}[how],
 }
 

@@ -19,6 +19,7 @@ from typing import Any
 from mock_server import cors
 from mock_server.code_saves import CodeSaves
 from mock_server.exposed import exposed
+from mock_server.faults import losses
 from mock_server.journal import Entry, fingerprint
 from mock_server.operations import Call, Finish, Operation, Reply, Route, Work, operation_saves
 from mock_server.org import errors
@@ -171,7 +172,12 @@ class Gate:
             if reply is None:
                 route.guard(call)
                 call.save, call.perform = self._save, self._perform
+                lossy = armed and operation.name in losses.DOWNLOADS
+                if lossy:
+                    losses.strike(call)
                 reply = await route.handler(call)
+                if lossy:
+                    reply = losses.cut_by_doom(call, reply)
                 if entry.job is not None and _brings(org, operation, entry):
                     self._world.job_saves_of(org).brought(call)
                 if armed:

@@ -136,13 +136,6 @@ def wrong_kind(body: bytes, value: Any) -> ApiError:
     )
 
 
-def unrecognized(body: bytes, name: str) -> ApiError:
-    """Return the error for a property that a request does not have, at its place in the body."""
-    text = body.decode(errors="replace")
-    line, column = _place(text[: max(0, text.find(json.dumps(name, ensure_ascii=False)))])
-    return errors.JSON_PARSER_ERROR(text=f'Unrecognized field "{name[:80]}"', line=line, column=column)
-
-
 def misfit_error(body: bytes, misfit: Misfit) -> ApiError:
     """Return the JSON_PARSER_ERROR for a value of the wrong type, at the place where it stands in the body."""
     if body.lstrip()[:1] == b"<":
@@ -164,6 +157,30 @@ def misfit_error(body: bytes, misfit: Misfit) -> ApiError:
         start = 0
     line, column = _place(text[:start])
     return errors.JSON_PARSER_ERROR(text=misfit.text, line=line, column=column)
+
+
+def place_of(body: bytes, key: str) -> tuple[int, int]:
+    """Return line and column at which Salesforce's parser is when it reads the value of a key of an object.
+
+    It has read the first character of a text, an array or an object, and all of anything else.
+    """
+    text = body.decode(errors="replace")
+    decoder = json.JSONDecoder(parse_int=_integer)
+    at = text.find("{") + 1
+    try:
+        while at:
+            at = text.index('"', at)
+            name, at = decoder.raw_decode(text, at)
+            at = text.index(":", at) + 1
+            while text[at] in " \t\r\n":
+                at += 1
+            _, end = decoder.raw_decode(text, at)
+            if name == key:
+                return _place(text[: at + 1 if text[at] in '"[{' else end])
+            at = end
+    except (ValueError, IndexError, RecursionError):
+        pass
+    return 1, 1
 
 
 def pretty(value: Any, indent: str = "") -> str:

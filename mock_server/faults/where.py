@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
@@ -123,7 +123,22 @@ def _sobjects(call: Call) -> set[str]:
     names.update(_types(body.get("records")))
     if isinstance(body.get("object"), str):
         names.add(body["object"])
+    if isinstance(body.get("query"), str):
+        names.add(queried(body["query"]))
+    names.update(_of_jobs(call))
     return {name.lower() for name in names}
+
+
+def _of_jobs(call: Call) -> Iterator[str]:
+    """Yield the object of the job that a request is about."""
+    told = call.entry.job
+    if told is not None:
+        yield told.sobject
+    elif "/job" in call.raw_path:
+        for value in call.args.values():
+            job = call.org.jobs.known(value)
+            if job is not None:
+                yield job.sobject
 
 
 def _types(records: Any) -> set[str]:

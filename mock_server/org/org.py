@@ -31,6 +31,7 @@ from mock_server.org.identity.redaction import Redactor
 from mock_server.org.identity.sessions import Session, Sessions
 from mock_server.org.identity.signing import SigningKey
 from mock_server.org.ids import IdSource, checksum, number_of
+from mock_server.org.limits.bulk import BulkSettings
 from mock_server.org.limits.governor import Governor
 from mock_server.org.query import NEWEST, Page, Queries
 from mock_server.org.query.search import Found, Searches
@@ -136,6 +137,8 @@ class Org:
         """The newest API version that the org serves."""
         self.closed = False
         self._jobs: Jobs | None = None
+        self.bulk = BulkSettings()
+        """What is set of the org's jobs, before there are any."""
         self.on_jobs: Callable[[Jobs], None] = lambda jobs: None
         """Told once, when the org comes to have jobs: who watches their saves sees to it."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from io import BytesIO
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,11 +13,12 @@ import pytest
 from mock_server.faults.engine import Faults
 from mock_server.faults.rule import parse
 from mock_server.gate import Gate
-from mock_server.journal import Entry, Journal
+from mock_server.job_saves import JobSaves
+from mock_server.journal import Entry, Journal, fingerprint
 from mock_server.operations import Call, Operation, Reply
 from mock_server.org.org import Org
 from mock_server.org.schema import Schema
-from mock_server.protocols import rest
+from mock_server.protocols import bulk2, rest
 from mock_server.routing import Registry
 
 FIELDS = {"Contact": {"External_Id__c": {"type": "text", "length": 64, "externalId": True, "unique": True}}}
@@ -49,6 +51,21 @@ class Lab:
             },
             body=b"" if body is None else orjson.dumps(body),
             base_url="http://127.0.0.1:8080",
+        )
+        return await self.gate.handle(call)
+
+    async def put(self, path: str, content: str) -> Reply:
+        """Send an upload."""
+        call = Call(
+            operation=Operation("unknown", "*", "", "read"),
+            method="PUT",
+            raw_path=DATA + path,
+            raw_query="",
+            headers={"Authorization": f"Bearer {self.token}", "Content-Type": "text/csv", **self.headers},
+            body=b"",
+            base_url="http://127.0.0.1:8080",
+            upload=BytesIO(content.encode()),
+            fingerprint=fingerprint(content.encode()),
         )
         return await self.gate.handle(call)
 
@@ -85,7 +102,7 @@ class Lab:
 
 @pytest.fixture(scope="session")
 def registry() -> Registry:
-    return Registry(rest.ROUTES)
+    return Registry([*rest.ROUTES, *bulk2.ROUTES])
 
 
 @pytest.fixture
@@ -95,8 +112,13 @@ def lab(registry: Registry) -> Lab:
     org = Org(1, schema=schema, clock="virtual")
     org.directory.seed()
     faults, journal = Faults(org, registry, seed=7), Journal()
+    saves = JobSaves(org, faults, journal)
     world = SimpleNamespace(
-        default=org, by_token=lambda token: org, faults_of=lambda org: faults, journal_of=lambda org: journal
+        default=org,
+        by_token=lambda token: org,
+        faults_of=lambda org: faults,
+        journal_of=lambda org: journal,
+        job_saves_of=lambda org: saves,
     )
     app = org.directory.default_app
     token = org.sessions.open(org.directory.default_user, app, app.scopes).token

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mock_server.faults.effects.effect import Effect
 from mock_server.faults.effects.error import Error
+from mock_server.faults.effects.job import JobFault
 from mock_server.faults.effects.latency import Latency
 from mock_server.faults.effects.limit import SetLimit
 from mock_server.faults.effects.lock import HoldLock
@@ -23,6 +24,7 @@ EFFECTS: tuple[type[Effect], ...] = (
     Outage,
     SetLimit,
     HoldLock,
+    JobFault,
     Meanwhile,
     EndSubject,
 )

@@ -68,6 +68,7 @@ class Effect(ABC):
 
     def end(self, org: Org) -> None:
         """Undo what lasts, as the rule is taken away, or the phase that it belongs to is over."""
+        return
 
 
 class RowEffect(Effect):

@@ -54,10 +54,10 @@ def run_hooks(chunk: Chunk, at: Moment, automation: Automation, stored: Stored) 
                 rows, event, at, stored=shown, org=chunk.inner, execution=chunk.execution, user_id=chunk.user_id
             )
             outermost = not chunk.execution.stack
-            begun, cpu = automation.now(), chunk.execution.budget.spent["cpu"]
+            begun, cpu = automation.clock.now(), chunk.execution.budget.spent["cpu"]
             text = _refusal(hook, trigger, rows, chunk.execution)
             if outermost:
-                automation.spent_ms += (automation.now() - begun) * 1000
+                automation.spent_ms += (automation.clock.now() - begun) * 1000
                 automation.spent_ms += max(0, chunk.execution.budget.spent["cpu"] - cpu)
             if text is not None:
                 refused = errors.APEX_FAILURE(text=text[:_LONGEST], fields=())

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mock_server.org.jobs.model import BATCH
 from mock_server.org.jobs.reading import Row, Rows
+from mock_server.org.limits.bulk import BATCH
 
 MOST_CHARACTERS = 10_000_000
 """Characters of a batch, give or take a block: no batch is held in memory that is larger."""
@@ -14,8 +14,9 @@ MOST_CHARACTERS = 10_000_000
 class Batching:
     """The batches of one content. They are the same ones each time that it is read."""
 
-    def __init__(self, content: Rows) -> None:
+    def __init__(self, content: Rows, most: int = BATCH) -> None:
         self._content = content
+        self._most = most
         self.pending: list[Row] = []
         """Rows of the batch that is being read; what is left of them when a record cannot be read."""
 
@@ -25,10 +26,10 @@ class Batching:
         for block in self._content.blocks:
             start = 0
             while start < len(block.rows):
-                end = start + BATCH - len(self.pending)
+                end = start + self._most - len(self.pending)
                 self.pending += block.rows[start:end]
                 start = end
-                if len(self.pending) == BATCH:
+                if len(self.pending) == self._most:
                     yield self._batch()
                     size = 0
             size += block.size

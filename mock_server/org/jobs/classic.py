@@ -17,10 +17,10 @@ from mock_server.org.errors import ApiError
 from mock_server.org.identity.sessions import Session
 from mock_server.org.jobs import contents
 from mock_server.org.jobs.contents import Content
-from mock_server.org.jobs.ingesting import PARALLEL, VERBS
+from mock_server.org.jobs.doom import Course, Doom, Doomed
+from mock_server.org.jobs.ingesting import VERBS
 from mock_server.org.jobs.model import KEPT, Batch, BatchState, Job
-from mock_server.org.records.changes import CHUNK, LockHeld, RowResult
-from mock_server.org.records.locks import WAIT
+from mock_server.org.records.changes import RowResult
 from mock_server.org.records.tables import Table, check_header
 
 if TYPE_CHECKING:
@@ -101,10 +101,13 @@ class Classic:
         if job.over:
             raise errors.CLASSIC_JOB_STATE(text=f"Aborting already {job.state} Job not allowed")
         job.closed_by = job.closed_by or exchange
-        for batch in batches:
+        self._let_go(job)
+        self._jobs.move(job, "Aborted")
+
+    def _let_go(self, job: Job) -> None:
+        for batch in self._jobs.batches_of(job):
             if batch.state == "Queued":
                 self._end(batch, "NotProcessed")
-        self._jobs.move(job, "Aborted")
 
     def request(self, batch: Batch) -> Iterator[bytes]:
         """Yield the content of a batch as it was sent."""
@@ -170,8 +173,9 @@ class Classic:
         self._settle(job)
 
     def _side_by_side(self, job: Job) -> int:
-        """Return how many batches run at a time: only transactions that last can stand in each other's way."""
-        return PARALLEL if job.concurrency == "Parallel" and self._org.transaction_time else 1
+        """Return how many batches run at a time: only transactions that last, or a batch that hangs, hold others up."""
+        several = job.concurrency == "Parallel" and (self._org.transaction_time or self._jobs.dooms)
+        return self._org.bulk.parallel if several else 1
 
     def _settle(self, job: Job) -> None:
         """Note that a job will save no more, once that is so."""
@@ -182,17 +186,16 @@ class Classic:
 
     async def _batch(self, job: Job, batch: Batch) -> None:
         begun = self._org.clock.now()
-        if batch.began is None:
-            batch.began = begun
-        batch.state, batch.modified = "InProgress", begun
-        self._tables.keep(batch)
         try:
             await self._ingest(job, batch)
         except ApiError as error:
             batch.message = f"{error.code} : {error.message}"
             self._end(batch, "Failed", begun)
+        except Doomed as doomed:
+            batch.message = doomed.why
+            self._end(batch, "Failed", begun)
         else:
-            if job.state == "Aborted" and batch.records != batch.done:
+            if job.over and batch.records != batch.done:
                 # It was under way: what it has done stays, and is told.
                 batch.message = "InvalidJobState : Job was aborted" if batch.done else ""
                 self._end(batch, "Failed" if batch.done else "NotProcessed", begun)
@@ -225,27 +228,39 @@ class Classic:
         if wrong is not None:
             raise wrong
         batch.records = len(content.records)
-        while batch.done < batch.records and job.state != "Aborted":
-            rows = content.rows(batch.done, batch.done + CHUNK)
-            await self._chunk(job, batch, Table(verb, job.sobject, columns, rows, job.key_field, job.assignment_rule))
-            if self._org.transaction_time:
-                await self._org.clock.sleep(self._org.transaction_time)
-            else:
-                await asyncio.sleep(0)
+        size = batch.records
 
-    async def _chunk(self, job: Job, batch: Batch, table: Table) -> None:
-        clock = self._org.clock
-        deadline = clock.now() + WAIT
-        while True:
-            give_up = clock.now() >= deadline
-            try:
-                self._save(job, batch, table, give_up)
-            except LockHeld as held:
-                await clock.wait_until(min(held.until, deadline))
-            else:
-                return
+        def save(count: int, give_up: bool) -> list[RowResult]:
+            rows = content.rows(batch.done, batch.done + count)
+            return self._save(
+                job, batch, Table(verb, job.sobject, columns, rows, job.key_field, job.assignment_rule), give_up
+            )
 
-    def _save(self, job: Job, batch: Batch, table: Table, give_up: bool) -> None:
+        async def total() -> int:
+            return size
+
+        course = Course(
+            self._jobs.dooms,
+            (batch.id, job.id),
+            total,
+            lambda: job.over,
+            lambda identifier, doom: self._meet(job, identifier, doom),
+            done=batch.done,
+        )
+        await self._jobs.going(job, batch, size, course, save).run()
+        await course.finish()
+
+    def _meet(self, job: Job, identifier: str, doom: Doom) -> None:
+        """End a batch, or with it its job, as it is doomed to. Raises Doomed for one that fails."""
+        if doom.ends == "Aborted":
+            self.abort(job)
+            return
+        if identifier == job.id:
+            self._let_go(job)
+            self._jobs.fail(job, doom.why)
+        raise Doomed(doom.why)
+
+    def _save(self, job: Job, batch: Batch, table: Table, give_up: bool) -> list[RowResult]:
         """Save a chunk and note what came of it, as one transaction. Raises LockHeld with nothing done."""
         with self._org.store.transaction():
             results = self._jobs.saves.save(job, batch, table, give_up)
@@ -258,6 +273,7 @@ class Classic:
             job.modified = batch.modified = self._org.clock.now()
             self._tables.keep(batch)
             self._tables.keep(job)
+        return results
 
     # -- how long it is kept
 

@@ -18,7 +18,7 @@ import orjson
 from mock_server.org import errors
 from mock_server.org.errors import ApiError
 from mock_server.org.jobs import reading
-from mock_server.org.jobs.model import BATCH
+from mock_server.org.limits.bulk import BATCH
 from mock_server.org.records.text import NULL
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def steps(form: str, data: bytes, charset: str, content: Content) -> Iterator[No
     `form` is `CSV`, `XML` or `JSON`. Raises InvalidBatch.
     """
     if form == "CSV":
-        found = reading.read([data], "COMMA", charset)
+        found = reading.read([data], "COMMA", charset, MOST_IN_FIELD)
         content.columns.extend(found.columns)
         if len(found.columns) > MOST_FIELDS:
             raise _too_many_fields(len(found.columns))

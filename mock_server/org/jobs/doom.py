@@ -39,6 +39,14 @@ class Doom:
         return int(total * self.share)
 
 
+class Doomed(Exception):
+    """A batch fails as it was doomed to."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
 class Dooms:
     """The dooms of one org's jobs and batches, by their ids. Those who wait for one wake when it is lifted."""
 
@@ -46,6 +54,9 @@ class Dooms:
         self._clock = clock
         self._of: dict[str, list[tuple[object, Doom]]] = {}
         self._asleep: dict[str, list[asyncio.Future[None]]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._of)
 
     def now(self) -> float:
         return self._clock.now()
@@ -114,8 +125,9 @@ def _rouse(asleep: asyncio.Future[None]) -> None:
 class Course:
     """The way of a job or batch through its rows, as far as dooms have a say in it.
 
-    `identifiers` are those of the job, and of its batch where that is on its own. `total` counts the rows, once and only
-    when a doom asks for it. `over` tells whether it has ended already; `end` ends what an id names, as a doom of that says.
+    `identifiers` are those of the job, and of its batch where that is on its own. `total` counts the rows, once and
+    only when a doom asks for it. `over` tells whether it has ended already; `end` ends what an id names, as a doom of
+    that says.
     """
 
     def __init__(
@@ -137,6 +149,11 @@ class Course:
         self._began = dooms.now()
         self._given = done
         """Rows that were done before, or may be done by what `room` has said."""
+
+    @property
+    def doomed(self) -> bool:
+        """Whether anything is to become of it."""
+        return bool(self._dooms.of(*self._ids))
 
     async def room(self, most: int) -> int:
         """Wait as long as it hangs or takes its time; return how many of `most` further rows may be done now.

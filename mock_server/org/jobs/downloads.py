@@ -20,8 +20,8 @@ def result_file(
 ) -> Iterator[bytes]:
     """Yield `successful`, `failed` or `unprocessed`; `told` is given how many rows a piece holds, where it holds any.
 
-    While a job runs the first two hold what has been done so far; the third is for jobs that failed or were aborted (D),
-    and has no more than its header before.
+    While a job runs the first two hold what has been done so far; the third is for jobs that failed or were aborted
+    (D), and has no more than its header before.
     """
     content = _content(tables, job)
     files = ResultFiles(content.columns, job.delimiter, job.line_ending)
@@ -31,7 +31,8 @@ def result_file(
         told(tables.rows(job.id, kind))
         yield from tables.parts(job.id, kind)
     elif job.state in ("Failed", "Aborted"):
-        yield from _unprocessed(content, files, {batch.number: batch.done for batch in batches}, told)
+        batching = Batching(content, job.batch_size)
+        yield from _unprocessed(batching, content, files, {batch.number: batch.done for batch in batches}, told)
 
 
 def _content(tables: JobTables, job: Job) -> reading.Rows:
@@ -40,9 +41,8 @@ def _content(tables: JobTables, job: Job) -> reading.Rows:
 
 
 def _unprocessed(
-    content: reading.Rows, files: ResultFiles, done: dict[int, int], told: Callable[[int], object]
+    batching: Batching, content: reading.Rows, files: ResultFiles, done: dict[int, int], told: Callable[[int], object]
 ) -> Iterator[bytes]:
-    batching = Batching(content)
     number = 0
     try:
         for rows in batching:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mock_server.org import errors
-from mock_server.org.clock import wall
 from mock_server.org.errors import ApiError
 from mock_server.org.jobs import reading
 from mock_server.org.jobs.batching import Batching
@@ -15,23 +14,16 @@ from mock_server.org.jobs.doom import Course
 from mock_server.org.jobs.line_endings import LineEndings
 from mock_server.org.jobs.model import Batch, Job
 from mock_server.org.jobs.results import ResultFiles
-from mock_server.org.records.changes import CHUNK, LockHeld, RowResult, Verb
-from mock_server.org.records.locks import WAIT
+from mock_server.org.records.changes import RowResult, Verb
 from mock_server.org.records.tables import Table, check_header
 
 if TYPE_CHECKING:
     from mock_server.org.jobs.jobs import Jobs
 
-PARALLEL = 5
-"""Batches of an org's jobs that run at the same time."""
 VERBS: dict[str, Verb] = {
     "insert": "create", "update": "update", "upsert": "upsert", "delete": "delete", "hardDelete": "hard_delete",
 }  # fmt: skip
 """What an operation of a job does to a record."""
-SLICE = 0.008
-"""Seconds of work after which others are served."""
-_MOST = 25 * CHUNK
-"""Rows that are saved in one go at most."""
 
 
 class Ingesting:
@@ -67,10 +59,11 @@ class Ingesting:
             self._jobs.move(job, "JobComplete")
 
     async def _work(self, job: Job) -> None:
+        """Save the rows of a job. Raises what it fails with."""
         if not job.uploaded:
             return  # recorded: such a job completes, with no records
         await self._check_line_endings(job)
-        content = reading.read(self._tables.parts(job.id, "content"), job.delimiter)
+        content = self.content(job)
         if not content.columns:
             return
         schema = self._org.schema_of(self._jobs.who(job))
@@ -80,6 +73,10 @@ class Ingesting:
         course = self._jobs.course(job, lambda: self._count(job))
         await self._batches(job, content, course)
         await course.finish()
+
+    def content(self, job: Job) -> reading.Rows:
+        """Return the content of a job, to be read. Raises InvalidBatch for its header."""
+        return reading.read(self._tables.parts(job.id, "content"), job.delimiter)
 
     async def _check_line_endings(self, job: Job) -> None:
         """Raise ClientInputError for a content whose lines end otherwise than the job says."""
@@ -95,7 +92,7 @@ class Ingesting:
         """Return how many rows a job has, as far as they can be read."""
         rows = 0
         try:
-            for block in reading.read(self._tables.parts(job.id, "content"), job.delimiter).blocks:
+            for block in self.content(job).blocks:
                 rows += len(block.rows)
                 await asyncio.sleep(0)
         except ApiError:
@@ -104,13 +101,13 @@ class Ingesting:
 
     async def _batches(self, job: Job, content: reading.Rows, course: Course) -> None:
         """Work off the batches, several at a time where they can stand in each other's way."""
-        side_by_side = PARALLEL if self._org.transaction_time else 1
+        side_by_side = self._org.bulk.parallel if self._org.transaction_time else 1
         files = ResultFiles(content.columns, job.delimiter, job.line_ending)
         known = {batch.number: batch for batch in self._jobs.batches_of(job)}
         running: set[asyncio.Task[None]] = set()
         number = 0
         try:
-            for rows in Batching(content):
+            for rows in Batching(content, job.batch_size):
                 if job.over:
                     break
                 if rows is None:
@@ -130,8 +127,8 @@ class Ingesting:
                     for task in done:
                         task.result()
         except ApiError:
-            # A batch that cannot be read: those before it are worked off, and their rows stay.
-            await asyncio.gather(*running)
+            # A batch that cannot be read, or is given up: what runs beside it comes to its end, and its rows stay.
+            await asyncio.gather(*running, return_exceptions=True)
             raise
         else:
             await asyncio.gather(*running)
@@ -149,46 +146,22 @@ class Ingesting:
         course: Course,
     ) -> None:
         """Save the rows of a batch, chunk by chunk; what each chunk has done is written along with its rows."""
-        if batch.began is None:
-            batch.state, batch.began = "InProgress", self._org.clock.now()
-        width = CHUNK
-        while batch.done < len(rows):
-            room = await course.room(min(width, len(rows) - batch.done))
-            if not room:
-                return
-            end = batch.done + room
-            begun = wall()
-            while batch.done < end and not job.over:
-                chunk = rows[batch.done : min(end, batch.done + width)]
-                if not await self._saved(job, batch, columns, chunk, files):
-                    width = CHUNK
-            if self._org.transaction_time:
-                await self._org.clock.sleep(self._org.transaction_time)
-                self._spend(job, batch, self._org.transaction_time * 1000, 0)
-                continue
-            width = self._width(width, wall() - begun)
-            await asyncio.sleep(0)
 
-    def _width(self, width: int, took: float) -> int:
-        """Return how many rows to save in one go, by how long it took for so many.
+        def save(count: int, give_up: bool) -> list[RowResult]:
+            some = rows[batch.done : batch.done + count]
+            return self._save(job, batch, self._table(job, columns, some), some, files, give_up)
 
-        Only where time is real: in virtual time a run must be the same each time.
-        """
-        if self._org.clock.mode != "real":
-            return CHUNK
-        if took > SLICE:
-            return max(CHUNK, width // 2 // CHUNK * CHUNK)
-        return min(_MOST, 2 * width) if took < SLICE / 2 else width
+        await self._jobs.going(job, batch, len(rows), course, save).run()
 
     def _table(self, job: Job, columns: tuple[str, ...], rows: Sequence[reading.Row]) -> Table:
         refusals = {}
-        if set(map(len, rows)) != {len(columns)}:
+        wide = len(columns)
+        if set(map(len, rows)) != {wide}:
             refusals = {
-                place: errors.RAGGED_ROW(cells=len(row), columns=len(columns))
+                place: errors.RAGGED_ROW(cells=len(row), columns=wide)
                 for place, row in enumerate(rows)
-                if len(row) != len(columns)
+                if len(row) != wide
             }
-            wide = len(columns)
             rows = [row if len(row) == wide else [*row[:wide], *[""] * (wide - len(row))] for row in rows]
         return Table(
             VERBS[job.operation],
@@ -200,29 +173,9 @@ class Ingesting:
             refusals=refusals,
         )
 
-    async def _saved(
-        self, job: Job, batch: Batch, columns: tuple[str, ...], rows: Sequence[reading.Row], files: ResultFiles
-    ) -> bool:
-        """Save rows, waiting for row locks; tell whether it is done, or must be tried in single chunks."""
-        clock = self._org.clock
-        deadline = clock.now() + WAIT
-        table = self._table(job, columns, rows)
-        while True:
-            give_up = clock.now() >= deadline
-            try:
-                self._save(job, batch, table, rows, files, give_up)
-            except LockHeld as held:
-                if len(rows) > CHUNK:
-                    return False
-                await clock.wait_until(min(held.until, deadline))
-                if job.over:
-                    return True
-            else:
-                return True
-
     def _save(
         self, job: Job, batch: Batch, table: Table, rows: Sequence[reading.Row], files: ResultFiles, give_up: bool
-    ) -> None:
+    ) -> list[RowResult]:
         """Save chunks and note what came of them, as one transaction. Raises LockHeld with nothing done."""
         clock, automation = self._org.clock, self._org.automation
         begun, hooks = clock.now(), automation.spent_ms
@@ -241,9 +194,12 @@ class Ingesting:
             if batch.done == batch.records:
                 batch.state, batch.ended = "Completed", batch.modified
             apex = automation.spent_ms - hooks
-            self._spend(job, batch, max((clock.now() - begun) * 1000, apex), apex)
+            # The transaction goes on for as long as it is said to take.
+            active = (clock.now() - begun + self._org.transaction_time) * 1000
+            self._spend(job, batch, max(active, apex), apex)
             self._tables.keep(batch)
             self._tables.keep(job)
+        return results
 
     def _spend(self, job: Job, batch: Batch, active: float, apex: float) -> None:
         """Count milliseconds of work, and those of them that hooks took."""

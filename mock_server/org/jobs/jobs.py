@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import codecs
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, BinaryIO, Protocol
@@ -12,10 +11,13 @@ from mock_server.org.identity.sessions import Session
 from mock_server.org.ids import to_15, to_18
 from mock_server.org.jobs import rules
 from mock_server.org.jobs.classic import Classic
+from mock_server.org.jobs.contention import Going, Lanes, Save
 from mock_server.org.jobs.doom import DEFECT, Course, Doom, Dooms
 from mock_server.org.jobs.downloads import result_file
 from mock_server.org.jobs.ingesting import Ingesting
 from mock_server.org.jobs.model import KEPT, Batch, Job, NewJob, State
+from mock_server.org.jobs.querying import Querying
+from mock_server.org.jobs.result_pages import ResultPage, ResultPages
 from mock_server.org.jobs.scheduler import Scheduler, Work
 from mock_server.org.jobs.tables import JobTables
 from mock_server.org.jobs.untouched import untouched
@@ -65,8 +67,10 @@ class Jobs:
         self.tables.ready()
         self.saves: Saves = PlainSaves(self)
         self.dooms = Dooms(self.org.clock)
+        self.lanes = Lanes(org.bulk.parallel)
         self._scheduler = Scheduler(lambda job: self.fail(job, DEFECT))
         self._ingesting = Ingesting(self)
+        self.querying = Querying(self)
         self.classic = Classic(self)
         self._jobs: dict[str, Job] = {}
         self._batches: dict[str, list[Batch]] = {}
@@ -91,7 +95,7 @@ class Jobs:
         job = Job(
             self.org.ids.take("750"), new.api, new.operation, new.sobject, new.version, new.content_type,
             new.line_ending, new.delimiter, new.key_field, new.concurrency, new.assignment_rule, new.query,
-            dict(new.options), who.user_id, now, now, made_by=exchange,
+            dict(new.options), who.user_id, now, now, made_by=exchange, batch_size=self.org.bulk.batch_size,
         )  # fmt: skip
         self._jobs[job.id] = job
         self.tables.keep(job)
@@ -100,6 +104,15 @@ class Jobs:
     def checked(self, who: Session, new: NewJob) -> NewJob:
         """Return an ingest job as it can be made. Raises what `rules.checked` does."""
         return rules.checked(self.org, who, new)
+
+    def ask(self, who: Session, new: NewJob, exchange: int = 0) -> Job:
+        """Make a query job of Bulk 2.0 and run it from now on. Raises LIMIT_EXCEEDED."""
+        self.querying.charge()
+        job = self.create(who, new, exchange)
+        job.exchange = exchange
+        self.move(job, "UploadComplete")
+        self._scheduler.begin(job, self.querying.work)
+        return job
 
     def find(self, who: Session, identifier: str) -> Job:
         """Return a job by its 15- or 18-character id. Raises NOT_FOUND."""
@@ -121,10 +134,15 @@ class Jobs:
         """Have a job worked off. Whoever calls runs on the event loop that serves."""
         self._scheduler.begin(job, work)
 
-    async def upload(self, job: Job, content: BinaryIO, exchange: int = 0, charset: str = "utf-8") -> None:
-        """Take the content of a job, once; others are served in between. Raises INVALIDJOB, INVALIDJOBSTATE.
+    def upload(self, job: Job, content: BinaryIO, exchange: int = 0) -> None:
+        """Take the content of a job in one go, as `uploading` does."""
+        for _ in self.uploading(job, content, exchange):
+            pass
 
-        What ends in the middle has uploaded nothing.
+    def uploading(self, job: Job, content: BinaryIO, exchange: int, charset: str = "utf-8") -> Iterator[None]:
+        """Take the content of a job, once, in steps between which others may be served.
+
+        What ends in the middle has uploaded nothing. Raises INVALIDJOB, INVALIDJOBSTATE.
         """
         self._check_upload(job)
         self._uploading.add(job.id)
@@ -132,7 +150,7 @@ class Jobs:
             self.tables.drop(job.id, "content")
             for piece in _pieces(content, charset):
                 self.tables.put(job.id, "content", piece)
-                await asyncio.sleep(0)
+                yield
         finally:
             self._uploading.discard(job.id)
         if self._jobs.get(job.id) is not job:
@@ -164,14 +182,19 @@ class Jobs:
             raise errors.INVALID_JOB_STATE(text=f"Aborting already {_ENDED[job.state]} Job not allowed")
         job.closed_by = job.closed_by or exchange
         self.move(job, "Aborted")
+        if job.api == "query":
+            self._scheduler.stop(job.id)
+            self.querying.drop(job)
 
     def delete(self, job: Job) -> None:
         """Remove a job, with its content and results. Raises INVALIDJOBSTATE for one that is under way."""
+        if job.api == "query" and not job.over:
+            raise errors.NOT_TERMINATED()
         if job.state in ("Open", "InProgress"):
             raise errors.INVALID_JOB_STATE(
                 text="Error encountered when deleting the job because the job is not terminated"
             )
-        self._remove(job)
+        self.remove(job)
 
     def results(self, job: Job, kind: str, told: Callable[[int], object] = lambda rows: None) -> Iterator[bytes]:
         """Yield a result file of an ingest job, piece by piece: `successful`, `failed` or `unprocessed`.
@@ -179,6 +202,14 @@ class Jobs:
         `told` is given how many rows the pieces hold, as they are made.
         """
         return result_file(self.tables, job, kind, self.batches_of(job), told)
+
+    def page(self, job: Job, locator: str | None, most: int) -> ResultPage:
+        """Return a page of a query job's result. Raises INVALID_QUERY_LOCATOR."""
+        return ResultPages(self.tables, job).page(locator, most)
+
+    def pages(self, job: Job, locator: str | None) -> tuple[list[str], str | None]:
+        """Return the locators of some pages of a query job's result, and the locator of the next such list."""
+        return ResultPages(self.tables, job).listed(locator)
 
     def untouched(self, job: Job) -> Iterator[tuple[int, Change]]:
         """Yield the rows of a job with which nothing was done (yet), each with the exchange that brought it."""
@@ -219,6 +250,17 @@ class Jobs:
         """Return the way of a job through its rows, which `total` counts where somebody asks for that."""
         return Course(self.dooms, (job.id,), total, lambda: job.over, self.meet, done=job.processed)
 
+    def going(self, job: Job, batch: Batch, size: int, course: Course, save: Save) -> Going:
+        """Return the work on a batch of so many rows."""
+        return Going(self.org, job, batch, size, self.lanes.of(job), course, save, lambda: self.keep(job, batch))
+
+    def keep(self, job: Job, batch: Batch) -> None:
+        """Write a batch and its job down as they are."""
+        job.modified = batch.modified = self.org.clock.now()
+        with self.org.store.transaction():
+            self.tables.keep(batch)
+            self.tables.keep(job)
+
     def meet(self, identifier: str, doom: Doom) -> None:
         """End a job as it is doomed to."""
         job = self._jobs.get(identifier)
@@ -238,9 +280,10 @@ class Jobs:
             else:
                 gone = (job.ended or job.created) < before and (job.over or job.state == "Open")
             if gone:
-                self._remove(job)
+                self.remove(job)
 
-    def _remove(self, job: Job) -> None:
+    def remove(self, job: Job) -> None:
+        """Forget a job, with its content and results, wherever it is."""
         self._scheduler.stop(job.id)
         self.dooms.forget(job.id)
         self._jobs.pop(job.id, None)
@@ -253,10 +296,15 @@ class Jobs:
     def resume(self) -> None:
         """Go on with what was under way when the org was last closed. Call it on the event loop that serves."""
         for job in self:
-            if job.api == "ingest" and job.state in ("UploadComplete", "InProgress"):
-                self._scheduler.begin(job, self._ingesting.work)
-            elif job.api == "classic":
+            if job.api == "classic":
                 self.classic.resume(job)
+            elif job.state not in ("UploadComplete", "InProgress"):
+                continue
+            elif job.api == "ingest":
+                self._scheduler.begin(job, self._ingesting.work)
+            elif job.api == "query":
+                job.retries += job.state == "InProgress"
+                self._scheduler.begin(job, self.querying.work)
 
     def recall(self) -> None:
         """Know the jobs of a database that has been put in place of the one before."""

@@ -10,14 +10,14 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Self
 
+from mock_server.org.limits.bulk import BATCH
+
 Api = Literal["ingest", "query", "classic"]
 State = Literal["Open", "UploadComplete", "InProgress", "JobComplete", "Failed", "Aborted", "Closed"]
 BatchState = Literal["Queued", "InProgress", "Completed", "Failed", "NotProcessed"]
 ENDED: frozenset[State] = frozenset({"JobComplete", "Failed", "Aborted"})
 KEPT = 7 * 86_400.0
 """Seconds for which a job that has ended is kept, with its results."""
-BATCH = 10_000
-"""Records of a batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,8 @@ class Job:
     error: str = ""
     """Why a job failed: `InvalidBatch : Field name not found : Nme`."""
     ended: float | None = None
+    batch_size: int = BATCH
+    """Records of each of its batches, where the platform makes them."""
 
     @property
     def over(self) -> bool:

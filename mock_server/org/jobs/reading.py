@@ -61,16 +61,16 @@ class Rows:
         return iter(()) if self._reader is None else self._reader.rest()
 
 
-def read(parts: Iterable[bytes], delimiter: str, charset: str = "utf-8") -> Rows:
+def read(parts: Iterable[bytes], delimiter: str, charset: str = "utf-8", most_in_field: int = MOST_IN_FIELD) -> Rows:
     """Read CSV. Raises InvalidBatch for a header that cannot be read; a content without one has no columns."""
-    reader = _Reader(parts, DELIMITERS[delimiter], charset)
+    reader = _Reader(parts, DELIMITERS[delimiter], charset, most_in_field)
     columns = reader.header()
     return Rows(columns, reader.blocks(), reader)
 
 
 def tolerant(parts: Iterable[bytes], delimiter: str) -> Rows:
     """Read CSV, with no columns where the header cannot be read: all of the content is then the rest."""
-    reader = _Reader(parts, DELIMITERS[delimiter], "utf-8")
+    reader = _Reader(parts, DELIMITERS[delimiter])
     try:
         columns = reader.header()
     except ApiError:
@@ -79,8 +79,11 @@ def tolerant(parts: Iterable[bytes], delimiter: str) -> Rows:
 
 
 class _Reader:
-    def __init__(self, parts: Iterable[bytes], mark: str, charset: str) -> None:
+    def __init__(
+        self, parts: Iterable[bytes], mark: str, charset: str = "utf-8", most_in_field: int = MOST_IN_FIELD
+    ) -> None:
         self._mark = mark
+        self._most = most_in_field
         self._texts = _decoded(parts, charset)
         self._pending = ""
         """Text before which all is read; a record begins at its start."""
@@ -152,8 +155,8 @@ class _Reader:
                 raise _unreadable(_told(str(wrong))) from None
             # A carriage return alone ends a line, too.
             rows = self._rows(StringIO(text, newline=None))
-        if len(max(lines, key=len)) > MOST_IN_FIELD or len(rows) < len(lines):
-            _check_lengths(rows)
+        if len(max(lines, key=len)) > self._most or len(rows) < len(lines):
+            _check_lengths(rows, self._most)
         if [] in rows or [""] in rows:
             rows = [row for row in rows if len(row) > 1 or (row and row[0])]
         return rows
@@ -164,8 +167,8 @@ class _Reader:
             text = text.replace("\r\n", "\n").replace("\r", "\n")
         lines = text.split("\n")
         rows = [line.split(self._mark) for line in lines if line]
-        if len(max(lines, key=len)) > MOST_IN_FIELD:
-            _check_lengths(rows)
+        if len(max(lines, key=len)) > self._most:
+            _check_lengths(rows, self._most)
         return rows
 
     def _rows(self, lines: Iterable[str]) -> list[Row]:
@@ -225,14 +228,14 @@ def _records(text: str) -> Iterator[str]:
             start, quotes = end, 0
 
 
-def _check_lengths(rows: list[Row]) -> None:
+def _check_lengths(rows: list[Row], most: int) -> None:
     for row in rows:
         size = sum(map(len, row))
         if size > MOST_IN_RECORD:
             raise _unreadable(_too_long(size))
         if len(row) > MOST_FIELDS:
             raise _unreadable(_TOO_MANY)
-        if size > MOST_IN_FIELD and (longest := max(map(len, row))) > MOST_IN_FIELD:
+        if size > most and (longest := max(map(len, row))) > most:
             raise _unreadable(f"Exceeded max field size: {longest}")
 
 

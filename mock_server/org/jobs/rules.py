@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from mock_server.org import errors
 from mock_server.org.identity.sessions import Session
 from mock_server.org.ids import to_18
+from mock_server.org.jobs.askable import supported
 from mock_server.org.jobs.model import NewJob
 from mock_server.org.schema.types import SObject
 
@@ -33,7 +34,7 @@ def checked(org: Org, who: Session, new: NewJob) -> NewJob:
     sobject = org.schema_of(who).get(new.sobject)
     if sobject is None:
         raise errors.NO_JOB_OBJECT(entity=new.sobject)
-    if sobject.derived:
+    if not supported(sobject):
         raise errors.NO_SUCH_ENTITY(entity=sobject.name)
     if new.operation == "hardDelete" and not org.may(who, "BulkApiHardDelete"):
         raise errors.HARD_DELETE_REFUSED()

@@ -72,6 +72,19 @@ class JobTables:
                 return  # its job was deleted meanwhile
             yield row[0]
 
+    def index(self, owner: str, kind: str) -> list[tuple[int, int]]:
+        """Return the numbers of the parts of one kind, and how many rows each holds."""
+        sql = 'SELECT rowid, "Rows" FROM "sf_parts" WHERE "Owner" = ? AND "Kind" = ? ORDER BY rowid'
+        return self._store.connection.execute(sql, (owner, kind)).fetchall()
+
+    def part(self, number: int) -> bytes:
+        """Return a part by its number. Raises LookupError when it is gone."""
+        row = self._store.connection.execute('SELECT "Data" FROM "sf_parts" WHERE rowid = ?', (number,)).fetchone()
+        if row is None:
+            raise LookupError(number)
+        data: bytes = row[0]
+        return data
+
     def drop(self, owner: str, kind: str) -> None:
         """Remove the parts of one kind."""
         self._run('DELETE FROM "sf_parts" WHERE "Owner" = ? AND "Kind" = ?', owner, kind)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from mock_server.org.errors import ApiError
 from mock_server.org.jobs import reading
+from mock_server.org.jobs.batching import Batching
 from mock_server.org.jobs.ingesting import VERBS
-from mock_server.org.jobs.model import BATCH, Job
+from mock_server.org.jobs.model import Job
 from mock_server.org.records.changes import Change
 from mock_server.org.records.tables import Table, check_header
 
@@ -28,7 +28,9 @@ def untouched(jobs: Jobs, job: Job) -> Iterator[tuple[int, Change]]:
     try:
         content = reading.read(jobs.tables.parts(job.id, "content"), job.delimiter)
         number = 0
-        while rows := list(islice(content.rows, BATCH)):
+        for rows in Batching(content, job.batch_size):
+            if rows is None:
+                continue
             rest = rows[done.get(number, 0) :]
             for change in changes_of(jobs, job, content.columns, rest):
                 yield job.exchange, change

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from mock_server.org.query.masks import masking
 from mock_server.org.query.rows import Row
-from mock_server.org.query.running import Lane, TooLong
+from mock_server.org.query.running import Lane
 from mock_server.org.records.text import java_double
 from mock_server.org.schema.types import FLOAT_TYPES
 
@@ -35,10 +35,11 @@ _NEXT = "FROM temp.sf_rows WHERE rowid > ? ORDER BY rowid LIMIT ?"
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Some of the rows, as they are written, and how many they are."""
+    """Some of the rows, as they are written; how many they are, and how many there are in all."""
 
     rows: int
     data: bytes
+    total: int
 
 
 class Form(Protocol):
@@ -85,7 +86,7 @@ class Csv:
         return "".join([row[0] for row in rows]).encode()
 
     def take(self, plan: Plan, connection: sqlite3.Connection, after: int, most: int) -> tuple[int, bytes]:
-        sql = f"SELECT count(*), CAST(group_concat(line, '') AS BLOB) FROM (SELECT line {_NEXT})"  # noqa: S608
+        sql = f"SELECT count(*), CAST(group_concat(line, '') AS BLOB) FROM (SELECT line {_NEXT})"
         rows, data = connection.execute(sql, (after, most)).fetchone()
         return rows, data or b""
 
@@ -155,6 +156,7 @@ class Extract:
         self._form = form
         self._after = 0
         self._most = _FEWEST
+        self._total = 0
         prepare(lane.connection)
 
     def fill(self) -> None:
@@ -166,6 +168,7 @@ class Extract:
         lane.fetch(replace(self._plan, sql=sql))
         # What others write from now on need not be kept apart for this reader.
         run("COMMIT")
+        self._total = run("SELECT ifnull(max(rowid), 0) FROM temp.sf_rows").fetchone()[0]
 
     def next(self) -> Part:
         """Return the next part, one without rows at the end."""
@@ -174,7 +177,7 @@ class Extract:
         if rows:
             fitting = _PART * rows // max(1, len(data))
             self._most = max(_FEWEST, min(_MOST, fitting, self._most * 4))
-        return Part(rows, data)
+        return Part(rows, data, self._total)
 
     def close(self) -> None:
         self._lane.connection.close()

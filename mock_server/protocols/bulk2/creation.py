@@ -8,13 +8,13 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from mock_server.jsontext import check_depth, parser_error, unrecognized, wrong_kind
+from mock_server.jsontext import check_depth, parser_error, wrong_kind
 from mock_server.multipart import Malformed, Part, is_multipart, parts
 from mock_server.operations import Call
 from mock_server.org import errors
 from mock_server.org.jobs import NewJob
 from mock_server.org.jobs.reading import DELIMITERS, LINE_ENDINGS
-from mock_server.protocols.bulk2.shapes import choice
+from mock_server.protocols.bulk2.bodies import choice, only_known, wrong_type
 
 OPERATIONS = ("insert", "update", "upsert", "delete", "hardDelete")
 MOST_IN_PART = 20_000
@@ -73,26 +73,25 @@ def _parsed(text: bytes) -> dict[str, Any]:
 
 def _job(text: bytes, body: dict[str, Any], version: float) -> NewJob:
     known = _KNOWN if version >= _ASSIGNMENT_SINCE else tuple(one for one in _KNOWN if one != "assignmentRuleId")
-    for name in body:
-        if name not in known:
-            raise unrecognized(text, name)
-    operation = choice(body, "operation", OPERATIONS)
-    choice(body, "contentType", ("CSV",), "CSV")
-    choice(body, "concurrencyMode", ("Parallel", "Serial"), "Parallel")
+    only_known(text, body, known)
+    operation = choice(text, body, "operation", OPERATIONS)
+    choice(text, body, "contentType", ("CSV",), "CSV")
+    # D: for future use, and not for clients to choose.
+    choice(text, body, "concurrencyMode", ("Parallel", "Serial"), "Parallel")
     return NewJob(
         "ingest",
         operation,
-        _text(body, "object") or "",
+        _text(text, body, "object") or "",
         version,
-        line_ending=choice(body, "lineEnding", LINE_ENDINGS, "LF"),
-        delimiter=choice(body, "columnDelimiter", DELIMITERS, "COMMA"),
-        key_field=_text(body, "externalIdFieldName"),
-        assignment_rule=_text(body, "assignmentRuleId"),
+        line_ending=choice(text, body, "lineEnding", LINE_ENDINGS, "LF"),
+        delimiter=choice(text, body, "columnDelimiter", DELIMITERS, "COMMA"),
+        key_field=_text(text, body, "externalIdFieldName"),
+        assignment_rule=_text(text, body, "assignmentRuleId"),
     )
 
 
-def _text(body: dict[str, Any], name: str) -> str | None:
+def _text(text: bytes, body: dict[str, Any], name: str) -> str | None:
     value = body.get(name)
     if value is not None and not isinstance(value, str):
-        raise errors.JOB_PROPERTY(value=orjson.dumps(value).decode()[:80], name=name)
+        raise wrong_type(text, name)
     return value

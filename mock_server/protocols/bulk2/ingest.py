@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import codecs
 from dataclasses import replace
 from typing import Any
@@ -9,11 +10,12 @@ from typing import Any
 from mock_server.operations import Call, Operation, Reply, Routes
 from mock_server.org import errors
 from mock_server.org.jobs import Job
-from mock_server.protocols.bulk2 import listing
+from mock_server.protocols.bulk2.bodies import choice
 from mock_server.protocols.bulk2.creation import NewIngest, read_new
-from mock_server.protocols.bulk2.shapes import choice, created, head, shown, tell, tell_state
+from mock_server.protocols.bulk2.listing import PARAMETERS, listing
+from mock_server.protocols.bulk2.shapes import created, head, shown, tell, tell_state
 from mock_server.protocols.rest.formats import finish
-from mock_server.protocols.rest.replies import DATA, answer, check_version, empty, render, version_of
+from mock_server.protocols.rest.replies import DATA, answer, check_version, data_url, empty, render, version_of
 
 JOBS = f"{DATA}/jobs/ingest"
 JOB = f"{JOBS}/{{id}}"
@@ -39,7 +41,7 @@ async def create(call: Call) -> Reply:
     jobs = call.org.jobs
     job = jobs.create(call.session, jobs.checked(call.session, asked.job), call.entry.number)
     if asked.content is not None:
-        await jobs.upload(job, asked.content, call.entry.number)
+        jobs.upload(job, asked.content, call.entry.number)
         jobs.complete(job, call.entry.number)
     tell_state(call, job)
     return answer(created(job))
@@ -53,7 +55,8 @@ async def create(call: Call) -> Reply:
 )  # fmt: skip
 async def upload(call: Call) -> Reply:
     job = job_of(call)
-    await call.org.jobs.upload(job, call.content(), call.entry.number, _charset(call))
+    for _ in call.org.jobs.uploading(job, call.content(), call.entry.number, _charset(call)):
+        await asyncio.sleep(0)
     return Reply(201, b"", None)
 
 
@@ -97,7 +100,7 @@ def _change(name: str, summary: str) -> Operation:
 )
 async def change(call: Call) -> Reply:
     job = job_of(call)
-    state = choice(call.json_object(), "state", _STATES)
+    state = choice(call.body, call.json_object(), "state", _STATES)
     if state == "UploadComplete":
         call.org.jobs.complete(job, call.entry.number)
     elif state == "Aborted":
@@ -116,11 +119,12 @@ async def poll(call: Call) -> Reply:
 @routes(
     Operation(
         "bulk2.ingest.list", "GET", JOBS, "read", since=41.0, summary="List the jobs of the Bulk APIs",
-        query=listing.PARAMETERS,
+        query=PARAMETERS,
     )
 )  # fmt: skip
 async def list_jobs(call: Call) -> Reply:
-    return answer(listing.page(call, "jobs/ingest"))
+    call.org.jobs.expire()
+    return answer(listing(call, ("ingest", "query", "classic"), data_url(call, "jobs", "ingest")))
 
 
 @routes(Operation("bulk2.ingest.delete", "DELETE", JOB, "write", "always", since=41.0, summary="Delete an ingest job"))

@@ -1,55 +1,59 @@
-"""Lists of jobs: those of all users and of all Bulk APIs, 1,000 a page ("Get All Jobs")."""
+"""Lists of jobs: up to a thousand at a time, by type, concurrency and PK chunking (documented)."""
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from binascii import Error
+from collections.abc import Iterable
 from typing import Any
-from urllib.parse import urlencode
 
 from mock_server.operations import Call
 from mock_server.org import errors
+from mock_server.org.ids import to_18
 from mock_server.org.jobs import Job
-from mock_server.protocols.bulk2.shapes import TYPES, choice, listed
-from mock_server.protocols.rest.replies import data_url
+from mock_server.org.jobs.model import Api
+from mock_server.protocols.bulk2.shapes import listed
 
+MOST = 1000
 PARAMETERS = ("isPkChunkingEnabled", "jobType", "concurrencyMode", "queryLocator")
-PAGE = 1_000
-_TYPES = (*TYPES.values(), "BigObjectIngest")
+_APIS: dict[str, tuple[Api, ...]] = {
+    "v2query": ("query",), "v2ingest": ("ingest",), "classic": ("classic",), "bigobjectingest": (),
+}  # fmt: skip
 
 
-def page(call: Call, resource: str) -> dict[str, Any]:
-    """Return a page of the jobs that a call's parameters choose. Raises API_ERROR, INVALID_QUERY_LOCATOR."""
-    jobs = call.org.jobs
-    jobs.expire()
-    after = _after(call.query.get("queryLocator"))
-    chosen = [job for job in jobs if job.id > after and _fits(call.query, job)]
-    chosen.sort(key=lambda job: job.id)
+def listing(call: Call, apis: tuple[Api, ...], path: str) -> dict[str, Any]:
+    """Return the jobs of an org that a call asks for; of some APIs alone unless it says which. `path` leads here."""
+    asked = call.query
+    kind = asked.get("jobType")
+    if kind is not None:
+        if kind.lower() not in _APIS:
+            # The text is from recall.
+            raise errors.ILLEGAL_QUERY_PARAMETER_VALUE(text=f"Invalid value for the query parameter jobType: {kind}")
+        apis = _APIS[kind.lower()]
+    chunked = asked.get("isPkChunkingEnabled", "").lower() == "true"
+    mode = asked.get("concurrencyMode", "").lower()
+    # In the order of their creation: what is made meanwhile comes on a later page.
+    jobs = [
+        job
+        for job in sorted(call.org.jobs, key=lambda one: one.id)
+        if job.api in apis
+        and (not chunked or (job.api == "classic" and "chunking" in job.options))
+        and mode in ("", job.concurrency.lower())
+    ]
+    start = _place(jobs, asked["queryLocator"]) if "queryLocator" in asked else 0
+    end = start + MOST
     following = None
-    if len(chosen) > PAGE:
-        kept = {name: value for name, value in call.query.items() if name in PARAMETERS}
-        kept["queryLocator"] = urlsafe_b64encode(chosen[PAGE - 1].id.encode()).decode()
-        following = f"{data_url(call, *resource.split('/'))}?{urlencode(kept)}"
-    return {"done": following is None, "records": list(map(listed, chosen[:PAGE])), "nextRecordsUrl": following}
+    if end < len(jobs):
+        following = f"{path}?queryLocator={to_18('01g' + jobs[end - 1].id[3:15])}-{end}"
+        following += "".join(f"&{name}={asked[name]}" for name in PARAMETERS[:3] if name in asked)
+    return {
+        "done": end >= len(jobs),
+        "records": [listed(job) for job in jobs[start:end]],
+        "nextRecordsUrl": following,
+    }
 
 
-def _after(locator: str | None) -> str:
-    if locator is None:
-        return ""
-    try:
-        return urlsafe_b64decode(locator.encode()).decode()
-    except (Error, ValueError):
-        raise errors.INVALID_QUERY_LOCATOR() from None
-
-
-def _fits(query: dict[str, str], job: Job) -> bool:
-    wanted: dict[str, Any] = {name: value for name, value in query.items() if value}
-    chunked = choice(wanted, "isPkChunkingEnabled", ("true", "false"), "")
-    kind = choice(wanted, "jobType", _TYPES, "")
-    mode = choice({key: str(value).capitalize() for key, value in wanted.items()}, "concurrencyMode", _MODES, "")
-    if chunked == "true" and not job.options.get("pk_chunking"):
-        return False
-    return kind in ("", TYPES[job.api]) and mode in ("", job.concurrency)
-
-
-_MODES = ("Parallel", "Serial")
+def _place(jobs: Iterable[Job], locator: str) -> int:
+    """Return how many jobs are not behind the last one of the page before."""
+    name, _, place = locator.partition("-")
+    if to_18(name) != name or not name.startswith("01g") or not place.isdecimal():
+        raise errors.INVALID_QUERY_LOCATOR()
+    return sum(job.id[3:15] <= name[3:15] for job in jobs)

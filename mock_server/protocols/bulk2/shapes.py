@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from typing import Any
-
-import orjson
 
 from mock_server.journal import JobTold
 from mock_server.operations import Call
-from mock_server.org import errors
 from mock_server.org.clock import stamp
 from mock_server.org.jobs import Job
 
@@ -35,17 +31,6 @@ def head(job: Job) -> dict[str, Any]:
     out["contentType"] = job.content_type
     out["apiVersion"] = job.version
     return out
-
-
-def choice(body: Mapping[str, Any], name: str, allowed: Iterable[str], default: str | None = None) -> str:
-    """Return one of the values that a property may have. Raises API_ERROR, as recorded for an operation."""
-    value = body.get(name)
-    if value is None and default is not None:
-        return default
-    if not isinstance(value, str) or value not in allowed:
-        said = value if isinstance(value, str) else orjson.dumps(value).decode()
-        raise errors.JOB_PROPERTY(value="" if value is None else said[:80], name=name)
-    return value
 
 
 def url(job: Job) -> str:
@@ -82,6 +67,21 @@ def listed(job: Job) -> dict[str, Any]:
     if job.api == "ingest" and job.state == "Open":
         out["contentUrl"] = url(job)
     return out if job.api == "classic" else {**out, **_form(job)}
+
+
+def query_created(job: Job) -> dict[str, Any]:
+    """Return the answer to the creation of a query job."""
+    return {**head(job), **_form(job)}
+
+
+def query_shown(job: Job, *, chunkable: bool) -> dict[str, Any]:
+    """Return the answer to a read of a query job (recorded); `chunkable` tells whether its object can be chunked."""
+    out = {**listed(job), "numberRecordsProcessed": job.processed, "retries": job.retries}
+    out["totalProcessingTime"] = job.total_ms
+    out["isPkChunkingSupported"] = chunkable
+    if job.error:
+        out["errorMessage"] = job.error
+    return out
 
 
 def _form(job: Job) -> dict[str, Any]:

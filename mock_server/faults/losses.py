@@ -1,0 +1,126 @@
+"""What becomes of a job's results on their way to a client: expired, not known any more, or half of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import orjson
+
+from mock_server.org.ids import to_18
+
+if TYPE_CHECKING:
+    from mock_server.operations import Call, Reply
+    from mock_server.org.jobs import Job
+    from mock_server.org.jobs.doom import Loss
+
+INGEST = frozenset({f"bulk2.ingest.results.{kind}" for kind in ("successful", "failed", "unprocessed")})
+LOCATED = frozenset({"bulk2.query.results", "bulk1.batch.download"})
+"""Downloads by a locator, or by the id of a result."""
+DOWNLOADS = INGEST | LOCATED | {"bulk2.query.pages", "bulk1.batch.results"}
+_UNKNOWN = "gone"
+"""A locator and a result id that nobody was ever given."""
+_RESULT = "rid"
+"""The part of a path that holds the id of a result."""
+_ENDS = (b"</records>", b"</result>")
+
+
+def job_of(call: Call) -> Job | None:
+    """Return the job that the path of a call names, None where it names none that there is."""
+    return next((job for value in call.args.values() if (job := call.org.jobs.known(value)) is not None), None)
+
+
+def located(call: Call) -> bool:
+    """Tell whether a download goes by something that the client was given before."""
+    return "locator" in call.query or _RESULT in call.args
+
+
+def before(call: Call, loss: Loss) -> None:
+    """Let results be lost before a download is served: the handler finds out as it does of itself."""
+    if loss == "expired":
+        job = job_of(call)
+        if job is not None and job.over:
+            call.org.jobs.remove(job)
+    elif loss == "gone" and located(call):
+        if _RESULT in call.args:
+            call.args[_RESULT] = _UNKNOWN
+        else:
+            call.query["locator"] = _UNKNOWN
+
+
+def strike(call: Call) -> None:
+    """Let a job's own loss strike a download, before it is served."""
+    loss = call.org.jobs.dooms.loss(*filter(None, map(to_18, call.args.values())))
+    if loss is not None:
+        before(call, loss)
+
+
+def cut_by_doom(call: Call, reply: Reply) -> Reply:
+    """Let a job's own loss strike the answer to a download."""
+    told = call.entry.job
+    if told is None or call.org.jobs.dooms.loss(told.id, told.batch or "") != "truncated":
+        return reply
+    return truncated(call, reply)
+
+
+def truncated(call: Call, reply: Reply) -> Reply:
+    """Return an answer with half of its rows, which looks whole; the journal says how many they are."""
+    told = call.entry.job
+    if told is None or reply.status != 200:
+        return reply
+    if reply.pieces is not None and told.rows is not None:
+        kept = told.rows // 2
+        cut = replace(reply, pieces=_lines(reply.pieces, kept + 1))
+    else:
+        body = reply.body if reply.pieces is None else b"".join(reply.pieces)
+        half, kept = _half(body, reply.content_type or "")
+        cut = replace(reply, body=half, pieces=None)
+    call.entry.job = replace(told, rows=kept)
+    return cut
+
+
+def _half(body: bytes, kind: str) -> tuple[bytes, int]:
+    """Return the first half of the rows of a body, and how many they are."""
+    if "json" in kind:
+        rows = orjson.loads(body)
+        if not isinstance(rows, list):
+            return body, 1
+        kept = rows[: len(rows) // 2]
+        return orjson.dumps(kept), len(kept)
+    if "xml" in kind:
+        for end in _ENDS:
+            parts = body.split(end)
+            if len(parts) > 1:
+                count = (len(parts) - 1) // 2
+                head = end.join(parts[:count]) + end if count else parts[0][: parts[0].rfind(b"<" + end[2:-1])]
+                return head + parts[-1], count
+        return body, 0
+    rows_there = sum(1 for _ in _rows([body])) - 1
+    count = max(0, rows_there // 2)
+    return b"".join(_lines([body], count + 1)), count
+
+
+def _lines(pieces: Iterable[bytes], most: int) -> Iterator[bytes]:
+    """Yield the first rows of CSV, its header among them."""
+    for number, row in enumerate(_rows(pieces), 1):
+        yield row
+        if number == most:
+            break
+    close = getattr(pieces, "close", None)
+    if close is not None:
+        close()
+
+
+def _rows(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield rows of CSV with their ends: a line break in quotes ends none."""
+    rest, quotes = b"", 0
+    for piece in pieces:
+        for line in piece.splitlines(keepends=True):
+            rest += line
+            quotes += line.count(b'"')
+            if line.endswith(b"\n") and quotes % 2 == 0:
+                yield rest
+                rest, quotes = b"", 0
+    if rest:
+        yield rest
