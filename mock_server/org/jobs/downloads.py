@@ -18,7 +18,7 @@ _ROWS = 1_000
 def result_file(
     tables: JobTables, job: Job, kind: str, batches: Sequence[Batch], told: Callable[[int], object]
 ) -> Iterator[bytes]:
-    """Yield `successful`, `failed` or `unprocessed`; `told` is given how many rows a piece holds, where it holds any.
+    """Yield `successful`, `failed` or `unprocessed`; `told` is given how many rows each piece of the third holds.
 
     While a job runs the first two hold what has been done so far; the third is for jobs that failed or were aborted
     (D), and has no more than its header before.
@@ -28,7 +28,6 @@ def result_file(
     if head := files.header(kind):
         yield head
     if kind != "unprocessed":
-        told(tables.rows(job.id, kind))
         yield from tables.parts(job.id, kind)
     elif job.state in ("Failed", "Aborted"):
         batching = Batching(content, job.batch_size)
@@ -43,6 +42,7 @@ def _content(tables: JobTables, job: Job) -> reading.Rows:
 def _unprocessed(
     batching: Batching, content: reading.Rows, files: ResultFiles, done: dict[int, int], told: Callable[[int], object]
 ) -> Iterator[bytes]:
+    told(0)
     number = 0
     try:
         for rows in batching:

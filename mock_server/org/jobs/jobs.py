@@ -199,7 +199,7 @@ class Jobs:
     def results(self, job: Job, kind: str, told: Callable[[int], object] = lambda rows: None) -> Iterator[bytes]:
         """Yield a result file of an ingest job, piece by piece: `successful`, `failed` or `unprocessed`.
 
-        `told` is given how many rows the pieces hold, as they are made.
+        `told` is given how many rows of the last are in each piece, as it is made; of the others `tables.rows` knows.
         """
         return result_file(self.tables, job, kind, self.batches_of(job), told)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import codecs
 from dataclasses import replace
-from typing import Any
 
 from mock_server.operations import Call, Operation, Reply, Routes
 from mock_server.org import errors
@@ -146,12 +145,12 @@ def _results(kind: str, segment: str, summary: str) -> Operation:
 async def results(call: Call) -> Reply:
     job = job_of(call)
     kind = call.operation.name.rpartition(".")[2]
-    tell(call, job, state=job.state, results=kind, rows=0)
-    entry = call.entry
+    jobs, entry = call.org.jobs, call.entry
+    waits = kind == "unprocessed" and job.state in ("Failed", "Aborted")
+    tell(call, job, state=job.state, results=kind, rows=None if waits else jobs.tables.rows(job.id, kind))
 
     def told(rows: int) -> None:
         if entry.job is not None:
             entry.job = replace(entry.job, rows=(entry.job.rows or 0) + rows)
 
-    pieces: Any = call.org.jobs.results(job, kind, told)
-    return Reply(200, b"", "text/csv", pieces=pieces)
+    return Reply(200, b"", "text/csv", pieces=jobs.results(job, kind, told))
