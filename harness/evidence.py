@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from harness.effects import Effects
 
@@ -62,6 +62,8 @@ class Attempt:
     heard: bool
     values: Mapping[str, Any] = field(default_factory=dict, compare=False)
     rules: tuple[str, ...] = ()
+    tried: int = 1
+    """How many attempts it may be counted as: each step of a job that failed may be one."""
 
     @property
     def number(self) -> int:
@@ -75,7 +77,8 @@ class Process:
     `virtual` are the seconds of virtual time that it took, None in real time.
     `leaks` names the secrets seen in its output. `output` is the end of what it printed, `alerts` counts
     the lines in it that call for somebody (errors, and what stands on stderr), up to a few. `crashed` is True where the
-    trial killed it on purpose, at a crash point.
+    trial killed it on purpose, at a crash point. `peak` are the bytes of memory that it had resident at the most, where
+    they were measured.
     """
 
     exit_code: int | None
@@ -88,6 +91,7 @@ class Process:
     leaks: tuple[str, ...] = ()
     alerts: int = 0
     virtual: float | None = None
+    peak: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +160,16 @@ class Interception:
     taken: tuple[str, ...]
 
 
+class Footprint(NamedTuple):
+    """What one run took to handle its rows. `peak` is the most memory that was resident at one moment, `size` what the
+    rows themselves take, both in bytes; `handled` is how many of them were dealt with."""
+
+    rows: int
+    peak: int
+    size: int
+    handled: int
+
+
 @dataclass(frozen=True)
 class Evidence:
     """Everything a property may look at. Tuples named after inputs are in the order of the inputs.
@@ -175,7 +189,8 @@ class Evidence:
     journal, whose dead-letter queue could not be written.
 
     `seeded` is the number of the last commit before the first run, known where the scenario has somebody else change
-    records afterwards: those changes are of no exchange either.
+    records afterwards: those changes are of no exchange either. `memory` is what the subject took for few rows and for
+    many, and once more for twice as many where it had grown, on other orgs.
 
     `clock` says how exactly times can be judged. `deadline` is how many seconds of clock time the subject had.
     `healed` is the clock time from which on no fault was in force, None where they never stopped. `unique` tells of
@@ -213,6 +228,7 @@ class Evidence:
     jobs: tuple[Job, ...] = ()
     loads: tuple[Load, ...] = ()
     seeded: int | None = None
+    memory: tuple[Footprint, ...] | None = None
 
     @cached_property
     def sendings(self) -> tuple[Exchange, ...]:

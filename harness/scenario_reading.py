@@ -13,7 +13,7 @@ from harness.letters import LetterMap, PathError, compile_path
 from harness.plans import OrgPlan, PhasePlan, Policy, Scenario
 from harness.properties import ParameterError, read_parameters, registry
 from harness.row_plans import read_inputs
-from mock_server import automation, declarations, documents
+from mock_server import automation, declarations, documents, tuning
 from mock_server.config import with_certificates
 from mock_server.documents import Problem, Steps
 from mock_server.parts import Part, shown
@@ -98,16 +98,15 @@ def _org(scenario: Part, folder: Path) -> OrgPlan:
     if part is None:
         return OrgPlan()
     part.only(_ORG, "org")
-    limits = part.mapping("limits")
-    counts = {name: limits.count(name, 0, 10**9) for name in limits} if limits is not None else {}
-    settings = part.mapping("settings")
+    settings = part.data.get("settings")
+    tuning.read(settings, (*part.path, "settings"), part.problems)
     return OrgPlan(
         schema=_schema(part, folder),
         fields=_definitions(part, "fields"),
         objects=_definitions(part, "objects"),
         records=read_records(part, folder),
-        limits={name: count for name, count in counts.items() if count is not None},
-        settings={} if settings is None else dict(settings.data),
+        limits=tuning.read_limits(part.data.get("limits"), (*part.path, "limits"), part.problems),
+        settings=dict(settings) if isinstance(settings, Mapping) else {},
         users=_users(part),
         speaker=_speaker(part),
         automation=_automation(part),

@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.properties import Property, registry
 from harness.scenario_reading import MOST_ATTEMPTS
-from mock_server import automation, declarations
+from mock_server import automation, declarations, tuning
 from mock_server.faults.shapes import DURATION, SHARE, TEXT, Shape, count, mapping, optional, rule
 from mock_server.seeding.files import MOST_ROWS
 from mock_server.seeding.reading import PICKS, WAYS
@@ -121,8 +121,8 @@ def _org() -> Shape:
             "fields": {"type": "object", "additionalProperties": {"type": "object"}},
             "objects": {"type": "object", "additionalProperties": {"type": "object"}},
             "records": {"anyOf": [{"type": "object", "additionalProperties": records}, files]},
-            "limits": {"type": "object", "additionalProperties": count(0)},
-            "settings": {"type": "object"},
+            "limits": tuning.limits_shape(),
+            "settings": tuning.shape(),
             "users": {
                 "type": "array",
                 "items": mapping(_user(), required=("username",)),

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, BinaryIO, ClassVar, Protocol
 
 from harness.capture import captured
 from harness.evidence import Canary, Process
+from harness.gauge import Gauge
 from harness.inputs import Input
 from harness.output import Output
 from harness.strays import end_strays
@@ -50,7 +51,7 @@ class Run:
 
     `environment` is the command contract's. `skipped` collects the keys that a callable leaves out on purpose.
     `crashes` are the points at which the subject is to be ended, None where there are none. `virtual` is None in real
-    time.
+    time. `weighed`: the memory of a command is measured.
     """
 
     org: OrgHandle
@@ -63,6 +64,7 @@ class Run:
     skipped: set[str] = field(default_factory=set)
     crashes: Crashes | None = None
     virtual: VirtualTime | None = None
+    weighed: bool = False
 
     @property
     def credentials(self) -> Credentials:
@@ -101,7 +103,9 @@ class CommandSubject:
         started = wall()
         run.workdir.mkdir(parents=True, exist_ok=True)  # an earlier run may have deleted it
         with Output(run.workdir / "output.log", run.canaries) as output:
-            code, timed_out, crashed = self._execute(run, output, environment, watch)
+            with Gauge() as gauge:
+                watches = [one for one in (watch, gauge.watch if run.weighed else None) if one is not None]
+                code, timed_out, crashed = self._execute(run, output, environment, watches)
             left = end_strays(run.workdir)
             if left:
                 output.take(f"sfmock: ended what outlived the command: {', '.join(left)}\n".encode())
@@ -117,10 +121,11 @@ class CommandSubject:
             signal=None if timed_out else _signal_name(code),
             leaks=output.leaks,
             alerts=output.alerts,
+            peak=gauge.peak if run.weighed else None,
         )
 
     def _execute(
-        self, run: Run, output: Output, environment: Mapping[str, str], watch: Watch | None
+        self, run: Run, output: Output, environment: Mapping[str, str], watches: Sequence[Watch]
     ) -> tuple[int, bool, bool]:
         """Run the command; return its exit status, whether its time ran out, and whether a crash point ended it."""
         try:
@@ -144,7 +149,7 @@ class CommandSubject:
             reader.start()
         timed_out = crashed = False
         try:
-            if watch is not None:
+            for watch in watches:
                 watch(process)
             with _crash_points(run, process) as struck:
                 try:

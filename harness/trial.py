@@ -18,11 +18,13 @@ from harness.crashes import is_crash
 from harness.definitions import check as check_definitions
 from harness.definitions import definitions
 from harness.evidence import AfterName, Evidence
+from harness.growth import measured
 from harness.inputs import Input
 from harness.judge import judge, judge_laws
 from harness.letters import DeadLetterQueue, JsonlQueue, QueueReader, as_queue
 from harness.org import OrgHandle
-from harness.properties import registry
+from harness.properties import read_parameters, registry
+from harness.properties.bulk.memory import MemoryBounded
 from harness.properties.giving_up import SinkFailureSurvived
 from harness.properties.redrive import NotStale
 from harness.redrive import Redrive, Redriver
@@ -193,6 +195,10 @@ class Trial:
                 run = stage.run if name == "rerun" else emptied(stage.run, folder / name)
                 stage.follow(name, partial(subject.run, run))
             evidence = stage.evidence()
+        wanted = self.scenario.expect.get(MemoryBounded.name)
+        if wanted is not None and getattr(subject, "has_process", False):
+            footprints = measured(self, subject, folder.parent / "memory", read_parameters(MemoryBounded(), wanted))
+            evidence = replace(evidence, memory=footprints)
         if self.dead_letters is None and SinkFailureSurvived.name in self.scenario.expect:
             self.progress(f"{self.scenario.name}: with a dead-letter queue that cannot be written")
             took = sum(leg.process.seconds for leg in evidence.legs)

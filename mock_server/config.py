@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from mock_server import declarations
 from mock_server.documents import Document, DocumentError, Problem, duration, load, nearest
+from mock_server.org.limits.bulk import BATCH, PAGE, PARALLEL
 from mock_server.org.versions import FURTHEST, LATEST, OLDEST
+from mock_server.tuning import MOST, read_limits
 
 if TYPE_CHECKING:
     from mock_server.automation import DeclaredHook
@@ -40,6 +42,14 @@ class Settings:
     control_token: str | None = field(default=None, repr=False)
     tunnel: bool = False
     transaction_time: float = 0.0
+    bulk_batch_size: int = BATCH
+    """Records of a batch into which Bulk API 2.0 divides a job."""
+    bulk_parallel: int = PARALLEL
+    """Batches of parallel jobs that run at once."""
+    bulk_page_size: int = PAGE
+    """Rows of a page of a query job's result, where a client asks for no fewer."""
+    limits: Mapping[str, int] = field(default_factory=dict)
+    """Allocations of the default org, by the names of the limits resource; in YAML alone."""
     latest: int = LATEST
     """The newest API version that is served."""
     cors: tuple[str, ...] = ()
@@ -61,7 +71,7 @@ class Settings:
 _DURATIONS = frozenset({"transaction_time"})
 _LONGEST_PATH = 400
 _PORTS = frozenset({"port", "pubsub_port"})
-_WRITTEN = ("automation", "records", *declarations.KINDS)
+_WRITTEN = ("automation", "records", "limits", *declarations.KINDS)
 """What is too large for a variable or a flag, and stands in the settings file alone."""
 _UNSAID = ("document", "declared")
 KEYS = (*(one.name for one in fields(Settings) if one.name not in _UNSAID), *declarations.KINDS)
@@ -159,6 +169,8 @@ def _written(document: Document, key: str, value: Any) -> Any:
     found: Any
     if key in declarations.KINDS:
         found = declarations.kind(key).read(value, (key,), problems)
+    elif key == "limits":
+        found = read_limits(value, (key,), problems)
     elif key == "automation":
         found = automation.read(value, (key,), problems)
     else:
@@ -208,6 +220,8 @@ def _value(key: str, value: Any, where: str, keys: tuple[str, ...]) -> Any:
             number = _number(value.removesuffix(".0") if key == "latest" and isinstance(value, str) else value)
             if key in _PORTS and not 0 <= number <= 65535:
                 raise ValueError("a port from 0 to 65535 is needed")
+            if key in MOST and not 1 <= number <= MOST[key]:
+                raise ValueError(f"a number from 1 to {MOST[key]} is needed")
             if key == "latest" and not OLDEST <= number <= FURTHEST:
                 raise ValueError(f"an API version from {OLDEST} to {FURTHEST} is needed, such as {LATEST}")
             return number

@@ -30,6 +30,7 @@ from mock_server.org.identity.redaction import TokenFilter
 from mock_server.org.identity.sessions import Session
 from mock_server.org.org import Org, when_unlocked
 from mock_server.org.records.changes import Change, LockHeld, RowResult
+from mock_server.org.records.files import trouble
 from mock_server.protocols.instance import at_login_host
 from mock_server.routing import Registry
 from mock_server.subrequests import Subrequests, decide_rows
@@ -106,9 +107,10 @@ class Gate:
         reply = None
         try:
             reply = await self._through(call, route, org, entry)
-        except Exception:
+        except Exception as failure:
             # A defect of the mock must look like Salesforce's own, and be loud on our side.
-            log.error("%s %s failed\n%s", call.method, *map(org.redactor.hide, (call.raw_path, format_exc())))
+            why = trouble(failure) or format_exc()
+            log.error("%s %s failed\n%s", call.method, *map(org.redactor.hide, (call.raw_path, why)))
             reply = route.render(errors.UNKNOWN_EXCEPTION.sample())
         finally:
             if not entry.changes and operation_saves(route.operation):

@@ -13,9 +13,11 @@ from mock_server.fronts.http import Front
 from mock_server.gate import Gate
 from mock_server.operations import Call, Reply
 from mock_server.org.chance import stream
+from mock_server.org.limits.bulk import BulkSettings
 from mock_server.org.schema import SchemaError
 from mock_server.protocols import bulk1, bulk2, oauth, rest, soap
 from mock_server.routing import Registry
+from mock_server.tuning import Tuning
 from mock_server.world import OrgSpec, World, WrongHook
 
 
@@ -111,7 +113,11 @@ def _default_org(settings: Settings) -> OrgSpec:
         schema=schema,
         seed=settings.seed,
         data=Path(settings.data) if settings.data else None,
-        transaction_time=settings.transaction_time,
+        tuning=Tuning(
+            settings.transaction_time,
+            BulkSettings(settings.bulk_batch_size, settings.bulk_parallel, settings.bulk_page_size),
+        ),
+        limits=settings.limits,
         automation=settings.automation,
         declared=settings.declared,
     )

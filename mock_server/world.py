@@ -25,6 +25,7 @@ from mock_server.org.schema import Schema
 from mock_server.org.seeded import write_rows
 from mock_server.org.versions import LATEST
 from mock_server.routing import Registry
+from mock_server.tuning import Tuning
 
 _MOST_SCHEMAS = 8
 KEPT_COMMITS = 10_000
@@ -63,7 +64,7 @@ class OrgSpec:
     journal: Literal["bounded", "whole"] = "bounded"
     clock: Mode = "real"
     start: float | None = None
-    transaction_time: float = 0.0
+    tuning: Tuning = field(default_factory=Tuning)
     template: str | None = None
     automation: tuple[DeclaredHook, ...] = ()
     declared: Mapping[str, tuple[Declaration, ...]] = field(default_factory=dict, repr=False)
@@ -146,7 +147,7 @@ class World:
             _equip(org, spec)
             if self.trusted_key is not None:
                 org.directory.trust(self.trusted_key)
-            org.transaction_time = spec.transaction_time
+            spec.tuning.apply(org)
             for name, maximum in spec.limits.items():
                 if name not in org.limits:
                     raise KeyError(name)
@@ -164,6 +165,8 @@ class World:
         org.taken_elsewhere = lambda name: any(
             one.directory.knows(name) for one in self.orgs.values() if one is not org
         )
+        if template is not None:
+            org.resume_jobs()
         return org
 
     def plant(self, org: Org, planter: Callable[[Org], object]) -> None:
@@ -209,7 +212,7 @@ class World:
                 journal=spec.journal,
                 clock=spec.clock,
                 start=spec.start,
-                transaction_time=spec.transaction_time,
+                tuning=spec.tuning,
                 template=org.id,
             )
         )

@@ -256,6 +256,12 @@ def test_help_and_version_name_everything() -> None:
         ("port: 1\nport: 2", "sfmock.yaml:2:1: the key 'port' stands here twice"),
         ("- 1", "sfmock.yaml:1:1: the settings must be a mapping"),
         ("port: [", "sfmock.yaml:2:1: not valid YAML"),
+        ("limits:\n  DailyBulkBatches: 1", "sfmock.yaml:2:3: there is no limit DailyBulkBatches; did you mean"),
+        (
+            "limits: {DailyBulkApiBatches: -1}",
+            "sfmock.yaml:1:31: DailyBulkApiBatches must be a whole number of at least 0",
+        ),
+        ("bulk_paralel: 1", "sfmock.yaml:1:1: unknown setting 'bulk_paralel'; did you mean 'bulk_parallel'?"),
     ],
 )
 def test_settings_files_are_refused_with_their_place(text: str, said: str, tmp_path: Path) -> None:

@@ -38,6 +38,7 @@ def test_the_file_of_the_working_folder_is_read_unless_another_is_named(tmp_path
         ({"SFMOCK_CFG_SCHEMA": "a.yaml:b.yaml"}, "schema", ("a.yaml", "b.yaml")),
         ({"SFMOCK_CFG_TRANSACTION_TIME": "1m30s"}, "transaction_time", 90.0),
         ({"SFMOCK_CFG_CONTROL_TOKEN": "abc"}, "control_token", "abc"),
+        ({"SFMOCK_CFG_BULK_BATCH_SIZE": "200"}, "bulk_batch_size", 200),
         ({"SFMOCK_OTHER": "1", "PORT": "1"}, "port", 8080),
     ],
 )
@@ -56,6 +57,12 @@ def test_variables_are_read_in_the_settings_type(variables: dict[str, str], key:
         ({}, {"SFMOCK_CFG_PORT": "9" * 5000}, "$SFMOCK_CFG_PORT: port: a whole number is needed"),
         ({}, {"SFMOCK_CFG_TUNNEL": "maybe"}, "$SFMOCK_CFG_TUNNEL: tunnel: true or false is needed"),
         ({}, {"SFMOCK_CFG_TRANSACTION_TIME": "soon"}, "$SFMOCK_CFG_TRANSACTION_TIME: transaction_time: 'soon' is no"),
+        ({}, {"SFMOCK_CFG_BULK_PARALLEL": "0"}, "$SFMOCK_CFG_BULK_PARALLEL: bulk_parallel: a number from 1 to 100"),
+        (
+            {"bulk_batch_size": 10_001},
+            {},
+            "--bulk-batch-size: bulk_batch_size: a number from 1 to 10000 is needed, not 10001",
+        ),
         ({}, {"SFMOCK_CFG_SEDE": "1"}, "$SFMOCK_CFG_SEDE: unknown setting 'sede'; did you mean SFMOCK_CFG_SEED?"),
     ],
 )

@@ -18,7 +18,12 @@ from mock_server import api
 from tests.subjects import CORRECT, PLANTED, correct_in
 from tests.subjects.calling import function_of
 
-ELSEWHERE = {"security.no_secrets_leaked", "security.tls_verified", "dead_letter.sink_failure_survived"}
+ELSEWHERE = {
+    "bulk.memory_bounded",
+    "security.no_secrets_leaked",
+    "security.tls_verified",
+    "dead_letter.sink_failure_survived",
+}
 """Properties whose evidence is not in the journal of the trial."""
 HERE = Path(__file__).parent / "subjects"
 
@@ -55,6 +60,7 @@ def explained(name: str) -> set[str]:
 
 NEED_A_PROCESS = frozenset(
     {
+        "loads_everything.py",
         "reads_first_page.py",
         "restarts_reading.py",
         "dies_with_its_cursor.py",

@@ -204,7 +204,7 @@ class PerRow(Claim):
             return self.not_applicable(_NO_QUEUE)
         mixed = {
             exchange.number
-            for exchange in evidence.exchanges
+            for exchange in evidence.sendings
             if exchange.many and exchange.heard and len({row.success for row in exchange.rows}) > 1
         }
         refused: list[int] = []

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 
 from harness.evidence import Attempt, Evidence
 from harness.properties import races, reruns
+from harness.properties.lost_jobs import LostReplyBulk
 from harness.properties.property import Claim, NoParameters, Verdict, counted, some
 
 _NEEDS = frozenset({"journal", "commits", "inputs", "letters"})
@@ -76,7 +77,7 @@ class LostReplyCollections(LostReply):
     trigger = "a collection of records was written and the answer got lost"
 
     def concerns(self, attempt: Attempt) -> bool:
-        return attempt.exchange.many
+        return attempt.exchange.many and attempt.exchange.job_role is None
 
 
-PROPERTIES = (LostReplyCreate(), LostReplyCollections(), *races.PROPERTIES, *reruns.PROPERTIES)
+PROPERTIES = (LostReplyCreate(), LostReplyCollections(), LostReplyBulk(), *races.PROPERTIES, *reruns.PROPERTIES)

@@ -8,6 +8,7 @@ from statistics import median
 
 from harness.evidence import Evidence
 from harness.exchanges import UNCOUNTED, Exchange
+from harness.properties.bulk_quota import BulkQuotaRespected
 from harness.properties.flight import busiest, most_at_once, reaction
 from harness.properties.property import Claim, NoParameters, Verdict, counted, some
 
@@ -234,4 +235,4 @@ class OwnCeiling(Claim):
         return self.held(found, most)
 
 
-PROPERTIES = (QuotaWatched(), DailyPaused(), ConcurrentEased(), OwnCeiling())
+PROPERTIES = (QuotaWatched(), DailyPaused(), ConcurrentEased(), OwnCeiling(), BulkQuotaRespected())

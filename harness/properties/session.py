@@ -12,6 +12,7 @@ from harness.evidence import Attempt, Evidence
 from harness.exchanges import Exchange
 from harness.properties.expiries import Expiry, Span, expiries, family, let_in, opens_session, spans
 from harness.properties.property import Claim, NoParameters, Verdict, counted, some
+from harness.properties.second_jobs import jobs_and_second_ones
 
 _REFRESH = "https://help.salesforce.com/s/articleView?id=sf.remoteaccess_oauth_refresh_token_flow.htm&type=5"
 
@@ -220,17 +221,21 @@ def _refusals(exchanges: tuple[Exchange, ...]) -> list[_Refusals]:
 
 class ExpiryKeepsProgress(Claim):
     name = "session.expiry_keeps_progress"
-    trigger = "a session ended when rows had landed already, or between the pages of a query"
+    trigger = (
+        "a session ended when rows had landed already, between the pages of a query, or while a job was on its way"
+    )
     rule = (
         "Work goes on where it was: the page that was refused is asked for again, its query is not begun anew, and no "
-        "row that landed is sent a second time."
+        "row that landed is sent a second time. A job that was asked about is asked again: no second one is made for "
+        "the same query, or the same rows."
     )
     guidance = (
         "Renew the session inside the one call that met the 401, and leave everything around it as it is. A query "
-        "locator belongs to the user, not to the session: it is good for two days."
+        "locator belongs to the user, not to the session: it is good for two days. So does a job: it goes on, and "
+        "tells the next session what became of it."
     )
     source = "https://developer.salesforce.com/docs/atlas.en-us.salesforce_app_limits_cheatsheet.meta/salesforce_app_limits_cheatsheet/salesforce_app_limits_platform_api.htm"
-    needs = frozenset({"journal", "inputs"})
+    needs = frozenset({"journal", "inputs", "jobs"})
     consequences = frozenset(
         {
             "session.refreshed_once",
@@ -253,6 +258,11 @@ class ExpiryKeepsProgress(Claim):
             for page, anew in _begun_anew(pages, span.exchanges):
                 faults.append("a query was begun anew in place of going on with its next page")
                 entries.extend((page.number, anew.number))
+            for asked, made in jobs_and_second_ones(evidence, ends):
+                exposures += 1
+                if made is not None:
+                    faults.append(f"a second job was made after {asked.operation} had met the end of the session")
+                    entries.extend((asked.number, made.number))
             landed, again = _sent_again(evidence, ends, span)
             exposures += landed
             if again:

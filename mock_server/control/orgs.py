@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-from mock_server import __version__, automation, declarations
+from mock_server import __version__, automation, declarations, tuning
 from mock_server.control.call import ControlCall, Refused, answer, done, operation, routes, spelt
 from mock_server.faults.reader import Reader
 from mock_server.operations import Reply
 from mock_server.org.clock import Mode
 from mock_server.org.identity.apps import ConnectedApp
 from mock_server.org.identity.directory import LOGIN_KEYS
-from mock_server.org.limits.catalogue import ALLOCATIONS
 from mock_server.org.records.snapshot_file import SnapshotError
 from mock_server.org.schema import SchemaError
 from mock_server.org.schema.definitions import KINDS
@@ -69,14 +68,11 @@ def _spec(call: ControlCall, body: Reader) -> OrgSpec:
         clock.only(("mode", "start"), "a clock")
     mode = clock.choice("mode", get_args(Mode)) if clock else None
     start = clock.count("start", 0, 10**10) if clock else None
-    settings = body.mapping("settings")
-    if settings is not None:
-        settings.only(("transaction_time",), "the settings of an org")
     return OrgSpec(
         fields=_definitions(body, "fields"),
         objects=_definitions(body, "objects"),
         definitions=_schema(body),
-        limits=_limits(body),
+        limits=tuning.read_limits(body.data.get("limits"), ("limits",), body.problems),
         login=_login(body),
         users=body.data.get("users"),
         speaker=body.data.get("as"),
@@ -86,7 +82,7 @@ def _spec(call: ControlCall, body: Reader) -> OrgSpec:
         journal="whole" if body.choice("journal", ("bounded", "whole")) == "whole" else "bounded",
         clock="virtual" if mode == "virtual" else "real",
         start=None if start is None else float(start),
-        transaction_time=(settings.seconds("transaction_time") if settings else None) or 0.0,
+        tuning=tuning.read(body.data.get("settings"), ("settings",), body.problems),
         template=template,
         automation=automation.read(body.data.get("automation"), ("automation",), body.problems),
         declared=declarations.read(body.data, (), body.problems),
@@ -112,20 +108,6 @@ def _login(body: Reader) -> dict[str, str]:
         return {}
     given.only(LOGIN_KEYS, "the login of an org")
     return {key: text for key in LOGIN_KEYS if (text := given.text(key)) is not None}
-
-
-def _limits(body: Reader) -> dict[str, int]:
-    given = body.mapping("limits")
-    limits: dict[str, int] = {}
-    for name in given.data if given else ():
-        assert given is not None
-        if name not in ALLOCATIONS:
-            given.refuse(name, f"there is no limit {name}", sorted(ALLOCATIONS), name)
-            continue
-        maximum = given.count(name, 0)
-        if maximum is not None:
-            limits[name] = maximum
-    return limits
 
 
 @routes.of_org("users.create", "POST", "users", "Make a user; answer with what he needs to log in")

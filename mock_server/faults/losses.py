@@ -69,7 +69,7 @@ def truncated(call: Call, reply: Reply) -> Reply:
     told = call.entry.job
     if told is None or reply.status != 200:
         return reply
-    if reply.pieces is not None and told.rows is not None:
+    if reply.pieces is not None and told.rows is not None and reply.content_type == "text/csv":
         kept = told.rows // 2
         cut = replace(reply, pieces=_lines(reply.pieces, kept + 1))
     else:

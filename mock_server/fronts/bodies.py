@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import zlib
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from io import BytesIO
-from tempfile import SpooledTemporaryFile
+from tempfile import SpooledTemporaryFile, gettempdir
 from typing import TYPE_CHECKING, BinaryIO, cast
 from zlib import crc32
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from aiohttp.streams import StreamReader
 
     from mock_server.operations import Call
+
+log = logging.getLogger("sfmock")
 
 LARGEST_BODY = 52_428_800
 """50 MB: the greatest body of a request that is no blob."""
@@ -126,8 +129,8 @@ class Spool:
         self._crc, self._size = crc32(piece, self._crc), self._size + len(piece)
         try:
             self.file.write(piece)
-        except OSError:
-            # The disk is full.
+        except OSError as error:
+            log.error("an upload cannot be taken into %s: %s", gettempdir(), error.strerror)
             raise Unreadable(errors.SERVER_UNAVAILABLE()) from None
 
     def into(self, call: Call) -> None:

@@ -24,6 +24,7 @@ from mock_server.fronts.answers import Answer, Gradual
 from mock_server.jsontext import pretty
 from mock_server.operations import JSON, Call, Operation, Reply
 from mock_server.org.chance import Random
+from mock_server.org.errors import ApiError
 
 log = logging.getLogger("sfmock")
 
@@ -120,11 +121,10 @@ class Front:
             await answer.prepare(request)
         except ConnectionError:
             entry.outcome = "abandoned"
-        except Exception:
+        except Exception as failure:
             # The head has gone out with a good status: all that is left is an answer that ends too early.
-            log.error(
-                "the answer to %s %s broke off\n%s", entry.method, entry.path, call.org.redactor.hide(format_exc())
-            )
+            why = failure.message if isinstance(failure, ApiError) else format_exc()
+            log.error("the answer to %s %s broke off\n%s", entry.method, entry.path, call.org.redactor.hide(why))
             entry.outcome = "cut"
             if request.transport is not None:
                 request.transport.abort()

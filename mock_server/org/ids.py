@@ -115,3 +115,13 @@ def number_of(identifier: str) -> int:
     for character in identifier[6:15]:
         value = value * 62 + _VALUE[character]
     return value
+
+
+def numbered(head: str, number: int) -> str:
+    """Return the id of a counter value; `head` is its key prefix and instance."""
+    digits = []
+    for _ in range(9):
+        number, digit = divmod(number, 62)
+        digits.append(_BASE62[digit])
+    fifteen = head + "".join(reversed(digits))
+    return fifteen + checksum(fifteen)

@@ -160,7 +160,7 @@ class Org:
         return self._jobs
 
     def resume_jobs(self) -> None:
-        """Go on with the jobs that a file knows of. Call it on the event loop that serves."""
+        """Go on with the jobs that the database knows of. Where no event loop runs yet, it is asked again."""
         if self.store.has_table("sf_jobs"):
             self.jobs.resume()
 
@@ -474,9 +474,10 @@ class Org:
         self.log.clear()
         if self._jobs is not None:
             self._jobs.recall()
+        self.resume_jobs()
 
     def write_snapshot(self, path: Path) -> None:
-        """Write all records and counters to a file. Raises OSError."""
+        """Write all records and counters to a file. Raises OSError, for the one that the org lives in too."""
         snapshot_file.write(self.store, path, self.ids.next_number)
 
     def read_snapshot(self, path: Path) -> None:

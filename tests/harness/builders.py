@@ -9,7 +9,7 @@ from types import EllipsisType
 from typing import Any
 
 from harness.effects import Effects, Taken
-from harness.evidence import ArmedFault, Canary, Evidence, Leg, Process
+from harness.evidence import ArmedFault, Canary, Evidence, Footprint, Leg, Process
 from harness.inputs import Input
 from harness.letters import BrokenLetter, Letter
 from harness.linking import link
@@ -59,6 +59,8 @@ class World:
     session: str = "s1"
     effects: Effects = field(default_factory=Effects)
     jobs: list[dict[str, Any]] = field(default_factory=list)
+    said: dict[int, dict[str, Any]] = field(default_factory=dict)
+    """What inputs say besides their last name, by number."""
 
     def exchange(self, operation: str = UPSERT, status: int | None = 200, **changes: Any) -> int:
         """Add an exchange without rows; return its number."""
@@ -161,7 +163,7 @@ class World:
         """Add the upload of the inputs named by number: each with its error code, None for saved, ... for untouched."""
         worked = {row: code for row, code in rows.items() if not isinstance(code, EllipsisType)}
         number = self.about(
-            job, "upload", method="PUT", status=201, **{"fingerprint": f"rows {sorted(rows)}", **changes}
+            job, "upload", method="PUT", **{"status": 201, "fingerprint": f"rows {sorted(rows)}", **changes}
         )
         self.carry(number, worked, anew=job["operation"] == "insert")
         for row in rows:
@@ -261,13 +263,14 @@ class World:
         legs: Sequence[Leg] = (),
         baseline: World | None = None,
         broken_queue: Evidence | None = None,
+        memory: tuple[Footprint, ...] | None = None,
         **more: Any,
     ) -> Evidence:
         """Link the world. `more` are further arguments of `link`."""
         found = link(
             entries=self.entries,
             commits=self.commits,
-            inputs=[given(number) for number in range(1, self.inputs + 1)],
+            inputs=[given(number, **self.said.get(number, {})) for number in range(1, self.inputs + 1)],
             letters=self.letters,
             process=process or Process(0, 1.0),
             policy=policy or (Policy(attempts=attempts) if attempts else None),
@@ -278,7 +281,9 @@ class World:
             jobs=self.jobs,
             **more,
         )
-        return replace(found, baseline=baseline.evidence() if baseline else None, broken_queue=broken_queue)
+        return replace(
+            found, baseline=baseline.evidence() if baseline else None, broken_queue=broken_queue, memory=memory
+        )
 
 
 def strike(rule: str = "fault", effect: str = "status", point: str = "before", rows: int = 0) -> dict[str, Any]:

@@ -11,6 +11,7 @@ PLANTED = {
     "one_call_a_record.py": ("bulk.batches_filled", "tests/subjects/short-outage.yaml"),
     "reads_each_record_first.py": ("bulk.calls_per_record", "tests/subjects/short-outage.yaml"),
     "queries_in_a_loop.py": ("bulk.no_query_in_loop", "tests/subjects/short-outage.yaml"),
+    "loads_everything.py": ("bulk.memory_bounded", "bulk/ten-times-the-rows"),
     "comes_back_at_once.py": ("bulk.eases_off_on_locks", "tests/subjects/lock-storm.yaml"),
     "reads_first_page.py": ("read.all_pages", "tests/subjects/reading.yaml"),
     "restarts_reading.py": ("read.resumed_not_restarted", "tests/subjects/reading.yaml"),
@@ -96,7 +97,7 @@ CORRECT = {
 }
 """File of each further correct subject, and of the one above -> scenarios in which nothing may be said against it."""
 
-CORRECT_IN = {"read/": "reader.py"}
+CORRECT_IN = {"read/": "reader.py", "bulk/ten-times-the-rows": "streaming.py"}
 """Bundled scenarios, by how their names begin, in which another integration than `correct.py` must be clean."""
 
 

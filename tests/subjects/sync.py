@@ -51,6 +51,7 @@ class Sync:
     base, factor, cap, jitter = 0.1, 2.0, 2.0, 0.5
     timeout = 3
     batch = 200
+    doubtful = DOUBTFUL
 
     def __init__(self, env=os.environ):
         self.env = env
@@ -205,7 +206,7 @@ class Sync:
 
     def not_landed(self, sobject, key_field, items, causes):
         """Leave out the records that are there although the answer never came."""
-        doubtful = [item for item in items if causes[item["key"]][0] in DOUBTFUL]
+        doubtful = [item for item in items if causes[item["key"]][0] in self.doubtful]
         there = set()
         for start in range(0, len(doubtful), 100):
             keys = ", ".join("'" + str(item["key"]).replace("'", "\\'") + "'" for item in doubtful[start : start + 100])

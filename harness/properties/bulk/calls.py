@@ -190,15 +190,23 @@ def _first_calls(evidence: Evidence) -> list[Exchange]:
     for place, chain in enumerate(evidence.chains):
         for attempt in chain:
             sent.setdefault(attempt.number, []).append(place)
+    brought = {load.job.id[:15]: load.job.id for load in evidence.loads}
+    brought_by = {load.number for load in evidence.loads}
+    again = _loaded_again(evidence, sent)
     seen_inputs: set[int] = set()
     seen_requests: set[tuple[str, ...]] = set()
     calls = []
     for exchange in evidence.exchanges:
         if exchange.operation.startswith(UNCOUNTED):
             continue
+        job = brought.get(exchange.job_id) if exchange.job_id is not None else None
         places = sent.get(exchange.number)
         fresh = exchange.repeat not in seen_requests
-        if places is not None:
+        if job is not None and exchange.number not in brought_by:
+            # What is asked about a job counts with its rows: once, and not where they had been sent before.
+            fresh = fresh and exchange.failure in (None, "permanent") and job not in again
+            seen_requests.add(exchange.repeat)
+        elif places is not None:
             fresh = not seen_inputs.issuperset(places)
             seen_inputs.update(places)
         elif exchange.failure not in (None, "permanent"):
@@ -208,3 +216,15 @@ def _first_calls(evidence: Evidence) -> list[Exchange]:
         if fresh:
             calls.append(exchange)
     return calls
+
+
+def _loaded_again(evidence: Evidence, sent: dict[int, list[int]]) -> set[str]:
+    """Return the jobs all of whose rows had been sent before."""
+    seen: set[int] = set()
+    fresh: dict[str, bool] = defaultdict(bool)
+    loads = {load.number: load.job.id for load in evidence.loads}
+    for number, places in sorted(sent.items()):
+        if number in loads:
+            fresh[loads[number]] |= not seen.issuperset(places)
+        seen.update(places)
+    return {job for job, anew in fresh.items() if not anew}

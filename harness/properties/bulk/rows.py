@@ -72,7 +72,7 @@ class OnlyFailedRowsRetried(Claim):
     def judge(self, evidence: Evidence, parameters: NoParameters) -> Verdict:
         mixed = {
             exchange.number
-            for exchange in evidence.exchanges
+            for exchange in evidence.sendings
             if exchange.many and exchange.heard and len({row.success for row in exchange.rows}) > 1
         }
         again: list[str] = []
@@ -134,7 +134,7 @@ class ErrorsMatchedToRows(Claim):
             evidence,
             {
                 exchange.number
-                for exchange in evidence.exchanges
+                for exchange in evidence.sendings
                 if exchange.many
                 and exchange.heard
                 and exchange.failure is None
@@ -238,7 +238,7 @@ class AllOrNoneUnderstood(Claim):
     def judge(self, evidence: Evidence, parameters: NoParameters) -> Verdict:
         rolled = 0
         hopeless: set[int] = set()
-        for exchange in evidence.exchanges:
+        for exchange in evidence.sendings:
             codes = [row.codes for row in exchange.rows]
             if exchange.many and exchange.heard and any(map(blameless, codes)):
                 rolled += 1
@@ -287,14 +287,14 @@ class PoisonRowIsolated(Claim):
     def judge(self, evidence: Evidence, parameters: NoParameters) -> Verdict:
         poisoned = [
             exchange
-            for exchange in evidence.exchanges
+            for exchange in evidence.sendings
             if exchange.many and exchange.heard and any(_poison(row) for row in exchange.rows)
         ]
         if not poisoned or len(evidence.inputs) < 2:
             return self.not_exercised("no row was refused for good beside others")
         numbers = {exchange.number for exchange in poisoned}
         held_back = [place for place, chain in enumerate(evidence.chains) if _held_back(evidence, place, numbers)]
-        writes = [exchange for exchange in evidence.exchanges if exchange.is_write]
+        writes = [exchange for exchange in evidence.sendings if exchange.is_write]
         if writes[-1].number in numbers and not evidence.process.timed_out:
             # Nothing was sent any more after the answer with the bad row.
             held_back += [

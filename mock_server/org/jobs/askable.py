@@ -50,32 +50,33 @@ def supported(sobject: SObject) -> bool:
     return sobject.name not in UNSUPPORTED and not sobject.derived
 
 
-def refusal(query: Query, plan: Plan, api: Api) -> ApiError | None:
+def refusal(query: Query, plan: Plan, api: Api, content_type: str = "CSV") -> ApiError | None:
     """Return the error of a query that an API does not run in bulk, though it is sound; None for one that it runs."""
     if not supported(plan.sobject):
         return errors.NO_SUCH_ENTITY(entity=plan.sobject.name)
     version = " V2" if api == "query" else ""
-    text = _clauses(query, plan, version)
+    text = _clauses(query, plan, version, content_type)
     if text is not None:
         return errors.BULK_QUERY(text=text) if api == "query" else errors.BULK_FEATURE(text=text)
     if any(not one.sql or one.field.type in COMPOUND_TYPES for one in plan.chosen):
         text = "Selecting compound data not supported in Bulk Query"  # R
         return errors.BULK_QUERY(text=text) if api == "query" else errors.BULK_FUNCTIONALITY(text=text)
     blob = next((one for one in plan.chosen if one.field.type == "base64"), None)
-    if blob is None:
+    if blob is None or content_type != "CSV":
         return None
     if api == "query":
         return errors.BULK_QUERY(text="Blob field not supported in Bulk V2 Query with CSV content type")  # R
     return errors.BULK_FEATURE(text=f"Cannot serialize value for '{blob.name}' in CSV format")  # R
 
 
-def _clauses(query: Query, plan: Plan, version: str) -> str | None:
+def _clauses(query: Query, plan: Plan, version: str, content_type: str) -> str | None:
     if plan.count or is_grouped(query):
         return _AGGREGATE
     if any(isinstance(item, Query) for item in query.items):
-        return f"Aggregate Relationships not supported in Bulk{version} Query with CSV content type"  # R
+        return f"Aggregate Relationships not supported in Bulk{version} Query with {content_type} content type"  # R
     for found, clause in (
-        (any(isinstance(item, TypeOf) for item in query.items), "TYPEOF"),
+        # R: records of JSON may differ in what they hold, lines of CSV may not.
+        (content_type == "CSV" and any(isinstance(item, TypeOf) for item in query.items), "TYPEOF"),
         (query.offset > 0, "OFFSET"),
         (bool(query.purposes), "FOR"),
     ):

@@ -7,7 +7,7 @@ several at a time in a parallel one. Source: Bulk API Developer Guide, "Work wit
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -15,13 +15,10 @@ import orjson
 from mock_server.org import errors
 from mock_server.org.errors import ApiError
 from mock_server.org.identity.sessions import Session
-from mock_server.org.jobs import contents
-from mock_server.org.jobs.contents import Content
+from mock_server.org.jobs.classic_queries import QUERIES, BatchQueries, ResultFile
+from mock_server.org.jobs.classic_rows import RESULTS, BatchRows
 from mock_server.org.jobs.doom import Course, Doom, Doomed
-from mock_server.org.jobs.ingesting import VERBS
 from mock_server.org.jobs.model import KEPT, Batch, BatchState, Job
-from mock_server.org.records.changes import RowResult
-from mock_server.org.records.tables import Table, check_header
 
 if TYPE_CHECKING:
     from mock_server.org.jobs.jobs import Jobs
@@ -31,9 +28,8 @@ LARGEST = 10_000_000
 OPEN = 86_400.0
 """Seconds after its creation for which a job takes batches."""
 PIECE = 1 << 18
+MANAGERS = "ManageDataIntegrations"
 UNDER_WAY: frozenset[BatchState] = frozenset({"Queued", "InProgress"})
-_SLICE = 200
-"""Records that are read before others are served."""
 
 
 class Classic:
@@ -43,18 +39,24 @@ class Classic:
         self._jobs = jobs
         self._org = jobs.org
         self._tables = jobs.tables
+        self._rows = BatchRows(jobs, self)
+        self.readable = self._rows.readable
+        self.queries = BatchQueries(jobs, self)
         self._news: dict[str, asyncio.Event] = {}
         """By job id: told of new batches. A job that is here is being worked off."""
 
     # -- what happens from outside
 
     def find(self, who: Session, identifier: str) -> Job:
-        """Return a job by its 15- or 18-character id. Raises InvalidJob, InvalidUser for somebody else's."""
+        """Return a job by its 15- or 18-character id. Raises InvalidJob, InvalidUser for somebody else's.
+
+        Who manages integrations sees those of others, and may abort them (documented).
+        """
         self._jobs.expire()
         job = self._jobs.known(identifier)
         if job is None or job.api != "classic":
             raise errors.NO_CLASSIC_JOB(id=identifier[:100])
-        if job.user_id != who.user_id:
+        if job.user_id != who.user_id and not self._org.may(who, MANAGERS):
             raise errors.ANOTHER_USERS_JOB()
         return job
 
@@ -65,9 +67,16 @@ class Classic:
                 return batch
         raise errors.INVALID_BATCH(text=f"Unable to find batch with id: {identifier[:100]}")
 
-    def add(self, job: Job, content: bytes, exchange: int = 0, **options: Any) -> Batch:
-        """Add a batch to a job, and have it worked off. Raises InvalidJobState, ClientInputError, InvalidBatch."""
+    def add(self, who: Session, job: Job, content: bytes, exchange: int = 0, **options: Any) -> Batch:
+        """Add a batch to a job, and have it worked off. Raises ExceededQuota, InvalidJobState,
+        ClientInputError, InvalidBatch.
+        """
+        self._check_own(who, job)
         now = self._org.clock.now()
+        ledger = self._org.limits.ledger("DailyBulkApiBatches")
+        if ledger.remaining <= 0:
+            raise errors.EXCEEDED_QUOTA(name="ApiBatchItems")
+        ledger.charge()
         if job.state != "Open" or now - job.created > OPEN:
             # D: such a batch counts against the allocation all the same, and is not created.
             what = "older than 24 hours" if job.state == "Open" else job.state.lower()
@@ -85,13 +94,18 @@ class Classic:
         self._begin(job)
         return batch
 
-    def close(self, job: Job, exchange: int = 0) -> None:
-        """Let a job take no more batches; those that it has are worked off. Raises InvalidJobState."""
+    def close(self, who: Session, job: Job, exchange: int = 0) -> None:
+        """Let a job take no more batches; those that it has are worked off. Raises InvalidJobState, InvalidUser."""
+        self._check_own(who, job)
         if job.state != "Open":
             raise errors.CLASSIC_JOB_STATE(text=f"Closing already {job.state.lower()} Job not allowed")
         job.closed_by = exchange
         self._jobs.move(job, "Closed")
         self._settle(job)
+
+    def _check_own(self, who: Session, job: Job) -> None:
+        if job.user_id != who.user_id:
+            raise errors.ANOTHER_USERS_JOB()
 
     def abort(self, job: Job, exchange: int = 0) -> None:
         """Stop a job where it is: batches that wait are not processed. Raises InvalidJobState."""
@@ -118,11 +132,24 @@ class Classic:
 
         Raises InvalidBatch where there are none (yet): recorded for a batch that failed as a whole.
         """
+        self._check_ended(batch)
+        return (orjson.loads(part) for part in self._tables.parts(batch.id, RESULTS))
+
+    def result_files(self, batch: Batch) -> list[str]:
+        """Return the ids of a query's result files. Raises InvalidBatch where there are none (yet)."""
+        self._check_ended(batch)
+        return self.queries.listed(batch)
+
+    def result_file(self, batch: Batch, identifier: str) -> ResultFile:
+        """Return a result file of a query. Raises InvalidBatch."""
+        self._check_ended(batch)
+        return self.queries.file(batch, identifier)
+
+    def _check_ended(self, batch: Batch) -> None:
         if batch.state in UNDER_WAY:
             raise errors.INVALID_BATCH(text="Batch not completed")
         if batch.state != "Completed" and not batch.done:
             raise errors.INVALID_BATCH(text="Records not processed")
-        return (orjson.loads(part) for part in self._tables.parts(batch.id, "results"))
 
     # -- how it is worked off
 
@@ -155,7 +182,7 @@ class Classic:
                 for batch in [one for one in waiting if one not in running.values()]:
                     if len(running) >= self._side_by_side(job):
                         break
-                    running[loop.create_task(self._batch(job, batch))] = batch
+                    running[self._jobs.spawn(job, self._batch(job, batch))] = batch
                 if not running:
                     break
                 told = loop.create_task(news.wait())
@@ -186,21 +213,26 @@ class Classic:
 
     async def _batch(self, job: Job, batch: Batch) -> None:
         begun = self._org.clock.now()
+        state: BatchState = "Completed"
         try:
-            await self._ingest(job, batch)
+            if job.operation in QUERIES:
+                batch.state, batch.began = "InProgress", batch.began or begun
+                self._jobs.keep(job, batch)
+                state = await self.queries.run(job, batch)
+            else:
+                await self._rows.run(job, batch)
         except ApiError as error:
             batch.message = f"{error.code} : {error.message}"
-            self._end(batch, "Failed", begun)
+            state = "Failed"
         except Doomed as doomed:
             batch.message = doomed.why
-            self._end(batch, "Failed", begun)
+            state = "Failed"
         else:
-            if job.over and batch.records != batch.done:
+            if job.over and state != "NotProcessed" and batch.records != batch.done:
                 # It was under way: what it has done stays, and is told.
                 batch.message = "InvalidJobState : Job was aborted" if batch.done else ""
-                self._end(batch, "Failed" if batch.done else "NotProcessed", begun)
-            else:
-                self._end(batch, "Completed", begun)
+                state = "Failed" if batch.done else "NotProcessed"
+        self._end(batch, state, begun)
 
     def _end(self, batch: Batch, state: BatchState, begun: float | None = None) -> None:
         now = self._org.clock.now()
@@ -210,36 +242,9 @@ class Classic:
             batch.api_ms = batch.total_ms
         self._tables.keep(batch)
 
-    async def _read(self, job: Job, batch: Batch) -> Content:
-        """Read the content of a batch, letting others be served. Raises InvalidBatch."""
-        form = job.content_type.rpartition("_")[2]
-        data = b"".join(self._tables.parts(batch.id, "content"))
-        content = Content()
-        for number, _ in enumerate(contents.steps(form, data, batch.options.get("charset", "utf-8"), content)):
-            if number % _SLICE == 0:
-                await asyncio.sleep(0)
-        return content
-
-    async def _ingest(self, job: Job, batch: Batch) -> None:
-        """Save the rows of a batch, chunk by chunk; what each chunk has done is written along with its rows."""
-        content = await self._read(job, batch)
-        columns, verb = tuple(content.columns), VERBS[job.operation]
-        wrong = check_header(self._org.schema_of(self._jobs.who(job)), verb, job.sobject, columns, job.key_field)
-        if wrong is not None:
-            raise wrong
-        batch.records = len(content.records)
-        size = batch.records
-
-        def save(count: int, give_up: bool) -> list[RowResult]:
-            rows = content.rows(batch.done, batch.done + count)
-            return self._save(
-                job, batch, Table(verb, job.sobject, columns, rows, job.key_field, job.assignment_rule), give_up
-            )
-
-        async def total() -> int:
-            return size
-
-        course = Course(
+    def course(self, job: Job, batch: Batch, total: Callable[[], Awaitable[int]]) -> Course:
+        """Return the way of a batch through its rows, which `total` counts where somebody asks for that."""
+        return Course(
             self._jobs.dooms,
             (batch.id, job.id),
             total,
@@ -247,8 +252,6 @@ class Classic:
             lambda identifier, doom: self._meet(job, identifier, doom),
             done=batch.done,
         )
-        await self._jobs.going(job, batch, size, course, save).run()
-        await course.finish()
 
     def _meet(self, job: Job, identifier: str, doom: Doom) -> None:
         """End a batch, or with it its job, as it is doomed to. Raises Doomed for one that fails."""
@@ -260,38 +263,9 @@ class Classic:
             self._jobs.fail(job, doom.why)
         raise Doomed(doom.why)
 
-    def _save(self, job: Job, batch: Batch, table: Table, give_up: bool) -> list[RowResult]:
-        """Save a chunk and note what came of it, as one transaction. Raises LockHeld with nothing done."""
-        with self._org.store.transaction():
-            results = self._jobs.saves.save(job, batch, table, give_up)
-            failed = sum(not result.success for result in results)
-            self._tables.put(batch.id, "results", _told(results), len(results))
-            batch.done += len(results)
-            batch.failed += failed
-            job.processed += len(results)
-            job.failed += failed
-            job.modified = batch.modified = self._org.clock.now()
-            self._tables.keep(batch)
-            self._tables.keep(job)
-        return results
-
     # -- how long it is kept
 
     def stale(self, job: Job, now: float) -> bool:
         """Tell whether a job is removed by now: seven days after its youngest batch, whatever its state (D)."""
         youngest = max((batch.created for batch in self._jobs.batches_of(job)), default=job.created)
         return now - youngest > KEPT
-
-
-def _told(results: list[RowResult]) -> bytes:
-    return orjson.dumps(
-        [
-            [
-                one.id,
-                one.success,
-                one.created,
-                [[error.code, error.message, list(error.fields or ())] for error in one.errors],
-            ]
-            for one in results
-        ]
-    )

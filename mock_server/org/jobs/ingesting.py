@@ -121,7 +121,7 @@ class Ingesting:
                 if side_by_side == 1:
                     await work
                     continue
-                running.add(asyncio.get_running_loop().create_task(work))
+                running.add(self._jobs.spawn(job, work))
                 if len(running) == side_by_side:
                     done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                     for task in done:
@@ -131,7 +131,9 @@ class Ingesting:
             await asyncio.gather(*running, return_exceptions=True)
             raise
         else:
-            await asyncio.gather(*running)
+            done, running = await asyncio.wait(running) if running else (set(), running)
+            for task in done:
+                task.result()
         finally:
             for task in running:
                 task.cancel()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import codecs
-from collections.abc import Awaitable, Callable, Iterator
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+import os
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from mock_server.org import errors
 from mock_server.org.identity.sessions import Session
@@ -19,6 +22,7 @@ from mock_server.org.jobs.model import KEPT, Batch, Job, NewJob, State
 from mock_server.org.jobs.querying import Querying
 from mock_server.org.jobs.result_pages import ResultPage, ResultPages
 from mock_server.org.jobs.scheduler import Scheduler, Work
+from mock_server.org.jobs.sweeping import Sweeper
 from mock_server.org.jobs.tables import JobTables
 from mock_server.org.jobs.untouched import untouched
 from mock_server.org.records.changes import Change, RowResult
@@ -29,9 +33,10 @@ if TYPE_CHECKING:
 
 PIECE = 1 << 18
 """Bytes of one part of a content."""
-# R, as they are spelled: of a job that was aborted, and of one that is complete.
+# How the refusal to close a job calls its state, as it is spelled (R); it is "Completed" once it is closed.
 _CLOSED: dict[str, str] = {"Aborted": "aborted", "Failed": "failed"}
-_ENDED: dict[str, str] = {"JobComplete": "Completed", "Failed": "Failed", "Aborted": "Aborted"}
+_GROWTH = 4
+"""Bytes of a database for each of a content, about."""
 
 
 class Saves(Protocol):
@@ -68,14 +73,15 @@ class Jobs:
         self.saves: Saves = PlainSaves(self)
         self.dooms = Dooms(self.org.clock)
         self.lanes = Lanes(org.bulk.parallel)
-        self._scheduler = Scheduler(lambda job: self.fail(job, DEFECT))
+        self._scheduler = Scheduler(self._reread, lambda job: self.fail(job, DEFECT))
+        self._sweeper = Sweeper(org.store, self.tables)
+        self._uploading: set[str] = set()
+        """Jobs whose content is coming in."""
         self._ingesting = Ingesting(self)
         self.querying = Querying(self)
         self.classic = Classic(self)
         self._jobs: dict[str, Job] = {}
         self._batches: dict[str, list[Batch]] = {}
-        self._uploading: set[str] = set()
-        """Ids of jobs whose content is coming in."""
         self._recall()
 
     def _recall(self) -> None:
@@ -83,6 +89,26 @@ class Jobs:
         self._batches = {}
         for batch in self.tables.batches():
             self._batches.setdefault(batch.job_id, []).append(batch)
+            # The journal that had it is gone, and numbers anew.
+            batch.exchange = 0
+        for job in self:
+            job.exchange = job.made_by = job.closed_by = 0
+            if job.state == "Open" and not job.uploaded:
+                # An upload that did not come to its end.
+                self.tables.drop(job.id, "content")
+
+    def _reread(self, job: Job) -> None:
+        """Know a job again as it was kept last."""
+        kept = self.tables.job(job.id)
+        if kept is None:
+            return
+        # Of another server's journal the number may be.
+        kept.exchange, exchanges = job.exchange, {batch.id: batch.exchange for batch in self.batches_of(job)}
+        batches = self._batches[job.id] = self.tables.batches_of(job.id)
+        for batch in batches:
+            batch.exchange = exchanges.get(batch.id, job.exchange)
+        for one in fields(Job):
+            setattr(job, one.name, getattr(kept, one.name))
 
     def __iter__(self) -> Iterator[Job]:
         return iter(list(self._jobs.values()))
@@ -134,37 +160,56 @@ class Jobs:
         """Have a job worked off. Whoever calls runs on the event loop that serves."""
         self._scheduler.begin(job, work)
 
+    def spawn(self, job: Job, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Do a part of a job's work beside the rest of it; it ends with the job's."""
+        return self._scheduler.spawn(job, work)
+
     def upload(self, job: Job, content: BinaryIO, exchange: int = 0) -> None:
         """Take the content of a job in one go, as `uploading` does."""
         for _ in self.uploading(job, content, exchange):
             pass
 
-    def uploading(self, job: Job, content: BinaryIO, exchange: int, charset: str = "utf-8") -> Iterator[None]:
-        """Take the content of a job, once, in steps between which others may be served.
+    def uploading(self, job: Job, content: BinaryIO, exchange: int = 0, charset: str = "utf-8") -> Iterator[None]:
+        """Take the content of a job, once, in steps of a millisecond, between which others can be served.
 
         What ends in the middle has uploaded nothing. Raises INVALIDJOB, INVALIDJOBSTATE.
         """
         self._check_upload(job)
         self._uploading.add(job.id)
+        # Its rows, their indexes and what is told of them come on top.
+        self.org.store.expect(_GROWTH * content.seek(0, os.SEEK_END))
+        content.seek(0)
         try:
+            # Of one that was cut short by the end of the server there may be some.
             self.tables.drop(job.id, "content")
             for piece in _pieces(content, charset):
                 self.tables.put(job.id, "content", piece)
                 yield
+                if self.org.closed:
+                    raise errors.SERVER_UNAVAILABLE()
+                if self._jobs.get(job.id) is not job:
+                    raise errors.NO_SUCH_JOB()
+                self._check_open(job)
+            with self.org.store.transaction():
+                job.uploaded, job.exchange = True, exchange
+                job.modified = self.org.clock.now()
+                self.tables.keep(job)
+        except BaseException:
+            job.uploaded = False
+            if self._jobs.get(job.id) is job and not self.org.closed:
+                self.tables.drop(job.id, "content")
+            raise
         finally:
             self._uploading.discard(job.id)
-        if self._jobs.get(job.id) is not job:
-            raise errors.NO_SUCH_JOB()
-        self._check_upload(job)
-        job.uploaded, job.exchange = True, exchange
-        job.modified = self.org.clock.now()
-        self.tables.keep(job)
 
     def _check_upload(self, job: Job) -> None:
-        if job.state != "Open":
-            raise errors.INVALID_JOB_STATE(text=f"Uploading data to a Job in state {job.state} not allowed")
+        self._check_open(job)
         if job.uploaded or job.id in self._uploading:
             raise errors.SECOND_CONTENT(id=to_15(job.id))
+
+    def _check_open(self, job: Job) -> None:
+        if job.state != "Open":
+            raise errors.INVALID_JOB_STATE(text=f"Uploading data to a Job in state {job.state} not allowed")
 
     def complete(self, job: Job, exchange: int = 0) -> None:
         """Take a job as complete: its rows are saved from now on. Raises INVALIDJOBSTATE."""
@@ -179,7 +224,7 @@ class Jobs:
     def abort(self, job: Job, exchange: int = 0) -> None:
         """Stop a job where it is; what it has saved stays. Raises INVALIDJOBSTATE."""
         if job.over:
-            raise errors.INVALID_JOB_STATE(text=f"Aborting already {_ENDED[job.state]} Job not allowed")
+            raise errors.INVALID_JOB_STATE(text="Aborting already Completed Job not allowed")
         job.closed_by = job.closed_by or exchange
         self.move(job, "Aborted")
         if job.api == "query":
@@ -203,13 +248,13 @@ class Jobs:
         """
         return result_file(self.tables, job, kind, self.batches_of(job), told)
 
-    def page(self, job: Job, locator: str | None, most: int) -> ResultPage:
+    def page(self, job: Job, locator: str | None, most: int | None) -> ResultPage:
         """Return a page of a query job's result. Raises INVALID_QUERY_LOCATOR."""
-        return ResultPages(self.tables, job).page(locator, most)
+        return ResultPages(self.tables, job, self.org.bulk.page_size).page(locator, most)
 
     def pages(self, job: Job, locator: str | None) -> tuple[list[str], str | None]:
         """Return the locators of some pages of a query job's result, and the locator of the next such list."""
-        return ResultPages(self.tables, job).listed(locator)
+        return ResultPages(self.tables, job, self.org.bulk.page_size).listed(locator)
 
     def untouched(self, job: Job) -> Iterator[tuple[int, Change]]:
         """Yield the rows of a job with which nothing was done (yet), each with the exchange that brought it."""
@@ -290,25 +335,32 @@ class Jobs:
         self._batches.pop(job.id, None)
         with self.org.store.transaction():
             self.tables.forget(job.id)
+        self._sweeper.begin()
 
     # -- the org's own life
 
     def resume(self) -> None:
-        """Go on with what was under way when the org was last closed. Call it on the event loop that serves."""
+        """Go on with what was under way when the org was last closed, or copied, once there is an event loop for it."""
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return
         for job in self:
+            under_way = job.state in ("UploadComplete", "InProgress")
             if job.api == "classic":
                 self.classic.resume(job)
-            elif job.state not in ("UploadComplete", "InProgress"):
-                continue
-            elif job.api == "ingest":
+            elif job.api == "ingest" and under_way:
                 self._scheduler.begin(job, self._ingesting.work)
-            elif job.api == "query":
+            elif job.api == "query" and under_way:
                 job.retries += job.state == "InProgress"
                 self._scheduler.begin(job, self.querying.work)
+        self._sweeper.begin()
 
     def recall(self) -> None:
         """Know the jobs of a database that has been put in place of the one before."""
-        self._scheduler.stop_all()
+        self.close()
+        for job in self:
+            self.saves.ended(job)
         self.classic.forget()
         self.dooms.clear()
         self.tables.ready()
@@ -317,6 +369,7 @@ class Jobs:
     def close(self) -> None:
         """Leave all jobs where they are: the org is closed."""
         self._scheduler.stop_all()
+        self._sweeper.stop()
 
 
 def _pieces(content: BinaryIO, charset: str) -> Iterator[bytes]:

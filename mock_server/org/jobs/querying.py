@@ -32,6 +32,11 @@ _MB = 1 << 20
 _STORAGE = "DailyBulkV2QueryFileStorageMB"
 
 
+def _kilobytes(megabytes: int) -> int:
+    """Return how an allocation is told: 976,562 MB are 1,000,000,000 kb (recorded)."""
+    return round(megabytes * 1024, -4 if megabytes > 10_000 else 0)
+
+
 class Querying:
     """Runs the queries of one org's jobs."""
 
@@ -48,6 +53,7 @@ class Querying:
         all_rows: bool = False,
         version: int,
         between: tuple[str, str | None] | None = None,
+        content_type: str = "CSV",
     ) -> Plan:
         """Return the plan of a query for a user. Raises what a query raises, and what `askable` refuses.
 
@@ -56,7 +62,7 @@ class Querying:
         queries, sight = self._org.queries, self._org.sight(who)
         queries.become(who.user_id, lambda: self._org.directory.time_zone(who.user_id))
         plan = queries.plan(soql, all_rows=all_rows, version=version, schema=sight, between=between)
-        refused = refusal(parse(soql), plan, api)
+        refused = refusal(parse(soql), plan, api, content_type)
         if refused is not None:
             raise refused
         return plan
@@ -93,8 +99,7 @@ class Querying:
         if jobs.remaining <= 0:
             raise errors.TOO_MANY_QUERY_JOBS(most=jobs.maximum, count=jobs.used + 1)
         if size.remaining <= 0:
-            # Recorded: 976,562 MB are told as a round number of kilobytes.
-            raise errors.TOO_LARGE_QUERY_RESULTS(most=round(size.maximum * 1024, -3))
+            raise errors.TOO_LARGE_QUERY_RESULTS(most=_kilobytes(size.maximum))
         jobs.charge()
 
     async def work(self, job: Job) -> None:

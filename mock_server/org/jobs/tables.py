@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 
 import orjson
 
+from mock_server.org import errors
 from mock_server.org.jobs.model import Batch, Job
 from mock_server.org.records.store import Store
 
@@ -17,7 +19,12 @@ _TABLES = (
     'CREATE TABLE IF NOT EXISTS "sf_parts" ("Owner" TEXT NOT NULL, "Kind" TEXT NOT NULL, "Rows" INTEGER NOT NULL, '
     '"Data" BLOB NOT NULL)',
     'CREATE INDEX IF NOT EXISTS "sf_parts.Owner" ON "sf_parts" ("Owner", "Kind")',
+    # Whose parts are yet to be removed.
+    'CREATE TABLE IF NOT EXISTS "sf_gone" ("Owner" TEXT PRIMARY KEY NOT NULL) WITHOUT ROWID',
 )
+_PART = 'SELECT "Data" FROM "sf_parts" WHERE rowid = ? AND "Owner" = ?'
+_SOME = 8
+"""Parts that are removed at a time: two megabytes at most."""
 
 
 class JobTables:
@@ -51,25 +58,51 @@ class JobTables:
         else:
             self._run('INSERT OR REPLACE INTO "sf_batches" VALUES (?, ?, ?)', one.id, one.job_id, told)
 
+    def job(self, job_id: str) -> Job | None:
+        """Return a job as it was kept last."""
+        sql = 'SELECT "Told" FROM "sf_jobs" WHERE "Id" = ?'
+        row = self._store.connection.execute(sql, (job_id,)).fetchone()
+        return None if row is None else Job.of(orjson.loads(row[0]))
+
+    def batches_of(self, job_id: str) -> list[Batch]:
+        """Return the batches of a job as they were kept last."""
+        sql = 'SELECT "Told" FROM "sf_batches" WHERE "Job" = ? ORDER BY "Id"'
+        return [Batch.of(orjson.loads(told)) for (told,) in self._store.connection.execute(sql, (job_id,))]
+
     def forget(self, job_id: str) -> None:
-        """Remove a job, with its batches and all that belongs to them."""
-        owned = '(SELECT "Id" FROM "sf_batches" WHERE "Job" = ?)'
-        self._run(f'DELETE FROM "sf_parts" WHERE "Owner" = ? OR "Owner" IN {owned}', job_id, job_id)  # noqa: S608
+        """Remove a job with its batches. What belongs to them is left for `sweep`."""
+        owners = 'SELECT ? UNION ALL SELECT "Id" FROM "sf_batches" WHERE "Job" = ?'
+        self._run(f'INSERT OR IGNORE INTO "sf_gone" {owners}', job_id, job_id)
         self._run('DELETE FROM "sf_batches" WHERE "Job" = ?', job_id)
         self._run('DELETE FROM "sf_jobs" WHERE "Id" = ?', job_id)
+
+    def sweep(self) -> bool:
+        """Remove some parts of what is gone; tell whether there may be more."""
+        run = self._store.connection.execute
+        row = run('SELECT "Owner" FROM "sf_gone" LIMIT 1').fetchone()
+        if row is None:
+            return False
+        some = 'SELECT rowid FROM "sf_parts" WHERE "Owner" = ? LIMIT ?'
+        if run(f'DELETE FROM "sf_parts" WHERE rowid IN ({some})', (*row, _SOME)).rowcount == 0:  # noqa: S608
+            run('DELETE FROM "sf_gone" WHERE "Owner" = ?', row)
+        return True
 
     def put(self, owner: str, kind: str, data: bytes, rows: int = 0) -> None:
         """Add a part."""
         self._run('INSERT INTO "sf_parts" VALUES (?, ?, ?, ?)', owner, kind, rows, data)
 
     def parts(self, owner: str, kind: str) -> Iterator[bytes]:
-        """Yield the parts of one kind, one by one as they are asked for."""
+        """Yield the parts of one kind, one by one as they are asked for. Raises ApiError where they vanish."""
         run = self._store.connection.execute
         sql = 'SELECT rowid FROM "sf_parts" WHERE "Owner" = ? AND "Kind" = ? ORDER BY rowid'
         for (number,) in run(sql, (owner, kind)).fetchall():
-            row = self._store.connection.execute('SELECT "Data" FROM "sf_parts" WHERE rowid = ?', (number,)).fetchone()
+            try:
+                row = self._store.connection.execute(_PART, (number, owner)).fetchone()
+            except sqlite3.ProgrammingError:
+                row = None  # the org is closed
             if row is None:
-                return  # its job was deleted meanwhile
+                # Its job was removed, or the org put back: what has been read so far must not pass for all.
+                raise errors.SERVER_UNAVAILABLE()
             yield row[0]
 
     def index(self, owner: str, kind: str) -> list[tuple[int, int]]:

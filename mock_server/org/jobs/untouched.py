@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mock_server.org.errors import ApiError
 from mock_server.org.jobs import reading
 from mock_server.org.jobs.batching import Batching
+from mock_server.org.jobs.contents import Content, steps
 from mock_server.org.jobs.ingesting import VERBS
 from mock_server.org.jobs.model import Job
 from mock_server.org.records.changes import Change
@@ -18,10 +19,13 @@ if TYPE_CHECKING:
 
 
 def untouched(jobs: Jobs, job: Job) -> Iterator[tuple[int, Change]]:
-    """Yield each row of an ingest job that is not saved and has not failed, with the exchange that brought it.
+    """Yield each row of a job that is not saved and has not failed, with the exchange that brought it.
 
     What cannot be read as rows is left out.
     """
+    if job.api == "classic":
+        yield from _of_batches(jobs, job)
+        return
     if job.api != "ingest" or not job.uploaded or job.state == "JobComplete":
         return
     done = {batch.number: batch.done for batch in jobs.batches_of(job)}
@@ -37,6 +41,23 @@ def untouched(jobs: Jobs, job: Job) -> Iterator[tuple[int, Change]]:
             number += 1
     except ApiError:
         return
+
+
+def _of_batches(jobs: Jobs, job: Job) -> Iterator[tuple[int, Change]]:
+    """Yield such rows of the batches of a job of Bulk 1.0."""
+    if job.operation not in VERBS:
+        return
+    for batch in jobs.batches_of(job):
+        if batch.state == "Completed":
+            continue
+        content = Content()
+        try:
+            for _ in steps(*jobs.classic.readable(job, batch), content):
+                pass
+        except ApiError:
+            continue
+        for change in changes_of(jobs, job, tuple(content.columns), content.rows(batch.done, len(content.records))):
+            yield batch.exchange, change
 
 
 def changes_of(jobs: Jobs, job: Job, columns: tuple[str, ...], rows: Sequence[Sequence[str]]) -> list[Change]:

@@ -31,6 +31,8 @@ def write(store: Store, path: Path, next_id: int) -> None:
 
     Raises OSError.
     """
+    if store.lives_in(path):
+        raise OSError("the org itself is kept in it")
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     os.close(handle)

@@ -11,12 +11,14 @@ import sqlite3
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from mock_server.org.ids import number_of
 from mock_server.org.records.alike import alike
+from mock_server.org.records.files import LONGEST_LOG, Claim
 from mock_server.org.schema.types import FLOAT_TYPES, Field, SObject, caseless, fold
 
 # SQLite's own bound is 32,766 variables a statement; a smaller number keeps statement texts short and cacheable.
@@ -67,7 +69,12 @@ class Store:
         self._path = path
         self._taught: list[tuple[str, int, Callable[..., Any]]] = []
         self._folder: tempfile.TemporaryDirectory[str] | None = None
-        self.connection = self._connect()
+        self._claim = None if path is None else Claim(path)
+        try:
+            self.connection = self._connect()
+        except sqlite3.Error:
+            self._let_go()
+            raise
         self._written = 0
         """Rows written since the size of a database in memory was last looked at."""
         self._ready: dict[str, SObject] = {}
@@ -91,7 +98,10 @@ class Store:
         if self._path is None:
             run("PRAGMA journal_mode=MEMORY")
         else:
+            # Only a database that is yet to be made takes this up: what jobs leave behind goes back to the disk.
+            run("PRAGMA auto_vacuum=INCREMENTAL")
             run("PRAGMA journal_mode=WAL")
+            run(f"PRAGMA journal_size_limit={LONGEST_LOG}")
             run(f"PRAGMA synchronous={'NORMAL' if self._folder is None else 'OFF'}")
         return connection
 
@@ -105,6 +115,10 @@ class Store:
     def in_file(self) -> bool:
         """Whether `reader` can be asked: the database is kept in a file, or has grown so large that it moved there."""
         return self._path is not None
+
+    def lives_in(self, path: Path) -> bool:
+        """Tell whether a file is the one that the database is kept in."""
+        return self._path is not None and path.exists() and self._path.exists() and path.samefile(self._path)
 
     def reader(self) -> sqlite3.Connection:
         """Return a further connection, for one who reads in another thread what is committed when it begins."""
@@ -137,14 +151,29 @@ class Store:
         The file goes with the store: it holds no more than memory did.
         """
         self._written = 0
-        if self._path is not None:
+        if self._path is None and self._size() >= LARGE:
+            self._move()
+
+    def expect(self, size: int) -> None:
+        """Make ready for so many more bytes: the smaller the database still is, the quicker it moves into a file."""
+        if self._path is None and self._depth == 0 and self._size() + size >= LARGE:
+            self._move()
+
+    def _move(self) -> None:
+        folder = tempfile.TemporaryDirectory(prefix="sfmock-", ignore_cleanup_errors=True)
+        path = Path(folder.name) / "org.db"
+        try:
+            with closing(sqlite3.connect(path, isolation_level=None)) as file:
+                # Without a log each page is written once: this takes a third of the time.
+                file.execute("PRAGMA journal_mode=OFF")
+                file.execute("PRAGMA synchronous=OFF")
+                self.connection.backup(file)
+        except sqlite3.Error:
+            # No room on the disk: it stays where it is, as long as there is room there.
+            folder.cleanup()
             return
-        if self._size() < LARGE:
-            return
-        self._folder = tempfile.TemporaryDirectory(prefix="sfmock-", ignore_cleanup_errors=True)
-        self._path = Path(self._folder.name) / "org.db"
+        self._folder, self._path = folder, path
         moved = self._connect()
-        self.connection.backup(moved)
         self.connection.close()
         self.connection = moved
         self._forget_derived()
@@ -172,6 +201,20 @@ class Store:
     def close(self) -> None:
         self._stay()
         self.connection.close()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        if self._claim is not None:
+            self._claim.drop()
+
+    def give_back(self, pages: int) -> bool:
+        """Give some unused pages of the file back to the disk; tell whether there are more. In no transaction."""
+        if self._path is None:
+            return False
+        self.connection.execute(f"PRAGMA incremental_vacuum({pages})").fetchall()
+        (kind,) = self.connection.execute("PRAGMA auto_vacuum").fetchone()
+        (free,) = self.connection.execute("PRAGMA freelist_count").fetchone()
+        return bool(kind and free)
 
     # -- tables
 
@@ -276,17 +319,25 @@ class Store:
     def _end(self, failed: bool) -> None:
         self._depth -= 1
         level, run = self._depth, self.connection.execute
-        if failed:
-            run("ROLLBACK" if level == 0 else f"ROLLBACK TO level{level}")
-            # Tables that were first used inside went with the rest.
-            for name in self._made_inside:
-                self._ready.pop(name, None)
-        if level:
-            run(f"RELEASE level{level}")
-        else:
-            if not failed:
+        try:
+            if level == 0 and not failed:
                 run("COMMIT")
-            self._made_inside.clear()
+        except sqlite3.Error:
+            # The disk is full, or the like: nothing of it stays.
+            failed = True
+            raise
+        finally:
+            if failed:
+                # SQLite may have done so itself, where the disk is full.
+                if self.connection.in_transaction:
+                    run("ROLLBACK" if level == 0 else f"ROLLBACK TO level{level}")
+                # Tables that were first used inside went with the rest.
+                for name in self._made_inside:
+                    self._ready.pop(name, None)
+            if level == 0:
+                self._made_inside.clear()
+        if level and self.connection.in_transaction:
+            run(f"RELEASE level{level}")
 
     # -- rows
 

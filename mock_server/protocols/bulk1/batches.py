@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from email.message import Message
 
+from mock_server.journal import Page
 from mock_server.operations import Call, Operation, Reply, Routes
 from mock_server.org import errors
+from mock_server.org.ids import to_15
 from mock_server.org.jobs import Job
+from mock_server.org.jobs.classic_queries import QUERIES
 from mock_server.org.jobs.contents import known_charset
 from mock_server.protocols.bulk1.forms import (
     CSV,
@@ -19,6 +22,7 @@ from mock_server.protocols.bulk1.forms import (
     render,
     results_reply,
 )
+from mock_server.protocols.bulk1.records import result_list, result_reply
 from mock_server.protocols.bulk1.requests import JOB, SESSION, batch_of, guard, job_of, tell_batch
 
 BATCHES = f"{JOB}/batch"
@@ -39,7 +43,7 @@ routes = Routes(render, guard=guard, finish=finish)
 async def create(call: Call) -> Reply:
     job = job_of(call)
     charset = _charset(call, job)
-    batch = call.org.jobs.classic.add(job, call.content().read(), call.entry.number, charset=charset)
+    batch = call.org.jobs.classic.add(call.session, job, call.content().read(), call.entry.number, charset=charset)
     tell_batch(call, job, batch)
     reply = batch_reply(job, batch, 201)
     reply.headers["Location"] = f"/services/async/{job.version}/job/{job.id}/batch/{batch.id}"
@@ -93,6 +97,24 @@ async def request(call: Call) -> Reply:
 )  # fmt: skip
 async def results(call: Call) -> Reply:
     job, batch = batch_of(call)
+    if job.operation in QUERIES:
+        return result_list(job, call.org.jobs.classic.result_files(batch))
     found = call.org.jobs.classic.results(batch)
     tell_batch(call, job, batch, results="batch", rows=batch.done)
     return results_reply(job, found)
+
+
+@routes(
+    Operation(
+        "bulk1.batch.download", "GET", f"{BATCH}/result/{{rid}}", "read", token_header=SESSION, query=("format",),
+        summary="Download a result of a query",
+    )
+)  # fmt: skip
+async def download(call: Call) -> Reply:
+    job, batch = batch_of(call)
+    file = call.org.jobs.classic.result_file(batch, call.args["rid"])
+    tell_batch(call, job, batch, results="query", rows=file.rows)
+    files = call.org.jobs.classic.queries.listed(batch)
+    place = files.index(file.id)
+    call.entry.page = Page(batch.done, file.rows, to_15(files[place + 1]) if place + 1 < len(files) else None)
+    return result_reply(job, file)

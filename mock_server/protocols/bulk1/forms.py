@@ -20,7 +20,7 @@ JSON = "application/json"
 XML = "application/xml"
 CSV = "text/csv"
 NAMESPACE = "http://www.force.com/2009/06/asyncapi/dataload"
-_DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>'
+DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>'
 Fields = dict[str, Any]
 """What is said of a job or a batch, in the order of XML; None is not said there."""
 _OURS = {
@@ -192,7 +192,7 @@ def xml_list(root: str, each: str, items: Sequence[Fields]) -> bytes:
 
 
 def _opening(root: str) -> str:
-    return f'{_DECLARATION}<{root}\n   xmlns="{NAMESPACE}"'
+    return f'{DECLARATION}<{root}\n   xmlns="{NAMESPACE}"'
 
 
 def _elements(fields: Fields, indent: str) -> str:
@@ -252,7 +252,7 @@ def _json(results: Iterator[list[list[Any]]]) -> Iterator[bytes]:
 
 
 def _xml(results: Iterator[list[list[Any]]]) -> Iterator[bytes]:
-    yield f'{_DECLARATION}<results xmlns="{NAMESPACE}">'.encode()
+    yield f'{DECLARATION}<results xmlns="{NAMESPACE}">'.encode()
     for rows in results:
         yield "".join(map(_result, rows)).encode("utf-8", "replace")
     yield b"</results>"

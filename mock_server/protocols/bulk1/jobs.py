@@ -9,6 +9,7 @@ from mock_server.operations import Call, Operation, Reply, Routes
 from mock_server.org import errors
 from mock_server.org.errors import ApiError
 from mock_server.org.jobs import NewJob
+from mock_server.org.jobs.askable import supported
 from mock_server.org.schema.types import SObject
 from mock_server.protocols.bulk1.forms import finish, job_reply, render
 from mock_server.protocols.bulk1.requests import JOB, JOBS, SESSION, guard, job_info, job_of, tell_job
@@ -47,6 +48,8 @@ async def create(call: Call) -> Reply:
     sobject = call.schema.get(name) if isinstance(name, str) else None
     if sobject is None:
         raise errors.NO_CLASSIC_OBJECT(entity=str(name or "")[:80])
+    if sobject.derived or (operation.startswith("query") and not supported(sobject)):
+        raise errors.UNSUPPORTED_ENTITY(entity=sobject.name)
     if operation == "hardDelete" and not call.org.may(call.session, "BulkApiHardDelete"):
         raise errors.HARD_DELETE_NOT_ENABLED()
     mode = said.get("concurrencyMode") or 0
@@ -120,10 +123,10 @@ def _options(call: Call) -> dict[str, Any]:
         out["chunking"] = _chunking(chunking)
     if call.headers.get("Sforce-Disable-Batch-Retry", "").strip().lower() == "true":
         out["no_retry"] = True
-    if (ending := call.headers.get("Sforce-Line-Ending")) is not None:
-        if ending.strip().upper() not in ("LF", "CRLF"):
-            raise _bad_header("Sforce-Line-Ending", ending)
-        out["line_ending"] = ending.strip().upper()
+    ending = call.headers.get("Sforce-Line-Ending")
+    if ending is not None and ending.strip().upper() not in ("LF", "CRLF"):
+        # Documented: from version 48 on every job is taken as one that says LF; here those before it, too.
+        raise _bad_header("Sforce-Line-Ending", ending)
     return out
 
 
@@ -176,7 +179,7 @@ async def change(call: Call) -> Reply:
     state = said.get("state")
     job = job_of(call)
     if state == "Closed":
-        call.org.jobs.classic.close(job, call.entry.number)
+        call.org.jobs.classic.close(call.session, job, call.entry.number)
     elif state == "Aborted":
         call.org.jobs.classic.abort(job, call.entry.number)
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from mock_server.jsontext import place_of
@@ -34,24 +34,29 @@ def choice(text: bytes, body: dict[str, Any], key: str, known: Collection[str], 
     return value
 
 
-def word(call: Call, body: dict[str, Any], key: str, known: Collection[str], default: str | None = None) -> str:
-    """Return a word out of a few; without one the default. Raises API_ERROR for any other value."""
-    value = body.get(key)
-    if value is None and default is not None:
-        return default
-    if not isinstance(value, str) or value not in known:
-        raise wrong_value(call, key)
-    return value
-
-
-def only(call: Call, body: dict[str, Any], known: Collection[str]) -> None:
-    """Refuse keys that nobody knows. Raises JSON_PARSER_ERROR."""
-    only_known(call.body, body, known)
-
-
 def only_known(text: bytes, body: dict[str, Any], known: Collection[str]) -> None:
     """Refuse keys that nobody knows in an object, whose text tells their places. Raises JSON_PARSER_ERROR."""
     for key in body:
         if key not in known:
             line, column = place_of(text, key)
+            raise errors.JSON_PARSER_ERROR(text=f'Unrecognized field "{key[:80]}"', line=line, column=column)
+
+
+def words(call: Call, body: dict[str, Any], known: Mapping[str, Collection[str] | None]) -> dict[str, str]:
+    """Return what a body says, None left out: of each key a word out of a few, or any text where it has None.
+
+    Values are read in their order, as the parser does. Raises API_ERROR for one of the wrong type, or of no known word;
+    JSON_PARSER_ERROR for a key that nobody knows.
+    """
+    said = {}
+    for key, value in body.items():
+        if key not in known:
+            line, column = place_of(call.body, key)
             raise errors.JSON_PARSER_ERROR(text=f'Unrecognized field "{key}"', line=line, column=column)
+        if value is None:
+            continue
+        choice = known[key]
+        if not isinstance(value, str) or (choice is not None and value not in choice):
+            raise wrong_value(call, key)
+        said[key] = value
+    return said

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from mock_server.journal import Page as PageNote
 from mock_server.operations import Call, Operation, Reply, Routes
 from mock_server.org import errors
 from mock_server.org.jobs import Job, NewJob
 from mock_server.org.jobs.reading import DELIMITERS, LINE_ENDINGS
-from mock_server.org.jobs.result_pages import PAGE
-from mock_server.protocols.bulk2.bodies import only, word, wrong_value
+from mock_server.protocols.bulk2.bodies import words, wrong_value
 from mock_server.protocols.bulk2.listing import PARAMETERS, listing
 from mock_server.protocols.bulk2.shapes import head, query_created, query_shown, tell, tell_state
 from mock_server.protocols.rest.formats import finish
@@ -18,7 +19,10 @@ JOBS = f"{DATA}/jobs/query"
 JOB = f"{JOBS}/{{id}}"
 SINCE = 47.0
 PAGES_SINCE = 58.0
-_KEYS = ("operation", "query", "object", "contentType", "columnDelimiter", "lineEnding")
+_KEYS: dict[str, Collection[str] | None] = {
+    "operation": ("query", "queryAll"), "query": None, "object": None, "contentType": ("CSV",),
+    "columnDelimiter": DELIMITERS, "lineEnding": LINE_ENDINGS,
+}  # fmt: skip
 _MANAGERS = "ManageDataIntegrations"
 """The permission of those who may see and abort what others have asked for."""
 routes = Routes(render, guard=check_version, finish=finish)
@@ -38,27 +42,29 @@ def job_of(call: Call) -> Job:
     return job
 
 
-@routes(Operation("bulk2.query.create", "POST", JOBS, "write", "never", since=SINCE, summary="Create a query job"))
+# simple-salesforce asks for CSV already here, and is told in JSON.
+@routes(
+    Operation(
+        "bulk2.query.create", "POST", JOBS, "write", "never", since=SINCE, gives="application/json",
+        summary="Create a query job",
+    )
+)  # fmt: skip
 async def create(call: Call) -> Reply:
-    body = call.json_object()
-    only(call, body, _KEYS)
-    operation = word(call, body, "operation", ("query", "queryAll"))
-    soql = body.get("query")
-    if soql is None or soql == "":
+    said = words(call, call.json_object(), _KEYS)
+    operation, soql = said.get("operation"), said.get("query")
+    if operation is None:
+        raise errors.INVALID_JOB(text="The operation of the job must be specified")
+    if not soql:
         raise errors.MALFORMED_QUERY(text="SOQL statements cannot be empty or null")
-    if not isinstance(soql, str):
-        raise wrong_value(call, "query")
-    content_type = word(call, body, "contentType", ("CSV",), "CSV")
-    delimiter = word(call, body, "columnDelimiter", DELIMITERS, "COMMA")
-    line_ending = word(call, body, "lineEnding", LINE_ENDINGS, "LF")
     version = version_of(call.args["version"])
     call.entry.query = soql[:1000]
     plan = call.org.jobs.querying.plan(
         call.session, soql, api="query", all_rows=operation == "queryAll", version=version
     )
     new = NewJob(
-        "query", operation, plan.sobject.name, float(version), content_type, line_ending, delimiter, query=soql
-    )
+        "query", operation, plan.sobject.name, float(version), query=soql,
+        line_ending=said.get("lineEnding", "LF"), delimiter=said.get("columnDelimiter", "COMMA"),
+    )  # fmt: skip
     job = call.org.jobs.ask(call.session, new, call.entry.number)
     tell_state(call, job)
     return answer(query_created(job))
@@ -145,11 +151,14 @@ def _of_this_version(call: Call) -> Job:
     return job
 
 
-def _most(call: Call) -> int:
-    """Return how many rows a page may have. Raises ILLEGAL_QUERY_PARAMETER_VALUE, whose text is from recall."""
+def _most(call: Call) -> int | None:
+    """Return how many rows a page may have, None where the client does not say.
+
+    Raises ILLEGAL_QUERY_PARAMETER_VALUE, whose text is from recall.
+    """
     said = call.query.get("maxRecords")
     if not said:
-        return PAGE
+        return None
     if not (said.isascii() and said.isdecimal()) or int(said[:20]) < 1:
         raise errors.ILLEGAL_QUERY_PARAMETER_VALUE(text=f"Invalid value for the query parameter maxRecords: {said}")
     return int(said[:20])

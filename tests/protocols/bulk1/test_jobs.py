@@ -6,7 +6,7 @@ import pytest
 
 from mock_server.api import Server
 from tests.conftest import Rest
-from tests.protocols.bulk1.wire import JSON, XML, Wire, info, told
+from tests.protocols.bulk1.wire import CSV, JSON, XML, Wire, info, told
 
 REFUSED = [
     ({"operation": "insert", "object": "Nothing__c"}, "InvalidJob", "Unable to find object: Nothing__c"),
@@ -79,8 +79,125 @@ def test_a_chunking_header_that_says_nothing_known(wire: Wire, header: str) -> N
     assert (answer.status_code, told(answer, "exceptionCode")) == (400, "ClientInputError")
 
 
-def test_a_job_is_its_users_own(rest: Rest, wire: Wire, server: Server) -> None:
+@pytest.mark.parametrize(("ending", "status"), [("LF", 201), ("crlf", 201), ("CR", 400), ("", 400)])
+def test_line_endings_that_can_be_said(wire: Wire, ending: str, status: int) -> None:
+    answer = wire("POST", "/job", info(operation="insert", object="Contact"), **XML, **{"Sforce-Line-Ending": ending})
+    assert answer.status_code == status
+
+
+def user(server: Server, org: str, *permissions: str) -> Wire:
+    """Return a client of a new user who may read and write contacts."""
+    control = server.control.for_org(org)
+    info = control.create_user(
+        {"username": f"u{len(control.journal())}@bulk.test", "objects": {"Contact": "all"}, "system": [*permissions]}
+    )
+    return Wire(Rest(server.url, info.access_token, info))
+
+
+def test_a_job_is_its_user_s_own(rest: Rest, wire: Wire, server: Server) -> None:
+    job = wire.job()
+    batch = wire.add(job, "LastName\nLovelace\n")
+    wire.ended(batch)
+    assert wire("GET", job[:-3]).status_code == 200  # by its 15-character id
+    other = user(server, rest.org.id)
+    for method, path, body in (
+        ("GET", job, ""),
+        ("GET", f"{job}/batch", ""),
+        ("GET", batch, ""),
+        ("GET", f"{batch}/result", ""),
+        ("GET", f"{batch}/request", ""),
+        ("POST", f"{job}/batch", "LastName\nx\n"),
+        ("POST", job, info(state="Closed")),
+        ("POST", job, info(state="Aborted")),
+    ):
+        answer = other(method, path, body, **XML)
+        assert (answer.status_code, told(answer, "exceptionCode")) == (400, "InvalidUser"), path
+    assert told(wire("GET", job), "state") == "Open"
+
+
+def test_who_manages_integrations_sees_and_aborts_jobs_of_others_and_does_not_close_them(
+    rest: Rest, wire: Wire, server: Server
+) -> None:
+    manager = user(server, rest.org.id, "ManageDataIntegrations")
+    job = wire.job()
+    assert manager("GET", job).status_code == 200
+    assert told(manager("POST", f"{job}/batch", "LastName\nx\n", **CSV), "exceptionCode") == "InvalidUser"
+    assert told(manager("POST", job, info(state="Closed"), **XML), "exceptionCode") == "InvalidUser"
+    assert told(manager("POST", job, info(state="Aborted"), **XML), "state") == "Aborted"
+
+
+def test_hard_delete_needs_its_permission(rest: Rest, wire: Wire, server: Server) -> None:
+    said = info(operation="hardDelete", object="Contact", contentType="CSV")
+    answer = user(server, rest.org.id)("POST", "/job", said, **XML)
+    assert (answer.status_code, told(answer, "exceptionCode"), told(answer, "exceptionMessage")) == (
+        400,
+        "FeatureNotEnabled",
+        "hardDelete operation requires special user profile permission, please contact your system administrator",
+    )
+    assert user(server, rest.org.id, "BulkApiHardDelete")("POST", "/job", said, **XML).status_code == 201
+
+
+def test_users_without_the_api_are_refused(rest: Rest, server: Server) -> None:
+    minimum = "SELECT Id FROM Profile WHERE Name = 'Minimum Access - Salesforce'"
+    (profile,) = rest.query(minimum).json()["records"]
+    info_ = server.control.for_org(rest.org.id).create_user({"username": "few@bulk.test", "system": []})
+    rest.patch(f"/sobjects/User/{info_.user_id}", json={"ProfileId": profile["Id"]})
+    wire = Wire(Rest(server.url, info_.access_token, info_))
+    answer = wire("POST", "/job", info(operation="insert", object="Contact"), **XML)
+    assert (answer.status_code, told(answer, "exceptionCode")) == (400, "FeatureNotEnabled")
+
+
+def test_rows_are_saved_with_the_rights_of_the_job_s_user(rest: Rest, server: Server) -> None:
+    wire = user(server, rest.org.id)
+    assert told(wire("POST", "/job", info(operation="insert", object="Account"), **XML), "exceptionMessage") == (
+        "Unable to find object: Account"
+    )
+
+
+def test_the_day_s_batches_come_to_an_end(rest: Rest, wire: Wire, server: Server) -> None:
     control = server.control.for_org(rest.org.id)
     job = wire.job()
-    control.records_create("User", {"x": 1}) if False else None
-    assert wire("GET", job[:-3]).status_code == 200  # by its 15-character id
+    control.set_limit("DailyBulkApiBatches", remaining=2)
+    wire.ended(wire.add(job, "LastName\nLovelace\n"))
+    wire("POST", job, info(state="Closed"), **XML)
+    # Documented: a batch for a closed job is not created, and counts.
+    assert told(wire("POST", f"{job}/batch", "LastName\nx\n", **CSV), "exceptionCode") == "InvalidJobState"
+    answer = wire("POST", f"{wire.job()}/batch", "LastName\nx\n", **CSV)
+    assert (answer.status_code, told(answer, "exceptionCode"), told(answer, "exceptionMessage")) == (
+        400,
+        "ExceededQuota",
+        "ApiBatchItems Limit exceeded.",
+    )
+    control.advance(86_400)
+    wire.token = control.mint_token()
+    wire.ended(wire.add(wire.job(), "LastName\nByron\n"))
+
+
+def test_a_job_takes_batches_for_a_day_and_is_kept_for_seven_after_its_youngest(
+    rest: Rest, wire: Wire, server: Server
+) -> None:
+    control = server.control.for_org(rest.org.id)
+    job = wire.job()
+    control.advance(80_000)
+    wire.token = control.mint_token()
+    batch = wire.add(job, "LastName\nLovelace\n")
+    wire.ended(batch)
+    control.advance(10_000)
+    wire.token = control.mint_token()
+    late = wire("POST", f"{job}/batch", "LastName\nx\n", **CSV)
+    assert (late.status_code, told(late, "exceptionCode")) == (400, "InvalidJobState")
+    control.advance(7 * 86_400 - 20_000)
+    wire.token = control.mint_token()
+    assert wire("GET", f"{batch}/result").status_code == 200
+    control.advance(20_000)
+    wire.token = control.mint_token()
+    gone = wire("GET", f"{batch}/result")
+    assert (gone.status_code, told(gone, "exceptionCode")) == (400, "InvalidJob")
+
+
+def test_calls_count_against_the_day_s_requests(rest: Rest, wire: Wire, server: Server) -> None:
+    control = server.control.for_org(rest.org.id)
+    control.set_limit("DailyApiRequests", remaining=1)
+    assert wire("GET", "/job/750000000000001").headers["Sforce-Limit-Info"].startswith("api-usage=")
+    answer = wire("GET", "/job/750000000000001")
+    assert (answer.status_code, told(answer, "exceptionCode")) == (400, "ExceededQuota")

@@ -1,0 +1,56 @@
+"""The file that an org is kept in: one server at a time, and what goes wrong with it in plain words."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+LONGEST_LOG = 64 << 20
+"""Bytes that the write-ahead log keeps of a file that it once needed more of."""
+_TROUBLES = frozenset(
+    {
+        sqlite3.SQLITE_BUSY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_READONLY,
+    }
+)  # fmt: skip
+
+
+def trouble(error: BaseException) -> str | None:
+    """Return what is wrong with the file or its disk, None where an error has another cause."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return str(error) if isinstance(error, sqlite3.Error) and code is not None and code & 0xFF in _TROUBLES else None
+
+
+class Claim:
+    """Says that a file is in use, for as long as the process lives or until it is dropped.
+
+    SQLite itself would let several servers write into the same file, each with its own idea of what the last id is.
+    Raises sqlite3.OperationalError where another one has it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path.with_name(path.name + "-lock")
+        self._file: int | None = None
+        try:
+            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+            if fcntl is not None:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.drop()
+            raise sqlite3.OperationalError("another server uses it") from None
+        except OSError as error:
+            # A folder that is not there, or cannot be written: the log could not be made in it either.
+            self.drop()
+            raise sqlite3.OperationalError(f"{error.strerror} ({path.parent})") from None
+
+    def drop(self) -> None:
+        """Let others have the file. What marks it stays: who waits for it may hold it open."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None

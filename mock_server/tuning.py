@@ -1,0 +1,74 @@
+"""What can be set of an org's pace: its limits, how long its transactions last, how its jobs are divided and run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from mock_server.documents import Problem
+from mock_server.faults.reader import Path, Reader, shown
+from mock_server.faults.shapes import DURATION, Shape, count, mapping
+from mock_server.org.limits.bulk import BATCH, MOST_PAGE, MOST_PARALLEL, PAGE, PARALLEL, BulkSettings
+from mock_server.org.limits.catalogue import ALLOCATIONS
+
+if TYPE_CHECKING:
+    from mock_server.org.org import Org
+
+KEYS = ("transaction_time", "bulk_batch_size", "bulk_parallel", "bulk_page_size")
+MOST = {"bulk_batch_size": BATCH, "bulk_parallel": MOST_PARALLEL, "bulk_page_size": MOST_PAGE}
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """`transaction_time`: seconds for which the row locks of a transaction outlive it."""
+
+    transaction_time: float = 0.0
+    bulk: BulkSettings = field(default_factory=BulkSettings)
+
+    def apply(self, org: Org) -> None:
+        org.transaction_time = self.transaction_time
+        org.bulk = self.bulk
+
+
+def read(given: Any, path: Path, problems: list[Problem]) -> Tuning:
+    """Read the `settings` of an org."""
+    if given is None:
+        return Tuning()
+    if not isinstance(given, Mapping):
+        problems.append(Problem(path, f"settings must be a mapping, not {shown(given)}"))
+        return Tuning()
+    reader = Reader(given, path, problems)
+    reader.only(KEYS, "the settings of an org")
+    size, parallel, page = (reader.count(key, 1, most) for key, most in MOST.items())
+    bulk = BulkSettings(size or BATCH, parallel or PARALLEL, page or PAGE)
+    return Tuning(reader.seconds("transaction_time") or 0.0, bulk)
+
+
+def read_limits(given: Any, path: Path, problems: list[Problem]) -> dict[str, int]:
+    """Read allocations by the names of the limits."""
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping):
+        problems.append(Problem(path, f"limits must be a mapping, not {shown(given)}"))
+        return {}
+    reader = Reader(given, path, problems)
+    limits: dict[str, int] = {}
+    for name in given:
+        if name not in ALLOCATIONS:
+            reader.refuse(str(name), f"there is no limit {name}", sorted(ALLOCATIONS), name, at_key=True)
+            continue
+        maximum = reader.count(name, 0)
+        if maximum is not None:
+            limits[name] = maximum
+    return limits
+
+
+def shape() -> Shape:
+    bulk = {key: {"type": "integer", "minimum": 1, "maximum": most} for key, most in MOST.items()}
+    told = "how long transactions last, how jobs are divided"
+    return mapping({"transaction_time": DURATION, **bulk}, description=told)
+
+
+def limits_shape() -> Shape:
+    return mapping({name: count(0) for name in sorted(ALLOCATIONS)})

@@ -1,0 +1,279 @@
+"""Jobs of an org that lives in a file: they outlive the server, however it ends."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+VERSION = "v60.0"
+SCHEMA = "fields:\n  Contact:\n    Key__c: {type: text, length: 40, externalId: true, unique: true}\n"
+LOGIN = {"grant_type": "client_credentials", "client_id": "sfmock-client-id", "client_secret": "sfmock-client-secret"}
+ROWS = 6000
+QUICK = "seed: 0\n"
+SLOW = "transaction_time: 20ms\n"
+"""Batches side by side, and each chunk takes its time."""
+
+
+class Served:
+    """A server of its own process over one file, which can be ended and started again. Its token outlives it."""
+
+    def __init__(self, folder: Path, config: str) -> None:
+        self.folder = folder
+        self.file = folder / "org.db"
+        (folder / "schema.yaml").write_text(SCHEMA)
+        (folder / "settings.yaml").write_text(config)
+        self.process: subprocess.Popen[str] | None = None
+        self.token = ""
+        self.start()
+        answer = requests.post(f"{self.url}/services/oauth2/token", data=LOGIN, timeout=10)
+        self.token = answer.json()["access_token"]
+
+    def start(self, **options: Any) -> None:
+        ready = self.folder / "ready.json"
+        ready.unlink(missing_ok=True)
+        arguments = ["serve", "--port", "0", "--ready-file", str(ready), "--data", str(self.file)]
+        arguments += ["--schema", str(self.folder / "schema.yaml"), "--config", str(self.folder / "settings.yaml")]
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "mock_server.cli", *arguments],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options,
+        )  # fmt: skip
+        until = time.monotonic() + 60
+        while not ready.exists():
+            assert self.process.poll() is None, self.process.communicate()[0]
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        self.url = json.loads(ready.read_text())["url"]
+
+    def end(self, number: int = signal.SIGKILL) -> str:
+        """End the server; return what it has said."""
+        assert self.process is not None
+        self.process.send_signal(number)
+        said = self.process.communicate(timeout=30)[0]
+        self.process = None
+        return said
+
+    def __call__(self, method: str, path: str, **options: Any) -> requests.Response:
+        headers = {"Authorization": f"Bearer {self.token}", **options.pop("headers", {})}
+        url = f"{self.url}{path}" if path.startswith("/_mock") else f"{self.url}/services/data/{VERSION}{path}"
+        return requests.request(method, url, headers=headers, timeout=60, **options)
+
+    def query(self, soql: str) -> Any:
+        return self("GET", "/query", params={"q": soql}).json()
+
+    def job(self, text: bytes, **more: str) -> str:
+        """Upload rows and say that they are complete; return the job's id."""
+        made = self("POST", "/jobs/ingest", json={"object": "Contact", "operation": "insert", **more}).json()
+        path = f"/jobs/ingest/{made['id']}"
+        assert self("PUT", f"{path}/batches", data=text, headers={"Content-Type": "text/csv"}).status_code == 201
+        assert self("PATCH", path, json={"state": "UploadComplete"}).status_code == 200
+        return str(made["id"])
+
+    def poll(self, job: str, until: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        end = time.monotonic() + 60
+        while True:
+            told: dict[str, Any] = self("GET", f"/jobs/ingest/{job}").json()
+            if until(told):
+                return told
+            assert time.monotonic() < end, told
+            time.sleep(0.005)
+
+    def results(self, job: str, kind: str) -> list[dict[str, str]]:
+        answer = self("GET", f"/jobs/ingest/{job}/{kind}")
+        assert answer.status_code == 200, answer.text
+        return list(csv.DictReader(io.StringIO(answer.text)))
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
+    made: list[Served] = []
+
+    def begin(config: str = QUICK) -> Served:
+        made.append(Served(tmp_path, config))
+        return made[-1]
+
+    yield begin
+    for served in made:
+        if served.process is not None:
+            served.process.kill()
+            served.process.communicate()
+
+
+def contacts(count: int, wrong: int = 0) -> bytes:
+    """Return rows, each `wrong`-th without its name."""
+    lines = ["LastName,FirstName,Key__c"]
+    lines += [f"{'' if wrong and number % wrong == 0 else 'Hopper'},Grace,K{number}" for number in range(count)]
+    return "\n".join(lines).encode()
+
+
+def over(told: dict[str, Any]) -> bool:
+    return told["state"] in ("JobComplete", "Failed", "Aborted")
+
+
+@pytest.mark.parametrize(
+    ("config", "share", "number"),
+    [
+        (QUICK, 0.4, signal.SIGKILL),
+        (SLOW, 0.2, signal.SIGKILL),
+        pytest.param(QUICK, 0.0, signal.SIGKILL, marks=pytest.mark.heavy),
+        pytest.param(QUICK, 0.8, signal.SIGKILL, marks=pytest.mark.heavy),
+        pytest.param(SLOW, 0.0, signal.SIGKILL, marks=pytest.mark.heavy),
+        pytest.param(SLOW, 0.9, signal.SIGKILL, marks=pytest.mark.heavy),
+        pytest.param(SLOW, 0.5, signal.SIGTERM, marks=pytest.mark.heavy),
+    ],
+)
+def test_a_job_goes_on_where_the_server_ended(
+    serve: Callable[..., Served], config: str, share: float, number: int
+) -> None:
+    served = serve(config)
+    single = served("POST", "/sobjects/Contact", json={"LastName": "Lovelace"}).json()["id"]
+    job = served.job(contacts(ROWS, wrong=10))
+    told = served.poll(job, lambda told: bool(told["numberRecordsProcessed"] >= share * ROWS))
+    acknowledged = told["numberRecordsProcessed"]
+    assert acknowledged < ROWS, "the job was over too soon to be interrupted"
+    said = served.end(number)
+    assert "Traceback" not in said
+    served.start()
+    after = served("GET", f"/jobs/ingest/{job}").json()
+    assert after["numberRecordsProcessed"] >= acknowledged
+    assert after["state"] in ("UploadComplete", "InProgress", "JobComplete")
+    ended = served.poll(job, over)
+    failed = ROWS // 10
+    assert (ended["state"], ended["numberRecordsProcessed"], ended["numberRecordsFailed"]) == (
+        "JobComplete", ROWS, failed,
+    )  # fmt: skip
+    assert served.query(f"SELECT Id FROM Contact WHERE Id = '{single}'")["totalSize"] == 1
+    assert served.query("SELECT COUNT() FROM Contact WHERE Key__c != null")["totalSize"] == ROWS - failed
+    good, bad = served.results(job, "successfulResults"), served.results(job, "failedResults")
+    assert sorted(row["Key__c"] for row in good + bad) == sorted(f"K{number}" for number in range(ROWS))
+    known = {row["Id"] for row in served.query("SELECT Id FROM Contact WHERE Key__c != null")["records"]}
+    assert known <= {row["sf__Id"] for row in good}
+    assert len({row["sf__Id"] for row in good}) == ROWS - failed
+    assert served.results(job, "unprocessedrecords") == []
+
+
+def test_a_job_that_is_over_is_remembered_with_its_results(serve: Callable[..., Served]) -> None:
+    served = serve()
+    job = served.job(contacts(300, wrong=100))
+    before = served.poll(job, over)
+    open_job = served("POST", "/jobs/ingest", json={"object": "Contact", "operation": "insert"}).json()["id"]
+    kinds = ("successfulResults", "failedResults", "unprocessedrecords")
+    results = [served.results(job, kind) for kind in kinds]
+    served.end(signal.SIGTERM)
+    served.start()
+    assert served("GET", f"/jobs/ingest/{job}").json() == before
+    assert [served.results(job, kind) for kind in kinds] == results
+    assert served("GET", f"/jobs/ingest/{open_job}").json()["state"] == "Open"
+    assert served("PUT", f"/jobs/ingest/{open_job}/batches", data=b"LastName\nx\n").status_code == 201
+    another = served("POST", "/jobs/ingest", json={"object": "Contact", "operation": "insert"}).json()["id"]
+    assert another not in (job, open_job)
+
+
+def test_a_server_that_ends_in_the_middle_of_an_upload_leaves_the_job_open(serve: Callable[..., Served]) -> None:
+    served = serve()
+    job = served("POST", "/jobs/ingest", json={"object": "Contact", "operation": "insert"}).json()["id"]
+    path = f"/services/data/{VERSION}/jobs/ingest/{job}/batches"
+    with socket.create_connection(("127.0.0.1", int(served.url.rsplit(":", 1)[1])), 10) as sock:
+        sock.sendall(
+            f"PUT {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {served.token}\r\n"
+            f"Content-Type: text/csv\r\nContent-Length: 50000000\r\n\r\n".encode()
+            + contacts(100_000)
+        )
+        served.end()
+    served.start()
+    told = served("GET", f"/jobs/ingest/{job}").json()
+    assert told["state"] == "Open"
+    assert served("PUT", f"/jobs/ingest/{job}/batches", data=contacts(10)).status_code == 201
+    assert served("PATCH", f"/jobs/ingest/{job}", json={"state": "UploadComplete"}).status_code == 200
+    assert served.poll(job, over)["numberRecordsProcessed"] == 10
+
+
+def test_a_file_serves_one_server_at_a_time(serve: Callable[..., Served]) -> None:
+    served = serve()
+    arguments = [sys.executable, "-m", "mock_server.cli", "serve", "--port", "0", "--data", str(served.file)]
+    second = subprocess.run(arguments, capture_output=True, text=True, timeout=30, check=False)
+    assert second.returncode == 2
+    assert second.stderr == f"sfmock: cannot keep records in {served.file}: another server uses it\n"
+    assert served("GET", "/limits").status_code == 200
+    served.end()
+    served.start()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is read-only to root")
+def test_a_file_that_cannot_be_written_is_said_plainly(serve: Callable[..., Served]) -> None:
+    served = serve()
+    served.end(signal.SIGTERM)
+    served.file.chmod(0o400)
+    arguments = [sys.executable, "-m", "mock_server.cli", "serve", "--port", "0", "--data", str(served.file)]
+    second = subprocess.run(arguments, capture_output=True, text=True, timeout=30, check=False)
+    assert second.returncode == 2
+    assert "cannot keep records in" in second.stderr
+    assert "Traceback" not in second.stderr
+
+
+def test_a_full_disk_loses_nothing_that_was_told(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    served = Served(tmp_path, QUICK)
+    ready = tmp_path / "ready.json"
+    served.end(signal.SIGTERM)
+    most = served.file.stat().st_size + 3_000_000
+    served.start(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most)))
+    try:
+        single = served("POST", "/sobjects/Contact", json={"LastName": "Lovelace"})
+        assert single.status_code == 201
+        made = served("POST", "/jobs/ingest", json={"object": "Contact", "operation": "insert"}).json()["id"]
+        path = f"/jobs/ingest/{made}"
+        refused = served("PUT", f"{path}/batches", data=contacts(400_000))
+        assert refused.status_code == 503
+        assert refused.json()[0]["errorCode"] == "SERVER_UNAVAILABLE"
+        assert served("GET", path).json()["state"] == "Open"
+        assert served("PUT", f"{path}/batches", data=contacts(12_000)).status_code == 201
+        assert served("PATCH", path, json={"state": "UploadComplete"}).status_code == 200
+        seen: list[int] = []
+        stuck = served.poll(made, lambda told: _rests(seen, told["numberRecordsProcessed"]))
+        assert stuck["state"] == "InProgress"
+        assert served("GET", "/limits").status_code == 200
+    finally:
+        said = served.end()
+    assert "Traceback" not in said
+    assert "disk I/O error" in said or "full" in said
+    # With room it goes on.
+    served.start()
+    assert ready.exists()
+    ended = served.poll(made, over)
+    assert (ended["state"], ended["numberRecordsProcessed"]) == ("JobComplete", 12_000)
+    assert served.query("SELECT COUNT() FROM Contact")["totalSize"] == 12_001
+    served.end()
+
+
+def _rests(seen: list[int], processed: int) -> bool:
+    """Tell whether a job has not come any further for a while."""
+    seen.append(processed)
+    return len(seen) > 100 and seen[-100] == processed > 0
+
+
+@pytest.mark.parametrize("where", ["head", "middle"])
+def test_a_damaged_file_is_said_plainly(serve: Callable[..., Served], where: str) -> None:
+    served = serve()
+    served.end(signal.SIGTERM)
+    size = served.file.stat().st_size
+    with served.file.open("r+b") as file:
+        file.seek(16 if where == "head" else 4096)
+        file.write(b"\xa5" * (80 if where == "head" else size - 4096))
+    arguments = [sys.executable, "-m", "mock_server.cli", "serve", "--port", "0", "--data", str(served.file)]
+    ended = subprocess.run(arguments, capture_output=True, text=True, timeout=30, check=False)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(f"sfmock: cannot keep records in {served.file}: ")
+    assert "Traceback" not in ended.stderr
