@@ -13,6 +13,18 @@ PLANTED = {
     "queries_in_a_loop.py": ("bulk.no_query_in_loop", "tests/subjects/short-outage.yaml"),
     "loads_everything.py": ("bulk.memory_bounded", "bulk/ten-times-the-rows"),
     "comes_back_at_once.py": ("bulk.eases_off_on_locks", "tests/subjects/lock-storm.yaml"),
+    "jobs_come_back_together.py": ("bulk.eases_off_on_locks", "tests/subjects/job-lock-storm.yaml"),
+    "many_collections.py": ("bulk.bulk_api_when_large", "bulk/many-records"),
+    "takes_complete_for_done.py": ("bulk.failed_and_unprocessed_read", "bulk/failed-rows"),
+    "forgets_the_unprocessed.py": ("bulk.failed_and_unprocessed_read", "bulk/failed-jobs"),
+    "counts_processed_as_landed.py": ("bulk.partial_is_not_success", "bulk/failed-rows"),
+    "leaves_jobs_open.py": ("bulk.jobs_closed", "bulk/refused-upload"),
+    "polls_without_pause.py": ("bulk.polling_backs_off", "bulk/slow-job"),
+    "loads_as_it_comes.py": ("bulk.grouped_by_parent", "bulk/shared-parents"),
+    "joins_cells_by_hand.py": ("bulk.csv_faithful", "bulk/awkward-values"),
+    "leaves_cells_empty.py": ("bulk.csv_faithful", "bulk/awkward-values"),
+    "pairs_results_by_line.py": ("bulk.errors_matched_to_rows", "bulk/failed-rows"),
+    "reloads_the_whole_file.py": ("bulk.only_failed_rows_retried", "bulk/failed-rows"),
     "reads_first_page.py": ("read.all_pages", "tests/subjects/reading.yaml"),
     "restarts_reading.py": ("read.resumed_not_restarted", "tests/subjects/reading.yaml"),
     "dies_with_its_cursor.py": ("read.cursor_expiry_survived", "tests/subjects/reading.yaml"),
@@ -21,6 +33,8 @@ PLANTED = {
     "burns_on.py": ("limits.daily_paused", "tests/subjects/no-quota.yaml"),
     "ignores_the_crowd.py": ("limits.concurrent_eased", "tests/subjects/crowd.yaml"),
     "unbounded.py": ("limits.own_ceiling", "tests/subjects/slow.yaml"),
+    "submits_the_same_job.py": ("limits.bulk_quota_respected", "bulk/failed-jobs"),
+    "begins_the_job_anew.py": ("idempotency.lost_reply_bulk", "bulk/lost-replies"),
     "creates_instead_of_upsert.py": ("idempotency.lost_reply_collections", "lost-reply"),
     "creates_one_by_one.py": ("idempotency.lost_reply_create", "tests/subjects/lost-create.yaml"),
     "retries_permanent.py": ("retry.permanent_not_retried", "validation-errors"),
@@ -76,6 +90,7 @@ PLANTED = {
 """File of each broken subject -> the property that must be named first, and the scenario that shows it."""
 
 CORRECT = {
+    "bulk_parallel.py": ("tests/subjects/job-lock-storm.yaml", "bulk/shared-parents", "bulk/failed-rows"),
     "reader.py": ("tests/subjects/reading.yaml",),
     "parallel.py": (
         "tests/subjects/crowd.yaml",
@@ -97,7 +112,12 @@ CORRECT = {
 }
 """File of each further correct subject, and of the one above -> scenarios in which nothing may be said against it."""
 
-CORRECT_IN = {"read/": "reader.py", "bulk/ten-times-the-rows": "streaming.py"}
+CORRECT_IN = {
+    "read/": "reader.py",
+    "bulk/": "bulk_sync.py",
+    "bulk/shared-parents": "bulk_parallel.py",
+    "bulk/ten-times-the-rows": "streaming.py",
+}
 """Bundled scenarios, by how their names begin, in which another integration than `correct.py` must be clean."""
 
 

@@ -183,7 +183,8 @@ class Jobs:
             # Of one that was cut short by the end of the server there may be some.
             self.tables.drop(job.id, "content")
             for piece in _pieces(content, charset):
-                self.tables.put(job.id, "content", piece)
+                with self.org.store.transaction():
+                    self.tables.put(job.id, "content", piece)
                 yield
                 if self.org.closed:
                     raise errors.SERVER_UNAVAILABLE()

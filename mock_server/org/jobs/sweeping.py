@@ -47,8 +47,12 @@ class Sweeper:
         except sqlite3.Error as failure:
             log.error("cannot remove what old jobs have left: %s", trouble(failure) or failure)
 
+    def _sweep_some(self) -> bool:
+        with self._store.transaction():
+            return self._tables.sweep()
+
     def _steps(self) -> Iterator[None]:
-        while self._tables.sweep():
+        while self._sweep_some():
             yield
         while self._store.give_back(_PAGES):
             yield

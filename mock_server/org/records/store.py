@@ -18,7 +18,7 @@ from typing import Any
 
 from mock_server.org.ids import number_of
 from mock_server.org.records.alike import alike
-from mock_server.org.records.files import LONGEST_LOG, Claim
+from mock_server.org.records.files import LONGEST_LOG, Claim, LogKeeper
 from mock_server.org.schema.types import FLOAT_TYPES, Field, SObject, caseless, fold
 
 # SQLite's own bound is 32,766 variables a statement; a smaller number keeps statement texts short and cacheable.
@@ -70,6 +70,7 @@ class Store:
         self._taught: list[tuple[str, int, Callable[..., Any]]] = []
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._claim = None if path is None else Claim(path)
+        self._log: LogKeeper | None = None
         try:
             self.connection = self._connect()
         except sqlite3.Error:
@@ -103,6 +104,9 @@ class Store:
             run("PRAGMA journal_mode=WAL")
             run(f"PRAGMA journal_size_limit={LONGEST_LOG}")
             run(f"PRAGMA synchronous={'NORMAL' if self._folder is None else 'OFF'}")
+            if self._folder is None:
+                run("PRAGMA wal_autocheckpoint=0")
+                self._log = LogKeeper(self._path)
         return connection
 
     def teach(self, functions: Sequence[tuple[str, int, Callable[..., Any]]]) -> None:
@@ -200,10 +204,13 @@ class Store:
 
     def close(self) -> None:
         self._stay()
-        self.connection.close()
         self._let_go()
+        self.connection.close()
 
     def _let_go(self) -> None:
+        if self._log is not None:
+            self._log.stop()
+            self._log = None
         if self._claim is not None:
             self._claim.drop()
 
@@ -211,6 +218,8 @@ class Store:
         """Give some unused pages of the file back to the disk; tell whether there are more. In no transaction."""
         if self._path is None:
             return False
+        if self._log is not None and self._log.full:
+            self._shorten(self._log)
         self.connection.execute(f"PRAGMA incremental_vacuum({pages})").fetchall()
         (kind,) = self.connection.execute("PRAGMA auto_vacuum").fetchone()
         (free,) = self.connection.execute("PRAGMA freelist_count").fetchone()
@@ -311,10 +320,18 @@ class Store:
         return Transaction(self)
 
     def _begin(self) -> None:
-        if self._written >= _LOOK_AFTER and self._depth == 0:
-            self._look()
+        if self._depth == 0:
+            if self._written >= _LOOK_AFTER:
+                self._look()
+            if self._log is not None and self._log.full:
+                self._shorten(self._log)
         self.connection.execute("BEGIN" if self._depth == 0 else f"SAVEPOINT level{self._depth}")
         self._depth += 1
+
+    def _shorten(self, log: LogKeeper) -> None:
+        """Bring over what is left of the log: what is written next begins it anew."""
+        log.full = False
+        self.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def _end(self, failed: bool) -> None:
         self._depth -= 1

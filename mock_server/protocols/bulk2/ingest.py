@@ -60,8 +60,11 @@ async def upload(call: Call) -> Reply:
 
 
 def _charset(call: Call) -> str:
-    """Return the charset of a CSV content, UTF-8 where none is named. Raises UNSUPPORTED_MEDIA_TYPE."""
-    given = call.headers.get("Content-Type", "")
+    """Return the charset of a CSV content, UTF-8 where none is named. Raises UNSUPPORTED_MEDIA_TYPE.
+
+    What says nothing of its type is taken for what its job says it is.
+    """
+    given = call.headers.get("Content-Type") or "text/csv"
     kind, *parameters = (part.strip() for part in given.split(";"))
     if kind.lower() != "text/csv":
         raise errors.UNSUPPORTED_MEDIA_TYPE(type=kind)
