@@ -19,6 +19,7 @@ from mock_server.org.jobs.doom import DEFECT, Course, Doom, Dooms
 from mock_server.org.jobs.ingesting import Ingesting
 from mock_server.org.jobs.model import KEPT, Batch, Job, NewJob, State
 from mock_server.org.jobs.querying import Querying
+from mock_server.org.jobs.quota import Quota
 from mock_server.org.jobs.result_pages import ResultPage, ResultPages
 from mock_server.org.jobs.results import ResultFiles
 from mock_server.org.jobs.scheduler import Scheduler, Work
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 PIECE = 1 << 18
 """Bytes of one part of a content."""
-_GROWTH = 4
+_GROWTH = 9
 """Bytes of a database for each of a content, about."""
 _SECOND_UPLOAD = "Found multiple contents for job"
 
@@ -71,6 +72,7 @@ class Jobs:
         self.tables.ready()
         self.saves: Saves = PlainSaves(self)
         self.dooms = Dooms(self.org.clock)
+        self.quota = Quota(org.limits)
         self.lanes = Lanes(org.bulk.parallel)
         self._scheduler = Scheduler(self._reread, lambda job: self.fail(job, DEFECT))
         self._sweeper = Sweeper(org.store, self.tables)
@@ -115,7 +117,8 @@ class Jobs:
     # -- what happens to a job from outside
 
     def create(self, who: Session, new: NewJob, exchange: int = 0) -> Job:
-        """Make a job. `exchange` is the journal's number of the request, here and below."""
+        """Make a job. Raises ExceededQuota. `exchange` is the journal's number of the request, here and below."""
+        self.quota.job(new.api, self._jobs.values())
         now = self.org.clock.now()
         job = Job(
             self.org.ids.take("750"), new.api, new.operation, new.sobject, new.version, new.content_type,
@@ -258,6 +261,10 @@ class Jobs:
         return self._batches.get(job.id, [])
 
     def new_batch(self, job: Job, number: int, records: int | None = None) -> Batch:
+        """Make a batch. One that the platform makes has `records`, and is charged here; raises ExceededQuota."""
+        if records is not None:
+            self.quota.records(records)
+            self.quota.batch()
         now = self.org.clock.now()
         batch = Batch(self.org.ids.take("751"), job.id, number, now, now, exchange=job.exchange, records=records)
         self._batches.setdefault(job.id, []).append(batch)

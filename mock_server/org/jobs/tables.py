@@ -129,4 +129,4 @@ class JobTables:
         return int(self._store.connection.execute(sql, (owner, kind)).fetchone()[0])
 
     def _run(self, sql: str, *values: object) -> None:
-        self._store.connection.execute(sql, values)
+        self._store.write(sql, *values)
