@@ -71,7 +71,7 @@ def test_a_job_that_fails_takes_what_waits_along(wire: Wire, control: Any) -> No
     wire("POST", job, info(state="Closed"), **XML)
     control.remove_fault(name)
     assert state(wire.ended(first)) == ("Failed", "3")
-    assert told(wire.ended(second), "state") == "Not Processed"
+    assert told(wire.ended(second), "state") == "NotProcessed"
     assert told(wire("GET", job), "state") == "Failed"
 
 
@@ -136,7 +136,7 @@ def test_the_id_of_a_result_is_not_known_any_more(wire: Wire, control: Any, rest
     job = wire.job(operation="query")
     batch = wire.add(job, "SELECT Id FROM Contact")
     wire.ended(batch)
-    (result,) = [told(wire("GET", f"{batch}/result"), "result")]
+    result = told(wire("GET", f"{batch}/result"), "result")
     control.add_fault({"on": "bulk1.batch.download", "job": {"results": "gone"}, "when": {"times": 1}})
     assert wire("GET", f"{batch}/result/{result}").status_code == 400
     assert wire("GET", f"{batch}/result/{result}").status_code == 200
