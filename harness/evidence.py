@@ -62,6 +62,8 @@ class Attempt:
     heard: bool
     values: Mapping[str, Any] = field(default_factory=dict, compare=False)
     rules: tuple[str, ...] = ()
+    tried: int = 1
+    """How many attempts it may be counted as: each step of a job that failed may be one."""
 
     @property
     def number(self) -> int:

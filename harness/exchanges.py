@@ -26,6 +26,8 @@ _USAGE = re.compile(r"api-usage=(\d{1,12})/(\d{1,12})")
 NO_ANSWER = frozenset({"lost", "reset", "abandoned"})
 """Outcomes of which a client sees no more than that the connection is gone, or that its patience is at an end."""
 _UNREADABLE = NO_ANSWER | {"cut", "malformed"}
+_WHOLE = frozenset({"subject", "job"})
+"""Effects that strike after the work and leave the answer as it is."""
 _PASSING = frozenset({429, 500, 502, 503, 504})
 ROLLED_BACK = frozenset({"ALL_OR_NONE_OPERATION_ROLLED_BACK", "PROCESSING_HALTED", "BATCH_PROCESSING_HALTED"})
 """What a row is told that failed in nothing of its own: another one of its transaction did, or one it refers to."""
@@ -253,7 +255,7 @@ def read_exchange(entry: Mapping[str, Any]) -> Exchange:
     outcome = entry["outcome"] or "abandoned"
     # What a reply fault did to the answer, the outcome says; those that leave it whole are none to the client.
     masked = bool(strikes) and any(
-        not strike["rows"] and strike["point"] == "after" and strike["effect"] != "subject" for strike in strikes
+        not strike["rows"] and strike["point"] == "after" and strike["effect"] not in _WHOLE for strike in strikes
     )
     heard = outcome == "answered" and not masked
     unreadable = outcome in _UNREADABLE

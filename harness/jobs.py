@@ -194,6 +194,8 @@ class Load:
     codes: tuple[str, ...] = ()
     asked: bool = False
     rules: tuple[str, ...] = ()
+    failed_steps: int = 0
+    """How many requests about the job came to nothing."""
 
     @property
     def number(self) -> int:
@@ -276,6 +278,7 @@ class _Telling:
             left=left,
             why=_why(state, codes),
             codes=codes if _why(state, codes) == "permanent" else (),
+            failed_steps=sum(one.failure in ("transient", "ambiguous", "quota") for one in job.exchanges),
             asked=any(one.job_role in ("poll", "results") for one in self._later),
             rules=tuple(dict.fromkeys(rule for one in job.exchanges if one.job_role != "poll" for rule in one.rules)),
         )

@@ -292,17 +292,17 @@ def _chains(
     for exchange in exchanges:
         if exchange.rows and exchange.repeat[-1]:
             decoded.setdefault(_said(exchange), exchange.rows)
-    later = _uploaded_later(exchanges)
+    tries = _Uploads(exchanges)
     chains: dict[int, list[Attempt]] = defaultdict(list)
     unlinked = []
     for exchange in exchanges:
         if not exchange.is_write and (exchange.job_role != "create" or _said(exchange) not in decoded):
             continue
         rows, sure = exchange.rows, True
-        if not rows and exchange.number in later:
-            continue  # a try of the one upload of its job
         if not rows:
             rows, sure = decoded.get(_said(exchange), ()), False
+            if rows and exchange.number in tries.later:
+                continue  # a try of the one upload of its job
             by_path = row_of_path(exchange) if not rows else None
             rows = (by_path,) if by_path else rows
         if not rows and exchange.failure is not None:
@@ -312,7 +312,11 @@ def _chains(
         load = loads.get(exchange.number)
         for place, row in _once(placed) if exchange.is_composite else placed:
             attempt = _attempt(exchange, row, sure, place in saved)
-            chains[place].append(attempt if load is None else _loaded(attempt, load, row))
+            if load is not None:
+                attempt = _loaded(attempt, load, row)
+            elif exchange.job_role == "upload":
+                attempt = replace(attempt, tried=tries.of(exchange))
+            chains[place].append(attempt)
     return tuple(tuple(chains.get(place, ())) for place in range(names.count)), tuple(unlinked)
 
 
@@ -323,16 +327,18 @@ def _said(exchange: Exchange) -> tuple[str, ...]:
     return (exchange.job_role, exchange.repeat[-1])
 
 
-def _uploaded_later(exchanges: Sequence[Exchange]) -> set[int]:
-    """Return the uploads that were sent to their job once more, with the same rows."""
-    found: set[int] = set()
-    last: dict[tuple[str, ...], int] = {}
-    for exchange in exchanges:
-        if exchange.job_role == "upload":
-            if exchange.repeat in last:
-                found.add(last[exchange.repeat])
-            last[exchange.repeat] = exchange.number
-    return found
+class _Uploads:
+    """How often each upload was sent to its job; `later` are those that were sent once more, with the same rows."""
+
+    def __init__(self, exchanges: Sequence[Exchange]) -> None:
+        self._sent: dict[tuple[str, ...], list[int]] = defaultdict(list)
+        for exchange in exchanges:
+            if exchange.job_role == "upload":
+                self._sent[exchange.repeat].append(exchange.number)
+        self.later = {number for numbers in self._sent.values() for number in numbers[:-1]}
+
+    def of(self, exchange: Exchange) -> int:
+        return len(self._sent[exchange.repeat])
 
 
 def _once(placed: Sequence[tuple[int, Row]]) -> list[tuple[int, Row]]:
@@ -382,6 +388,7 @@ def _loaded(attempt: Attempt, load: Load, row: Row) -> Attempt:
         failure=load.failure_of(row),
         heard=load.told(row) is not None,
         rules=tuple(rule for rule in rules if failed or rule not in load.exchange.row_rules),
+        tried=1 + load.failed_steps,
     )
 
 

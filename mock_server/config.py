@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mock_server import declarations
 from mock_server.documents import Document, DocumentError, Problem, duration, load, nearest
-from mock_server.org.limits.bulk import BATCH, PARALLEL
+from mock_server.org.limits.bulk import BATCH, PAGE, PARALLEL
 from mock_server.org.versions import FURTHEST, LATEST, OLDEST
 from mock_server.tuning import MOST, read_limits
 
@@ -46,6 +46,8 @@ class Settings:
     """Records of a batch into which Bulk API 2.0 divides a job."""
     bulk_parallel: int = PARALLEL
     """Batches of parallel jobs that run at once."""
+    bulk_page_size: int = PAGE
+    """Rows of a page of a query job's result, where a client asks for no fewer."""
     limits: Mapping[str, int] = field(default_factory=dict)
     """Allocations of the default org, by the names of the limits resource; in YAML alone."""
     latest: int = LATEST

@@ -113,7 +113,10 @@ def _default_org(settings: Settings) -> OrgSpec:
         schema=schema,
         seed=settings.seed,
         data=Path(settings.data) if settings.data else None,
-        tuning=Tuning(settings.transaction_time, BulkSettings(settings.bulk_batch_size, settings.bulk_parallel)),
+        tuning=Tuning(
+            settings.transaction_time,
+            BulkSettings(settings.bulk_batch_size, settings.bulk_parallel, settings.bulk_page_size),
+        ),
         limits=settings.limits,
         automation=settings.automation,
         declared=settings.declared,

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 from mock_server.documents import Problem
 from mock_server.faults.reader import Path, Reader, shown
 from mock_server.faults.shapes import DURATION, Shape, count, mapping
-from mock_server.org.limits.bulk import BATCH, MOST_PARALLEL, PARALLEL, BulkSettings
-from mock_server.org.limits.catalogue import ALLOCATIONS
+from mock_server.org.limits.bulk import BATCH, MOST_PAGE, MOST_PARALLEL, PAGE, PARALLEL, BulkSettings
+from mock_server.org.limits.catalogue import KNOWN
 
 if TYPE_CHECKING:
     from mock_server.org.org import Org
 
-KEYS = ("transaction_time", "bulk_batch_size", "bulk_parallel")
-MOST = {"bulk_batch_size": BATCH, "bulk_parallel": MOST_PARALLEL}
+KEYS = ("transaction_time", "bulk_batch_size", "bulk_parallel", "bulk_page_size")
+MOST = {"bulk_batch_size": BATCH, "bulk_parallel": MOST_PARALLEL, "bulk_page_size": MOST_PAGE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +40,9 @@ def read(given: Any, path: Path, problems: list[Problem]) -> Tuning:
         return Tuning()
     reader = Reader(given, path, problems)
     reader.only(KEYS, "the settings of an org")
-    size, parallel = (reader.count(key, 1, most) for key, most in MOST.items())
-    return Tuning(reader.seconds("transaction_time") or 0.0, BulkSettings(size or BATCH, parallel or PARALLEL))
+    size, parallel, page = (reader.count(key, 1, most) for key, most in MOST.items())
+    bulk = BulkSettings(size or BATCH, parallel or PARALLEL, page or PAGE)
+    return Tuning(reader.seconds("transaction_time") or 0.0, bulk)
 
 
 def read_limits(given: Any, path: Path, problems: list[Problem]) -> dict[str, int]:
@@ -54,8 +55,8 @@ def read_limits(given: Any, path: Path, problems: list[Problem]) -> dict[str, in
     reader = Reader(given, path, problems)
     limits: dict[str, int] = {}
     for name in given:
-        if name not in ALLOCATIONS:
-            reader.refuse(str(name), f"there is no limit {name}", sorted(ALLOCATIONS), name, at_key=True)
+        if name not in KNOWN:
+            reader.refuse(str(name), f"there is no limit {name}", sorted(KNOWN), name, at_key=True)
             continue
         maximum = reader.count(name, 0)
         if maximum is not None:
@@ -70,4 +71,4 @@ def shape() -> Shape:
 
 
 def limits_shape() -> Shape:
-    return mapping({name: count(0) for name in sorted(ALLOCATIONS)})
+    return mapping({name: count(0) for name in sorted(KNOWN)})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from mock_server.org.apex.actions import Actions
 from mock_server.org.apex.endpoints import Endpoints
 from mock_server.org.automation.inner import InnerOrg, Query
 from mock_server.org.clock import Clock, Mode
+from mock_server.org.courtesy import give_way
 from mock_server.org.errors import ApiError
 from mock_server.org.identity.access import Accesses
 from mock_server.org.identity.admission import Admission
@@ -237,7 +237,7 @@ class Org:
         """Run a search as `search` does, letting others be served while an index is made."""
         text, search = (sosl, parse_sosl(sosl)) if isinstance(sosl, str) else ("", sosl)
         for _ in self.searches.steps(text, search, self._asking(who, tooling=tooling)["schema"]):
-            await asyncio.sleep(0)
+            await give_way()
         return self.search(who, sosl, base=base, tooling=tooling)
 
     def _asking(self, who: Session, *, tooling: bool = False) -> dict[str, Any]:

@@ -59,6 +59,8 @@ class World:
     session: str = "s1"
     effects: Effects = field(default_factory=Effects)
     jobs: list[dict[str, Any]] = field(default_factory=list)
+    said: dict[int, dict[str, Any]] = field(default_factory=dict)
+    """What inputs say besides their last name, by number."""
 
     def exchange(self, operation: str = UPSERT, status: int | None = 200, **changes: Any) -> int:
         """Add an exchange without rows; return its number."""
@@ -268,7 +270,7 @@ class World:
         found = link(
             entries=self.entries,
             commits=self.commits,
-            inputs=[given(number) for number in range(1, self.inputs + 1)],
+            inputs=[given(number, **self.said.get(number, {})) for number in range(1, self.inputs + 1)],
             letters=self.letters,
             process=process or Process(0, 1.0),
             policy=policy or (Policy(attempts=attempts) if attempts else None),

@@ -139,7 +139,7 @@ class BulkSync(Sync):
                 causes |= causes_of_some
                 again.append(fell_through)
             if any(again):
-                size = self.next_size(size)
+                size = self.next_size(min(size, len(pending)))
             for item in pending:
                 if item["key"] in causes and not self.is_transient(causes[item["key"]][0]):
                     self.give_up(sobject, key_field, [item], causes, attempt)
@@ -225,7 +225,7 @@ class BulkSync(Sync):
         return text.getvalue()
 
     def cell(self, value):
-        if value is None:
+        if value is None or value == "":
             return "#N/A"
         return str(value).lower() if isinstance(value, bool) else value
 

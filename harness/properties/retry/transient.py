@@ -49,7 +49,7 @@ class TransientRetried(Claim):
             if chain[-1].committed and last_read > chain[-1].number:
                 continue
             # Failed requests of the same operation may have carried the row without our knowing.
-            tries = len(chain) + unseen[chain[-1].exchange.operation]
+            tries = sum(attempt.tried for attempt in chain) + unseen[chain[-1].exchange.operation]
             if tries < least and not (tries > 1 and is_out_of_time(evidence, chain[-1].exchange, len(chain))):
                 given_up.append(evidence.name(place))
                 entries.append(chain[-1].number)

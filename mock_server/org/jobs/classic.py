@@ -73,10 +73,7 @@ class Classic:
         """
         self._check_own(who, job)
         now = self._org.clock.now()
-        ledger = self._org.limits.ledger("DailyBulkApiBatches")
-        if ledger.remaining <= 0:
-            raise errors.EXCEEDED_QUOTA(name="ApiBatchItems")
-        ledger.charge()
+        self._jobs.quota.batch()
         if job.state != "Open" or now - job.created > OPEN:
             # D: such a batch counts against the allocation all the same, and is not created.
             what = "older than 24 hours" if job.state == "Open" else job.state.lower()
@@ -182,7 +179,7 @@ class Classic:
                 for batch in [one for one in waiting if one not in running.values()]:
                     if len(running) >= self._side_by_side(job):
                         break
-                    running[loop.create_task(self._batch(job, batch))] = batch
+                    running[self._jobs.spawn(job, self._batch(job, batch))] = batch
                 if not running:
                     break
                 told = loop.create_task(news.wait())

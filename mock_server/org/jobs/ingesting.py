@@ -6,6 +6,7 @@ import asyncio
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from mock_server.org.courtesy import give_way
 from mock_server.org.errors import ApiError
 from mock_server.org.jobs import reading
 from mock_server.org.jobs.doom import Course
@@ -61,7 +62,7 @@ class Ingesting:
             content = reading.read(self._tables.parts(job.id, "content"), job.delimiter)
             while some := sum(1 for _ in islice(content.rows, CHUNK)):
                 rows += some
-                await asyncio.sleep(0)
+                await give_way()
         except ApiError:
             pass  # what follows cannot be read: the work will find out where
         return rows
@@ -83,7 +84,7 @@ class Ingesting:
                 if side_by_side == 1:
                     await work
                     continue
-                running.add(asyncio.get_running_loop().create_task(work))
+                running.add(self._jobs.spawn(job, work))
                 if len(running) == side_by_side:
                     done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                     for task in done:

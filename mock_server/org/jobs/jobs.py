@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+import os
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from dataclasses import fields
 from itertools import islice
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from mock_server.org import errors
 from mock_server.org.identity.sessions import Session
@@ -18,6 +19,7 @@ from mock_server.org.jobs.doom import DEFECT, Course, Doom, Dooms
 from mock_server.org.jobs.ingesting import Ingesting
 from mock_server.org.jobs.model import KEPT, Batch, Job, NewJob, State
 from mock_server.org.jobs.querying import Querying
+from mock_server.org.jobs.quota import Quota
 from mock_server.org.jobs.result_pages import ResultPage, ResultPages
 from mock_server.org.jobs.results import ResultFiles
 from mock_server.org.jobs.scheduler import Scheduler, Work
@@ -32,8 +34,8 @@ if TYPE_CHECKING:
 
 PIECE = 1 << 18
 """Bytes of one part of a content."""
-
-
+_GROWTH = 9
+"""Bytes of a database for each of a content, about."""
 _SECOND_UPLOAD = "Found multiple contents for job"
 
 
@@ -70,6 +72,7 @@ class Jobs:
         self.tables.ready()
         self.saves: Saves = PlainSaves(self)
         self.dooms = Dooms(self.org.clock)
+        self.quota = Quota(org.limits)
         self.lanes = Lanes(org.bulk.parallel)
         self._scheduler = Scheduler(self._reread, lambda job: self.fail(job, DEFECT))
         self._sweeper = Sweeper(org.store, self.tables)
@@ -114,7 +117,8 @@ class Jobs:
     # -- what happens to a job from outside
 
     def create(self, who: Session, new: NewJob, exchange: int = 0) -> Job:
-        """Make a job. `exchange` is the journal's number of the request, here and below."""
+        """Make a job. Raises ExceededQuota. `exchange` is the journal's number of the request, here and below."""
+        self.quota.job(new.api, self._jobs.values())
         now = self.org.clock.now()
         job = Job(
             self.org.ids.take("750"), new.api, new.operation, new.sobject, new.version, new.content_type,
@@ -150,6 +154,10 @@ class Jobs:
         """Have a job worked off. Whoever calls runs on the event loop that serves."""
         self._scheduler.begin(job, work)
 
+    def spawn(self, job: Job, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Do a part of a job's work beside the rest of it; it ends with the job's."""
+        return self._scheduler.spawn(job, work)
+
     def upload(self, job: Job, content: BinaryIO, exchange: int = 0) -> None:
         """Take the content of a job, once. Raises INVALIDJOBSTATE."""
         for _ in self.uploading(job, content, exchange):
@@ -160,9 +168,13 @@ class Jobs:
         if job.state != "Open" or job.uploaded or job.id in self._uploading:
             raise errors.INVALID_JOB_STATE(text=f"{_SECOND_UPLOAD} {job.id}")
         self._uploading.add(job.id)
+        # Its rows, their indexes and what is told of them come on top.
+        self.org.store.expect(_GROWTH * content.seek(0, os.SEEK_END))
+        content.seek(0)
         try:
             while piece := content.read(PIECE):
-                self.tables.put(job.id, "content", piece)
+                with self.org.store.transaction():
+                    self.tables.put(job.id, "content", piece)
                 yield
                 if self.org.closed:
                     raise errors.SERVER_UNAVAILABLE()
@@ -227,13 +239,13 @@ class Jobs:
             yield files.rest(rows[batch.done if batch else 0 :])
             number += 1
 
-    def page(self, job: Job, locator: str | None, most: int) -> ResultPage:
+    def page(self, job: Job, locator: str | None, most: int | None) -> ResultPage:
         """Return a page of a query job's result. Raises INVALID_QUERY_LOCATOR."""
-        return ResultPages(self.tables, job).page(locator, most)
+        return ResultPages(self.tables, job, self.querying.owner(job), self.org.bulk.page_size).page(locator, most)
 
     def pages(self, job: Job, locator: str | None) -> tuple[list[str], str | None]:
         """Return the locators of some pages of a query job's result, and the locator of the next such list."""
-        return ResultPages(self.tables, job).listed(locator)
+        return ResultPages(self.tables, job, self.querying.owner(job), self.org.bulk.page_size).listed(locator)
 
     def untouched(self, job: Job) -> Iterator[tuple[int, Change]]:
         """Yield the rows of a job with which nothing was done (yet), each with the exchange that brought it."""
@@ -249,6 +261,10 @@ class Jobs:
         return self._batches.get(job.id, [])
 
     def new_batch(self, job: Job, number: int, records: int | None = None) -> Batch:
+        """Make a batch. One that the platform makes has `records`, and is charged here; raises ExceededQuota."""
+        if records is not None:
+            self.quota.records(records)
+            self.quota.batch()
         now = self.org.clock.now()
         batch = Batch(self.org.ids.take("751"), job.id, number, now, now, exchange=job.exchange, records=records)
         self._batches.setdefault(job.id, []).append(batch)
@@ -314,6 +330,12 @@ class Jobs:
         self._batches.pop(job.id, None)
         with self.org.store.transaction():
             self.tables.forget(job.id)
+            if job.api == "query":
+                self.tables.discard(self.querying.owner(job))
+        self.sweep()
+
+    def sweep(self) -> None:
+        """Remove what is left of results and contents that are gone, a little at a time."""
         self._sweeper.begin()
 
     # -- the org's own life
@@ -333,7 +355,7 @@ class Jobs:
             elif job.api == "query" and under_way:
                 job.retries += job.state == "InProgress"
                 self._scheduler.begin(job, self.querying.work)
-        self._sweeper.begin()
+        self.sweep()
 
     def recall(self) -> None:
         """Know the jobs of a database that has been put in place of the one before."""

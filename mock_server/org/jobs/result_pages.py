@@ -12,9 +12,8 @@ from mock_server.org.jobs.model import Job
 from mock_server.org.jobs.querying import RESULT
 from mock_server.org.jobs.reading import LINE_ENDINGS
 from mock_server.org.jobs.tables import JobTables
+from mock_server.org.limits.bulk import MOST_PAGE, PAGE
 
-PAGE = 50_000
-"""Rows of a page when nobody says how many: the documentation leaves that to the service; its examples have so many."""
 _LISTED = 5
 """Locators that one answer lists (documented)."""
 _OPAQUE_SINCE = 49
@@ -34,16 +33,26 @@ class ResultPage:
 class ResultPages:
     """The pages of one job's result."""
 
-    def __init__(self, tables: JobTables, job: Job) -> None:
+    def __init__(self, tables: JobTables, job: Job, owner: str, size: int) -> None:
+        """`owner` is whose the parts are, `size` the rows of a page.
+
+        A size that is smaller than the service's own holds for all clients.
+        """
+        self._size = size
+        self._most = size if size < PAGE else MOST_PAGE
         self._tables = tables
         self._job = job
-        self._parts = tables.index(job.id, RESULT)
+        self._owner = owner
+        self._parts = tables.index(owner, RESULT)
         self.total = sum(rows for _, rows in self._parts)
 
-    def page(self, locator: str | None, most: int) -> ResultPage:
-        """Return the page at a locator, the first one without. Raises INVALID_QUERY_LOCATOR."""
+    def page(self, locator: str | None, most: int | None) -> ResultPage:
+        """Return the page at a locator, the first one without, of at most so many rows.
+
+        Raises INVALID_QUERY_LOCATOR.
+        """
         start = 0 if locator is None else self._place(locator)
-        end = min(start + most, self.total)
+        end = min(start + min(most or self._size, self._most), self.total)
         following = self.locator(end) if end < self.total else None
         return ResultPage(end - start, self.total, following, self._text(start, end))
 
@@ -53,7 +62,7 @@ class ResultPages:
         Raises INVALID_QUERY_LOCATOR.
         """
         start = 0 if locator is None else self._place(locator)
-        places = list(range(start, max(1, self.total), PAGE))
+        places = list(range(start, max(1, self.total), self._size))
         rest = places[_LISTED:]
         return [self.locator(place) for place in places[:_LISTED]], self.locator(rest[0]) if rest else None
 
@@ -77,7 +86,7 @@ class ResultPages:
         return place
 
     def _text(self, start: int, end: int) -> Iterator[bytes]:
-        """Yield the header and the rows from `start` to before `end`. Raises LookupError when the result is gone."""
+        """Yield the header and the rows from `start` to before `end`. Raises ApiError where the result vanishes."""
         yield str(self._job.options["header"]).encode()
         before = 0
         for number, rows in self._parts:
@@ -85,7 +94,7 @@ class ResultPages:
             before += rows
             if first >= last:
                 continue
-            data = self._tables.part(number)
+            data = self._tables.part(self._owner, number)
             yield data if (first, last) == (0, rows) else _cut(data, LINE_ENDINGS[self._job.line_ending], first, last)
 
 

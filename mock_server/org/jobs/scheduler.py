@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from traceback import format_exc
+from typing import Any
 
 from mock_server.org.jobs.model import Job
 from mock_server.org.records.files import trouble
@@ -29,12 +30,22 @@ class Scheduler:
         self._broken = broken
         """Told of a job whose work ended by a defect."""
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._parts: dict[str, set[asyncio.Task[None]]] = {}
+        """What the work of a job does side by side."""
 
     def begin(self, job: Job, work: Work) -> None:
         """Work a job off. Whoever calls runs on the event loop that serves."""
         task = asyncio.get_running_loop().create_task(self._run(job, work))
         self._tasks[job.id] = task
         task.add_done_callback(lambda _: self._tasks.pop(job.id, None) if self._tasks.get(job.id) is task else None)
+
+    def spawn(self, job: Job, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Do a part of a job's work beside the rest of it."""
+        task = asyncio.get_running_loop().create_task(work)
+        parts = self._parts.setdefault(job.id, set())
+        parts.add(task)
+        task.add_done_callback(parts.discard)
+        return task
 
     async def _run(self, job: Job, work: Work) -> None:
         for _ in range(_TRIES):
@@ -65,11 +76,13 @@ class Scheduler:
         return job_id in self._tasks
 
     def stop(self, job_id: str) -> None:
-        """Leave a job where it is."""
+        """Leave a job where it is. Nothing more is done of it, not even by who was about to go on."""
         task = self._tasks.pop(job_id, None)
         if task is not None:
             task.cancel()
+        for part in self._parts.pop(job_id, ()):
+            part.cancel()
 
     def stop_all(self) -> None:
-        for job_id in list(self._tasks):
+        for job_id in {*self._tasks, *self._parts}:
             self.stop(job_id)

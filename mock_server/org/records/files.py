@@ -1,9 +1,11 @@
-"""The file that an org is kept in: one server at a time, and what goes wrong with it in plain words."""
+"""The file that an org is kept in: one server at a time, a log that stays short, what goes wrong in plain words."""
 
 from __future__ import annotations
 
 import os
 import sqlite3
+import threading
+from contextlib import closing, suppress
 from pathlib import Path
 
 try:
@@ -12,7 +14,11 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 LONGEST_LOG = 64 << 20
-"""Bytes that the write-ahead log keeps of a file that it once needed more of."""
+"""Bytes from which on the write-ahead log is to begin anew; it keeps no more of a file that it once needed more of."""
+_LONG_LOG = 8 << 20
+"""Bytes from which on the log is brought into the database, beside the work."""
+_LOOK_EVERY = 0.25
+"""Seconds of the wall's time."""
 _TROUBLES = frozenset(
     {
         sqlite3.SQLITE_BUSY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR,
@@ -54,3 +60,37 @@ class Claim:
         if self._file is not None:
             os.close(self._file)
             self._file = None
+
+
+class LogKeeper:
+    """Brings the write-ahead log of a file into its database, on a thread of its own: that waits for the disk.
+
+    While there is a writer, there is always something of the log that has not been brought over, and the log grows.
+    `full` tells the writer to bring over the little that is left, between two transactions; then it begins anew.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.full = False
+        self._path = path
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="sfmock log", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        log = self._path.with_name(self._path.name + "-wal")
+        with closing(sqlite3.connect(self._path, isolation_level=None)) as connection:
+            (page,) = connection.execute("PRAGMA page_size").fetchone()
+            seen = 0
+            while not self._ended.wait(_LOOK_EVERY):
+                with suppress(OSError, sqlite3.Error):
+                    # A full or failing disk is told to those who write.
+                    found = log.stat()
+                    if found.st_size <= _LONG_LOG or found.st_mtime_ns == seen:
+                        continue
+                    seen = found.st_mtime_ns
+                    _, frames, _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+                    self.full = frames * page > LONGEST_LOG
+
+    def stop(self) -> None:
+        self._ended.set()
+        self._thread.join()

@@ -11,20 +11,25 @@ import sqlite3
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from mock_server.org.ids import number_of
 from mock_server.org.records.alike import alike
-from mock_server.org.records.files import LONGEST_LOG, Claim
+from mock_server.org.records.behind import Pending, Writer
+from mock_server.org.records.files import LONGEST_LOG, Claim, LogKeeper
 from mock_server.org.schema.types import FLOAT_TYPES, Field, SObject, caseless, fold
 
 # SQLite's own bound is 32,766 variables a statement; a smaller number keeps statement texts short and cacheable.
 _MANY = 500
 # Columns that hold a handful of distinct values in a whole org: an index costs every insert and helps no query.
 _UNSELECTIVE = frozenset({"OwnerId", "CreatedById", "LastModifiedById", "RecordTypeId"})
-_PERSON_NAME = "NULLIF(TRIM(COALESCE(\"FirstName\" || ' ', '') || COALESCE(\"LastName\", '')), '')"
+# A text that is stored has no blanks at its ends, and is never empty.
+_PERSON_NAME = (
+    'CASE WHEN "FirstName" IS NULL THEN "LastName" ELSE "FirstName" || COALESCE(\' \' || "LastName", \'\') END'
+)
 
 
 # The recycle bin's tables (see `recycling`), and the last auto numbers. No object's name begins like theirs.
@@ -46,6 +51,8 @@ _LOOK_AFTER = 20_000
 
 def _connection(path: Path | str) -> sqlite3.Connection:
     connection = sqlite3.connect(str(path), isolation_level=None, check_same_thread=False, cached_statements=512)
+    # Half as many pages as of the usual size, for the same rows: each is written twice in WAL mode.
+    connection.execute("PRAGMA page_size=8192")
     connection.execute("PRAGMA temp_store=MEMORY")
     connection.execute("PRAGMA cache_size=-65536")
     # A pattern is matched by backtracking: a long one could hold the process for minutes.
@@ -68,9 +75,15 @@ class Store:
         self._path = path
         self._taught: list[tuple[str, int, Callable[..., Any]]] = []
         self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._pending: Pending | None = None
+        """What the transaction that is going on has written so far, when it is one to be written behind."""
+        self._writer: Writer | None = None
+        self._writing = False
+        self._wrong: BaseException | None = None
         self._claim = None if path is None else Claim(path)
+        self._log: LogKeeper | None = None
         try:
-            self.connection = self._connect()
+            self._open = self._connect()
         except sqlite3.Error:
             self._let_go()
             raise
@@ -101,8 +114,45 @@ class Store:
             run("PRAGMA auto_vacuum=INCREMENTAL")
             run("PRAGMA journal_mode=WAL")
             run(f"PRAGMA journal_size_limit={LONGEST_LOG}")
+            run("PRAGMA wal_autocheckpoint=4000")
+            run(f"PRAGMA mmap_size={1 << 40}")
             run(f"PRAGMA synchronous={'NORMAL' if self._folder is None else 'OFF'}")
+            if self._folder is None:
+                run("PRAGMA wal_autocheckpoint=0")
+                self._log = LogKeeper(self._path)
         return connection
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The connection, for one who may write too: all that was to be written behind is written."""
+        if self._writing or self._pending is not None:
+            self._catch_up()
+            if self._pending is not None:
+                pending, self._pending = self._pending, None
+                pending.become_real(self._open)
+        return self._open
+
+    @property
+    def _reading(self) -> sqlite3.Connection:
+        """The connection, for one who only reads: what the transaction of now has not written is not to be seen."""
+        if self._pending is not None and self._pending.statements:
+            return self.connection
+        if self._writing:
+            self._catch_up()
+        return self._open
+
+    def _catch_up(self) -> None:
+        """Wait for the transaction that is being written behind."""
+        if self._writing and self._writer is not None:
+            self._writing = False
+            self._wrong = self._writer.wait() or self._wrong
+
+    def settle(self) -> None:
+        """Wait until all is written. Raises what went wrong with a transaction that was written behind."""
+        self._catch_up()
+        wrong, self._wrong = self._wrong, None
+        if wrong is not None:
+            raise wrong
 
     def teach(self, functions: Sequence[tuple[str, int, Callable[..., Any]]]) -> None:
         """Give the connection SQL functions: name, number of arguments, function; a further connection has them too."""
@@ -122,6 +172,7 @@ class Store:
     def reader(self) -> sqlite3.Connection:
         """Return a further connection, for one who reads in another thread what is committed when it begins."""
         assert self._path is not None
+        self._catch_up()
         connection = _connection(self._path)
         connection.execute("PRAGMA query_only=ON")
         # Its cache is empty, and would only copy what the system's cache has.
@@ -134,6 +185,7 @@ class Store:
         It may have tables of its own, which lie in a file. A database in memory is copied: it is small.
         """
         if self._path is not None:
+            self._catch_up()
             connection = _connection(self._path)
             connection.execute(f"PRAGMA mmap_size={1 << 40}")
         else:
@@ -150,16 +202,31 @@ class Store:
         The file goes with the store: it holds no more than memory did.
         """
         self._written = 0
-        if self._path is not None:
+        if self._path is None and self._size() >= LARGE:
+            self._move()
+
+    def expect(self, size: int) -> None:
+        """Make ready for so many more bytes: the smaller the database still is, the quicker it moves into a file."""
+        if self._path is None and self._depth == 0 and self._size() + size >= LARGE:
+            self._move()
+
+    def _move(self) -> None:
+        folder = tempfile.TemporaryDirectory(prefix="sfmock-", ignore_cleanup_errors=True)
+        path = Path(folder.name) / "org.db"
+        try:
+            with closing(sqlite3.connect(path, isolation_level=None)) as file:
+                # Without a log each page is written once: this takes a third of the time.
+                file.execute("PRAGMA journal_mode=OFF")
+                file.execute("PRAGMA synchronous=OFF")
+                self.connection.backup(file)
+        except sqlite3.Error:
+            # No room on the disk: it stays where it is, as long as there is room there.
+            folder.cleanup()
             return
-        if self._size() < LARGE:
-            return
-        self._folder = tempfile.TemporaryDirectory(prefix="sfmock-", ignore_cleanup_errors=True)
-        self._path = Path(self._folder.name) / "org.db"
+        self._folder, self._path = folder, path
         moved = self._connect()
-        self.connection.backup(moved)
         self.connection.close()
-        self.connection = moved
+        self._open = moved
         self._forget_derived()
 
     def _forget_derived(self) -> None:
@@ -179,15 +246,20 @@ class Store:
             self.connection.close()
             self._folder.cleanup()
             self._path = self._folder = None
-            self.connection = self._connect()
+            self._open = self._connect()
             self._forget_derived()
 
     def close(self) -> None:
         self._stay()
-        self.connection.close()
         self._let_go()
+        self.connection.close()
+        if self._writer is not None:
+            self._writer.close()
 
     def _let_go(self) -> None:
+        if self._log is not None:
+            self._log.stop()
+            self._log = None
         if self._claim is not None:
             self._claim.drop()
 
@@ -195,6 +267,8 @@ class Store:
         """Give some unused pages of the file back to the disk; tell whether there are more. In no transaction."""
         if self._path is None:
             return False
+        if self._log is not None and self._log.full:
+            self._shorten(self._log)
         self.connection.execute(f"PRAGMA incremental_vacuum({pages})").fetchall()
         (kind,) = self.connection.execute("PRAGMA auto_vacuum").fetchone()
         (free,) = self.connection.execute("PRAGMA freelist_count").fetchone()
@@ -281,12 +355,12 @@ class Store:
 
     def number(self, field: str) -> int | None:
         """Return the last number that an auto number field has given."""
-        row = self.connection.execute('SELECT "Last" FROM "sf_numbers" WHERE "Field" = ?', (field,)).fetchone()
+        row = self._reading.execute('SELECT "Last" FROM "sf_numbers" WHERE "Field" = ?', (field,)).fetchone()
         return None if row is None else int(row[0])
 
     def keep_number(self, field: str, last: int) -> None:
         """Note the last number that an auto number field has given."""
-        self.connection.execute('INSERT OR REPLACE INTO "sf_numbers" ("Field", "Last") VALUES (?, ?)', (field, last))
+        self.write('INSERT OR REPLACE INTO "sf_numbers" ("Field", "Last") VALUES (?, ?)', field, last)
 
     # -- transactions
 
@@ -294,14 +368,60 @@ class Store:
         """Run a `with` block as one transaction, nested ones as savepoints; any exception rolls the block back."""
         return Transaction(self)
 
+    def behind(self) -> Behind:
+        """Run a `with` block as a transaction that is written in another thread while the caller goes on.
+
+        What is written by `execute_many` and `write` waits for its end; a block that needs the connection itself, or
+        reads after it has written, becomes an ordinary transaction. Raises what went wrong with the one before.
+        """
+        return Behind(self)
+
+    def _begin_behind(self) -> None:
+        self.settle()
+        assert self._depth == 0
+        self._look_after()
+        self._pending = Pending()
+        self._depth = 1
+
+    def _end_behind(self, failed: bool) -> None:
+        pending, self._pending = self._pending, None
+        if pending is None:
+            self._end(failed)
+            return
+        self._depth = 0
+        if pending.statements and not failed:
+            self._catch_up()
+            self._writer = self._writer or Writer()
+            self._writing = True
+            self._writer.begin(self._open, pending.statements)
+
     def _begin(self) -> None:
-        if self._written >= _LOOK_AFTER and self._depth == 0:
-            self._look()
+        if self._pending is not None:
+            self._pending.begin()
+            self._depth += 1
+            return
+        if self._depth == 0:
+            self._look_after()
         self.connection.execute("BEGIN" if self._depth == 0 else f"SAVEPOINT level{self._depth}")
         self._depth += 1
 
+    def _look_after(self) -> None:
+        """See to the size of the database and of its log, between two transactions."""
+        if self._written >= _LOOK_AFTER:
+            self._look()
+        if self._log is not None and self._log.full:
+            self._shorten(self._log)
+
+    def _shorten(self, log: LogKeeper) -> None:
+        """Bring over what is left of the log: what is written next begins it anew."""
+        log.full = False
+        self.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
     def _end(self, failed: bool) -> None:
         self._depth -= 1
+        if self._pending is not None:
+            self._pending.end(failed)
+            return
         level, run = self._depth, self.connection.execute
         try:
             if level == 0 and not failed:
@@ -358,7 +478,7 @@ class Store:
         """Yield the given columns of the rows whose `column` is one of `values`, deleted rows included."""
         for start in range(0, len(values), _MANY):
             part = values[start : start + _MANY]
-            yield from self.connection.execute(lookup_sql(sobject.name, column, columns, len(part)), part)
+            yield from self._reading.execute(lookup_sql(sobject.name, column, columns, len(part)), part)
 
     def records(self, sobject: SObject, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Return all stored columns of records by id, deleted ones included."""
@@ -371,15 +491,24 @@ class Store:
         """Tell whether a record, deleted ones among them, has a value of a range. The column has an index."""
         name = quoted(column)
         sql = f"SELECT 1 FROM {quoted(sobject.name)} WHERE {name} >= ? AND {name} <= ? LIMIT 1"  # noqa: S608
-        return self.connection.execute(sql, (low, high)).fetchone() is not None
+        return self._reading.execute(sql, (low, high)).fetchone() is not None
 
     def execute_many(self, sql: str, rows: Sequence[Sequence[Any]], count: int | None = None) -> None:
         """Run a statement for each set of values. `count` is how many rows they are, where one writes several."""
         self._written += len(rows) if count is None else count
-        if len(rows) == 1:
+        if self._pending is not None:
+            self._pending.statements.append((sql, rows))
+        elif len(rows) == 1:
             self.connection.execute(sql, rows[0])
         else:
             self.connection.executemany(sql, rows)
+
+    def write(self, sql: str, *values: Any) -> None:
+        """Run a statement that writes."""
+        if self._pending is not None:
+            self._pending.statements.append((sql, (values,)))
+        else:
+            self.connection.execute(sql, values)
 
     # -- copies
 
@@ -445,6 +574,16 @@ class Transaction:
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
         self._store._end(kind is not None)
+
+
+class Behind(Transaction):
+    """The same, written behind."""
+
+    def __enter__(self) -> None:
+        self._store._begin_behind()
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
+        self._store._end_behind(kind is not None)
 
 
 @lru_cache(1024)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from mock_server.jsontext import wrong_kind
 from mock_server.operations import Call, Operation, Reply, Routes
 from mock_server.org import errors
+from mock_server.org.courtesy import give_way
 from mock_server.org.jobs import Job, NewJob
 from mock_server.protocols.bulk2.shapes import created, head, shown, tell, tell_state
 from mock_server.protocols.rest.formats import finish
@@ -59,7 +59,7 @@ async def create(call: Call) -> Reply:
 async def upload(call: Call) -> Reply:
     job = job_of(call)
     for _ in call.org.jobs.uploading(job, call.content(), call.entry.number):
-        await asyncio.sleep(0)
+        await give_way()
     return Reply(201, b"", None)
 
 

@@ -9,7 +9,6 @@ from mock_server.operations import Call, Operation, Reply, Routes
 from mock_server.org import errors
 from mock_server.org.jobs import Job, NewJob
 from mock_server.org.jobs.reading import DELIMITERS, LINE_ENDINGS
-from mock_server.org.jobs.result_pages import PAGE
 from mock_server.protocols.bulk2.bodies import words, wrong_value
 from mock_server.protocols.bulk2.listing import PARAMETERS, listing
 from mock_server.protocols.bulk2.shapes import head, query_created, query_shown, tell, tell_state
@@ -152,11 +151,14 @@ def _of_this_version(call: Call) -> Job:
     return job
 
 
-def _most(call: Call) -> int:
-    """Return how many rows a page may have. Raises ILLEGAL_QUERY_PARAMETER_VALUE, whose text is from recall."""
+def _most(call: Call) -> int | None:
+    """Return how many rows a page may have, None where the client does not say.
+
+    Raises ILLEGAL_QUERY_PARAMETER_VALUE, whose text is from recall.
+    """
     said = call.query.get("maxRecords")
     if not said:
-        return PAGE
+        return None
     if not (said.isascii() and said.isdecimal()) or int(said[:20]) < 1:
         raise errors.ILLEGAL_QUERY_PARAMETER_VALUE(text=f"Invalid value for the query parameter maxRecords: {said}")
     return int(said[:20])

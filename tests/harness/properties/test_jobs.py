@@ -523,6 +523,69 @@ def no_more_than_fit(world: World) -> dict[str, Any]:
     return {"parameters": {"above": 10}}
 
 
+# -- files
+
+
+FAITHFUL = "bulk.csv_faithful"
+
+
+def described(world: World, text: str | None, stored: str | None, before: str | None = None) -> None:
+    """Add a contact with a description, loaded by a job, and what the org holds of it then."""
+    world.said[1] = {"Description": text}
+    if before is not None:
+        world.ids[1] = "003000000000001AAA"
+        world.commit(1, "create", {"External_Id__c": "K1", "LastName": "Name 1", "Description": before}, 0)
+    world.load({1: None, 2: None})
+    commit = next(one for one in world.commits if one.id == world.ids[1] and one.exchange)
+    if stored != before:
+        commit.values["Description"] = stored
+
+
+@scene(FAITHFUL, "held")
+def quotes_and_newlines_as_they_were(world: World) -> None:
+    described(world, 'He said "no",\nand left', 'He said "no",\nand left')
+
+
+@scene(FAITHFUL, "violated")
+def torn_at_the_comma(world: World) -> None:
+    described(world, "Lovelace, Ada", "Lovelace")
+
+
+@scene(FAITHFUL, "violated")
+def read_as_another_charset(world: World) -> None:
+    described(world, "Zürich", "ZÃ¼rich")
+
+
+@scene(FAITHFUL, "held")
+def emptied(world: World) -> None:
+    described(world, None, None, before="old")
+
+
+@scene(FAITHFUL, "violated")
+def left_as_it_was(world: World) -> None:
+    described(world, None, "old", before="old")
+
+
+@scene(FAITHFUL, "violated")
+def a_row_that_nobody_sent(world: World) -> None:
+    described(world, "one\ntwo", "one\ntwo")
+    world.inputs = 2
+    upload = next(entry for entry in world.entries if entry["operation"].endswith("upload"))
+    upload["rows"].append({**upload["rows"][0], "key": "two", "id": None, "values": {"LastName": "?"}})
+
+
+@scene(FAITHFUL, "violated")
+def a_file_that_cannot_be_read(world: World) -> None:
+    world.said[1] = {"Description": 'a "quote'}
+    error = "InvalidBatch : Failed to parse CSV. unexpected end of data"
+    world.load({1: ..., 2: ...}, state="Failed", error=error)
+
+
+@scene(FAITHFUL, "not exercised")
+def nothing_hard_to_write(world: World) -> None:
+    described(world, "plain", "plain")
+
+
 # -- everywhere
 
 

@@ -10,6 +10,7 @@ from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
 
 from tests.conftest import Rest
 
@@ -312,16 +313,31 @@ def test_an_empty_result_has_a_header_and_no_locator(rest: Rest) -> None:
     assert (len(told["resultPages"]), told["done"], told["nextRecordsUrl"]) == (1, True, None)
 
 
-def test_pages_are_listed_five_at_a_time(rest: Rest, contacts: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mock_server.org.jobs.result_pages.PAGE", 2)
-    job = done(rest, "SELECT Id FROM Contact")
+@pytest.fixture
+def small_pages(server: Server) -> Iterator[Rest]:
+    """An org of twelve contacts, whose results come in pages of two rows."""
+    made = server.control.create_org(settings={"bulk_page_size": 2})
+    server.control.for_org(made.id).seed("Contact", [{"LastName": name} for name in "abcdefghijkl"])
+    yield Rest(server.url, made.access_token, made)
+    server.control.delete_org(made.id)
+
+
+def test_pages_are_listed_five_at_a_time(small_pages: Rest) -> None:
+    rest = small_pages
+    job = done(rest, "SELECT LastName FROM Contact ORDER BY LastName")
     told = rest.get(f"/jobs/query/{job['id']}/resultPages").json()
     assert (len(told["resultPages"]), told["done"]) == (5, False)
     more = rest.get(told["nextRecordsUrl"]).json()
     assert (len(more["resultPages"]), more["done"], more["nextRecordsUrl"]) == (1, True, None)
     urls = [one["resultUrl"] for one in (*told["resultPages"], *more["resultPages"])]
-    found = [line for url in urls for line in rest.get(url, params={"maxRecords": 2}).text.split("\n")[1:-1]]
-    assert found == [f'"{identifier}"' for identifier in contacts]
+    found = [line for url in urls for line in rest.get(url).text.split("\n")[1:-1]]
+    assert found == [f'"{name}"' for name in "abcdefghijkl"]
+
+
+@pytest.mark.parametrize(("asked", "rows"), [({}, "2"), ({"maxRecords": 1}, "1"), ({"maxRecords": 50_000}, "2")])
+def test_a_page_size_that_is_set_holds_for_all_clients(small_pages: Rest, asked: dict[str, int], rows: str) -> None:
+    job = done(small_pages, "SELECT Id FROM Contact")
+    assert page(small_pages, job, **asked).headers["Sforce-NumberOfRecords"] == rows
 
 
 def test_a_result_is_asked_for_with_the_version_of_its_job(rest: Rest) -> None:
@@ -333,6 +349,31 @@ def test_a_result_is_asked_for_with_the_version_of_its_job(rest: Rest) -> None:
 
 
 # -- its life
+
+
+def test_a_job_that_hangs_has_no_result_and_can_be_aborted(rest: Rest, server: Server, contacts: list[str]) -> None:
+    server.control.for_org(rest.org.id).add_fault({"on": "bulk2.query.create", "job": {"stuck": 0.5}})
+    job = ask(rest, "SELECT Id FROM Contact")
+    for _ in range(200):
+        if rest.get(f"/jobs/query/{job['id']}").json()["state"] == "InProgress":
+            break
+        time.sleep(0.01)
+    url = f"/jobs/query/{job['id']}"
+    assert (rest.get(f"{url}/results").status_code, rest.get(f"{url}/resultPages").status_code) == (204, 204)
+    assert rest.delete(url).json() == [
+        {
+            "errorCode": "API_ERROR",
+            "message": "Error encountered when deleting the job because the job is not terminated",
+        }
+    ]
+    aborted = rest.patch(url, json={"state": "Aborted"})
+    assert (aborted.status_code, aborted.json()["state"], list(aborted.json())[-1]) == (200, "Aborted", "apiVersion")
+    assert rest.get(url).json()["state"] == "Aborted"
+    assert rest.get(f"{url}/results").status_code == 204
+    assert rest.patch(url, json={"state": "Aborted"}).json() == [
+        {"errorCode": "INVALIDJOBSTATE", "message": "Aborting already Completed Job not allowed"}
+    ]
+    assert rest.delete(url).status_code == 204
 
 
 @pytest.mark.parametrize("body", [{"state": "UploadComplete"}, {"state": 1}, {}, {"state": "aborted"}])
@@ -447,6 +488,59 @@ def test_results_of_a_day_are_counted(rest: Rest, server: Server, contacts: list
         "LIMIT_EXCEEDED",
         "Max bulk v2 query result size stored (1000000000) kb per 24 hrs has been exceeded",
     )
+
+
+# -- what can become of it
+
+
+@pytest.mark.parametrize(("how", "state"), [("failed", "Failed"), ("aborted", "Aborted")])
+@pytest.mark.parametrize("share", [0, 0.5, 1])
+def test_a_job_that_ends_by_somebody_elses_will_has_no_result(
+    rest: Rest, server: Server, contacts: list[str], how: str, state: str, share: float
+) -> None:
+    server.control.for_org(rest.org.id).add_fault({"on": "bulk2.query.create", "job": {how: share}})
+    told = polled(rest, ask(rest, "SELECT Id FROM Contact"))
+    assert told["state"] == state
+    assert ("errorMessage" in told) == (state == "Failed")
+    assert rest.get(f"/jobs/query/{told['id']}/results").status_code == 204
+
+
+def test_a_slow_job_is_in_progress_meanwhile(rest: Rest, server: Server, contacts: list[str]) -> None:
+    control = server.control.for_org(rest.org.id)
+    control.add_fault({"on": "bulk2.query.create", "job": {"slow": 3600}})
+    job = ask(rest, "SELECT Id FROM Contact")
+    time.sleep(0.05)
+    assert rest.get(f"/jobs/query/{job['id']}").json()["state"] == "InProgress"
+    control.advance(3600)
+    told = polled(rest, job)
+    assert (told["state"], told["numberRecordsProcessed"]) == ("JobComplete", 12)
+    assert told["totalProcessingTime"] >= 3_600_000
+
+
+def test_a_download_can_be_cut(rest: Rest, server: Server, contacts: list[str]) -> None:
+    job = done(rest, "SELECT Id FROM Contact")
+    control = server.control.for_org(rest.org.id)
+    name = control.add_fault({"on": "bulk2.query.results", "reply": "truncated"})
+    with pytest.raises((requests.exceptions.ConnectionError, requests.exceptions.ChunkedEncodingError)):
+        page(rest, job)
+    control.remove_fault(name)
+    assert page(rest, job).text.count("\n") == 13
+
+
+def test_half_of_a_result_can_look_whole(rest: Rest, server: Server, contacts: list[str]) -> None:
+    job = done(rest, "SELECT Id FROM Contact")
+    server.control.for_org(rest.org.id).add_fault({"on": "bulk2.query.results", "job": {"results": "truncated"}})
+    answer = page(rest, job)
+    assert (answer.text.count("\n"), answer.headers["Sforce-NumberOfRecords"]) == (7, "12")
+
+
+def test_a_locator_can_be_gone(rest: Rest, server: Server, contacts: list[str]) -> None:
+    job = done(rest, "SELECT Id FROM Contact")
+    locator = page(rest, job, maxRecords=5).headers["Sforce-Locator"]
+    server.control.for_org(rest.org.id).add_fault({"on": "bulk2.query.results", "job": {"results": "gone"}})
+    answer = rest.get(f"/jobs/query/{job['id']}/results", params={"locator": locator})
+    assert (answer.status_code, answer.json()[0]["errorCode"]) == (400, "INVALID_QUERY_LOCATOR")
+    assert page(rest, job).headers["Sforce-NumberOfRecords"] == "12"
 
 
 # -- what the journal knows
