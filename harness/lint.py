@@ -177,7 +177,7 @@ def _kind(*kinds: str) -> Callable[[Rule], bool]:
 
 
 def _passing(rule: Rule) -> bool:
-    if rule.get("status") in (429, 500, 502, 503, 504) or "outage" in rule or is_crash(rule):
+    if rule.get("status") in (429, 500, 502, 503, 504) or "outage" in rule or is_crash(rule) or _ends_jobs(rule):
         return True
     late = rule.get("latency") is not None  # longer than the subject's time-out, it is a lost connection
     return late or rule.get("reply") in ("lost", "reset", "truncated", "malformed", "trickle") or _kind(
@@ -199,6 +199,27 @@ def _losing(rule: Rule) -> bool:
 
 def _ending(rule: Rule) -> bool:
     return "session" in rule or _kind("session")(rule) or rule.get("status") == 401
+
+
+def _ends_jobs(rule: Rule) -> bool:
+    job = rule.get("job")
+    return job in ("stuck", "failed") or (isinstance(job, Mapping) and ("failed" in job or "stuck" in job))
+
+
+def _aborts_jobs(rule: Rule) -> bool:
+    job = rule.get("job")
+    return job == "aborted" or (isinstance(job, Mapping) and "aborted" in job)
+
+
+def _leaves_rows(rule: Rule) -> bool:
+    """Tell whether a fault leaves a job with rows that failed, or that nobody came to."""
+    return _failing_rows(rule) or _ends_jobs(rule) or _aborts_jobs(rule)
+
+
+def _losing_in_a_job(rule: Rule) -> bool:
+    return (_losing(rule) or rule.get("reply") == "reset") and any(
+        one.name.startswith(("bulk1.", "bulk2.")) for one in _operations_of(rule)
+    )
 
 
 def _announcing(rule: Rule) -> bool:
@@ -232,6 +253,13 @@ TRIGGERS: dict[str, tuple[str, Callable[[Rule], bool]]] = {
     "session.stops_on_refused_refresh": ("ends a session", _ending),
     "bulk.row_results_read": ("makes single rows fail", _failing_rows),
     "bulk.only_failed_rows_retried": ("makes single rows fail", _failing_rows),
+    "bulk.failed_and_unprocessed_read": ("leaves rows of a job undone", _leaves_rows),
+    "bulk.partial_is_not_success": ("makes single rows fail", _failing_rows),
+    "idempotency.lost_reply_bulk": ("loses the answer to a step of a job", _losing_in_a_job),
+    "limits.bulk_quota_respected": (
+        "uses up a limit, or lets a job fail as a whole",
+        lambda rule: _quota(rule) or _ends_jobs(rule),
+    ),
     "dead_letter.complete": ("makes anything fail", _failing),
     "dead_letter.informative": ("makes anything fail", _failing),
 }

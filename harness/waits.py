@@ -111,7 +111,7 @@ def waits_of(evidence: Evidence) -> Waits:
         if not exchange.is_login:
             walk.step(exchange)
     kept = [(key, wait) for key, wait in walk.found if key not in walk.crowded]
-    traffic = _Traffic(evidence.exchanges)
+    traffic = _Traffic(evidence.sendings)
     interrupted = _interrupted(evidence, [wait for _, wait in kept]) | _after_failed_creations(evidence, kept)
     found = (traffic.weigh(wait, interrupted=wait.after.number in interrupted) for _, wait in kept)
     return Waits(tuple(found), frozenset(walk.resends))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +60,19 @@ class Armed:
         candidates = [Candidate(changes[place].sobject, keys[place], look_of(org, changes[place])) for place in about]
         return [place for place, chosen in zip(about, self._selection.pick(candidates), strict=True) if chosen]
 
+    @property
+    def looks_ahead(self) -> bool:
+        return self._selection is not None and self._selection.looks_ahead
+
+    def foresee(self, org: Org, changes: Iterable[Change]) -> None:
+        """Choose among all rows of a request that saves them part by part."""
+        if self._selection is not None:
+            self._selection.foresee(
+                Candidate(change.sobject, row_key(org, change), look_of(org, change))
+                for change in changes
+                if self.rule.where.concerns_row(change.sobject)
+            )
+
     def saw(self, request: tuple[int, int]) -> None:
         """Count a match, once a request."""
         if request not in self._requests:
@@ -79,8 +92,13 @@ class Armed:
 
     def note(self, entry: Entry, point: Point, rows: int = 0) -> None:
         """Count a strike, once a request, and write it into the journal."""
-        if all(strike.rule != self.rule.name for strike in entry.strikes):
+        before = next((strike for strike in entry.strikes if strike.rule == self.rule.name), None)
+        if before is None:
             self.fired += 1
+        elif entry.job is not None and before.rows and before.point == point:
+            # The rows of a job come some hundreds at a time.
+            before.rows += rows
+            return
         entry.strikes.append(Strike(self.rule.name, self.rule.effect.key, point, rows))
 
     def as_json(self) -> dict[str, Any]:
@@ -283,6 +301,17 @@ class Faults:
         return any(armed.fires(entry.asked, keys))
 
     # -- rows
+
+    def looks_ahead(self, call: Call) -> bool:
+        """Tell whether rules choose among the rows of a request by what follows them."""
+        return any(armed.looks_ahead for armed in self._row_plan(call))
+
+    def foresee(self, call: Call, changes: Iterable[Change]) -> None:
+        """Let such rules see all rows of a request that saves them part by part."""
+        every = list(changes)
+        for armed in self._row_plan(call):
+            if armed.looks_ahead and armed.rule.where.admits(call):
+                armed.foresee(self._org, every)
 
     def rows(self, call: Call, changes: Sequence[Change], keys: Sequence[str]) -> SavedRows | None:
         """Refuse the rows that rules strike before the save, by their `refusal`.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -57,6 +57,18 @@ class Selection:
                 self._chosen[name] = self._choose(name, total - place)
             picked.append(fit and self._chosen[name])
         return picked
+
+    @property
+    def looks_ahead(self) -> bool:
+        """Whether a choice among rows depends on those that follow them."""
+        return self._selector.last is not None
+
+    def foresee(self, rows: Iterable[Candidate]) -> None:
+        """Choose among all rows of a request, before they are asked about part by part."""
+        fresh = dict.fromkeys((row.sobject.lower(), row.key) for row in rows if self._fits(row))
+        names = [name for name in fresh if name not in self._chosen]
+        for place, name in enumerate(names, 1):
+            self._chosen[name] = self._choose(name, len(names) - place)
 
     def _fits(self, row: Candidate) -> bool:
         chosen = self._selector

@@ -10,7 +10,7 @@ from typing import Any
 from mock_server.documents import Problem
 from mock_server.faults import records, when, where
 from mock_server.faults.effects import BY_KEY, EFFECTS
-from mock_server.faults.effects.effect import Effect, Point, has_rows
+from mock_server.faults.effects.effect import Effect, Point, has_rows, saves_later
 from mock_server.faults.reader import Path, Reader, shown
 from mock_server.faults.records import RowSelector
 from mock_server.faults.when import When
@@ -145,6 +145,8 @@ def _refusal(operation: Operation, effect: Effect, rows_selected: bool, about: W
         return (effect.key,), reason
     if rows_selected and effect.point(operation) not in _ROWS_KNOWN:
         return ("records",), f"the rows are not known before the request is read: {effect.key} would need `at: after`"
+    if rows_selected and saves_later(operation) and effect.point(operation) != "row":
+        return ("records",), f"the rows of {operation.name} are saved after its answer, which {effect.key} strikes"
     if about.sobject is not None and operation.kind == "login":
         return ("where", "sobject"), f"{operation.name} is about no object"
     return None

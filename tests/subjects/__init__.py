@@ -12,15 +12,34 @@ PLANTED = {
     "reads_each_record_first.py": ("bulk.calls_per_record", "tests/subjects/short-outage.yaml"),
     "queries_in_a_loop.py": ("bulk.no_query_in_loop", "tests/subjects/short-outage.yaml"),
     "loads_everything.py": ("bulk.memory_bounded", "bulk/ten-times-the-rows"),
+    "bulk_collects_results.py": ("bulk.memory_bounded", "bulk/ten-times-the-results"),
     "comes_back_at_once.py": ("bulk.eases_off_on_locks", "tests/subjects/lock-storm.yaml"),
+    "jobs_come_back_together.py": ("bulk.eases_off_on_locks", "tests/subjects/job-lock-storm.yaml"),
+    "many_collections.py": ("bulk.bulk_api_when_large", "bulk/many-records"),
+    "takes_complete_for_done.py": ("bulk.failed_and_unprocessed_read", "bulk/failed-rows"),
+    "forgets_the_unprocessed.py": ("bulk.failed_and_unprocessed_read", "bulk/failed-jobs"),
+    "counts_processed_as_landed.py": ("bulk.partial_is_not_success", "bulk/failed-rows"),
+    "leaves_jobs_open.py": ("bulk.jobs_closed", "bulk/refused-upload"),
+    "polls_without_pause.py": ("bulk.polling_backs_off", "bulk/slow-job"),
+    "loads_as_it_comes.py": ("bulk.grouped_by_parent", "bulk/shared-parents"),
+    "joins_cells_by_hand.py": ("bulk.csv_faithful", "bulk/awkward-values"),
+    "leaves_cells_empty.py": ("bulk.csv_faithful", "bulk/awkward-values"),
+    "pairs_results_by_line.py": ("bulk.errors_matched_to_rows", "bulk/failed-rows"),
+    "reloads_the_whole_file.py": ("bulk.only_failed_rows_retried", "bulk/failed-rows"),
     "reads_first_page.py": ("read.all_pages", "tests/subjects/reading.yaml"),
     "restarts_reading.py": ("read.resumed_not_restarted", "tests/subjects/reading.yaml"),
     "dies_with_its_cursor.py": ("read.cursor_expiry_survived", "tests/subjects/reading.yaml"),
+    "bulk_reads_first_page.py": ("read.all_pages", "read/query-job"),
+    "bulk_trusts_half_a_page.py": ("read.all_pages", "read/query-job"),
+    "bulk_makes_jobs_anew.py": ("read.resumed_not_restarted", "read/query-job"),
+    "bulk_dies_with_its_locator.py": ("read.cursor_expiry_survived", "read/lost-results"),
     "pages_by_offset.py": ("read.stable_under_drift", "tests/subjects/reading.yaml"),
     "ignores_the_quota.py": ("limits.quota_watched", "tests/subjects/little-quota.yaml"),
     "burns_on.py": ("limits.daily_paused", "tests/subjects/no-quota.yaml"),
     "ignores_the_crowd.py": ("limits.concurrent_eased", "tests/subjects/crowd.yaml"),
     "unbounded.py": ("limits.own_ceiling", "tests/subjects/slow.yaml"),
+    "submits_the_same_job.py": ("limits.bulk_quota_respected", "bulk/failed-jobs"),
+    "begins_the_job_anew.py": ("idempotency.lost_reply_bulk", "bulk/lost-replies"),
     "creates_instead_of_upsert.py": ("idempotency.lost_reply_collections", "lost-reply"),
     "creates_one_by_one.py": ("idempotency.lost_reply_create", "tests/subjects/lost-create.yaml"),
     "retries_permanent.py": ("retry.permanent_not_retried", "validation-errors"),
@@ -46,6 +65,7 @@ PLANTED = {
     "stampedes.py": ("session.single_flight_refresh", "tests/subjects/shared-session.yaml"),
     "logs_in_for_ever.py": ("session.stops_on_refused_refresh", "tests/subjects/refused-login.yaml"),
     "restarts_after_expiry.py": ("session.expiry_keeps_progress", "tests/subjects/late-expiry.yaml"),
+    "bulk_begins_anew_after_expiry.py": ("session.expiry_keeps_progress", "read/expired-in-mid-job"),
     "hard_coded_host.py": ("session.instance_url_followed", "tests/subjects/moved-org.yaml"),
     "creates_what_is_not_done.py": ("idempotency.redelivery_changes_nothing", "tests/subjects/same-again.yaml"),
     "stamps_each_run.py": ("idempotency.rerun_is_noop", "tests/subjects/same-again.yaml"),
@@ -76,6 +96,7 @@ PLANTED = {
 """File of each broken subject -> the property that must be named first, and the scenario that shows it."""
 
 CORRECT = {
+    "bulk_parallel.py": ("tests/subjects/job-lock-storm.yaml", "bulk/shared-parents", "bulk/failed-rows"),
     "reader.py": ("tests/subjects/reading.yaml",),
     "parallel.py": (
         "tests/subjects/crowd.yaml",
@@ -97,7 +118,16 @@ CORRECT = {
 }
 """File of each further correct subject, and of the one above -> scenarios in which nothing may be said against it."""
 
-CORRECT_IN = {"read/": "reader.py", "bulk/ten-times-the-rows": "streaming.py"}
+CORRECT_IN = {
+    "read/": "reader.py",
+    "read/query-job": "bulk_reader.py",
+    "read/lost-results": "bulk_reader.py",
+    "read/expired-in-mid-job": "bulk_reader.py",
+    "bulk/ten-times-the-results": "bulk_reader.py",
+    "bulk/": "bulk_sync.py",
+    "bulk/shared-parents": "bulk_parallel.py",
+    "bulk/ten-times-the-rows": "streaming.py",
+}
 """Bundled scenarios, by how their names begin, in which another integration than `correct.py` must be clean."""
 
 

@@ -100,7 +100,9 @@ def _batches(evidence: Evidence) -> Iterator[_Batch]:
             rows = done[start : start + batch.done] if load.batch is None else done
             start += batch.done
             if batch.began is not None and batch.ended is not None:
-                yield _Batch(exchange.number, batch.began, batch.ended, rows)
+                # The locks of its last rows are held until its job goes on.
+                until = max(batch.ended, load.job.ended or 0.0) if len(load.job.batches) == 1 else batch.ended
+                yield _Batch(exchange.number, batch.began, until, rows)
 
 
 def _side_by_side(batches: Sequence[_Batch]) -> set[int]:

@@ -86,6 +86,11 @@ class RowEffect(Effect):
         """Return the error that a row gets; None where what happens to it is for the save to find out."""
 
 
+def saves_later(operation: Operation) -> bool:
+    """Tell whether the rows that an operation brings are saved when it has been answered: those of jobs are."""
+    return has_rows(operation) and operation.name.startswith("bulk")
+
+
 def has_rows(operation: Operation) -> bool:
     """Tell whether an operation saves rows, each with its own outcome."""
     return operation.kind == "write" and operation.rows != "none"

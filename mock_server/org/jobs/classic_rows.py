@@ -55,6 +55,8 @@ class BatchRows:
         batch.records = size = len(content.records)
         cells = _Cells(self._jobs, job, columns, files)
         cells.check(content)
+        if not batch.done:
+            self._jobs.quota.records(size)
 
         def save(count: int, give_up: bool) -> list[RowResult]:
             rows, refusals = cells.of(content.rows(batch.done, batch.done + count))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mock_server.org.query.binder import Chosen, Plan
 
 _THREADS = 4
-_PART = 1 << 19
+_PART = 1 << 18
 """Bytes that a part should have."""
 _FEWEST, _MOST = 16, 1000
 """Rows of a part: the first ones are few, until it is known how long they are."""

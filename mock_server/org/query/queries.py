@@ -41,6 +41,8 @@ _LONGEST_CACHED = 10_000
 _MOST_READ_PLANS = 200
 _READERS = 2
 _PART_ROWS = 1000
+_BRIEF = 1
+"""Steps after which an extract goes aside: writing its rows takes longer than steps tell."""
 _MOST_WITH_CHILDREN = 20_000
 """Records of a result whose children are all read at once, so that pages to come show what was there at first."""
 
@@ -213,7 +215,7 @@ class Queries:
                 await give_way()
             lane.ground.become(user_id, time_zone)
         try:
-            rows = lane.fetch(short, short=plan.wanted is None)
+            rows = lane.fetch(short, short=plan.wanted is None, most=_BRIEF)
         except TooLong:
             pass
         else:

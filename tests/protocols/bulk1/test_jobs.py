@@ -142,6 +142,9 @@ def test_users_without_the_api_are_refused(rest: Rest, server: Server) -> None:
     (profile,) = rest.query(minimum).json()["records"]
     info_ = server.control.for_org(rest.org.id).create_user({"username": "few@bulk.test", "system": []})
     rest.patch(f"/sobjects/User/{info_.user_id}", json={"ProfileId": profile["Id"]})
+    given = f"SELECT Id FROM PermissionSetAssignment WHERE AssigneeId = '{info_.user_id}'"
+    for assignment in rest.query(f"{given} AND PermissionSet.IsOwnedByProfile = FALSE").json()["records"]:
+        rest.delete(f"/sobjects/PermissionSetAssignment/{assignment['Id']}")
     wire = Wire(Rest(server.url, info_.access_token, info_))
     answer = wire("POST", "/job", info(operation="insert", object="Contact"), **XML)
     assert (answer.status_code, told(answer, "exceptionCode")) == (400, "FeatureNotEnabled")
