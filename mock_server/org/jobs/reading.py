@@ -177,8 +177,6 @@ class _Reader:
     def _check_quotes(self, text: str) -> None:
         """Refuse quotes that a reader of CSV would take for part of a value. Raises InvalidBatch."""
         first, *inner = text.split('"')
-        if len(inner) % 2:
-            raise _unreadable(_NOT_CLOSED)
         ends = (self._mark, "\n")
         starts = (*ends, "\r")
         if first and not first.endswith(ends):
@@ -189,6 +187,8 @@ class _Reader:
                 raise _unreadable(_TEXT_AFTER)
             if between and not between.endswith(ends):
                 raise _unreadable(_UNESCAPED)
+        if len(inner) % 2:
+            raise _unreadable(_NOT_CLOSED)
         if inner[-1] and not inner[-1].startswith(starts):
             raise _unreadable(_TEXT_AFTER)
 

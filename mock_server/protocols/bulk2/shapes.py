@@ -19,8 +19,9 @@ def head(job: Job) -> dict[str, Any]:
         "operation": job.operation,
         "object": job.sobject,
         "createdById": job.user_id,
-        "createdDate": stamp(job.created),
-        "systemModstamp": stamp(job.modified),
+        # Whole seconds (recorded).
+        "createdDate": stamp(int(job.created)),
+        "systemModstamp": stamp(int(job.modified)),
         "state": job.state,
     }
     if job.key_field is not None:
