@@ -30,8 +30,8 @@ from mock_server.org.records.text import NULL
 from mock_server.org.schema import Schema
 from mock_server.org.schema.types import Field, SObject, fold
 
-BLOCK = 1_000
-"""Rows of one look: more cost no less, and others wait for them."""
+BLOCK = 2_000
+"""Rows of one look, at most: more cost no less."""
 _AT_ONCE = 100
 """Rows of an INSERT, if it is not one for a whole block."""
 _VARIABLES = 30_000
@@ -419,8 +419,9 @@ class Blocks:
         own = [column for column in columns if not isinstance(column, Same)]
         values, width = list(chain.from_iterable(zip(*own, strict=True))), len(own)
         start, count = 0, len(group.ids)
-        for size in (BLOCK, _AT_ONCE, 10, 1):
-            if width * size > _VARIABLES:
+        whole = min(count, _VARIABLES // width) // CHUNK * CHUNK
+        for size in (whole, _AT_ONCE, 10, 1):
+            if not 0 < width * size <= _VARIABLES:
                 continue
             sql = plan.insert_many(names, same, size)
             end = start + (count - start) // size * size

@@ -91,7 +91,7 @@ class Pipeline:
         self._removal = Removal(schema, store, Relations(schema, store), bin)
         self._restoring = Restoring(schema, store, bin)
         self._permissions = permissions
-        self.automation = Automation(schema)
+        self.automation = Automation(schema, clock)
         self.approvals = Approvals()
         self.inner_query: Callable[[str], Query] = _no_queries
         """Gives the queries of triggers that run for a user; the org sets it."""
@@ -132,10 +132,6 @@ class Pipeline:
         """
         with self._locks.together(), self.transaction(nested=True):
             return self._save_table(table, user_id, exchange, give_up, BLOCK)
-
-    def rows_at_once(self, table: Table, *, user_id: str) -> int:
-        """Return how many rows like a table's are best saved in one slice, a multiple of 200."""
-        return CHUNK if self._by_column(table, user_id) is None else BLOCK
 
     def _save_table(self, table: Table, user_id: str, exchange: int, give_up: bool, size: int) -> list[RowResult]:
         """Save rows by column in parts of a size, where that is possible; else in smaller parts, at last row by row."""

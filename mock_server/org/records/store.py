@@ -172,6 +172,11 @@ class Store:
         """Tell whether a file is the one that the database is kept in."""
         return self._path is not None and path.exists() and self._path.exists() and path.samefile(self._path)
 
+    def further(self) -> sqlite3.Connection:
+        """Return a further connection to the file."""
+        assert self._path is not None
+        return _connection(self._path)
+
     def reader(self) -> sqlite3.Connection:
         """Return a further connection, for one who reads in another thread what is committed when it begins."""
         assert self._path is not None
@@ -188,6 +193,7 @@ class Store:
         It may have tables of its own, which lie in a file. A database in memory is copied: it is small.
         """
         if self._path is not None:
+            self._catch_up()
             connection = _connection(self._path)
             connection.execute(f"PRAGMA mmap_size={1 << 40}")
         else:
@@ -375,8 +381,8 @@ class Store:
         """Run a `with` block as a transaction that is written in another thread while the caller goes on.
 
         What is written by `execute_many` and `write` waits for its end; a block that needs the connection itself, or
-        reads after it has written, becomes an ordinary transaction, and so does one of a file that its owner named: what
-        is told of that is there. Raises what went wrong with the one before.
+        reads after it has written, becomes an ordinary transaction. So does one of a file that its owner named: what is
+        told of that has to be there. Raises what went wrong with the one before.
         """
         return Behind(self) if self._depth == 0 and self._claim is None else Transaction(self)
 
