@@ -190,6 +190,7 @@ class Store:
         It may have tables of its own, which lie in a file. A database in memory is copied: it is small.
         """
         if self._path is not None:
+            self._catch_up()
             connection = _connection(self._path)
             connection.execute(f"PRAGMA mmap_size={1 << 40}")
         else:
