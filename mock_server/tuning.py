@@ -10,7 +10,7 @@ from mock_server.documents import Problem
 from mock_server.faults.reader import Path, Reader, shown
 from mock_server.faults.shapes import DURATION, Shape, count, mapping
 from mock_server.org.limits.bulk import BATCH, MOST_PAGE, MOST_PARALLEL, PAGE, PARALLEL, BulkSettings
-from mock_server.org.limits.catalogue import ALLOCATIONS
+from mock_server.org.limits.catalogue import KNOWN
 
 if TYPE_CHECKING:
     from mock_server.org.org import Org
@@ -55,8 +55,8 @@ def read_limits(given: Any, path: Path, problems: list[Problem]) -> dict[str, in
     reader = Reader(given, path, problems)
     limits: dict[str, int] = {}
     for name in given:
-        if name not in ALLOCATIONS:
-            reader.refuse(str(name), f"there is no limit {name}", sorted(ALLOCATIONS), name, at_key=True)
+        if name not in KNOWN:
+            reader.refuse(str(name), f"there is no limit {name}", sorted(KNOWN), name, at_key=True)
             continue
         maximum = reader.count(name, 0)
         if maximum is not None:
@@ -71,4 +71,4 @@ def shape() -> Shape:
 
 
 def limits_shape() -> Shape:
-    return mapping({name: count(0) for name in sorted(ALLOCATIONS)})
+    return mapping({name: count(0) for name in sorted(KNOWN)})

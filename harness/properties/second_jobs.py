@@ -13,13 +13,11 @@ _ABOUT = frozenset({"poll", "results", "close"})
 
 
 def jobs_and_second_ones(evidence: Evidence, ends: Sequence[Expiry]) -> Iterator[tuple[Exchange, Exchange | None]]:
-    """Yield the first request about each job that met the end of a session, and the request that made a second job."""
+    """Yield each request about a job that met the end of a session, and the request that made a second job after it."""
     by_id = {job.id[:15]: job for job in evidence.jobs}
-    seen: set[str] = set()
     for refused in (one for end in ends for one in end.refused if one.job_role in _ABOUT):
         job = by_id.get(refused.job_id or "")
-        if job is not None and job.id not in seen:
-            seen.add(job.id)
+        if job is not None:
             yield refused, _second(evidence, job, refused)
 
 

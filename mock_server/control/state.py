@@ -35,13 +35,13 @@ def _token(call: ControlCall) -> str | None:
 
 @routes.of_org("limits.read", "GET", "limits", "Show what is left of each limit")
 async def limits(call: ControlCall) -> Reply:
-    return answer(call.org.limits.body())
+    return answer(call.org.limits.body(untold=True))
 
 
 @routes.of_org("limits.change", "PATCH", "limits", "Change limits, or what is left of them")
 async def set_limits(call: ControlCall) -> Reply:
     governor = call.org.limits
-    known = governor.body()
+    known = governor.body(untold=True)
     changes: dict[str, tuple[int | None, int | None]] = {}
     with call.reading(*known, what="the list of limits") as body:
         for name in body.data:
@@ -56,7 +56,7 @@ async def set_limits(call: ControlCall) -> Reply:
             changes[name] = maximum, remaining
     for name, (maximum, remaining) in changes.items():
         governor.set(name, maximum, remaining)
-    return answer(governor.body())
+    return answer(governor.body(untold=True))
 
 
 @routes.of_org("clock.read", "GET", "clock", "Tell the org's time")

@@ -15,6 +15,8 @@ from http import HTTPStatus
 from aiohttp import web
 from aiohttp.helpers import rfc822_formatted_time
 
+from mock_server.org.courtesy import give_way
+
 _NO_BODY = frozenset({204, 304})
 PIECES = 20
 """Pieces of a body that trickles, one byte each at least."""
@@ -147,7 +149,7 @@ class Gradual(Answer):
                     request, self._framed(part if self._squeeze is None else self._squeeze.compress(part), chunked)
                 )
                 await request.writer.drain()
-                await asyncio.sleep(0)
+                await give_way()
         end = b"" if self._squeeze is None else self._squeeze.flush()
         self._write(request, self._framed(end, chunked) + (b"0\r\n\r\n" if chunked else b""))
         await request.writer.drain()

@@ -13,6 +13,7 @@ from zlib import crc32
 
 from mock_server.journal import fingerprint, print_of
 from mock_server.org import errors
+from mock_server.org.courtesy import give_way
 from mock_server.org.errors import ApiError
 
 if TYPE_CHECKING:
@@ -171,7 +172,7 @@ async def _read(body: Body, call: Call, content: StreamReader, go_on: Callable[[
     async with asyncio.timeout(PATIENCE) as patience:
         while data := await content.readany():
             for _ in body.feed(data):
-                await asyncio.sleep(0)
+                await give_way()
             patience.reschedule(now() + PATIENCE)
     body.end()
 

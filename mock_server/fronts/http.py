@@ -24,6 +24,7 @@ from mock_server.fronts.answers import Answer, Gradual
 from mock_server.jsontext import pretty
 from mock_server.operations import JSON, Call, Operation, Reply
 from mock_server.org.chance import Random
+from mock_server.org.courtesy import give_way
 from mock_server.org.errors import ApiError
 
 log = logging.getLogger("sfmock")
@@ -303,7 +304,7 @@ async def joined(reply: Reply) -> Reply:
     try:
         for piece in reply.pieces or ():
             body += piece
-            await asyncio.sleep(0)
+            await give_way()
     finally:
         reply.close()
     half = reply.delivery == "half"

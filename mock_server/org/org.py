@@ -16,6 +16,7 @@ from mock_server.org.apex.actions import Actions
 from mock_server.org.apex.endpoints import Endpoints
 from mock_server.org.automation.inner import InnerOrg, Query
 from mock_server.org.clock import Clock, Mode
+from mock_server.org.courtesy import give_way
 from mock_server.org.errors import ApiError
 from mock_server.org.identity.access import BEYOND_ADMINS, Accesses
 from mock_server.org.identity.admission import Admission
@@ -237,7 +238,7 @@ class Org:
         """Run a search as `search` does, letting others be served while an index is made."""
         text, search = (sosl, parse_sosl(sosl)) if isinstance(sosl, str) else ("", sosl)
         for _ in self.searches.steps(text, search, self._asking(who, tooling=tooling)["schema"]):
-            await asyncio.sleep(0)
+            await give_way()
         return self.search(who, sosl, base=base, tooling=tooling)
 
     def _asking(self, who: Session, *, tooling: bool = False) -> dict[str, Any]:
@@ -478,7 +479,14 @@ class Org:
 
     def write_snapshot(self, path: Path) -> None:
         """Write all records and counters to a file. Raises OSError, for the one that the org lives in too."""
-        snapshot_file.write(self.store, path, self.ids.next_number)
+        snapshot_file.write(self.store, path, lambda: self.ids.next_number)
+
+    async def write_snapshot_aside(self, path: Path) -> None:
+        """Write a snapshot as `write_snapshot` does, letting others be served while a large one is written."""
+        if self.store.in_file and self.clock.mode != "virtual":
+            await asyncio.to_thread(snapshot_file.write, self.store, path, lambda: self.ids.next_number, aside=True)
+        else:
+            self.write_snapshot(path)
 
     def read_snapshot(self, path: Path) -> None:
         """Put all records and counters back to those of a file; the schema stays. Raises SnapshotError."""

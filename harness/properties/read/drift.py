@@ -124,6 +124,9 @@ def _drift(
     excused = sum(verb != "create" and identity not in taken for identity, verb in verbs.items())
     process = evidence.process
     ended = process.timed_out or process.error or process.signal or process.exit_code
+    own = [result for result in found if result.sobject.lower() == sobject]
+    # What was never asked for is missing for another reason.
+    ended = ended or (bool(own) and not any(result.complete for result in own))
     return _Drift(
         evidence.effects.of(sobject)[0].sobject,
         len(verbs),

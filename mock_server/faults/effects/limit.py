@@ -14,7 +14,7 @@ from mock_server.faults.reader import Reader
 from mock_server.faults.shapes import Shape, count, mapping
 from mock_server.org import errors
 from mock_server.org.chance import Random
-from mock_server.org.limits.catalogue import ALLOCATIONS
+from mock_server.org.limits.catalogue import KNOWN
 
 if TYPE_CHECKING:
     from mock_server.operations import Call, Operation, Reply
@@ -43,16 +43,16 @@ class SetLimit(Effect):
         name, remaining = given.text("name"), given.count("remaining", 0)
         if name is None:
             if "name" not in given:
-                given.refuse("name", "a limit needs its name", sorted(ALLOCATIONS))
+                given.refuse("name", "a limit needs its name", sorted(KNOWN))
             return None
-        if name != CONCURRENT and name not in ALLOCATIONS:
-            given.refuse("name", f"there is no limit {name}", sorted((*ALLOCATIONS, CONCURRENT)), name)
+        if name != CONCURRENT and name not in KNOWN:
+            given.refuse("name", f"there is no limit {name}", sorted((*KNOWN, CONCURRENT)), name)
             return None
         return cls(name, remaining or 0)
 
     @classmethod
     def shapes(cls) -> dict[str, Shape]:
-        names = {"enum": sorted((*ALLOCATIONS, CONCURRENT))}
+        names = {"enum": sorted((*KNOWN, CONCURRENT))}
         return {"limit": mapping({"name": names, "remaining": count(0)}, required=("name",))}
 
     def point(self, operation: Operation) -> Point:

@@ -96,6 +96,7 @@ TOO_MANY_LOCK_FAILURES = row(
     "K",
     count="200",
 )
+EXCEEDED_BULK_QUOTA = row("EXCEEDEDQUOTA", 400, "{name} Limit exceeded.", "quota", "routing", "D", name="ApiBatchItems")
 BATCH_TIMEOUT = row("Timeout", 400, "Batch processing took too long", "transient", "routing", "K")
 
 # Queries in bulk. Texts of API_ERROR and of the limits: recorded by clients of Bulk 2.0; the others by those of 1.0.

@@ -73,10 +73,7 @@ class Classic:
         """
         self._check_own(who, job)
         now = self._org.clock.now()
-        ledger = self._org.limits.ledger("DailyBulkApiBatches")
-        if ledger.remaining <= 0:
-            raise errors.EXCEEDED_QUOTA(name="ApiBatchItems")
-        ledger.charge()
+        self._jobs.quota.batch()
         if job.state != "Open" or now - job.created > OPEN:
             # D: such a batch counts against the allocation all the same, and is not created.
             what = "older than 24 hours" if job.state == "Open" else job.state.lower()

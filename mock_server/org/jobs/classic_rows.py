@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from base64 import b64encode
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from mock_server.org import errors
+from mock_server.org.courtesy import give_way
 from mock_server.org.errors import ApiError
 from mock_server.org.jobs import contents
 from mock_server.org.jobs.attachments import LARGEST, Attachments, too_large
@@ -55,6 +55,8 @@ class BatchRows:
         batch.records = size = len(content.records)
         cells = _Cells(self._jobs, job, columns, files)
         cells.check(content)
+        if not batch.done:
+            self._jobs.quota.records(size)
 
         def save(count: int, give_up: bool) -> list[RowResult]:
             rows, refusals = cells.of(content.rows(batch.done, batch.done + count))
@@ -88,7 +90,7 @@ class BatchRows:
         content = Content()
         for number, _ in enumerate(contents.steps(form, data, batch.options.get("charset", "utf-8"), content)):
             if number % _SLICE == 0:
-                await asyncio.sleep(0)
+                await give_way()
         return content
 
     def _save(self, job: Job, batch: Batch, table: Table, give_up: bool) -> list[RowResult]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from mock_server.org import errors
 from mock_server.org.clock import wall
+from mock_server.org.courtesy import give_way
 from mock_server.org.errors import ApiError
 from mock_server.org.jobs.model import Batch, Job
 from mock_server.org.records.changes import CHUNK, LockHeld, RowResult
@@ -163,7 +164,7 @@ class Going:
                 # The locks of the chunk are held so long, and gone when the next one begins.
                 await self._clock.sleep(self.org.transaction_time)
             else:
-                await asyncio.sleep(0)
+                await give_way()
             if not self._left:
                 return None
             if locked > LOCK_FAILURES:

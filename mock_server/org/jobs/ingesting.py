@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mock_server.org import errors
+from mock_server.org.courtesy import give_way
 from mock_server.org.errors import ApiError
 from mock_server.org.jobs import reading
 from mock_server.org.jobs.batching import Batching
@@ -84,7 +85,7 @@ class Ingesting:
         for part in self._tables.parts(job.id, "content"):
             if not endings.agree(part):
                 raise errors.LINE_ENDING(setting=job.line_ending)
-            await asyncio.sleep(0)
+            await give_way()
         if not endings.end():
             raise errors.LINE_ENDING(setting=job.line_ending)
 
@@ -94,7 +95,7 @@ class Ingesting:
         try:
             for block in self.content(job).blocks:
                 rows += len(block.rows)
-                await asyncio.sleep(0)
+                await give_way()
         except ApiError:
             pass  # what follows cannot be read: the work will find out where
         return rows
@@ -111,7 +112,7 @@ class Ingesting:
                 if job.over:
                     break
                 if rows is None:
-                    await asyncio.sleep(0)
+                    await give_way()
                     continue
                 batch = known.get(number) or self._jobs.new_batch(job, number, len(rows))
                 number += 1

@@ -20,6 +20,7 @@ from mock_server.org.jobs.downloads import result_file
 from mock_server.org.jobs.ingesting import Ingesting
 from mock_server.org.jobs.model import KEPT, Batch, Job, NewJob, State
 from mock_server.org.jobs.querying import Querying
+from mock_server.org.jobs.quota import Quota
 from mock_server.org.jobs.result_pages import ResultPage, ResultPages
 from mock_server.org.jobs.scheduler import Scheduler, Work
 from mock_server.org.jobs.sweeping import Sweeper
@@ -35,7 +36,7 @@ PIECE = 1 << 18
 """Bytes of one part of a content."""
 # How the refusal to close a job calls its state, as it is spelled (R); it is "Completed" once it is closed.
 _CLOSED: dict[str, str] = {"Aborted": "aborted", "Failed": "failed"}
-_GROWTH = 4
+_GROWTH = 9
 """Bytes of a database for each of a content, about."""
 
 
@@ -72,6 +73,7 @@ class Jobs:
         self.tables.ready()
         self.saves: Saves = PlainSaves(self)
         self.dooms = Dooms(self.org.clock)
+        self.quota = Quota(org.limits)
         self.lanes = Lanes(org.bulk.parallel)
         self._scheduler = Scheduler(self._reread, lambda job: self.fail(job, DEFECT))
         self._sweeper = Sweeper(org.store, self.tables)
@@ -116,7 +118,8 @@ class Jobs:
     # -- what happens to a job from outside
 
     def create(self, who: Session, new: NewJob, exchange: int = 0) -> Job:
-        """Make a job. `exchange` is the journal's number of the request, here and below."""
+        """Make a job. Raises ExceededQuota. `exchange` is the journal's number of the request, here and below."""
+        self.quota.job(new.api, self._jobs.values())
         now = self.org.clock.now()
         job = Job(
             self.org.ids.take("750"), new.api, new.operation, new.sobject, new.version, new.content_type,
@@ -251,11 +254,11 @@ class Jobs:
 
     def page(self, job: Job, locator: str | None, most: int | None) -> ResultPage:
         """Return a page of a query job's result. Raises INVALID_QUERY_LOCATOR."""
-        return ResultPages(self.tables, job, self.org.bulk.page_size).page(locator, most)
+        return ResultPages(self.tables, job, self.querying.owner(job), self.org.bulk.page_size).page(locator, most)
 
     def pages(self, job: Job, locator: str | None) -> tuple[list[str], str | None]:
         """Return the locators of some pages of a query job's result, and the locator of the next such list."""
-        return ResultPages(self.tables, job, self.org.bulk.page_size).listed(locator)
+        return ResultPages(self.tables, job, self.querying.owner(job), self.org.bulk.page_size).listed(locator)
 
     def untouched(self, job: Job) -> Iterator[tuple[int, Change]]:
         """Yield the rows of a job with which nothing was done (yet), each with the exchange that brought it."""
@@ -271,6 +274,10 @@ class Jobs:
         return self._batches.get(job.id, [])
 
     def new_batch(self, job: Job, number: int, records: int | None = None) -> Batch:
+        """Make a batch. One that the platform makes has `records`, and is charged here; raises ExceededQuota."""
+        if records is not None:
+            self.quota.records(records)
+            self.quota.batch()
         now = self.org.clock.now()
         batch = Batch(self.org.ids.take("751"), job.id, number, now, now, exchange=job.exchange, records=records)
         self._batches.setdefault(job.id, []).append(batch)
@@ -336,6 +343,12 @@ class Jobs:
         self._batches.pop(job.id, None)
         with self.org.store.transaction():
             self.tables.forget(job.id)
+            if job.api == "query":
+                self.tables.discard(self.querying.owner(job))
+        self.sweep()
+
+    def sweep(self) -> None:
+        """Remove what is left of results and contents that are gone, a little at a time."""
         self._sweeper.begin()
 
     # -- the org's own life
@@ -355,7 +368,7 @@ class Jobs:
             elif job.api == "query" and under_way:
                 job.retries += job.state == "InProgress"
                 self._scheduler.begin(job, self.querying.work)
-        self._sweeper.begin()
+        self.sweep()
 
     def recall(self) -> None:
         """Know the jobs of a database that has been put in place of the one before."""

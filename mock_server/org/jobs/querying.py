@@ -106,6 +106,7 @@ class Querying:
         """Take a job from UploadComplete to its end; one that was interrupted begins again."""
         jobs, clock = self._jobs, self._org.clock
         begun, size = clock.now(), 0
+        job.processed = 0
         self.drop(job)
         jobs.move(job, "InProgress")
         try:
@@ -150,14 +151,19 @@ class Querying:
     def _keep(self, job: Job, part: Part) -> None:
         tables = self._jobs.tables
         with self._org.store.transaction():
-            tables.put(job.id, RESULT, part.data, part.rows)
+            tables.put(self.owner(job), RESULT, part.data, part.rows)
             job.processed += part.rows
             job.modified = self._org.clock.now()
             tables.keep(job)
 
+    def owner(self, job: Job) -> str:
+        """Return whose the parts of a job's result are: each run of its query has a result of its own."""
+        return f"{job.id}/{job.options.get('run', 0)}"
+
     def drop(self, job: Job) -> None:
-        """Remove what there is of a result."""
-        job.processed = 0
+        """Give up what there is of a result; the next run has another one."""
         with self._org.store.transaction():
-            self._jobs.tables.drop(job.id, RESULT)
+            self._jobs.tables.discard(self.owner(job))
+            job.options["run"] = job.options.get("run", 0) + 1
             self._jobs.tables.keep(job)
+        self._jobs.sweep()

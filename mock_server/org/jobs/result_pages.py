@@ -33,13 +33,17 @@ class ResultPage:
 class ResultPages:
     """The pages of one job's result."""
 
-    def __init__(self, tables: JobTables, job: Job, size: int) -> None:
-        """`size` are the rows of a page; one that is smaller than the service's own holds for all clients."""
+    def __init__(self, tables: JobTables, job: Job, owner: str, size: int) -> None:
+        """`owner` is whose the parts are, `size` the rows of a page.
+
+        A size that is smaller than the service's own holds for all clients.
+        """
         self._size = size
         self._most = size if size < PAGE else MOST_PAGE
         self._tables = tables
         self._job = job
-        self._parts = tables.index(job.id, RESULT)
+        self._owner = owner
+        self._parts = tables.index(owner, RESULT)
         self.total = sum(rows for _, rows in self._parts)
 
     def page(self, locator: str | None, most: int | None) -> ResultPage:
@@ -82,7 +86,7 @@ class ResultPages:
         return place
 
     def _text(self, start: int, end: int) -> Iterator[bytes]:
-        """Yield the header and the rows from `start` to before `end`. Raises LookupError when the result is gone."""
+        """Yield the header and the rows from `start` to before `end`. Raises ApiError where the result vanishes."""
         yield str(self._job.options["header"]).encode()
         before = 0
         for number, rows in self._parts:
@@ -90,7 +94,7 @@ class ResultPages:
             before += rows
             if first >= last:
                 continue
-            data = self._tables.part(number)
+            data = self._tables.part(self._owner, number)
             yield data if (first, last) == (0, rows) else _cut(data, LINE_ENDINGS[self._job.line_ending], first, last)
 
 

@@ -7,6 +7,7 @@ import logging
 import sqlite3
 from collections.abc import Iterator
 
+from mock_server.org.courtesy import give_way
 from mock_server.org.jobs.tables import JobTables
 from mock_server.org.records.files import trouble
 from mock_server.org.records.store import Store
@@ -43,7 +44,7 @@ class Sweeper:
     async def _sweep(self) -> None:
         try:
             for _ in self._steps():
-                await asyncio.sleep(0)
+                await give_way()
         except sqlite3.Error as failure:
             log.error("cannot remove what old jobs have left: %s", trouble(failure) or failure)
 

@@ -96,27 +96,28 @@ class JobTables:
         run = self._store.connection.execute
         sql = 'SELECT rowid FROM "sf_parts" WHERE "Owner" = ? AND "Kind" = ? ORDER BY rowid'
         for (number,) in run(sql, (owner, kind)).fetchall():
-            try:
-                row = self._store.connection.execute(_PART, (number, owner)).fetchone()
-            except sqlite3.ProgrammingError:
-                row = None  # the org is closed
-            if row is None:
-                # Its job was removed, or the org put back: what has been read so far must not pass for all.
-                raise errors.SERVER_UNAVAILABLE()
-            yield row[0]
+            yield self.part(owner, number)
 
     def index(self, owner: str, kind: str) -> list[tuple[int, int]]:
         """Return the numbers of the parts of one kind, and how many rows each holds."""
         sql = 'SELECT rowid, "Rows" FROM "sf_parts" WHERE "Owner" = ? AND "Kind" = ? ORDER BY rowid'
         return self._store.connection.execute(sql, (owner, kind)).fetchall()
 
-    def part(self, number: int) -> bytes:
-        """Return a part by its number. Raises LookupError when it is gone."""
-        row = self._store.connection.execute('SELECT "Data" FROM "sf_parts" WHERE rowid = ?', (number,)).fetchone()
+    def part(self, owner: str, number: int) -> bytes:
+        """Return a part by its number. Raises ApiError where it has vanished."""
+        try:
+            row = self._store.connection.execute(_PART, (number, owner)).fetchone()
+        except sqlite3.ProgrammingError:
+            row = None  # the org is closed
         if row is None:
-            raise LookupError(number)
+            # Its job was removed, or the org put back: what has been read so far must not pass for all.
+            raise errors.SERVER_UNAVAILABLE()
         data: bytes = row[0]
         return data
+
+    def discard(self, owner: str) -> None:
+        """Give up the parts of an owner, who never has any again: they are left for `sweep`."""
+        self._run('INSERT OR IGNORE INTO "sf_gone" VALUES (?)', owner)
 
     def drop(self, owner: str, kind: str) -> None:
         """Remove the parts of one kind."""
@@ -128,4 +129,4 @@ class JobTables:
         return int(self._store.connection.execute(sql, (owner, kind)).fetchone()[0])
 
     def _run(self, sql: str, *values: object) -> None:
-        self._store.connection.execute(sql, values)
+        self._store.write(sql, *values)

@@ -76,3 +76,10 @@ ALLOCATIONS: dict[str, int] = {
     "SingleEmail": 15,
     "StreamingApiConcurrentClients": 20,
 }
+UNTOLD: dict[str, int] = {
+    "DailyBulkApiRecords": 150_000_000,
+    "OpenBulkApiJobs": 100_000,
+}
+"""Limits that the resource does not tell of. Records that the Bulk APIs take a day: documented; jobs that are not over:
+recall."""
+KNOWN: dict[str, int] = {**ALLOCATIONS, **UNTOLD}

@@ -7,7 +7,7 @@ from typing import Any
 
 from mock_server.org import errors
 from mock_server.org.clock import Clock
-from mock_server.org.limits.catalogue import ALLOCATIONS
+from mock_server.org.limits.catalogue import KNOWN, UNTOLD
 
 DAY = 86_400.0
 HOUR = 3600.0
@@ -61,7 +61,7 @@ class Governor:
 
     def __init__(self, clock: Clock, concurrent_long_calls: int = 25) -> None:
         self._clock = clock
-        self._maximum = dict(ALLOCATIONS)
+        self._maximum = dict(KNOWN)
         self._ledgers: dict[str, Ledger] = {}
         self._api = self.ledger("DailyApiRequests")
         self._running: dict[int, float] = {}
@@ -132,10 +132,12 @@ class Governor:
         elif maximum is None and name not in self._maximum:
             raise KeyError(name)
 
-    def body(self) -> dict[str, Any]:
-        """Return the body of the `limits` resource."""
+    def body(self, *, untold: bool = False) -> dict[str, Any]:
+        """Return the body of the `limits` resource; `untold`: with the limits that it leaves out."""
         out: dict[str, Any] = {}
         for name, maximum in self._maximum.items():
+            if name in UNTOLD and not untold:
+                continue
             ledger = self._ledgers.get(name)
             entry: dict[str, Any] = {"Max": maximum, "Remaining": ledger.remaining if ledger else maximum}
             if name == "PermissionSets":

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
+from mock_server.org.courtesy import give_way
 from mock_server.org.query.masks import masking
 from mock_server.org.query.rows import Row
 from mock_server.org.query.running import Lane
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from mock_server.org.query.binder import Chosen, Plan
 
 _THREADS = 4
-_PART = 1 << 19
+_PART = 1 << 18
 """Bytes that a part should have."""
 _FEWEST, _MOST = 16, 1000
 """Rows of a part: the first ones are few, until it is known how long they are."""
@@ -196,7 +197,7 @@ async def parts(extract: Extract, lane: Lane, *, aside: bool) -> AsyncIterator[P
             extract.fill()
             while (part := extract.next()).rows:
                 yield part
-                await asyncio.sleep(0)
+                await give_way()
         finally:
             extract.close()
         return

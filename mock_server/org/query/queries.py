@@ -14,6 +14,7 @@ import orjson
 
 from mock_server.org import errors
 from mock_server.org.clock import Clock, stamp
+from mock_server.org.courtesy import give_way
 from mock_server.org.query import explain, extracts
 from mock_server.org.query.binder import FIELDS_SINCE, LEVELS_SINCE, NEWEST, Binder, Plan, read_plan
 from mock_server.org.query.columns import describe_columns
@@ -40,6 +41,8 @@ _LONGEST_CACHED = 10_000
 _MOST_READ_PLANS = 200
 _READERS = 2
 _PART_ROWS = 1000
+_BRIEF = 1
+"""Steps after which an extract goes aside: writing its rows takes longer than steps tell."""
 _MOST_WITH_CHILDREN = 20_000
 """Records of a result whose children are all read at once, so that pages to come show what was there at first."""
 
@@ -153,7 +156,7 @@ class Queries:
             )  # fmt: skip
         except Underived as lacking:
             for _ in self._reflected().steps(lacking.wanted, schema or self._schema, user_id):
-                await asyncio.sleep(0)
+                await give_way()
             return self.run(
                 soql, user_id=user_id, all_rows=all_rows, size=size, base=base, time_zone=time_zone, version=version,
                 schema=schema,
@@ -209,10 +212,10 @@ class Queries:
         short = replace(plan, sql=extracts.selecting(plan, form))
         if plan.wanted is not None:
             for _ in self._reflected().steps(plan.wanted, schema or self._schema, user_id):
-                await asyncio.sleep(0)
+                await give_way()
             lane.ground.become(user_id, time_zone)
         try:
-            rows = lane.fetch(short, short=plan.wanted is None)
+            rows = lane.fetch(short, short=plan.wanted is None, most=_BRIEF)
         except TooLong:
             pass
         else:

@@ -94,8 +94,9 @@ class Lane:
         for name, count, function in (*shown, *formulas(schema, ground.environment)):
             connection.create_function(name, count, function)
 
-    def fetch(self, plan: Plan, *, short: bool = False) -> list[Row]:
-        """Return all rows of a plan. Raises TooLong when it was to be `short`."""
+    def fetch(self, plan: Plan, *, short: bool = False, most: int | None = None) -> list[Row]:
+        """Return all rows of a plan. Raises TooLong when it was to be `short`: to take at most so many steps."""
+        most = _SHORT if most is None else most
         if not short:
             return self._execute(plan, self.arguments(plan)).fetchall()
         calls = 0
@@ -103,14 +104,14 @@ class Lane:
         def count() -> bool:
             nonlocal calls
             calls += 1
-            return calls > _SHORT
+            return calls > most
 
         self.connection.set_progress_handler(count, _STEPS // _FORMULA if "sf_formula" in plan.sql else _STEPS)
         try:
             return self._execute(plan, self.arguments(plan)).fetchall()
         except sqlite3.OperationalError:
             # What a formula looks up for itself may be what was interrupted.
-            if calls > _SHORT:
+            if calls > most:
                 raise TooLong from None
             raise
         finally:

@@ -8,6 +8,7 @@ the rows go the way of rows, on which their errors are told.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -351,18 +352,18 @@ class Blocks:
     ) -> None:
         """Note the commits, chunk by chunk: what a chunk does to the same fields is one entry, as it is for rows."""
         told = [self._told(plan, group, stamp(moment), user_id) for group in groups]
-        by_place = [0] * count
+        by_place = [0] * (count if len(groups) > 1 else 0)
         for number, group in enumerate(groups[1:], 1):
             for place in group.places:
                 by_place[place] = number
         for start in range(0, count, CHUNK):
             self._log.transactions += 1
-            chunk = by_place[start : start + CHUNK]
-            order = list(dict.fromkeys(chunk)) if len(groups) > 1 else [0]
-            first = groups[order[0]].creates
-            for number in sorted(order, key=lambda one: groups[one].creates != first):
+            # By group: how many rows of the chunk are its.
+            shares = Counter(by_place[start : start + CHUNK]) if by_place else {0: min(CHUNK, count - start)}
+            first = groups[next(iter(shares))].creates
+            for number in sorted(shares, key=lambda one: groups[one].creates != first):
                 group, (names, columns) = groups[number], told[number]
-                part = slice(group.logged, group.logged + chunk.count(number))
+                part = slice(group.logged, group.logged + shares[number])
                 group.logged = part.stop
                 rows = Spread([column[part] for column in columns], part.stop - part.start)
                 verb: Committed = "create" if group.creates else "update"

@@ -23,6 +23,7 @@ _OTHER = FLOAT_TYPES | {
 }  # fmt: skip
 # What is left of an address without its letters and digits: one that stands for every text with these signs.
 _LETTERS = bytes(byte for byte in range(128) if chr(byte) not in "@.\n" and not (byte < 33 or byte == 127))
+_CONTROLS = bytes(byte for byte in range(32) if byte != 10)
 _FORBIDDEN = b' \t\r\x0b\x0c\x1c\x1d\x1e\x1f,;:<>()[]\\"'
 _SIGNS = re.compile(rb"\.*@\.+")
 _EMPTY_LABEL = (b"@.", b"..", b".\n", b"\n@")
@@ -46,10 +47,14 @@ def values_of(field: Field, cells: Sequence[str], coerce: Coerce) -> Values:
 def _read(field: Field, cells: Sequence[str], coerce: Coerce) -> Values:
     if field.type in _OTHER:
         return _each(field, cells, coerce)
-    values = list(map(str.strip, cells, repeat(BLANK)))
-    whole = "\n".join(values)
-    if "\0" in whole or "\r" in whole:
-        return _each(field, cells, coerce)
+    whole = "\n".join(cells)
+    if _trim(whole, len(cells)):
+        values = list(cells)
+    else:
+        values = list(map(str.strip, cells, repeat(BLANK)))
+        whole = "\n".join(values)
+        if "\0" in whole or "\r" in whole:
+            return _each(field, cells, coerce)
     if field.length and max(map(len, values), default=0) > field.length:
         raise Unusual
     if field.type == "email":
@@ -57,6 +62,19 @@ def _read(field: Field, cells: Sequence[str], coerce: Coerce) -> Values:
     if "" in values:
         return [value or None for value in values]
     return values
+
+
+def _trim(whole: str, lines: int) -> bool:
+    """Tell whether some lines are texts that are stored as they are: no blanks at the ends, no control characters."""
+    data = whole.encode("utf-8", "surrogatepass")
+    return (
+        len(data.translate(None, _CONTROLS)) == len(data)
+        and data.count(b"\n") == lines - 1
+        and b"\n " not in data
+        and b" \n" not in data
+        and not data.startswith(b" ")
+        and not data.endswith(b" ")
+    )
 
 
 def _each(field: Field, cells: Sequence[str], coerce: Coerce) -> Values:

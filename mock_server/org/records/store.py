@@ -18,6 +18,7 @@ from typing import Any
 
 from mock_server.org.ids import number_of
 from mock_server.org.records.alike import alike
+from mock_server.org.records.behind import Pending, Writer
 from mock_server.org.records.files import LONGEST_LOG, Claim, LogKeeper
 from mock_server.org.schema.types import FLOAT_TYPES, Field, SObject, caseless, fold
 
@@ -25,7 +26,10 @@ from mock_server.org.schema.types import FLOAT_TYPES, Field, SObject, caseless, 
 _MANY = 500
 # Columns that hold a handful of distinct values in a whole org: an index costs every insert and helps no query.
 _UNSELECTIVE = frozenset({"OwnerId", "CreatedById", "LastModifiedById", "RecordTypeId"})
-_PERSON_NAME = "NULLIF(TRIM(COALESCE(\"FirstName\" || ' ', '') || COALESCE(\"LastName\", '')), '')"
+# A text that is stored has no blanks at its ends, and is never empty.
+_PERSON_NAME = (
+    'CASE WHEN "FirstName" IS NULL THEN "LastName" ELSE "FirstName" || COALESCE(\' \' || "LastName", \'\') END'
+)
 
 
 # The recycle bin's tables (see `recycling`), and the last auto numbers. No object's name begins like theirs.
@@ -47,6 +51,8 @@ _LOOK_AFTER = 20_000
 
 def _connection(path: Path | str) -> sqlite3.Connection:
     connection = sqlite3.connect(str(path), isolation_level=None, check_same_thread=False, cached_statements=512)
+    # Half as many pages as of the usual size, for the same rows: each is written twice in WAL mode.
+    connection.execute("PRAGMA page_size=8192")
     connection.execute("PRAGMA temp_store=MEMORY")
     connection.execute("PRAGMA cache_size=-65536")
     # A pattern is matched by backtracking: a long one could hold the process for minutes.
@@ -69,10 +75,15 @@ class Store:
         self._path = path
         self._taught: list[tuple[str, int, Callable[..., Any]]] = []
         self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._pending: Pending | None = None
+        """What the transaction that is going on has written so far, when it is one to be written behind."""
+        self._writer: Writer | None = None
+        self._writing = False
+        self._wrong: BaseException | None = None
         self._claim = None if path is None else Claim(path)
         self._log: LogKeeper | None = None
         try:
-            self.connection = self._connect()
+            self._open = self._connect()
         except sqlite3.Error:
             self._let_go()
             raise
@@ -103,11 +114,45 @@ class Store:
             run("PRAGMA auto_vacuum=INCREMENTAL")
             run("PRAGMA journal_mode=WAL")
             run(f"PRAGMA journal_size_limit={LONGEST_LOG}")
+            run("PRAGMA wal_autocheckpoint=4000")
+            run(f"PRAGMA mmap_size={1 << 40}")
             run(f"PRAGMA synchronous={'NORMAL' if self._folder is None else 'OFF'}")
             if self._folder is None:
                 run("PRAGMA wal_autocheckpoint=0")
                 self._log = LogKeeper(self._path)
         return connection
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The connection, for one who may write too: all that was to be written behind is written."""
+        if self._writing or self._pending is not None:
+            self._catch_up()
+            if self._pending is not None:
+                pending, self._pending = self._pending, None
+                pending.become_real(self._open)
+        return self._open
+
+    @property
+    def _reading(self) -> sqlite3.Connection:
+        """The connection, for one who only reads: what the transaction of now has not written is not to be seen."""
+        if self._pending is not None and self._pending.statements:
+            return self.connection
+        if self._writing:
+            self._catch_up()
+        return self._open
+
+    def _catch_up(self) -> None:
+        """Wait for the transaction that is being written behind."""
+        if self._writing and self._writer is not None:
+            self._writing = False
+            self._wrong = self._writer.wait() or self._wrong
+
+    def settle(self) -> None:
+        """Wait until all is written. Raises what went wrong with a transaction that was written behind."""
+        self._catch_up()
+        wrong, self._wrong = self._wrong, None
+        if wrong is not None:
+            raise wrong
 
     def teach(self, functions: Sequence[tuple[str, int, Callable[..., Any]]]) -> None:
         """Give the connection SQL functions: name, number of arguments, function; a further connection has them too."""
@@ -124,9 +169,15 @@ class Store:
         """Tell whether a file is the one that the database is kept in."""
         return self._path is not None and path.exists() and self._path.exists() and path.samefile(self._path)
 
+    def further(self) -> sqlite3.Connection:
+        """Return a further connection to the file."""
+        assert self._path is not None
+        return _connection(self._path)
+
     def reader(self) -> sqlite3.Connection:
         """Return a further connection, for one who reads in another thread what is committed when it begins."""
         assert self._path is not None
+        self._catch_up()
         connection = _connection(self._path)
         connection.execute("PRAGMA query_only=ON")
         # Its cache is empty, and would only copy what the system's cache has.
@@ -139,6 +190,7 @@ class Store:
         It may have tables of its own, which lie in a file. A database in memory is copied: it is small.
         """
         if self._path is not None:
+            self._catch_up()
             connection = _connection(self._path)
             connection.execute(f"PRAGMA mmap_size={1 << 40}")
         else:
@@ -179,7 +231,7 @@ class Store:
         self._folder, self._path = folder, path
         moved = self._connect()
         self.connection.close()
-        self.connection = moved
+        self._open = moved
         self._forget_derived()
 
     def _forget_derived(self) -> None:
@@ -199,13 +251,15 @@ class Store:
             self.connection.close()
             self._folder.cleanup()
             self._path = self._folder = None
-            self.connection = self._connect()
+            self._open = self._connect()
             self._forget_derived()
 
     def close(self) -> None:
         self._stay()
         self._let_go()
         self.connection.close()
+        if self._writer is not None:
+            self._writer.close()
 
     def _let_go(self) -> None:
         if self._log is not None:
@@ -306,12 +360,12 @@ class Store:
 
     def number(self, field: str) -> int | None:
         """Return the last number that an auto number field has given."""
-        row = self.connection.execute('SELECT "Last" FROM "sf_numbers" WHERE "Field" = ?', (field,)).fetchone()
+        row = self._reading.execute('SELECT "Last" FROM "sf_numbers" WHERE "Field" = ?', (field,)).fetchone()
         return None if row is None else int(row[0])
 
     def keep_number(self, field: str, last: int) -> None:
         """Note the last number that an auto number field has given."""
-        self.connection.execute('INSERT OR REPLACE INTO "sf_numbers" ("Field", "Last") VALUES (?, ?)', (field, last))
+        self.write('INSERT OR REPLACE INTO "sf_numbers" ("Field", "Last") VALUES (?, ?)', field, last)
 
     # -- transactions
 
@@ -319,14 +373,49 @@ class Store:
         """Run a `with` block as one transaction, nested ones as savepoints; any exception rolls the block back."""
         return Transaction(self)
 
+    def behind(self) -> Behind:
+        """Run a `with` block as a transaction that is written in another thread while the caller goes on.
+
+        What is written by `execute_many` and `write` waits for its end; a block that needs the connection itself, or
+        reads after it has written, becomes an ordinary transaction. Raises what went wrong with the one before.
+        """
+        return Behind(self)
+
+    def _begin_behind(self) -> None:
+        self.settle()
+        assert self._depth == 0
+        self._look_after()
+        self._pending = Pending()
+        self._depth = 1
+
+    def _end_behind(self, failed: bool) -> None:
+        pending, self._pending = self._pending, None
+        if pending is None:
+            self._end(failed)
+            return
+        self._depth = 0
+        if pending.statements and not failed:
+            self._catch_up()
+            self._writer = self._writer or Writer()
+            self._writing = True
+            self._writer.begin(self._open, pending.statements)
+
     def _begin(self) -> None:
+        if self._pending is not None:
+            self._pending.begin()
+            self._depth += 1
+            return
         if self._depth == 0:
-            if self._written >= _LOOK_AFTER:
-                self._look()
-            if self._log is not None and self._log.full:
-                self._shorten(self._log)
+            self._look_after()
         self.connection.execute("BEGIN" if self._depth == 0 else f"SAVEPOINT level{self._depth}")
         self._depth += 1
+
+    def _look_after(self) -> None:
+        """See to the size of the database and of its log, between two transactions."""
+        if self._written >= _LOOK_AFTER:
+            self._look()
+        if self._log is not None and self._log.full:
+            self._shorten(self._log)
 
     def _shorten(self, log: LogKeeper) -> None:
         """Bring over what is left of the log: what is written next begins it anew."""
@@ -335,6 +424,9 @@ class Store:
 
     def _end(self, failed: bool) -> None:
         self._depth -= 1
+        if self._pending is not None:
+            self._pending.end(failed)
+            return
         level, run = self._depth, self.connection.execute
         try:
             if level == 0 and not failed:
@@ -391,7 +483,7 @@ class Store:
         """Yield the given columns of the rows whose `column` is one of `values`, deleted rows included."""
         for start in range(0, len(values), _MANY):
             part = values[start : start + _MANY]
-            yield from self.connection.execute(lookup_sql(sobject.name, column, columns, len(part)), part)
+            yield from self._reading.execute(lookup_sql(sobject.name, column, columns, len(part)), part)
 
     def records(self, sobject: SObject, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Return all stored columns of records by id, deleted ones included."""
@@ -404,15 +496,24 @@ class Store:
         """Tell whether a record, deleted ones among them, has a value of a range. The column has an index."""
         name = quoted(column)
         sql = f"SELECT 1 FROM {quoted(sobject.name)} WHERE {name} >= ? AND {name} <= ? LIMIT 1"  # noqa: S608
-        return self.connection.execute(sql, (low, high)).fetchone() is not None
+        return self._reading.execute(sql, (low, high)).fetchone() is not None
 
     def execute_many(self, sql: str, rows: Sequence[Sequence[Any]], count: int | None = None) -> None:
         """Run a statement for each set of values. `count` is how many rows they are, where one writes several."""
         self._written += len(rows) if count is None else count
-        if len(rows) == 1:
+        if self._pending is not None:
+            self._pending.statements.append((sql, rows))
+        elif len(rows) == 1:
             self.connection.execute(sql, rows[0])
         else:
             self.connection.executemany(sql, rows)
+
+    def write(self, sql: str, *values: Any) -> None:
+        """Run a statement that writes."""
+        if self._pending is not None:
+            self._pending.statements.append((sql, (values,)))
+        else:
+            self.connection.execute(sql, values)
 
     # -- copies
 
@@ -478,6 +579,16 @@ class Transaction:
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
         self._store._end(kind is not None)
+
+
+class Behind(Transaction):
+    """The same, written behind."""
+
+    def __enter__(self) -> None:
+        self._store._begin_behind()
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
+        self._store._end_behind(kind is not None)
 
 
 @lru_cache(1024)

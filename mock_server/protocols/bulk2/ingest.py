@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import codecs
 from dataclasses import replace
 
 from mock_server.operations import Call, Operation, Reply, Routes
 from mock_server.org import errors
+from mock_server.org.courtesy import give_way
 from mock_server.org.jobs import Job
 from mock_server.protocols.bulk2.bodies import choice
 from mock_server.protocols.bulk2.creation import NewIngest, read_new
@@ -55,7 +55,7 @@ async def create(call: Call) -> Reply:
 async def upload(call: Call) -> Reply:
     job = job_of(call)
     for _ in call.org.jobs.uploading(job, call.content(), call.entry.number, _charset(call)):
-        await asyncio.sleep(0)
+        await give_way()
     return Reply(201, b"", None)
 
 

@@ -13,13 +13,13 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mock_server.org.identity.sessions import Session
 from mock_server.org.jobs.querying import Querying
 from mock_server.org.org import Org
-from mock_server.org.query import extracts, running
+from mock_server.org.query import extracts, queries, running
 from mock_server.org.query.binder import Chosen
 from mock_server.org.query.extracts import Csv, Form, Part, Records
 from mock_server.org.records import store
@@ -46,7 +46,7 @@ def filled(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
     """An org with contacts: read at once, or from a snapshot of its memory or file, aside or on a virtual clock."""
     if request.param != "short":
         monkeypatch.setattr(running, "_STEPS", 100)
-        monkeypatch.setattr(running, "_SHORT", 1)
+        monkeypatch.setattr(queries, "_BRIEF", 0)
     if request.param == "file":
         monkeypatch.setattr(store, "LARGE", 1 << 16)
         monkeypatch.setattr(store, "_LOOK_AFTER", 400)
@@ -213,7 +213,8 @@ numbers = st.one_of(
 )
 
 
-@given(st.lists(numbers, min_size=1, max_size=50))
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(numbers, min_size=1, max_size=20))
 def test_doubles_are_written_as_java_does(values: list[float]) -> None:
     connection = sqlite3.connect(":memory:")
     extracts.prepare(connection)
