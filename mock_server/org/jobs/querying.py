@@ -18,7 +18,6 @@ from mock_server.org.jobs.model import Api, Job
 from mock_server.org.jobs.reading import DELIMITERS, LINE_ENDINGS
 from mock_server.org.query.binder import Plan
 from mock_server.org.query.extracts import Csv, Form, Part
-from mock_server.org.query.grammar import parse
 
 if TYPE_CHECKING:
     from mock_server.org.jobs.jobs import Jobs
@@ -62,7 +61,7 @@ class Querying:
         queries, sight = self._org.queries, self._org.sight(who)
         queries.become(who.user_id, lambda: self._org.directory.time_zone(who.user_id))
         plan = queries.plan(soql, all_rows=all_rows, version=version, schema=sight, between=between)
-        refused = refusal(parse(soql), plan, api, content_type)
+        refused = refusal(plan, api, content_type)
         if refused is not None:
             raise refused
         return plan
