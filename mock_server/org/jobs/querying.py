@@ -11,6 +11,7 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from mock_server.org import errors
+from mock_server.org.courtesy import give_way
 from mock_server.org.errors import ApiError
 from mock_server.org.identity.sessions import Session
 from mock_server.org.jobs.askable import CHUNKABLE, refusal
@@ -144,6 +145,7 @@ class Querying:
                     left -= room
                 self._keep(job, part)
                 size += len(part.data)
+                await give_way()
         await course.finish()
         return size
 
