@@ -31,6 +31,17 @@ def job_of(call: Call) -> Job | None:
     return next((job for value in call.args.values() if (job := call.org.jobs.known(value)) is not None), None)
 
 
+def finished(call: Call) -> Job | None:
+    """Return the job whose results a path names, where nothing of it is under way."""
+    job = job_of(call)
+    if job is None:
+        return None
+    if job.api != "classic":
+        return job if job.over else None
+    under_way = any(batch.state in ("Queued", "InProgress") for batch in call.org.jobs.batches_of(job))
+    return None if under_way else job
+
+
 def located(call: Call) -> bool:
     """Tell whether a download goes by something that the client was given before."""
     return "locator" in call.query or _RESULT in call.args
@@ -39,8 +50,8 @@ def located(call: Call) -> bool:
 def before(call: Call, loss: Loss) -> None:
     """Let results be lost before a download is served: the handler finds out as it does of itself."""
     if loss == "expired":
-        job = job_of(call)
-        if job is not None and job.over:
+        job = finished(call)
+        if job is not None:
             call.org.jobs.remove(job)
     elif loss == "gone" and located(call):
         if _RESULT in call.args:

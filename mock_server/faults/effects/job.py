@@ -101,8 +101,7 @@ class JobFault(Effect):
             return told is not None and told.rows != 0 and reply is not None and reply.status == 200
         if self.doom.loss == "gone":
             return losses.located(call)
-        job = losses.job_of(call)
-        return job is not None and job.over
+        return losses.finished(call) is not None
 
     async def strike(self, call: Call, point: Point, chance: Random) -> Reply | None:
         told, loss = call.entry.job, self.doom.loss

@@ -169,6 +169,11 @@ class Store:
         """Tell whether a file is the one that the database is kept in."""
         return self._path is not None and path.exists() and self._path.exists() and path.samefile(self._path)
 
+    def further(self) -> sqlite3.Connection:
+        """Return a further connection to the file."""
+        assert self._path is not None
+        return _connection(self._path)
+
     def reader(self) -> sqlite3.Connection:
         """Return a further connection, for one who reads in another thread what is committed when it begins."""
         assert self._path is not None
