@@ -98,7 +98,7 @@ class JobFault(Effect):
             return call.entry.job is not None
         if self.doom.loss == "truncated":
             told, reply = call.entry.job, call.reply
-            return told is not None and told.rows != 0 and reply is not None and reply.status == 200
+            return told is not None and reply is not None and reply.status == 200 and losses.has_rows(call, told)
         if self.doom.loss == "gone":
             return losses.located(call)
         return losses.finished(call) is not None
