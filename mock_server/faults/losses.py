@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from mock_server.org.jobs.doom import Loss
 
 INGEST = frozenset({f"bulk2.ingest.results.{kind}" for kind in ("successful", "failed", "unprocessed")})
-LOCATED = frozenset({"bulk2.query.results", "bulk1.batch.download"})
+PAGES = "bulk2.query.pages"
+LOCATED = frozenset({"bulk2.query.results", PAGES, "bulk1.batch.download"})
 """Downloads by a locator, or by the id of a result."""
-DOWNLOADS = INGEST | LOCATED | {"bulk2.query.pages", "bulk1.batch.results"}
+DOWNLOADS = INGEST | LOCATED | {"bulk1.batch.results"}
 _UNKNOWN = "gone"
 """A locator and a result id that nobody was ever given."""
 _RESULT = "rid"
