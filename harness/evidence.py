@@ -239,6 +239,12 @@ class Evidence:
         return tuple(loads.get(exchange.number, exchange) for exchange in self.exchanges)
 
     @cached_property
+    def most_jobs(self) -> int:
+        """About how many jobs the subject wants to load with: whose creation a request is, it does not say."""
+        before = len(self.baseline.jobs) if self.baseline is not None else 0
+        return max(1, before, len(self.jobs)) + len(self.inputs) // 1000
+
+    @cached_property
     def elsewhere(self) -> tuple[CommitRow, ...]:
         """What somebody else changed while the subject ran (`meanwhile`)."""
         if self.seeded is None:

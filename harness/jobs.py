@@ -256,6 +256,7 @@ class _Telling:
         ended = next((one for one in self._later if self._tells_the_end(one, state)), None)
         saved = failed = left = None
         whole = self._download("batch")
+        # The results of a 1.0 batch stand in the order of its rows: what it had not come to has none.
         failures, successes = self._download("failed"), self._download("successful")
         rest = self._download("unprocessed")
         if whole is not None:
@@ -264,7 +265,7 @@ class _Telling:
             failed = failures
             saved = successes or self._inferred(ended, failures, rest)
         if self._counts[None] and state in ENDED:
-            left = rest or self._nothing_done(ended) or self._neither(failures, successes)
+            left = rest or whole or self._nothing_done(ended) or self._neither(failures, successes)
         codes = _codes_of(job, self._batch)
         return Load(
             job=job,

@@ -15,6 +15,7 @@ from mock_server import __version__
 
 if TYPE_CHECKING:
     from mock_server.config import Settings
+    from mock_server.control.client import ControlClient, OrgInfo
     from mock_server.fronts.certificates import Certificates
 
 Command = Callable[[argparse.Namespace], int]
@@ -64,6 +65,7 @@ def _parser(arguments: list[str]) -> argparse.ArgumentParser:
         "serve": _add_serve,
         "ca": _add_ca,
         "env": _add_env,
+        "snapshot": _add_snapshot,
         "operations": _add_operations,
         "conform": _add_conform,
         "openapi": _add_openapi,
@@ -201,18 +203,27 @@ _FORMATS: dict[str, Callable[[str, str], str]] = {
 
 def _add_env(commands: Any) -> None:
     env = commands.add_parser("env", help="print the variables that point a client at the mock")
-    env.add_argument("--url", default="http://127.0.0.1:8080", help="where the mock is (default http://127.0.0.1:8080)")
-    env.add_argument("--ready-file", metavar="FILE", help="read the mock's address and authority from its ready file")
+    _add_where(env)
     env.add_argument("--format", choices=[*_FORMATS, "json"], default="sh", help="for which shell (default sh)")
-    env.add_argument("--config", metavar="FILE", help=_CONFIG)
     env.set_defaults(run_command=_env)
 
 
-def _env(options: argparse.Namespace) -> int:
+def _add_where(parser: argparse.ArgumentParser) -> None:
+    """Add what names a mock that runs."""
+    parser.add_argument(
+        "--url", default="http://127.0.0.1:8080", help="where the mock is (default http://127.0.0.1:8080)"
+    )
+    parser.add_argument(
+        "--ready-file", metavar="FILE", help="read the mock's address and authority from its ready file"
+    )
+    parser.add_argument("--config", metavar="FILE", help=_CONFIG)
+
+
+def _running(options: argparse.Namespace, timeout: float = 30.0) -> tuple[ControlClient, list[OrgInfo], Certificates]:
+    """Return the control plane of the mock that a command line names, its orgs, and its certificates."""
     from http.client import HTTPException
 
     from mock_server.control.client import ControlClient, ControlError
-    from mock_server.environment import client_environment
     from mock_server.fronts.certificates import Certificates
 
     settings = _settings({}, options.config)
@@ -223,10 +234,17 @@ def _env(options: argparse.Namespace) -> int:
     else:
         kept = _kept(settings)
     try:
-        (org, *_) = ControlClient(url, settings.control_token, str(kept.ca_file)).orgs()
+        control = ControlClient(url, settings.control_token, str(kept.ca_file), timeout=timeout)
+        return control, control.orgs(), kept
     except (OSError, HTTPException, ControlError, ValueError, TypeError) as error:
         raise Refused(f"no mock answers on {url}: {error}; start one with `sfmock serve`") from None
-    variables = client_environment(org, url, str(kept.bundle()))
+
+
+def _env(options: argparse.Namespace) -> int:
+    from mock_server.environment import client_environment
+
+    control, (org, *_), kept = _running(options)
+    variables = client_environment(org, control.url, str(kept.bundle()))
     if options.format == "json":
         print(json.dumps(variables, indent=2))
     else:
@@ -243,6 +261,50 @@ def _read_ready(file: str) -> tuple[str, Path]:
     if not isinstance(url, str) or not ca_file.is_file():
         raise Refused(f"{file} is no ready file of a mock that runs on this machine")
     return url, ca_file
+
+
+# -- snapshot
+
+
+_PATIENCE = 600.0
+"""Seconds that a snapshot of a very large org may take."""
+
+
+def _add_snapshot(commands: Any) -> None:
+    snapshot = commands.add_parser(
+        "snapshot",
+        help="write the records and jobs of a running mock's org to a file, or put them back",
+        description="Write all records, jobs and counters of an org to a file, or put them back to those of one: in "
+        "the same org, or in another one that has its objects and fields. `sfmock serve --data` serves from a copy of "
+        "such a file. The file is on the mock's machine.",
+    )
+    snapshot.add_argument("what", choices=["save", "restore"])
+    snapshot.add_argument("file", metavar="FILE")
+    snapshot.add_argument("--org", metavar="ID", help="of which org (default: the mock's own)")
+    _add_where(snapshot)
+    snapshot.set_defaults(run_command=_snapshot)
+
+
+def _snapshot(options: argparse.Namespace) -> int:
+    from http.client import HTTPException
+
+    from mock_server.control.client import ControlError
+    from mock_server.documents import nearest
+
+    control, orgs, _ = _running(options, timeout=_PATIENCE)
+    ids = [org.id for org in orgs]
+    chosen = options.org or ids[0]
+    if chosen not in ids:
+        near = nearest(chosen, ids)
+        raise Refused(f"there is no org {chosen}; there are {', '.join(ids)}" + (f" (nearest: {near})" if near else ""))
+    file = str(Path(options.file).absolute())
+    steer = control.for_org(chosen)
+    try:
+        (steer.write_snapshot if options.what == "save" else steer.read_snapshot)(file)
+    except (OSError, HTTPException, ControlError) as error:
+        raise Refused(str(error)) from None
+    print(file)
+    return 0
 
 
 # -- operations, openapi, conform, version

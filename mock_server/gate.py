@@ -180,7 +180,7 @@ class Gate:
                 reply = await route.handler(call)
                 if lossy:
                     reply = losses.cut_by_doom(call, reply)
-                if entry.job is not None and operation.rows == "many":
+                if entry.job is not None and _brings(org, operation, entry):
                     self._world.job_saves_of(org).brought(call)
                 if armed:
                     reply = await faults.strike(call, "after") or reply
@@ -327,6 +327,14 @@ class Gate:
         entry.settle(org.redactor)
         log.info("%s %s is not served: %s", call.method, entry.path, error.code)
         return reply
+
+
+def _brings(org: Org, operation: Operation, entry: Entry) -> bool:
+    """Tell whether a request about a job has brought rows: some operations do, a creation may."""
+    if operation.rows == "many" or entry.job is None:
+        return operation.rows == "many"
+    job = org.jobs.known(entry.job.id)
+    return job is not None and job.made_by == job.exchange == entry.number
 
 
 def _copy(call: Call) -> Call:

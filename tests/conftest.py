@@ -81,6 +81,14 @@ def simple_salesforce(rest: Rest, server: api.Server) -> Salesforce:
     return Salesforce(instance_url=server.https_url, session_id=rest.token, session=rest.http, version=rest.version)
 
 
+def allow(rest: Rest, server: api.Server, *permissions: str) -> None:
+    """Give the org's user permissions of the system that an administrator does not have from the start."""
+    control = server.control.for_org(rest.org.id)
+    granted = {f"Permissions{name}": True for name in permissions}
+    (made,) = control.seed("PermissionSet", [{"Name": "Further", "Label": "Further", **granted}])
+    control.seed("PermissionSetAssignment", [{"PermissionSetId": made, "AssigneeId": rest.org.user_id}])
+
+
 @pytest.fixture
 def rest(server: api.Server, org: OrgInfo) -> Iterator[Rest]:
     client = Rest(server.url, org.access_token, org)

@@ -130,6 +130,33 @@ def test_records_and_ids_outlive_a_restart(tmp_path: Path) -> None:
     assert len(set(ids)) == 2
 
 
+def test_a_snapshot_is_saved_and_restored(
+    served: tuple[subprocess.Popen[str], dict[str, object]], tmp_path: Path
+) -> None:
+    from mock_server.control.client import ControlClient
+
+    _, ready = served
+    control = ControlClient(str(ready["url"]))
+    where = ("--ready-file", str(tmp_path / "ready.json"))
+    control.seed("Account", [{"Name": "Acme"}])
+    saved = run("snapshot", "save", "kept.db", *where, cwd=tmp_path)
+    assert (saved.returncode, saved.stdout) == (0, f"{tmp_path / 'kept.db'}\n")
+    control.seed("Account", [{"Name": "Globex"}])
+    org = control.orgs()[0].id
+    assert run("snapshot", "restore", "kept.db", "--org", org, *where, cwd=tmp_path).returncode == 0
+    assert [row["Name"] for row in control.records("SELECT Name FROM Account")] == ["Acme"]
+    for arguments, said in (
+        (("restore", "other.db"), f"there is no file {tmp_path / 'other.db'}"),
+        (("restore", "ready.json"), "is no snapshot of an org"),
+        (("save", "ready.json/kept.db"), "cannot write"),
+        (("save", "kept.db", "--org", org[:-1]), f"there is no org {org[:-1]}; there are {org}"),
+    ):
+        refused = run("snapshot", *arguments, *where, cwd=tmp_path)
+        assert refused.returncode == 2, refused
+        assert said in refused.stderr
+        assert "Traceback" not in refused.stderr
+
+
 def test_a_schema_file_adds_objects_and_fields(tmp_path: Path) -> None:
     file = tmp_path / "schema.yaml"
     file.write_text(
@@ -152,6 +179,8 @@ def test_a_schema_file_adds_objects_and_fields(tmp_path: Path) -> None:
         (["env", "--url", "http://127.0.0.1:9"], "no mock answers on http://127.0.0.1:9"),
         (["env", "--ready-file", "missing.json"], "missing.json is no ready file"),
         (["ca", "--out", "missing/folder/ca.pem"], "cannot write missing/folder/ca.pem"),
+        (["snapshot", "save", "kept.db", "--url", "http://127.0.0.1:9"], "no mock answers on http://127.0.0.1:9"),
+        (["snapshot", "keep", "kept.db"], "invalid choice"),
         (["nonsense"], "invalid choice"),
         (["prove", "row-lock", "--run", "true"], "row-locks"),
         (["prove", "row-locks"], "--run"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -93,6 +94,41 @@ def test_no_false_alarm_in_twenty_seeds(server: api.Server, style: str, scenario
 def test_no_false_alarm_where_calls_hold_several_requests(server: api.Server, style: str, name: str) -> None:
     (scenario,) = find([name])
     assert alarms(server, style, scenario, 1) == []
+
+
+READERS = [("with_simple_salesforce.py", str(Path(__file__).parent / "subjects/extracts.yaml"))] + [
+    (correct_in(one.name), one.name)
+    for one in catalogue()
+    if one.name.startswith("read/") or one.name == "bulk/ten-times-the-results"
+]
+"""Those that read, each with what it must go through."""
+
+
+def _reading(server: api.Server, style: str, name: str, seed: int) -> list[Verdict]:
+    (scenario,) = find([name])
+    # The memory of a function cannot be told from that of its caller.
+    expect = {claim: given for claim, given in scenario.expect.items() if claim != "bulk.memory_bounded"}
+    virtual = replace(scenario, time="virtual", expect=expect)
+    result = Trial(server, virtual, seed=seed, timeout=120).run(CallableSubject(function_of(style)))
+    assert result.judgement is not None, result.baseline
+    return [*result.violated, *result.judgement.missing]
+
+
+@pytest.mark.parametrize(
+    ("style", "name"),
+    [pytest.param(*one, marks=pytest.mark.heavy if one[1].startswith("bulk/") else ()) for one in READERS],
+)
+def test_no_false_alarm_about_those_who_read(server: api.Server, style: str, name: str) -> None:
+    assert _reading(server, style, name, 1) == []
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("seed", range(2, 21))
+@pytest.mark.parametrize(("style", "name"), READERS)
+def test_no_false_alarm_about_those_who_read_in_twenty_seeds(
+    server: api.Server, style: str, name: str, seed: int
+) -> None:
+    assert _reading(server, style, name, seed) == []
 
 
 @pytest.mark.heavy

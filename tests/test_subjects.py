@@ -60,15 +60,6 @@ def explained(name: str) -> set[str]:
 
 NEED_A_PROCESS = frozenset(
     {
-        "bulk_reads_first_page.py",
-        "bulk_trusts_half_a_page.py",
-        "bulk_makes_jobs_anew.py",
-        "bulk_dies_with_its_locator.py",
-        "bulk_begins_anew_after_expiry.py",
-        "reads_first_page.py",
-        "restarts_reading.py",
-        "dies_with_its_cursor.py",
-        "pages_by_offset.py",
         "ignores_the_crowd.py",
         "letters_at_the_end.py",
         "silent_letters.py",
@@ -85,7 +76,7 @@ NEED_A_PROCESS = frozenset(
         "posts_again.py",
     }
 )
-"""Broken subjects that show their defect only as a command of their own: they are killed, read, redriven, or have threads."""
+"""Broken subjects that show their defect only as a command of their own: they are killed, redriven, or have threads."""
 
 MEASURED = frozenset({"loads_everything.py", "bulk_collects_results.py"})
 """Broken subjects whose memory is measured: as commands too, and with very many rows."""

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from time import sleep
 from typing import Any, Literal
 from urllib.parse import quote, urlencode
 from xml.etree.ElementTree import ParseError
@@ -27,6 +28,8 @@ SWEPT = {
 }
 """The objects that rows make records of, children first, and the field that carries the run's mark."""
 _JSON = "application/json"
+_SOON, _LATER, _PATIENCE = 0.01, 5.0, 300.0
+"""Seconds between two looks at something that takes time: at first, and at most; and how long it may take."""
 
 
 class Skipped(Exception):
@@ -97,7 +100,7 @@ class Runner:
             for name, (sobject, values) in row.given.items():
                 known[name] = self._give(sobject, fill(dict(values), known))
             for step in row.before:
-                self._save(step, self._send(step, known), known)
+                self._save(step, self._settled(step, known), known)
         except Skipped as why:
             return Finding(row, "skipped", self.target.masked(str(why)))
         known = self._arrange(row, known)
@@ -177,6 +180,21 @@ class Runner:
             raise Refused(f"the org takes no more calls: {answer.text[:200]}")
         self._note(step.method, answer)
         return answer
+
+    def _settled(self, step: Step, known: Mapping[str, str]) -> Answer:
+        """Return what a step answers, as soon as that says what it waits for."""
+        wait, waited = _SOON, 0.0
+        while True:
+            answer = self._send(step, known)
+            try:
+                if all(str(_reach(answer, path)) == value for path, value in step.until.items()):
+                    return answer
+            except (KeyError, IndexError, ValueError, TypeError):
+                pass
+            if waited > _PATIENCE:
+                raise Skipped(f"{step.method} {step.path} did not come to {dict(step.until)}: {answer.text[:200]}")
+            sleep(wait)
+            waited, wait = waited + wait, min(2 * wait, _LATER)
 
     def _save(self, step: Step, answer: Answer, known: dict[str, str]) -> None:
         for name, path in step.save.items():

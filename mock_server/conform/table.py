@@ -19,6 +19,7 @@ from mock_server.documents import Document, DocumentError, Problem, Steps, load,
 MARKS = {"R": "recorded", "D": "documented", "K": "recalled"}
 _REQUEST = ("ask", "as", "params", "with", "json", "form", "text")
 _ANSWER = ("status", "headers", "answer", "answer_text", "elements", "save")
+_BEFORE = (*_REQUEST, "save", "until")
 _ROW = ("says", "source", "since", "needs", "given", "mock", "before", "departs", *_REQUEST, *_ANSWER)
 _METHODS = ("GET", "POST", "PATCH", "PUT", "DELETE", "HEAD", "OPTIONS")
 NEEDS = {
@@ -39,7 +40,10 @@ _ARRANGEMENTS = ("org", "rows", "limit", "expire", "fault", "advance", "renew", 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One request. `params` are encoded into its path, `headers` are added, those that are None left out."""
+    """One request. `params` are encoded into its path, `headers` are added, those that are None left out.
+
+    With `until`, it is asked again until its answer says so, as many as that take time: `{state: JobComplete}`.
+    """
 
     method: str
     path: str
@@ -50,6 +54,7 @@ class Step:
     form: Mapping[str, str] | None
     text: str | None
     save: Mapping[str, str]
+    until: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,8 +204,8 @@ class _Reader:
             here = (*path, place)
             step = {"ask": given} if isinstance(given, str) else given
             for key in step:
-                if key not in (*_REQUEST, "save"):
-                    self._wrong((*here, key), f"unknown key {key!r}", at_key=True, allowed=(*_REQUEST, "save"))
+                if key not in _BEFORE:
+                    self._wrong((*here, key), f"unknown key {key!r}", at_key=True, allowed=_BEFORE)
             read = self._step(step, here)
             if read is not None:
                 yield read
@@ -228,4 +233,5 @@ class _Reader:
             form=step.get("form"),
             text=step.get("text"),
             save=step.get("save") or {},
+            until=step.get("until") or {},
         )

@@ -183,7 +183,7 @@ async def snapshot(call: ControlCall) -> Reply:
         return answer({"snapshot": call.world.snapshot(call.org)}, 201)
     path = _path(file)
     try:
-        call.org.write_snapshot(path)
+        await call.org.write_snapshot_aside(path)
     except OSError as error:
         raise Refused(400, f"cannot write {path}: {error.strerror or error}", "file") from None
     return answer({"file": str(path)}, 201)

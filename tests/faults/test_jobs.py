@@ -165,7 +165,7 @@ async def test_expired_results_are_those_of_a_job_that_nobody_knows(lab: Lab, on
     job = await new(lab, 2)
     assert await state(lab, job) == ("JobComplete", 2)
     reply = await lab.send("GET", f"/jobs/ingest/{job}/successfulResults")
-    assert (reply.status, orjson.loads(reply.body)[0]["errorCode"]) == (404, "INVALIDJOB")
+    assert (reply.status, orjson.loads(reply.body)[0]["errorCode"]) == (404, "NOT_FOUND")
     assert (await lab.send("GET", f"/jobs/ingest/{job}")).status == 404
     assert len(lab.contacts()) == 2
 

@@ -1,11 +1,13 @@
 """Collects the rows of all pages in a list before it writes the first one."""
 
+import os
+
 from bulk_reader import BulkReader
 
 
 class BulkCollectsResults(BulkReader):
-    def __init__(self):
-        super().__init__()
+    def __init__(self, env=os.environ):
+        super().__init__(env)
         self.rows = []
 
     def run(self):

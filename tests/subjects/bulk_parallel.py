@@ -7,14 +7,16 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 from bulk_sync import BulkSync, main
+from threaded import Threaded
 
 
 class BulkParallel(BulkSync):
     workers = 3
+    call, renew_from = Threaded.call, Threaded.renew_from
 
     def __init__(self, *arguments):
         super().__init__(*arguments)
-        self.alone = threading.Lock()
+        self.renewing, self.alone = threading.Lock(), threading.Lock()
         self.locked = False
 
     def run(self, items):

@@ -21,16 +21,16 @@ class BulkSync(Sync):
     batch = 10_000
     doubtful = DOUBTFUL | {"RESULTS_CUT", "NOT_FOUND", "INVALIDJOB"}
     first_look, longest_look, patience = 0.05, 5.0, 600.0
+    ended = ENDED
 
     # -- one request
 
     def exchange(self, method, path, headers=None, **options):
         """Send one request; return what its answer holds: an object, or the text of a file."""
         self.retry_after = 0.0
-        own = {"Authorization": f"Bearer {self.client.session_id}", **(headers or {})}
+        url, own = self.address(path)
         try:
-            url = self.client.base_url + path
-            answer = self.http.request(method, url, headers=own, timeout=self.timeout, **options)
+            answer = self.http.request(method, url, headers={**own, **(headers or {})}, timeout=self.timeout, **options)
             if answer.status_code < 300:
                 if "csv" in answer.headers.get("Content-Type", ""):
                     return answer.content.decode("utf-8")
@@ -39,15 +39,23 @@ class BulkSync(Sync):
             raise Failure("CONNECTION_LOST", type(error).__name__) from None
         raise self.failure_of(SimpleNamespace(status=answer.status_code, content=content_of(answer)))
 
+    def address(self, path):
+        """Return the URL of a path, and the header that brings the session there."""
+        return self.client.base_url + path, {"Authorization": f"Bearer {self.client.session_id}"}
+
     def step(self, method, path, *, done=(), **options):
-        """Send one request until it succeeds, or its attempts are spent.
+        """Send one request until it succeeds, or its attempts are spent."""
+        return self.persist(lambda: self.call(method, path, **options), done)
+
+    def persist(self, act, done=()):
+        """Do something until it succeeds, or its attempts are spent.
 
         `done` are codes that say, after an answer that got lost, that the lost request was done.
         """
         doubtful = False
         for attempt in range(1, self.attempts + 1):
             try:
-                return self.call(method, path, **options)
+                return act()
             except Failure as failure:
                 if doubtful and failure.code in done:
                     return None
@@ -93,7 +101,7 @@ class BulkSync(Sync):
         """Wait until a job has ended; one that takes too long is aborted. Return how it stands."""
         pause, until = self.first_look, time.time() + self.patience
         time.sleep(pause)
-        while (told := self.look(job))["state"] not in ENDED:
+        while (told := self.look(job))["state"] not in self.ended:
             if time.time() >= until:
                 self.abort(job)
                 return self.look(job)
@@ -104,11 +112,14 @@ class BulkSync(Sync):
     def rows_of(self, job, kind, count):
         """Return the rows of a result file, all of them."""
         for attempt in range(1, self.attempts + 1):
-            rows = list(csv.DictReader(io.StringIO(self.step("GET", f"jobs/ingest/{job}/{kind}/"), newline="")))
+            rows = list(csv.DictReader(io.StringIO(self.file_of(job, kind), newline="")))
             if len(rows) >= count:
                 return rows
             self.wait(attempt)
         raise Failure("RESULTS_CUT", f"{len(rows)} of {count} rows in {kind}")
+
+    def file_of(self, job, kind):
+        return self.step("GET", f"jobs/ingest/{job}/{kind}/")
 
     # -- delivery
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable
+from inspect import signature
 from pathlib import Path
 from types import ModuleType
 
@@ -14,7 +15,7 @@ HERE = Path(__file__).parent
 
 
 def function_of(subject: str) -> Callable[[Run], None]:
-    """Return what delivers a Run's inputs as the subject's command would."""
+    """Return what delivers a Run's inputs, or reads, as the subject's command would."""
     module = _module(subject.removesuffix(".py"))
     main = module.__dict__.get("main")
     if main is not None and main.__module__ == module.__name__:
@@ -22,6 +23,8 @@ def function_of(subject: str) -> Callable[[Run], None]:
     sync = _module("sync")
     own = [one for one in vars(module).values() if isinstance(one, type) and one.__module__ == module.__name__]
     kind = next((one for one in own if issubclass(one, sync.Sync)), sync.Sync)
+    if len(signature(kind.run).parameters) == 1:
+        return lambda run: kind(_environment(run)).run()  # it reads, and is given nothing to deliver
     return lambda run: sync.main(kind, _environment(run))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
@@ -119,6 +119,7 @@ def _refused_requests(evidence: Evidence) -> tuple[list[tuple[Exchange, Exchange
     """
     refused: dict[tuple[str, ...], Exchange] = {}
     pairs: dict[tuple[str, ...], tuple[Exchange, Exchange]] = {}
+    creations: Counter[tuple[str, ...]] = Counter()
     times = 0
     leg = 0
     for exchange in evidence.exchanges:
@@ -126,6 +127,10 @@ def _refused_requests(evidence: Evidence) -> tuple[list[tuple[Exchange, Exchange
             leg = evidence.leg_of(exchange.number)
             refused.clear()
         earlier = refused.get(exchange.repeat)
+        if exchange.job_role == "create":
+            # The creation of one job says what that of another one says.
+            creations[exchange.repeat] += 1
+            earlier = earlier if creations[exchange.repeat] > evidence.most_jobs else None
         if earlier is not None and exchange.at >= earlier.end:
             pairs.setdefault(exchange.repeat, (earlier, exchange))
         absent = exchange.status == 404 and not exchange.is_write

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, get_args
 
 from mock_server.org.automation.budget import Cost
+from mock_server.org.clock import Clock
 from mock_server.org.schema import Schema
 
 if TYPE_CHECKING:
@@ -60,12 +61,15 @@ class Hook:
 class Automation:
     """The hooks of one org, in the order in which they were added and run."""
 
-    def __init__(self, schema: Schema) -> None:
+    def __init__(self, schema: Schema, clock: Clock) -> None:
         self._schema = schema
+        self.clock = clock
         self._hooks: tuple[Hook, ...] = ()
         self._by_place: dict[tuple[str, Event, Moment], tuple[Hook, ...]] = {}
         self._objects: frozenset[str] = frozenset()
         self.metered = True
+        self.spent_ms = 0.0
+        """Milliseconds that hooks have taken so far, with those that they declare."""
 
     def __bool__(self) -> bool:
         return bool(self._hooks)

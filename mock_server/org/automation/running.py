@@ -53,7 +53,12 @@ def run_hooks(chunk: Chunk, at: Moment, automation: Automation, stored: Stored) 
             trigger = Trigger(
                 rows, event, at, stored=shown, org=chunk.inner, execution=chunk.execution, user_id=chunk.user_id
             )
+            outermost = not chunk.execution.stack
+            begun, cpu = automation.clock.now(), chunk.execution.budget.spent["cpu"]
             text = _refusal(hook, trigger, rows, chunk.execution)
+            if outermost:
+                automation.spent_ms += (automation.clock.now() - begun) * 1000
+                automation.spent_ms += max(0, chunk.execution.budget.spent["cpu"] - cpu)
             if text is not None:
                 refused = errors.APEX_FAILURE(text=text[:_LONGEST], fields=())
                 for row in rows:

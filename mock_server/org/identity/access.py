@@ -28,7 +28,7 @@ GOVERNING = frozenset(
 )  # fmt: skip
 """Objects whose records decide what users may do."""
 
-_BEYOND_ADMINS = frozenset({"CreateAuditFields", "ViewEncryptedData"})
+BEYOND_ADMINS = frozenset({"BulkApiHardDelete", "CreateAuditFields", "ViewEncryptedData"})
 """Permissions that make a difference even to an administrator, who has them by a permission set alone."""
 _EVERYTHING = frozenset(RIGHTS)
 _NOTHING: frozenset[str] = frozenset()
@@ -77,7 +77,7 @@ class Access:
 
     def may(self, *permissions: str) -> bool:
         """Tell whether the user has one of some permissions of the system (`ViewAllData`)."""
-        return (self.whole and not _BEYOND_ADMINS.issuperset(permissions)) or not self.system.isdisjoint(permissions)
+        return (self.whole and not BEYOND_ADMINS.issuperset(permissions)) or not self.system.isdisjoint(permissions)
 
     def rights(self, sobject: SObject) -> frozenset[str]:
         """Return what the user may do with an object's records: `grants.RIGHTS`."""
@@ -267,7 +267,7 @@ class Accesses:
             sets += self._ids("PermissionSet", "ProfileId", [profile], "Id") if profile else []
         system = self._system(sets)
         if administrator:
-            if _BEYOND_ADMINS.isdisjoint(system):
+            if BEYOND_ADMINS.isdisjoint(system):
                 return None
             return Access(
                 user_id, profile_id=profile, system=system, schema=self._schema, whole=True, decided=self.decided

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from mock_server.org import errors
+from mock_server.org.clock import wall
 from mock_server.org.courtesy import give_way
 from mock_server.org.errors import ApiError
 from mock_server.org.jobs.model import Batch, Job
@@ -34,6 +35,10 @@ LONGEST = 600.0
 """Seconds that a batch is worked on before the rest goes back into the queue."""
 PAUSE = 30.0
 """Seconds that the rest of a batch lies in the queue."""
+SLICE = 0.008
+"""Seconds of work after which others are served."""
+WIDEST = 25 * CHUNK
+"""Rows that are saved in one go at most."""
 LOCKED = errors.UNABLE_TO_LOCK_ROW.code
 Save = Callable[[int, bool], Sequence[RowResult]]
 """Saves so many of a batch's next rows and notes that; told whether to give up on locks, else it raises LockHeld with
@@ -73,6 +78,33 @@ class Lane:
         if self._taken:
             self._taken = False
             self._places.release()
+
+
+class Pace:
+    """How many rows a batch saves in one go, as a `with` block around each: as many as take some milliseconds.
+
+    Each 200 of them are a chunk of their own. Where a transaction lasts, or time is virtual and a run must be the same
+    each time, it is one chunk.
+    """
+
+    def __init__(self, org: Org) -> None:
+        self._free = org.clock.mode == "real" and not org.transaction_time
+        self.width = CHUNK
+        self._began = 0.0
+
+    def __enter__(self) -> None:
+        self._began = wall()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        took = wall() - self._began
+        if not self._free:
+            return
+        if took > SLICE:
+            self.width = max(CHUNK, self.width // 2 // CHUNK * CHUNK)
+        elif took < SLICE / 2:
+            self.width = min(WIDEST, 2 * self.width)
 
 
 @dataclass(slots=True)
@@ -121,11 +153,13 @@ class Going:
             self.batch.state = "InProgress"
             self.batch.began = self.batch.began or began
             self.keep()
+        pace = Pace(self.org)
         while left := self._left:
-            room = await self._room(min(CHUNK, left))
+            room = await self._room(min(pace.width, left))
             if not room:
                 return None
-            locked += await self._chunk(room)
+            with pace:
+                locked += await self._chunks(room)
             if self.org.transaction_time:
                 # The locks of the chunk are held so long, and gone when the next one begins.
                 await self._clock.sleep(self.org.transaction_time)
@@ -147,6 +181,20 @@ class Going:
         room = await self.course.room(most)
         await self.lane.__aenter__()
         return room
+
+    async def _chunks(self, room: int) -> int:
+        """Save some rows; return how many did not get their locks. Chunk by chunk, where any is locked."""
+        if room > CHUNK:
+            try:
+                self.save(room, False)
+            except LockHeld:
+                pass
+            else:
+                return 0
+        end, locked = self.batch.done + room, 0
+        while self._left and self.batch.done < end:
+            locked += await self._chunk(min(CHUNK, end - self.batch.done))
+        return locked
 
     async def _chunk(self, room: int) -> int:
         """Save some rows, waiting for their locks as long as a save waits; return how many did not get theirs."""

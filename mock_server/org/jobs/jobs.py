@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import os
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from dataclasses import fields
-from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from mock_server.org import errors
 from mock_server.org.identity.sessions import Session
-from mock_server.org.ids import to_18
-from mock_server.org.jobs import reading
+from mock_server.org.ids import to_15, to_18
+from mock_server.org.jobs import rules
 from mock_server.org.jobs.classic import Classic
 from mock_server.org.jobs.contention import Going, Lanes, Save
 from mock_server.org.jobs.doom import DEFECT, Course, Doom, Dooms
+from mock_server.org.jobs.downloads import result_file
 from mock_server.org.jobs.ingesting import Ingesting
 from mock_server.org.jobs.model import KEPT, Batch, Job, NewJob, State
 from mock_server.org.jobs.querying import Querying
 from mock_server.org.jobs.quota import Quota
 from mock_server.org.jobs.result_pages import ResultPage, ResultPages
-from mock_server.org.jobs.results import ResultFiles
 from mock_server.org.jobs.scheduler import Scheduler, Work
 from mock_server.org.jobs.sweeping import Sweeper
 from mock_server.org.jobs.tables import JobTables
@@ -34,9 +34,10 @@ if TYPE_CHECKING:
 
 PIECE = 1 << 18
 """Bytes of one part of a content."""
+# How the refusal to close a job calls its state, as it is spelled (R); it is "Completed" once it is closed.
+_CLOSED: dict[str, str] = {"Aborted": "aborted", "Failed": "failed"}
 _GROWTH = 9
 """Bytes of a database for each of a content, about."""
-_SECOND_UPLOAD = "Found multiple contents for job"
 
 
 class Saves(Protocol):
@@ -129,6 +130,10 @@ class Jobs:
         self.tables.keep(job)
         return job
 
+    def checked(self, who: Session, new: NewJob) -> NewJob:
+        """Return an ingest job as it can be made. Raises what `rules.checked` does."""
+        return rules.checked(self.org, who, new)
+
     def ask(self, who: Session, new: NewJob, exchange: int = 0) -> Job:
         """Make a query job of Bulk 2.0 and run it from now on. Raises LIMIT_EXCEEDED."""
         self.querying.charge()
@@ -139,16 +144,20 @@ class Jobs:
         return job
 
     def find(self, who: Session, identifier: str) -> Job:
-        """Return a job by its 15- or 18-character id. Raises INVALIDJOB."""
+        """Return a job by its 15- or 18-character id. Raises NOT_FOUND."""
         self.expire()
         job = self.known(identifier)
         if job is None:
-            raise errors.NO_SUCH_JOB(id=identifier)
+            raise errors.NO_SUCH_JOB()
         return job
 
     def known(self, identifier: str) -> Job | None:
         """Return a job by its 15- or 18-character id, whoever asks; None where there is none."""
         return self._jobs.get(to_18(identifier) or "")
+
+    def owned(self, who: Session, job: Job) -> bool:
+        """Tell whether a job is a user's own, or the user is one who sees to those of others."""
+        return job.user_id == who.user_id or self.org.may(who, "ManageDataIntegrations", "ModifyAllData")
 
     def begin(self, job: Job, work: Work) -> None:
         """Have a job worked off. Whoever calls runs on the event loop that serves."""
@@ -159,27 +168,32 @@ class Jobs:
         return self._scheduler.spawn(job, work)
 
     def upload(self, job: Job, content: BinaryIO, exchange: int = 0) -> None:
-        """Take the content of a job, once. Raises INVALIDJOBSTATE."""
+        """Take the content of a job in one go, as `uploading` does."""
         for _ in self.uploading(job, content, exchange):
             pass
 
-    def uploading(self, job: Job, content: BinaryIO, exchange: int = 0) -> Iterator[None]:
-        """Take the content of a job as `upload` does, in steps of a millisecond, between which others can be served."""
-        if job.state != "Open" or job.uploaded or job.id in self._uploading:
-            raise errors.INVALID_JOB_STATE(text=f"{_SECOND_UPLOAD} {job.id}")
+    def uploading(self, job: Job, content: BinaryIO, exchange: int = 0, charset: str = "utf-8") -> Iterator[None]:
+        """Take the content of a job, once, in steps of a millisecond, between which others can be served.
+
+        What ends in the middle has uploaded nothing. Raises INVALIDJOB, INVALIDJOBSTATE.
+        """
+        self._check_upload(job)
         self._uploading.add(job.id)
         # Its rows, their indexes and what is told of them come on top.
         self.org.store.expect(_GROWTH * content.seek(0, os.SEEK_END))
         content.seek(0)
         try:
-            while piece := content.read(PIECE):
+            # Of one that was cut short by the end of the server there may be some.
+            self.tables.drop(job.id, "content")
+            for piece in _pieces(content, charset):
                 with self.org.store.transaction():
                     self.tables.put(job.id, "content", piece)
                 yield
                 if self.org.closed:
                     raise errors.SERVER_UNAVAILABLE()
-                if self._jobs.get(job.id) is not job or job.state != "Open":
-                    raise errors.INVALID_JOB_STATE(text=f"Job {job.id} is not open any more")
+                if self._jobs.get(job.id) is not job:
+                    raise errors.NO_SUCH_JOB()
+                self._check_open(job)
             with self.org.store.transaction():
                 job.uploaded, job.exchange = True, exchange
                 job.modified = self.org.clock.now()
@@ -192,10 +206,21 @@ class Jobs:
         finally:
             self._uploading.discard(job.id)
 
+    def _check_upload(self, job: Job) -> None:
+        self._check_open(job)
+        if job.uploaded or job.id in self._uploading:
+            raise errors.SECOND_CONTENT(id=to_15(job.id))
+
+    def _check_open(self, job: Job) -> None:
+        if job.state != "Open":
+            raise errors.INVALID_JOB_STATE(text=f"Uploading data to a Job in state {job.state} not allowed")
+
     def complete(self, job: Job, exchange: int = 0) -> None:
         """Take a job as complete: its rows are saved from now on. Raises INVALIDJOBSTATE."""
         if job.state != "Open":
-            raise errors.INVALID_JOB_STATE(text="Closing already Completed Job not allowed")
+            raise errors.INVALID_JOB_STATE(
+                text=f"Closing already {_CLOSED.get(job.state, 'Completed')} Job not allowed"
+            )
         job.closed_by = exchange
         self.move(job, "UploadComplete")
         self._scheduler.begin(job, self._ingesting.work)
@@ -215,29 +240,17 @@ class Jobs:
         if job.api == "query" and not job.over:
             raise errors.NOT_TERMINATED()
         if job.state in ("Open", "InProgress"):
-            raise errors.INVALID_JOB_STATE(text="Only jobs in a terminal state can be deleted")
+            raise errors.INVALID_JOB_STATE(
+                text="Error encountered when deleting the job because the job is not terminated"
+            )
         self.remove(job)
 
-    def results(self, job: Job, kind: str) -> Iterator[bytes]:
-        """Yield a result file of an ingest job, piece by piece: `successful`, `failed` or `unprocessed`."""
-        try:
-            content = reading.read(self.tables.parts(job.id, "content"), job.delimiter)
-        except errors.ApiError:
-            return
-        files = ResultFiles(content.columns, job.delimiter, job.line_ending)
-        yield files.header(kind)
-        if kind != "unprocessed":
-            yield from self.tables.parts(job.id, kind)
-        elif job.over and job.state != "JobComplete":
-            yield from self._unprocessed(job, content, files)
+    def results(self, job: Job, kind: str, told: Callable[[int], object] = lambda rows: None) -> Iterator[bytes]:
+        """Yield a result file of an ingest job, piece by piece: `successful`, `failed` or `unprocessed`.
 
-    def _unprocessed(self, job: Job, content: reading.Rows, files: ResultFiles) -> Iterator[bytes]:
-        done = {batch.number: batch for batch in self.batches_of(job)}
-        number = 0
-        while rows := list(islice(content.rows, job.batch_size)):
-            batch = done.get(number)
-            yield files.rest(rows[batch.done if batch else 0 :])
-            number += 1
+        `told` is given how many rows of the last are in each piece, as it is made; of the others `tables.rows` knows.
+        """
+        return result_file(self.tables, job, kind, self.batches_of(job), told)
 
     def page(self, job: Job, locator: str | None, most: int | None) -> ResultPage:
         """Return a page of a query job's result. Raises INVALID_QUERY_LOCATOR."""
@@ -371,3 +384,15 @@ class Jobs:
         """Leave all jobs where they are: the org is closed."""
         self._scheduler.stop_all()
         self._sweeper.stop()
+
+
+def _pieces(content: BinaryIO, charset: str) -> Iterator[bytes]:
+    """Yield a content as it is kept: in UTF-8."""
+    if charset == "utf-8":
+        while piece := content.read(PIECE):
+            yield piece
+        return
+    decode = codecs.getincrementaldecoder(charset)("replace").decode
+    while piece := content.read(PIECE):
+        yield decode(piece).encode("utf-8", "replace")
+    yield decode(b"", True).encode("utf-8", "replace")

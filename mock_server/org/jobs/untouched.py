@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from mock_server.org.errors import ApiError
 from mock_server.org.jobs import reading
+from mock_server.org.jobs.batching import Batching
 from mock_server.org.jobs.contents import Content, steps
 from mock_server.org.jobs.ingesting import VERBS
 from mock_server.org.jobs.model import Job
@@ -32,7 +32,9 @@ def untouched(jobs: Jobs, job: Job) -> Iterator[tuple[int, Change]]:
     try:
         content = reading.read(jobs.tables.parts(job.id, "content"), job.delimiter)
         number = 0
-        while rows := list(islice(content.rows, job.batch_size)):
+        for rows in Batching(content, job.batch_size):
+            if rows is None:
+                continue
             rest = rows[done.get(number, 0) :]
             for change in changes_of(jobs, job, content.columns, rest):
                 yield job.exchange, change

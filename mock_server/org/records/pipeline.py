@@ -92,7 +92,7 @@ class Pipeline:
         self._removal = Removal(schema, store, Relations(schema, store), bin)
         self._restoring = Restoring(schema, store, bin)
         self._permissions = permissions
-        self.automation = Automation(schema)
+        self.automation = Automation(schema, clock)
         self.approvals = Approvals()
         self.inner_query: Callable[[str], Query] = _no_queries
         """Gives the queries of triggers that run for a user; the org sets it."""

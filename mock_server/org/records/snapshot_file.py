@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import sqlite3
 import tempfile
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Callable, Mapping
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -26,10 +26,11 @@ class SnapshotError(ValueError):
     """A file that holds no snapshot, or one of records that the org has no place for."""
 
 
-def write(store: Store, path: Path, next_id: int) -> None:
+def write(store: Store, path: Path, next_id: Callable[[], int], *, aside: bool = False) -> None:
     """Write all records, and the number of the next id, to a file, in place of what it held, in one step.
 
-    Raises OSError.
+    With `aside` the records of a store in a file are read beside those who use it, and written as they were at the
+    beginning: for a thread. Raises OSError.
     """
     if store.lives_in(path):
         raise OSError("the org itself is kept in it")
@@ -39,12 +40,14 @@ def write(store: Store, path: Path, next_id: int) -> None:
     try:
         # SQLite writes the rows anew, in the order of their keys: equal records make equal files.
         Path(name).unlink()
-        store.connection.execute("VACUUM INTO ?", (name,))
+        with closing(store.further()) if aside else nullcontext(store.connection) as connection:
+            connection.execute("VACUUM INTO ?", (name,))
         with closing(sqlite3.connect(name, isolation_level=None)) as file:
             file.execute("PRAGMA journal_mode=DELETE")
             file.execute(f"DROP TABLE IF EXISTS {_COUNTERS}")
             file.execute(f"CREATE TABLE {_COUNTERS} (name TEXT PRIMARY KEY, value INTEGER)")
-            rows = [("form", _FORM), ("next_id", next_id)]
+            # Asked last: no id that is in the file is handed out again.
+            rows = [("form", _FORM), ("next_id", next_id())]
             file.executemany(f"INSERT INTO {_COUNTERS} VALUES (?, ?)", rows)  # noqa: S608
         Path(name).replace(path)
     except sqlite3.Error as error:

@@ -169,6 +169,11 @@ class Store:
         """Tell whether a file is the one that the database is kept in."""
         return self._path is not None and path.exists() and self._path.exists() and path.samefile(self._path)
 
+    def further(self) -> sqlite3.Connection:
+        """Return a further connection to the file."""
+        assert self._path is not None
+        return _connection(self._path)
+
     def reader(self) -> sqlite3.Connection:
         """Return a further connection, for one who reads in another thread what is committed when it begins."""
         assert self._path is not None
@@ -185,6 +190,7 @@ class Store:
         It may have tables of its own, which lie in a file. A database in memory is copied: it is small.
         """
         if self._path is not None:
+            self._catch_up()
             connection = _connection(self._path)
             connection.execute(f"PRAGMA mmap_size={1 << 40}")
         else:

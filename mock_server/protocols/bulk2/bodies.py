@@ -13,8 +13,33 @@ from mock_server.org.errors import ApiError
 
 def wrong_value(call: Call, key: str) -> ApiError:
     """Return the error of a value of the wrong type, or of no known word (recorded), with its place in the body."""
-    line, column = place_of(call.body, key)
+    return wrong_type(call.body, key)
+
+
+def wrong_type(text: bytes, key: str) -> ApiError:
+    """Return the error of a value of the wrong type, with its place in the text of its object."""
+    line, column = place_of(text, key)
     return errors.WRONG_VALUE(line=line, column=column)
+
+
+def choice(text: bytes, body: dict[str, Any], key: str, known: Collection[str], default: str | None = None) -> str:
+    """Return a word out of a few that a job of ingest is told. Raises API_ERROR, which names the value (recorded)."""
+    value = body.get(key)
+    if value is None and default is not None:
+        return default
+    if value is not None and not isinstance(value, str):
+        raise wrong_type(text, key)
+    if value is None or value not in known:
+        raise errors.JOB_PROPERTY(value=(value or "")[:80], name=key)
+    return value
+
+
+def only_known(text: bytes, body: dict[str, Any], known: Collection[str]) -> None:
+    """Refuse keys that nobody knows in an object, whose text tells their places. Raises JSON_PARSER_ERROR."""
+    for key in body:
+        if key not in known:
+            line, column = place_of(text, key)
+            raise errors.JSON_PARSER_ERROR(text=f'Unrecognized field "{key[:80]}"', line=line, column=column)
 
 
 def words(call: Call, body: dict[str, Any], known: Mapping[str, Collection[str] | None]) -> dict[str, str]:

@@ -35,7 +35,7 @@ def listing(call: Call, apis: tuple[Api, ...], path: str) -> dict[str, Any]:
         job
         for job in sorted(call.org.jobs, key=lambda one: one.id)
         if job.api in apis
-        and (not chunked or (job.api == "classic" and bool(job.options.get("pk_chunking"))))
+        and (not chunked or (job.api == "classic" and "chunking" in job.options))
         and mode in ("", job.concurrency.lower())
     ]
     start = _place(jobs, asked["queryLocator"]) if "queryLocator" in asked else 0

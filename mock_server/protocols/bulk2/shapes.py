@@ -9,7 +9,7 @@ from mock_server.operations import Call
 from mock_server.org.clock import stamp
 from mock_server.org.jobs import Job
 
-_TYPES = {"ingest": "V2Ingest", "query": "V2Query", "classic": "Classic"}
+TYPES = {"ingest": "V2Ingest", "query": "V2Query", "classic": "Classic"}
 
 
 def head(job: Job) -> dict[str, Any]:
@@ -19,12 +19,15 @@ def head(job: Job) -> dict[str, Any]:
         "operation": job.operation,
         "object": job.sobject,
         "createdById": job.user_id,
-        "createdDate": stamp(job.created),
-        "systemModstamp": stamp(job.modified),
+        # Whole seconds (recorded).
+        "createdDate": stamp(int(job.created)),
+        "systemModstamp": stamp(int(job.modified)),
         "state": job.state,
     }
     if job.key_field is not None:
         out["externalIdFieldName"] = job.key_field
+    if job.assignment_rule is not None:
+        out["assignmentRuleId"] = job.assignment_rule
     out["concurrencyMode"] = job.concurrency
     out["contentType"] = job.content_type
     out["apiVersion"] = job.version
@@ -42,10 +45,11 @@ def created(job: Job) -> dict[str, Any]:
 
 def shown(job: Job) -> dict[str, Any]:
     """Return the answer to a read."""
-    out = {**head(job), "jobType": _TYPES[job.api]}
-    if job.state == "Open":
+    out = {**head(job), "jobType": TYPES[job.api]}
+    if job.api == "ingest" and job.state == "Open":
         out["contentUrl"] = url(job)
-    out.update(_form(job))
+    if job.api != "classic":
+        out.update(_form(job))
     if job.state != "Open":
         out["numberRecordsProcessed"] = job.processed
         out["numberRecordsFailed"] = job.failed
@@ -58,14 +62,17 @@ def shown(job: Job) -> dict[str, Any]:
     return out
 
 
+def listed(job: Job) -> dict[str, Any]:
+    """Return what a list has of a job: no numbers."""
+    out = {**head(job), "jobType": TYPES[job.api]}
+    if job.api == "ingest" and job.state == "Open":
+        out["contentUrl"] = url(job)
+    return out if job.api == "classic" else {**out, **_form(job)}
+
+
 def query_created(job: Job) -> dict[str, Any]:
     """Return the answer to the creation of a query job."""
     return {**head(job), **_form(job)}
-
-
-def listed(job: Job) -> dict[str, Any]:
-    """Return what a list says of a job."""
-    return {**head(job), "jobType": _TYPES[job.api], **_form(job)}
 
 
 def query_shown(job: Job, *, chunkable: bool) -> dict[str, Any]:
