@@ -98,6 +98,7 @@ PLANTED = {
 """File of each broken subject -> the property that must be named first, and the scenario that shows it."""
 
 CORRECT = {
+    "pages_in_parallel.py": ("read/query-job",),
     "bulk_parallel.py": ("tests/subjects/job-lock-storm.yaml", "bulk/shared-parents", "bulk/failed-rows"),
     "reader.py": ("tests/subjects/reading.yaml",),
     "parallel.py": (
@@ -124,6 +125,7 @@ CORRECT_IN = {
     "read/": "reader.py",
     "read/query-job": "bulk_reader.py",
     "read/lost-results": "bulk_reader.py",
+    "read/lost-chunks": "pk_chunks.py",
     "read/pk-chunks": "pk_chunks.py",
     "read/expired-in-mid-job": "bulk_reader.py",
     "bulk/ten-times-the-results": "bulk_reader.py",
