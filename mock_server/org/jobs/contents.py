@@ -68,7 +68,8 @@ def steps(form: str, data: bytes, charset: str, content: Content) -> Iterator[No
     `form` is `CSV`, `XML` or `JSON`. Raises InvalidBatch.
     """
     if form == "CSV":
-        found = reading.read([data], "COMMA", charset, MOST_IN_FIELD)
+        pieces = (data[start : start + _PIECE] for start in range(0, len(data), _PIECE))
+        found = reading.read(pieces, "COMMA", charset, MOST_IN_FIELD)
         content.columns.extend(found.columns)
         if len(found.columns) > MOST_FIELDS:
             raise _too_many_fields(len(found.columns))
