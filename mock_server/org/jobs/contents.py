@@ -8,6 +8,7 @@ the record names one. So all three save by one way. Limits and their texts are t
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -59,7 +60,13 @@ class Content:
 
 def known_charset(name: str) -> bool:
     """Tell whether a content may be in a charset."""
-    return _CHARSETS.fullmatch(name.lower()) is not None
+    if _CHARSETS.fullmatch(name.lower()) is None:
+        return False
+    try:
+        codecs.lookup(name)
+    except LookupError:
+        return False
+    return True
 
 
 def steps(form: str, data: bytes, charset: str, content: Content) -> Iterator[None]:
