@@ -11,6 +11,7 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from mock_server.org import errors
+from mock_server.org.courtesy import give_way
 from mock_server.org.errors import ApiError
 from mock_server.org.identity.sessions import Session
 from mock_server.org.jobs.askable import CHUNKABLE, refusal
@@ -18,7 +19,6 @@ from mock_server.org.jobs.model import Api, Job
 from mock_server.org.jobs.reading import DELIMITERS, LINE_ENDINGS
 from mock_server.org.query.binder import Plan
 from mock_server.org.query.extracts import Csv, Form, Part
-from mock_server.org.query.grammar import parse
 
 if TYPE_CHECKING:
     from mock_server.org.jobs.jobs import Jobs
@@ -62,7 +62,7 @@ class Querying:
         queries, sight = self._org.queries, self._org.sight(who)
         queries.become(who.user_id, lambda: self._org.directory.time_zone(who.user_id))
         plan = queries.plan(soql, all_rows=all_rows, version=version, schema=sight, between=between)
-        refused = refusal(parse(soql), plan, api, content_type)
+        refused = refusal(plan, api, content_type)
         if refused is not None:
             raise refused
         return plan
@@ -145,6 +145,7 @@ class Querying:
                     left -= room
                 self._keep(job, part)
                 size += len(part.data)
+                await give_way()
         await course.finish()
         return size
 
