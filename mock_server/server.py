@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import sqlite3
 from pathlib import Path
 
 from aiohttp.web import Server
@@ -19,6 +22,10 @@ from mock_server.protocols import bulk1, bulk2, oauth, rest, soap
 from mock_server.routing import Registry
 from mock_server.tuning import Tuning
 from mock_server.world import OrgSpec, World, WrongHook
+
+log = logging.getLogger("sfmock")
+_KEEP_EVERY = 1.0
+"""Seconds of the wall's time."""
 
 
 def registry() -> Registry:
@@ -47,6 +54,7 @@ class App:
         self._gate = Gate(self.world, self.registry, rest.render, rest.finish)
         self.control = ControlPlane(self.world, settings.control_token)
         self._front: Front | None = None
+        self._keeping: asyncio.Task[None] | None = None
 
     def _plant(self, settings: Settings) -> None:
         """Fill the default org. Raises DocumentError with the place of what is refused."""
@@ -90,8 +98,21 @@ class App:
         self._front = Front(self._handle, self.registry.is_upload, stream(self.settings.seed, "request ids"))
         for org in self.world.orgs.values():
             org.resume_jobs()
+        if self.settings.data:
+            self._keeping = asyncio.get_running_loop().create_task(self._keep())
+
+    async def _keep(self) -> None:
+        """Write down, now and then, what is too fleeting to be written whenever it changes."""
+        while True:
+            await asyncio.sleep(_KEEP_EVERY)
+            try:
+                self.world.default.keep_uses()
+            except sqlite3.Error as error:
+                log.error("the uses of limits cannot be kept: %s", error)
 
     async def close(self) -> None:
+        if self._keeping is not None:
+            self._keeping.cancel()
         if self._front is not None:
             await self._front.server.shutdown(2.0)
         self._gate.close()

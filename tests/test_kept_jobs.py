@@ -200,6 +200,26 @@ def test_a_server_that_ends_in_the_middle_of_an_upload_leaves_the_job_open(serve
     assert served.poll(job, over)["numberRecordsProcessed"] == 10
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGKILL, marks=pytest.mark.heavy)])
+def test_a_days_calls_outlive_the_server(serve: Callable[..., Served], number: int) -> None:
+    served = serve()
+    for _ in range(5):
+        served("GET", "/sobjects")
+    if number == signal.SIGKILL:
+        time.sleep(2.5)  # they are written down every second
+    used = [_used(served)]
+    served.end(number)
+    served.start()
+    used.append(_used(served))
+    assert used[0] >= 5
+    assert used[1] >= used[0] - (number == signal.SIGKILL)
+
+
+def _used(served: Served) -> int:
+    limit = served("GET", "/_mock/limits").json()["DailyApiRequests"]
+    return int(limit["Max"] - limit["Remaining"])
+
+
 def test_a_file_serves_one_server_at_a_time(serve: Callable[..., Served]) -> None:
     served = serve()
     arguments = [sys.executable, "-m", "mock_server.cli", "serve", "--port", "0", "--data", str(served.file)]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 FIRST_ID = 1000
+_USES = "uses"
 _INNER_BASE = "/services/data/v68.0/sobjects"
 
 
@@ -105,6 +107,10 @@ class Org:
         self.log = CommitLog(keep_commits)
         self.keeper = Keeper(self, active=data is not None)
         kept = self.keeper if data is not None else None
+        self._uses: object = None
+        """What was kept last of the uses of limits."""
+        for _, uses in self.keeper.noted(_USES):
+            self.limits.recall(uses)
         self.sessions = Sessions(self.id, self.clock, kept)
         self.authorizations = Authorizations(self.clock, kept)
         self.devices = Devices(self.clock)
@@ -498,7 +504,16 @@ class Org:
         # The org goes by its own name, and so do its users.
         self.directory.seed()
 
+    def keep_uses(self) -> None:
+        """Note how much of the limits is used, where an org lives in a file: a day's calls outlive a restart."""
+        if self.keeper.active and (uses := self.limits.told()) != self._uses:
+            self._uses = uses
+            self.keeper.note(_USES, "", uses)
+
     def close(self) -> None:
+        with suppress(sqlite3.Error):
+            # A disk that is full now has been told of before.
+            self.keep_uses()
         self.closed = True
         if self._jobs is not None:
             self._jobs.close()

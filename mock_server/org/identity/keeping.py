@@ -63,26 +63,26 @@ class Keeper:
 
     def __init__(self, org: Org, *, active: bool) -> None:
         self._org = org
-        self._active = active
+        self.active = active
 
     def note(self, kind: str, name: str, told: Any) -> None:
         """Keep what there is to tell of a thing: plain data."""
-        if self._active:
+        if self.active:
             self._run('INSERT OR REPLACE INTO "sf_tokens" VALUES (?, ?, ?)', kind, name, orjson.dumps(told).decode())
 
     def forget(self, kind: str, name: str) -> None:
         """Keep a thing no longer."""
-        if self._active:
+        if self.active:
             self._run('DELETE FROM "sf_tokens" WHERE "Kind" = ? AND "Name" = ?', kind, name)
 
     def forget_all(self) -> None:
         """Keep no session, refresh token or consent any longer."""
-        if self._active:
+        if self.active:
             self._run('DELETE FROM "sf_tokens"')
 
     def noted(self, kind: str) -> Iterator[tuple[str, Any]]:
         """Yield the names of the things of a kind, and what was told of them."""
-        if self._active:
+        if self.active:
             for name, text in self._run('SELECT "Name", "Told" FROM "sf_tokens" WHERE "Kind" = ?', kind):
                 yield name, orjson.loads(text)
 
@@ -94,13 +94,13 @@ class Keeper:
 
     def password(self, user_id: str, password: str, *, expired: bool, since: float) -> None:
         """Keep a password that was set."""
-        if self._active:
+        if self.active:
             values = user_id, hashed(password), int(expired), since
             self._run('INSERT OR REPLACE INTO "sf_passwords" VALUES (?, ?, ?, ?)', *values)
 
     def app(self, app: ConnectedApp) -> None:
         """Keep an app that was registered."""
-        if self._active:
+        if self.active:
             plain = asdict(app)
             for key in _SETS:
                 plain[key] = None if plain[key] is None else sorted(plain[key])
@@ -108,13 +108,13 @@ class Keeper:
 
     def passwords(self) -> Iterator[tuple[str, str, bool, float]]:
         """Yield user, hash, whether it is expired and since when it holds, of each password that was kept."""
-        if self._active:
+        if self.active:
             for user_id, known, expired, since in self._run('SELECT * FROM "sf_passwords"'):
                 yield user_id, known, bool(expired), since
 
     def apps(self) -> Iterator[ConnectedApp]:
         """Yield the apps that were kept."""
-        if self._active:
+        if self.active:
             for _, text in self._run('SELECT * FROM "sf_apps"'):
                 plain: dict[str, Any] = orjson.loads(text)
                 for key in _SETS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from typing import Any
 
 from mock_server.org import errors
@@ -51,6 +52,17 @@ class Ledger:
     def set_remaining(self, remaining: int) -> None:
         """Charge or give back until this much is left."""
         self.charge(self.maximum - remaining - self.used)
+
+    def told(self) -> list[list[float]]:
+        """Return the uses of the window: when they began, and how many."""
+        self._expire(self._clock.now())
+        return [list(bucket) for bucket in self._buckets]
+
+    def recall(self, told: list[list[float]]) -> None:
+        """Know the uses of an earlier life. What lies ahead of the clock, which was moved then, counts from now."""
+        now = self._clock.now()
+        self._buckets = deque([min(start, now), uses] for start, uses in told)
+        self._used = int(sum(uses for _, uses in told))
 
 
 class Governor:
@@ -144,6 +156,16 @@ class Governor:
                 entry["CreateCustom"] = {"Max": 1000, "Remaining": 1000}
             out[name] = entry
         return out
+
+    def told(self) -> dict[str, list[list[float]]]:
+        """Return the uses of all limits, as plain data."""
+        return {name: uses for name, ledger in self._ledgers.items() if (uses := ledger.told())}
+
+    def recall(self, told: Mapping[str, list[list[float]]]) -> None:
+        """Know the uses of an earlier life."""
+        for name, uses in told.items():
+            if name in self._maximum:
+                self.ledger(name).recall(uses)
 
     def reset(self) -> None:
         """Forget all uses; allocations stay."""
