@@ -29,6 +29,7 @@ RESULT = "query"
 ORDERED_SINCE = 50
 """The API version from which on columns stand in the order of SELECT."""
 _MB = 1 << 20
+_JOBS = "DailyBulkV2QueryJobs"
 _STORAGE = "DailyBulkV2QueryFileStorageMB"
 
 
@@ -89,13 +90,11 @@ class Querying:
         """Tell whether an object can be asked for in chunks of ids: standard ones on a list, custom ones all."""
         if sobject is None:
             return False
-        return sobject.name in CHUNKABLE or sobject.name.endswith(("__c", "Share", "__History", "History"))
+        return sobject.name in CHUNKABLE or sobject.name.endswith(("__c", "Share", "History"))
 
     def charge(self) -> None:
         """Charge a query job of Bulk 2.0. Raises LIMIT_EXCEEDED when the day has none left, or no room for results."""
-        jobs, size = (
-            self._org.limits.ledger(name) for name in ("DailyBulkV2QueryJobs", "DailyBulkV2QueryFileStorageMB")
-        )
+        jobs, size = map(self._org.limits.ledger, (_JOBS, _STORAGE))
         if jobs.remaining <= 0:
             raise errors.TOO_MANY_QUERY_JOBS(most=jobs.maximum, count=jobs.used + 1)
         if size.remaining <= 0:
