@@ -153,6 +153,8 @@ class Blocks:
         `constants` are what new records start with where their rows do not say otherwise.
         """
         cells = list(zip(*rows, strict=True))
+        if not cells:
+            raise Unusual
         creates, ids, key = self._found(plan, header, verb, cells, len(rows))
         if plan.sobject.name == "Lead" and not all(creates):
             # Converted ones are not changed.
