@@ -346,6 +346,7 @@ class Jobs:
         self._scheduler.stop(job.id)
         for identifier in (job.id, *(batch.id for batch in self.batches_of(job))):
             self.dooms.forget(identifier)
+        self.saves.ended(job)
         self._jobs.pop(job.id, None)
         self._batches.pop(job.id, None)
         with self.org.store.transaction():

@@ -115,7 +115,7 @@ class Store:
             run("PRAGMA auto_vacuum=INCREMENTAL")
             run("PRAGMA journal_mode=WAL")
             run(f"PRAGMA journal_size_limit={LONGEST_LOG}")
-            run("PRAGMA wal_autocheckpoint=4000")
+            run("PRAGMA wal_autocheckpoint=8000")
             run(f"PRAGMA synchronous={'NORMAL' if self._folder is None else 'OFF'}")
             if self._folder is None:
                 run("PRAGMA wal_autocheckpoint=0")
@@ -693,20 +693,12 @@ def insert_sql(table: str, columns: Sequence[str]) -> str:
     return f"INSERT INTO {quoted(table)} ({names}) VALUES ({','.join('?' * len(columns))})"  # noqa: S608
 
 
-def insert_many_sql(table: str, columns: Sequence[str], same: Sequence[bool], count: int) -> str:
-    """Return an INSERT of several rows. The values of columns that are the `same` in all come once, before the rows."""
-    shared = iter(range(1, sum(same) + 1))
-    places = [f"?{next(shared)}" if one else "" for one in same]
-    following = sum(same)
-    rows = []
-    for _ in range(count):
-        row = []
-        for place in places:
-            following += not place
-            row.append(place or f"?{following}")
-        rows.append(f"({','.join(row)})")
-    names = ", ".join(map(quoted, columns))
-    return f"INSERT INTO {quoted(table)} ({names}) VALUES {','.join(rows)}"  # noqa: S608
+def insert_many_sql(table: str, shared: Sequence[str], own: Sequence[str], count: int) -> str:
+    """Return an INSERT of several rows: the values of the `shared` columns come once, then those of each row's own."""
+    names = ", ".join(map(quoted, (*shared, *own)))
+    # Only few variables have numbers: those SQLite looks up one by one.
+    row = ",".join([f"?{number}" for number in range(1, len(shared) + 1)] + ["?"] * len(own))
+    return f"INSERT INTO {quoted(table)} ({names}) VALUES {','.join([f'({row})'] * count)}"  # noqa: S608
 
 
 def person_name(sobject: SObject, field: Field) -> bool:
