@@ -114,12 +114,10 @@ class Store:
             run("PRAGMA auto_vacuum=INCREMENTAL")
             run("PRAGMA journal_mode=WAL")
             run(f"PRAGMA journal_size_limit={LONGEST_LOG}")
-            run("PRAGMA wal_autocheckpoint=4000")
+            run("PRAGMA wal_autocheckpoint=0")
             run(f"PRAGMA mmap_size={1 << 40}")
             run(f"PRAGMA synchronous={'NORMAL' if self._folder is None else 'OFF'}")
-            if self._folder is None:
-                run("PRAGMA wal_autocheckpoint=0")
-                self._log = LogKeeper(self._path)
+            self._log = LogKeeper(self._path, lasting=self._folder is None)
         return connection
 
     @property
@@ -248,6 +246,7 @@ class Store:
     def _stay(self) -> None:
         """Be a database in memory again, an empty one, when the file is none that its owner named."""
         if self._folder is not None:
+            self._end_log()
             self.connection.close()
             self._folder.cleanup()
             self._path = self._folder = None
@@ -261,10 +260,13 @@ class Store:
         if self._writer is not None:
             self._writer.close()
 
-    def _let_go(self) -> None:
+    def _end_log(self) -> None:
         if self._log is not None:
             self._log.stop()
             self._log = None
+
+    def _let_go(self) -> None:
+        self._end_log()
         if self._claim is not None:
             self._claim.drop()
 
