@@ -238,6 +238,19 @@ def _failing_rows(rule: Rule) -> bool:
     return "error" in rule and rule.get("level") != "request"
 
 
+_FURTHER = frozenset(
+    {"rest.query.more", "bulk2.query.poll", "bulk2.query.results", "bulk2.query.pages", "bulk1.job.poll"}
+    | {"bulk1.batch.list", "bulk1.batch.poll", "bulk1.batch.results", "bulk1.batch.download"}
+)
+"""What is asked for once a query, or a query job, has been begun."""
+
+
+def _taking_away(rule: Rule) -> bool:
+    job = rule.get("job")
+    lost = isinstance(job, Mapping) and job.get("results") in ("gone", "expired")
+    return lost or rule.get("error") == "INVALID_QUERY_LOCATOR"
+
+
 TRIGGERS: dict[str, tuple[str, Callable[[Rule], bool]]] = {
     "retry.transient_retried": ("makes anything fail in a way that passes", _passing),
     "retry.permanent_not_retried": ("refuses anything for good", _refusing),
@@ -251,6 +264,12 @@ TRIGGERS: dict[str, tuple[str, Callable[[Rule], bool]]] = {
     "session.refreshed_once": ("ends a session", _ending),
     "session.single_flight_refresh": ("ends a session", _ending),
     "session.stops_on_refused_refresh": ("ends a session", _ending),
+    "session.expiry_keeps_progress": ("ends a session", _ending),
+    "read.resumed_not_restarted": (
+        "makes a further page, or a request about a query job, fail in a way that passes",
+        lambda rule: _passing(rule) and not _FURTHER.isdisjoint(_names(rule)),
+    ),
+    "read.cursor_expiry_survived": ("takes a query locator, or the results of a job, away", _taking_away),
     "bulk.row_results_read": ("makes single rows fail", _failing_rows),
     "bulk.only_failed_rows_retried": ("makes single rows fail", _failing_rows),
     "bulk.failed_and_unprocessed_read": ("leaves rows of a job undone", _leaves_rows),

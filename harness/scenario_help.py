@@ -206,6 +206,7 @@ _EFFECTS: dict[str, Callable[[Any, Mapping[str, Any]], str]] = {
     "limit": lambda limit, _: f"{limit.get('remaining') or 0} left of {limit['name']}",
     "lock": lambda _, rule: f"a lock held by others for {_span(rule.get('lasts') or 30.0)}",
     "meanwhile": lambda given, _: _meanwhile(given),
+    "upload": lambda _, __: "the upload breaks off",
     "job": lambda given, _: _job(given),
     "subject": lambda how, _: {"kill": "the subject is killed", "stop": "the subject is asked to stop"}[how],
 }

@@ -72,7 +72,7 @@ class JobSaves:
             return self._org.write_table(who, table, exchange=exchange, give_up=give_up)
         count = len(table.rows)
         noted = self._journal.takes(call.entry, count)
-        if self._faults.empty:
+        if not self._faults.strikes_rows(call):
             results = self._org.write_table(who, table, exchange=exchange, give_up=give_up)
             if noted:
                 self._journal.rows(call.entry, table.changes(self._org.schema_of(who)), results)
@@ -89,6 +89,10 @@ class JobSaves:
         if noted:
             self._journal.rows(call.entry, changes, results)
         return results
+
+    def chunked(self, job: Job, batch: Batch) -> bool:
+        call = self._calls.get(batch.exchange or job.exchange)
+        return call is not None and self._faults.strikes_rows(call)
 
     def _decide(self, call: Call, job: Job, batch: Batch, table: Table) -> Decided:
         number = call.entry.number

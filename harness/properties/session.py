@@ -242,6 +242,7 @@ class ExpiryKeepsProgress(Claim):
             "bulk.only_failed_rows_retried",
             "delivery.nothing_twice",
             "retry.amplification_bounded",
+            "dead_letter.attempts_true",
         }
     )
 

@@ -302,6 +302,10 @@ class Faults:
 
     # -- rows
 
+    def strikes_rows(self, call: Call) -> bool:
+        """Tell whether there are rules for the rows of an operation."""
+        return bool(self._armed) and bool(self._row_plan(call))
+
     def looks_ahead(self, call: Call) -> bool:
         """Tell whether rules choose among the rows of a request by what follows them."""
         return any(armed.looks_ahead for armed in self._row_plan(call))

@@ -11,14 +11,16 @@ import orjson
 from mock_server.org.ids import to_18
 
 if TYPE_CHECKING:
+    from mock_server.journal import JobTold
     from mock_server.operations import Call, Reply
     from mock_server.org.jobs import Job
     from mock_server.org.jobs.doom import Loss
 
 INGEST = frozenset({f"bulk2.ingest.results.{kind}" for kind in ("successful", "failed", "unprocessed")})
-LOCATED = frozenset({"bulk2.query.results", "bulk1.batch.download"})
+PAGES = "bulk2.query.pages"
+LOCATED = frozenset({"bulk2.query.results", PAGES, "bulk1.batch.download"})
 """Downloads by a locator, or by the id of a result."""
-DOWNLOADS = INGEST | LOCATED | {"bulk2.query.pages", "bulk1.batch.results"}
+DOWNLOADS = INGEST | LOCATED | {"bulk1.batch.results"}
 _UNKNOWN = "gone"
 """A locator and a result id that nobody was ever given."""
 _RESULT = "rid"
@@ -80,15 +82,33 @@ def truncated(call: Call, reply: Reply) -> Reply:
     told = call.entry.job
     if told is None or reply.status != 200:
         return reply
-    if reply.pieces is not None and told.rows is not None and reply.content_type == "text/csv":
-        kept = told.rows // 2
-        cut = replace(reply, pieces=_lines(reply.pieces, kept + 1))
-    else:
-        body = reply.body if reply.pieces is None else b"".join(reply.pieces)
-        half, kept = _half(body, reply.content_type or "")
-        cut = replace(reply, body=half, pieces=None)
+    total = _total(call, told)
+    if reply.pieces is not None and total is not None and "csv" in (reply.content_type or ""):
+        return replace(reply, pieces=_some(call, reply.pieces, total // 2))
+    body = reply.body if reply.pieces is None else b"".join(reply.pieces)
+    half, kept = _half(body, reply.content_type or "")
     call.entry.job = replace(told, rows=kept)
-    return cut
+    return replace(reply, body=half, pieces=None)
+
+
+def has_rows(call: Call, told: JobTold) -> bool:
+    """Tell whether a download may have rows that could be left out."""
+    return _total(call, told) != 0
+
+
+def _total(call: Call, told: JobTold) -> int | None:
+    """Return how many rows a download has, where that is known before they are written."""
+    if told.results in ("successful", "failed"):
+        return call.org.jobs.tables.rows(told.id, told.results)
+    return told.rows or None
+
+
+def _some(call: Call, pieces: Iterator[bytes], kept: int) -> Iterator[bytes]:
+    try:
+        yield from _head(pieces, kept + 1)
+    finally:
+        if call.entry.job is not None:
+            call.entry.job = replace(call.entry.job, rows=kept)
 
 
 def _half(body: bytes, kind: str) -> tuple[bytes, int]:
@@ -107,31 +127,35 @@ def _half(body: bytes, kind: str) -> tuple[bytes, int]:
                 head = end.join(parts[:count]) + end if count else parts[0][: parts[0].rfind(b"<" + end[2:-1])]
                 return head + parts[-1], count
         return body, 0
-    rows_there = sum(1 for _ in _rows([body])) - 1
+    rows_there = sum(len(rows) for rows in _rows([body])) - 1
     count = max(0, rows_there // 2)
-    return b"".join(_lines([body], count + 1)), count
+    return b"".join(_head([body], count + 1)), count
 
 
-def _lines(pieces: Iterable[bytes], most: int) -> Iterator[bytes]:
-    """Yield the first rows of CSV, its header among them."""
-    for number, row in enumerate(_rows(pieces), 1):
-        yield row
-        if number == most:
+def _head(pieces: Iterable[bytes], most: int) -> Iterator[bytes]:
+    """Yield the first rows of CSV, its header among them, as they come."""
+    for rows in _rows(pieces):
+        yield b"".join(rows[:most])
+        most -= len(rows)
+        if most <= 0:
             break
     close = getattr(pieces, "close", None)
     if close is not None:
         close()
 
 
-def _rows(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield rows of CSV with their ends: a line break in quotes ends none."""
+def _rows(pieces: Iterable[bytes]) -> Iterator[list[bytes]]:
+    """Yield the rows of CSV that end in each piece, with their ends: a line break in quotes ends none."""
     rest, quotes = b"", 0
     for piece in pieces:
+        rows = []
         for line in piece.splitlines(keepends=True):
             rest += line
             quotes += line.count(b'"')
             if line.endswith(b"\n") and quotes % 2 == 0:
-                yield rest
+                rows.append(rest)
                 rest, quotes = b"", 0
+        if rows:
+            yield rows
     if rest:
-        yield rest
+        yield [rest]

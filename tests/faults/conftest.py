@@ -18,7 +18,7 @@ from mock_server.journal import Entry, Journal, fingerprint
 from mock_server.operations import Call, Operation, Reply
 from mock_server.org.org import Org
 from mock_server.org.schema import Schema
-from mock_server.protocols import bulk2, rest
+from mock_server.protocols import bulk1, bulk2, rest
 from mock_server.routing import Registry
 
 FIELDS = {"Contact": {"External_Id__c": {"type": "text", "length": 64, "externalId": True, "unique": True}}}
@@ -102,7 +102,7 @@ class Lab:
 
 @pytest.fixture(scope="session")
 def registry() -> Registry:
-    return Registry([*rest.ROUTES, *bulk2.ROUTES])
+    return Registry([*rest.ROUTES, *bulk2.ROUTES, *bulk1.ROUTES])
 
 
 @pytest.fixture

@@ -10,8 +10,9 @@ import orjson
 import pytest
 
 from mock_server.faults.rule import RuleError
+from mock_server.operations import Call, Operation
 from mock_server.org.limits.bulk import BulkSettings
-from tests.faults.conftest import Lab
+from tests.faults.conftest import DATA, Lab
 from tests.faults.test_jobs import later, settled
 
 UPLOAD = "bulk2.ingest.upload"
@@ -136,3 +137,31 @@ async def test_a_rule_for_an_object_strikes_its_jobs(lab: Lab) -> None:
 def test_what_strikes_an_answer_cannot_choose_rows_that_are_saved_later(lab: Lab, rule: dict[str, Any]) -> None:
     with pytest.raises(RuleError, match="are saved after its answer, which"):
         lab.fault(on=UPLOAD, records={"first": 1}, **rule)
+
+
+async def test_rows_that_come_with_the_creation_meet_the_rules_for_uploads(lab: Lab) -> None:
+    lab.fault(on=UPLOAD, records={"every": 2}, error=LOCK)
+    said = orjson.dumps({"object": "Contact", "operation": "insert", "contentType": "CSV"}).decode()
+    body = (
+        '--B\r\nContent-Type: application/json\r\nContent-Disposition: form-data; name="job"\r\n\r\n'
+        f"{said}\r\n--B\r\nContent-Type: text/csv\r\n"
+        'Content-Disposition: form-data; name="content"; filename="content"\r\n\r\n'
+        "LastName,External_Id__c\nL,K0000\nL,K0001\n\r\n--B--\r\n"
+    )
+    call = Call(
+        operation=Operation("unknown", "*", "", "read"),
+        method="POST",
+        raw_path=DATA + "/jobs/ingest",
+        raw_query="",
+        headers={"Authorization": f"Bearer {lab.token}", "Content-Type": "multipart/form-data; boundary=B"},
+        body=body.encode(),
+        base_url="http://127.0.0.1:8080",
+    )
+    identifier = orjson.loads((await lab.gate.handle(call)).body)["id"]
+    await settled(lab)
+    job = orjson.loads((await lab.send("GET", f"/jobs/ingest/{identifier}")).body)
+    assert (job["state"], job["numberRecordsProcessed"], job["numberRecordsFailed"]) == ("JobComplete", 2, 1)
+    assert lab.contacts() == keys(0)
+    (entry,) = [one for one in lab.journal if one.operation == "bulk2.ingest.create"]
+    assert [(one.rule, one.rows) for one in entry.strikes] == [("fault-1", 1)]
+    assert [result.success for result in entry.results] == [True, False]

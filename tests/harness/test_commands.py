@@ -147,6 +147,14 @@ def test_all_errors_of_all_files_are_said(tmp_path: Path, capsys: Out) -> None:
             "faults: [{name: a, on: rest.collections.upsert, latency: 1s}]\nexpect: {session.refreshed_once: {}}",
             "5:10: warning: session.refreshed_once will not be exercised: no fault here ends a session",
         ),
+        (
+            "faults: [{name: a, on: rest.query.run, status: 503}]\nexpect: {read.resumed_not_restarted: {}}",
+            "warning: read.resumed_not_restarted will not be exercised: no fault here makes a further page",
+        ),
+        (
+            "faults: [{name: a, on: bulk2.query.poll, status: 503}]\nexpect: {read.cursor_expiry_survived: {}}",
+            "warning: read.cursor_expiry_survived will not be exercised: no fault here takes a query locator",
+        ),
     ],
 )  # fmt: skip
 def test_what_is_allowed_and_pointless(text: str, warning: str, tmp_path: Path, capsys: Out) -> None:

@@ -68,6 +68,7 @@ PLANTED = {
     "logs_in_for_ever.py": ("session.stops_on_refused_refresh", "tests/subjects/refused-login.yaml"),
     "restarts_after_expiry.py": ("session.expiry_keeps_progress", "tests/subjects/late-expiry.yaml"),
     "bulk_begins_anew_after_expiry.py": ("session.expiry_keeps_progress", "read/expired-in-mid-job"),
+    "loads_anew_after_expiry.py": ("session.expiry_keeps_progress", "session/expired-in-mid-load"),
     "hard_coded_host.py": ("session.instance_url_followed", "tests/subjects/moved-org.yaml"),
     "creates_what_is_not_done.py": ("idempotency.redelivery_changes_nothing", "tests/subjects/same-again.yaml"),
     "stamps_each_run.py": ("idempotency.rerun_is_noop", "tests/subjects/same-again.yaml"),
@@ -98,6 +99,7 @@ PLANTED = {
 """File of each broken subject -> the property that must be named first, and the scenario that shows it."""
 
 CORRECT = {
+    "pages_in_parallel.py": ("read/query-job",),
     "bulk_parallel.py": ("tests/subjects/job-lock-storm.yaml", "bulk/shared-parents", "bulk/failed-rows"),
     "reader.py": ("tests/subjects/reading.yaml",),
     "parallel.py": (
@@ -121,9 +123,11 @@ CORRECT = {
 """File of each further correct subject, and of the one above -> scenarios in which nothing may be said against it."""
 
 CORRECT_IN = {
+    "session/expired-in-mid-load": "bulk_sync.py",
     "read/": "reader.py",
     "read/query-job": "bulk_reader.py",
     "read/lost-results": "bulk_reader.py",
+    "read/lost-chunks": "pk_chunks.py",
     "read/pk-chunks": "pk_chunks.py",
     "read/expired-in-mid-job": "bulk_reader.py",
     "bulk/ten-times-the-results": "bulk_reader.py",

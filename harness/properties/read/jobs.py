@@ -13,9 +13,11 @@ from harness.properties.property import some
 
 DOWNLOADS = frozenset({"bulk2.query.results", "bulk1.batch.download"})
 """Requests that bring rows; others bring lists of what can be asked for."""
-GONE = frozenset({"INVALID_QUERY_LOCATOR", "NOT_FOUND", "INVALIDJOB", "InvalidJob", "InvalidBatch", "InvalidResult"})
-"""What is answered where a result is not there any more: its locator, its id, or the whole job."""
+GONE = frozenset({"INVALID_QUERY_LOCATOR", "NOT_FOUND", "INVALIDJOB", "InvalidJob"})
+"""What is answered where a result is not there any more: its locator, or the whole job. Of a result's id in Bulk 1.0 it
+is InvalidBatch, as for batches that have none (yet)."""
 _PASSING = frozenset({"transient", "ambiguous", "quota"})
+_COMPLETE = frozenset({"JobComplete", "Completed"})
 _PATIENCE = 3
 """Refusals in a row after which a client that claims no budget may take a job for lost."""
 
@@ -72,8 +74,11 @@ class JobReading:
     def over(self) -> bool:
         """Whether there is a result to read."""
         job = self.job
-        done = any(batch.state == "Completed" for batch in job.batches) if job.batches else job.state == "JobComplete"
-        return done and self.total > 0
+        if job.batches:
+            return self.total > 0 and any(batch.state == "Completed" for batch in job.batches)
+        # Of one that is gone itself, what its client was told.
+        told = {one.job.state for one in job.exchanges if one.job is not None and one.heard}
+        return self.total > 0 and not told.isdisjoint({job.state, "JobComplete", "Completed"} & _COMPLETE)
 
     @cached_property
     def troubles(self) -> list[Exchange]:
@@ -149,8 +154,13 @@ def _said(job: Job) -> frozenset[str]:
 def _total(job: Job) -> int:
     if job.batches:
         return sum(rows_of(batch.records, batch.done) for batch in job.batches if batch.state == "Completed")
-    told = (one.page.total for one in job.exchanges if one.page is not None and one.operation in DOWNLOADS)
-    return max(job.processed, *told, 0)
+    totals: dict[str | None, int] = {}
+    for one in job.exchanges:
+        if one.page is not None and one.operation in DOWNLOADS:
+            # A page of Bulk 1.0 tells how many rows its batch has.
+            batch = one.job.batch if one.job is not None else None
+            totals[batch] = max(one.page.total, totals.get(batch, 0))
+    return max(job.processed, sum(totals.values()))
 
 
 # -- how a client went on
@@ -243,6 +253,9 @@ def lost_results(found: Sequence[JobReading]) -> Iterator[tuple[JobReading, Exch
     """Yield each request for a result that was not there any more."""
     for reading in found:
         for one in reading.job.exchanges:
-            wants = one.job_role == "results" or one.operation == "bulk2.query.pages"
-            if wants and one.heard and one.failure == "permanent" and GONE.intersection(one.codes) and reading.over:
+            if one.job_role != "results" or not one.heard or one.failure != "permanent" or not reading.over:
+                continue
+            by_id = one.operation == "bulk1.batch.download" and "InvalidBatch" in one.codes
+            dropped = any(other.number < one.number for other in reading.job.asked("delete", "abort"))
+            if (by_id or GONE.intersection(one.codes)) and not dropped:
                 yield reading, one

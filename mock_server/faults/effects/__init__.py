@@ -14,6 +14,7 @@ from mock_server.faults.effects.reply import ReplyFault
 from mock_server.faults.effects.session import EndSession
 from mock_server.faults.effects.status import Status
 from mock_server.faults.effects.subject import EndSubject
+from mock_server.faults.effects.upload import CutUpload
 
 EFFECTS: tuple[type[Effect], ...] = (
     Error,
@@ -25,6 +26,7 @@ EFFECTS: tuple[type[Effect], ...] = (
     SetLimit,
     HoldLock,
     JobFault,
+    CutUpload,
     Meanwhile,
     EndSubject,
 )

@@ -89,6 +89,8 @@ class JobFault(Effect):
             return f"{name} begins no job; results of one can be {', '.join(LOSSES)}"
         if loss == "gone" and name in INGEST | losses.INGEST:
             return f"{name} goes by the job's own id: its results have no locator that could be gone"
+        if loss == "truncated" and name == losses.PAGES:
+            return f"{name} lists pages, and brings no rows"
         if loss == "gone" and name not in BEGIN | losses.LOCATED:
             return f"{name} goes by no locator or result id"
         return None
@@ -98,7 +100,7 @@ class JobFault(Effect):
             return call.entry.job is not None
         if self.doom.loss == "truncated":
             told, reply = call.entry.job, call.reply
-            return told is not None and told.rows != 0 and reply is not None and reply.status == 200
+            return told is not None and reply is not None and reply.status == 200 and losses.has_rows(call, told)
         if self.doom.loss == "gone":
             return losses.located(call)
         return losses.finished(call) is not None

@@ -50,12 +50,12 @@ def supported(sobject: SObject) -> bool:
     return sobject.name not in UNSUPPORTED and not sobject.derived
 
 
-def refusal(query: Query, plan: Plan, api: Api, content_type: str = "CSV") -> ApiError | None:
+def refusal(plan: Plan, api: Api, content_type: str = "CSV") -> ApiError | None:
     """Return the error of a query that an API does not run in bulk, though it is sound; None for one that it runs."""
     if not supported(plan.sobject):
         return errors.NO_SUCH_ENTITY(entity=plan.sobject.name)
-    version = " V2" if api == "query" else ""
-    text = _clauses(query, plan, version, content_type)
+    assert plan.query is not None
+    text = _clauses(plan.query, plan, " V2" if api == "query" else "", content_type)
     if text is not None:
         return errors.BULK_QUERY(text=text) if api == "query" else errors.BULK_FEATURE(text=text)
     if any(not one.sql or one.field.type in COMPOUND_TYPES for one in plan.chosen):

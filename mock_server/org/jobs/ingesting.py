@@ -73,6 +73,7 @@ class Ingesting:
             raise wrong
         course = self._jobs.course(job, lambda: self._count(job))
         await self._batches(job, content, course)
+        self._org.store.settle()
         await course.finish()
 
     def content(self, job: Job) -> reading.Rows:
@@ -182,7 +183,7 @@ class Ingesting:
         """Save chunks and note what came of them, as one transaction. Raises LockHeld with nothing done."""
         clock, automation = self._org.clock, self._org.automation
         begun, hooks = clock.now(), automation.spent_ms
-        with self._org.store.transaction():
+        with self._org.store.behind():
             results: list[RowResult] = self._jobs.saves.save(job, batch, table, give_up)
             good, bad, failed = files.write(rows, results)
             if good:

@@ -46,6 +46,9 @@ class Saves(Protocol):
     def save(self, job: Job, batch: Batch, table: Table, give_up: bool) -> list[RowResult]:
         """Save rows of a batch. Raises LockHeld, with nothing done."""
 
+    def chunked(self, job: Job, batch: Batch) -> bool:
+        """Tell whether rows are to be saved a chunk at a time, as somebody decides about each."""
+
     def ended(self, job: Job) -> None:
         """Note that a job will save no more."""
 
@@ -59,6 +62,9 @@ class PlainSaves:
     def save(self, job: Job, batch: Batch, table: Table, give_up: bool) -> list[RowResult]:
         exchange = batch.exchange or job.exchange
         return self._jobs.org.write_table(self._jobs.who(job), table, exchange=exchange, give_up=give_up)
+
+    def chunked(self, job: Job, batch: Batch) -> bool:
+        return False
 
     def ended(self, job: Job) -> None:
         return

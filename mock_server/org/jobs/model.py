@@ -7,7 +7,7 @@ InProgress -> Completed | Failed, or Not Processed. The batches of 2.0 are the p
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
 from mock_server.org.limits.bulk import BATCH
@@ -86,9 +86,6 @@ class Job:
         """Whether it has ended, and will not change any more."""
         return self.state in ENDED
 
-    def told(self) -> dict[str, Any]:
-        return asdict(self)
-
     @classmethod
     def of(cls, told: dict[str, Any]) -> Self:
         return cls(**told)
@@ -117,9 +114,6 @@ class Batch:
     options: dict[str, Any] = field(default_factory=dict)
     began: float | None = None
     ended: float | None = None
-
-    def told(self) -> dict[str, Any]:
-        return asdict(self)
 
     @classmethod
     def of(cls, told: dict[str, Any]) -> Self:

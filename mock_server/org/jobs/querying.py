@@ -11,6 +11,7 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from mock_server.org import errors
+from mock_server.org.courtesy import give_way
 from mock_server.org.errors import ApiError
 from mock_server.org.identity.sessions import Session
 from mock_server.org.jobs.askable import CHUNKABLE, refusal
@@ -18,7 +19,6 @@ from mock_server.org.jobs.model import Api, Job
 from mock_server.org.jobs.reading import DELIMITERS, LINE_ENDINGS
 from mock_server.org.query.binder import Plan
 from mock_server.org.query.extracts import Csv, Form, Part
-from mock_server.org.query.grammar import parse
 
 if TYPE_CHECKING:
     from mock_server.org.jobs.jobs import Jobs
@@ -29,6 +29,7 @@ RESULT = "query"
 ORDERED_SINCE = 50
 """The API version from which on columns stand in the order of SELECT."""
 _MB = 1 << 20
+_JOBS = "DailyBulkV2QueryJobs"
 _STORAGE = "DailyBulkV2QueryFileStorageMB"
 
 
@@ -62,7 +63,7 @@ class Querying:
         queries, sight = self._org.queries, self._org.sight(who)
         queries.become(who.user_id, lambda: self._org.directory.time_zone(who.user_id))
         plan = queries.plan(soql, all_rows=all_rows, version=version, schema=sight, between=between)
-        refused = refusal(parse(soql), plan, api, content_type)
+        refused = refusal(plan, api, content_type)
         if refused is not None:
             raise refused
         return plan
@@ -89,13 +90,11 @@ class Querying:
         """Tell whether an object can be asked for in chunks of ids: standard ones on a list, custom ones all."""
         if sobject is None:
             return False
-        return sobject.name in CHUNKABLE or sobject.name.endswith(("__c", "Share", "__History", "History"))
+        return sobject.name in CHUNKABLE or sobject.name.endswith(("__c", "Share", "History"))
 
     def charge(self) -> None:
         """Charge a query job of Bulk 2.0. Raises LIMIT_EXCEEDED when the day has none left, or no room for results."""
-        jobs, size = (
-            self._org.limits.ledger(name) for name in ("DailyBulkV2QueryJobs", "DailyBulkV2QueryFileStorageMB")
-        )
+        jobs, size = map(self._org.limits.ledger, (_JOBS, _STORAGE))
         if jobs.remaining <= 0:
             raise errors.TOO_MANY_QUERY_JOBS(most=jobs.maximum, count=jobs.used + 1)
         if size.remaining <= 0:
@@ -145,6 +144,7 @@ class Querying:
                     left -= room
                 self._keep(job, part)
                 size += len(part.data)
+                await give_way()
         await course.finish()
         return size
 

@@ -39,18 +39,19 @@ class ResultFiles:
     def write(self, rows: Sequence[Sequence[str]], results: Sequence[RowResult]) -> tuple[bytes, bytes, int]:
         """Return lines of successful rows, lines of failed ones, and how many failed."""
         between = self._between
-        good: list[str] = []
-        bad: list[str] = []
-        wide = 0
-        for row, result in zip(rows, results, strict=True):
-            if result[1]:
-                created = "true" if result.created else "false"
-                good.append(f"{result[0]}{between}{created}{between}{between.join(row)}")
-                wide += len(row)
-            else:
-                said = ";".join(row_error(error.code, error.message, error.fields or ()) for error in result.errors)
-                bad.append(self._escaped((result.id or "", said, *row)))
+        created, updated = f"{between}true{between}", f"{between}false{between}"
+        good = [
+            f"{result[0]}{created if result[2] else updated}{between.join(row)}"
+            for row, result in zip(rows, results, strict=True)
+            if result[1]
+        ]
         saved = self._lines(good)
+        failed = len(rows) - len(good)
+        wide = (
+            sum(map(len, rows))
+            if not failed
+            else sum(len(row) for row, result in zip(rows, results, strict=True) if result[1])
+        )
         if saved.count(b'"') != 2 * (wide + 2 * len(good)):
             # Some value has quotes of its own.
             told = [
@@ -59,7 +60,15 @@ class ResultFiles:
                 if result.success
             ]
             saved = self._lines(told)
-        return saved, self._lines(bad), len(bad)
+        return saved, self._failed(rows, results) if failed else b"", failed
+
+    def _failed(self, rows: Sequence[Sequence[str]], results: Sequence[RowResult]) -> bytes:
+        lines = []
+        for row, result in zip(rows, results, strict=True):
+            if not result.success:
+                said = ";".join(row_error(error.code, error.message, error.fields or ()) for error in result.errors)
+                lines.append(self._escaped((result.id or "", said, *row)))
+        return self._lines(lines)
 
     def rest(self, rows: Iterable[Sequence[str]]) -> bytes:
         """Return lines of rows that nobody came to."""

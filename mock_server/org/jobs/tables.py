@@ -52,7 +52,7 @@ class JobTables:
 
     def keep(self, one: Job | Batch) -> None:
         """Write a job or batch as it is now."""
-        told = orjson.dumps(one.told()).decode()
+        told = orjson.dumps(one).decode()
         if isinstance(one, Job):
             self._run('INSERT OR REPLACE INTO "sf_jobs" VALUES (?, ?)', one.id, told)
         else:

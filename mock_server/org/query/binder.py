@@ -87,6 +87,7 @@ class Plan:
     """Whether it may have one record at most."""
     wanted: Wanted | None = None
     """What of the schema must be worked out into rows first."""
+    query: Query | None = None
     chosen: tuple[Chosen, ...] = ()
     head: str = ""
     """What `sql` selects, between SELECT and FROM; none of its parameters stands in it."""
@@ -183,7 +184,7 @@ class Binder:
 
     def bind(self, soql: str, query: Query, *, all_rows: bool) -> Plan:
         """Return the plan of a whole query. Raises INVALID_TYPE, INVALID_FIELD, MALFORMED_QUERY and others."""
-        plan = self._bind(soql, query, all_rows=all_rows)
+        plan = replace(self._bind(soql, query, all_rows=all_rows), query=query)
         derived = [one.name for one in self._touched.values() if one.derived]
         if self._schema.described is not self._schema and one_row_only(query):
             plan = replace(plan, single=True)

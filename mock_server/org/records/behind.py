@@ -1,8 +1,10 @@
 """Transactions that are written behind: in a thread of their own, while the caller prepares what comes next.
 
-A write of thousands of rows is mostly SQLite's work, and SQLite works without Python's lock. So what such a transaction
+A write of a thousand rows is mostly SQLite's work, and SQLite works without Python's lock. So what such a transaction
 writes is only listed, and handed over as it ends. Whoever asks for the store's connection waits until it is written;
 nobody sees half of it. A transaction that has to read what it has written so far becomes an ordinary one.
+
+Only few statements of many rows are worth it: for each of them the thread has to wait for Python's lock.
 """
 
 from __future__ import annotations
@@ -11,11 +13,26 @@ import sqlite3
 import sys
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import pairwise
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 
-Statement = tuple[str, Sequence[Sequence[Any]]]
-"""A statement, and the values with which it is run again and again."""
+_FEW, _MANY = 4, 400
+"""Statements that a thread is asked to run at most, and rows that one writes at least."""
+
+
+class Statement(NamedTuple):
+    """A statement, the values with which it is run again and again, and how many rows that writes."""
+
+    sql: str
+    rows: Sequence[Sequence[Any]]
+    written: int
+
+    @property
+    def large(self) -> bool:
+        return len(self.rows) == 1 and self.written >= _MANY
+
+
 _HANDED_ON = 0.0001
 """Seconds after which a thread that runs Python lets another one go on, while there is a writer: it needs little."""
 _hurried = 0
@@ -42,11 +59,18 @@ class Pending:
         """Run what is listed, within transactions and savepoints such as there would be."""
         connection.execute("BEGIN")
         bounds = [0, *self.marks, len(self.statements)]
-        for level, (start, end) in enumerate(zip(bounds, bounds[1:], strict=False)):
+        for level, (start, end) in enumerate(pairwise(bounds)):
             if level:
                 connection.execute(f"SAVEPOINT level{level}")
             run(connection, self.statements[start:end])
         self.statements = []
+
+    def parted(self) -> tuple[list[Statement], list[Statement]]:
+        """Return what is best run here, and what a thread takes over."""
+        large = [one for one in self.statements if one.large]
+        if not 0 < len(large) <= _FEW:
+            return self.statements, []
+        return [one for one in self.statements if not one.large], large
 
 
 class Writer:
@@ -57,9 +81,9 @@ class Writer:
         self._running: Future[None] | None = None
 
     def begin(self, connection: sqlite3.Connection, statements: Sequence[Statement]) -> None:
-        """Write a transaction. The one before has been waited for."""
+        """Write the rest of a transaction that has begun, and end it. The one before has been waited for."""
         _hurry(1)
-        self._running = self._thread.submit(_transaction, connection, statements)
+        self._running = self._thread.submit(_finish, connection, statements)
 
     def wait(self) -> BaseException | None:
         """Wait until all is written; return what went wrong, once."""
@@ -75,26 +99,27 @@ class Writer:
 
 
 def run(connection: sqlite3.Connection, statements: Sequence[Statement]) -> None:
-    for sql, rows in statements:
+    for sql, rows, _ in statements:
         if len(rows) == 1:
             connection.execute(sql, rows[0])
-        elif rows:
+        else:
             connection.executemany(sql, rows)
 
 
-def _transaction(connection: sqlite3.Connection, statements: Sequence[Statement]) -> None:
-    connection.execute("BEGIN")
+def _finish(connection: sqlite3.Connection, statements: Sequence[Statement]) -> None:
     try:
         run(connection, statements)
+        connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        # SQLite may have done so itself, where the disk is full.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
         raise
-    connection.execute("COMMIT")
 
 
 def _hurry(more: int) -> None:
     """Count the writers of the process that are at work; Python's threads take turns faster while there are any."""
-    global _hurried, _usual
+    global _hurried, _usual  # noqa: PLW0603  # so is what they count
     with _lock:
         if _hurried == 0:
             _usual = sys.getswitchinterval()

@@ -30,11 +30,12 @@ from mock_server.org.records.text import NULL
 from mock_server.org.schema import Schema
 from mock_server.org.schema.types import Field, SObject, fold
 
-BLOCK = 1_000
-"""Rows of one look: more cost no less, and others wait for them."""
+BLOCK = 2_000
+"""Rows of one look, at most: more cost no less."""
 _AT_ONCE = 100
-"""Rows of one INSERT."""
-_VARIABLES = 8_000
+"""Rows of an INSERT, if it is not one for a whole block."""
+_VARIABLES = 30_000
+"""Values of a statement: a little less than SQLite takes."""
 
 _result = partial(tuple.__new__, RowResult)
 
@@ -79,6 +80,16 @@ class _Group:
     logged: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Last:
+    """The records that the last block made, by their key. `mark` is how far the commit log was then."""
+
+    sobject: str
+    key: str
+    mark: tuple[int, int]
+    ids: dict[Any, str]
+
+
 class Source:
     """One column of a table as the source of a field."""
 
@@ -104,6 +115,7 @@ class Blocks:
         self._clock = clock
         self._log = log
         self._numbers = numbers
+        self._last: _Last | None = None
 
     def sources(self, plan: WritePlan, header: Header) -> list[Source]:
         """Return where each field's values come from. Raises Unusual for columns that rows are asked about."""
@@ -163,6 +175,7 @@ class Blocks:
                 self._insert(plan, group, stamp(moment), user_id)
             else:
                 self._update(plan, group, stamp(moment), user_id, key)
+        self._remember(plan, creates, ids, key)
         return list(map(_result, zip(ids, repeat(True), creates, repeat(()), repeat(None), strict=False)))
 
     # -- which records
@@ -216,12 +229,26 @@ class Blocks:
 
     def _living(self, sobject: SObject, key: Field, wanted: Values) -> Iterator[tuple[Any, str]]:
         """Yield value and id of the records that have one of some values, in the form in which it is compared."""
+        last = self._last
+        through = None
+        if last is not None and (last.sobject, last.key, last.mark) == (sobject.name, key.name, self._log.mark):
+            # Nothing was written since the last block, which may still be on its way: what it holds is known.
+            through = self._store.beside
+        if last is not None and through is not None:
+            yield from ((value, last.ids[value]) for value in wanted if value in last.ids)
+            wanted = [value for value in wanted if value not in last.ids]
         column = fold_column(key.name) if key.folded else key.name
-        if not wanted or not self._store.any_between(sobject, column, min(wanted), max(wanted)):
+        if not wanted or not self._store.any_between(sobject, column, min(wanted), max(wanted), through=through):
             return
-        for value, identifier, deleted in self._store.lookup(sobject, column, wanted, column, "Id", "IsDeleted"):
-            if not deleted:
-                yield value, identifier
+        found = self._store.lookup(sobject, column, wanted, column, "Id", "IsDeleted", through=through)
+        yield from ((value, identifier) for value, identifier, deleted in found if not deleted)
+
+    def _remember(self, plan: WritePlan, creates: list[bool], ids: list[str], key: tuple[Field, Values] | None) -> None:
+        """Know a block of new records until something else is written, for those who look for the same key."""
+        self._last = None
+        if key is not None and all(creates) and all(unique.name == key[0].name for unique in plan.unique):
+            values = folded(key[1]) if key[0].folded else key[1]
+            self._last = _Last(plan.sobject.name, key[0].name, self._log.mark, dict(zip(values, ids, strict=True)))
 
     # -- what they say
 
@@ -392,7 +419,10 @@ class Blocks:
         own = [column for column in columns if not isinstance(column, Same)]
         values, width = list(chain.from_iterable(zip(*own, strict=True))), len(own)
         start, count = 0, len(group.ids)
-        for size in (min(_AT_ONCE, max(1, _VARIABLES // width)), 10, 1):
+        whole = min(count, _VARIABLES // width) // CHUNK * CHUNK
+        for size in (whole, _AT_ONCE, 10, 1):
+            if not 0 < width * size <= _VARIABLES:
+                continue
             sql = plan.insert_many(names, same, size)
             end = start + (count - start) // size * size
             parts = [[*shared, *values[at * width : (at + size) * width]] for at in range(start, end, size)]

@@ -40,6 +40,11 @@ class CommitLog:
         self.last = 0
         self.transactions = 0
 
+    @property
+    def mark(self) -> tuple[int, int]:
+        """How far the log is: another mark means that something was written, or taken back."""
+        return self.last, self.transactions
+
     def append(
         self,
         verb: Committed,

@@ -53,7 +53,6 @@ from mock_server.org.schema.types import SObject
 from mock_server.org.standard import companions
 from mock_server.org.standard import reference as beginnings
 from mock_server.org.standard.context import Context
-from mock_server.uncollected import uncollected
 
 if TYPE_CHECKING:
     from mock_server.org.formula.environment import Environment
@@ -131,7 +130,7 @@ class Pipeline:
 
         Raises LockHeld, with nothing done, when a row or parent is locked, as `write` does.
         """
-        with uncollected(), self._locks.together(), self.transaction(nested=True):
+        with self._locks.together(), self.transaction(nested=True):
             return self._save_table(table, user_id, exchange, give_up, BLOCK)
 
     def _save_table(self, table: Table, user_id: str, exchange: int, give_up: bool, size: int) -> list[RowResult]:

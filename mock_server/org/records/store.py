@@ -18,7 +18,7 @@ from typing import Any
 
 from mock_server.org.ids import number_of
 from mock_server.org.records.alike import alike
-from mock_server.org.records.behind import Pending, Writer
+from mock_server.org.records.behind import Pending, Statement, Writer, run
 from mock_server.org.records.files import LONGEST_LOG, Claim, LogKeeper
 from mock_server.org.schema.types import FLOAT_TYPES, Field, SObject, caseless, fold
 
@@ -80,6 +80,7 @@ class Store:
         self._writer: Writer | None = None
         self._writing = False
         self._wrong: BaseException | None = None
+        self._beside: sqlite3.Connection | None = None
         self._claim = None if path is None else Claim(path)
         self._log: LogKeeper | None = None
         try:
@@ -115,7 +116,6 @@ class Store:
             run("PRAGMA journal_mode=WAL")
             run(f"PRAGMA journal_size_limit={LONGEST_LOG}")
             run("PRAGMA wal_autocheckpoint=0")
-            run(f"PRAGMA mmap_size={1 << 40}")
             run(f"PRAGMA synchronous={'NORMAL' if self._folder is None else 'OFF'}")
             self._log = LogKeeper(self._path, lasting=self._folder is None)
         return connection
@@ -148,6 +148,9 @@ class Store:
     def settle(self) -> None:
         """Wait until all is written. Raises what went wrong with a transaction that was written behind."""
         self._catch_up()
+        self._complain()
+
+    def _complain(self) -> None:
         wrong, self._wrong = self._wrong, None
         if wrong is not None:
             raise wrong
@@ -245,6 +248,7 @@ class Store:
 
     def _stay(self) -> None:
         """Be a database in memory again, an empty one, when the file is none that its owner named."""
+        self._leave_beside()
         if self._folder is not None:
             self._end_log()
             self.connection.close()
@@ -375,17 +379,17 @@ class Store:
         """Run a `with` block as one transaction, nested ones as savepoints; any exception rolls the block back."""
         return Transaction(self)
 
-    def behind(self) -> Behind:
+    def behind(self) -> Transaction:
         """Run a `with` block as a transaction that is written in another thread while the caller goes on.
 
         What is written by `execute_many` and `write` waits for its end; a block that needs the connection itself, or
-        reads after it has written, becomes an ordinary transaction. Raises what went wrong with the one before.
+        reads after it has written, becomes an ordinary transaction. So does one of a file that its owner named: what is
+        told of that has to be there. Raises what went wrong with the one before.
         """
-        return Behind(self)
+        return Behind(self) if self._depth == 0 and self._claim is None else Transaction(self)
 
     def _begin_behind(self) -> None:
-        self.settle()
-        assert self._depth == 0
+        self._complain()
         self._look_after()
         self._pending = Pending()
         self._depth = 1
@@ -396,11 +400,40 @@ class Store:
             self._end(failed)
             return
         self._depth = 0
-        if pending.statements and not failed:
-            self._catch_up()
-            self._writer = self._writer or Writer()
-            self._writing = True
-            self._writer.begin(self._open, pending.statements)
+        if not pending.statements or failed:
+            return
+        own, large = pending.parted()
+        if not large:
+            with Transaction(self):
+                run(self._open, own)
+            return
+        self.connection.execute("BEGIN")
+        try:
+            run(self._open, own)
+        except BaseException:
+            self._open.execute("ROLLBACK")
+            raise
+        self._writer = self._writer or Writer()
+        self._writing = True
+        self._writer.begin(self._open, large)
+
+    @property
+    def beside(self) -> sqlite3.Connection | None:
+        """A connection to read with while a transaction is written behind: it sees what was before, or after.
+
+        None where there is no need of it, or no file.
+        """
+        if not self._writing or self._path is None:
+            return None
+        if self._beside is None:
+            self._beside = _connection(self._path)
+            self._beside.execute("PRAGMA query_only=ON")
+        return self._beside
+
+    def _leave_beside(self) -> None:
+        if self._beside is not None:
+            self._beside.close()
+            self._beside = None
 
     def _begin(self) -> None:
         if self._pending is not None:
@@ -481,11 +514,21 @@ class Store:
         self.ready(sobject)
         self.connection.execute(f"DELETE FROM {quoted(sobject.name)}")  # noqa: S608
 
-    def lookup(self, sobject: SObject, column: str, values: Sequence[Any], *columns: str) -> Iterator[tuple[Any, ...]]:
-        """Yield the given columns of the rows whose `column` is one of `values`, deleted rows included."""
+    def lookup(
+        self,
+        sobject: SObject,
+        column: str,
+        values: Sequence[Any],
+        *columns: str,
+        through: sqlite3.Connection | None = None,
+    ) -> Iterator[tuple[Any, ...]]:
+        """Yield the given columns of the rows whose `column` is one of `values`, deleted rows included.
+
+        `through` is the connection to read with, where it is not the store's own: see `beside`.
+        """
         for start in range(0, len(values), _MANY):
             part = values[start : start + _MANY]
-            yield from self._reading.execute(lookup_sql(sobject.name, column, columns, len(part)), part)
+            yield from (through or self._reading).execute(lookup_sql(sobject.name, column, columns, len(part)), part)
 
     def records(self, sobject: SObject, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Return all stored columns of records by id, deleted ones included."""
@@ -494,17 +537,19 @@ class Store:
             row[0]: dict(zip(columns, row[1:], strict=True)) for row in self.lookup(sobject, "Id", ids, "Id", *columns)
         }
 
-    def any_between(self, sobject: SObject, column: str, low: Any, high: Any) -> bool:
+    def any_between(
+        self, sobject: SObject, column: str, low: Any, high: Any, *, through: sqlite3.Connection | None = None
+    ) -> bool:
         """Tell whether a record, deleted ones among them, has a value of a range. The column has an index."""
         name = quoted(column)
         sql = f"SELECT 1 FROM {quoted(sobject.name)} WHERE {name} >= ? AND {name} <= ? LIMIT 1"  # noqa: S608
-        return self._reading.execute(sql, (low, high)).fetchone() is not None
+        return (through or self._reading).execute(sql, (low, high)).fetchone() is not None
 
     def execute_many(self, sql: str, rows: Sequence[Sequence[Any]], count: int | None = None) -> None:
         """Run a statement for each set of values. `count` is how many rows they are, where one writes several."""
         self._written += len(rows) if count is None else count
         if self._pending is not None:
-            self._pending.statements.append((sql, rows))
+            self._pending.statements.append(Statement(sql, rows, len(rows) if count is None else count))
         elif len(rows) == 1:
             self.connection.execute(sql, rows[0])
         else:
@@ -513,7 +558,7 @@ class Store:
     def write(self, sql: str, *values: Any) -> None:
         """Run a statement that writes."""
         if self._pending is not None:
-            self._pending.statements.append((sql, (values,)))
+            self._pending.statements.append(Statement(sql, (values,), 1))
         else:
             self.connection.execute(sql, values)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import csv
-import math
 import sqlite3
 from collections.abc import Iterator
 from contextlib import aclosing
@@ -210,7 +209,7 @@ numbers = st.one_of(
     st.decimals(-(10**8), 10**8, places=2).map(float),
     st.integers(-(10**16), 10**16).map(float),
     st.floats(-1e7, 1e7, allow_nan=False),
-)
+).map(lambda value: value + 0.0)  # SQLite keeps no negative zero
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -224,4 +223,4 @@ def test_doubles_are_written_as_java_does(values: list[float]) -> None:
     found = [text for (text,) in connection.execute(f"SELECT {sql} FROM t")]
     connection.close()
     assert found == [java_double(value) for value in values]
-    assert [math.copysign(1, float(text)) * abs(float(text)) for text in found] == values
+    assert [float(text) for text in found] == values

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mock_server.org.org import Org
-from mock_server.org.records import blocks, pipeline
+from mock_server.org.records import behind, blocks, pipeline, store
 from mock_server.org.records.changes import Change
 from mock_server.org.records.store import quoted
 from mock_server.org.records.tables import Table
@@ -156,7 +156,9 @@ def _state(org: Org) -> list[Any]:
     return [stored, commits, org.log.transactions, org.ids.next_number]
 
 
-def _run(given_tables: list[Any], *, hooked: bool, by_row: bool) -> tuple[list[Any], Counter[str]]:
+def _run(
+    given_tables: list[Any], *, hooked: bool = False, by_row: bool = False, behind: bool = False
+) -> tuple[list[Any], Counter[str]]:
     org = _org(hooked=hooked)
     who = _who(org)
     taken: Counter[str] = Counter()
@@ -175,7 +177,9 @@ def _run(given_tables: list[Any], *, hooked: bool, by_row: bool) -> tuple[list[A
         there = sorted(commit.id for commit in org.commits() if commit.sobject == sobject and commit.verb == "create")
         known = {f"#{place}": identifier for place, identifier in enumerate(there)}
         cells = [[known.get(cell, cell) for cell in row] for row in rows]
-        out.append(_told(org.write_table(who, Table(verb, sobject, columns, cells, key_field=key))))
+        with org.store.behind() if behind else org.store.transaction():
+            out.append(_told(org.write_table(who, Table(verb, sobject, columns, cells, key_field=key))))
+        taken["behind"] += org.store.beside is not None
         org.clock.advance(60)
     state = _state(org)
     org.close()
@@ -188,7 +192,12 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (pipeline, blocks):
         monkeypatch.setattr(module, "CHUNK", 3)
     monkeypatch.setattr(pipeline, "BLOCK", 9)
+    monkeypatch.setattr(blocks, "BLOCK", 9)
     monkeypatch.setattr(blocks, "_AT_ONCE", 4)
+    monkeypatch.setattr(behind, "_MANY", 4)
+    # A database of any size moves into a file.
+    monkeypatch.setattr(store, "LARGE", 0)
+    monkeypatch.setattr(store, "_LOOK_AFTER", 0)
 
 
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -199,10 +208,34 @@ def test_rows_become_the_same_by_column_and_row_by_row(given_tables: list[Any]) 
     assert by_column == by_row
 
 
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(tables(), min_size=2, max_size=6))
+def test_rows_become_the_same_when_they_are_written_behind(given_tables: list[Any]) -> None:
+    behind_, _ = _run(given_tables, behind=True)
+    by_row, _ = _run(given_tables, by_row=True)
+    assert behind_ == by_row
+
+
+def test_blocks_are_written_behind_one_after_the_other() -> None:
+    given_tables = [
+        (
+            "upsert",
+            "Contact",
+            "External_Id__c",
+            ("External_Id__c", "LastName"),
+            [[f"N{n}", "A"] for n in range(s, s + 9)],
+        )
+        for s in (0, 9, 18, 9)
+    ]
+    _, taken = _run(given_tables, behind=True)
+    assert taken == {"rows": 36, "behind": 3}
+    assert _run(given_tables, behind=True)[0] == _run(given_tables, by_row=True)[0]
+
+
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(tables(), min_size=1, max_size=2))
 def test_an_object_with_a_trigger_is_saved_row_by_row(given_tables: list[Any]) -> None:
     by_column, taken = _run([table for table in given_tables if table[1] == "Contact"], hooked=True, by_row=False)
     by_row, _ = _run([table for table in given_tables if table[1] == "Contact"], hooked=True, by_row=True)
     assert by_column == by_row
-    assert not taken
+    assert not taken["rows"]

@@ -6,6 +6,7 @@ import csv
 import time
 from base64 import urlsafe_b64decode
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
@@ -320,6 +321,26 @@ def small_pages(server: Server) -> Iterator[Rest]:
     server.control.for_org(made.id).seed("Contact", [{"LastName": name} for name in "abcdefghijkl"])
     yield Rest(server.url, made.access_token, made)
     server.control.delete_org(made.id)
+
+
+def test_pages_are_downloaded_side_by_side(rest: Rest, contacts: list[str]) -> None:
+    job = done(rest, "SELECT Id FROM Contact")
+    whole = page(rest, job).text
+    locators: list[str | None] = [None, *(one.headers["Sforce-Locator"] for one in all_pages(rest, job, 1))]
+
+    def download(locator: str | None) -> str:
+        asked = {"maxRecords": "1"} | ({"locator": locator} if locator else {})
+        answer = requests.get(
+            f"{rest.url}/services/data/v60.0/jobs/query/{job['id']}/results",
+            params=asked,
+            headers={"Authorization": f"Bearer {rest.token}", "Accept-Encoding": "gzip"},
+            timeout=20,
+        )
+        assert answer.headers["Content-Encoding"] == "gzip"
+        return answer.text.partition("\n")[2]
+
+    with ThreadPoolExecutor(6) as threads:
+        assert "".join(threads.map(download, locators[:-1])) == whole.partition("\n")[2]
 
 
 def test_pages_are_listed_five_at_a_time(small_pages: Rest) -> None:
