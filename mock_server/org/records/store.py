@@ -145,6 +145,11 @@ class Store:
             self._writing = False
             self._wrong = self._writer.wait() or self._wrong
 
+    def wait(self) -> bool:
+        """Wait until all is written; tell whether it could be."""
+        self._catch_up()
+        return self._wrong is None
+
     def settle(self) -> None:
         """Wait until all is written. Raises what went wrong with a transaction that was written behind."""
         self._catch_up()
