@@ -155,6 +155,9 @@ class Jobs:
         job = self.known(identifier)
         if job is None:
             raise errors.NO_SUCH_JOB()
+        if not self.org.store.wait():
+            # What is told of it has been written, and outlives whatever comes.
+            self._reread(job)
         return job
 
     def known(self, identifier: str) -> Job | None:
