@@ -65,7 +65,7 @@ def alarms(server: api.Server, style: str, scenario: Scenario, seed: int) -> lis
 
 
 EVERY = [(style, scenario) for style in STYLES for scenario in (*BULK, *ELSEWHERE)]
-SPREAD = 11
+SPREAD = 17
 """Of so many cases the quick suite tries one."""
 
 
