@@ -179,6 +179,10 @@ class Faults:
     def rules(self) -> tuple[Armed, ...]:
         return tuple(self._armed.values())
 
+    def has(self, effect: str) -> bool:
+        """Tell whether there is a rule of an effect, by its key."""
+        return any(armed.rule.effect.key == effect for armed in self._armed.values())
+
     def __contains__(self, name: object) -> bool:
         return name in self._armed
 

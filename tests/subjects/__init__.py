@@ -41,6 +41,7 @@ PLANTED = {
     "ignores_the_crowd.py": ("limits.concurrent_eased", "tests/subjects/crowd.yaml"),
     "unbounded.py": ("limits.own_ceiling", "tests/subjects/slow.yaml"),
     "submits_the_same_job.py": ("limits.bulk_quota_respected", "bulk/failed-jobs"),
+    "asks_for_more_batches.py": ("limits.bulk_quota_respected", "bulk/spent-batches"),
     "begins_the_job_anew.py": ("idempotency.lost_reply_bulk", "bulk/lost-replies"),
     "creates_instead_of_upsert.py": ("idempotency.lost_reply_collections", "lost-reply"),
     "creates_one_by_one.py": ("idempotency.lost_reply_create", "tests/subjects/lost-create.yaml"),

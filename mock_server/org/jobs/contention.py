@@ -35,7 +35,7 @@ LONGEST = 600.0
 """Seconds that a batch is worked on before the rest goes back into the queue."""
 PAUSE = 30.0
 """Seconds that the rest of a batch lies in the queue."""
-SLICE = 0.008
+SLICE = 0.015
 """Seconds of work after which others are served."""
 WIDEST = 25 * CHUNK
 """Rows that are saved in one go at most."""

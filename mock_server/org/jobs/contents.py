@@ -85,15 +85,15 @@ def steps(form: str, data: bytes, charset: str, content: Content) -> Iterator[No
             _add(content, row)
             yield
         return
-    columns: dict[str, None] = {}
+    columns: dict[str, str] = {}
+    """By its name in lower case, each column as it was written first: others may write it in another case."""
     for record in _xml(data) if form == "XML" else _json(data):
         if len(record) > MOST_FIELDS:
             raise _too_many_fields(len(record))
         _check_record(record.values())
-        columns.update(dict.fromkeys(record))
-        _add(content, record)
+        _add(content, {columns.setdefault(name.lower(), name): cell for name, cell in record.items()})
         yield
-    content.columns.extend(columns)
+    content.columns.extend(columns.values())
 
 
 def _add(content: Content, record: Sequence[str] | Record) -> None:

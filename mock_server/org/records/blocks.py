@@ -32,8 +32,8 @@ from mock_server.org.schema.types import Field, SObject, fold
 
 BLOCK = 2_000
 """Rows of one look, at most: more cost no less."""
-_AT_ONCE = 100
-"""Rows of an INSERT, if it is not one for a whole block."""
+_SIZES = (1_600, 800, 400, 200, 100, 10, 1)
+"""Rows of one INSERT: few sizes, for SQLite compiles each of them."""
 _VARIABLES = 30_000
 """Values of a statement: a little less than SQLite takes."""
 
@@ -414,18 +414,16 @@ class Blocks:
         folds = [name for name in names if plan.folds(name)]
         shadows = [_shadow(columns[names.index(name)]) for name in folds]
         names, columns = (*names, *map(fold_column, folds)), [*columns, *shadows]
-        same = tuple(isinstance(column, Same) for column in columns)
-        shared = [column.value for column in columns if isinstance(column, Same)]
-        own = [column for column in columns if not isinstance(column, Same)]
-        values, width = list(chain.from_iterable(zip(*own, strict=True))), len(own)
+        shared = {name: column.value for name, column in zip(names, columns, strict=True) if isinstance(column, Same)}
+        own = {name: column for name, column in zip(names, columns, strict=True) if not isinstance(column, Same)}
+        values, width = list(chain.from_iterable(zip(*own.values(), strict=True))), len(own)
         start, count = 0, len(group.ids)
-        whole = min(count, _VARIABLES // width) // CHUNK * CHUNK
-        for size in (whole, _AT_ONCE, 10, 1):
-            if not 0 < width * size <= _VARIABLES:
+        for size in _SIZES:
+            if width * size > _VARIABLES:
                 continue
-            sql = plan.insert_many(names, same, size)
+            sql = plan.insert_many(tuple(shared), tuple(own), size)
             end = start + (count - start) // size * size
-            parts = [[*shared, *values[at * width : (at + size) * width]] for at in range(start, end, size)]
+            parts = [[*shared.values(), *values[at * width : (at + size) * width]] for at in range(start, end, size)]
             self._store.execute_many(sql, parts, end - start)
             start = end
 

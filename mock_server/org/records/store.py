@@ -700,20 +700,12 @@ def insert_sql(table: str, columns: Sequence[str]) -> str:
     return f"INSERT INTO {quoted(table)} ({names}) VALUES ({','.join('?' * len(columns))})"  # noqa: S608
 
 
-def insert_many_sql(table: str, columns: Sequence[str], same: Sequence[bool], count: int) -> str:
-    """Return an INSERT of several rows. The values of columns that are the `same` in all come once, before the rows."""
-    shared = iter(range(1, sum(same) + 1))
-    places = [f"?{next(shared)}" if one else "" for one in same]
-    following = sum(same)
-    rows = []
-    for _ in range(count):
-        row = []
-        for place in places:
-            following += not place
-            row.append(place or f"?{following}")
-        rows.append(f"({','.join(row)})")
-    names = ", ".join(map(quoted, columns))
-    return f"INSERT INTO {quoted(table)} ({names}) VALUES {','.join(rows)}"  # noqa: S608
+def insert_many_sql(table: str, shared: Sequence[str], own: Sequence[str], count: int) -> str:
+    """Return an INSERT of several rows: the values of the `shared` columns come once, then those of each row's own."""
+    names = ", ".join(map(quoted, (*shared, *own)))
+    # Only few variables have numbers: those SQLite looks up one by one.
+    row = ",".join([f"?{number}" for number in range(1, len(shared) + 1)] + ["?"] * len(own))
+    return f"INSERT INTO {quoted(table)} ({names}) VALUES {','.join([f'({row})'] * count)}"  # noqa: S608
 
 
 def person_name(sobject: SObject, field: Field) -> bool:

@@ -35,6 +35,8 @@ BATCH = f"{BATCHES}/{{batch}}"
 _KINDS = {CSV: "CSV", XML: "XML", "text/xml": "XML", JSON: "JSON", "zip/csv": "ZIP_CSV", "zip/xml": "ZIP_XML"} | {
     "zip/json": "ZIP_JSON"
 }
+_NOTED = 1000
+"""Bytes of a query that the journal tells of."""
 _MEDIA = {"CSV": CSV, "XML": XML, "JSON": JSON, "ZIP_CSV": "zip/csv", "ZIP_XML": "zip/xml", "ZIP_JSON": "zip/json"}
 
 
@@ -65,7 +67,10 @@ routes = Routes(render, peek=peek, guard=guard, finish=finish)
 async def create(call: Call) -> Reply:
     job = job_of(call)
     charset = _charset(call, job)
-    batch = call.org.jobs.classic.add(call.session, job, call.content().read(), call.entry.number, charset=charset)
+    content = call.content().read()
+    if job.operation in QUERIES:
+        call.entry.query = content[:_NOTED].decode("utf-8", "replace")
+    batch = call.org.jobs.classic.add(call.session, job, content, call.entry.number, charset=charset)
     tell_batch(call, job, batch)
     reply = batch_reply(job, batch, 201)
     reply.headers["Location"] = f"/services/async/{job.version}/job/{job.id}/batch/{batch.id}"

@@ -116,3 +116,12 @@ def test_charsets_that_can_be_read(name: str) -> None:
 )
 def test_charsets_that_are_none(name: str) -> None:
     assert not known_charset(name)
+
+
+@pytest.mark.parametrize("form", ["JSON", "XML"])
+def test_records_may_write_a_field_in_different_cases(form: str) -> None:
+    data = {
+        "JSON": b'[{"LastName": "a"}, {"lastname": "b"}]',
+        "XML": b"<sObjects><sObject><LastName>a</LastName></sObject><sObject><lastname>b</lastname></sObject></sObjects>",
+    }[form]
+    assert read(form, data) == [{"LastName": "a"}, {"LastName": "b"}]

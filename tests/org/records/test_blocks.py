@@ -193,8 +193,8 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "CHUNK", 3)
     monkeypatch.setattr(pipeline, "BLOCK", 9)
     monkeypatch.setattr(blocks, "BLOCK", 9)
-    monkeypatch.setattr(blocks, "_AT_ONCE", 4)
-    monkeypatch.setattr(behind, "_MANY", 4)
+    monkeypatch.setattr(blocks, "_SIZES", (9, 4, 2, 1))
+    monkeypatch.setattr(behind, "_MANY", 2)
     # A database of any size moves into a file.
     monkeypatch.setattr(store, "LARGE", 0)
     monkeypatch.setattr(store, "_LOOK_AFTER", 0)

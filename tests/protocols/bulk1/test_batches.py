@@ -296,3 +296,22 @@ def test_rows_that_are_too_short_or_too_long_fail_alone(wire: Wire) -> None:
     told_rows = rows(result)
     assert [row["Success"] for row in told_rows] == ["false", "true", "false"]
     assert told_rows[0]["Error"].startswith("INVALID_FIELD:The row has 1 values, and the header has 2 columns:")
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        ("CSV", b"LastName,Description\nA,x\0y\n"),
+        ("JSON", b'[{"LastName": "A", "Description": "x\\u0000y"}]'),
+        ("CSV", b'LastName,Description\r\nA,"x\ry"\n'),
+        ("JSON", '[{"LastName": "A", "Description": "\\ud83d\\ude00 \u0640\u202e"}]'.encode()),
+    ],
+)
+def test_odd_characters_do_no_harm(rest: Rest, wire: Wire, kind: str, content: bytes) -> None:
+    media = {"CSV": "text/csv", "JSON": "application/json"}[kind]
+    last, result = wire.load(content, media, contentType=kind)
+    assert told(last, "state") == "Completed", last.text
+    if told(last, "numberRecordsFailed") == "0":
+        assert names(rest) == ["A"]
+    else:
+        assert "false" in result.text

@@ -180,6 +180,8 @@ def test_large_results_come_in_several_files(
         if one["operation"] == "bulk1.batch.download"
     ]
     assert sum(page["rows"] for page in pages) == pages[0]["total"] == 1500
+    added = [one for one in server.control.for_org(rest.org.id).journal() if one["operation"] == "bulk1.batch.create"]
+    assert [(one["query"], one["rows"]) for one in added] == [("SELECT LastName, Description FROM Contact", [])]
     assert [page["next"] for page in pages] == [*results[1:], None]
 
 
