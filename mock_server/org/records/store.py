@@ -700,12 +700,19 @@ def insert_sql(table: str, columns: Sequence[str]) -> str:
     return f"INSERT INTO {quoted(table)} ({names}) VALUES ({','.join('?' * len(columns))})"  # noqa: S608
 
 
-def insert_many_sql(table: str, shared: Sequence[str], own: Sequence[str], count: int) -> str:
-    """Return an INSERT of several rows: the values of the `shared` columns come once, then those of each row's own."""
+def insert_many_sql(table: str, shared: Sequence[str], own: Sequence[str], count: int, *, there: bool = False) -> str:
+    """Return an INSERT of several rows: the values of the `shared` columns come once, then those of each row's own.
+
+    Rows that are `there` are changed: their Id is one of the columns.
+    """
     names = ", ".join(map(quoted, (*shared, *own)))
     # Only few variables have numbers: those SQLite looks up one by one.
     row = ",".join([f"?{number}" for number in range(1, len(shared) + 1)] + ["?"] * len(own))
-    return f"INSERT INTO {quoted(table)} ({names}) VALUES {','.join([f'({row})'] * count)}"  # noqa: S608
+    sql = f"INSERT INTO {quoted(table)} ({names}) VALUES {','.join([f'({row})'] * count)}"  # noqa: S608
+    if not there:
+        return sql
+    pairs = ", ".join(f"{quoted(name)}=excluded.{quoted(name)}" for name in (*shared, *own) if name != "Id")
+    return f'{sql} ON CONFLICT ("Id") DO UPDATE SET {pairs}'
 
 
 def person_name(sobject: SObject, field: Field) -> bool:
