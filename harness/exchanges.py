@@ -17,6 +17,8 @@ was aborted, and its rows are as they were; whether they are sent again is for i
 
 LOGINS = ("oauth.", "soap.login")
 BULK = ("bulk1.", "bulk2.")
+CREATIONS = frozenset({"bulk1.job.create", "bulk2.ingest.create"})
+"""Requests that say the same whatever rows a job is made for."""
 _REPEATABLE = frozenset({"bulk2.ingest.upload"})
 """Uploads that may be sent again: a job of Bulk 2.0 takes one."""
 UNCOUNTED = (*LOGINS, "rest.versions")

@@ -91,4 +91,4 @@ def scaled(scenario: Scenario, wanted: Growth, times: int) -> Scenario:
 
 def share(rows: Sequence[T], wanted: Growth, times: int) -> list[T]:
     """Return all of the rows that are given for the large run, and the first of them for the small one."""
-    return list(rows[: max(1, len(rows) * times // wanted.times)])
+    return list(rows[: max(1, len(rows) * times // max(1, wanted.times))])

@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import Any
 
 from harness.exchanges import Exchange, Failure, Row, class_of
+from mock_server.org.errors import BY_CODE
 
 ENDED = frozenset({"JobComplete", "Failed", "Aborted", "Completed", "NotProcessed", "Not Processed"})
 """States of a job or a 1.0 batch in which nothing more becomes of its rows."""
@@ -278,7 +279,7 @@ class _Telling:
             failed=failed if self._counts[False] else None,
             left=left,
             why=_why(state, codes),
-            codes=codes if _why(state, codes) == "permanent" else (),
+            codes=codes if _why(state, codes) in ("permanent", "quota") else (),
             failed_steps=sum(one.failure in ("transient", "ambiguous", "quota") for one in job.exchanges),
             asked=any(one.job_role in ("poll", "results") for one in self._later),
             rules=tuple(dict.fromkeys(rule for one in job.exchanges if one.job_role != "poll" for rule in one.rules)),
@@ -381,4 +382,6 @@ def _codes_of(job: Job, batch: Batch | None) -> tuple[str, ...]:
 def _why(state: str | None, codes: Sequence[str]) -> Failure:
     if state == "Aborted":
         return "stopped"
-    return "permanent" if WORTHLESS.intersection(codes) else "transient"
+    if WORTHLESS.intersection(codes):
+        return "permanent"
+    return class_of(codes) if any(code in BY_CODE for code in codes) else "transient"

@@ -156,6 +156,9 @@ class Gate:
             if armed:
                 reply = await faults.strike(call, "edge")
             if reply is None:
+                if call.rest is not None:
+                    await call.rest()
+                    entry.fingerprint = call.fingerprint or entry.fingerprint
                 if operation.auth:
                     if armed:
                         peeked = org.sessions.peek(token) if token else None

@@ -135,6 +135,8 @@ class Call:
     """The body of an upload that has one: a file at its start, which whoever made the call closes. `body` is empty."""
     fingerprint: str = ""
     """That of such a body."""
+    rest: Callable[[], Awaitable[None]] | None = None
+    """Reads the body of an upload, where that has to wait for the gate."""
     unread: ApiError | None = None
     """Why the body could not be read. The gate refuses such a call, once it knows who calls."""
     _query: dict[str, str] | None = None

@@ -95,7 +95,9 @@ class App:
 
     async def start(self) -> None:
         """Get ready to serve on the running event loop."""
-        self._front = Front(self._handle, self.registry.is_upload, stream(self.settings.seed, "request ids"))
+        self._front = Front(
+            self._handle, self.registry.is_upload, stream(self.settings.seed, "request ids"), self.world.cuts_uploads
+        )
         for org in self.world.orgs.values():
             org.resume_jobs()
         if self.settings.data:

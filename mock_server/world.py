@@ -13,6 +13,7 @@ import orjson
 from mock_server import declarations
 from mock_server.automation import DeclaredHook
 from mock_server.declarations import Declaration
+from mock_server.faults.effects.upload import CutUpload
 from mock_server.faults.engine import Faults
 from mock_server.job_saves import JobSaves
 from mock_server.journal import Journal
@@ -296,6 +297,10 @@ class World:
 
     def faults_of(self, org: Org) -> Faults:
         return self._faults[org.id]
+
+    def cuts_uploads(self) -> bool:
+        """Tell whether any org has a rule by which uploads break off."""
+        return any(faults.has(CutUpload.key) for faults in self._faults.values())
 
     def job_saves_of(self, org: Org) -> JobSaves:
         return self._job_saves[org.id]

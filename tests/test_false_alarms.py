@@ -96,7 +96,10 @@ def test_no_false_alarm_where_calls_hold_several_requests(server: api.Server, st
     assert alarms(server, style, scenario, 1) == []
 
 
-READERS = [("with_simple_salesforce.py", str(Path(__file__).parent / "subjects/extracts.yaml"))] + [
+READERS = [
+    ("with_simple_salesforce.py", str(Path(__file__).parent / "subjects/extracts.yaml")),
+    ("pages_in_parallel.py", "read/query-job"),
+] + [
     (correct_in(one.name), one.name)
     for one in catalogue()
     if one.name.startswith("read/") or one.name == "bulk/ten-times-the-results"

@@ -149,6 +149,12 @@ def test_a_correct_integration_is_clean_where_another_is_caught(
     assert not result.violated, told(result)
 
 
+@pytest.mark.heavy
+def test_a_load_from_a_file_holds_one_row_at_a_time(server: api.Server) -> None:
+    result = judged(server, "bulk_streaming.py", "bulk/ten-times-the-rows")
+    assert result.ok, told(result)
+
+
 @pytest.mark.parametrize(
     ("subject", "scenario"), [(subject, scenario) for subject, found in CORRECT.items() for scenario in found]
 )

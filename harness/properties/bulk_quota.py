@@ -56,7 +56,8 @@ class BulkQuotaRespected(Claim):
         stubborn = _stubborn(evidence, failed, parameters.same)
         if stubborn:
             named = some(
-                f"{len(load.exchange.rows)} rows in {load.job.id}, the {number}th time" for load, number in stubborn
+                f"{len(load.exchange.rows)} rows {times} times running, at last in {load.job.id}"
+                for load, times in stubborn
             )
             reason = f"sent again in jobs as large as those that had failed as a whole: {named}"
             return self.violated(reason, exposures, [load.number for load, _ in stubborn])
@@ -70,7 +71,7 @@ def _is_refused(exchange: Exchange) -> bool:
 
 
 def _fell_through(load: Load) -> bool:
-    return load.state == "Failed" and load.why == "transient" and load.ended is not None
+    return load.state == "Failed" and load.why in ("transient", "quota") and load.ended is not None
 
 
 def _most_a_minute(calls: list[Exchange]) -> tuple[int, list[int]]:

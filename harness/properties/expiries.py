@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from harness.evidence import Evidence
-from harness.exchanges import Exchange
+from harness.exchanges import CREATIONS, Exchange
 
 OPENERS = frozenset({"oauth.token", "soap.login"})
 """Operations that open a session; others of their families end or inspect one."""
@@ -35,10 +35,12 @@ class Expiry:
     def refused_together(self) -> list[Exchange]:
         """Return the requests that were under way before the first new session was there: those of several workers."""
         end = self.logins[0].end if self.logins else float("inf")
-        different: dict[tuple[str, ...], Exchange] = {}
+        different: dict[object, Exchange] = {}
         for exchange in self.refused:
             if exchange.at < end:
-                different.setdefault(exchange.repeat, exchange)
+                # The creation of one job says what that of another one says.
+                key = exchange.number if exchange.operation in CREATIONS else exchange.repeat
+                different.setdefault(key, exchange)
         return list(different.values())
 
 

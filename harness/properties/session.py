@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from harness.evidence import Attempt, Evidence
-from harness.exchanges import Exchange
+from harness.exchanges import CREATIONS, Exchange
 from harness.properties.expiries import Expiry, Span, expiries, family, let_in, opens_session, spans
 from harness.properties.property import Claim, NoParameters, Verdict, counted, some
 from harness.properties.second_jobs import jobs_and_second_ones
@@ -51,7 +51,7 @@ class RefreshedOnce(Claim):
             for expiry in expiries(span.exchanges):
                 exposures += len(expiry.refused)
                 ends += 1
-                fault = _fault(expiry, parameters.max, last, span.cut_off)
+                fault = _fault(expiry, parameters.max, last, span.cut_off, evidence.most_jobs)
                 if fault:
                     faults.append(fault)
                     entries.extend(exchange.number for exchange in (*expiry.refused[:2], *expiry.logins[:3]))
@@ -62,14 +62,15 @@ class RefreshedOnce(Claim):
         return self.held(f"{counted(ends, 'expiry', 'expiries')}, each answered by one login", exposures)
 
 
-def _fault(expiry: Expiry, most: int, last: Mapping[str, int], cut_off: bool) -> str | None:
-    """Say what is wrong about one expiry. `last` is the last exchange of each operation."""
+def _fault(expiry: Expiry, most: int, last: Mapping[str, int], cut_off: bool, jobs: int) -> str | None:
+    """Say what is wrong about one expiry. `last` is the last exchange of each operation, `jobs` how many jobs the
+    subject may want to create at once."""
     first = expiry.refused[0]
     allowed = max(most, len(expiry.refused_together()), len(expiry.sessions))
     if len(expiry.logins) > allowed:
         return f"{len(expiry.logins)} logins for one expired session"
     again, times = _most_in_a_row(expiry)
-    if times > 2:
+    if times > (2 * jobs if again in CREATIONS else 2):
         return f"{again} was sent {times} times with an ended session"
     if cut_off:
         return None  # nobody knows what would have come next
@@ -242,6 +243,7 @@ class ExpiryKeepsProgress(Claim):
             "bulk.only_failed_rows_retried",
             "delivery.nothing_twice",
             "retry.amplification_bounded",
+            "dead_letter.attempts_true",
         }
     )
 

@@ -179,6 +179,10 @@ class Faults:
     def rules(self) -> tuple[Armed, ...]:
         return tuple(self._armed.values())
 
+    def has(self, effect: str) -> bool:
+        """Tell whether there is a rule of an effect, by its key."""
+        return any(armed.rule.effect.key == effect for armed in self._armed.values())
+
     def __contains__(self, name: object) -> bool:
         return name in self._armed
 
@@ -301,6 +305,10 @@ class Faults:
         return any(armed.fires(entry.asked, keys))
 
     # -- rows
+
+    def strikes_rows(self, call: Call) -> bool:
+        """Tell whether there are rules for the rows of an operation."""
+        return bool(self._armed) and bool(self._row_plan(call))
 
     def looks_ahead(self, call: Call) -> bool:
         """Tell whether rules choose among the rows of a request by what follows them."""

@@ -66,9 +66,12 @@ class Front:
     Make it inside the event loop that serves; `server` is aiohttp's protocol factory for the listener.
     """
 
-    def __init__(self, handle: Handle, is_upload: IsUpload, chance: Random) -> None:
+    def __init__(
+        self, handle: Handle, is_upload: IsUpload, chance: Random, may_cut: Callable[[], bool] = lambda: False
+    ) -> None:
         self.handle = handle
         self.is_upload = is_upload
+        self._may_cut = may_cut
         self._chance = chance
         self.server = _Server(
             self._serve,
@@ -92,7 +95,11 @@ class Front:
         connection.call = call
         if request.body_exists:
             upload = self.is_upload(call.method, call.raw_path)
-            await _receive(call, request, upload)
+            if upload and self._may_cut():
+                # A rule is asked first: a connection that breaks off in the middle of a body has not taken it all.
+                call.rest = partial(_receive, call, request, upload)
+            else:
+                await _receive(call, request, upload)
             if call.unread is not None and _gone(request) and not upload:
                 return Answer(400, {}, b"")
         try:

@@ -80,7 +80,7 @@ def test_a_scenario_is_scaled_to_its_runs(scenario: Scenario) -> None:
     assert [plan.count for plan in (*few.inputs, *many.inputs)] == [50, 500]  # type: ignore[union-attr]
     assert (few.faults, few.time) == ((), "real")
     assert share(list(range(100)), Growth(), 1) == list(range(10))
-    assert share(list(range(100)), Growth(), 10) == list(range(100))
+    assert share(list(range(100)), Growth(), 10) == share(list(range(100)), Growth(times=0), 1) == list(range(100))
 
 
 def test_what_is_read_is_scaled_where_nothing_is_delivered() -> None:

@@ -16,12 +16,14 @@ PLANTED = {
     "comes_back_at_once.py": ("bulk.eases_off_on_locks", "tests/subjects/lock-storm.yaml"),
     "jobs_come_back_together.py": ("bulk.eases_off_on_locks", "tests/subjects/job-lock-storm.yaml"),
     "many_collections.py": ("bulk.bulk_api_when_large", "bulk/many-records"),
+    "takes_half_for_all.py": ("bulk.failed_and_unprocessed_read", "bulk/cut-results"),
     "takes_complete_for_done.py": ("bulk.failed_and_unprocessed_read", "bulk/failed-rows"),
     "forgets_the_unprocessed.py": ("bulk.failed_and_unprocessed_read", "bulk/failed-jobs"),
     "counts_processed_as_landed.py": ("bulk.partial_is_not_success", "bulk/failed-rows"),
     "leaves_jobs_open.py": ("bulk.jobs_closed", "bulk/refused-upload"),
     "polls_without_pause.py": ("bulk.polling_backs_off", "bulk/slow-job"),
     "loads_as_it_comes.py": ("bulk.grouped_by_parent", "bulk/shared-parents"),
+    "one_unsorted_job.py": ("bulk.grouped_by_parent", "bulk/shared-parents-in-one-job"),
     "joins_cells_by_hand.py": ("bulk.csv_faithful", "bulk/awkward-values"),
     "leaves_cells_empty.py": ("bulk.csv_faithful", "bulk/awkward-values"),
     "pairs_results_by_line.py": ("bulk.errors_matched_to_rows", "bulk/failed-rows"),
@@ -41,6 +43,7 @@ PLANTED = {
     "ignores_the_crowd.py": ("limits.concurrent_eased", "tests/subjects/crowd.yaml"),
     "unbounded.py": ("limits.own_ceiling", "tests/subjects/slow.yaml"),
     "submits_the_same_job.py": ("limits.bulk_quota_respected", "bulk/failed-jobs"),
+    "asks_for_more_batches.py": ("limits.bulk_quota_respected", "bulk/spent-batches"),
     "begins_the_job_anew.py": ("idempotency.lost_reply_bulk", "bulk/lost-replies"),
     "creates_instead_of_upsert.py": ("idempotency.lost_reply_collections", "lost-reply"),
     "creates_one_by_one.py": ("idempotency.lost_reply_create", "tests/subjects/lost-create.yaml"),
@@ -68,6 +71,7 @@ PLANTED = {
     "logs_in_for_ever.py": ("session.stops_on_refused_refresh", "tests/subjects/refused-login.yaml"),
     "restarts_after_expiry.py": ("session.expiry_keeps_progress", "tests/subjects/late-expiry.yaml"),
     "bulk_begins_anew_after_expiry.py": ("session.expiry_keeps_progress", "read/expired-in-mid-job"),
+    "loads_anew_after_expiry.py": ("session.expiry_keeps_progress", "session/expired-in-mid-load"),
     "hard_coded_host.py": ("session.instance_url_followed", "tests/subjects/moved-org.yaml"),
     "creates_what_is_not_done.py": ("idempotency.redelivery_changes_nothing", "tests/subjects/same-again.yaml"),
     "stamps_each_run.py": ("idempotency.rerun_is_noop", "tests/subjects/same-again.yaml"),
@@ -98,6 +102,7 @@ PLANTED = {
 """File of each broken subject -> the property that must be named first, and the scenario that shows it."""
 
 CORRECT = {
+    "pages_in_parallel.py": ("read/query-job",),
     "bulk_parallel.py": ("tests/subjects/job-lock-storm.yaml", "bulk/shared-parents", "bulk/failed-rows"),
     "reader.py": ("tests/subjects/reading.yaml",),
     "parallel.py": (
@@ -121,14 +126,17 @@ CORRECT = {
 """File of each further correct subject, and of the one above -> scenarios in which nothing may be said against it."""
 
 CORRECT_IN = {
+    "session/expired-in-mid-load": "bulk_sync.py",
     "read/": "reader.py",
     "read/query-job": "bulk_reader.py",
     "read/lost-results": "bulk_reader.py",
+    "read/lost-chunks": "pk_chunks.py",
     "read/pk-chunks": "pk_chunks.py",
     "read/expired-in-mid-job": "bulk_reader.py",
     "bulk/ten-times-the-results": "bulk_reader.py",
     "bulk/": "bulk_sync.py",
     "bulk/shared-parents": "bulk_parallel.py",
+    "bulk/shared-parents-in-one-job": "bulk_sync.py",
     "bulk/ten-times-the-rows": "streaming.py",
 }
 """Bundled scenarios, by how their names begin, in which another integration than `correct.py` must be clean."""

@@ -5,7 +5,7 @@ As it stands it is correct.
 
 import json
 
-from bulk_sync import BulkSync, error_of, main
+from bulk_sync import AT_THE_END, BulkSync, error_of, main
 from sync import Failure
 
 ENDED = ("Completed", "Failed", "NotProcessed", "Not Processed")
@@ -104,7 +104,7 @@ class BulkClassic(BulkSync):
             return "JOB_ABORTED", f"batch {told['id']} was not processed"
         text = told.get("stateMessage") or "the batch failed"
         code = text.partition(":")[0].strip()
-        return (code, text) if code.startswith("Invalid") else ("JOB_FAILED", text)
+        return (code, text) if code.startswith("Invalid") or code in AT_THE_END else ("JOB_FAILED", text)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import os
+import threading
 
 from bulk_sync import BulkSync
 from sync import Failure
@@ -20,11 +21,11 @@ class BulkReader(BulkSync):
     def __init__(self, env=os.environ):
         super().__init__(env)
         self.last = ""
-        self.told = {}
+        self.mine = threading.local()
         self.http.hooks["response"].append(self.note_headers)
 
     def note_headers(self, response, **_):
-        self.told = response.headers
+        self.mine.told = response.headers
 
     def run(self):
         while not self.read(self.ask()):
@@ -70,13 +71,13 @@ class BulkReader(BulkSync):
             text = self.step("GET", f"jobs/query/{job}/results", params=asked)
             rows = list(csv.DictReader(io.StringIO(text, newline="")))
             if self.is_whole(rows):
-                return rows, self.told["Sforce-Locator"]
-            self.log(Failure("RESULTS_CUT", f"{len(rows)} of {self.told['Sforce-NumberOfRecords']} rows"))
+                return rows, self.mine.told["Sforce-Locator"]
+            self.log(Failure("RESULTS_CUT", f"{len(rows)} of {self.mine.told['Sforce-NumberOfRecords']} rows"))
             self.wait(attempt)
         raise Failure("RESULTS_CUT", f"page {locator} of job {job} never came whole")
 
     def is_whole(self, rows):
-        return len(rows) == int(self.told["Sforce-NumberOfRecords"])
+        return len(rows) == int(self.mine.told["Sforce-NumberOfRecords"])
 
     def take(self, row):
         self.last = row["Id"]

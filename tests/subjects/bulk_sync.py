@@ -13,7 +13,7 @@ import requests
 from sync import DOUBTFUL, TRANSIENT, Failure, Sync, main
 
 ENDED = ("JobComplete", "Failed", "Aborted")
-AT_THE_END = {"ExceededQuota"}
+AT_THE_END = {"ExceededQuota", "EXCEEDEDQUOTA"}
 """Whoever is told this has used up the day's batches or jobs."""
 
 
@@ -219,7 +219,7 @@ class BulkSync(Sync):
             return "JOB_ABORTED", f"job {told['id']} was aborted"
         text = told.get("errorMessage") or "the job failed"
         code = text.partition(":")[0].strip()
-        return (code, text) if code.startswith("Invalid") else ("JOB_FAILED", text)
+        return (code, text) if code.startswith("Invalid") or code in AT_THE_END else ("JOB_FAILED", text)
 
     def is_transient(self, code):
         return code in TRANSIENT or code == "JOB_FAILED"

@@ -55,6 +55,8 @@ class MemoryBounded(Claim):
         for one in evidence.memory:
             if one.handled < (1 - _MOST_LEFT) * one.rows:
                 return self.not_exercised(f"of {one.rows} rows the subject handled {one.handled} without faults")
+        if not small.peak or not large.peak:
+            return self.not_exercised("the subject ended before its memory could be measured")
         told = (
             f"{_mib(small.peak)} MiB at the most with {small.rows} rows, {_mib(large.peak)} MiB with {large.rows} "
             f"({(large.peak - small.peak) / small.peak:+.0%})"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from harness.evidence import Attempt, Evidence
-from harness.exchanges import Exchange
+from harness.exchanges import CREATIONS, Exchange
 from harness.properties.property import Claim, Verdict, counted, some
 from harness.properties.retry.timing import told, tolerance
 
@@ -51,7 +51,7 @@ class Bounded(Claim):
                     entries.extend((tries[0].number, tries[most].number, tries[-1].number))
         for alike in _failing_runs(evidence):
             exposures += 1
-            if len(alike) > most * (evidence.most_jobs if alike[0].job_role == "create" else 1):
+            if len(alike) > most * (evidence.most_jobs if alike[0].operation in CREATIONS else 1):
                 beyond.append(f"{alike[0].operation} ({len(alike)} times in a row)")
                 entries.extend((alike[0].number, alike[most].number, alike[-1].number))
         if beyond:

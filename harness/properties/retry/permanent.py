@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
 from harness.evidence import Attempt, Evidence
-from harness.exchanges import Exchange
+from harness.exchanges import CREATIONS, Exchange
 from harness.properties.property import Claim, NoParameters, Verdict, counted, some
 
 _RACES = frozenset({"DUPLICATE_VALUE"})
@@ -127,7 +127,7 @@ def _refused_requests(evidence: Evidence) -> tuple[list[tuple[Exchange, Exchange
             leg = evidence.leg_of(exchange.number)
             refused.clear()
         earlier = refused.get(exchange.repeat)
-        if exchange.job_role == "create":
+        if exchange.operation in CREATIONS:
             # The creation of one job says what that of another one says.
             creations[exchange.repeat] += 1
             earlier = earlier if creations[exchange.repeat] > evidence.most_jobs else None

@@ -9,7 +9,7 @@ job: {results: truncated}           # expired | truncated | gone
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal, Self, cast
 
 from mock_server.faults import losses
@@ -100,7 +100,9 @@ class JobFault(Effect):
             return call.entry.job is not None
         if self.doom.loss == "truncated":
             told, reply = call.entry.job, call.reply
-            return told is not None and reply is not None and reply.status == 200 and losses.has_rows(call, told)
+            if told is None or reply is None or reply.status != 200 or losses.cut(call, told) is not None:
+                return False
+            return losses.has_rows(call, told)
         if self.doom.loss == "gone":
             return losses.located(call)
         return losses.finished(call) is not None
@@ -109,7 +111,8 @@ class JobFault(Effect):
         told, loss = call.entry.job, self.doom.loss
         if point == "after":
             assert told is not None
-            call.org.jobs.dooms.add(told.batch or told.id, self.doom, self)
+            rule = next(strike.rule for strike in reversed(call.entry.strikes) if strike.effect == self.key)
+            call.org.jobs.dooms.add(told.batch or told.id, replace(self.doom, by=rule), self)
         elif point == "reply":
             assert call.reply is not None
             return losses.truncated(call, call.reply)

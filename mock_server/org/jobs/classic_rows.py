@@ -80,9 +80,7 @@ class BatchRows:
         Raises InvalidBatch.
         """
         data = self.data(batch)
-        if job.content_type.startswith("ZIP"):
-            data = Attachments(data).manifest
-        return job.content_type.rpartition("_")[2], data, batch.options.get("charset", "utf-8")
+        return *plain(job, data), batch.options.get("charset", "utf-8")
 
     async def _read(self, job: Job, batch: Batch, data: bytes) -> Content:
         """Read the records of a batch, letting others be served."""
@@ -123,6 +121,15 @@ def _told(results: list[RowResult]) -> bytes:
     )
 
 
+def plain(job: Job, data: bytes) -> tuple[str, bytes]:
+    """Return the form of a job's records, and what holds them in a content: of a zip its manifest.
+
+    Raises InvalidBatch.
+    """
+    form = job.content_type.rpartition("_")[2]
+    return form, Attachments(data).manifest if job.content_type.startswith("ZIP") else data
+
+
 class _Cells:
     """Makes of cells what is saved: files that a zip brings take the place of their names."""
 
@@ -130,6 +137,7 @@ class _Cells:
         sobject = jobs.org.schema.get(job.sobject)
         kinds = {field.name.lower(): field.type for field in sobject.fields} if sobject is not None else {}
         self._files = files
+        self._wide = len(columns)
         self._binary = [at for at, name in enumerate(columns) if files and kinds.get(name.lower()) == "base64"]
 
     def check(self, content: Content) -> None:
@@ -137,14 +145,22 @@ class _Cells:
         if not self._binary or self._files is None:
             return
         rows = content.rows(0, len(content.records))
-        if sum(self._files.size(row[at]) for row in rows for at in self._binary) > LARGEST:
+        if sum(self._files.size(row[at]) for row in rows for at in self._binary if at < len(row)) > LARGEST:
             raise too_large()
 
     def of(self, rows: list[Sequence[str]]) -> tuple[list[Sequence[str]], dict[int, ApiError]]:
-        """Return rows as they are saved, and the errors of those whose files are not there, by their places."""
-        if not self._binary:
-            return rows, {}
+        """Return rows as they are saved, and the errors of those that cannot be, by their places."""
         refusals: dict[int, ApiError] = {}
+        wide = self._wide
+        if set(map(len, rows)) != {wide}:
+            refusals = {
+                place: errors.RAGGED_ROW(cells=len(row), columns=wide)
+                for place, row in enumerate(rows)
+                if len(row) != wide
+            }
+            rows = [row if len(row) == wide else [*row[:wide], *[""] * (wide - len(row))] for row in rows]
+        if not self._binary:
+            return rows, refusals
         made: list[Sequence[str]] = []
         for place, row in enumerate(rows):
             cells = list(row)

@@ -35,7 +35,7 @@ LONGEST = 600.0
 """Seconds that a batch is worked on before the rest goes back into the queue."""
 PAUSE = 30.0
 """Seconds that the rest of a batch lies in the queue."""
-SLICE = 0.008
+SLICE = 0.015
 """Seconds of work after which others are served."""
 WIDEST = 25 * CHUNK
 """Rows that are saved in one go at most."""
@@ -153,11 +153,15 @@ class Going:
             self.batch.state = "InProgress"
             self.batch.began = self.batch.began or began
             self.keep()
-        pace = Pace(self.org)
+        pace, saves = Pace(self.org), self.org.jobs.saves
         while left := self._left:
-            room = await self._room(min(pace.width, left))
+            width = CHUNK if saves.chunked(self.job, self.batch) else pace.width
+            asked = self._clock.now()
+            room = await self._room(min(width, left))
             if not room:
                 return None
+            # Time in which it hung, or took its time, is nobody's work.
+            began += self._clock.now() - asked
             with pace:
                 locked += await self._chunks(room)
             if self.org.transaction_time:

@@ -8,6 +8,7 @@ the record names one. So all three save by one way. Limits and their texts are t
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -59,7 +60,13 @@ class Content:
 
 def known_charset(name: str) -> bool:
     """Tell whether a content may be in a charset."""
-    return _CHARSETS.fullmatch(name.lower()) is not None
+    if _CHARSETS.fullmatch(name.lower()) is None:
+        return False
+    try:
+        codecs.lookup(name)
+    except LookupError:
+        return False
+    return True
 
 
 def steps(form: str, data: bytes, charset: str, content: Content) -> Iterator[None]:
@@ -68,7 +75,8 @@ def steps(form: str, data: bytes, charset: str, content: Content) -> Iterator[No
     `form` is `CSV`, `XML` or `JSON`. Raises InvalidBatch.
     """
     if form == "CSV":
-        found = reading.read([data], "COMMA", charset, MOST_IN_FIELD)
+        pieces = (data[start : start + _PIECE] for start in range(0, len(data), _PIECE))
+        found = reading.read(pieces, "COMMA", charset, MOST_IN_FIELD)
         content.columns.extend(found.columns)
         if len(found.columns) > MOST_FIELDS:
             raise _too_many_fields(len(found.columns))
@@ -77,15 +85,15 @@ def steps(form: str, data: bytes, charset: str, content: Content) -> Iterator[No
             _add(content, row)
             yield
         return
-    columns: dict[str, None] = {}
+    columns: dict[str, str] = {}
+    """By its name in lower case, each column as it was written first: others may write it in another case."""
     for record in _xml(data) if form == "XML" else _json(data):
         if len(record) > MOST_FIELDS:
             raise _too_many_fields(len(record))
         _check_record(record.values())
-        columns.update(dict.fromkeys(record))
-        _add(content, record)
+        _add(content, {columns.setdefault(name.lower(), name): cell for name, cell in record.items()})
         yield
-    content.columns.extend(columns)
+    content.columns.extend(columns.values())
 
 
 def _add(content: Content, record: Sequence[str] | Record) -> None:

@@ -6,7 +6,7 @@ The platform does not ask why: whoever dooms a job gives a cause, and takes its 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -33,6 +33,8 @@ class Doom:
     why: str = DEFECT
     lasts: float = 0.0
     loss: Loss | None = None
+    by: str = ""
+    """What whoever dooms the job calls this, for evidence."""
 
     def bound(self, total: int) -> int:
         """Return how many rows can be done before it strikes."""
@@ -90,31 +92,38 @@ class Dooms:
         """Return the dooms of jobs and batches, with the ids that they were given for."""
         return [(one, doom) for one in identifiers for _, doom in self._of.get(one, ())]
 
-    def loss(self, *identifiers: str) -> Loss | None:
-        """Return what became of the results."""
-        return next((doom.loss for _, doom in self.of(*identifiers) if doom.loss is not None), None)
+    def lost(self, *identifiers: str) -> Doom | None:
+        """Return the doom by which results are lost, None where they are not."""
+        return next((doom for _, doom in self.of(*identifiers) if doom.loss is not None), None)
 
     def wake(self, identifier: str) -> None:
         """Let those who wait for something of a job look again."""
         for asleep in self._asleep.pop(identifier, []):
-            # Rules may be taken away by another thread than the one that serves.
-            asleep.get_loop().call_soon_threadsafe(_rouse, asleep)
+            # Rules may be taken away by another thread than the one that serves, and after its end.
+            loop = asleep.get_loop()
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(_rouse, asleep)
 
-    async def pause(self, identifiers: Iterable[str], until: float | None) -> None:
+    async def pause(self, identifiers: Sequence[str], until: float | None) -> None:
         """Wait for a clock time, or without one for ever; who wakes a job wakes its waiters earlier."""
         loop = asyncio.get_running_loop()
-        roused = loop.create_future()
+        roused: asyncio.Future[None] = loop.create_future()
+        waits: set[asyncio.Future[None]] = {roused}
+        if until is not None:
+            waits.add(loop.create_task(self._clock.wait_until(until)))
         for identifier in identifiers:
             self._asleep.setdefault(identifier, []).append(roused)
-        if until is None:
-            await roused
-            return
-        due = loop.create_task(self._clock.wait_until(until))
         try:
-            await asyncio.wait({due, roused}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            due.cancel()
-            roused.cancel()
+            for wait in waits:
+                wait.cancel()
+            for identifier in identifiers:
+                asleep = self._asleep.get(identifier, [])
+                if roused in asleep:
+                    asleep.remove(roused)
+                if not asleep:
+                    self._asleep.pop(identifier, None)
 
 
 def _rouse(asleep: asyncio.Future[None]) -> None:

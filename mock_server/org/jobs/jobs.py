@@ -46,6 +46,9 @@ class Saves(Protocol):
     def save(self, job: Job, batch: Batch, table: Table, give_up: bool) -> list[RowResult]:
         """Save rows of a batch. Raises LockHeld, with nothing done."""
 
+    def chunked(self, job: Job, batch: Batch) -> bool:
+        """Tell whether rows are to be saved a chunk at a time, as somebody decides about each."""
+
     def ended(self, job: Job) -> None:
         """Note that a job will save no more."""
 
@@ -59,6 +62,9 @@ class PlainSaves:
     def save(self, job: Job, batch: Batch, table: Table, give_up: bool) -> list[RowResult]:
         exchange = batch.exchange or job.exchange
         return self._jobs.org.write_table(self._jobs.who(job), table, exchange=exchange, give_up=give_up)
+
+    def chunked(self, job: Job, batch: Batch) -> bool:
+        return False
 
     def ended(self, job: Job) -> None:
         return
@@ -149,6 +155,9 @@ class Jobs:
         job = self.known(identifier)
         if job is None:
             raise errors.NO_SUCH_JOB()
+        if not self.org.store.wait():
+            # What is told of it has been written, and outlives whatever comes.
+            self._reread(job)
         return job
 
     def known(self, identifier: str) -> Job | None:
@@ -338,7 +347,9 @@ class Jobs:
     def remove(self, job: Job) -> None:
         """Forget a job, with its content and results, wherever it is."""
         self._scheduler.stop(job.id)
-        self.dooms.forget(job.id)
+        for identifier in (job.id, *(batch.id for batch in self.batches_of(job))):
+            self.dooms.forget(identifier)
+        self.saves.ended(job)
         self._jobs.pop(job.id, None)
         self._batches.pop(job.id, None)
         with self.org.store.transaction():

@@ -50,14 +50,23 @@ def _of_batches(jobs: Jobs, job: Job) -> Iterator[tuple[int, Change]]:
     for batch in jobs.batches_of(job):
         if batch.state == "Completed":
             continue
-        content = Content()
         try:
-            for _ in steps(*jobs.classic.readable(job, batch), content):
-                pass
+            form, data, charset = jobs.classic.readable(job, batch)
         except ApiError:
             continue
-        for change in changes_of(jobs, job, tuple(content.columns), content.rows(batch.done, len(content.records))):
+        for change in changes_in(jobs, job, form, data, charset)[batch.done :]:
             yield batch.exchange, change
+
+
+def changes_in(jobs: Jobs, job: Job, form: str, data: bytes, charset: str) -> list[Change]:
+    """Return the rows of a content in `CSV`, `JSON` or `XML` as the changes they ask for; none if it cannot be read."""
+    content = Content()
+    try:
+        for _ in steps(form, data, charset, content):
+            pass
+    except ApiError:
+        return []
+    return changes_of(jobs, job, tuple(content.columns), content.rows(0, len(content.records)))
 
 
 def changes_of(jobs: Jobs, job: Job, columns: tuple[str, ...], rows: Sequence[Sequence[str]]) -> list[Change]:

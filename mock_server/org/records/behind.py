@@ -17,7 +17,7 @@ from itertools import pairwise
 from threading import Lock
 from typing import Any, NamedTuple
 
-_FEW, _MANY = 4, 400
+_FEW, _MANY = 8, 200
 """Statements that a thread is asked to run at most, and rows that one writes at least."""
 
 

@@ -7,10 +7,15 @@ from email.message import Message
 from mock_server.journal import Page
 from mock_server.operations import Call, Operation, Reply, Routes
 from mock_server.org import errors
+from mock_server.org.errors import ApiError
 from mock_server.org.ids import to_15
 from mock_server.org.jobs import Job
+from mock_server.org.jobs.classic import LARGEST
 from mock_server.org.jobs.classic_queries import QUERIES
+from mock_server.org.jobs.classic_rows import plain
 from mock_server.org.jobs.contents import known_charset
+from mock_server.org.jobs.untouched import changes_in
+from mock_server.org.records.changes import Change
 from mock_server.protocols.bulk1.forms import (
     CSV,
     JSON,
@@ -30,8 +35,27 @@ BATCH = f"{BATCHES}/{{batch}}"
 _KINDS = {CSV: "CSV", XML: "XML", "text/xml": "XML", JSON: "JSON", "zip/csv": "ZIP_CSV", "zip/xml": "ZIP_XML"} | {
     "zip/json": "ZIP_JSON"
 }
+_NOTED = 1000
+"""Bytes of a query that the journal tells of."""
 _MEDIA = {"CSV": CSV, "XML": XML, "JSON": JSON, "ZIP_CSV": "zip/csv", "ZIP_XML": "zip/xml", "ZIP_JSON": "zip/json"}
-routes = Routes(render, guard=guard, finish=finish)
+
+
+def peek(call: Call) -> list[Change]:
+    """Return the rows that a refused batch carried, as far as they can be told."""
+    told, jobs = call.entry.job, call.org.jobs
+    if call.operation.name != "bulk1.batch.create" or (told is not None and told.batch is not None):
+        # It was taken: its rows are noted as they are saved.
+        return []
+    job = jobs.known(call.args["id"])
+    if job is None or job.api != "classic" or job.operation in QUERIES or len(call.body) > LARGEST:
+        return []
+    try:
+        return changes_in(jobs, job, *plain(job, call.body), _charset(call, job))
+    except ApiError:
+        return []
+
+
+routes = Routes(render, peek=peek, guard=guard, finish=finish)
 
 
 @routes(
@@ -43,7 +67,10 @@ routes = Routes(render, guard=guard, finish=finish)
 async def create(call: Call) -> Reply:
     job = job_of(call)
     charset = _charset(call, job)
-    batch = call.org.jobs.classic.add(call.session, job, call.content().read(), call.entry.number, charset=charset)
+    content = call.content().read()
+    if job.operation in QUERIES:
+        call.entry.query = content[:_NOTED].decode("utf-8", "replace")
+    batch = call.org.jobs.classic.add(call.session, job, content, call.entry.number, charset=charset)
     tell_batch(call, job, batch)
     reply = batch_reply(job, batch, 201)
     reply.headers["Location"] = f"/services/async/{job.version}/job/{job.id}/batch/{batch.id}"

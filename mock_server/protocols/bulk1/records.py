@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import orjson
 
-from mock_server.jsontext import pretty
 from mock_server.operations import Reply
 from mock_server.org.ids import to_15
 from mock_server.org.jobs import Job
@@ -16,6 +16,8 @@ from mock_server.protocols.bulk1.forms import CSV, DECLARATION, JSON, NAMESPACE,
 from mock_server.xmltext import escaped
 
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
+_KEY = re.compile(rb'^( *"(?:[^"\\]|\\.)*"): ', re.MULTILINE)
+"""A key at the beginning of its line; the line ends in texts are escaped."""
 _SLICE = 100
 """Records that are written before others are served."""
 
@@ -55,11 +57,16 @@ def _slices(file: ResultFile) -> Iterator[list[dict[str, Any]]]:
 
 
 def _json(file: ResultFile) -> Iterator[bytes]:
-    between = "[ "
+    between = b"[ "
     for records in _slices(file):
-        yield (between + ", ".join(map(pretty, records))).encode("utf-8", "surrogatepass")
-        between = ", "
-    yield b"[ ]" if between == "[ " else b" ]"
+        yield between + b", ".join(map(_spread, records))
+        between = b", "
+    yield b"[ ]" if between == b"[ " else b" ]"
+
+
+def _spread(record: dict[str, Any]) -> bytes:
+    """Write a record over several lines, as `jsontext.pretty` does, of which there may be very many."""
+    return _KEY.sub(rb"\1 : ", orjson.dumps(record, option=orjson.OPT_INDENT_2))
 
 
 def _xml(file: ResultFile) -> Iterator[bytes]:

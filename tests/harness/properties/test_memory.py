@@ -67,6 +67,16 @@ def a_run_that_did_little(world: World) -> dict[str, Any]:
     return weighed(FEW, (10_000, 60.0, 40.0), handled=0.5)
 
 
+@scene("bulk.memory_bounded", "not exercised")
+def a_command_that_was_gone_before_it_was_seen(world: World) -> dict[str, Any]:
+    return weighed((1000, 0.0, 4.0), (10_000, 60.0, 40.0))
+
+
+@scene("bulk.memory_bounded", "not exercised")
+def a_scenario_without_rows(world: World) -> dict[str, Any]:
+    return weighed((0, 60.0, 0.0), (0, 60.0, 0.0))
+
+
 @scene("bulk.memory_bounded", "not applicable")
 def a_function(world: World) -> None:
     """It shares the memory of whoever runs it."""

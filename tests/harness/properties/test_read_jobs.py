@@ -373,6 +373,56 @@ def the_new_job_not_read_to_its_end(world: World) -> None:
     read(world, ask(world), 0)
 
 
+def _without_result(world: World, job: Job, **changes: Any) -> None:
+    says = {"batch": "751000000000001AAA", "state": "Completed"}
+    tail = "/751000000000001AAA/result/752"
+    _batch(world, job, says, "download", tail, status=400, codes=["InvalidBatch"], **changes)
+
+
+@scene("read.cursor_expiry_survived", "violated")
+def a_classic_result_that_is_gone(world: World) -> None:
+    _without_result(world, classic(world, [5]))
+
+
+@scene("read.cursor_expiry_survived", "held")
+def a_classic_job_in_place_of_one_that_is_gone(world: World) -> None:
+    a_classic_result_that_is_gone(world)
+    fetch(world, classic(world, [5]), 1, 5)
+
+
+@scene("read.cursor_expiry_survived", "not exercised")
+def a_list_of_results_asked_for_too_early(world: World) -> None:
+    job = classic(world, [5])
+    _batch(world, job, {"batch": "751000000000001AAA"}, "results", status=400, codes=["InvalidBatch"])
+    fetch(world, job, 1, 5)
+
+
+@scene("read.cursor_expiry_survived", "not exercised")
+def a_job_that_its_owner_has_deleted(world: World) -> None:
+    job = ask(world)
+    read(world, job)
+    _about(world, job, "delete", method="DELETE")
+    gone(world, job, code="NOT_FOUND", status=404)
+
+
+@scene("read.all_pages", "held")
+def a_job_that_the_org_does_not_know_any_more(world: World) -> None:
+    """Half of it was read; what its client was told of it tells how much there was."""
+    job = ask(world)
+    read(world, job, 0)
+    gone(world, job, code="NOT_FOUND", status=404)
+    to_the_end(world)
+    world.jobs.remove(job)
+
+
+@scene("read.all_pages", "violated")
+def such_a_job_and_no_other(world: World) -> None:
+    job = ask(world)
+    read(world, job, 0)
+    gone(world, job, code="NOT_FOUND", status=404)
+    world.jobs.remove(job)
+
+
 @scene("read.cursor_expiry_survived", "not exercised")
 def stopped_before_it_could_go_on(world: World) -> dict[str, Any]:
     nothing_followed(world)

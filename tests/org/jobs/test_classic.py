@@ -121,7 +121,7 @@ async def test_a_batch_goes_on_where_it_was_when_the_org_is_opened_again(tmp_pat
     plain, saved = org.jobs.saves, 0
 
     class Failing:
-        ended = plain.ended
+        chunked, ended = plain.chunked, plain.ended
 
         def save(self, job: Job, batch: Batch, table: Table, give_up: bool) -> list[RowResult]:
             nonlocal saved

@@ -12,6 +12,7 @@ import pytest
 
 from mock_server.org.identity.sessions import Session
 from mock_server.org.jobs import Job, NewJob
+from mock_server.org.jobs.doom import Doom
 from mock_server.org.limits.bulk import BulkSettings
 from mock_server.org.org import Org
 from mock_server.org.records.changes import Change
@@ -173,8 +174,6 @@ async def test_so_many_batches_run_at_once_of_all_jobs() -> None:
 
 
 async def test_a_job_that_hangs_stands_in_nobodys_way() -> None:
-    from mock_server.org.jobs.doom import Doom
-
     org, who = org_with(10, transaction_time=1.0, parallel=1)
     stuck = begin(org, who, accounts(org))
     org.jobs.dooms.add(stuck.id, Doom(stuck=True), "test")
@@ -197,3 +196,64 @@ async def test_what_fails_is_the_same_in_every_run(seed: int) -> None:
         found.append((took, [[row["LastName"] for row in failures(org, job)] for job in jobs]))
     assert found[0] == found[1]
     assert any(found[0][1])
+
+
+async def classic(org: Org, who: Session, batches: list[list[str]], concurrency: str, **options: Any) -> Job:
+    """Open a job of Bulk 1.0, with a contact for each parent of each batch."""
+    said: Any = {"concurrency": concurrency, "options": options}
+    job = org.jobs.create(who, NewJob("classic", "insert", "Contact", 60.0, **said))
+    for number, parents in enumerate(batches):
+        rows = "".join(f"L{number}-{place},{parent}\n" for place, parent in enumerate(parents))
+        org.jobs.classic.add(who, job, f"LastName,AccountId\n{rows}".encode())
+    while any(batch.state in ("Queued", "InProgress") for batch in org.jobs.batches_of(job)):
+        for _ in range(20):
+            await asyncio.sleep(0)
+        due = org.clock.next_due()
+        if due is not None:
+            org.clock.advance_to(due)
+    return job
+
+
+@pytest.mark.parametrize(("concurrency", "failed"), [("Parallel", [0, 0, 0, 10, 10]), ("Serial", [0] * 5)])
+async def test_batches_of_bulk_1_meet_unless_they_are_serial(concurrency: str, failed: list[int]) -> None:
+    org, who = org_with(10, transaction_time=4.0)
+    mine = accounts(org)
+    job = await classic(org, who, [mine] * 5, concurrency)
+    assert [batch.failed for batch in org.jobs.batches_of(job)] == failed
+    assert [batch.state for batch in org.jobs.batches_of(job)] == ["Completed"] * 5
+
+
+async def test_batches_of_bulk_1_that_share_no_parents_do_not_meet() -> None:
+    org, who = org_with(10, transaction_time=4.0)
+    mine = accounts(org)
+    job = await classic(org, who, [[one] * 5 for one in mine], "Parallel")
+    assert (job.processed, job.failed) == (50, 0)
+
+
+async def test_serial_batches_run_beside_parallel_ones() -> None:
+    org, who = org_with(1, transaction_time=6.0)
+    (parent,) = accounts(org)
+    parallel = [begin(org, who, [parent]) for _ in range(2)]
+    serial = await classic(org, who, [[parent]], "Serial")
+    await run(org, *parallel)
+    assert sum(job.failed for job in (*parallel, serial)) == 1
+
+
+@pytest.mark.parametrize(("options", "retries", "state"), [({}, 10, "Failed"), ({"no_retry": True}, 0, "Failed")])
+async def test_a_batch_of_bulk_1_is_given_up_with_its_reason(options: Any, retries: int, state: str) -> None:
+    org, who = org_with(1, transaction_time=1.0)
+    (parent,) = accounts(org)
+    org.locks.hold_elsewhere([parent], 1e6)
+    job = await classic(org, who, [[parent] * 3000], "Parallel", **options)
+    (batch,) = org.jobs.batches_of(job)
+    assert (batch.state, batch.retries, job.retries) == (state, retries, retries)
+    assert batch.message == "TooManyLockFailure : Too many lock failure 200 Trying again later."
+    assert batch.done == batch.failed == 200 * (retries + 1)
+
+
+async def test_time_in_which_a_job_hung_does_not_count_as_work_on_its_batch() -> None:
+    org, who = org_with(1, transaction_time=1.0, batch_size=10_000)
+    job = begin(org, who, accounts(org) * 600)
+    org.jobs.dooms.add(job.id, Doom(lasts=7200.0), "test")
+    assert await run(org, job) >= 7200.0
+    assert (job.state, job.processed, job.failed, job.retries) == ("JobComplete", 600, 0, 0)

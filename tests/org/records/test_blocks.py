@@ -193,8 +193,8 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "CHUNK", 3)
     monkeypatch.setattr(pipeline, "BLOCK", 9)
     monkeypatch.setattr(blocks, "BLOCK", 9)
-    monkeypatch.setattr(blocks, "_AT_ONCE", 4)
-    monkeypatch.setattr(behind, "_MANY", 4)
+    monkeypatch.setattr(blocks, "_SIZES", (9, 4, 2, 1))
+    monkeypatch.setattr(behind, "_MANY", 2)
     # A database of any size moves into a file.
     monkeypatch.setattr(store, "LARGE", 0)
     monkeypatch.setattr(store, "_LOOK_AFTER", 0)
@@ -228,7 +228,7 @@ def test_blocks_are_written_behind_one_after_the_other() -> None:
         for s in (0, 9, 18, 9)
     ]
     _, taken = _run(given_tables, behind=True)
-    assert taken == {"rows": 36, "behind": 3}
+    assert taken == {"rows": 36, "behind": 4}
     assert _run(given_tables, behind=True)[0] == _run(given_tables, by_row=True)[0]
 
 

@@ -273,3 +273,55 @@ def test_request_faults_come_in_this_api_s_form(rest: Rest, wire: Wire, server: 
     assert answer.status_code == {"INVALID_SESSION_ID": 400}.get(str(fault.get("error")), 503)
     if "error" in fault:
         assert "<exceptionCode>" in answer.text
+
+
+def test_rows_of_a_refused_batch_stand_in_the_journal_too(rest: Rest, wire: Wire, server: Server) -> None:
+    control = server.control.for_org(rest.org.id)
+    job = wire.job(contentType="JSON")
+    control.add_fault({"on": "bulk1.batch.create", "status": 503, "when": {"times": 1}})
+    body = '[{"LastName": "Lovelace", "Account": {"Name": "x"}}, {"LastName": "Byron"}]'
+    assert wire("POST", f"{job}/batch", body, **JSON).status_code == 503
+    wire("POST", job, info(state="Closed"), **XML)
+    assert wire("POST", f"{job}/batch", body, **JSON).status_code == 400
+    adds = [one for one in control.journal() if one["operation"] == "bulk1.batch.create"]
+    for one in adds:
+        assert [(row["values"]["LastName"], row["success"]) for row in one["rows"]] == [
+            ("Lovelace", None),
+            ("Byron", None),
+        ]
+
+
+def test_rows_that_are_too_short_or_too_long_fail_alone(wire: Wire) -> None:
+    _, result = wire.load("LastName,Email\nA\nB,b@example.com\nC,c@example.com,x\n")
+    told_rows = rows(result)
+    assert [row["Success"] for row in told_rows] == ["false", "true", "false"]
+    assert told_rows[0]["Error"].startswith("INVALID_FIELD:The row has 1 values, and the header has 2 columns:")
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        ("CSV", b"LastName,Description\nA,x\0y\n"),
+        ("JSON", b'[{"LastName": "A", "Description": "x\\u0000y"}]'),
+        ("CSV", b'LastName,Description\r\nA,"x\ry"\n'),
+        ("JSON", '[{"LastName": "A", "Description": "\\ud83d\\ude00 \u0640\u202e"}]'.encode()),
+    ],
+)
+def test_odd_characters_do_no_harm(rest: Rest, wire: Wire, kind: str, content: bytes) -> None:
+    media = {"CSV": "text/csv", "JSON": "application/json"}[kind]
+    last, result = wire.load(content, media, contentType=kind)
+    assert told(last, "state") == "Completed", last.text
+    if told(last, "numberRecordsFailed") == "0":
+        assert names(rest) == ["A"]
+    else:
+        assert "false" in result.text
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [("JSON", "[{}]"), ("XML", f"<sObjects {NAMESPACE}><sObject/></sObjects>")],
+)
+def test_records_that_say_nothing_fail_alone(wire: Wire, kind: str, content: str) -> None:
+    last, result = wire.load(content, {"JSON": "application/json", "XML": "application/xml"}[kind], contentType=kind)
+    assert told(last, "state") == "Completed"
+    assert "REQUIRED_FIELD_MISSING" in result.text

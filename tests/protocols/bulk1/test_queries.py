@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from mock_server.api import Server
+from mock_server.jsontext import pretty
 from tests.conftest import Rest
 from tests.protocols.bulk1.wire import NAMESPACE, XML, Wire, info, told
 
@@ -65,14 +66,15 @@ def test_the_result_list_and_a_result_in_csv(wire: Wire, people: list[str]) -> N
 def test_json_has_times_as_milliseconds_and_ids_of_15_characters_in_its_list(
     rest: Rest, wire: Wire, people: list[str]
 ) -> None:
-    soql = "SELECT Id, CreatedDate, Owner.CreatedDate, Birthdate, Description FROM Contact WHERE LastName = 'Byron'"
+    soql = "SELECT Id, CreatedDate, Owner.CreatedDate, Birthdate, Description FROM Contact"
     batch, last = ask(wire, soql, "JSON")
     assert last.json()["state"] == "Completed"
     (identifier,) = wire("GET", f"{batch}/result").json()
     assert re.fullmatch(r"752\w{12}", identifier)
     answer = wire("GET", f"{batch}/result/{identifier}?format=json")
     assert answer.text.startswith('[ {\n  "attributes" : {\n    "type" : "Contact",\n    "url" : ')
-    (record,) = answer.json()
+    assert answer.text == pretty(answer.json())
+    (record,) = (one for one in answer.json() if one["Id"] == people[1])
     text = rest.get(f"/sobjects/Contact/{people[1]}").json()["CreatedDate"]
     assert isinstance(record["CreatedDate"], int)
     assert isinstance(record["Owner"]["CreatedDate"], int)
@@ -178,6 +180,8 @@ def test_large_results_come_in_several_files(
         if one["operation"] == "bulk1.batch.download"
     ]
     assert sum(page["rows"] for page in pages) == pages[0]["total"] == 1500
+    added = [one for one in server.control.for_org(rest.org.id).journal() if one["operation"] == "bulk1.batch.create"]
+    assert [(one["query"], one["rows"]) for one in added] == [("SELECT LastName, Description FROM Contact", [])]
     assert [page["next"] for page in pages] == [*results[1:], None]
 
 
