@@ -475,6 +475,27 @@ def one_split_parent_in_twenty(world: World) -> None:
     families(world, [[*SORTED[0], 50], [*SORTED[1], 50, 50]], BESIDE)
 
 
+def collections_beside(world: World, code: str | None) -> None:
+    """Add two collections side by side, with children of the same parents."""
+    world.inputs = 40
+    for first in (1, 21):
+        world.send(
+            {number: code if number == first else None for number in range(first, first + 20)}, at=10.0, end=20.0
+        )
+        for place, row in enumerate(world.entries[-1]["rows"]):
+            row["values"]["AccountId"] = f"001{place:012d}AAA"
+
+
+@scene(PARENTS, "held")
+def collections_that_did_not_meet(world: World) -> None:
+    collections_beside(world, None)
+
+
+@scene(PARENTS, "violated")
+def collections_that_met(world: World) -> None:
+    collections_beside(world, LOCK)
+
+
 @pytest.mark.parametrize(
     ("values", "parents"),
     [
