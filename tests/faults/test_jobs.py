@@ -213,3 +213,20 @@ async def test_a_slow_job_that_is_aborted_leaves_nobody_waiting(lab: Lab) -> Non
     await settled(lab)
     assert await state(lab, job) == ("Aborted", 0)
     assert lab.org.clock.next_due() is None
+
+
+async def test_what_a_rule_does_ends_with_the_time_that_it_is_for(lab: Lab) -> None:
+    lab.fault(on=CREATE, job={"stuck": 0.5}, when={"between": ["0s", "3m"]})
+    job = await new(lab, 4)
+    await later(lab, 179)
+    assert await state(lab, job) == ("InProgress", 2)
+    await later(lab, 1)
+    assert await state(lab, job) == ("JobComplete", 4)
+    assert await state(lab, await new(lab, 4)) == ("JobComplete", 4)
+
+
+async def test_a_job_is_slow_no_longer_than_its_rule_is_in_force(lab: Lab) -> None:
+    lab.fault(on=CREATE, job={"slow": "1h"}, when={"between": ["0s", "3m"]})
+    job = await new(lab, 4)
+    await later(lab, 180)
+    assert await state(lab, job) == ("JobComplete", 4)

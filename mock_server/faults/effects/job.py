@@ -9,6 +9,7 @@ job: {results: truncated}           # expired | truncated | gone
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal, Self, cast
 
@@ -33,7 +34,7 @@ LOSSES = ("expired", "truncated", "gone")
 _LONGEST = 1000
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class JobFault(Effect):
     """Struck at the request that begins a job, it lasts as long as the rule is in force; struck at a download, it is
     about that download alone."""
@@ -44,6 +45,7 @@ class JobFault(Effect):
     at_once: ClassVar[bool] = True
 
     doom: Doom
+    until: float = math.inf
 
     @classmethod
     def read(cls, reader: Reader, *, rows_selected: bool) -> Self | None:
@@ -112,13 +114,16 @@ class JobFault(Effect):
         if point == "after":
             assert told is not None
             rule = next(strike.rule for strike in reversed(call.entry.strikes) if strike.effect == self.key)
-            call.org.jobs.dooms.add(told.batch or told.id, replace(self.doom, by=rule), self)
+            call.org.jobs.dooms.add(told.batch or told.id, replace(self.doom, by=rule, until=self.until), self)
         elif point == "reply":
             assert call.reply is not None
             return losses.truncated(call, call.reply)
         elif loss is not None:
             losses.before(call, loss)
         return None
+
+    def begin(self, until: float | None) -> None:
+        self.until = math.inf if until is None else until
 
     def end(self, org: Org) -> None:
         org.jobs.dooms.lift(self)

@@ -6,6 +6,7 @@ The platform does not ask why: whoever dooms a job gives a cause, and takes its 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -35,6 +36,8 @@ class Doom:
     loss: Loss | None = None
     by: str = ""
     """What whoever dooms the job calls this, for evidence."""
+    until: float = math.inf
+    """Clock seconds from which on it is no more."""
 
     def bound(self, total: int) -> int:
         """Return how many rows can be done before it strikes."""
@@ -90,7 +93,8 @@ class Dooms:
 
     def of(self, *identifiers: str) -> list[tuple[str, Doom]]:
         """Return the dooms of jobs and batches, with the ids that they were given for."""
-        return [(one, doom) for one in identifiers for _, doom in self._of.get(one, ())]
+        now = self.now()
+        return [(one, doom) for one in identifiers for _, doom in self._of.get(one, ()) if now < doom.until]
 
     def lost(self, *identifiers: str) -> Doom | None:
         """Return the doom by which results are lost, None where they are not."""
@@ -171,22 +175,25 @@ class Course:
         """
         while not self._over():
             room, wait, hangs = most, 0.0, False
+            freed = math.inf
             for identifier, doom in self._dooms.of(*self._ids):
                 if doom.lasts:
                     share = (self._given + most) / (await self._rows() or 1)
-                    wait = max(wait, self._began + doom.lasts * min(1.0, share))
+                    wait = max(wait, min(doom.until, self._began + doom.lasts * min(1.0, share)))
                 if not (doom.stuck or doom.ends):
                     continue
                 left = max(0, doom.bound(await self._rows()) - self._given)
                 if not left and doom.ends:
                     self._end(identifier, doom)
                     return 0
-                hangs = hangs or (doom.stuck and not left)
+                if doom.stuck and not left:
+                    hangs, freed = True, min(freed, doom.until)
                 room = min(room, left)
             if not hangs and wait <= self._dooms.now():
                 self._given += room
                 return room
-            await self._dooms.pause(self._ids, None if hangs else wait)
+            due = freed if hangs else wait
+            await self._dooms.pause(self._ids, None if due == math.inf else due)
         return 0
 
     async def finish(self) -> None:
