@@ -36,7 +36,7 @@ def people(rest: Rest) -> list[str]:
     """Three contacts, the last of whom is deleted."""
     made = [
         rest.post("/sobjects/Contact", json={"LastName": name, "Description": text}).json()["id"]
-        for name, text in (("Lovelace", 'a "b",\nc'), ("Byron", None), ("King", "x"))
+        for name, text in (("Lovelace", 'a "Id": "b",\nc'), ("Byron", None), ("King", "x"))
     ]
     rest.delete(f"/sobjects/Contact/{made[2]}")
     return made
@@ -58,7 +58,7 @@ def test_the_result_list_and_a_result_in_csv(wire: Wire, people: list[str]) -> N
     rows = list(csv.DictReader(StringIO(answer.text)))
     assert [(row["Id"], row["Description"], row["IsDeleted"]) for row in rows] == [
         (people[1], "", "false"),
-        (people[0], 'a "b",\nc', "false"),
+        (people[0], 'a "Id": "b",\nc', "false"),
     ]
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", rows[0]["CreatedDate"])
 
