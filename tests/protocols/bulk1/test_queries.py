@@ -45,11 +45,11 @@ def people(rest: Rest) -> list[str]:
 def test_a_small_page_size_makes_several_results(server: Server) -> None:
     made = server.control.create_org(settings={"bulk_page_size": 10})
     try:
-        ids = server.control.for_org(made.id).seed("Contact", [{"LastName": f"N{number}"} for number in range(100)])
+        ids = server.control.for_org(made.id).seed("Contact", [{"LastName": f"N{number}"} for number in range(1100)])
         wire = Wire(Rest(server.url, made.access_token, made))
         batch, last = ask(wire, "SELECT Id FROM Contact")
         results = re.findall(r"752\w{12}", wire("GET", f"{batch}/result").text)
-        assert (len(results) > 1, told(last, "numberRecordsProcessed")) == (True, "100")
+        assert (len(results) > 1, told(last, "numberRecordsProcessed")) == (True, "1100")
         files = [wire("GET", f"{batch}/result/{result}").text.splitlines() for result in results]
         assert {lines[0] for lines in files} == {'"Id"'}
         assert [line for lines in files for line in lines[1:]] == [f'"{identifier}"' for identifier in ids]
