@@ -9,7 +9,7 @@ knows what became of its rows.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -61,6 +61,8 @@ class Job:
     processed: int = 0
     failed: int = 0
     batches: tuple[Batch, ...] = ()
+    content: frozenset[int] | None = None
+    """The requests whose rows it has taken; None where only its client's view is left."""
     exchanges: tuple[Exchange, ...] = field(default=(), compare=False)
 
     @property
@@ -99,8 +101,11 @@ class Job:
 
     @cached_property
     def uploads(self) -> list[Exchange]:
-        """The requests whose rows it has taken."""
-        return [one for one in self.exchanges if one.is_write and one.rows]
+        """The requests that brought its rows. One that was refused may say rows as well."""
+        sent = [one for one in self.exchanges if one.is_write and one.rows]
+        if self.content is None:
+            return [one for one in sent if one.failure is None]
+        return [one for one in sent if one.number in self.content]
 
 
 def read_jobs(told: Iterable[Mapping[str, Any]], exchanges: Sequence[Exchange]) -> tuple[Job, ...]:
@@ -146,8 +151,17 @@ def _read(told: Mapping[str, Any], exchanges: tuple[Exchange, ...]) -> Job:
             )
             for batch in told.get("batches") or ()
         ),
+        content=frozenset(_content(told)),
         exchanges=exchanges,
     )
+
+
+def _content(told: Mapping[str, Any]) -> Iterator[int]:
+    """Yield the numbers of the requests that brought rows."""
+    content = (told.get("exchanges") or {}).get("content")
+    if content:
+        yield content
+    yield from (batch["exchange"] for batch in told.get("batches") or () if batch["exchange"])
 
 
 def _gone(identifier: str, exchanges: Sequence[Exchange]) -> Job | None:
@@ -384,4 +398,6 @@ def _why(state: str | None, codes: Sequence[str]) -> Failure:
         return "stopped"
     if WORTHLESS.intersection(codes):
         return "permanent"
-    return class_of(codes) if any(code in BY_CODE for code in codes) else "transient"
+    kinds = {BY_CODE[code].kind for code in codes if code in BY_CODE}
+    # What became of the rows is known, whatever befell the job.
+    return next((kind for kind in ("quota", "permanent") if kind in kinds), "transient")

@@ -75,7 +75,7 @@ class JobSaves:
         if not self._faults.strikes_rows(call):
             results = self._org.write_table(who, table, exchange=exchange, give_up=give_up)
             if noted:
-                self._journal.rows(call.entry, table.changes(self._org.schema_of(who)), results)
+                self._journal.rows(call.entry, table.changes(self._org.schema_of(who)), results, batch.number)
             return results
         decided = self._decided.get(batch.id)
         if decided is None or not decided.holds(batch.done, count):
@@ -87,7 +87,7 @@ class JobSaves:
         if decided.late:
             results = self._faults.after_rows(results, SavedRows(call, changes, keys))
         if noted:
-            self._journal.rows(call.entry, changes, results)
+            self._journal.rows(call.entry, changes, results, batch.number)
         return results
 
     def chunked(self, job: Job, batch: Batch) -> bool:

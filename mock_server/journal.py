@@ -104,6 +104,8 @@ class Entry:
     again_at: float | None = None
     copy_of: int | None = None
     exposed: tuple[str, ...] = ()
+    noted: dict[int, int] | None = None
+    """Rows of a job that are noted, by the number of their batch."""
     part: int = 0
     """Of a request inside this exchange: its place from 1. Such an entry is a note, which is merged into the whole."""
 
@@ -123,6 +125,17 @@ class Entry:
         """Note rows, after those that were noted before."""
         self.changes = [*self.changes, *changes] if self.changes else changes
         self.results = [*self.results, *results] if self.results else results
+
+    def worked_off(self, batch: int, changes: Sequence[Change], results: Sequence[RowResult]) -> None:
+        """Note rows of a job, behind those of the batches before theirs: they stand in the order of its content,
+        in whichever order batches that run side by side come to them."""
+        if self.noted is None:
+            self.noted, self.changes, self.results = {}, [], []
+        at = sum(count for number, count in self.noted.items() if number <= batch)
+        self.noted[batch] = self.noted.get(batch, 0) + len(changes)
+        assert isinstance(self.changes, list)
+        assert isinstance(self.results, list)
+        self.changes[at:at], self.results[at:at] = changes, results
 
     def opened(self, username: str, token: str, instance: str) -> None:
         """Note a login that was let in. Of its token only a print is kept."""
@@ -256,9 +269,14 @@ class Journal:
         """Tell whether further rows of an exchange are noted: a bounded journal does not hold all those of a job."""
         return self._keep is None or len(entry.changes) + rows <= self._keep_rows
 
-    def rows(self, entry: Entry, changes: Sequence[Change], results: Sequence[RowResult]) -> None:
-        """Note the rows an exchange carried (a handler may save in several steps)."""
-        entry.carried(changes, results)
+    def rows(
+        self, entry: Entry, changes: Sequence[Change], results: Sequence[RowResult], batch: int | None = None
+    ) -> None:
+        """Note the rows an exchange carried (a handler may save in several steps); those of a job with their batch."""
+        if batch is None:
+            entry.carried(changes, results)
+        else:
+            entry.worked_off(batch, changes, results)
         self._rows += len(changes)
         while self._keep is not None and self._rows > self._keep_rows and len(self._entries) > 1:
             self._drop()

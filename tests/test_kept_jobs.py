@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -126,7 +127,7 @@ def over(told: dict[str, Any]) -> bool:
     ("config", "share", "number"),
     [
         (QUICK, 0.4, signal.SIGKILL),
-        (SLOW, 0.2, signal.SIGKILL),
+        pytest.param(SLOW, 0.2, signal.SIGKILL, marks=pytest.mark.heavy),
         pytest.param(QUICK, 0.0, signal.SIGKILL, marks=pytest.mark.heavy),
         pytest.param(QUICK, 0.8, signal.SIGKILL, marks=pytest.mark.heavy),
         pytest.param(SLOW, 0.0, signal.SIGKILL, marks=pytest.mark.heavy),
@@ -181,6 +182,7 @@ def test_a_job_that_is_over_is_remembered_with_its_results(serve: Callable[..., 
     assert another not in (job, open_job)
 
 
+@pytest.mark.heavy
 def test_a_server_that_ends_in_the_middle_of_an_upload_leaves_the_job_open(serve: Callable[..., Served]) -> None:
     served = serve()
     job = served("POST", "/jobs/ingest", json={"object": "Contact", "operation": "insert"}).json()["id"]
@@ -243,6 +245,7 @@ def test_a_file_that_cannot_be_written_is_said_plainly(serve: Callable[..., Serv
     assert "Traceback" not in second.stderr
 
 
+@pytest.mark.heavy
 def test_a_full_disk_loses_nothing_that_was_told(tmp_path: Path) -> None:
     resource = pytest.importorskip("resource")
     served = Served(tmp_path, QUICK)
@@ -284,7 +287,7 @@ def _rests(seen: list[int], processed: int) -> bool:
     return len(seen) > 100 and seen[-100] == processed > 0
 
 
-@pytest.mark.parametrize("where", ["head", "middle"])
+@pytest.mark.parametrize("where", ["head", pytest.param("middle", marks=pytest.mark.heavy)])
 def test_a_damaged_file_is_said_plainly(serve: Callable[..., Served], where: str) -> None:
     served = serve()
     served.end(signal.SIGTERM)
@@ -297,3 +300,81 @@ def test_a_damaged_file_is_said_plainly(serve: Callable[..., Served], where: str
     assert ended.returncode == 2
     assert ended.stderr.startswith(f"sfmock: cannot keep records in {served.file}: ")
     assert "Traceback" not in ended.stderr
+
+
+JOB = """<?xml version="1.0" encoding="UTF-8"?><jobInfo xmlns="http://www.force.com/2009/06/asyncapi/dataload">
+<operation>insert</operation><object>Contact</object><contentType>CSV</contentType></jobInfo>"""
+
+
+def classic(served: Served, method: str, path: str, data: bytes | str | None = None, kind: str = "text/csv") -> str:
+    headers = {"X-SFDC-Session": served.token, "Content-Type": f"{kind}; charset=UTF-8"}
+    answer = requests.request(
+        method, f"{served.url}/services/async/60.0/job{path}", data=data, headers=headers, timeout=60
+    )
+    assert answer.status_code < 300, answer.text
+    return answer.text
+
+
+def told(text: str, name: str) -> list[str]:
+    return re.findall(f"<{name}>(.*?)</{name}>", text)
+
+
+@pytest.mark.parametrize(("config", "share"), [(SLOW, 0.3), pytest.param(QUICK, 0.5, marks=pytest.mark.heavy)])
+def test_batches_go_on_where_the_server_ended(serve: Callable[..., Served], config: str, share: float) -> None:
+    served = serve(config)
+    (job,) = told(classic(served, "POST", "", JOB, "application/xml"), "id")
+    rows = contacts(ROWS, wrong=10).splitlines()
+    batches = []
+    for start in range(1, ROWS, ROWS // 3):
+        part = b"\n".join([rows[0], *rows[start : start + ROWS // 3]])
+        batches += told(classic(served, "POST", f"/{job}/batch", part), "id")
+    end = time.monotonic() + 60
+    while sum(map(int, told(classic(served, "GET", f"/{job}"), "numberRecordsProcessed"))) < share * ROWS:
+        assert time.monotonic() < end
+    served.end()
+    served.start()
+    while set(told(classic(served, "GET", f"/{job}/batch"), "state")) != {"Completed"}:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    good = []
+    for batch in batches:
+        results = list(csv.DictReader(io.StringIO(classic(served, "GET", f"/{job}/batch/{batch}/result"))))
+        assert len(results) == ROWS // 3
+        good += [row["Id"] for row in results if row["Success"] == "true"]
+    assert len(set(good)) == len(good) == ROWS - ROWS // 10
+    assert served.query("SELECT COUNT() FROM Contact WHERE Key__c != null")["totalSize"] == len(good)
+
+
+def test_results_of_a_query_and_its_locators_outlive_the_server(serve: Callable[..., Served]) -> None:
+    served = serve()
+    served.poll(served.job(contacts(3000)), over)
+    asked = {"operation": "query", "query": "SELECT Id, Key__c FROM Contact"}
+    job = served("POST", "/jobs/query", json=asked).json()["id"]
+    end = time.monotonic() + 60
+    while served("GET", f"/jobs/query/{job}").json()["state"] != "JobComplete":
+        assert time.monotonic() < end
+    path, keys, locator = f"/jobs/query/{job}/results", [], ""
+    while locator != "null":
+        page = served("GET", path, params={"maxRecords": 1000, **({"locator": locator} if locator else {})})
+        assert page.status_code == 200
+        keys += [row["Key__c"] for row in csv.DictReader(io.StringIO(page.text))]
+        locator = page.headers["Sforce-Locator"]
+        if len(keys) == 1000:
+            served.end()
+            served.start()
+    assert sorted(keys) == sorted(f"K{number}" for number in range(3000))
+
+
+@pytest.mark.heavy
+def test_a_query_that_was_under_way_is_run_again(serve: Callable[..., Served]) -> None:
+    served = serve()
+    served.poll(served.job(contacts(20_000)), over)
+    asked = {"operation": "query", "query": "SELECT Id, Key__c FROM Contact"}
+    job = served("POST", "/jobs/query", json=asked).json()["id"]
+    served.end()
+    served.start()
+    end = time.monotonic() + 60
+    while (now := served("GET", f"/jobs/query/{job}").json())["state"] != "JobComplete":
+        assert time.monotonic() < end, now
+    assert now["numberRecordsProcessed"] == 20_000
+    assert len(served("GET", f"/jobs/query/{job}/results").text.splitlines()) == 20_001

@@ -155,6 +155,8 @@ def _last_codes(evidence: Evidence, place: int | None) -> tuple[str, ...]:
         return ()
     for attempt in reversed(evidence.chains[place]):
         if attempt.failure is not None:
+            if attempt.exchange.operation.startswith("bulk1.") and attempt.exchange.codes:
+                return ()  # Bulk API 1.0 has words of its own for the platform's errors
             return attempt.codes if attempt.heard and attempt.sure else ()
     return ()
 

@@ -42,7 +42,7 @@ class AttemptsTrue(Claim):
             if not chain or not isinstance(letter, Letter) or not _is_count(letter.attempts) or evidence.landed(place):
                 continue
             exposures += 1
-            least, most = _certain(evidence, chain), len(chain) + around
+            least, most = _certain(evidence, chain), _tries(chain) + around
             if not least <= letter.attempts <= most:
                 wrong.append(f"{evidence.name(place)} says {letter.attempts} where {_between(least, most)} were made")
                 entries.extend(attempt.number for attempt in chain)
@@ -71,6 +71,11 @@ def _certain(evidence: Evidence, chain: Sequence[Attempt]) -> int:
         and attempt.number not in evidence.waits.resends
         for attempt in chain
     )
+
+
+def _tries(chain: Sequence[Attempt]) -> int:
+    """Return how often a record was tried, each failed step of a job among it."""
+    return sum(attempt.tried for attempt in chain)
 
 
 def _between(least: int, most: int) -> str:
@@ -115,7 +120,7 @@ class OnlyWhenSpent(Claim):
             if _says_otherwise(evidence.letters[numbers[-1]]):
                 continue  # the session or the day's calls were at an end, for all records at once
             exposures += 1
-            if len(chain) + around < budget and not is_out_of_time(evidence, chain[-1].exchange, len(chain)):
+            if _tries(chain) + around < budget and not is_out_of_time(evidence, chain[-1].exchange, len(chain)):
                 early.append(f"{evidence.name(place)} ({len(chain)} of {budget})")
                 entries.extend(attempt.number for attempt in chain[-2:])
         if early:

@@ -199,7 +199,9 @@ class Faults:
         problems = [*self._taken(rule), *self._unknown(rule), *rule.effect.misfits(self._org)]
         if problems:
             raise RuleError(problems)
-        self._armed[rule.name] = Armed(rule, self._seed, self._org.clock.now())
+        now = self._org.clock.now()
+        self._armed[rule.name] = Armed(rule, self._seed, now)
+        rule.effect.begin(None if rule.when.between is None else now + rule.when.between[1])
         self._plans.clear()
 
     def remove(self, name: str) -> None:

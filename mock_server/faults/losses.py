@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from mock_server.journal import Strike
 from mock_server.org.ids import to_18
 
 if TYPE_CHECKING:
     from mock_server.journal import JobTold
     from mock_server.operations import Call, Reply
     from mock_server.org.jobs import Job
-    from mock_server.org.jobs.doom import Loss
+    from mock_server.org.jobs.doom import Doom, Loss
 
 INGEST = frozenset({f"bulk2.ingest.results.{kind}" for kind in ("successful", "failed", "unprocessed")})
 PAGES = "bulk2.query.pages"
@@ -64,17 +65,32 @@ def before(call: Call, loss: Loss) -> None:
 
 def strike(call: Call) -> None:
     """Let a job's own loss strike a download, before it is served."""
-    loss = call.org.jobs.dooms.loss(*filter(None, map(to_18, call.args.values())))
-    if loss is not None:
-        before(call, loss)
+    doom = call.org.jobs.dooms.lost(*filter(None, map(to_18, call.args.values())))
+    if (
+        doom is None
+        or (doom.loss == "expired" and finished(call) is None)
+        or (doom.loss == "gone" and not located(call))
+    ):
+        return
+    if doom.loss in ("expired", "gone"):
+        before(call, doom.loss)
+        call.entry.strikes.append(Strike(doom.by, "job", "before"))
 
 
 def cut_by_doom(call: Call, reply: Reply) -> Reply:
     """Let a job's own loss strike the answer to a download."""
     told = call.entry.job
-    if told is None or call.org.jobs.dooms.loss(told.id, told.batch or "") != "truncated":
+    doom = cut(call, told)
+    if told is None or doom is None or not has_rows(call, told):
         return reply
+    call.entry.strikes.append(Strike(doom.by, "job", "reply"))
     return truncated(call, reply)
+
+
+def cut(call: Call, told: JobTold | None) -> Doom | None:
+    """Return the doom by which all downloads of a job are cut, None where they are not."""
+    doom = None if told is None else call.org.jobs.dooms.lost(told.id, told.batch or "")
+    return doom if doom is not None and doom.loss == "truncated" else None
 
 
 def truncated(call: Call, reply: Reply) -> Reply:

@@ -193,3 +193,40 @@ async def test_expired_results_are_those_of_a_job_that_nobody_knows(lab: Lab, on
 def test_a_wrong_rule_is_refused(lab: Lab, rule: dict[str, Any], says: str) -> None:
     with pytest.raises(RuleError, match=says.replace("{", r"\{").replace("}", r"\}").replace(".", r"\.")):
         lab.fault(**rule)
+
+
+async def test_a_download_is_cut_once_however_many_of_a_rules_operations_it_goes_through(lab: Lab) -> None:
+    lab.fault(name="half", on="bulk2.*", job={"results": "truncated"})
+    job = await new(lab, 8)
+    await settled(lab)
+    assert len(await rows(lab, job, "successfulResults")) == 4
+    assert [(one.rule, one.effect, one.point) for one in lab.last.strikes] == [("half", "job", "reply")]
+    assert await rows(lab, job, "failedResults") == []
+    assert lab.last.strikes == []
+
+
+async def test_a_slow_job_that_is_aborted_leaves_nobody_waiting(lab: Lab) -> None:
+    lab.fault(on=CREATE, job={"slow": "1h"})
+    job = await new(lab, 400)
+    await settled(lab)
+    await lab.send("PATCH", f"/jobs/ingest/{job}", {"state": "Aborted"})
+    await settled(lab)
+    assert await state(lab, job) == ("Aborted", 0)
+    assert lab.org.clock.next_due() is None
+
+
+async def test_what_a_rule_does_ends_with_the_time_that_it_is_for(lab: Lab) -> None:
+    lab.fault(on=CREATE, job={"stuck": 0.5}, when={"between": ["0s", "3m"]})
+    job = await new(lab, 4)
+    await later(lab, 179)
+    assert await state(lab, job) == ("InProgress", 2)
+    await later(lab, 1)
+    assert await state(lab, job) == ("JobComplete", 4)
+    assert await state(lab, await new(lab, 4)) == ("JobComplete", 4)
+
+
+async def test_a_job_is_slow_no_longer_than_its_rule_is_in_force(lab: Lab) -> None:
+    lab.fault(on=CREATE, job={"slow": "1h"}, when={"between": ["0s", "3m"]})
+    job = await new(lab, 4)
+    await later(lab, 180)
+    assert await state(lab, job) == ("JobComplete", 4)

@@ -33,8 +33,6 @@ WITHOUT_ROW = {
     "INVALID_INPUT": "the one recorded text came without its code",
     "INVALID_STATUS": "of lead conversion, a call of SOAP",
     "UNDELETE_FAILED": "of undeletion, a call of SOAP",
-    "FEATURENOTENABLED": "takes a user without the permission for hard deletion; tests/protocols/bulk2",
-    "FeatureNotEnabled": "of queries of Bulk 1.0, in what a batch says of its failure",
     "FUNCTIONALITY_NOT_ENABLED": "of queries of Bulk 1.0, in what a batch says of its failure",
 }
 """Recorded errors that no row provokes, and why."""

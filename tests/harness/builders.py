@@ -166,6 +166,7 @@ class World:
             job, "upload", method="PUT", **{"status": 201, "fingerprint": f"rows {sorted(rows)}", **changes}
         )
         self.carry(number, worked, anew=job["operation"] == "insert")
+        job["exchanges"] = {"content": number}
         for row in rows:
             if row not in worked:
                 untouched = {"verb": "upsert", "sobject": "Contact", "key_field": "External_Id__c", "key": f"K{row}"}

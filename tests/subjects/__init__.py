@@ -16,12 +16,14 @@ PLANTED = {
     "comes_back_at_once.py": ("bulk.eases_off_on_locks", "tests/subjects/lock-storm.yaml"),
     "jobs_come_back_together.py": ("bulk.eases_off_on_locks", "tests/subjects/job-lock-storm.yaml"),
     "many_collections.py": ("bulk.bulk_api_when_large", "bulk/many-records"),
+    "takes_half_for_all.py": ("bulk.failed_and_unprocessed_read", "bulk/cut-results"),
     "takes_complete_for_done.py": ("bulk.failed_and_unprocessed_read", "bulk/failed-rows"),
     "forgets_the_unprocessed.py": ("bulk.failed_and_unprocessed_read", "bulk/failed-jobs"),
     "counts_processed_as_landed.py": ("bulk.partial_is_not_success", "bulk/failed-rows"),
     "leaves_jobs_open.py": ("bulk.jobs_closed", "bulk/refused-upload"),
     "polls_without_pause.py": ("bulk.polling_backs_off", "bulk/slow-job"),
     "loads_as_it_comes.py": ("bulk.grouped_by_parent", "bulk/shared-parents"),
+    "one_unsorted_job.py": ("bulk.grouped_by_parent", "bulk/shared-parents-in-one-job"),
     "joins_cells_by_hand.py": ("bulk.csv_faithful", "bulk/awkward-values"),
     "leaves_cells_empty.py": ("bulk.csv_faithful", "bulk/awkward-values"),
     "pairs_results_by_line.py": ("bulk.errors_matched_to_rows", "bulk/failed-rows"),
@@ -136,6 +138,7 @@ CORRECT_IN = {
     "bulk/ten-times-the-results": "bulk_reader.py",
     "bulk/": "bulk_sync.py",
     "bulk/shared-parents": "bulk_parallel.py",
+    "bulk/shared-parents-in-one-job": "bulk_sync.py",
     "bulk/ten-times-the-rows": "streaming.py",
 }
 """Bundled scenarios, by how their names begin, in which another integration than `correct.py` must be clean."""

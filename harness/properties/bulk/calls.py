@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -15,15 +17,20 @@ from harness.properties.property import Claim, NoParameters, Verdict, counted, s
 _COLLECTIONS = "https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/resources_composite_sobjects_collections.htm"
 MOST_ROWS = 200
 MOST_CHUNKS = 10
+MOST_IN_BATCH = 10_000
+_SIZE = re.compile(r"[Ee]xceed\w* (the )?max|larger than")
 
 
 class WithinSizeLimits(Claim):
     name = "bulk.within_size_limits"
-    trigger = "records were sent or read in collections"
-    rule = "No call holds more than 200 records (2,000 to read), nor more than 10 runs of records of one type."
+    trigger = "records were sent or read in collections, or brought into a job"
+    rule = (
+        "No call holds more than 200 records (2,000 to read), nor more than 10 runs of records of one type. A batch of "
+        "Bulk 1.0 has at most 10,000 records and 10 MB, an upload of Bulk 2.0 at most 150 MB."
+    )
     guidance = (
         "Cut the work into batches of at most 200 records before sending it, and sort a mixed batch by object, so that "
-        "each type is one run. Salesforce refuses a larger call whole."
+        "each type is one run. Salesforce refuses a larger call whole. Cut a large file into several jobs."
     )
     source = _COLLECTIONS
     needs = frozenset({"journal"})
@@ -38,18 +45,38 @@ class WithinSizeLimits(Claim):
     )
 
     def judge(self, evidence: Evidence, parameters: NoParameters) -> Verdict:
-        calls = [one for one in evidence.exchanges if one.is_collection]
-        beyond = [(one, fault) for one in calls if (fault := _too_large(one))]
+        calls = [one for one in evidence.exchanges if one.is_collection or _brings(one)]
+        why = {load.number: load.batch.message for load in evidence.loads if load.batch is not None}
+        beyond = [(one, fault) for one in calls if (fault := _too_large(one) or _too_large_a_load(one, why))]
         if beyond:
             faults = dict.fromkeys(fault for _, fault in beyond)
             reason = f"{len(beyond)} of {counted(len(calls), 'call')} beyond a limit: {some(faults)}"
             return self.violated(reason, len(calls), [one.number for one, _ in beyond])
         if not calls:
-            return self.not_exercised("no collection was sent")
+            return self.not_exercised("no collection was sent, and no job filled")
         return self.held(f"{counted(len(calls), 'call')}, the largest with {_largest(calls)}", len(calls))
 
 
+def _brings(exchange: Exchange) -> bool:
+    return exchange.job_role == "upload" or (exchange.job_role == "create" and bool(exchange.rows))
+
+
+def _too_large_a_load(exchange: Exchange, why: Mapping[int, str]) -> str | None:
+    """Say in what an upload or a 1.0 batch is too large; `why` are the messages of batches, by their requests."""
+    if not _brings(exchange):
+        return None
+    if exchange.operation == "bulk1.batch.create" and len(exchange.rows) > MOST_IN_BATCH:
+        return f"{len(exchange.rows)} records in one batch of Bulk 1.0"
+    told = exchange.message or why.get(exchange.number) or ""
+    refused = _SIZE.search(told) and "error" not in exchange.struck
+    if exchange.heard and (refused or (exchange.status == 413 and not exchange.struck)):
+        return f"{exchange.operation}: {told or 'too large'}"
+    return None
+
+
 def _too_large(exchange: Exchange) -> str | None:
+    if not exchange.is_collection:
+        return None
     if exchange.is_write and len(exchange.rows) > MOST_ROWS:
         return f"{len(exchange.rows)} records in one call of {exchange.operation}"
     if "EXCEEDED_ID_LIMIT" in exchange.codes and "error" not in exchange.struck:

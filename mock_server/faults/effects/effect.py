@@ -66,6 +66,10 @@ class Effect(ABC):
     async def strike(self, call: Call, point: Point, chance: Random) -> Reply | None:
         """Let it happen. A reply takes the place of the one on its way; an ApiError is raised to be rendered."""
 
+    def begin(self, until: float | None) -> None:
+        """Take note of when the rule will be in force no more, in clock seconds; None where that is not set."""
+        return
+
     def end(self, org: Org) -> None:
         """Undo what lasts, as the rule is taken away, or the phase that it belongs to is over."""
         return

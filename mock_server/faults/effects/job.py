@@ -9,7 +9,8 @@ job: {results: truncated}           # expired | truncated | gone
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal, Self, cast
 
 from mock_server.faults import losses
@@ -33,7 +34,7 @@ LOSSES = ("expired", "truncated", "gone")
 _LONGEST = 1000
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class JobFault(Effect):
     """Struck at the request that begins a job, it lasts as long as the rule is in force; struck at a download, it is
     about that download alone."""
@@ -44,6 +45,7 @@ class JobFault(Effect):
     at_once: ClassVar[bool] = True
 
     doom: Doom
+    until: float = math.inf
 
     @classmethod
     def read(cls, reader: Reader, *, rows_selected: bool) -> Self | None:
@@ -100,7 +102,9 @@ class JobFault(Effect):
             return call.entry.job is not None
         if self.doom.loss == "truncated":
             told, reply = call.entry.job, call.reply
-            return told is not None and reply is not None and reply.status == 200 and losses.has_rows(call, told)
+            if told is None or reply is None or reply.status != 200 or losses.cut(call, told) is not None:
+                return False
+            return losses.has_rows(call, told)
         if self.doom.loss == "gone":
             return losses.located(call)
         return losses.finished(call) is not None
@@ -109,13 +113,17 @@ class JobFault(Effect):
         told, loss = call.entry.job, self.doom.loss
         if point == "after":
             assert told is not None
-            call.org.jobs.dooms.add(told.batch or told.id, self.doom, self)
+            rule = next(strike.rule for strike in reversed(call.entry.strikes) if strike.effect == self.key)
+            call.org.jobs.dooms.add(told.batch or told.id, replace(self.doom, by=rule, until=self.until), self)
         elif point == "reply":
             assert call.reply is not None
             return losses.truncated(call, call.reply)
         elif loss is not None:
             losses.before(call, loss)
         return None
+
+    def begin(self, until: float | None) -> None:
+        self.until = math.inf if until is None else until
 
     def end(self, org: Org) -> None:
         org.jobs.dooms.lift(self)

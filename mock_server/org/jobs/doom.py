@@ -6,7 +6,8 @@ The platform does not ask why: whoever dooms a job gives a cause, and takes its 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+import math
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -33,6 +34,10 @@ class Doom:
     why: str = DEFECT
     lasts: float = 0.0
     loss: Loss | None = None
+    by: str = ""
+    """What whoever dooms the job calls this, for evidence."""
+    until: float = math.inf
+    """Clock seconds from which on it is no more."""
 
     def bound(self, total: int) -> int:
         """Return how many rows can be done before it strikes."""
@@ -88,33 +93,41 @@ class Dooms:
 
     def of(self, *identifiers: str) -> list[tuple[str, Doom]]:
         """Return the dooms of jobs and batches, with the ids that they were given for."""
-        return [(one, doom) for one in identifiers for _, doom in self._of.get(one, ())]
+        now = self.now()
+        return [(one, doom) for one in identifiers for _, doom in self._of.get(one, ()) if now < doom.until]
 
-    def loss(self, *identifiers: str) -> Loss | None:
-        """Return what became of the results."""
-        return next((doom.loss for _, doom in self.of(*identifiers) if doom.loss is not None), None)
+    def lost(self, *identifiers: str) -> Doom | None:
+        """Return the doom by which results are lost, None where they are not."""
+        return next((doom for _, doom in self.of(*identifiers) if doom.loss is not None), None)
 
     def wake(self, identifier: str) -> None:
         """Let those who wait for something of a job look again."""
         for asleep in self._asleep.pop(identifier, []):
-            # Rules may be taken away by another thread than the one that serves.
-            asleep.get_loop().call_soon_threadsafe(_rouse, asleep)
+            # Rules may be taken away by another thread than the one that serves, and after its end.
+            loop = asleep.get_loop()
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(_rouse, asleep)
 
-    async def pause(self, identifiers: Iterable[str], until: float | None) -> None:
+    async def pause(self, identifiers: Sequence[str], until: float | None) -> None:
         """Wait for a clock time, or without one for ever; who wakes a job wakes its waiters earlier."""
         loop = asyncio.get_running_loop()
-        roused = loop.create_future()
+        roused: asyncio.Future[None] = loop.create_future()
+        waits: set[asyncio.Future[None]] = {roused}
+        if until is not None:
+            waits.add(loop.create_task(self._clock.wait_until(until)))
         for identifier in identifiers:
             self._asleep.setdefault(identifier, []).append(roused)
-        if until is None:
-            await roused
-            return
-        due = loop.create_task(self._clock.wait_until(until))
         try:
-            await asyncio.wait({due, roused}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            due.cancel()
-            roused.cancel()
+            for wait in waits:
+                wait.cancel()
+            for identifier in identifiers:
+                asleep = self._asleep.get(identifier, [])
+                if roused in asleep:
+                    asleep.remove(roused)
+                if not asleep:
+                    self._asleep.pop(identifier, None)
 
 
 def _rouse(asleep: asyncio.Future[None]) -> None:
@@ -162,22 +175,25 @@ class Course:
         """
         while not self._over():
             room, wait, hangs = most, 0.0, False
+            freed = math.inf
             for identifier, doom in self._dooms.of(*self._ids):
                 if doom.lasts:
                     share = (self._given + most) / (await self._rows() or 1)
-                    wait = max(wait, self._began + doom.lasts * min(1.0, share))
+                    wait = max(wait, min(doom.until, self._began + doom.lasts * min(1.0, share)))
                 if not (doom.stuck or doom.ends):
                     continue
                 left = max(0, doom.bound(await self._rows()) - self._given)
                 if not left and doom.ends:
                     self._end(identifier, doom)
                     return 0
-                hangs = hangs or (doom.stuck and not left)
+                if doom.stuck and not left:
+                    hangs, freed = True, min(freed, doom.until)
                 room = min(room, left)
             if not hangs and wait <= self._dooms.now():
                 self._given += room
                 return room
-            await self._dooms.pause(self._ids, None if hangs else wait)
+            due = freed if hangs else wait
+            await self._dooms.pause(self._ids, None if due == math.inf else due)
         return 0
 
     async def finish(self) -> None:

@@ -155,6 +155,9 @@ class Jobs:
         job = self.known(identifier)
         if job is None:
             raise errors.NO_SUCH_JOB()
+        if not self.org.store.wait():
+            # What is told of it has been written, and outlives whatever comes.
+            self._reread(job)
         return job
 
     def known(self, identifier: str) -> Job | None:
@@ -344,7 +347,8 @@ class Jobs:
     def remove(self, job: Job) -> None:
         """Forget a job, with its content and results, wherever it is."""
         self._scheduler.stop(job.id)
-        self.dooms.forget(job.id)
+        for identifier in (job.id, *(batch.id for batch in self.batches_of(job))):
+            self.dooms.forget(identifier)
         self.saves.ended(job)
         self._jobs.pop(job.id, None)
         self._batches.pop(job.id, None)

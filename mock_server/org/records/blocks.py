@@ -22,7 +22,7 @@ from mock_server.org.records.columns import Unusual, Values, folded, reading
 from mock_server.org.records.commits import CommitLog
 from mock_server.org.records.headers import Column, Header
 from mock_server.org.records.parents import parent_key
-from mock_server.org.records.plans import Slot, WritePlan, plan_of, update_sql
+from mock_server.org.records.plans import Slot, WritePlan, plan_of
 from mock_server.org.records.referring import living
 from mock_server.org.records.saving import AutoNumbers
 from mock_server.org.records.store import Store, fold_column
@@ -153,6 +153,8 @@ class Blocks:
         `constants` are what new records start with where their rows do not say otherwise.
         """
         cells = list(zip(*rows, strict=True))
+        if not cells:
+            raise Unusual
         creates, ids, key = self._found(plan, header, verb, cells, len(rows))
         if plan.sobject.name == "Lead" and not all(creates):
             # Converted ones are not changed.
@@ -171,10 +173,7 @@ class Blocks:
         groups = _merged(groups)
         self._note(plan, groups, len(ids), moment, user_id, exchange)
         for group in groups:
-            if group.creates:
-                self._insert(plan, group, stamp(moment), user_id)
-            else:
-                self._update(plan, group, stamp(moment), user_id, key)
+            self._write(plan, group, stamp(moment), user_id, key)
         self._remember(plan, creates, ids, key)
         return list(map(_result, zip(ids, repeat(True), creates, repeat(()), repeat(None), strict=False)))
 
@@ -244,9 +243,9 @@ class Blocks:
         yield from ((value, identifier) for value, identifier, deleted in found if not deleted)
 
     def _remember(self, plan: WritePlan, creates: list[bool], ids: list[str], key: tuple[Field, Values] | None) -> None:
-        """Know a block of new records until something else is written, for those who look for the same key."""
+        """Know the new records of a block until something else is written, for those who look for the same key."""
         self._last = None
-        if key is not None and all(creates) and all(unique.name == key[0].name for unique in plan.unique):
+        if key is not None and all(unique.name == key[0].name for unique in plan.unique):
             values = folded(key[1]) if key[0].folded else key[1]
             self._last = _Last(plan.sobject.name, key[0].name, self._log.mark, dict(zip(values, ids, strict=True)))
 
@@ -409,35 +408,29 @@ class Blocks:
 
     # -- the write
 
-    def _insert(self, plan: WritePlan, group: _Group, at: str, user_id: str) -> None:
-        names, columns = self._told(plan, group, at, user_id)
-        folds = [name for name in names if plan.folds(name)]
-        shadows = [_shadow(columns[names.index(name)]) for name in folds]
-        names, columns = (*names, *map(fold_column, folds)), [*columns, *shadows]
-        shared = {name: column.value for name, column in zip(names, columns, strict=True) if isinstance(column, Same)}
-        own = {name: column for name, column in zip(names, columns, strict=True) if not isinstance(column, Same)}
+    def _write(self, plan: WritePlan, group: _Group, at: str, user_id: str, key: tuple[Field, Values] | None) -> None:
+        """Insert the records of a group, or change them, in few statements."""
+        columns = dict(zip(*self._told(plan, group, at, user_id), strict=True))
+        shadows = {fold_column(name): _shadow(column) for name, column in columns.items() if plan.folds(name)}
+        if not group.creates:
+            columns["Id"] = group.ids
+            if key is not None:
+                # It was found by its key: what that is compared by does not change, and its index stays as it is.
+                (shadows if key[0].folded else columns).pop(fold_column(key[0].name) if key[0].folded else key[0].name)
+        columns |= shadows
+        shared = {name: column.value for name, column in columns.items() if isinstance(column, Same)}
+        own = {name: column for name, column in columns.items() if not isinstance(column, Same)}
         values, width = list(chain.from_iterable(zip(*own.values(), strict=True))), len(own)
         start, count = 0, len(group.ids)
         for size in _SIZES:
             if width * size > _VARIABLES:
                 continue
-            sql = plan.insert_many(tuple(shared), tuple(own), size)
             end = start + (count - start) // size * size
             parts = [[*shared.values(), *values[at * width : (at + size) * width]] for at in range(start, end, size)]
-            self._store.execute_many(sql, parts, end - start)
+            if parts:
+                sql = plan.insert_many(tuple(shared), tuple(own), size, not group.creates)
+                self._store.execute_many(sql, parts, end - start)
             start = end
-
-    def _update(self, plan: WritePlan, group: _Group, at: str, user_id: str, key: tuple[Field, Values] | None) -> None:
-        names, columns = self._told(plan, group, at, user_id)
-        folds = [name for name in names if plan.folds(name)]
-        sets = dict(zip(names, columns, strict=True))
-        shadows = {fold_column(name): _shadow(sets[name]) for name in folds}
-        if key is not None:
-            # The record was found by it: what it is compared by does not change, and its index stays as it is.
-            (shadows if key[0].folded else sets).pop(fold_column(key[0].name) if key[0].folded else key[0].name)
-        sets |= shadows
-        made = [repeat(one.value) if isinstance(one, Same) else one for one in (*sets.values(), group.ids)]
-        self._store.execute_many(update_sql(plan.sobject.name, tuple(sets)), list(zip(*made, strict=False)))
 
 
 def _merged(groups: list[_Group]) -> list[_Group]:

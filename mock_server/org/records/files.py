@@ -63,15 +63,17 @@ class Claim:
 
 
 class LogKeeper:
-    """Brings the write-ahead log of a file into its database, on a thread of its own: that waits for the disk.
+    """Brings the write-ahead log of a file into its database, on a thread of its own: that takes time, and disks wait.
 
     While there is a writer, there is always something of the log that has not been brought over, and the log grows.
     `full` tells the writer to bring over the little that is left, between two transactions; then it begins anew.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, lasting: bool) -> None:
         self.full = False
         self._path = path
+        self._lasting = lasting
+        """Whether the file is to outlive the process, and the disk is to be waited for."""
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sfmock log", daemon=True)
         self._thread.start()
@@ -79,6 +81,7 @@ class LogKeeper:
     def _run(self) -> None:
         log = self._path.with_name(self._path.name + "-wal")
         with closing(sqlite3.connect(self._path, isolation_level=None)) as connection:
+            connection.execute(f"PRAGMA synchronous={'NORMAL' if self._lasting else 'OFF'}")
             (page,) = connection.execute("PRAGMA page_size").fetchone()
             seen = 0
             while not self._ended.wait(_LOOK_EVERY):

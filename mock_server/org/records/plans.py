@@ -66,7 +66,7 @@ class WritePlan:
         self._slots: dict[str, Slot] = {}
         self._shapes: dict[tuple[bool, tuple[str, ...]], Shape | None] = {}
         self._statements: dict[tuple[str, tuple[str, ...]], Statement] = {}
-        self._many: dict[tuple[tuple[str, ...], tuple[str, ...], int], str] = {}
+        self._many: dict[tuple[tuple[str, ...], tuple[str, ...], int, bool], str] = {}
         # Whoever saves a record owns it: an owner is never missing.
         self.required = tuple(
             field
@@ -196,12 +196,12 @@ class WritePlan:
             found = self._remember("update", columns, whole, lambda names: update_sql(self.sobject.name, names))
         return found
 
-    def insert_many(self, shared: tuple[str, ...], own: tuple[str, ...], count: int) -> str:
+    def insert_many(self, shared: tuple[str, ...], own: tuple[str, ...], count: int, there: bool) -> str:
         """Return the statement for several rows: see `insert_many_sql`. Columns are those of folded forms, too."""
-        key = shared, own, count
+        key = shared, own, count, there
         sql = self._many.get(key)
         if sql is None:
-            sql = insert_many_sql(self.sobject.name, shared, own, count)
+            sql = insert_many_sql(self.sobject.name, shared, own, count, there=there)
             if len(self._many) < _MOST_STATEMENTS:
                 self._many[key] = sql
         return sql

@@ -115,11 +115,9 @@ class Store:
             run("PRAGMA auto_vacuum=INCREMENTAL")
             run("PRAGMA journal_mode=WAL")
             run(f"PRAGMA journal_size_limit={LONGEST_LOG}")
-            run("PRAGMA wal_autocheckpoint=8000")
+            run("PRAGMA wal_autocheckpoint=0")
             run(f"PRAGMA synchronous={'NORMAL' if self._folder is None else 'OFF'}")
-            if self._folder is None:
-                run("PRAGMA wal_autocheckpoint=0")
-                self._log = LogKeeper(self._path)
+            self._log = LogKeeper(self._path, lasting=self._folder is None)
         return connection
 
     @property
@@ -146,6 +144,11 @@ class Store:
         if self._writing and self._writer is not None:
             self._writing = False
             self._wrong = self._writer.wait() or self._wrong
+
+    def wait(self) -> bool:
+        """Wait until all is written; tell whether it could be."""
+        self._catch_up()
+        return self._wrong is None
 
     def settle(self) -> None:
         """Wait until all is written. Raises what went wrong with a transaction that was written behind."""
@@ -252,6 +255,7 @@ class Store:
         """Be a database in memory again, an empty one, when the file is none that its owner named."""
         self._leave_beside()
         if self._folder is not None:
+            self._end_log()
             self.connection.close()
             self._folder.cleanup()
             self._path = self._folder = None
@@ -265,10 +269,13 @@ class Store:
         if self._writer is not None:
             self._writer.close()
 
-    def _let_go(self) -> None:
+    def _end_log(self) -> None:
         if self._log is not None:
             self._log.stop()
             self._log = None
+
+    def _let_go(self) -> None:
+        self._end_log()
         if self._claim is not None:
             self._claim.drop()
 
@@ -693,12 +700,19 @@ def insert_sql(table: str, columns: Sequence[str]) -> str:
     return f"INSERT INTO {quoted(table)} ({names}) VALUES ({','.join('?' * len(columns))})"  # noqa: S608
 
 
-def insert_many_sql(table: str, shared: Sequence[str], own: Sequence[str], count: int) -> str:
-    """Return an INSERT of several rows: the values of the `shared` columns come once, then those of each row's own."""
+def insert_many_sql(table: str, shared: Sequence[str], own: Sequence[str], count: int, *, there: bool = False) -> str:
+    """Return an INSERT of several rows: the values of the `shared` columns come once, then those of each row's own.
+
+    Rows that are `there` are changed: their Id is one of the columns.
+    """
     names = ", ".join(map(quoted, (*shared, *own)))
     # Only few variables have numbers: those SQLite looks up one by one.
     row = ",".join([f"?{number}" for number in range(1, len(shared) + 1)] + ["?"] * len(own))
-    return f"INSERT INTO {quoted(table)} ({names}) VALUES {','.join([f'({row})'] * count)}"  # noqa: S608
+    sql = f"INSERT INTO {quoted(table)} ({names}) VALUES {','.join([f'({row})'] * count)}"  # noqa: S608
+    if not there:
+        return sql
+    pairs = ", ".join(f"{quoted(name)}=excluded.{quoted(name)}" for name in (*shared, *own) if name != "Id")
+    return f'{sql} ON CONFLICT ("Id") DO UPDATE SET {pairs}'
 
 
 def person_name(sobject: SObject, field: Field) -> bool:

@@ -586,6 +586,37 @@ def nothing_hard_to_write(world: World) -> None:
     described(world, "plain", "plain")
 
 
+# -- size
+
+
+SIZES = "bulk.within_size_limits"
+
+
+@scene(SIZES, "held")
+def two_rows_in_a_job(world: World) -> None:
+    world.load({1: None, 2: None})
+
+
+@scene(SIZES, "violated")
+def more_than_an_upload_may_hold(world: World) -> None:
+    job = world.create_job()
+    world.about(job, "upload", method="PUT", status=413, codes=["REQUEST_ENTITY_TOO_LARGE"], fingerprint="x")
+
+
+@scene(SIZES, "violated")
+def more_than_a_batch_may_hold(world: World) -> None:
+    text = "Failed to read request. Exceeded max size limit of 10000000"
+    told = {"codes": ["ClientInputError"], "message": text, "status": 400}
+    world.exchange("bulk1.batch.create", path="/services/async/60.0/job/750000000000001AAA/batch", **told)
+
+
+@scene(SIZES, "held")
+def refused_by_a_fault(world: World) -> None:
+    job = world.create_job()
+    struck = {"status": 413, "strikes": [strike()]}
+    world.about(job, "upload", method="PUT", codes=["REQUEST_ENTITY_TOO_LARGE"], fingerprint="x", **struck)
+
+
 # -- everywhere
 
 

@@ -45,11 +45,17 @@ def ask(org: Org, who: Session, **more: Any) -> Job:
 
 
 async def ended(job: Job) -> str:
-    for _ in range(2000):
+    for _ in range(10_000):
         if job.over:
             return job.state
         await asyncio.sleep(0.002)
     raise AssertionError(job)
+
+
+async def swept(org: Org) -> None:
+    """Wait until nothing is left of what is gone."""
+    while org.store.connection.execute('SELECT COUNT(*) FROM "sf_gone"').fetchone()[0]:
+        await asyncio.sleep(0.002)
 
 
 def result(org: Org, job: Job) -> list[bytes]:
@@ -89,7 +95,7 @@ async def test_a_job_that_is_interrupted_begins_again(tmp_path: Path, monkeypatc
     fill(org, who)
     kept = first_part(monkeypatch)
     job = ask(org, who)
-    await asyncio.wait_for(kept.wait(), 5)
+    await asyncio.wait_for(kept.wait(), 30)
     assert (job.state, 0 < job.processed < COUNT) == ("InProgress", True)
     org.close()
     monkeypatch.undo()
@@ -101,8 +107,7 @@ async def test_a_job_that_is_interrupted_begins_again(tmp_path: Path, monkeypatc
     org.resume_jobs()
     assert await ended(again) == "JobComplete"
     assert (again.processed, again.retries, len(set(result(org, again)))) == (COUNT - 1, 1, COUNT - 1)
-    while org.store.connection.execute('SELECT COUNT(*) FROM "sf_gone"').fetchone()[0]:
-        await asyncio.sleep(0.002)
+    await swept(org)
     owners = org.store.connection.execute('SELECT DISTINCT "Owner" FROM "sf_parts"').fetchall()
     assert owners == [(org.jobs.querying.owner(again),)]
     org.close()
@@ -113,7 +118,7 @@ async def test_an_aborted_job_reads_no_further(monkeypatch: pytest.MonkeyPatch) 
     fill(org, who)
     kept = first_part(monkeypatch)
     job = ask(org, who)
-    await asyncio.wait_for(kept.wait(), 5)
+    await asyncio.wait_for(kept.wait(), 30)
     org.jobs.abort(job)
     processed = job.processed
     await asyncio.sleep(0.05)
@@ -177,7 +182,7 @@ async def test_a_result_that_is_removed_meanwhile_does_not_pass_for_whole() -> N
     next(pieces)
     next(pieces)
     org.jobs.delete(job)
-    await asyncio.sleep(0.1)
+    await swept(org)
     with pytest.raises(ApiError):
         list(pieces)
     org.close()

@@ -162,8 +162,8 @@ async def test_an_extract_that_nobody_takes_is_given_up(
     async with aclosing(querying.rows(who, plan, Csv())) as parts:  # type: ignore[type-var]
         async for _ in parts:
             break
-    for _ in range(100):
-        await asyncio.sleep(0.005)
+    for _ in range(5000):
+        await asyncio.sleep(0.002)
         if not any(map(is_open, made)):
             return
     raise AssertionError

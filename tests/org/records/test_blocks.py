@@ -228,7 +228,7 @@ def test_blocks_are_written_behind_one_after_the_other() -> None:
         for s in (0, 9, 18, 9)
     ]
     _, taken = _run(given_tables, behind=True)
-    assert taken == {"rows": 36, "behind": 3}
+    assert taken == {"rows": 36, "behind": 4}
     assert _run(given_tables, behind=True)[0] == _run(given_tables, by_row=True)[0]
 
 

@@ -315,3 +315,13 @@ def test_odd_characters_do_no_harm(rest: Rest, wire: Wire, kind: str, content: b
         assert names(rest) == ["A"]
     else:
         assert "false" in result.text
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [("JSON", "[{}]"), ("XML", f"<sObjects {NAMESPACE}><sObject/></sObjects>")],
+)
+def test_records_that_say_nothing_fail_alone(wire: Wire, kind: str, content: str) -> None:
+    last, result = wire.load(content, {"JSON": "application/json", "XML": "application/xml"}[kind], contentType=kind)
+    assert told(last, "state") == "Completed"
+    assert "REQUIRED_FIELD_MISSING" in result.text

@@ -28,10 +28,11 @@ def ask(rest: Rest, soql: str, **said: Any) -> dict[str, Any]:
     return job
 
 
-def polled(rest: Rest, job: dict[str, Any]) -> dict[str, Any]:
-    for _ in range(1000):
+def polled(rest: Rest, job: dict[str, Any], *states: str) -> dict[str, Any]:
+    """Poll a job until it has ended, or is in one of some states."""
+    for _ in range(3000):
         told: dict[str, Any] = rest.get(f"/jobs/query/{job['id']}").json()
-        if told["state"] in ENDED:
+        if told["state"] in (states or ENDED):
             return told
         time.sleep(0.01)
     raise AssertionError(told)
@@ -375,10 +376,7 @@ def test_a_result_is_asked_for_with_the_version_of_its_job(rest: Rest) -> None:
 def test_a_job_that_hangs_has_no_result_and_can_be_aborted(rest: Rest, server: Server, contacts: list[str]) -> None:
     server.control.for_org(rest.org.id).add_fault({"on": "bulk2.query.create", "job": {"stuck": 0.5}})
     job = ask(rest, "SELECT Id FROM Contact")
-    for _ in range(200):
-        if rest.get(f"/jobs/query/{job['id']}").json()["state"] == "InProgress":
-            break
-        time.sleep(0.01)
+    polled(rest, job, "InProgress")
     url = f"/jobs/query/{job['id']}"
     assert (rest.get(f"{url}/results").status_code, rest.get(f"{url}/resultPages").status_code) == (204, 204)
     assert rest.delete(url).json() == [
@@ -530,8 +528,7 @@ def test_a_slow_job_is_in_progress_meanwhile(rest: Rest, server: Server, contact
     control = server.control.for_org(rest.org.id)
     control.add_fault({"on": "bulk2.query.create", "job": {"slow": 3600}})
     job = ask(rest, "SELECT Id FROM Contact")
-    time.sleep(0.05)
-    assert rest.get(f"/jobs/query/{job['id']}").json()["state"] == "InProgress"
+    polled(rest, job, "InProgress")
     control.advance(3600)
     told = polled(rest, job)
     assert (told["state"], told["numberRecordsProcessed"]) == ("JobComplete", 12)

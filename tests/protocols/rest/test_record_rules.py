@@ -12,6 +12,7 @@ from mock_server import api
 from mock_server.org.schema import Schema
 from mock_server.org.schema.metadata import read as read_project
 from tests.conftest import Rest
+from tests.protocols.bulk2.desk import ended
 
 WORKFLOW = """<?xml version="1.0" encoding="UTF-8"?>
 <Workflow xmlns="http://soap.sforce.com/2006/04/metadata">
@@ -274,3 +275,23 @@ def test_mistakes_are_told(server: api.Server, rule: dict[str, Any], told: str) 
 
     with pytest.raises(ControlError, match=told):
         server.control.create_org(objects={"Task__c": {**YAML["Task__c"], "workflowRules": {"Bad": rule}}})
+
+
+@pytest.mark.parametrize(("name", "assigned"), [("Support", True), ("Other", True), (None, False)])
+def test_a_job_has_the_rule_that_it_names_choose_owners(desk: Rest, name: str | None, assigned: bool) -> None:
+    """Whether it is active or not (D); without one none is asked: that is what `assignmentRuleId` is for."""
+    said: dict[str, str] = {}
+    if name is not None:
+        found = desk.query(f"SELECT Id FROM AssignmentRule WHERE Name = '{name}'").json()["records"]
+        said["assignmentRuleId"] = found[0]["Id"]
+    made = desk.post("/jobs/ingest", json={"object": "Case", "operation": "insert", **said}).json()
+    assert made.get("assignmentRuleId") == said.get("assignmentRuleId")
+    load(desk, made["id"], "Subject\nFor Ann\n")
+    (case,) = desk.query("SELECT Owner.Username FROM Case").json()["records"]
+    assert (case["Owner"]["Username"] == "ann@acme.test") is assigned
+
+
+def load(desk: Rest, job: str, content: str) -> None:
+    desk("PUT", f"/jobs/ingest/{job}/batches", data=content, headers={"Content-Type": "text/csv"})
+    desk.patch(f"/jobs/ingest/{job}", json={"state": "UploadComplete"})
+    assert ended(desk, job)["numberRecordsFailed"] == 0
