@@ -42,6 +42,21 @@ def people(rest: Rest) -> list[str]:
     return made
 
 
+def test_a_small_page_size_makes_several_results(server: Server) -> None:
+    made = server.control.create_org(settings={"bulk_page_size": 10})
+    try:
+        ids = server.control.for_org(made.id).seed("Contact", [{"LastName": f"N{number}"} for number in range(1100)])
+        wire = Wire(Rest(server.url, made.access_token, made))
+        batch, last = ask(wire, "SELECT Id FROM Contact")
+        results = re.findall(r"752\w{12}", wire("GET", f"{batch}/result").text)
+        assert (len(results) > 1, told(last, "numberRecordsProcessed")) == (True, "1100")
+        files = [wire("GET", f"{batch}/result/{result}").text.splitlines() for result in results]
+        assert {lines[0] for lines in files} == {'"Id"'}
+        assert [line for lines in files for line in lines[1:]] == [f'"{identifier}"' for identifier in ids]
+    finally:
+        server.control.delete_org(made.id)
+
+
 def test_the_result_list_and_a_result_in_csv(wire: Wire, people: list[str]) -> None:
     batch, last = ask(wire, "SELECT Id, LastName, Description, IsDeleted, CreatedDate FROM Contact ORDER BY LastName")
     assert (told(last, "state"), told(last, "numberRecordsProcessed")) == ("Completed", "2")
