@@ -51,10 +51,7 @@ def put_in(rest: Rest, control: ControlClient, wanted: str) -> str:
     """Return a job in a state."""
     if wanted == "Open":
         return new_job(rest)
-    if wanted == "UploadComplete":
-        # It is asked before the loop comes to work it off.
-        control.add_fault({"on": CLOSE, "job": "stuck"})
-    elif wanted == "InProgress":
+    if wanted == "InProgress":
         return half_done(rest, control)
     job = new_job(rest)
     upload(rest, job, "Nothing\nx\n" if wanted == "Failed" else "LastName\nx\n")
