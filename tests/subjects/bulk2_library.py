@@ -4,7 +4,7 @@ As it stands it is correct.
 """
 
 import requests
-from bulk_sync import BulkSync, main
+from bulk_sync import FILLED, BulkSync, main
 from requests.adapters import HTTPAdapter
 from simple_salesforce.exceptions import SalesforceError
 from sync import Failure
@@ -60,7 +60,7 @@ class Bulk2Library(BulkSync):
         return job
 
     def upload(self, job, content):
-        self.ask(job, lambda jobs: jobs.upload_job_data(job, content), ("INVALIDJOBSTATE",))
+        self.ask(job, lambda jobs: jobs.upload_job_data(job, content), FILLED)
 
     def close(self, job):
         self.ask(job, lambda jobs: jobs.close_job(job), ("INVALIDJOBSTATE",))

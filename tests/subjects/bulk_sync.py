@@ -13,6 +13,8 @@ import requests
 from sync import DOUBTFUL, TRANSIENT, Failure, Sync, main
 
 ENDED = ("JobComplete", "Failed", "Aborted")
+FILLED = ("INVALIDJOB", "INVALIDJOBSTATE")
+"""What is said to a second upload: `Found multiple contents for job`."""
 AT_THE_END = {"ExceededQuota", "EXCEEDEDQUOTA"}
 """Whoever is told this has used up the day's batches or jobs."""
 
@@ -83,7 +85,7 @@ class BulkSync(Sync):
             f"jobs/ingest/{job}/batches",
             data=content.encode(),
             headers={"Content-Type": "text/csv; charset=UTF-8"},
-            done=("INVALIDJOBSTATE",),
+            done=FILLED,
         )
 
     def close(self, job):
