@@ -19,6 +19,7 @@ from mock_server.org import errors
 from mock_server.org.errors import ApiError
 from mock_server.org.ids import number_of, numbered, to_18
 from mock_server.org.jobs.model import Batch, BatchState, Job
+from mock_server.org.limits.bulk import PAGE
 from mock_server.org.query.binder import Plan
 from mock_server.org.query.extracts import Csv, Form, Records
 from mock_server.org.query.grammar import parse
@@ -145,7 +146,7 @@ class BatchQueries:
     def _keep(self, job: Job, batch: Batch, data: bytes, rows: int) -> None:
         files = batch.options["results"]
         with self._jobs.org.store.transaction():
-            if not files or files[-1]["size"] + len(data) > FILE:
+            if not files or files[-1]["size"] + len(data) > FILE or self._is_full(files[-1]):
                 files.append({"id": self._jobs.org.ids.take("752"), "rows": 0, "size": 0})
             files[-1]["rows"] += rows
             files[-1]["size"] += len(data)
@@ -156,6 +157,11 @@ class BatchQueries:
             job.modified = batch.modified = self._jobs.org.clock.now()
             self._tables.keep(batch)
             self._tables.keep(job)
+
+    def _is_full(self, file: dict[str, Any]) -> bool:
+        """Tell whether a file has the rows of a page, where pages are set to be smaller than the service's own."""
+        size = self._jobs.org.bulk.page_size
+        return size < PAGE and bool(file["rows"] >= size)
 
     def listed(self, batch: Batch) -> list[str]:
         """Return the ids of a batch's result files."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,8 +15,6 @@ from mock_server.protocols.bulk1.forms import CSV, DECLARATION, JSON, NAMESPACE,
 from mock_server.xmltext import escaped
 
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
-_KEY = re.compile(rb'^( *"(?:[^"\\]|\\.)*"): ', re.MULTILINE)
-"""A key at the beginning of its line; the line ends in texts are escaped."""
 _SLICE = 100
 """Records that are written before others are served."""
 
@@ -59,14 +56,29 @@ def _slices(file: ResultFile) -> Iterator[list[dict[str, Any]]]:
 def _json(file: ResultFile) -> Iterator[bytes]:
     between = b"[ "
     for records in _slices(file):
-        yield between + b", ".join(map(_spread, records))
+        yield between + _spread(records)
         between = b", "
     yield b"[ ]" if between == b"[ " else b" ]"
 
 
-def _spread(record: dict[str, Any]) -> bytes:
-    """Write a record over several lines, as `jsontext.pretty` does, of which there may be very many."""
-    return _KEY.sub(rb"\1 : ", orjson.dumps(record, option=orjson.OPT_INDENT_2))
+def _spread(records: list[dict[str, Any]]) -> bytes:
+    """Write records over several lines, as `jsontext.pretty` does, of which there may be very many."""
+    text = b", ".join(orjson.dumps(record, option=orjson.OPT_INDENT_2) for record in records)
+    names: set[str] = set()
+    for record in records:
+        _collect(record, names)
+    for name in names:
+        # Within a value the second quote would be escaped.
+        key = b'"%b"' % name.encode()
+        text = text.replace(key + b": ", key + b" : ")
+    return text
+
+
+def _collect(record: dict[str, Any], names: set[str]) -> None:
+    names.update(record)
+    for value in record.values():
+        if isinstance(value, dict):
+            _collect(value, names)
 
 
 def _xml(file: ResultFile) -> Iterator[bytes]:

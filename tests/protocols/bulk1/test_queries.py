@@ -36,10 +36,25 @@ def people(rest: Rest) -> list[str]:
     """Three contacts, the last of whom is deleted."""
     made = [
         rest.post("/sobjects/Contact", json={"LastName": name, "Description": text}).json()["id"]
-        for name, text in (("Lovelace", 'a "b",\nc'), ("Byron", None), ("King", "x"))
+        for name, text in (("Lovelace", 'a "Id": "b",\nc'), ("Byron", None), ("King", "x"))
     ]
     rest.delete(f"/sobjects/Contact/{made[2]}")
     return made
+
+
+def test_a_small_page_size_makes_several_results(server: Server) -> None:
+    made = server.control.create_org(settings={"bulk_page_size": 10})
+    try:
+        ids = server.control.for_org(made.id).seed("Contact", [{"LastName": f"N{number}"} for number in range(1100)])
+        wire = Wire(Rest(server.url, made.access_token, made))
+        batch, last = ask(wire, "SELECT Id FROM Contact")
+        results = re.findall(r"752\w{12}", wire("GET", f"{batch}/result").text)
+        assert (len(results) > 1, told(last, "numberRecordsProcessed")) == (True, "1100")
+        files = [wire("GET", f"{batch}/result/{result}").text.splitlines() for result in results]
+        assert {lines[0] for lines in files} == {'"Id"'}
+        assert [line for lines in files for line in lines[1:]] == [f'"{identifier}"' for identifier in ids]
+    finally:
+        server.control.delete_org(made.id)
 
 
 def test_the_result_list_and_a_result_in_csv(wire: Wire, people: list[str]) -> None:
@@ -58,7 +73,7 @@ def test_the_result_list_and_a_result_in_csv(wire: Wire, people: list[str]) -> N
     rows = list(csv.DictReader(StringIO(answer.text)))
     assert [(row["Id"], row["Description"], row["IsDeleted"]) for row in rows] == [
         (people[1], "", "false"),
-        (people[0], 'a "b",\nc', "false"),
+        (people[0], 'a "Id": "b",\nc', "false"),
     ]
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", rows[0]["CreatedDate"])
 

@@ -85,7 +85,7 @@ class Answers:
             value = _into(value, step)
         self._left -= len(value) + _EACH if isinstance(value, str) else _EACH
         if self._left < 0:
-            raise errors.REQUEST_ENTITY_TOO_LARGE()
+            raise errors.REQUEST_ENTITY_TOO_LARGE(most=50)
         if value is None and answered and answered.row and len(said) > len(head) and self._version >= NULLS_SINCE:
             return None
         if isinstance(value, str | bool | int | float):
