@@ -105,6 +105,12 @@ class JobSaves:
         keys = [row_key(self._org, change) for change in changes]
         return Decided(batch.done, changes, keys, self._faults.rows(call, changes, keys) is not None)
 
+    def reread(self, job: Job) -> None:
+        for batch in self._org.jobs.batches_of(job):
+            call = self._calls.get(batch.exchange or job.exchange)
+            if call is not None:
+                self._journal.take_back(call.entry, batch.number, batch.done)
+
     def ended(self, job: Job) -> None:
         batches = self._org.jobs.batches_of(job)
         for number in {job.exchange, *(batch.exchange for batch in batches)}:

@@ -137,6 +137,18 @@ class Entry:
         assert isinstance(self.results, list)
         self.changes[at:at], self.results[at:at] = changes, results
 
+    def took_back(self, batch: int, left: int) -> int:
+        """Note no more rows of a batch than so many, its first; return how many rows that are not saved after all."""
+        noted = 0 if self.noted is None else self.noted.get(batch, 0)
+        if self.noted is None or noted <= left:
+            return 0
+        at = sum(count for number, count in self.noted.items() if number < batch)
+        self.noted[batch] = left
+        assert isinstance(self.changes, list)
+        assert isinstance(self.results, list)
+        del self.changes[at + left : at + noted], self.results[at + left : at + noted]
+        return noted - left
+
     def opened(self, username: str, token: str, instance: str) -> None:
         """Note a login that was let in. Of its token only a print is kept."""
         self.user, self.session, self.instance = username, fingerprint(token.encode()), instance
@@ -280,6 +292,12 @@ class Journal:
         self._rows += len(changes)
         while self._keep is not None and self._rows > self._keep_rows and len(self._entries) > 1:
             self._drop()
+
+    def take_back(self, entry: Entry, batch: int, left: int) -> None:
+        """Note no more than the first rows of a batch of a job: what was done of the others was undone."""
+        undone = entry.took_back(batch, left)
+        if self.entry(entry.number) is entry:
+            self._rows -= undone
 
     def _drop(self) -> None:
         self._rows -= len(self._entries.popleft().changes)

@@ -442,6 +442,10 @@ class Org:
         """Make the writes of a block one transaction: an exception undoes them all, their commits too."""
         return self._transaction()
 
+    def behind(self) -> AbstractContextManager[None]:
+        """The same for a block of rows that may be written while the caller goes on: see `Store.behind`."""
+        return self._pipeline.behind()
+
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         # Each save of the block remains a transaction of the commit log.

@@ -82,7 +82,7 @@ class Classic:
             raise errors.CLIENT_INPUT_ERROR(text=f"Failed to read request. Exceeded max size limit of {LARGEST}")
         if not content.strip():
             raise errors.INVALID_BATCH(text="The batch has no content")
-        with self._org.store.transaction():
+        with self._jobs.kept(job), self._org.store.transaction():
             batch = self._jobs.new_batch(job, len(self._jobs.batches_of(job)))
             batch.exchange, batch.options = exchange, options
             for start in range(0, len(content), PIECE):
@@ -112,8 +112,9 @@ class Classic:
         if job.over:
             raise errors.CLASSIC_JOB_STATE(text=f"Aborting already {job.state} Job not allowed")
         job.closed_by = job.closed_by or exchange
-        self._let_go(job)
-        self._jobs.move(job, "Aborted")
+        with self._jobs.kept(job), self._org.store.transaction():
+            self._let_go(job)
+            self._jobs.move(job, "Aborted")
 
     def _let_go(self, job: Job) -> None:
         for batch in self._jobs.batches_of(job):

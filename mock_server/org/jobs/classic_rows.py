@@ -93,7 +93,7 @@ class BatchRows:
 
     def _save(self, job: Job, batch: Batch, table: Table, give_up: bool) -> list[RowResult]:
         """Save a chunk and note what came of it, as one transaction. Raises LockHeld with nothing done."""
-        with self._jobs.org.store.transaction():
+        with self._jobs.kept(job), self._jobs.org.transaction():
             results = self._jobs.saves.save(job, batch, table, give_up)
             failed = sum(not result.success for result in results)
             self._tables.put(batch.id, RESULTS, _told(results), len(results))

@@ -40,12 +40,16 @@ class Ingesting:
     async def work(self, job: Job) -> None:
         """Take a job from UploadComplete to its end; one that was interrupted goes on where it was."""
         begun = self._org.clock.now()
-        self._jobs.move(job, "InProgress")
+        if not job.over:
+            # It may have been aborted while it waited for the disk.
+            self._jobs.move(job, "InProgress")
         why = None
         try:
             await self._work(job)
         except ApiError as error:
             why = f"{error.code} : {error.message}"
+        # It ends only once all is written that is told of it.
+        self._org.store.settle()
         self._rests.pop(job.id, None)
         job.total_ms += round((self._org.clock.now() - begun) * 1000)
         for batch in self._jobs.batches_of(job):
@@ -183,7 +187,7 @@ class Ingesting:
         """Save chunks and note what came of them, as one transaction. Raises LockHeld with nothing done."""
         clock, automation = self._org.clock, self._org.automation
         begun, hooks = clock.now(), automation.spent_ms
-        with self._org.store.behind():
+        with self._jobs.kept(job), self._org.behind():
             results: list[RowResult] = self._jobs.saves.save(job, batch, table, give_up)
             good, bad, failed = files.write(rows, results)
             if good:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import codecs
 import os
+import sqlite3
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeVar
 
 from mock_server.org import errors
 from mock_server.org.identity.sessions import Session
@@ -32,6 +34,7 @@ from mock_server.org.records.tables import Table
 if TYPE_CHECKING:
     from mock_server.org.org import Org
 
+T = TypeVar("T", Job, Batch)
 PIECE = 1 << 18
 """Bytes of one part of a content."""
 # How the refusal to close a job calls its state, as it is spelled (R); it is "Completed" once it is closed.
@@ -48,6 +51,9 @@ class Saves(Protocol):
 
     def chunked(self, job: Job, batch: Batch) -> bool:
         """Tell whether rows are to be saved a chunk at a time, as somebody decides about each."""
+
+    def reread(self, job: Job) -> None:
+        """Note that a job, with its batches, is again as it was kept last: what it has done since is undone."""
 
     def ended(self, job: Job) -> None:
         """Note that a job will save no more."""
@@ -66,6 +72,9 @@ class PlainSaves:
     def chunked(self, job: Job, batch: Batch) -> bool:
         return False
 
+    def reread(self, job: Job) -> None:
+        return
+
     def ended(self, job: Job) -> None:
         return
 
@@ -81,7 +90,7 @@ class Jobs:
         self.dooms = Dooms(self.org.clock)
         self.quota = Quota(org.limits)
         self.lanes = Lanes(org.bulk.parallel)
-        self._scheduler = Scheduler(self._reread, lambda job: self.fail(job, DEFECT))
+        self._scheduler = Scheduler(self.reread, self._broken)
         self._sweeper = Sweeper(org.store, self.tables)
         self._uploading: set[str] = set()
         """Jobs whose content is coming in."""
@@ -105,18 +114,41 @@ class Jobs:
                 # An upload that did not come to its end.
                 self.tables.drop(job.id, "content")
 
-    def _reread(self, job: Job) -> None:
-        """Know a job again as it was kept last."""
+    def reread(self, job: Job) -> None:
+        """Know a job and its batches again as they were kept last: they stay the objects that their work has."""
         kept = self.tables.job(job.id)
         if kept is None:
             return
         # Of another server's journal the number may be.
-        kept.exchange, exchanges = job.exchange, {batch.id: batch.exchange for batch in self.batches_of(job)}
-        batches = self._batches[job.id] = self.tables.batches_of(job.id)
-        for batch in batches:
-            batch.exchange = exchanges.get(batch.id, job.exchange)
-        for one in fields(Job):
-            setattr(job, one.name, getattr(kept, one.name))
+        kept.exchange = job.exchange
+        _become(job, kept)
+        known = {batch.id: batch for batch in self.batches_of(job)}
+        batches = self.tables.batches_of(job.id)
+        for place, batch in enumerate(batches):
+            before = known.get(batch.id)
+            batch.exchange = job.exchange if before is None else before.exchange
+            if before is not None:
+                batches[place] = _become(before, batch)
+        self._batches[job.id] = batches
+        self.saves.reread(job)
+
+    @contextmanager
+    def kept(self, job: Job) -> Iterator[None]:
+        """Have a job be as it was kept last where a block cannot write what it does: the disk is full, or the like."""
+        try:
+            yield
+        except sqlite3.Error:
+            self.reread(job)
+            raise
+
+    def _written(self, job: Job) -> None:
+        """Wait until what a job has done is written, and know it as it was kept where it could not be."""
+        if not self.org.store.wait():
+            self.reread(job)
+
+    def _broken(self, job: Job) -> None:
+        if not job.over:
+            self.fail(job, DEFECT)
 
     def __iter__(self) -> Iterator[Job]:
         return iter(list(self._jobs.values()))
@@ -132,8 +164,8 @@ class Jobs:
             new.line_ending, new.delimiter, new.key_field, new.concurrency, new.assignment_rule, new.query,
             dict(new.options), who.user_id, now, now, made_by=exchange, batch_size=self.org.bulk.batch_size,
         )  # fmt: skip
-        self._jobs[job.id] = job
         self.tables.keep(job)
+        self._jobs[job.id] = job
         return job
 
     def checked(self, who: Session, new: NewJob) -> NewJob:
@@ -155,9 +187,8 @@ class Jobs:
         job = self.known(identifier)
         if job is None:
             raise errors.NO_SUCH_JOB()
-        if not self.org.store.wait():
-            # What is told of it has been written, and outlives whatever comes.
-            self._reread(job)
+        # What is told of it outlives whatever comes.
+        self._written(job)
         return job
 
     def known(self, identifier: str) -> Job | None:
@@ -294,14 +325,16 @@ class Jobs:
         return batch
 
     def move(self, job: Job, state: State) -> None:
-        """Bring a job into a state."""
+        """Bring a job into a state. Where that cannot be written, it is in the one before."""
         job.state = state
         job.modified = self.org.clock.now()
         if job.over:
             job.ended = job.modified
+        with self.kept(job):
+            self.tables.keep(job)
+        if job.over:
             self.saves.ended(job)
             self.dooms.wake(job.id)
-        self.tables.keep(job)
 
     def fail(self, job: Job, why: str) -> None:
         """End a job that cannot be worked off (any further)."""
@@ -318,8 +351,9 @@ class Jobs:
 
     def keep(self, job: Job, batch: Batch) -> None:
         """Write a batch and its job down as they are."""
+        self._written(job)
         job.modified = batch.modified = self.org.clock.now()
-        with self.org.store.transaction():
+        with self.kept(job), self.org.store.transaction():
             self.tables.keep(batch)
             self.tables.keep(job)
 
@@ -328,6 +362,7 @@ class Jobs:
         job = self._jobs.get(identifier)
         if job is None or job.over:
             return
+        self._written(job)
         if doom.ends == "Failed":
             self.fail(job, doom.why)
         else:
@@ -395,6 +430,13 @@ class Jobs:
         """Leave all jobs where they are: the org is closed."""
         self._scheduler.stop_all()
         self._sweeper.stop()
+
+
+def _become(one: T, other: T) -> T:
+    """Make a job or batch equal to another one, and return it."""
+    for each in fields(one):
+        setattr(one, each.name, getattr(other, each.name))
+    return one
 
 
 def _pieces(content: BinaryIO, charset: str) -> Iterator[bytes]:

@@ -82,17 +82,18 @@ class Writer:
 
     def begin(self, connection: sqlite3.Connection, statements: Sequence[Statement]) -> None:
         """Write the rest of a transaction that has begun, and end it. The one before has been waited for."""
+        # Before the thread begins: it has to get Python's lock to do so.
         _hurry(1)
-        self._running = self._thread.submit(_finish, connection, statements)
+        try:
+            self._running = self._thread.submit(_finish, connection, statements)
+        except BaseException:
+            _hurry(-1)
+            raise
 
     def wait(self) -> BaseException | None:
         """Wait until all is written; return what went wrong, once."""
         running, self._running = self._running, None
-        if running is None:
-            return None
-        wrong = running.exception()
-        _hurry(-1)
-        return wrong
+        return None if running is None else running.exception()
 
     def close(self) -> None:
         self._thread.shutdown()
@@ -115,6 +116,9 @@ def _finish(connection: sqlite3.Connection, statements: Sequence[Statement]) -> 
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+    finally:
+        # Here, not where somebody waits for it: it may be long until anybody does.
+        _hurry(-1)
 
 
 def _hurry(more: int) -> None:

@@ -74,6 +74,15 @@ class CommitLog:
             self._kept -= len(self._log.pop().ids)
         self.last = number
 
+    def take_back(self, after: int, last: int) -> None:
+        """Take back what a transaction logged that turned out later not to be written; its numbers are not used again.
+
+        These are the commits after one number, up to another.
+        """
+        kept = [batch for batch in self._log if not after < batch.first <= last]
+        self._kept -= sum(len(batch.ids) for batch in self._log) - sum(len(batch.ids) for batch in kept)
+        self._log = deque(kept)
+
     def clear(self) -> None:
         self._log.clear()
         self._kept = self.last = self.transactions = 0

@@ -231,9 +231,29 @@ class Pipeline:
             self._forget_after(mark)
             raise
 
+    @contextmanager
+    def behind(self) -> Iterator[None]:
+        """Run a block as `Store.behind` does; its commits are undone, too, where it cannot be written."""
+        mark = last = self._log.last
+
+        def undo() -> None:
+            self._log.take_back(mark, last)
+            self._forget()
+
+        try:
+            with self._store.behind(undo):
+                yield
+                last = self._log.last
+        except BaseException:
+            self._forget_after(mark)
+            raise
+
     def _forget_after(self, mark: int) -> None:
         """Drop what is remembered of a transaction that was rolled back: its commits, and what it made of others."""
         self._log.forget_after(mark)
+        self._forget()
+
+    def _forget(self) -> None:
         self._bin.forget()
         self._permissions.forget()
 

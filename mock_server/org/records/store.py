@@ -80,6 +80,8 @@ class Store:
         self._writer: Writer | None = None
         self._writing = False
         self._wrong: BaseException | None = None
+        self._undo: Callable[[], object] | None = None
+        """Called where the transaction that is being written behind cannot be written."""
         self._beside: sqlite3.Connection | None = None
         self._claim = None if path is None else Claim(path)
         self._log: LogKeeper | None = None
@@ -126,6 +128,8 @@ class Store:
         if self._writing or self._pending is not None:
             self._catch_up()
             if self._pending is not None:
+                # It was begun in the belief that the one before would be written.
+                self._complain()
                 pending, self._pending = self._pending, None
                 pending.become_real(self._open)
         return self._open
@@ -143,7 +147,12 @@ class Store:
         """Wait for the transaction that is being written behind."""
         if self._writing and self._writer is not None:
             self._writing = False
-            self._wrong = self._writer.wait() or self._wrong
+            undo, self._undo = self._undo, None
+            wrong = self._writer.wait()
+            if wrong is not None:
+                self._wrong = wrong
+                if undo is not None:
+                    undo()
 
     def wait(self) -> bool:
         """Wait until all is written; tell whether it could be."""
@@ -384,14 +393,15 @@ class Store:
         """Run a `with` block as one transaction, nested ones as savepoints; any exception rolls the block back."""
         return Transaction(self)
 
-    def behind(self) -> Transaction:
+    def behind(self, undo: Callable[[], object] | None = None) -> Transaction:
         """Run a `with` block as a transaction that is written in another thread while the caller goes on.
 
         What is written by `execute_many` and `write` waits for its end; a block that needs the connection itself, or
         reads after it has written, becomes an ordinary transaction. So does one of a file that its owner named: what is
-        told of that has to be there. Raises what went wrong with the one before.
+        told of that has to be there. Raises what went wrong with the one before, with nothing done. `undo` is called
+        where this one turns out, after its end, to be one that could not be written.
         """
-        return Behind(self) if self._depth == 0 and self._claim is None else Transaction(self)
+        return Behind(self, undo) if self._depth == 0 and self._claim is None else Transaction(self)
 
     def _begin_behind(self) -> None:
         self._complain()
@@ -399,7 +409,7 @@ class Store:
         self._pending = Pending()
         self._depth = 1
 
-    def _end_behind(self, failed: bool) -> None:
+    def _end_behind(self, failed: bool, undo: Callable[[], object] | None) -> None:
         pending, self._pending = self._pending, None
         if pending is None:
             self._end(failed)
@@ -407,19 +417,21 @@ class Store:
         self._depth = 0
         if not pending.statements or failed:
             return
+        self.settle()
         own, large = pending.parted()
         if not large:
             with Transaction(self):
                 run(self._open, own)
             return
-        self.connection.execute("BEGIN")
+        self._open.execute("BEGIN")
         try:
             run(self._open, own)
         except BaseException:
-            self._open.execute("ROLLBACK")
+            if self._open.in_transaction:
+                self._open.execute("ROLLBACK")
             raise
         self._writer = self._writer or Writer()
-        self._writing = True
+        self._writing, self._undo = True, undo
         self._writer.begin(self._open, large)
 
     @property
@@ -585,6 +597,7 @@ class Store:
         for table in _OWN_TABLES:
             self.connection.execute(table)
         self._ready, self._kept = {}, frozenset(self._tables())
+        self._wrong = None
         self._look()
 
     def _lasting(self) -> dict[str, SObject]:
@@ -596,6 +609,8 @@ class Store:
         self._stay()
         other.connection.backup(self.connection)
         self._ready, self._kept = other._lasting(), other._kept
+        # What could not be written would not be there either.
+        self._wrong = None
         if other._size() >= LARGE:
             self._look()
 
@@ -636,11 +651,17 @@ class Transaction:
 class Behind(Transaction):
     """The same, written behind."""
 
+    __slots__ = ("_undo",)
+
+    def __init__(self, store: Store, undo: Callable[[], object] | None) -> None:
+        super().__init__(store)
+        self._undo = undo
+
     def __enter__(self) -> None:
         self._store._begin_behind()
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
-        self._store._end_behind(kind is not None)
+        self._store._end_behind(kind is not None, self._undo)
 
 
 @lru_cache(1024)
