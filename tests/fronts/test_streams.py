@@ -180,6 +180,8 @@ def test_an_upload_is_taken_as_it_is(
         ("br", b"Name\nx\n"),
         ("zstd", b"Name\nx\n"),
     ],
+    # What is packed tells the time: a test's name must be the same in every process.
+    ids=["last byte", "half", "no sum", "plain", "more behind", "half a member", "deflated", "br", "zstd"],
 )
 @pytest.mark.parametrize("chunked", [False, True])
 def test_a_packing_that_is_not_whole_is_refused(
