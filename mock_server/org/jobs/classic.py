@@ -18,7 +18,7 @@ from mock_server.org.identity.sessions import Session
 from mock_server.org.jobs.classic_queries import QUERIES, BatchQueries, ResultFile
 from mock_server.org.jobs.classic_rows import RESULTS, BatchRows
 from mock_server.org.jobs.doom import Course, Doom, Doomed
-from mock_server.org.jobs.model import KEPT, Batch, BatchState, Job
+from mock_server.org.jobs.model import Batch, BatchState, Job
 
 if TYPE_CHECKING:
     from mock_server.org.jobs.jobs import Jobs
@@ -263,7 +263,6 @@ class Classic:
 
     # -- how long it is kept
 
-    def stale(self, job: Job, now: float) -> bool:
-        """Tell whether a job is removed by now: seven days after its youngest batch, whatever its state (D)."""
-        youngest = max((batch.created for batch in self._jobs.batches_of(job)), default=job.created)
-        return now - youngest > KEPT
+    def youngest(self, job: Job) -> float:
+        """Return when the youngest batch of a job was made: it is kept for seven days more, whatever its state (D)."""
+        return max((batch.created for batch in self._jobs.batches_of(job)), default=job.created)

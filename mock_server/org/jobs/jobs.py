@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import codecs
+import math
 import os
 import sqlite3
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
@@ -92,6 +93,8 @@ class Jobs:
         self.lanes = Lanes(org.bulk.parallel)
         self._scheduler = Scheduler(self.reread, self._broken)
         self._sweeper = Sweeper(org.store, self.tables)
+        self._none_before = 0.0
+        """The clock second before which no job has to go: whatever becomes of one until then, it is kept longer."""
         self._uploading: set[str] = set()
         """Jobs whose content is coming in."""
         self._ingesting = Ingesting(self)
@@ -104,6 +107,7 @@ class Jobs:
     def _recall(self) -> None:
         self._jobs = {job.id: job for job in self.tables.jobs()}
         self._batches = {}
+        self._none_before = 0.0
         for batch in self.tables.batches():
             self._batches.setdefault(batch.job_id, []).append(batch)
             # The journal that had it is gone, and numbers anew.
@@ -370,14 +374,22 @@ class Jobs:
 
     def expire(self) -> None:
         """Remove the jobs that have ended seven days ago."""
-        before = self.org.clock.now() - KEPT
+        now = self.org.clock.now()
+        if now < self._none_before:
+            return
+        self._none_before = now + KEPT
         for job in self:
-            if job.api == "classic":
-                gone = self.classic.stale(job, before + KEPT)
-            else:
-                gone = (job.ended or job.created) < before and (job.over or job.state == "Open")
-            if gone:
+            due = self._due(job)
+            if due < now:
                 self.remove(job)
+            else:
+                self._none_before = min(self._none_before, due)
+
+    def _due(self, job: Job) -> float:
+        """Return the clock second after which a job, as it is now, is kept no more."""
+        if job.api == "classic":
+            return self.classic.youngest(job) + KEPT
+        return (job.ended or job.created) + KEPT if job.over or job.state == "Open" else math.inf
 
     def remove(self, job: Job) -> None:
         """Forget a job, with its content and results, wherever it is."""

@@ -72,9 +72,6 @@ class Scheduler:
         except sqlite3.Error as failure:
             log.error("job %s cannot be kept: %s", job.id, failure)
 
-    def busy(self, job_id: str) -> bool:
-        return job_id in self._tasks
-
     def stop(self, job_id: str) -> None:
         """Leave a job where it is. Nothing more is done of it, not even by who was about to go on."""
         task = self._tasks.pop(job_id, None)

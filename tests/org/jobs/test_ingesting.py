@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from mock_server.org.errors import ApiError
 from mock_server.org.identity.sessions import Session
 from mock_server.org.jobs import Job, NewJob, batching
 from mock_server.org.limits.bulk import BulkSettings
@@ -115,4 +116,34 @@ async def test_batches_are_smaller_where_their_records_are_large(monkeypatch: py
     await run(job)
     batches = org.jobs.batches_of(job)
     assert (job.processed, len(batches), sum(batch.records or 0 for batch in batches)) == (150, 2, 150)
+    org.close()
+
+
+async def test_jobs_go_after_seven_days_and_are_not_looked_through_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    org, who = org_of()
+    looks = 0
+    due = org.jobs._due
+
+    def counted(job: Job) -> float:
+        nonlocal looks
+        looks += 1
+        return due(job)
+
+    monkeypatch.setattr(org.jobs, "_due", counted)
+    first = begin(org, who, "LastName\nx\n")
+    await run(first)
+    org.clock.advance(86_400.0)
+    second = begin(org, who, "LastName\nx\n")
+    await run(second)
+    for _ in range(100):
+        assert org.jobs.find(who, first.id) is first
+    assert looks <= 2
+    org.clock.advance(6 * 86_400.0)
+    assert org.jobs.find(who, first.id) is first
+    org.clock.advance(1.0)
+    assert org.jobs.find(who, second.id) is second
+    assert list(org.jobs) == [second]
+    org.clock.advance(86_400.0)
+    with pytest.raises(ApiError):
+        org.jobs.find(who, second.id)
     org.close()
