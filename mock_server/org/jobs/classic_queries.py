@@ -152,11 +152,7 @@ class BatchQueries:
             files[-1]["size"] += len(data)
             if rows:
                 self._tables.put(batch.id, f"result {files[-1]['id']}", data, rows)
-            batch.done += rows
-            job.processed += rows
-            job.modified = batch.modified = self._jobs.org.clock.now()
-            self._tables.keep(batch)
-            self._tables.keep(job)
+            self._jobs.note(job, batch, rows)
 
     def _is_full(self, file: dict[str, Any]) -> bool:
         """Tell whether a file has the rows of a page, where pages are set to be smaller than the service's own."""

@@ -17,7 +17,7 @@ from mock_server.org.jobs.contents import Content
 from mock_server.org.jobs.ingesting import VERBS
 from mock_server.org.jobs.model import Batch, Job
 from mock_server.org.records.changes import RowResult
-from mock_server.org.records.tables import Table, check_header
+from mock_server.org.records.tables import Table, check_header, even
 
 if TYPE_CHECKING:
     from mock_server.org.jobs.classic import Classic
@@ -97,13 +97,7 @@ class BatchRows:
             results = self._jobs.saves.save(job, batch, table, give_up)
             failed = sum(not result.success for result in results)
             self._tables.put(batch.id, RESULTS, _told(results), len(results))
-            batch.done += len(results)
-            batch.failed += failed
-            job.processed += len(results)
-            job.failed += failed
-            job.modified = batch.modified = self._jobs.org.clock.now()
-            self._tables.keep(batch)
-            self._tables.keep(job)
+            self._jobs.note(job, batch, len(results), failed)
         return results
 
 
@@ -148,17 +142,9 @@ class _Cells:
         if sum(self._files.size(row[at]) for row in rows for at in self._binary if at < len(row)) > LARGEST:
             raise too_large()
 
-    def of(self, rows: list[Sequence[str]]) -> tuple[list[Sequence[str]], dict[int, ApiError]]:
+    def of(self, rows: Sequence[Sequence[str]]) -> tuple[Sequence[Sequence[str]], dict[int, ApiError]]:
         """Return rows as they are saved, and the errors of those that cannot be, by their places."""
-        refusals: dict[int, ApiError] = {}
-        wide = self._wide
-        if set(map(len, rows)) != {wide}:
-            refusals = {
-                place: errors.RAGGED_ROW(cells=len(row), columns=wide)
-                for place, row in enumerate(rows)
-                if len(row) != wide
-            }
-            rows = [row if len(row) == wide else [*row[:wide], *[""] * (wide - len(row))] for row in rows]
+        rows, refusals = even(rows, self._wide)
         if not self._binary:
             return rows, refusals
         made: list[Sequence[str]] = []

@@ -16,7 +16,7 @@ from mock_server.org.jobs.line_endings import LineEndings
 from mock_server.org.jobs.model import Batch, Job
 from mock_server.org.jobs.results import ResultFiles
 from mock_server.org.records.changes import RowResult, Verb
-from mock_server.org.records.tables import Table, check_header
+from mock_server.org.records.tables import Table, check_header, even
 
 if TYPE_CHECKING:
     from mock_server.org.jobs.jobs import Jobs
@@ -162,20 +162,12 @@ class Ingesting:
         await self._jobs.going(job, batch, len(rows), course, save).run()
 
     def _table(self, job: Job, columns: tuple[str, ...], rows: Sequence[reading.Row]) -> Table:
-        refusals = {}
-        wide = len(columns)
-        if set(map(len, rows)) != {wide}:
-            refusals = {
-                place: errors.RAGGED_ROW(cells=len(row), columns=wide)
-                for place, row in enumerate(rows)
-                if len(row) != wide
-            }
-            rows = [row if len(row) == wide else [*row[:wide], *[""] * (wide - len(row))] for row in rows]
+        cells, refusals = even(rows, len(columns))
         return Table(
             VERBS[job.operation],
             job.sobject,
             columns,
-            rows,
+            cells,
             key_field=job.key_field,
             assign=job.assignment_rule,
             refusals=refusals,
@@ -194,19 +186,13 @@ class Ingesting:
                 self._tables.put(job.id, "successful", good, len(results) - failed)
             if bad:
                 self._tables.put(job.id, "failed", bad, failed)
-            batch.done += len(results)
-            batch.failed += failed
-            job.processed += len(results)
-            job.failed += failed
-            job.modified = batch.modified = clock.now()
-            if batch.done == batch.records:
-                batch.state, batch.ended = "Completed", batch.modified
+            if batch.done + len(results) == batch.records:
+                batch.state, batch.ended = "Completed", clock.now()
             apex = automation.spent_ms - hooks
             # The transaction goes on for as long as it is said to take.
             active = (clock.now() - begun + self._org.transaction_time) * 1000
             self._spend(job, batch, max(active, apex), apex)
-            self._tables.keep(batch)
-            self._tables.keep(job)
+            self._jobs.note(job, batch, len(results), failed)
         return results
 
     def _spend(self, job: Job, batch: Batch, active: float, apex: float) -> None:

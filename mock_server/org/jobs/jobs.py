@@ -361,6 +361,16 @@ class Jobs:
             self.tables.keep(batch)
             self.tables.keep(job)
 
+    def note(self, job: Job, batch: Batch, done: int, failed: int = 0) -> None:
+        """Write down that so many further rows of a batch are done: within the transaction that writes the rows."""
+        batch.done += done
+        batch.failed += failed
+        job.processed += done
+        job.failed += failed
+        job.modified = batch.modified = self.org.clock.now()
+        self.tables.keep(batch)
+        self.tables.keep(job)
+
     def meet(self, identifier: str, doom: Doom) -> None:
         """End a job as it is doomed to."""
         job = self._jobs.get(identifier)

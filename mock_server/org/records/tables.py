@@ -16,7 +16,7 @@ from mock_server.org.records.misfits import Misfit
 from mock_server.org.records.text import NULL, not_valid
 from mock_server.org.schema import Schema
 
-__all__ = ["Table", "check_header", "unreadable"]
+__all__ = ["Table", "check_header", "even", "unreadable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,16 @@ class Table:
                 break
             change.values[column.relationship or column.field.name] = None if cell == NULL else column.value(cell)
         return change
+
+
+def even(rows: Sequence[Sequence[str]], wide: int) -> tuple[Sequence[Sequence[str]], dict[int, ApiError]]:
+    """Return rows that are as wide as their header, and the refusals of those that were not, by their places."""
+    if set(map(len, rows)) == {wide}:
+        return rows, {}
+    refusals = {
+        place: errors.RAGGED_ROW(cells=len(row), columns=wide) for place, row in enumerate(rows) if len(row) != wide
+    }
+    return [row if len(row) == wide else [*row[:wide], *[""] * (wide - len(row))] for row in rows], refusals
 
 
 def _said(cell: str) -> str | None:
