@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import sys
+import threading
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 from mock_server.journal import Journal
 from mock_server.org.jobs import NewJob, scheduler
 from mock_server.org.org import Org
-from mock_server.org.records import behind
+from mock_server.org.records import behind, store
 from mock_server.org.records.behind import Statement
 from mock_server.org.records.changes import Change, RowResult
 from tests.org.jobs.test_ingesting import begin, org_of, result, run, titles
@@ -150,3 +151,14 @@ def test_rows_whose_transaction_was_undone_are_noted_no_more() -> None:
     again = Change("create", "Contact", {"LastName": "f"})
     journal.rows(entry, [again], [RowResult("f", True, True)], 1)
     assert [result.id for result in entry.results] == ["c", "a", "f", "e"]
+
+
+async def test_an_org_leaves_no_threads_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "LARGE", 0)
+    before = set(threading.enumerate())
+    org, who = org_of()
+    await run(begin(org, who, CONTENT), 1_000)
+    begun = set(threading.enumerate()) - before
+    assert {thread.name.partition("_")[0] for thread in begun} == {"sfmock log", "sfmock-writer"}
+    org.close()
+    assert not any(thread.is_alive() for thread in begun)
