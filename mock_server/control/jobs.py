@@ -22,6 +22,8 @@ async def jobs(call: ControlCall) -> Reply:
     org = call.org
     # An org that nobody gave any job does not load them for the question.
     known = org.jobs if org.store.has_table("sf_jobs") else None
+    if known is not None:
+        known.written(*known)
     found = [] if known is None else [_job(job, known.batches_of(job)) for job in known]
     if known is not None and call.query.get("rows") == "true":
         for job, told in zip(known, found, strict=True):

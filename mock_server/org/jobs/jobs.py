@@ -145,10 +145,11 @@ class Jobs:
             self.reread(job)
             raise
 
-    def _written(self, job: Job) -> None:
-        """Wait until what a job has done is written, and know it as it was kept where it could not be."""
+    def written(self, *jobs: Job) -> None:
+        """Wait until what jobs have done is written, and know them as they were kept where it could not be."""
         if not self.org.store.wait():
-            self.reread(job)
+            for job in jobs:
+                self.reread(job)
 
     def _broken(self, job: Job) -> None:
         if not job.over:
@@ -192,7 +193,7 @@ class Jobs:
         if job is None:
             raise errors.NO_SUCH_JOB()
         # What is told of it outlives whatever comes.
-        self._written(job)
+        self.written(job)
         return job
 
     def known(self, identifier: str) -> Job | None:
@@ -355,7 +356,7 @@ class Jobs:
 
     def keep(self, job: Job, batch: Batch) -> None:
         """Write a batch and its job down as they are."""
-        self._written(job)
+        self.written(job)
         job.modified = batch.modified = self.org.clock.now()
         with self.kept(job), self.org.store.transaction():
             self.tables.keep(batch)
@@ -376,7 +377,7 @@ class Jobs:
         job = self._jobs.get(identifier)
         if job is None or job.over:
             return
-        self._written(job)
+        self.written(job)
         if doom.ends == "Failed":
             self.fail(job, doom.why)
         else:
