@@ -301,10 +301,10 @@ def _chains(
         rows, sure = exchange.rows, True
         if not rows:
             rows, sure = decoded.get(_said(exchange), ()), False
-        if rows and exchange.number in tries.later and exchange.number not in loads:
-            continue  # a try of the one upload of its job
             by_path = row_of_path(exchange) if not rows else None
             rows = (by_path,) if by_path else rows
+        if rows and exchange.number in tries.later and exchange.number not in loads:
+            continue  # a try of the one upload of its job
         if not rows and exchange.failure is not None:
             unlinked.append(exchange)
         saved = history.by_exchange.get(exchange.number, set())
