@@ -333,9 +333,9 @@ class Gate:
 
 
 def _brings(org: Org, operation: Operation, entry: Entry) -> bool:
-    """Tell whether a request about a job has brought rows: some operations do, a creation may."""
-    if operation.rows == "many" or entry.job is None:
-        return operation.rows == "many"
+    """Tell whether a request about a job has brought rows: some operations do, a creation may; no download does."""
+    if operation_saves(operation) or operation.kind == "read" or entry.job is None:
+        return operation_saves(operation)
     job = org.jobs.known(entry.job.id)
     return job is not None and job.made_by == job.exchange == entry.number
 

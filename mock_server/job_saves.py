@@ -63,6 +63,11 @@ class JobSaves:
             call = replace(call, operation=self._faults.operations.by_name[_CONTENT])
         self._calls[call.entry.number] = call
 
+    @property
+    def waiting(self) -> int:
+        """How many requests have brought rows that are not all saved yet."""
+        return len(self._calls)
+
     def save(self, job: Job, batch: Batch, table: Table, give_up: bool) -> list[RowResult]:
         exchange = batch.exchange or job.exchange
         call = self._calls.get(exchange)

@@ -582,3 +582,11 @@ def test_the_journal_tells_of_jobs_and_pages(rest: Rest, server: Server, contact
     ]
     (told,) = server.control.for_org(rest.org.id).jobs()
     assert told["exchanges"] == {"created": made["number"], "content": made["number"], "closed": None}
+
+
+def test_downloads_leave_nothing_behind_in_the_server(rest: Rest, server: Any) -> None:
+    job = done(rest, "SELECT Id FROM Contact")
+    saves = server.world.job_saves_of(server.world.orgs[rest.org.id])
+    for _ in range(3):
+        assert rest.get(f"/jobs/query/{job['id']}/results").status_code == 200
+    assert saves.waiting == 0
