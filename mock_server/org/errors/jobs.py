@@ -71,7 +71,7 @@ SECOND_CONTENT = row(
     "R",
     id="750000000000000",
 )
-ANOTHER_USERS_INGEST = row("INVALIDUSER", 400, "The job was created by another user", "permanent", "routing", "K")
+ANOTHER_USERS_BULK_JOB = row("INVALIDUSER", 400, "The job was created by another user", "permanent", "routing", "K")
 """The code is documented (Bulk API 2.0, "Errors")."""
 LINE_ENDING = row(
     "ClientInputError",
@@ -131,4 +131,3 @@ ANOTHER_VERSION = row(
     "API_ERROR", 409, "The job was created with API version {version}", "permanent", "routing", "K", version="60.0"
 )
 """The status is documented."""
-ANOTHER_USERS_QUERY = row("INVALIDUSER", 400, "The job was created by another user", "permanent", "routing", "K")

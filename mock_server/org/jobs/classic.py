@@ -15,10 +15,10 @@ import orjson
 from mock_server.org import errors
 from mock_server.org.errors import ApiError
 from mock_server.org.identity.sessions import Session
-from mock_server.org.jobs.classic_queries import QUERIES, BatchQueries, ResultFile
+from mock_server.org.jobs.classic_queries import BatchQueries, ResultFile
 from mock_server.org.jobs.classic_rows import RESULTS, BatchRows
 from mock_server.org.jobs.doom import Course, Doom, Doomed
-from mock_server.org.jobs.model import Batch, BatchState, Job
+from mock_server.org.jobs.model import QUERIES, Batch, BatchState, Job
 
 if TYPE_CHECKING:
     from mock_server.org.jobs.jobs import Jobs
@@ -28,7 +28,6 @@ LARGEST = 10_000_000
 OPEN = 86_400.0
 """Seconds after its creation for which a job takes batches."""
 PIECE = 1 << 18
-MANAGERS = "ManageDataIntegrations"
 UNDER_WAY: frozenset[BatchState] = frozenset({"Queued", "InProgress"})
 
 
@@ -56,7 +55,7 @@ class Classic:
         job = self._jobs.known(identifier)
         if job is None or job.api != "classic":
             raise errors.NO_CLASSIC_JOB(id=identifier[:100])
-        if job.user_id != who.user_id and not self._org.may(who, MANAGERS):
+        if not self._jobs.owned(who, job):
             raise errors.ANOTHER_USERS_JOB()
         return job
 

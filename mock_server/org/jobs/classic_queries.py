@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from mock_server.org.jobs.classic import Classic
     from mock_server.org.jobs.jobs import Jobs
 
-QUERIES = frozenset({"query", "queryAll"})
 FILE = 1 << 30
 """Bytes of one result file (documented: 1 GB, 15 of them)."""
 _WHERE = re.compile(r"'(?:[^'\\]|\\.)*'|\bwhere\b", re.IGNORECASE)

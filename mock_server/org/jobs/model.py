@@ -16,6 +16,8 @@ Api = Literal["ingest", "query", "classic"]
 State = Literal["Open", "UploadComplete", "InProgress", "JobComplete", "Failed", "Aborted", "Closed"]
 BatchState = Literal["Queued", "InProgress", "Completed", "Failed", "NotProcessed"]
 ENDED: frozenset[State] = frozenset({"JobComplete", "Failed", "Aborted"})
+QUERIES = frozenset({"query", "queryAll"})
+"""Operations of a job that read."""
 KEPT = 7 * 86_400.0
 """Seconds for which a job that has ended is kept, with its results."""
 

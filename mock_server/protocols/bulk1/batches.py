@@ -11,9 +11,9 @@ from mock_server.org.errors import ApiError
 from mock_server.org.ids import to_15
 from mock_server.org.jobs import Job
 from mock_server.org.jobs.classic import LARGEST
-from mock_server.org.jobs.classic_queries import QUERIES
 from mock_server.org.jobs.classic_rows import plain
 from mock_server.org.jobs.contents import known_charset
+from mock_server.org.jobs.model import QUERIES
 from mock_server.org.jobs.untouched import changes_in
 from mock_server.org.records.changes import Change
 from mock_server.protocols.bulk1.forms import (

@@ -9,8 +9,7 @@ from mock_server.operations import Call, Operation, Reply, Routes
 from mock_server.org import errors
 from mock_server.org.errors import ApiError
 from mock_server.org.jobs import NewJob
-from mock_server.org.jobs.askable import supported
-from mock_server.org.schema.types import SObject
+from mock_server.org.jobs.model import QUERIES
 from mock_server.protocols.bulk1.forms import finish, job_reply, render
 from mock_server.protocols.bulk1.requests import JOB, JOBS, SESSION, guard, job_info, job_of, tell_job
 
@@ -42,31 +41,23 @@ async def create(call: Call) -> Reply:
         raise errors.CLASSIC_JOB(text=f"Operation queryAll is available since API version {_QUERY_ALL_SINCE}")
     if content.endswith("JSON") and version < _JSON_SINCE:
         raise errors.CLASSIC_JOB(text=f"Content type {content} is available since API version {_JSON_SINCE}")
-    if operation.startswith("query") and content.startswith("ZIP"):
+    if operation in QUERIES and content.startswith("ZIP"):
         raise errors.CLASSIC_JOB(text=f"Content type {content} is not supported for {operation}")
-    name = said.get("object")
-    sobject = call.schema.get(name) if isinstance(name, str) else None
-    if sobject is None:
-        raise errors.NO_CLASSIC_OBJECT(entity=str(name or "")[:80])
-    if sobject.derived or (operation.startswith("query") and not supported(sobject)):
-        raise errors.UNSUPPORTED_ENTITY(entity=sobject.name)
-    if operation == "hardDelete" and not call.org.may(call.session, "BulkApiHardDelete"):
-        raise errors.HARD_DELETE_NOT_ENABLED()
     mode = said.get("concurrencyMode") or 0
     new = NewJob(
         "classic",
         operation,
-        sobject.name,
+        str(said.get("object") or ""),
         version,
         content,
-        key_field=_key_field(said, operation, sobject),
+        key_field=_text(said, "externalIdFieldName"),
         concurrency=_MODES[mode]
         if isinstance(mode, int) and mode in (0, 1)
         else _one_of(said, "concurrencyMode", _MODES),
         assignment_rule=_text(said, "assignmentRuleId"),
         options=_options(call),
     )
-    job = call.org.jobs.create(call.session, new, call.entry.number)
+    job = call.org.jobs.create(call.session, call.org.jobs.checked(call.session, new), call.entry.number)
     tell_job(call, job)
     return job_reply(call, job, 201)
 
@@ -94,25 +85,6 @@ def _text(said: dict[str, Any], name: str) -> str | None:
     if value is not None and not isinstance(value, str):
         raise errors.CLASSIC_JOB(text=f"'{str(value)[:80]}' is not a valid value for {name}")
     return value or None
-
-
-def _key_field(said: dict[str, Any], operation: str, sobject: SObject) -> str | None:
-    name = _text(said, "externalIdFieldName")
-    if operation != "upsert":
-        if name is not None:
-            # D: a job that is no upsert has none.
-            raise errors.CLASSIC_JOB(text="ExternalIdFieldName can only be specified for upsert")
-        return None
-    if name is None:
-        raise errors.CLASSIC_JOB(
-            text=f"External ID was blank for {sobject.name}. An External ID must be specified for upsert."
-        )
-    field = sobject.field(name)
-    if field is None or not (field.external_id or field.id_lookup or field.name == "Id"):
-        raise errors.CLASSIC_JOB(
-            text=f"Field name provided, {name[:80]} does not match an External ID for {sobject.name}"
-        )
-    return field.name
 
 
 def _options(call: Call) -> dict[str, Any]:

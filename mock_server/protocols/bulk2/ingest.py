@@ -30,7 +30,7 @@ def job_of(call: Call) -> Job:
         raise errors.NO_SUCH_JOB()
     tell_state(call, job)
     if not call.org.jobs.owned(call.session, job):
-        raise errors.ANOTHER_USERS_INGEST()
+        raise errors.ANOTHER_USERS_BULK_JOB()
     return job
 
 

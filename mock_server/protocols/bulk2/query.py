@@ -23,8 +23,6 @@ _KEYS: dict[str, Collection[str] | None] = {
     "operation": ("query", "queryAll"), "query": None, "object": None, "contentType": ("CSV",),
     "columnDelimiter": DELIMITERS, "lineEnding": LINE_ENDINGS,
 }  # fmt: skip
-_MANAGERS = "ManageDataIntegrations"
-"""The permission of those who may see and abort what others have asked for."""
 routes = Routes(render, guard=check_version, finish=finish)
 
 
@@ -37,8 +35,8 @@ def job_of(call: Call) -> Job:
     if job.api != "query":
         raise errors.NOT_FOUND()
     tell_state(call, job)
-    if job.user_id != call.session.user_id and not call.org.may(call.session, _MANAGERS):
-        raise errors.ANOTHER_USERS_QUERY()
+    if not call.org.jobs.owned(call.session, job):
+        raise errors.ANOTHER_USERS_BULK_JOB()
     return job
 
 
