@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from mock_server.org import errors
-from mock_server.org.errors import ApiError
 from mock_server.org.jobs import reading
 from mock_server.org.limits.bulk import BATCH
 from mock_server.org.records.text import NULL
@@ -27,9 +26,7 @@ if TYPE_CHECKING:
 
 MOST_CHARACTERS = 10_000_000
 """Characters of all data of a batch; its bytes may be no more (recorded text of the refusal)."""
-MOST_IN_RECORD = 400_000
 MOST_IN_FIELD = 131_072
-MOST_FIELDS = 5_000
 _CHARSETS = re.compile(
     r"utf-?(8|16)(le|be)?|us-ascii|ascii|iso-8859-\d{1,2}|latin-?1|(windows|cp)-?125\d|windows-31j|cp932|shift_jis|"
     r"euc-(jp|kr)|iso-2022-jp|gb2312|gbk|gb18030|big5|koi8-r|macroman"
@@ -78,19 +75,17 @@ def steps(form: str, data: bytes, charset: str, content: Content) -> Iterator[No
         pieces = (data[start : start + _PIECE] for start in range(0, len(data), _PIECE))
         found = reading.read(pieces, "COMMA", charset, MOST_IN_FIELD)
         content.columns.extend(found.columns)
-        if len(found.columns) > MOST_FIELDS:
-            raise _too_many_fields(len(found.columns))
         for row in found.rows:
-            _check_record(row)
             _add(content, row)
             yield
         return
     columns: dict[str, str] = {}
     """By its name in lower case, each column as it was written first: others may write it in another case."""
     for record in _xml(data) if form == "XML" else _json(data):
-        if len(record) > MOST_FIELDS:
-            raise _too_many_fields(len(record))
-        _check_record(record.values())
+        # Files are no texts: they come with zip contents after this.
+        fault = reading.too_large(record.values(), MOST_IN_FIELD)
+        if fault is not None:
+            raise errors.INVALID_BATCH(text=fault)
         _add(content, {columns.setdefault(name.lower(), name): cell for name, cell in record.items()})
         yield
     content.columns.extend(columns.values())
@@ -103,22 +98,6 @@ def _add(content: Content, record: Sequence[str] | Record) -> None:
             text=f"Exceeded number of records : {len(content.records)}. "
             f"Number of records should be less than or equal to {BATCH}"
         )
-
-
-def _check_record(cells: Any) -> None:
-    size = sum(map(len, cells))
-    if size > MOST_IN_RECORD:
-        # Files are no texts: they come with zip contents after this.
-        raise errors.INVALID_BATCH(
-            text=f"Exceeded max length for one record: {size}. "
-            f"Max length for one record should be less than or equal to {MOST_IN_RECORD}"
-        )
-    if size > MOST_IN_FIELD and (longest := max(map(len, cells))) > MOST_IN_FIELD:
-        raise errors.INVALID_BATCH(text=f"Exceeded max field size: {longest}")
-
-
-def _too_many_fields(count: int) -> ApiError:
-    return errors.INVALID_BATCH(text=f"Exceeded max number of columns per record : {count}")
 
 
 # -- JSON

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import codecs
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from io import StringIO
 from itertools import chain
@@ -230,13 +230,21 @@ def _records(text: str) -> Iterator[str]:
 
 def _check_lengths(rows: list[Row], most: int) -> None:
     for row in rows:
-        size = sum(map(len, row))
-        if size > MOST_IN_RECORD:
-            raise _unreadable(_too_long(size))
-        if len(row) > MOST_FIELDS:
-            raise _unreadable(_TOO_MANY)
-        if size > most and (longest := max(map(len, row))) > most:
-            raise _unreadable(f"Exceeded max field size: {longest}")
+        fault = too_large(row, most)
+        if fault is not None:
+            raise _unreadable(fault)
+
+
+def too_large(cells: Collection[str], most: int) -> str | None:
+    """Return what is said of a record that is too large, None of one that is not; `most` characters has a field."""
+    size = sum(map(len, cells))
+    if size > MOST_IN_RECORD:
+        return _too_long(size)
+    if len(cells) > MOST_FIELDS:
+        return _TOO_MANY
+    if size > most and (longest := max(map(len, cells))) > most:
+        return f"Exceeded max field size: {longest}"
+    return None
 
 
 def _too_long(size: int, most: int = MOST_IN_RECORD) -> str:

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from mock_server.jsontext import place_of
-from mock_server.operations import Call
 from mock_server.org import errors
 from mock_server.org.errors import ApiError
 
 
-def wrong_value(call: Call, key: str) -> ApiError:
-    """Return the error of a value of the wrong type, or of no known word (recorded), with its place in the body."""
-    return wrong_type(call.body, key)
-
-
 def wrong_type(text: bytes, key: str) -> ApiError:
-    """Return the error of a value of the wrong type, with its place in the text of its object."""
+    """Return the error of a value of the wrong type, or of no known word (recorded), with its place in the text."""
     line, column = place_of(text, key)
     return errors.WRONG_VALUE(line=line, column=column)
 
@@ -34,7 +28,7 @@ def choice(text: bytes, body: dict[str, Any], key: str, known: Collection[str], 
     return value
 
 
-def only_known(text: bytes, body: dict[str, Any], known: Collection[str]) -> None:
+def only_known(text: bytes, body: Iterable[str], known: Collection[str]) -> None:
     """Refuse keys that nobody knows in an object, whose text tells their places. Raises JSON_PARSER_ERROR."""
     for key in body:
         if key not in known:
@@ -42,7 +36,7 @@ def only_known(text: bytes, body: dict[str, Any], known: Collection[str]) -> Non
             raise errors.JSON_PARSER_ERROR(text=f'Unrecognized field "{key[:80]}"', line=line, column=column)
 
 
-def words(call: Call, body: dict[str, Any], known: Mapping[str, Collection[str] | None]) -> dict[str, str]:
+def words(text: bytes, body: dict[str, Any], known: Mapping[str, Collection[str] | None]) -> dict[str, str]:
     """Return what a body says, None left out: of each key a word out of a few, or any text where it has None.
 
     Values are read in their order, as the parser does. Raises API_ERROR for one of the wrong type, or of no known word;
@@ -50,13 +44,11 @@ def words(call: Call, body: dict[str, Any], known: Mapping[str, Collection[str] 
     """
     said = {}
     for key, value in body.items():
-        if key not in known:
-            line, column = place_of(call.body, key)
-            raise errors.JSON_PARSER_ERROR(text=f'Unrecognized field "{key}"', line=line, column=column)
+        only_known(text, (key,), known)
         if value is None:
             continue
-        choice = known[key]
-        if not isinstance(value, str) or (choice is not None and value not in choice):
-            raise wrong_value(call, key)
+        allowed = known[key]
+        if not isinstance(value, str) or (allowed is not None and value not in allowed):
+            raise wrong_type(text, key)
         said[key] = value
     return said

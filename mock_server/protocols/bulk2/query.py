@@ -9,7 +9,7 @@ from mock_server.operations import Call, Operation, Reply, Routes
 from mock_server.org import errors
 from mock_server.org.jobs import Job, NewJob
 from mock_server.org.jobs.reading import DELIMITERS, LINE_ENDINGS
-from mock_server.protocols.bulk2.bodies import words, wrong_value
+from mock_server.protocols.bulk2.bodies import words, wrong_type
 from mock_server.protocols.bulk2.listing import PARAMETERS, listing
 from mock_server.protocols.bulk2.shapes import head, query_created, query_shown, tell, tell_state
 from mock_server.protocols.rest.formats import finish
@@ -48,7 +48,7 @@ def job_of(call: Call) -> Job:
     )
 )  # fmt: skip
 async def create(call: Call) -> Reply:
-    said = words(call, call.json_object(), _KEYS)
+    said = words(call.body, call.json_object(), _KEYS)
     operation, soql = said.get("operation"), said.get("query")
     if operation is None:
         raise errors.INVALID_JOB(text="The operation of the job must be specified")
@@ -87,7 +87,7 @@ async def abort(call: Call) -> Reply:
     state = call.json_object().get("state")
     if state != "Aborted":
         if not isinstance(state, str):
-            raise wrong_value(call, "state")
+            raise wrong_type(call.body, "state")
         # The text is from recall.
         raise errors.INVALID_JOB_STATE(text=f"Updating a query job to {state} not allowed")
     call.org.jobs.abort(job, call.entry.number)
