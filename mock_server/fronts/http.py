@@ -379,7 +379,11 @@ class _Handler(web.RequestHandler):
         if call is not None and call.entry is not None:
             # How long a client was ready to wait can be told only now.
             call.entry.left = call.org.clock.now()
+        task, busy = self._task_handler, self._request_in_progress
         super().connection_lost(exc)
+        if task is not None and not busy:
+            # aiohttp goes on for ten seconds to wait for what a broken request did not send.
+            task.cancel()
 
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None

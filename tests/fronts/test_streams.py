@@ -8,6 +8,7 @@ import os
 import random
 import socket
 import threading
+import time
 import zlib
 from collections.abc import Iterator
 from contextlib import closing
@@ -247,6 +248,21 @@ def test_a_client_that_breaks_off_leaves_nothing(
     assert spools() == 0
 
 
+def test_nobody_waits_for_the_rest_of_a_refused_upload_once_its_client_is_gone(
+    streams: api.Server, made: OrgInfo
+) -> None:
+    factory = streams._running.app.factory
+    before = len(factory.connections)
+    with raw(streams, made, "Content-Length: 2147483648\r\n", b"Name\n") as sock:
+        assert sock.recv(1000).startswith(b"HTTP/1.1 413 ")
+        assert len(factory.connections) == before + 1
+    for _ in range(200):
+        if len(factory.connections) == before:
+            return
+        time.sleep(0.01)
+    raise AssertionError(factory.connections)
+
+
 def test_more_than_was_announced_is_no_part_of_it(streams: api.Server, made: OrgInfo, steer: ControlClient) -> None:
     with raw(streams, made, "Content-Length: 11\r\n", b"Name\nGrace\nHopper\n") as sock:
         out = rest_of(sock)
@@ -326,7 +342,9 @@ def test_pieces_are_made_as_they_are_taken_and_no_more_when_the_client_leaves(
     streams: api.Server, made: OrgInfo, client: requests.Session, steer: ControlClient
 ) -> None:
     with closing(get(client, 1_000_000, stream=True, headers={"Accept-Encoding": "identity"})) as answer:
-        assert len(next(answer.iter_content(10_000))) > 0
+        # An iterator that is dropped closes the connection.
+        pieces = answer.iter_content(10_000)
+        assert len(next(pieces)) > 0
         assert closed == []
         # The others are answered meanwhile.
         assert put(requests_of(made, streams), b"y").elapsed.total_seconds() < 1
