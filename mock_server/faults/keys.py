@@ -10,7 +10,7 @@ from mock_server.faults.condition import Look
 from mock_server.journal import fingerprint
 from mock_server.org.ids import to_18
 from mock_server.org.records.locking import parents_of
-from mock_server.org.records.store import fold_column
+from mock_server.org.records.table_sql import fold_column
 from mock_server.org.schema.types import Field, SObject, fold
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mock_server.org.clock import stamp
 from mock_server.org.identity.directory import USER_ID
-from mock_server.org.records.store import quoted
+from mock_server.org.records.table_sql import quoted
 
 if TYPE_CHECKING:
     from mock_server.org.approvals.processes import ApprovalProcess

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from mock_server.org.formula.problems import FormulaError
-from mock_server.org.records.store import quoted
+from mock_server.org.records.table_sql import quoted
 
 if TYPE_CHECKING:
     from mock_server.org.formula.compiler import Formula

@@ -8,7 +8,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from mock_server.org.records.store import Store, lookup_sql
+from mock_server.org.records.store import Store
+from mock_server.org.records.table_sql import lookup_sql
 from mock_server.org.schema.types import SObject
 from mock_server.org.zones import zone_of
 

@@ -13,7 +13,8 @@ from mock_server.org.formula.environment import Environment
 from mock_server.org.formula.numbers import CONTEXT
 from mock_server.org.formula.problems import FormulaError
 from mock_server.org.formula.references import Input, Step
-from mock_server.org.records.store import Store, person_name
+from mock_server.org.records.store import Store
+from mock_server.org.records.table_sql import person_name
 from mock_server.org.schema.types import Field, SObject, ValidationRule
 
 if TYPE_CHECKING:

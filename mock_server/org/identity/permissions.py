@@ -19,7 +19,8 @@ from mock_server.org.identity.families import hung_on, parent_reference
 from mock_server.org.identity.sharing import Level, condition, masters_of, share_of
 from mock_server.org.ids import to_15, to_18
 from mock_server.org.records.picklists import refused
-from mock_server.org.records.store import Store, quoted
+from mock_server.org.records.store import Store
+from mock_server.org.records.table_sql import quoted
 from mock_server.org.schema.types import SObject
 
 if TYPE_CHECKING:

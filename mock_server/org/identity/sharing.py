@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Literal
 
 from mock_server.org.identity.families import family_of, hung_on, parent_reference
-from mock_server.org.records.store import quoted
+from mock_server.org.records.table_sql import quoted
 from mock_server.org.schema.types import SObject
 
 if TYPE_CHECKING:

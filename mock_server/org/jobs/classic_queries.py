@@ -24,7 +24,7 @@ from mock_server.org.query.binder import Plan
 from mock_server.org.query.extracts import Csv, Form, Records
 from mock_server.org.query.grammar import parse
 from mock_server.org.query.syntax import Query
-from mock_server.org.records.store import quoted
+from mock_server.org.records.table_sql import quoted
 
 if TYPE_CHECKING:
     from mock_server.org.jobs.classic import Classic

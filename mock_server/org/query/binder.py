@@ -31,7 +31,7 @@ from mock_server.org.query.rows import (
 )
 from mock_server.org.query.scope import HINT, Bound, Moment, Parameter, Scope
 from mock_server.org.query.syntax import Aliased, Call, Path, Query, TypeOf
-from mock_server.org.records.store import quoted
+from mock_server.org.records.table_sql import quoted
 from mock_server.org.schema import Schema
 from mock_server.org.schema.types import COMPOUND_TYPES, TEXT_TYPES, Field, SObject
 

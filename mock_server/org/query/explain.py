@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from mock_server.org.query.syntax import Call, Comparison, Condition, Junction, Not, Path, Query, Value
-from mock_server.org.records.store import fold_column, indexed_columns
+from mock_server.org.records.table_sql import fold_column, indexed_columns
 from mock_server.org.schema.types import Field, SObject
 
 _UNINDEXED = "Not considering filter for optimization because unindexed"

@@ -17,7 +17,8 @@ from zlib import crc32
 import orjson
 
 from mock_server.org.query.terms import Tree, expression, pattern, spaced
-from mock_server.org.records.store import Store, quoted
+from mock_server.org.records.store import Store
+from mock_server.org.records.table_sql import quoted
 from mock_server.org.schema.types import Field, SObject
 
 COLUMNS = ("name", "email", "phone", "other")

@@ -16,7 +16,7 @@ from mock_server.org.query.grammar import unexpected
 from mock_server.org.query.literals import text_of
 from mock_server.org.query.scope import Bound, Scope
 from mock_server.org.query.syntax import Call, Expression, Path, Value
-from mock_server.org.records.store import quoted
+from mock_server.org.records.table_sql import quoted
 from mock_server.org.schema.types import NUMBER_TYPES, TEXT_TYPES, Field, FieldType
 
 _MONTH = "CAST(substr({0}, 6, 2) AS INTEGER)"

@@ -26,7 +26,8 @@ from mock_server.org.query.recent import note_reading, note_viewed
 from mock_server.org.query.rows import Row
 from mock_server.org.query.running import Ground, Lane, TooLong
 from mock_server.org.query.syntax import Query, within
-from mock_server.org.records.store import Store, fold_column, quoted
+from mock_server.org.records.store import Store
+from mock_server.org.records.table_sql import fold_column, quoted
 from mock_server.org.schema import Schema
 from mock_server.org.schema.types import TEXT_TYPES, Field, SObject, fold
 

@@ -12,7 +12,8 @@ import orjson
 
 from mock_server.org.query.binder import Plan
 from mock_server.org.query.rows import Row
-from mock_server.org.records.store import Store, quoted
+from mock_server.org.records.store import Store
+from mock_server.org.records.table_sql import quoted
 from mock_server.org.schema.types import SObject
 
 _COLUMNS = (("VIEW", "LastViewedDate"), ("REFERENCE", "LastReferencedDate"))

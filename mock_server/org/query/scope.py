@@ -13,7 +13,7 @@ from mock_server.org.formula.columns import sql as formula_sql
 from mock_server.org.query.context import failure
 from mock_server.org.query.dates import Calendar
 from mock_server.org.query.syntax import Path
-from mock_server.org.records.store import fold_column, quoted
+from mock_server.org.records.table_sql import fold_column, quoted
 from mock_server.org.schema import Schema
 from mock_server.org.schema.types import Field, SObject
 

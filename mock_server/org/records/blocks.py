@@ -25,7 +25,8 @@ from mock_server.org.records.parents import parent_key
 from mock_server.org.records.plans import Slot, WritePlan, plan_of
 from mock_server.org.records.referring import living
 from mock_server.org.records.saving import AutoNumbers
-from mock_server.org.records.store import Store, fold_column
+from mock_server.org.records.store import Store
+from mock_server.org.records.table_sql import fold_column
 from mock_server.org.records.text import NULL
 from mock_server.org.schema import Schema
 from mock_server.org.schema.types import Field, SObject, fold

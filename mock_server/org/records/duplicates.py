@@ -14,7 +14,8 @@ from mock_server.org import errors
 from mock_server.org.errors import ApiError
 from mock_server.org.records.alike import METHODS, alike
 from mock_server.org.records.rows import Row
-from mock_server.org.records.store import Store, person_name, quoted
+from mock_server.org.records.store import Store
+from mock_server.org.records.table_sql import person_name, quoted
 from mock_server.org.schema.types import DuplicateRule, MatchItem, SObject
 
 MOST_MATCHES = 100

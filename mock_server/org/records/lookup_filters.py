@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from mock_server.org import errors
 from mock_server.org.formula.columns import formula_of, own_columns
 from mock_server.org.records.rows import Row
-from mock_server.org.records.store import Store, quoted
+from mock_server.org.records.store import Store
+from mock_server.org.records.table_sql import quoted
 from mock_server.org.rollups.conditions import Condition, FilterError, conditions
 from mock_server.org.schema import Schema
 from mock_server.org.schema.types import Field, FilterItem, SObject

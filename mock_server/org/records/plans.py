@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mock_server.org.records.agreements import RECORD_TYPE, agreements, typed_defaults
-from mock_server.org.records.store import fold_column, insert_many_sql, insert_sql, person_name, quoted
+from mock_server.org.records.table_sql import fold_column, insert_many_sql, insert_sql, person_name, quoted
 from mock_server.org.records.values import Coerce, coercion
 from mock_server.org.schema.types import Field, SObject, fold
 from mock_server.org.standard.rules import RULES

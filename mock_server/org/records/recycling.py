@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from mock_server.org.clock import Clock, stamp
-from mock_server.org.records.store import Store, quoted
+from mock_server.org.records.store import Store
+from mock_server.org.records.table_sql import quoted
 
 LIFE = 15 * 86_400.0
 """Seconds that a record stays in the bin (Salesforce help, "Manage Records in the Recycle Bin")."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from mock_server.org import errors
 from mock_server.org.clock import stamp
 from mock_server.org.records.recycling import LIFE
-from mock_server.org.records.store import quoted
+from mock_server.org.records.table_sql import quoted
 from mock_server.org.schema.types import SObject
 
 if TYPE_CHECKING:

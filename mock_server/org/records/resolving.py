@@ -13,7 +13,8 @@ from mock_server.org.ids import to_15, to_18
 from mock_server.org.records.plans import plan_of
 from mock_server.org.records.recycling import RecycleBin
 from mock_server.org.records.rows import Chunk, Row
-from mock_server.org.records.store import Store, fold_column
+from mock_server.org.records.store import Store
+from mock_server.org.records.table_sql import fold_column
 from mock_server.org.schema import Schema
 from mock_server.org.schema.types import SObject, fold
 

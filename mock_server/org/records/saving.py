@@ -13,7 +13,8 @@ from mock_server.org.records.numbering import displayed
 from mock_server.org.records.plans import plan_of, update_sql
 from mock_server.org.records.recycling import Link, RecycleBin
 from mock_server.org.records.rows import Row, Wake
-from mock_server.org.records.store import Store, quoted
+from mock_server.org.records.store import Store
+from mock_server.org.records.table_sql import quoted
 from mock_server.org.rollups.counting import Recount
 from mock_server.org.schema import Schema
 from mock_server.org.schema.types import Field, SObject

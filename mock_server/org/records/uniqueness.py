@@ -9,7 +9,8 @@ from mock_server.org.errors import ApiError
 from mock_server.org.identity.permissions import Permissions
 from mock_server.org.ids import to_15
 from mock_server.org.records.rows import Chunk, Row
-from mock_server.org.records.store import Store, fold_column
+from mock_server.org.records.store import Store
+from mock_server.org.records.table_sql import fold_column
 from mock_server.org.schema.types import Field, fold
 
 

@@ -12,7 +12,8 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from mock_server.org.query.derived import Wanted
-from mock_server.org.records.store import Store, insert_sql, quoted
+from mock_server.org.records.store import Store
+from mock_server.org.records.table_sql import insert_sql, quoted
 from mock_server.org.reflection import definitions, fields, list_views, objects, relationships
 from mock_server.org.schema import Schema, durable
 from mock_server.org.schema.types import SObject

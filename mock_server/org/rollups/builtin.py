@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mock_server.org.records.store import Store, quoted
+from mock_server.org.records.store import Store
+from mock_server.org.records.table_sql import quoted
 from mock_server.org.rollups.plans import Feed, Total
 from mock_server.org.schema import Schema
 

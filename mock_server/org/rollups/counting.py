@@ -16,7 +16,8 @@ from mock_server.org.errors import ApiError
 from mock_server.org.records.changes import Change
 from mock_server.org.records.plans import plan_of
 from mock_server.org.records.rows import Chunk, Row
-from mock_server.org.records.store import Store, quoted
+from mock_server.org.records.store import Store
+from mock_server.org.records.table_sql import quoted
 from mock_server.org.rollups import builtin
 from mock_server.org.rollups.plans import Feed, Total, feeds, upwards
 from mock_server.org.schema import Schema

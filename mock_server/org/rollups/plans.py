@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from mock_server.org.records.store import quoted
+from mock_server.org.records.table_sql import quoted
 from mock_server.org.rollups.conditions import Expression, FilterError, conditions, reading
 from mock_server.org.schema import Schema
 from mock_server.org.schema.types import Field, SObject

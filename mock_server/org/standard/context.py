@@ -8,7 +8,8 @@ from functools import cached_property
 from typing import Any
 
 from mock_server.org.clock import stamp
-from mock_server.org.records.store import Store, quoted
+from mock_server.org.records.store import Store
+from mock_server.org.records.table_sql import quoted
 from mock_server.org.schema import Schema
 from mock_server.org.schema.types import fold
 from mock_server.org.standard.reference import STATUSES

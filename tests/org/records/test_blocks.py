@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mock_server.org.org import Org
 from mock_server.org.records import behind, blocks, pipeline, store
 from mock_server.org.records.changes import Change
-from mock_server.org.records.store import quoted
+from mock_server.org.records.table_sql import quoted
 from mock_server.org.records.tables import Table
 from mock_server.org.schema import Schema
 from tests.org.records.conftest import FIELDS
