@@ -19,6 +19,7 @@ from mock_server.org.jobs.classic_queries import BatchQueries, ResultFile
 from mock_server.org.jobs.classic_rows import RESULTS, BatchRows
 from mock_server.org.jobs.doom import Course, Doom, Doomed
 from mock_server.org.jobs.model import QUERIES, Batch, BatchState, Job
+from mock_server.org.jobs.uploads import PIECE
 
 if TYPE_CHECKING:
     from mock_server.org.jobs.jobs import Jobs
@@ -27,7 +28,6 @@ LARGEST = 10_000_000
 """Bytes of a batch's content."""
 OPEN = 86_400.0
 """Seconds after its creation for which a job takes batches."""
-PIECE = 1 << 18
 UNDER_WAY: frozenset[BatchState] = frozenset({"Queued", "InProgress"})
 
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import codecs
 import math
-import os
 import sqlite3
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mock_server.org import errors
 from mock_server.org.identity.sessions import Session
-from mock_server.org.ids import to_15, to_18
+from mock_server.org.ids import to_18
 from mock_server.org.jobs import rules
 from mock_server.org.jobs.classic import Classic
 from mock_server.org.jobs.contention import Going, Lanes, Save
@@ -25,59 +23,20 @@ from mock_server.org.jobs.model import KEPT, Batch, Job, NewJob, State
 from mock_server.org.jobs.querying import Querying
 from mock_server.org.jobs.quota import Quota
 from mock_server.org.jobs.result_pages import ResultPage, ResultPages
+from mock_server.org.jobs.saves import PlainSaves, Saves
 from mock_server.org.jobs.scheduler import Scheduler, Work
 from mock_server.org.jobs.sweeping import Sweeper
 from mock_server.org.jobs.tables import JobTables
 from mock_server.org.jobs.untouched import untouched
-from mock_server.org.records.changes import Change, RowResult
-from mock_server.org.records.tables import Table
+from mock_server.org.jobs.uploads import Uploads
+from mock_server.org.records.changes import Change
 
 if TYPE_CHECKING:
     from mock_server.org.org import Org
 
 T = TypeVar("T", Job, Batch)
-PIECE = 1 << 18
-"""Bytes of one part of a content."""
 # How the refusal to close a job calls its state, as it is spelled (R); it is "Completed" once it is closed.
 _CLOSED: dict[str, str] = {"Aborted": "aborted", "Failed": "failed"}
-_GROWTH = 9
-"""Bytes of a database for each of a content, about."""
-
-
-class Saves(Protocol):
-    """How the rows of jobs are saved: what faults and the journal make of it is for who is above."""
-
-    def save(self, job: Job, batch: Batch, table: Table, give_up: bool) -> list[RowResult]:
-        """Save rows of a batch. Raises LockHeld, with nothing done."""
-
-    def chunked(self, job: Job, batch: Batch) -> bool:
-        """Tell whether rows are to be saved a chunk at a time, as somebody decides about each."""
-
-    def reread(self, job: Job) -> None:
-        """Note that a job, with its batches, is again as it was kept last: what it has done since is undone."""
-
-    def ended(self, job: Job) -> None:
-        """Note that a job will save no more."""
-
-
-class PlainSaves:
-    """Saves rows without anybody watching."""
-
-    def __init__(self, jobs: Jobs) -> None:
-        self._jobs = jobs
-
-    def save(self, job: Job, batch: Batch, table: Table, give_up: bool) -> list[RowResult]:
-        exchange = batch.exchange or job.exchange
-        return self._jobs.org.write_table(self._jobs.who(job), table, exchange=exchange, give_up=give_up)
-
-    def chunked(self, job: Job, batch: Batch) -> bool:
-        return False
-
-    def reread(self, job: Job) -> None:
-        return
-
-    def ended(self, job: Job) -> None:
-        return
 
 
 class Jobs:
@@ -95,8 +54,7 @@ class Jobs:
         self._sweeper = Sweeper(org.store, self.tables)
         self._none_before = 0.0
         """The clock second before which no job has to go: whatever becomes of one until then, it is kept longer."""
-        self._uploading: set[str] = set()
-        """Jobs whose content is coming in."""
+        self.uploads = Uploads(self)
         self._ingesting = Ingesting(self)
         self.querying = Querying(self)
         self.classic = Classic(self)
@@ -211,54 +169,6 @@ class Jobs:
     def spawn(self, job: Job, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Do a part of a job's work beside the rest of it; it ends with the job's."""
         return self._scheduler.spawn(job, work)
-
-    def upload(self, job: Job, content: BinaryIO, exchange: int = 0) -> None:
-        """Take the content of a job in one go, as `uploading` does."""
-        for _ in self.uploading(job, content, exchange):
-            pass
-
-    def uploading(self, job: Job, content: BinaryIO, exchange: int = 0, charset: str = "utf-8") -> Iterator[None]:
-        """Take the content of a job, once, in steps of a millisecond, between which others can be served.
-
-        What ends in the middle has uploaded nothing. Raises INVALIDJOB, INVALIDJOBSTATE.
-        """
-        self._check_upload(job)
-        self._uploading.add(job.id)
-        # Its rows, their indexes and what is told of them come on top.
-        self.org.store.expect(_GROWTH * content.seek(0, os.SEEK_END))
-        content.seek(0)
-        try:
-            # Of one that was cut short by the end of the server there may be some.
-            self.tables.drop(job.id, "content")
-            for piece in _pieces(content, charset):
-                with self.org.store.transaction():
-                    self.tables.put(job.id, "content", piece)
-                yield
-                if self.org.closed:
-                    raise errors.SERVER_UNAVAILABLE()
-                if self._jobs.get(job.id) is not job:
-                    raise errors.NO_SUCH_JOB()
-                self._check_open(job)
-            with self.org.store.transaction():
-                job.uploaded, job.exchange = True, exchange
-                job.modified = self.org.clock.now()
-                self.tables.keep(job)
-        except BaseException:
-            job.uploaded = False
-            if self._jobs.get(job.id) is job and not self.org.closed:
-                self.tables.drop(job.id, "content")
-            raise
-        finally:
-            self._uploading.discard(job.id)
-
-    def _check_upload(self, job: Job) -> None:
-        self._check_open(job)
-        if job.uploaded or job.id in self._uploading:
-            raise errors.SECOND_CONTENT(id=to_15(job.id))
-
-    def _check_open(self, job: Job) -> None:
-        if job.state != "Open":
-            raise errors.INVALID_JOB_STATE(text=f"Uploading data to a Job in state {job.state} not allowed")
 
     def complete(self, job: Job, exchange: int = 0) -> None:
         """Take a job as complete: its rows are saved from now on. Raises INVALIDJOBSTATE."""
@@ -460,15 +370,3 @@ def _become(one: T, other: T) -> T:
     for each in fields(one):
         setattr(one, each.name, getattr(other, each.name))
     return one
-
-
-def _pieces(content: BinaryIO, charset: str) -> Iterator[bytes]:
-    """Yield a content as it is kept: in UTF-8."""
-    if charset == "utf-8":
-        while piece := content.read(PIECE):
-            yield piece
-        return
-    decode = codecs.getincrementaldecoder(charset)("replace").decode
-    while piece := content.read(PIECE):
-        yield decode(piece).encode("utf-8", "replace")
-    yield decode(b"", True).encode("utf-8", "replace")

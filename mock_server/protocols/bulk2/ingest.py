@@ -40,7 +40,7 @@ async def create(call: Call) -> Reply:
     jobs = call.org.jobs
     job = jobs.create(call.session, jobs.checked(call.session, asked.job), call.entry.number)
     if asked.content is not None:
-        jobs.upload(job, asked.content, call.entry.number)
+        jobs.uploads.take(job, asked.content, call.entry.number)
         jobs.complete(job, call.entry.number)
     tell_state(call, job)
     return answer(created(job))
@@ -54,7 +54,7 @@ async def create(call: Call) -> Reply:
 )  # fmt: skip
 async def upload(call: Call) -> Reply:
     job = job_of(call)
-    for _ in call.org.jobs.uploading(job, call.content(), call.entry.number, _charset(call)):
+    for _ in call.org.jobs.uploads.steps(job, call.content(), call.entry.number, _charset(call)):
         await give_way()
     return Reply(201, b"", None)
 

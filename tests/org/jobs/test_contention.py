@@ -42,7 +42,7 @@ def begin(org: Org, who: Session, parents: list[str], **said: Any) -> Job:
     """Upload one contact for each of the parents, and close the job."""
     job = org.jobs.create(who, NewJob("ingest", "insert", "Contact", 60.0, **said))
     content = "".join(["LastName,AccountId\n", *(f"L{place},{parent}\n" for place, parent in enumerate(parents))])
-    org.jobs.upload(job, BytesIO(content.encode()))
+    org.jobs.uploads.take(job, BytesIO(content.encode()))
     org.jobs.complete(job)
     return job
 

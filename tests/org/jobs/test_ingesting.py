@@ -28,7 +28,7 @@ def org_of(file: Path | None = None) -> tuple[Org, Session]:
 
 def begin(org: Org, who: Session, content: str) -> Job:
     job = org.jobs.create(who, NewJob("ingest", "insert", "Contact", 60.0))
-    org.jobs.upload(job, BytesIO(content.encode()))
+    org.jobs.uploads.take(job, BytesIO(content.encode()))
     org.jobs.complete(job)
     return job
 
