@@ -8,18 +8,18 @@ the rows go the way of rows, on which their errors are told.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from itertools import chain, repeat
+from itertools import repeat
 from typing import Any
 
 from mock_server.org.clock import Clock, stamp
 from mock_server.org.ids import IdSource, to_15, to_18
-from mock_server.org.records.changes import CHUNK, Committed, RowResult
+from mock_server.org.records.changes import RowResult
 from mock_server.org.records.columns import Unusual, Values, folded, reading
 from mock_server.org.records.commits import CommitLog
+from mock_server.org.records.groups import Group, Same, merged, note, write
 from mock_server.org.records.headers import Column, Header
 from mock_server.org.records.parents import parent_key
 from mock_server.org.records.plans import Slot, WritePlan, plan_of
@@ -29,56 +29,11 @@ from mock_server.org.records.store import Store
 from mock_server.org.records.table_sql import fold_column
 from mock_server.org.records.text import NULL
 from mock_server.org.schema import Schema
-from mock_server.org.schema.types import Field, SObject, fold
+from mock_server.org.schema.types import Field, SObject
 
 BLOCK = 2_000
 """Rows of one look, at most: more cost no less."""
-_SIZES = (1_600, 800, 400, 200, 100, 10, 1)
-"""Rows of one INSERT: few sizes, for SQLite compiles each of them."""
-_VARIABLES = 30_000
-"""Values of a statement: a little less than SQLite takes."""
-
 _result = partial(tuple.__new__, RowResult)
-
-
-@dataclass(frozen=True, slots=True)
-class Same:
-    """A column that has one value in all rows."""
-
-    value: Any
-
-    def __getitem__(self, part: slice) -> Same:
-        return self
-
-
-class Spread(Sequence[tuple[Any, ...]]):
-    """Rows that are kept as columns, and made when somebody reads them."""
-
-    def __init__(self, columns: Sequence[Values | Same], count: int) -> None:
-        self._columns = columns
-        self._count = count
-
-    def __len__(self) -> int:
-        return self._count
-
-    def __getitem__(self, place: Any) -> Any:
-        return list(self)[place]
-
-    def __iter__(self) -> Iterator[tuple[Any, ...]]:
-        return zip(
-            *(repeat(one.value, self._count) if isinstance(one, Same) else one for one in self._columns), strict=False
-        )
-
-
-@dataclass(slots=True)
-class _Group:
-    """Rows of a block that do the same to the same fields. `columns` are their values by field, in the rows' order."""
-
-    creates: bool
-    places: Sequence[int]
-    columns: dict[str, Values | Same]
-    ids: list[str] = field(default_factory=list)
-    logged: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,10 +126,10 @@ class Blocks:
         for group in groups:
             group.ids = ids if len(group.places) == len(ids) else [ids[place] for place in group.places]
         self._complete(plan, groups, creates, constants, moment)
-        groups = _merged(groups)
-        self._note(plan, groups, len(ids), moment, user_id, exchange)
+        groups = merged(groups)
+        note(self._log, plan, groups, len(ids), moment, user_id, exchange)
         for group in groups:
-            self._write(plan, group, stamp(moment), user_id, key)
+            write(self._store, plan, group, stamp(moment), user_id, key)
         self._remember(plan, creates, ids, key)
         return list(map(_result, zip(ids, repeat(True), creates, repeat(()), repeat(None), strict=False)))
 
@@ -253,23 +208,23 @@ class Blocks:
     # -- what they say
 
     @staticmethod
-    def _grouped(sources: list[Source], cells: list[tuple[str, ...]], creates: list[bool], count: int) -> list[_Group]:
+    def _grouped(sources: list[Source], cells: list[tuple[str, ...]], creates: list[bool], count: int) -> list[Group]:
         """Part the rows by what they do and which fields they say something of."""
         sparse = [source.place for source in sources if "" in cells[source.place]]
         if not sparse and (not any(creates) or all(creates)):
-            return [_Group(creates[0], range(count), {})]
+            return [Group(creates[0], range(count), {})]
         kinds = zip(creates, *(map(bool, cells[place]) for place in sparse), strict=True)
         by_kind: dict[tuple[bool, ...], list[int]] = {}
         for place, kind in enumerate(kinds):
             by_kind.setdefault(kind, []).append(place)
-        return [_Group(kind[0], places, {}) for kind, places in by_kind.items()]
+        return [Group(kind[0], places, {}) for kind, places in by_kind.items()]
 
     def _read(
         self,
         plan: WritePlan,
         sources: list[Source],
         cells: list[tuple[str, ...]],
-        group: _Group,
+        group: Group,
         key: tuple[Field, Values] | None,
     ) -> None:
         """Read the cells of a group. Raises Unusual for what a row would be refused for."""
@@ -331,7 +286,7 @@ class Blocks:
             if wrong or len(live) < len(ids) or (target is not None and target.name == "Lead"):
                 raise Unusual
 
-    def _compare(self, plan: WritePlan, groups: list[_Group], ids: list[str], key: tuple[Field, Values] | None) -> None:
+    def _compare(self, plan: WritePlan, groups: list[Group], ids: list[str], key: tuple[Field, Values] | None) -> None:
         """Raise Unusual where a value of a unique field is another record's, or comes twice."""
         for unique in plan.unique:
             if key is not None and key[0].name == unique.name:
@@ -355,7 +310,7 @@ class Blocks:
     # -- what the platform adds
 
     def _complete(
-        self, plan: WritePlan, groups: list[_Group], creates: list[bool], constants: dict[str, Any], moment: float
+        self, plan: WritePlan, groups: list[Group], creates: list[bool], constants: dict[str, Any], moment: float
     ) -> None:
         """Give new records what their rows leave out, and their numbers."""
         made = [group for group in groups if group.creates]
@@ -373,90 +328,3 @@ class Blocks:
             names = group.columns.get("Name", Same(None))
             given = repeat(names.value) if isinstance(names, Same) else names
             group.columns["Name"] = [name or to_15(one) for name, one in zip(given, group.ids, strict=False)]
-
-    def _note(
-        self, plan: WritePlan, groups: list[_Group], count: int, moment: float, user_id: str, exchange: int
-    ) -> None:
-        """Note the commits, chunk by chunk: what a chunk does to the same fields is one entry, as it is for rows."""
-        told = [self._told(plan, group, stamp(moment), user_id) for group in groups]
-        by_place = [0] * (count if len(groups) > 1 else 0)
-        for number, group in enumerate(groups[1:], 1):
-            for place in group.places:
-                by_place[place] = number
-        for start in range(0, count, CHUNK):
-            self._log.transactions += 1
-            # By group: how many rows of the chunk are its.
-            shares = Counter(by_place[start : start + CHUNK]) if by_place else {0: min(CHUNK, count - start)}
-            first = groups[next(iter(shares))].creates
-            for number in sorted(shares, key=lambda one: groups[one].creates != first):
-                group, (names, columns) = groups[number], told[number]
-                part = slice(group.logged, group.logged + shares[number])
-                group.logged = part.stop
-                rows = Spread([column[part] for column in columns], part.stop - part.start)
-                verb: Committed = "create" if group.creates else "update"
-                self._log.append(verb, plan.sobject.name, moment, exchange, names, group.ids[part], rows)
-
-    @staticmethod
-    def _told(plan: WritePlan, group: _Group, at: str, user_id: str) -> tuple[tuple[str, ...], list[Values | Same]]:
-        """Return the columns that a group writes, the system's own among them: their names and values."""
-        names = tuple(group.columns)
-        columns = list(group.columns.values())
-        if group.creates:
-            tail = [Same(at)] * len(plan.created) + [Same(user_id)] * len(plan.created_by)
-            return (*names, "Id", *plan.created, *plan.created_by), [*columns, group.ids, *tail]
-        tail = [Same(at)] * len(plan.modified) + [Same(user_id)] * len(plan.modified_by)
-        return (*names, *plan.modified, *plan.modified_by), [*columns, *tail]
-
-    # -- the write
-
-    def _write(self, plan: WritePlan, group: _Group, at: str, user_id: str, key: tuple[Field, Values] | None) -> None:
-        """Insert the records of a group, or change them, in few statements."""
-        columns = dict(zip(*self._told(plan, group, at, user_id), strict=True))
-        shadows = {fold_column(name): _shadow(column) for name, column in columns.items() if plan.folds(name)}
-        if not group.creates:
-            columns["Id"] = group.ids
-            if key is not None:
-                # It was found by its key: what that is compared by does not change, and its index stays as it is.
-                (shadows if key[0].folded else columns).pop(fold_column(key[0].name) if key[0].folded else key[0].name)
-        columns |= shadows
-        shared = {name: column.value for name, column in columns.items() if isinstance(column, Same)}
-        own = {name: column for name, column in columns.items() if not isinstance(column, Same)}
-        values, width = list(chain.from_iterable(zip(*own.values(), strict=True))), len(own)
-        start, count = 0, len(group.ids)
-        for size in _SIZES:
-            if width * size > _VARIABLES:
-                continue
-            end = start + (count - start) // size * size
-            parts = [[*shared.values(), *values[at * width : (at + size) * width]] for at in range(start, end, size)]
-            if parts:
-                sql = plan.insert_many(tuple(shared), tuple(own), size, not group.creates)
-                self._store.execute_many(sql, parts, end - start)
-            start = end
-
-
-def _merged(groups: list[_Group]) -> list[_Group]:
-    """Return the groups of which no two write the same fields: what one says may be what another starts with."""
-    alike: dict[tuple[bool, tuple[str, ...]], list[_Group]] = {}
-    for group in groups:
-        alike.setdefault((group.creates, tuple(group.columns)), []).append(group)
-    return [same[0] if len(same) == 1 else _together(same) for same in alike.values()]
-
-
-def _together(groups: list[_Group]) -> _Group:
-    order = sorted((place, number, at) for number, group in enumerate(groups) for at, place in enumerate(group.places))
-
-    def joined(columns: list[Values | Same]) -> Values:
-        return [column.value if isinstance(column := columns[number], Same) else column[at] for _, number, at in order]
-
-    columns: dict[str, Values | Same] = {
-        name: joined([group.columns[name] for group in groups]) for name in groups[0].columns
-    }
-    ids = joined([group.ids for group in groups])
-    return _Group(groups[0].creates, [place for place, *_ in order], columns, ids)
-
-
-def _shadow(column: Values | Same) -> Values | Same:
-    """Return the folded forms of a column."""
-    if isinstance(column, Same):
-        return Same(None if column.value is None else fold(column.value))
-    return folded(column)

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mock_server.org.org import Org
-from mock_server.org.records import behind, blocks, pipeline, store
+from mock_server.org.records import behind, blocks, groups, pipeline, store
 from mock_server.org.records.changes import Change
 from mock_server.org.records.table_sql import quoted
 from mock_server.org.records.tables import Table
@@ -189,11 +189,11 @@ def _run(
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make chunks and blocks so small that few rows fill several."""
-    for module in (pipeline, blocks):
+    for module in (pipeline, groups):
         monkeypatch.setattr(module, "CHUNK", 3)
     monkeypatch.setattr(pipeline, "BLOCK", 9)
     monkeypatch.setattr(blocks, "BLOCK", 9)
-    monkeypatch.setattr(blocks, "_SIZES", (9, 4, 2, 1))
+    monkeypatch.setattr(groups, "_SIZES", (9, 4, 2, 1))
     monkeypatch.setattr(behind, "_MANY", 2)
     # A database of any size moves into a file.
     monkeypatch.setattr(store, "LARGE", 0)
