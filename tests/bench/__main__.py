@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from tests.bench import engine, ingest, query_jobs, trials
+from tests.bench.served import serving
 
 CONNECTIONS = 8
 ROUNDS = 7
@@ -93,23 +94,8 @@ def wait_for(port: int) -> None:
 
 
 def start_mock(stack: ExitStack, folder: Path) -> tuple[Any, Target]:
-    ready = folder / "ready.json"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "mock_server.cli", "serve", "--port", "0", "--ready-file", str(ready)],
-        stdout=subprocess.DEVNULL,
-    )
-    stack.callback(process.wait)
-    stack.callback(process.terminate)
-    while not ready.exists():
-        if process.poll() is not None:
-            raise RuntimeError("the mock did not start")
-        time.sleep(0.02)
-    from mock_server.control.client import ControlClient
-
-    url = json.loads(ready.read_text())["url"]
-    control = ControlClient(url)
-    org = control.orgs()[0]
-    control.set_limit("DailyApiRequests", maximum=1_000_000_000)
+    served = stack.enter_context(serving(folder))
+    control = served.control
     accounts = control.seed("Account", [{"Name": f"Account {number}"} for number in range(10)])
     contacts = control.seed(
         "Contact",
@@ -125,7 +111,7 @@ def start_mock(stack: ExitStack, folder: Path) -> tuple[Any, Target]:
             for number in range(2000)
         ],
     )
-    return control, Target(int(url.rsplit(":", 1)[1]), org.access_token, contacts[0], accounts[0])
+    return control, Target(served.port, served.token, contacts[0], accounts[0])
 
 
 def start_floor(stack: ExitStack) -> Target:

@@ -6,23 +6,21 @@ Exits 1 where the slowest in a hundred takes longer than 100 ms while the job ru
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
+
+from tests.bench.served import serving
 
 BOUND = 100.0
 """Milliseconds."""
 SCHEMA = "fields:\n  Contact:\n    Key__c: {type: text, length: 40, externalId: true, unique: true}\n"
 TRIGGER = "automation:\n  - {object: Contact, on: [insert, update], name: ContactTrigger, cost: {soql: 1 per chunk}}\n"
-LOGIN = {"grant_type": "client_credentials", "client_id": "sfmock-client-id", "client_secret": "sfmock-client-secret"}
 HEADER = "Key__c,LastName,FirstName,Email,Phone,Title\n"
 JOB = {"object": "Contact", "operation": "upsert", "externalIdFieldName": "Key__c"}
 
@@ -43,31 +41,13 @@ class Client:
         return text
 
 
-@contextmanager
-def serving(folder: Path, *more: str) -> Iterator[tuple[int, str]]:
-    ready = folder / "ready.json"
-    arguments = ["serve", "--port", "0", "--ready-file", str(ready), "--schema", str(folder / "schema.yaml"), *more]
-    process = subprocess.Popen([sys.executable, "-m", "mock_server.cli", *arguments], stdout=subprocess.DEVNULL)
-    try:
-        while not ready.exists():
-            if process.poll() is not None:
-                raise RuntimeError("the server has ended")
-            time.sleep(0.02)
-        port = int(json.loads(ready.read_text())["url"].rpartition(":")[2])
-        form = "application/x-www-form-urlencoded"
-        told = json.loads(Client(port)("POST", "/services/oauth2/token", urlencode(LOGIN), form))
-        yield port, told["access_token"]
-    finally:
-        process.terminate()
-        process.wait()
-
-
 def measure(rows: int, folder: Path, *more: str) -> tuple[float, dict[str, list[float]]]:
     """Return how long a job took, in seconds, and by phase how long small requests did, in milliseconds."""
     (folder / "schema.yaml").write_text(SCHEMA)
     base, phase, ended = "/services/data/v60.0", ["upload"], threading.Event()
     took: dict[str, list[float]] = defaultdict(list)
-    with serving(folder, *more) as (port, token):
+    with serving(folder, "--schema", str(folder / "schema.yaml"), *more) as served:
+        port, token = served.port, served.token
         client = Client(port, token)
         account = json.loads(client("POST", f"{base}/sobjects/Account", {"Name": "Acme"}))["id"]
         soql = quote("SELECT Id, Name FROM Account LIMIT 10")

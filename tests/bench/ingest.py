@@ -22,6 +22,7 @@ from typing import Any
 
 from tests.bench.query_jobs import DATA, Address, own_memory
 from tests.bench.query_jobs import _spawn as spawn_reader
+from tests.bench.served import serving
 
 Show = Callable[[str, str, str, bool], None]
 RATIO, P99_MS, LINEAR, MEMORY_MB = 3.0, 100.0, 1.3, 300.0
@@ -92,27 +93,13 @@ def run_job(address: Address, file: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[tuple[Address, int, str]]:
-    """Serve an org in a process of its own; yield its address, the process's id and the id of a contact."""
-    ready, schema = folder / f"ready-{time.monotonic_ns()}.json", folder / "fields.yaml"
+def loading(folder: Path) -> Iterator[tuple[Address, int, str]]:
+    """Serve an org with an external id; yield its address, the process's id and the id of a contact."""
+    schema = folder / "fields.yaml"
     schema.write_text(FIELDS)
-    command = [sys.executable, "-m", "mock_server.cli", "serve", "--port", "0", "--schema", str(schema)]
-    process = subprocess.Popen([*command, "--ready-file", str(ready)], stdout=subprocess.DEVNULL)
-    try:
-        while not ready.exists():
-            if process.poll() is not None:
-                raise RuntimeError("the mock did not start")
-            time.sleep(0.02)
-        from mock_server.control.client import ControlClient
-
-        url = json.loads(ready.read_text())["url"]
-        with ControlClient(url) as control:
-            control.set_limit("DailyApiRequests", maximum=1_000_000_000)
-            (record,) = control.seed("Contact", [{"LastName": "Read"}])
-            yield Address(int(url.rsplit(":", 1)[1]), control.orgs()[0].access_token), process.pid, record
-    finally:
-        process.terminate()
-        process.wait()
+    with serving(folder, "--schema", str(schema)) as served:
+        (record,) = served.control.seed("Contact", [{"LastName": "Read"}])
+        yield Address(served.port, served.token), served.pid, record
 
 
 def _job(address: Address, file: Path) -> subprocess.Popen[str]:
@@ -131,13 +118,13 @@ def main(count: int, show: Show) -> None:
         small, large = folder / "small.csv", folder / "large.csv"
         few = max(1, count // 100)
         write_rows(large, 0, count)
-        with serving(folder) as (address, _, record):
+        with loading(folder) as (address, _, record):
             # New rows each time, as in the large file.
             little = []
             for turn in range(5):
                 write_rows(small, count + turn * few, few)
                 little.append(job_of(address, small)["taken"])
-        with serving(folder) as (address, _, record):
+        with loading(folder) as (address, _, record):
             bare = floor(large)
             told = job_of(address, large)
             bare = statistics.mean((bare, floor(large)))
@@ -157,7 +144,7 @@ def main(count: int, show: Show) -> None:
             high = statistics.quantiles(waits, n=100)[98]
             measured = f"{high:.0f} ms, longest {max(waits):.0f} ms, of {len(waits)}"
             show("other requests meanwhile, p99", measured, f"< {P99_MS:.0f} ms", high < P99_MS)
-        with serving(folder) as (address, pid, _):
+        with loading(folder) as (address, pid, _):
             memory(address, pid, folder, show, few)
 
 

@@ -16,13 +16,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mock_server.org.org import Org
+from tests.bench.served import serving
 
 Show = Callable[[str, str, str, bool], None]
 DATA = "/services/data/v60.0"
@@ -118,28 +118,6 @@ def fill(file: Path, count: int) -> str:
     return first
 
 
-@contextmanager
-def serving(file: Path, folder: Path) -> Iterator[tuple[Address, int]]:
-    """Serve an org's file in a process of its own; yield its address and the process's id."""
-    ready = folder / f"ready-{time.monotonic_ns()}.json"
-    command = [sys.executable, "-m", "mock_server.cli", "serve", "--port", "0", "--data", str(file)]
-    process = subprocess.Popen([*command, "--ready-file", str(ready)], stdout=subprocess.DEVNULL)
-    try:
-        while not ready.exists():
-            if process.poll() is not None:
-                raise RuntimeError("the mock did not start")
-            time.sleep(0.02)
-        from mock_server.control.client import ControlClient
-
-        url = json.loads(ready.read_text())["url"]
-        with ControlClient(url) as control:
-            control.set_limit("DailyApiRequests", maximum=1_000_000_000)
-            yield Address(int(url.rsplit(":", 1)[1]), control.orgs()[0].access_token), process.pid
-    finally:
-        process.terminate()
-        process.wait()
-
-
 def floor(file: Path, folder: Path) -> float:
     """Return the seconds of fetching the same rows and writing them as CSV."""
     connection = sqlite3.connect(f"file:{file}?mode=ro", uri=True)
@@ -176,7 +154,8 @@ def main(count: int, show: Show) -> None:
         for rows in (small, large):
             file = folder / f"{rows}.db"
             record = fill(file, rows)
-            with serving(file, folder) as (address, pid):
+            with serving(folder, "--data", str(file)) as served:
+                address, pid = Address(served.port, served.token), served.pid
                 job_of(address, "SELECT Id FROM Contact LIMIT 10")
                 before = own_memory(pid)
                 pairs, most, waits = _measure(address, pid, file, folder, record)
