@@ -14,8 +14,9 @@ from harness.effects import Effects
 if TYPE_CHECKING:
     from harness.exchanges import Exchange, Failure
     from harness.inputs import Input
-    from harness.jobs import Job, Load
+    from harness.jobs import Job
     from harness.letters import BrokenLetter, Letter
+    from harness.loads import Load
     from harness.lookups import Lookups
     from harness.plans import Policy
     from harness.viewpoints import Disagreement

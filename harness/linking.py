@@ -21,8 +21,9 @@ from harness.evidence import (
 )
 from harness.exchanges import Exchange, Failure, Row, blameless, class_of, read_exchange, read_row, row_of_path
 from harness.inputs import Input
-from harness.jobs import Load, loads_of, read_jobs
+from harness.jobs import read_jobs
 from harness.letters import BrokenLetter, Letter
+from harness.loads import Load, loads_of
 from harness.plans import Policy
 from harness.properties.payload import differing
 from mock_server.control.client import CommitRow

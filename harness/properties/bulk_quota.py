@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from harness.evidence import Evidence
 from harness.exchanges import Exchange
-from harness.jobs import Load
+from harness.loads import Load
 from harness.properties.property import Claim, Verdict, counted, some
 
 MINUTE = 60.0

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from harness.evidence import Evidence
-from harness.jobs import Load
+from harness.loads import Load
 from harness.properties.payload import differing
 from harness.properties.property import Claim, NoParameters, Verdict, counted, some
 

@@ -9,7 +9,8 @@ from itertools import pairwise
 
 from harness.evidence import Evidence, Outcome
 from harness.exchanges import Exchange
-from harness.jobs import ENDED, Job, Load
+from harness.jobs import ENDED, Job
+from harness.loads import Load
 from harness.properties.property import Claim, NoParameters, Verdict, counted, some
 from harness.properties.retry.timing import told, tolerance
 
