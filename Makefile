@@ -15,7 +15,7 @@ help:
 	@echo "make kill-matrix  run every broken integration, write harness/KILL_MATRIX.md"
 	@echo "make bench     measure beside bare aiohttp + sqlite3, print ratios"
 
-$(READY): pyproject.toml .ci/constraints.txt
+$(READY): pyproject.toml .ci/constraints.txt mock_server/protocols/pubsub/pubsub_api.proto
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "sfmock needs Python 3.11 or newer; name one: make PYTHON=python3.12 ..."; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from zlib import crc32
 
 import orjson
@@ -58,6 +58,26 @@ class JobTold:
     results: str | None = None
 
 
+class EventNote(NamedTuple):
+    """What an exchange had to do with events of a channel.
+
+    `what` is `subscribed` (`replay_id` is what was asked for: -1, -2 or an id; `refused` why it was not granted),
+    `unsubscribed`, `fetched` (`asked` events were asked for), `delivered`, `published` or `committed` (a managed
+    subscription). `at` are clock seconds. `rule` is the fault that made the delivery what it was, if one did.
+    `subscriber` tells one subscription of a client from another: its CometD client id, or its stream's number.
+    """
+
+    at: float
+    what: Literal["subscribed", "unsubscribed", "fetched", "delivered", "published", "committed"]
+    channel: str
+    replay_id: int | None = None
+    uuid: str | None = None
+    subscriber: str | None = None
+    asked: int | None = None
+    refused: str | None = None
+    rule: str | None = None
+
+
 @dataclass(slots=True)
 class Entry:
     """One exchange.
@@ -71,7 +91,8 @@ class Entry:
     a login, `session` is a print of the token it handed out and `instance` the address it named. `again_at` is when the
     network delivers the request a second time, `copy_of` the number of the exchange that such a delivery repeats.
     `exposed` names the org's secrets that stood in the query string; it holds none of them. `job` is what was told of a
-    job; the rows that a job processes are noted, as they are, on the exchange that brought them.
+    job; the rows that a job processes are noted, as they are, on the exchange that brought them. `events` is what it
+    had to do with events, in order; a bounded journal keeps the newest of them.
     """
 
     number: int
@@ -99,6 +120,7 @@ class Entry:
     limit_info: str | None = None
     page: Page | None = None
     job: JobTold | None = None
+    events: Sequence[EventNote] = ()
     address: str = ""
     instance: str | None = None
     again_at: float | None = None
@@ -193,6 +215,7 @@ class Entry:
             if self.page is None
             else {"total": self.page.total, "rows": self.page.rows, "next": self.page.following},
             "job": None if self.job is None else asdict(self.job),
+            "events": [note._asdict() for note in self.events],
             "address": self.address,
             "instance": self.instance,
             "again_at": self.again_at,
@@ -292,6 +315,12 @@ class Journal:
         self._rows += len(changes)
         while self._keep is not None and self._rows > self._keep_rows and len(self._entries) > 1:
             self._drop()
+
+    def told(self, entry: Entry, notes: Sequence[EventNote]) -> None:
+        """Note what an exchange, which may go on for hours, had to do with events."""
+        if not isinstance(entry.events, deque):
+            entry.events = deque(maxlen=None if self._keep is None else self._keep_rows)
+        entry.events.extend(notes)
 
     def take_back(self, entry: Entry, batch: int, left: int) -> None:
         """Note no more than the first rows of a batch of a job: what was done of the others was undone."""

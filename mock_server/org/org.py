@@ -52,6 +52,7 @@ from mock_server.org.schema.types import SObject
 from mock_server.org.versions import LATEST
 
 if TYPE_CHECKING:
+    from mock_server.org.events import EventBus
     from mock_server.org.jobs import Jobs
     from mock_server.org.reports import Reports
 
@@ -144,6 +145,7 @@ class Org:
         """The newest API version that the org serves."""
         self.closed = False
         self._jobs: Jobs | None = None
+        self._events: EventBus | None = None
         self.bulk = BulkSettings()
         """What is set of the org's jobs, before there are any."""
         self.on_jobs: Callable[[Jobs], None] = lambda jobs: None
@@ -165,6 +167,15 @@ class Org:
             self._jobs = Jobs(self)
             self.on_jobs(self._jobs)
         return self._jobs
+
+    @property
+    def events(self) -> EventBus:
+        """The org's event bus; an org where nobody publishes or subscribes does not load it."""
+        if self._events is None:
+            from mock_server.org.events import EventBus
+
+            self._events = EventBus(self)
+        return self._events
 
     def resume_jobs(self) -> None:
         """Go on with the jobs that the database knows of. Where no event loop runs yet, it is asked again."""

@@ -1,0 +1,99 @@
+"""The event bus of an org: its channels, its replay ids, and who waits for news.
+
+Replay ids increase through the whole org and are not consecutive. One that was given out stays good for as long as
+what was published then is retained, on any channel: an empty answer of the Pub/Sub API tells the org's newest.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from mock_server.org.chance import stream
+from mock_server.org.events.channel import RETENTION, Channel
+from mock_server.org.events.model import EARLIEST, LATEST, Event, Kind, UnknownReplay
+
+if TYPE_CHECKING:
+    from mock_server.org.org import Org
+
+_WIDEST_GAP = 3
+_LONGEST = max(RETENTION.values())
+
+
+class EventBus:
+    """All channels of one org. `publish` appends; subscribers read with `after` whenever they are woken."""
+
+    def __init__(self, org: Org) -> None:
+        self._org = org
+        self._clock = org.clock
+        self._gaps = stream(org.seed, "replay ids")
+        self._last = 0
+        self._given: list[int] = []
+        self._given_at: list[float] = []
+        self.channels: dict[str, Channel] = {}
+        self._listeners: dict[int, Callable[[], None]] = {}
+        self._listener = 0
+
+    def channel(self, name: str, kind: Kind, retention: float | None = None) -> Channel:
+        """Return a channel, made when first asked for. Whether there may be one is for its owner to know."""
+        found = self.channels.get(name)
+        if found is None:
+            found = self.channels[name] = Channel(name, kind, RETENTION[kind] if retention is None else retention)
+        return found
+
+    def publish(self, events: Sequence[Event], channels: Callable[[Event], Iterable[Channel]]) -> None:
+        """Append events, each to its channels, in this order, and wake who listens."""
+        now = self._clock.now()
+        for event in events:
+            event.replay_id, event.at = self._next(now), now
+            for channel in channels(event):
+                channel.append((event,))
+        self.wake()
+
+    def _next(self, now: float) -> int:
+        self._last += 1 + self._gaps.randrange(_WIDEST_GAP)
+        self._given.append(self._last)
+        self._given_at.append(now)
+        return self._last
+
+    def tip(self) -> int:
+        """Return the newest replay id, a fresh one where the last is retained no more."""
+        now = self._clock.now()
+        if not self._given or self._given_at[-1] <= now - min(RETENTION.values()):
+            return self._next(now)
+        return self._last
+
+    def start(self, channel: Channel, replay: int) -> int:
+        """Return the replay id behind which a subscription begins to read. Raises UnknownReplay."""
+        if replay == LATEST:
+            return self.tip()
+        if replay == EARLIEST:
+            return 0
+        self._expire()
+        place = bisect_left(self._given, replay)
+        known = place < len(self._given) and self._given[place] == replay
+        if not known or self._given_at[place] <= self._clock.now() - channel.retention:
+            raise UnknownReplay(replay)
+        return replay
+
+    def after(self, channel: Channel, replay_id: int, most: int) -> list[Event]:
+        """Return what a channel retains behind a replay id, the oldest first."""
+        channel.expire(self._clock.now())
+        return channel.after(replay_id, most)
+
+    def _expire(self) -> None:
+        """Forget replay ids that are good for no channel any more."""
+        gone = bisect_right(self._given_at, self._clock.now() - _LONGEST)
+        del self._given[:gone], self._given_at[:gone]
+
+    def listen(self, wake: Callable[[], None]) -> Callable[[], None]:
+        """Have a function called whenever something was published; return what ends that."""
+        self._listener += 1
+        number = self._listener
+        self._listeners[number] = wake
+        return lambda: self._listeners.pop(number, None) and None
+
+    def wake(self) -> None:
+        for wake in list(self._listeners.values()):
+            wake()

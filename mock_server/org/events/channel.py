@@ -1,0 +1,50 @@
+"""A channel: one log of events, oldest first, and the time for which it retains them."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from mock_server.org.events.model import Event, Kind
+
+HOUR = 3600.0
+RETENTION: dict[Kind, float] = {"platform": 72 * HOUR, "change": 72 * HOUR, "topic": 24 * HOUR, "generic": 24 * HOUR}
+"""Seconds. Of standard-volume platform events it is 24 hours, too: such a channel has its own `retention`."""
+_WORTH_CUTTING = 1024
+
+
+@dataclass(slots=True, eq=False)
+class Channel:
+    """One channel by its name (`/event/Order__e`); one of several types (`/data/ChangeEvents`) holds those of all."""
+
+    name: str
+    kind: Kind
+    retention: float
+    _ids: list[int] = field(default_factory=list)
+    _events: list[Event] = field(default_factory=list)
+    _first: int = 0
+    """Where the log begins: what lies before is retained no more, and is cut away now and then."""
+
+    def __len__(self) -> int:
+        return len(self._ids) - self._first
+
+    def append(self, events: Iterable[Event]) -> None:
+        for event in events:
+            self._ids.append(event.replay_id)
+            self._events.append(event)
+
+    def after(self, replay_id: int, most: int) -> list[Event]:
+        """Return the retained events behind a replay id, whether it is one of this channel or not."""
+        start = max(bisect_right(self._ids, replay_id), self._first)
+        return self._events[start : start + most]
+
+    def expire(self, now: float) -> None:
+        """Retain no more what is too old."""
+        first, until = self._first, now - self.retention
+        while first < len(self._events) and self._events[first].at <= until:
+            first += 1
+        if first > _WORTH_CUTTING and first * 2 > len(self._events):
+            del self._events[:first], self._ids[:first]
+            first = 0
+        self._first = first
