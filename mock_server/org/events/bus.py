@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
+from itertools import accumulate, repeat
 from typing import TYPE_CHECKING
 
 from mock_server.org.chance import stream
+from mock_server.org.events.changes.capture import Changes
 from mock_server.org.events.channel import RETENTION, Channel
 from mock_server.org.events.model import EARLIEST, LATEST, Event, Kind, UnknownReplay
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from mock_server.org.org import Org
 
 _WIDEST_GAP = 3
+_GAPS = bytes(1 + byte % _WIDEST_GAP for byte in range(256))
 _LONGEST = max(RETENTION.values())
 
 
@@ -34,6 +37,7 @@ class EventBus:
         self.channels: dict[str, Channel] = {}
         self._listeners: dict[int, Callable[[], None]] = {}
         self._listener = 0
+        self.changes = Changes(org, self)
 
     def channel(self, name: str, kind: Kind, retention: float | None = None) -> Channel:
         """Return a channel, made when first asked for. Whether there may be one is for its owner to know."""
@@ -50,6 +54,17 @@ class EventBus:
             for channel in channels(event):
                 channel.append((event,))
         self.wake()
+
+    def reserve(self, count: int) -> list[int]:
+        """Return replay ids for events that are made later, in order."""
+        now = self._clock.now()
+        # A byte a gap: a large load asks for very many at once.
+        gaps = self._gaps.randbytes(count).translate(_GAPS)
+        ids = list(accumulate(gaps, initial=self._last))[1:]
+        self._given.extend(ids)
+        self._given_at.extend(repeat(now, count))
+        self._last = ids[-1]
+        return ids
 
     def _next(self, now: float) -> int:
         self._last += 1 + self._gaps.randrange(_WIDEST_GAP)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from mock_server.org.records.changes import Commit, Committed
@@ -21,6 +22,12 @@ class Batch(NamedTuple):
     columns: tuple[str, ...]
     ids: Sequence[str]
     rows: Sequence[tuple[Any, ...]]
+    user: str = ""
+    """Who made them."""
+    before: Sequence[tuple[Any, ...]] | None = None
+    """What the columns of an update held until then, row by row, where somebody wants to know."""
+    whole: int = 0
+    """Tells what was done in one go: a number that all changes of a transaction of several saves have in common."""
 
     def commits(self) -> Iterator[Commit]:
         for place, (identifier, row) in enumerate(zip(self.ids, self.rows, strict=True)):
@@ -39,6 +46,26 @@ class CommitLog:
         self._kept = 0
         self.last = 0
         self.transactions = 0
+        self.watched: frozenset[str] = frozenset()
+        """Objects of whose updates somebody wants to know what was there before."""
+        self._watched: dict[str, frozenset[str]] = {}
+        self._whole = 0
+        """The number of the transaction of several saves that goes on; 0 where each save is one of its own."""
+
+    def watch(self, who: str, sobjects: frozenset[str]) -> None:
+        """Have updates of some objects say what was there before; `who` names the one who asks."""
+        self._watched[who] = sobjects
+        self.watched = frozenset[str]().union(*self._watched.values())
+
+    @contextmanager
+    def together(self, *, apart: bool = False) -> Iterator[None]:
+        """Mark what is logged in a block as one transaction; or, within such a block, each save as one of its own."""
+        outer = self._whole
+        self._whole = 0 if apart else outer or self.transactions + 1
+        try:
+            yield
+        finally:
+            self._whole = outer
 
     @property
     def mark(self) -> tuple[int, int]:
@@ -54,9 +81,16 @@ class CommitLog:
         columns: tuple[str, ...],
         ids: Sequence[str],
         rows: Sequence[tuple[Any, ...]],
+        user: str = "",
+        before: Sequence[tuple[Any, ...]] | None = None,
     ) -> None:
         """Note the changes of one statement, one a row, as part of the current transaction."""
-        self._log.append(Batch(self.last + 1, self.transactions, verb, sobject, at, exchange, columns, ids, rows))
+        self._log.append(
+            Batch(
+                self.last + 1, self.transactions, verb, sobject, at, exchange, columns, ids, rows, user, before,
+                self._whole or self.transactions,
+            )
+        )  # fmt: skip
         self.last += len(ids)
         self._kept += len(ids)
         while self._keep is not None and self._kept > self._keep and len(self._log) > 1:
