@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from harness.effects import Effects
+from harness.happenings import Happenings
 
 if TYPE_CHECKING:
     from harness.exchanges import Exchange, Failure
@@ -191,7 +192,8 @@ class Evidence:
 
     `seeded` is the number of the last commit before the first run, known where the scenario has somebody else change
     records afterwards: those changes are of no exchange either. `memory` is what the subject took for few rows and for
-    many, and once more for twice as many where it had grown, on other orgs.
+    many, and once more for twice as many where it had grown, on other orgs. `happenings` is what became of events, and of
+    calls to the subject, where it is a service.
 
     `clock` says how exactly times can be judged. `deadline` is how many seconds of clock time the subject had.
     `healed` is the clock time from which on no fault was in force, None where they never stopped. `unique` tells of
@@ -230,6 +232,7 @@ class Evidence:
     loads: tuple[Load, ...] = ()
     seeded: int | None = None
     memory: tuple[Footprint, ...] | None = None
+    happenings: Happenings = field(default_factory=Happenings)
 
     @cached_property
     def sendings(self) -> tuple[Exchange, ...]:
