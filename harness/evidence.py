@@ -192,8 +192,9 @@ class Evidence:
 
     `seeded` is the number of the last commit before the first run, known where the scenario has somebody else change
     records afterwards: those changes are of no exchange either. `memory` is what the subject took for few rows and for
-    many, and once more for twice as many where it had grown, on other orgs. `happenings` is what became of events, and of
-    calls to the subject, where it is a service.
+    many, and once more for twice as many where it had grown, on other orgs.
+
+    `happenings` is what happened with events: published, delivered, handled.
 
     `clock` says how exactly times can be judged. `deadline` is how many seconds of clock time the subject had.
     `healed` is the clock time from which on no fault was in force, None where they never stopped. `unique` tells of

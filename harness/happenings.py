@@ -35,6 +35,11 @@ class Published:
     rules: tuple[str, ...] = ()
 
     @property
+    def title(self) -> str:
+        """How reports and verdicts call it: `Order__e O-000003`; by its replay id where it has no key."""
+        return f"{self.name} {self.key or f'#{self.replay_id}'}"
+
+    @property
     def gap(self) -> str | None:
         """The change type of a gap event (`GAP_UPDATE`), None for any other."""
         kind = str((self.header or {}).get("changeType", ""))
