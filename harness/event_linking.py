@@ -11,12 +11,13 @@ from typing import Any
 from harness.effects import Handling
 from harness.event_names import EventName, event_name
 from harness.evidence import Leg
-from harness.happenings import CalledOut, Delivered, Handled, Happenings, Published, Subscribed
+from harness.happenings import Announced, CalledOut, Delivered, Fetched, Handled, Happenings, Published, Subscribed
 from mock_server.control.client import CommitRow
 
-_ENDS = ("unsubscribed",)
+_TOLD = ("published", "announced")
+"""Notes of replay ids that came without their events: of a publish result, of a keep-alive."""
 _STAMPS = frozenset({"lastmodifieddate", "systemmodstamp", "lastmodifiedbyid"})
-_SESSION_BREAKS = "pubsub."
+_STREAMS = ("pubsub.subscribe", "pubsub.managed_subscribe")
 """Operations of which one exchange is the whole subscription: it ends with it."""
 
 
@@ -65,13 +66,14 @@ def link_events(
     keys: Mapping[str, str] | None = None,
     user: str | None = None,
     calls: Sequence[CalledOut] = (),
+    moved: Sequence[tuple[float, float]] = (),
     service: bool = False,
     quiet: bool = False,
 ) -> Happenings:
     """Link the control plane's events and journal entries with the effects of a trial.
 
     `keys` gives the key field of each object or event, by its name in lower case; `user` is the id of the subject's
-    user: what is changed in his name is the subject's own.
+    user: what is changed in his name is the subject's own. `moved`, `service` and `quiet` are handed on.
     """
     published = tuple(sorted((_published(row, keys or {}, user) for row in events), key=lambda one: one.replay_id))
     by_leg = _Legs(legs)
@@ -88,9 +90,12 @@ def link_events(
     return Happenings(
         published=published,
         subscribed=tuple(_subscribed(notes, by_leg)),
+        fetched=tuple(_fetched(notes, by_leg)),
+        announced=tuple(_announced(notes, by_leg)),
         delivered=tuple(_delivered(notes, by_leg)),
         handled=tuple(replace(one, order=number, event=names.find(one)) for number, one in enumerate(handled)),
         called_out=tuple(calls),
+        moved=tuple(moved),
         service=service,
         quiet=quiet,
     )
@@ -155,9 +160,17 @@ Note = tuple[Mapping[str, Any], Mapping[str, Any]]
 
 
 def _subscribed(notes: Sequence[Note], legs: _Legs) -> Iterator[Subscribed]:
+    ends: dict[tuple[str, str], list[tuple[float, str | None]]] = defaultdict(list)
+    for _, note in notes:
+        if note["what"] == "unsubscribed":
+            ends[note["subscriber"], note["channel"]].append((note["at"], note["refused"]))
     for entry, note in notes:
         if note["what"] != "subscribed":
             continue
+        if note["refused"]:
+            ended, cut = note["at"], None
+        else:
+            ended, cut = _end(entry, note, ends[note["subscriber"], note["channel"]], legs)
         yield Subscribed(
             at=note["at"],
             channel=note["channel"],
@@ -166,22 +179,54 @@ def _subscribed(notes: Sequence[Note], legs: _Legs) -> Iterator[Subscribed]:
             refused=note["refused"],
             exchange=entry["number"],
             leg=legs.of(entry["number"]),
-            ended=note["at"] if note["refused"] else _ended(entry, note, notes, legs),
+            ended=ended,
+            cut=cut,
         )
 
 
-def _ended(entry: Mapping[str, Any], note: Mapping[str, Any], notes: Sequence[Note], legs: _Legs) -> float | None:
-    """Return when a subscription was over: given up, cut off with its stream, or ended with the run it belongs to."""
-    ends = [
-        other["at"]
-        for _, other in notes
-        if other["what"] in _ENDS
-        and (other["subscriber"], other["channel"]) == (note["subscriber"], note["channel"])
-        and other["at"] >= note["at"]
-    ]
-    stream = entry["end"] if str(entry["operation"]).startswith(_SESSION_BREAKS) else None
-    found = [moment for moment in (*ends[:1], stream, legs.end_of(entry["number"])) if moment is not None]
-    return min(found, default=None)
+def _end(
+    entry: Mapping[str, Any], note: Mapping[str, Any], ends: Sequence[tuple[float, str | None]], legs: _Legs
+) -> tuple[float | None, str | None]:
+    """Return when a subscription was over and what cut it off: given up, ended with its stream, or with its run."""
+    over: list[tuple[float, str | None]] = [(at, why) for at, why in ends if at >= note["at"]][:1]
+    if str(entry["operation"]).startswith(_STREAMS) and entry["end"] is not None:
+        over.append((entry["end"], _cut(entry)))
+    end = legs.end_of(entry["number"])
+    if end is not None:
+        over.append((end, None))
+    return min(over, key=lambda one: one[0], default=(None, None))
+
+
+def _cut(entry: Mapping[str, Any]) -> str | None:
+    """Return why a stream ended, None where its client left or had no more to ask."""
+    if entry.get("left") is not None or entry.get("outcome") == "abandoned":
+        return None
+    codes = entry.get("codes") or ()
+    if codes:
+        return str(codes[0])
+    if entry.get("outcome") not in (None, "answered"):
+        return str(entry["outcome"])
+    status = entry.get("status")
+    return f"status {status}" if isinstance(status, int) and status >= 400 else None
+
+
+def _fetched(notes: Sequence[Note], legs: _Legs) -> Iterator[Fetched]:
+    for entry, note in notes:
+        if note["what"] == "fetched":
+            number = entry["number"]
+            yield Fetched(
+                note["at"], note["channel"], note["subscriber"] or "", note["asked"] or 0, note["refused"], number,
+                legs.of(number),
+            )  # fmt: skip
+
+
+def _announced(notes: Sequence[Note], legs: _Legs) -> Iterator[Announced]:
+    for entry, note in notes:
+        if note["what"] in _TOLD and note["replay_id"] is not None:
+            number = entry["number"]
+            yield Announced(
+                note["at"], note["channel"], note["subscriber"] or "", note["replay_id"], number, legs.of(number)
+            )
 
 
 def _delivered(notes: Sequence[Note], legs: _Legs) -> Iterator[Delivered]:

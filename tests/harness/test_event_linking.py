@@ -142,6 +142,34 @@ def test_a_stream_ends_its_subscription() -> None:
     assert [one.ended for one in link_events(events=[], entries=entries).subscribed] == [7.0]
 
 
+@pytest.mark.parametrize(
+    ("entry_ends", "cut"),
+    [
+        ({"outcome": "answered", "codes": ["UNAVAILABLE"]}, "UNAVAILABLE"),
+        ({"outcome": "reset"}, "reset"),
+        ({"outcome": "answered", "status": 503}, "status 503"),
+        ({"outcome": "answered", "status": 200}, None),
+        ({"outcome": "abandoned", "left": 6.0, "codes": []}, None),
+    ],
+)
+def test_a_stream_tells_why_it_ended(entry_ends: dict[str, Any], cut: str | None) -> None:
+    stream = entry(1, {"what": "subscribed", "replay_id": -2}, operation="pubsub.subscribe", end=7.0) | entry_ends
+    assert [one.cut for one in link_events(events=[], entries=[stream]).subscribed] == [cut]
+
+
+def test_what_was_asked_for_and_what_was_told_without_an_event() -> None:
+    notes = [
+        {"what": "fetched", "asked": 5},
+        {"what": "fetched", "asked": 0, "refused": "INVALID_ARGUMENT"},
+        {"what": "announced", "replay_id": 9},
+        {"what": "published", "replay_id": 10},
+    ]
+    found = link_events(events=[], entries=[entry(1, *notes)], moved=[(3.0, 60.0)])
+    assert [(one.asked, one.refused) for one in found.fetched] == [(5, None), (0, "INVALID_ARGUMENT")]
+    assert [one.replay_id for one in found.announced] == [9, 10]
+    assert found.lived(1.0, 70.0) == 9.0
+
+
 def test_the_sink_takes_a_request_and_its_repetition_once() -> None:
     calls = [
         SinkCall(1.0, "POST", "/", {"event": 1}),
