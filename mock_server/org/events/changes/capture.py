@@ -58,7 +58,9 @@ class Changes:
 
     def entities(self) -> frozenset[str]:
         """Return the names of all objects whose changes some channel carries."""
-        return frozenset(self._org.captured)
+        members = (self._org.schema.channels.get(ALL) or {}).get("members") or {}
+        deployed = (changing(name) for name in members)
+        return self._org.captured.names.union(name for name in deployed if name and self._org.schema.get(name))
 
     def type_of(self, entity: str) -> EventType:
         """Return the type of an object's change events, as its fields are now."""
