@@ -11,7 +11,7 @@ import subprocess
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol
@@ -180,10 +180,14 @@ def _crash_points(run: Run, group: ProcessGroup) -> Iterator[Callable[[], bool]]
 
 @dataclass(frozen=True)
 class CallableSubject:
-    """A Python function, called with the Run in a thread of its own. It cannot be killed: past its time it is left."""
+    """A Python function, called with the Run in a thread of its own. It cannot be killed: past its time it is left.
+
+    `guard` is entered around each run: it puts back what the function must leave alone.
+    """
 
     has_process: ClassVar[bool] = False
     function: Callable[[Run], object]
+    guard: Callable[[], AbstractContextManager[object]] | None = None
 
     def run(self, run: Run) -> Process:
         """Call the function. An exception that leaves it is evidence, not an error of the harness.
@@ -191,7 +195,7 @@ class CallableSubject:
         Raises SubjectError when it does in virtual time what cannot be done there.
         """
         started = wall()
-        with captured(run) as output, _errors_logged() as alerts:
+        with self.guard() if self.guard else nullcontext(), captured(run) as output, errors_logged() as alerts:
             process = self._virtually(run) if run.virtual is not None else self._on_a_thread(run)
         text = process.output
         # Each org has secrets of its own: to compile their patterns costs more than all else here.
@@ -237,7 +241,7 @@ def called(failure: BaseException | None) -> Process:
 
 
 @contextmanager
-def _errors_logged() -> Iterator[list[str]]:
+def errors_logged() -> Iterator[list[str]]:
     """Collect the names of the loggers that log an error meanwhile, a few."""
     found: list[str] = []
 
