@@ -7,6 +7,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import orjson
 
@@ -104,6 +105,8 @@ class World:
         self._by_15: dict[str, Org] = {}
         self._schemas: dict[bytes, Schema] = {}
         self._created = 0
+        self.pubsub_port: int | None = None
+        """Where the Pub/Sub API of all orgs is served; None for a world without a network."""
         self.signing = SigningKey()
         self.trusted_key: str | None = None
         """The public key (PEM) that every org accepts in the JWT bearer grant."""
@@ -293,6 +296,7 @@ class World:
             "login_url": base_url,
             "instance_url": base_url,
             "api_version": min(CLIENT_VERSION, f"{self.latest}.0"),
+            "pubsub_endpoint": f"{_host(base_url)}:{self.pubsub_port}" if self.pubsub_port else "",
         }
 
     def faults_of(self, org: Org) -> Faults:
@@ -333,6 +337,11 @@ class World:
     def close(self) -> None:
         for org in self.orgs.values():
             org.close()
+
+
+def _host(url: str) -> str:
+    host = urlsplit(url).hostname or ""
+    return f"[{host}]" if ":" in host else host
 
 
 def _issued(org: Org, token: str) -> bool:
