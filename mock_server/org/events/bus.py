@@ -9,13 +9,19 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from mock_server.org.chance import stream
+from mock_server.org.events.access import NoChannel, Resolver
 from mock_server.org.events.channel import RETENTION, Channel
 from mock_server.org.events.model import EARLIEST, LATEST, Event, Kind, UnknownReplay
+from mock_server.org.events.publishing import PlatformEvents
 
 if TYPE_CHECKING:
+    from mock_server.org.identity.sessions import Session
     from mock_server.org.org import Org
+    from mock_server.org.records.commits import Batch
+    from mock_server.org.records.outbox import Outbox, Published
 
 _WIDEST_GAP = 3
 _LONGEST = max(RETENTION.values())
@@ -24,7 +30,7 @@ _LONGEST = max(RETENTION.values())
 class EventBus:
     """All channels of one org. `publish` appends; subscribers read with `after` whenever they are woken."""
 
-    def __init__(self, org: Org) -> None:
+    def __init__(self, org: Org, outbox: Outbox) -> None:
         self._org = org
         self._clock = org.clock
         self._gaps = stream(org.seed, "replay ids")
@@ -34,6 +40,41 @@ class EventBus:
         self.channels: dict[str, Channel] = {}
         self._listeners: dict[int, Callable[[], None]] = {}
         self._listener = 0
+        self._outbox = outbox
+        self._uuids = stream(org.seed, "event uuids")
+        self._watchers: list[Callable[[Sequence[Batch]], None]] = []
+        self.platform = PlatformEvents(org, self)
+        self.resolvers: dict[Kind, Resolver] = {"platform": self.platform.find}
+        """By kind: what finds a channel by its name."""
+        self.on_published: list[Callable[[Sequence[Event]], None]] = []
+        """Told of platform events as they are published."""
+
+    def find(self, who: Session, name: str) -> Channel:
+        """Return the channel of a name for one who subscribes to it. Raises NoChannel, NotPermitted."""
+        for resolve in self.resolvers.values():
+            channel = resolve(who, name)
+            if channel is not None:
+                return channel
+        raise NoChannel(name)
+
+    def new_uuid(self) -> str:
+        """Return an EventUuid."""
+        return str(UUID(int=self._uuids.getrandbits(128), version=4))
+
+    def on_commit(self, watcher: Callable[[Sequence[Batch]], None]) -> None:
+        """Have a function told what each transaction has changed, once it is committed."""
+        self._watchers.append(watcher)
+        self._outbox.watch()
+
+    def committed(self, batches: Sequence[Batch], events: Sequence[Published]) -> None:
+        """Take note of a transaction: its changes, and the platform events that it publishes."""
+        if batches:
+            for watcher in self._watchers:
+                watcher(batches)
+        if events:
+            published = self.platform.publish(events)
+            for told in self.on_published:
+                told(published)
 
     def channel(self, name: str, kind: Kind, retention: float | None = None) -> Channel:
         """Return a channel, made when first asked for. Whether there may be one is for its owner to know."""
