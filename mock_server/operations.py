@@ -159,6 +159,8 @@ class Call:
     """That of such a body."""
     rest: Callable[[], Awaitable[None]] | None = None
     """Reads the body of an upload, where that has to wait for the gate."""
+    channels: tuple[str, ...] = ()
+    """The channels of events that the call is about, as far as whoever made it knows; for rules about one."""
     unread: ApiError | None = None
     """Why the body could not be read. The gate refuses such a call, once it knows who calls."""
     _query: dict[str, str] | None = None
