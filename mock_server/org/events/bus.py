@@ -7,7 +7,8 @@ what was published then is retained, on any channel: an empty answer of the Pub/
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from mock_server.org.events.model import EARLIEST, LATEST, Event, Kind, UnknownR
 from mock_server.org.events.publishing import PlatformEvents
 
 if TYPE_CHECKING:
+    from mock_server.org.events.codecs import Codecs
     from mock_server.org.identity.sessions import Session
     from mock_server.org.org import Org
     from mock_server.org.records.commits import Batch
@@ -50,13 +52,6 @@ class EventBus:
         self.channels: dict[str, Channel] = {}
         self._listeners: dict[int, Callable[[], None]] = {}
         self._listener = 0
-        self.feeds: dict[int, Reader] = {}
-        """The subscriptions that there are now, of all protocols."""
-        self.renewals: dict[str, int] = {}
-        """How often the schema of a type was changed without its fields."""
-        self._doomed: set[int] = set()
-        self.generation = 0
-        """Which life of the server this is: clients and streams of an earlier one are not known any more."""
         self._outbox = outbox
         self._uuids = stream(org.seed, "event uuids")
         self._watchers: list[Callable[[Sequence[Batch]], None]] = []
@@ -65,6 +60,28 @@ class EventBus:
         """By kind: what finds a channel by its name."""
         self.on_published: list[Callable[[Sequence[Event]], None]] = []
         """Told of platform events as they are published."""
+        self.feeds: dict[int, Reader] = {}
+        """The subscriptions that there are now, of all protocols."""
+        self.renewals: dict[str, int] = {}
+        """How often the schema of a type was changed without its fields."""
+        self._doomed: set[int] = set()
+        self.generation = 0
+        """Which life of the server this is: clients and streams of an earlier one are not known any more."""
+
+    @property
+    def last(self) -> int:
+        """The replay id that was given out last."""
+        return self._last
+
+    @cached_property
+    def codecs(self) -> Codecs:
+        """What encodes events and decodes them, by their schemas."""
+        from mock_server.org.events.codecs import Codecs
+
+        return Codecs(self._types)
+
+    def _types(self) -> Iterator[str]:
+        return (name for name in self._org.schema.names() if name.endswith("__e"))
 
     def find(self, who: Session, name: str) -> Channel:
         """Return the channel of a name for one who subscribes to it. Raises NoChannel, NotPermitted."""
