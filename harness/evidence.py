@@ -73,6 +73,19 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class Stop:
+    """How a service took it that it was asked to stop (SIGTERM). `at` are clock seconds.
+
+    It had ended `seconds` of wall time later; `forced`: not within its `grace`, so that it was killed.
+    """
+
+    at: float
+    seconds: float
+    grace: float
+    forced: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Process:
     """How the subject ended. `exit_code` is None for a callable or a subject that was stopped; `seconds` are wall time.
 
@@ -80,7 +93,7 @@ class Process:
     `leaks` names the secrets seen in its output. `output` is the end of what it printed, `alerts` counts
     the lines in it that call for somebody (errors, and what stands on stderr), up to a few. `crashed` is True where the
     trial killed it on purpose, at a crash point. `peak` are the bytes of memory that it had resident at the most, where
-    they were measured.
+    they were measured. `stop` tells of a service how it was ended; None where it was killed, or ended by itself.
     """
 
     exit_code: int | None
@@ -94,6 +107,7 @@ class Process:
     alerts: int = 0
     virtual: float | None = None
     peak: int | None = None
+    stop: Stop | None = None
 
 
 @dataclass(frozen=True, slots=True)
