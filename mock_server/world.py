@@ -9,6 +9,7 @@ from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
 
 import orjson
 
@@ -110,6 +111,8 @@ class World:
         self._by_15: dict[str, Org] = {}
         self._schemas: dict[bytes, Schema] = {}
         self._created = 0
+        self.pubsub_port: int | None = None
+        """Where the Pub/Sub API of all orgs is served; None for a world without a network."""
         self.signing = SigningKey()
         self.trusted_key: str | None = None
         """The public key (PEM) that every org accepts in the JWT bearer grant."""
@@ -307,6 +310,7 @@ class World:
             "login_url": base_url,
             "instance_url": base_url,
             "api_version": min(CLIENT_VERSION, f"{self.latest}.0"),
+            "pubsub_endpoint": f"{_host(base_url)}:{self.pubsub_port}" if self.pubsub_port else "",
         }
 
     def faults_of(self, org: Org) -> Faults:
@@ -353,6 +357,11 @@ def _watch(journal: Journal, bus: EventBus) -> None:
     """Have the journal know what is published, and changes know where they came from."""
     bus.on_published.append(partial(_note_published, journal))
     bus.changes.origin = partial(of_exchange, journal)
+
+
+def _host(url: str) -> str:
+    host = urlsplit(url).hostname or ""
+    return f"[{host}]" if ":" in host else host
 
 
 def _note_published(journal: Journal, events: Sequence[Event]) -> None:
