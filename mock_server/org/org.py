@@ -16,6 +16,7 @@ from mock_server.org.apex import transaction
 from mock_server.org.apex.actions import Actions
 from mock_server.org.apex.endpoints import Endpoints
 from mock_server.org.automation.inner import InnerOrg, Query
+from mock_server.org.captured import Captured
 from mock_server.org.clock import Clock, Mode
 from mock_server.org.courtesy import give_way
 from mock_server.org.errors import ApiError
@@ -146,6 +147,8 @@ class Org:
         self.closed = False
         self._jobs: Jobs | None = None
         self._events: EventBus | None = None
+        self.captured = Captured(self.schema)
+        self.captured.changed = lambda: self.events
         self.bulk = BulkSettings()
         """What is set of the org's jobs, before there are any."""
         self.on_jobs: Callable[[Jobs], None] = lambda jobs: None
@@ -463,8 +466,8 @@ class Org:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        # Each save of the block remains a transaction of the commit log.
-        with self.locks.together(), self._pipeline.transaction(nested=True):
+        # Each save of the block remains a transaction of the commit log; those who are told of it see one.
+        with self.locks.together(), self.log.together(), self._pipeline.transaction(nested=True):
             yield
 
     def commits(self, since: int = 0) -> Iterator[Commit]:

@@ -131,7 +131,7 @@ class Pipeline:
 
         Raises LockHeld, with nothing done, when a row or parent is locked, as `write` does.
         """
-        with self._locks.together(), self.transaction(nested=True):
+        with self._locks.together(), self._log.together(apart=True), self.transaction(nested=True):
             return self._save_table(table, user_id, exchange, give_up, BLOCK)
 
     def _save_table(self, table: Table, user_id: str, exchange: int, give_up: bool, size: int) -> list[RowResult]:
