@@ -19,6 +19,7 @@ from mock_server.org.events.changes.capture import Changes
 from mock_server.org.events.channel import RETENTION, Channel
 from mock_server.org.events.model import EARLIEST, LATEST, Event, Kind, UnknownReplay
 from mock_server.org.events.publishing import PlatformEvents
+from mock_server.org.events.topics import GenericChannels, Topics
 
 if TYPE_CHECKING:
     from mock_server.org.events.codecs import Codecs
@@ -72,6 +73,10 @@ class EventBus:
         """Which life of the server this is: clients and streams of an earlier one are not known any more."""
         self.changes = Changes(org, self)
         self.resolvers["change"] = self.changes.find
+        self.topics = Topics(org, self)
+        self.resolvers["topic"] = self.topics.find
+        self.generic = GenericChannels(org, self)
+        self.resolvers["generic"] = self.generic.find
 
     @property
     def last(self) -> int:
