@@ -1,7 +1,7 @@
 """Streaming channels, `/u/Name`: whoever may, pushes texts to all who listen, or to some of them.
 
-Sources: Object Reference, "StreamingChannel"; Streaming API guide, "Streaming Channel Push REST API", "Generic Streaming
-Allocations".
+Sources: Object Reference, "StreamingChannel"; Streaming API guide, "Streaming Channel Push REST API", "Generic
+Streaming Allocations".
 """
 
 from __future__ import annotations
