@@ -95,7 +95,7 @@ class GrpcServer:
 
         async def stream(_: Any, context: aio.ServicerContext[bytes, bytes]) -> None:
             call, way = self._call(path, context, b"")
-            messages = call.stream = _Messages(context)
+            messages = call.stream = _Messages(context, way)
             reply = await self._worked(call, messages)
             await self._settle(context, call, way, reply)
             if reply.body:
@@ -163,10 +163,15 @@ class _Methods(grpc.GenericRpcHandler):  # type: ignore[type-arg]
 class _Messages:
     """The messages of a stream."""
 
-    def __init__(self, context: aio.ServicerContext[bytes, bytes]) -> None:
+    def __init__(self, context: aio.ServicerContext[bytes, bytes], way: Way | None) -> None:
         self._context = context
+        self._way = way
         self._reading: asyncio.Future[Any] | None = None
         self.open = True
+
+    @property
+    def broken(self) -> bool:
+        return self._way is not None and self._way.broken()
 
     async def receive(self) -> bytes | None:
         if not self.open:

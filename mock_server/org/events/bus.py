@@ -78,7 +78,7 @@ class EventBus:
         """What encodes events and decodes them, by their schemas."""
         from mock_server.org.events.codecs import Codecs
 
-        return Codecs(self._types)
+        return Codecs(self._types, self.platform.schema)
 
     def _types(self) -> Iterator[str]:
         return (name for name in self._org.schema.names() if name.endswith("__e"))
