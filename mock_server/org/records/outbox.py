@@ -53,6 +53,8 @@ class Outbox:
 
     def publish(self, sobject: SObject, change: Change, values: Mapping[str, Any], user_id: str, exchange: int) -> None:
         """Take an event that a row of the transaction publishes; one that is tried again takes its own place."""
+        if change.lost:
+            return
         self._log.last += 1
         event = Published(self._log.last, sobject, values["EventUuid"], values, user_id, exchange)
         if sobject.publishes_at_once:
