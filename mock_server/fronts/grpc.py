@@ -102,8 +102,8 @@ class GrpcServer:
                 await context.write(reply.body)
 
         if streams:
-            return grpc.stream_stream_rpc_method_handler(stream)  # type: ignore[arg-type]
-        return grpc.unary_unary_rpc_method_handler(unary)  # type: ignore[arg-type]
+            return grpc.stream_stream_rpc_method_handler(stream)
+        return grpc.unary_unary_rpc_method_handler(unary)
 
     def _call(self, path: str, context: aio.ServicerContext[bytes, bytes], message: bytes) -> tuple[Call, Way | None]:
         headers = CIMultiDict(
@@ -114,7 +114,7 @@ class GrpcServer:
         call = Call(_UNKNOWN, "GRPC", path, "", headers, message, f"{scheme}://{headers.get('host', 'api.pubsub')}")
         if way is not None:
             call.peer = way.peer
-        call.gone = context.cancelled  # type: ignore[attr-defined]
+        call.gone = context.cancelled
         return call, way
 
     async def _worked(self, call: Call, messages: _Messages | None) -> Reply:

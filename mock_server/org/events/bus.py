@@ -20,6 +20,7 @@ from mock_server.org.events.publishing import PlatformEvents
 
 if TYPE_CHECKING:
     from mock_server.org.events.codecs import Codecs
+    from mock_server.org.events.managed import ManagedSubscriptions
     from mock_server.org.identity.sessions import Session
     from mock_server.org.org import Org
     from mock_server.org.records.commits import Batch
@@ -72,6 +73,13 @@ class EventBus:
     def last(self) -> int:
         """The replay id that was given out last."""
         return self._last
+
+    @cached_property
+    def managed(self) -> ManagedSubscriptions:
+        """The managed subscriptions, and how far they have been read."""
+        from mock_server.org.events.managed import ManagedSubscriptions
+
+        return ManagedSubscriptions(self._org)
 
     @cached_property
     def codecs(self) -> Codecs:

@@ -64,8 +64,15 @@ class Courier:
 
     def due(self) -> float:
         """Return when to check again, in clock seconds, where nothing happens."""
-        quiet = self._spoke + KEEP_ALIVE if self.pending else self._asked + STARVED
+        quiet = self._spoke_until() if self.pending else self._asked + STARVED
         return min(quiet, self.call.session.expires + 0.001)
+
+    def _spoke_until(self) -> float:
+        return self._spoke + KEEP_ALIVE
+
+    def starves(self) -> bool:
+        """Tell whether a stream of which nothing is outstanding is closed after a while."""
+        return True
 
     # --
 
@@ -197,7 +204,7 @@ class Courier:
                 self._ended()
             else:
                 self._spoke = now
-        elif not self.pending and now >= self._asked + STARVED:
+        elif not self.pending and self.starves() and now >= self._asked + STARVED:
             raise errors.STREAM_STARVED(seconds=int(STARVED))
         alarm = asyncio.ensure_future(self.clock.wait_until(self.due()))
         alarm.add_done_callback(lambda _: self.wake.set())
