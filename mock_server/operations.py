@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mock_server.deliveries import Feed
     from mock_server.journal import Entry, Journal
     from mock_server.org.automation.inner import InnerOrg
+    from mock_server.org.events import Channel
     from mock_server.org.identity.sessions import Session
     from mock_server.org.org import Org
     from mock_server.org.records.changes import Change, RowResult
@@ -109,6 +110,10 @@ class Stream(Protocol):
     def open(self) -> bool:
         """Whether the client is still there."""
 
+    @property
+    def broken(self) -> bool:
+        """Whether its connection has ended without a good-bye."""
+
 
 @dataclass(slots=True)
 class Call:
@@ -136,6 +141,8 @@ class Call:
     journal: Journal = None  # type: ignore[assignment]  # likewise
     feed: Callable[..., Feed] = None  # type: ignore[assignment]  # likewise
     """Begins to read a channel of events: takes what a `Feed` does, from the channel on."""
+    begin: Callable[[Call, Channel, int], int] = None  # type: ignore[assignment]  # likewise
+    """Tells where a subscription to a channel begins to read, as `deliveries.begin` does."""
     stream: Stream | None = None
     """Of an operation that streams: its messages. `body` is empty."""
     reply: Reply | None = None

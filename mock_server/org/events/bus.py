@@ -23,6 +23,7 @@ from mock_server.org.events.topics import GenericChannels, Topics
 
 if TYPE_CHECKING:
     from mock_server.org.events.codecs import Codecs
+    from mock_server.org.events.managed import ManagedSubscriptions
     from mock_server.org.identity.sessions import Session
     from mock_server.org.org import Org
     from mock_server.org.records.commits import Batch
@@ -84,11 +85,18 @@ class EventBus:
         return self._last
 
     @cached_property
+    def managed(self) -> ManagedSubscriptions:
+        """The managed subscriptions, and how far they have been read."""
+        from mock_server.org.events.managed import ManagedSubscriptions
+
+        return ManagedSubscriptions(self._org)
+
+    @cached_property
     def codecs(self) -> Codecs:
         """What encodes events and decodes them, by their schemas."""
         from mock_server.org.events.codecs import Codecs
 
-        return Codecs(self._types)
+        return Codecs(self._types, self.platform.schema)
 
     def _types(self) -> Iterator[str]:
         return (name for name in self._org.schema.names() if name.endswith("__e"))

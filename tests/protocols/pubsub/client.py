@@ -62,7 +62,7 @@ class Refused(Exception):
         super().__init__(f"{error.code()}: {error.details()}")
         self.status: str = error.code().name
         self.text: str = error.details()
-        self.trailers = {name: value for name, value in error.trailing_metadata() or ()}
+        self.trailers = dict(error.trailing_metadata() or ())
         self.code = str(self.trailers.get("error-code", "")).removeprefix("sfdc.platform.eventbus.grpc.")
 
 
