@@ -77,6 +77,13 @@ class GenericChannels:
         rows = org.store.lookup(sobject, "Name", [name], "Id", "IsDeleted")
         return next((identifier for identifier, deleted in rows if not deleted), None)
 
+    def name_of(self, identifier: str) -> str:
+        """Return the channel that a record is about; empty where there is no such record."""
+        org, sobject = self._org, self._sobject
+        org.store.ready(sobject)
+        rows = org.store.lookup(sobject, "Id", [identifier], "Name", "IsDeleted")
+        return next((str(name) for name, deleted in rows if not deleted), "")
+
     def _make(self, who: Session, name: str) -> None:
         change = Change("create", SOBJECT, {"Name": name}, derived={"IsDynamic": 1})
         (result,) = self._org.write(who, [change], all_or_none=False)
@@ -103,7 +110,7 @@ class GenericChannels:
             or identifier not in org.reached(who, sobject, [identifier], level="edit")
         ):
             raise errors.INSUFFICIENT_ACCESS_OR_READONLY()
-        ((name,),) = org.store.lookup(sobject, "Id", [identifier], "Name")
+        name = self.name_of(identifier)
         listening = self.listening(name)
         out: list[Pushed] = []
         events = []
