@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     from mock_server.faults.shapes import Shape
     from mock_server.org.org import Org
 
-KINDS = ("apexrest", "actions", "approvals", "reports")
+KINDS = ("apexrest", "actions", "approvals", "reports", "changeDataCapture")
 """The keys in settings, in `org` of a scenario and below /_mock/."""
+
+
+_MODULES = {"changeDataCapture": "capture"}
 
 
 class Declaration(Protocol):
@@ -49,14 +52,14 @@ class Kind(Protocol):
 
     def read_one(self, value: object, path: Steps, problems: list[Problem]) -> Declaration | None: ...
 
-    def as_json(self, one: Any) -> dict[str, Any]: ...
+    def as_json(self, one: Any) -> Any: ...
 
     def shape(self) -> Shape: ...
 
 
 def kind(name: str) -> Kind:
     """Return a kind by its key. Late: a server without declarations need not know how they are read."""
-    return cast(Kind, import_module(f"mock_server.{name}"))
+    return cast(Kind, import_module(f"mock_server.{_MODULES.get(name, name)}"))
 
 
 def read(
@@ -84,6 +87,7 @@ _LISTS: dict[str, Callable[[Any], Any]] = {
     "actions": lambda org: org.actions,
     "approvals": lambda org: org.approvals,
     "reports": lambda org: org.reports,
+    "changeDataCapture": lambda org: org.captured,
 }
 
 

@@ -96,10 +96,13 @@ class EventBus:
         """What encodes events and decodes them, by their schemas."""
         from mock_server.org.events.codecs import Codecs
 
-        return Codecs(self._types, self.platform.schema)
+        found = Codecs(self._types, self.platform.schema)
+        found.sources.append(self.changes.schema_named)
+        return found
 
     def _types(self) -> Iterator[str]:
-        return (name for name in self._org.schema.names() if name.endswith("__e"))
+        yield from (name for name in self._org.schema.names() if name.endswith("__e"))
+        yield from self.changes.types()
 
     def find(self, who: Session, name: str) -> Channel:
         """Return the channel of a name for one who subscribes to it. Raises NoChannel, NotPermitted."""
