@@ -74,6 +74,7 @@ class Running:
         app = App(settings)
         app.trust(kept.jwt_public_key)
         app.world.signing.source = kept.signing_key
+        app.ca_file = kept.ca_file
         await app.start()
         try:
             listener = Listener(settings.host, settings.port, app.factory, kept.context(), tunnel=settings.tunnel)
@@ -81,7 +82,9 @@ class Running:
             await app.close()
             raise
         listener.start()
-        return cls(app, listener, kept)
+        running = cls(app, listener, kept)
+        app.world.settle_at(running.address())
+        return running
 
     async def close(self) -> None:
         await self.listener.close()

@@ -28,6 +28,8 @@ def description(registry: Registry, server: str | None = None) -> dict[str, Any]
     templates: dict[str, str] = {}
     for route in registry.routes:
         operation = route.operation
+        if operation.outgoing:
+            continue
         # Two templates that differ in the names of their parameters alone are one path in OpenAPI.
         template = templates.setdefault(_NAME.sub("{}", operation.path), operation.path)
         path = _NAME.sub(r"{\1}", template)

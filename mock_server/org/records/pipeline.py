@@ -56,6 +56,7 @@ from mock_server.org.standard.context import Context
 
 if TYPE_CHECKING:
     from mock_server.org.formula.environment import Environment
+    from mock_server.org.outbound import Outbound
 
 _FLAGS = {
     "create": ("createable", "inserted"),
@@ -102,6 +103,8 @@ class Pipeline:
         store.counter = self.rollups.fill
         for name in beginnings.tables(schema):
             store.fillers[name] = partial(beginnings.fill, schema, store, name, clock)
+        self.outbound: Outbound | None = None
+        """What is sent when records were saved; None in an org where nothing was ever declared to be."""
         self.transaction_time = 0.0
         """Seconds for which a transaction's row locks outlive it."""
 
@@ -187,8 +190,13 @@ class Pipeline:
             and self._locks.idle
             and not self.rollups.feeds_of(sobject.name)
             and sobject.name not in companions.MAKERS
+            and not self._sends(sobject)
             and (verb == "create" or not self.approvals)
         )
+
+    def _sends(self, sobject: SObject) -> bool:
+        """Tell whether saves of an object may send something. What is there from the start sends nothing."""
+        return self.outbound is not None and self.automation.metered and bool(self.outbound.sources(sobject))
 
     def _meets_hooks(self, sobjects: set[str]) -> bool:
         """Tell whether rows of some objects, or the masters that are saved with them, meet hooks."""
@@ -222,6 +230,7 @@ class Pipeline:
     def transaction(self, *, nested: bool = False) -> Iterator[None]:
         """Undo the writes of a block, and their commits, when it raises."""
         mark = self._log.last
+        going = self.outbound.mark if self.outbound is not None else 0
         if not nested:
             self._log.transactions += 1
         try:
@@ -229,7 +238,15 @@ class Pipeline:
                 yield
         except BaseException:
             self._forget_after(mark)
+            if self.outbound is not None:
+                self.outbound.forget_after(going)
             raise
+        self._send()
+
+    def _send(self) -> None:
+        """Let leave what was set going, once nothing can take it back any more."""
+        if self.outbound is not None and not self._store.within:
+            self.outbound.commit()
 
     @contextmanager
     def behind(self) -> Iterator[None]:
@@ -247,6 +264,7 @@ class Pipeline:
         except BaseException:
             self._forget_after(mark)
             raise
+        self._send()
 
     def _forget_after(self, mark: int) -> None:
         """Drop what is remembered of a transaction that was rolled back: its commits, and what it made of others."""
@@ -316,10 +334,12 @@ class Pipeline:
 
     def _load(self, chunk: Chunk) -> None:
         """Load the stored records of updates and deletes, where later steps need them."""
-        if not self.automation and not any(plan.watched for plan in chunk.plans):
+        sends = self.outbound is not None
+        if not (self.automation or sends) and not any(plan.watched for plan in chunk.plans):
             return
         for (verb, _), rows in chunk.alive().items():
-            if verb == "create" or not (rows[0].plan.watched or (self.automation and hooked(self.automation, rows[0]))):
+            hooks = self.automation and hooked(self.automation, rows[0])
+            if verb == "create" or not (rows[0].plan.watched or hooks or (sends and self._sends(rows[0].sobject))):
                 continue
             stored = self._store.records(rows[0].sobject, [row.id for row in rows if row.id])
             for row in rows:
@@ -420,6 +440,11 @@ class Pipeline:
                 from mock_server.org.formula.acting import assign
 
                 assign(self._schema, self._store, wanted, self._environment_of(chunk.user_id))
+
+    def _set_going(self, chunk: Chunk) -> None:
+        """Note what the rows will send; field updates of the rules that say so come later and do not count."""
+        if self.outbound is not None and self.automation.metered:
+            self.outbound.ask(chunk, lambda: self._environment_of(chunk.user_id))
 
     def _act(self, chunk: Chunk) -> None:
         """Set the fields that workflow rules say; what follows from them follows."""
@@ -522,6 +547,7 @@ class Pipeline:
         _filter,
         _enforce,
         _assign,
+        _set_going,
         _act,
         _number,
         _match,
@@ -612,6 +638,9 @@ class Pipeline:
         except BaseException:
             self._forget_after(mark)
             raise
+        if self.outbound is not None:
+            self.outbound.note(chunk, exchange)
+            self._send()
         if chunk.execution is None:
             self.hold(locked)
         else:

@@ -379,6 +379,11 @@ class Store:
 
     # -- transactions
 
+    @property
+    def within(self) -> bool:
+        """Whether a transaction is open."""
+        return self._depth > 0
+
     def transaction(self) -> Transaction:
         """Run a `with` block as one transaction, nested ones as savepoints; any exception rolls the block back."""
         return Transaction(self)
