@@ -73,6 +73,8 @@ class Client:
                 max_line_size=_HEADER_SIZE,
                 max_field_size=_HEADER_SIZE,
             )
+            # aiohttp would send a GET whose connection breaks a second time by itself, and the service would see both.
+            self._session._retry_connection = False
         return self._session
 
     async def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Received:
