@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 from harness.evidence import Evidence
-from harness.happenings import Published
+from harness.happenings import Delivered, Published
 from harness.properties.events.claim import CHANGES, AboutEvents
 from harness.properties.events.reads import Read, reads
 from harness.properties.events.story import Story
@@ -31,36 +34,54 @@ class GapReconciled(AboutEvents):
         other = self.out_of_place(evidence, story)
         if other is not None:
             return other
-        gaps = [
-            event
-            for event in evidence.happenings.published
-            if event.gap and event.gap != DELETE and event.replay_id in story.deliveries
-        ]
+        gaps = list(_gaps(story))
         if not gaps:
             return self.not_exercised("no gap event was delivered")
         seen = list(reads(evidence))
         ignored: list[str] = []
         entries: list[int] = []
         for gap in gaps:
-            first = story.deliveries[gap.replay_id][0]
             # A stream goes on for hours: what was read after a delivery has a later time, and not a later number only.
-            later = [read for read in seen if read.exchange.at >= first.at]
-            missing = _unread(gap, later)
+            missing = _unread(gap, [read for read in seen if read.exchange.at >= gap.first.at])
             if missing:
                 ignored.append(missing)
-                entries += [first.exchange, *([gap.exchange] if gap.exchange else [])]
+                entries += [gap.first.exchange, *([gap.event.exchange] if gap.event.exchange else [])]
         if ignored:
             return self.violated(f"never looked up: {some(ignored)}", len(gaps), entries)
         return self.held(f"{counted(len(gaps), 'gap event')}, each looked up", len(gaps))
 
 
-def _unread(gap: Published, later: list[Read]) -> str | None:
+@dataclass(frozen=True, slots=True)
+class _Gap:
+    """A gap event that was delivered: one of the org's, or one that a fault put in the place of another event."""
+
+    event: Published
+    kind: str
+    first: Delivered
+
+
+def _gaps(story: Story) -> Iterator[_Gap]:
+    for replay_id, deliveries in story.deliveries.items():
+        event = story.events.get(replay_id)
+        if event is None:
+            continue
+        made = next((delivery for delivery in deliveries if story.as_gap(delivery)), None)
+        header = event.header or {}
+        kind = event.gap or (f"GAP_{header.get('changeType', 'UPDATE')}" if made else None)
+        # What was told in full, before or after, needs no look.
+        told = made is not None and not all(map(story.as_gap, deliveries))
+        if kind and kind != DELETE and not told:
+            yield _Gap(event, kind, made or deliveries[0])
+
+
+def _unread(gap: _Gap, later: list[Read]) -> str | None:
     """Return what a gap event tells of and nothing read; None where all was."""
-    entity = str((gap.header or {}).get("entityName") or gap.name.removesuffix("ChangeEvent"))
+    event = gap.event
+    entity = str((event.header or {}).get("entityName") or event.name.removesuffix("ChangeEvent"))
     about = [read for read in later if read.of(entity)]
-    if gap.gap == OVERFLOW:
+    if gap.kind == OVERFLOW:
         return None if any(read.ids is None for read in about) else f"{entity} ({OVERFLOW})"
-    unread = [record for record in gap.records if not any(read.covers(record) for read in about)]
+    unread = [record for record in event.records if not any(read.covers(record) for read in about)]
     if unread:
-        return f"{entity} {some(unread)} ({gap.gap})"
-    return None if gap.records or about else f"{entity} ({gap.gap})"
+        return f"{entity} {some(unread)} ({gap.kind})"
+    return None if event.records or about else f"{entity} ({gap.kind})"

@@ -20,7 +20,8 @@ _ABOUT_REPLAY = re.compile(r"replay", re.IGNORECASE)
 class Hole:
     """What a refused replay id left open. `back` is the subscription that was granted next, None where none was.
 
-    `lost` are the events behind the refused id that no subscription brought any more. `read`: they were looked up.
+    `lost` are the events behind the refused id that were not handled before, and that no subscription brought any
+    more. `read`: they were looked up.
     """
 
     refused: Subscribed
@@ -71,9 +72,10 @@ def _hole(story: Story, channel: str, refused: Subscribed, back: Subscribed | No
         for event in story.published_on[channel]
         if event.at <= until
         and event.replay_id > (refused.replay_id or 0)
-        and event.replay_id not in story.deliveries
+        and not any(delivery.at >= refused.at for delivery in story.deliveries.get(event.replay_id, ()))
+        and not story.handled(event)
         and not event.own
-        and not event.rules
+        and not story.fate_decided(event)
     )
     later = [read for read in seen if read.exchange.number > refused.exchange]
     return Hole(refused, back, lost, _looked_up(story, channel, lost, later))

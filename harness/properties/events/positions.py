@@ -74,7 +74,7 @@ def _before(delivery: Delivered, asked: Subscribed) -> bool:
 
 def _nobodys(story: Story, event: Published) -> bool:
     """Tell whether nobody needs to handle an event: the subject's own, gaps, types that it has no interest in."""
-    return event.own or event.gap is not None or event.name not in story.names_handled
+    return event.own or event.gap is not None or story.fate_decided(event) or event.name not in story.names_handled
 
 
 class _Overtaken:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from harness.evidence import Evidence
 from harness.happenings import Delivered, Handled, Published, Subscribed
@@ -124,8 +125,46 @@ class Story:
         return not named or named.issuperset(record[:15] for record in event.records)
 
     def fate_decided(self, event: Published) -> bool:
-        """Tell whether a fault kept an event from every subscriber."""
-        return bool(event.rules) and event.replay_id not in self.deliveries
+        """Tell whether a fault kept an event from every subscriber: lost, or left out of a delivery."""
+        if event.replay_id in self.deliveries:
+            return all(self.as_gap(delivery) for delivery in self.deliveries[event.replay_id])
+        return bool(event.rules) or (self._leaves_out and self._was_there(event))
+
+    def as_gap(self, delivery: Delivered) -> bool:
+        """Tell whether a fault put a gap event in the place of the one that was published."""
+        return delivery.rule in self._gap_rules
+
+    @cached_property
+    def _gap_rules(self) -> frozenset[str]:
+        return frozenset(name for name, effect in self._event_faults if effect == {"drop": "gap"})
+
+    @cached_property
+    def _leaves_out(self) -> bool:
+        return any(
+            effect == "drop" or (isinstance(effect, Mapping) and "drop" in effect) for _, effect in self._event_faults
+        )
+
+    @property
+    def _event_faults(self) -> list[tuple[str, object]]:
+        return [(fault.name, fault.rule.get("event")) for fault in self.evidence.faults if fault.fired]
+
+    def _was_there(self, event: Published) -> bool:
+        """Tell whether a subscription of an event's channels was open when it was published, or has gone past it."""
+        channels = set(map(plain, event.channels))
+        return any(
+            stay.name in channels
+            and (
+                stay.subscribed.at <= event.at < stay.end
+                or (
+                    any(
+                        delivery.replay_id > event.replay_id and delivery.subscriber == stay.subscribed.subscriber
+                        for delivery in self.delivered_on[stay.name]
+                    )
+                    and event in self.behind(stay.subscribed)
+                )
+            )
+            for stay in self.stays()
+        )
 
     def behind(self, subscribed: Subscribed) -> Iterator[Published]:
         """Yield the events that a subscription is to bring from now on, where nothing happens to it."""

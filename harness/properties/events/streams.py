@@ -130,7 +130,7 @@ def _streams(story: Story) -> Iterator[_Stream]:
         waiting = tuple(
             event
             for event in story.behind(one)
-            if event.at < stay.end and event.replay_id not in brought and not event.rules
+            if event.at < stay.end and event.replay_id not in brought and not story.fate_decided(event)
         )
         resumed = next(
             (

@@ -44,6 +44,8 @@ class Pending:
     item: CalloutItem
     user_id: str
     exchange: int
+    number: int
+    """Where it stands among the commits of the org."""
 
 
 class Outbound:
@@ -103,34 +105,40 @@ class Outbound:
                 asking = Asking(self._org.schema, self._org.store, rows, environment())
                 chunk.calls += [(what, row) for cause, what in sources for row in asking.meeting(cause)]
 
-    def note(self, chunk: Chunk, exchange: int) -> None:
-        """Take over what a chunk that is written has set going."""
+    def note(self, chunk: Chunk) -> None:
+        """Take over what a chunk that is written, though not committed yet, has set going."""
+        number = self._org.log.last
         for what, row in chunk.calls:
             if not row.errors and row.id is not None:
                 assert isinstance(what, OutboundMessage | Callout)
-                self._pending.append(Pending(what, _item(row), chunk.user_id, exchange))
+                self._pending.append(Pending(what, _item(row), chunk.user_id, chunk.exchange, number))
         chunk.calls = []
 
     def enqueue(self, callout: Callout, item: CalloutItem, user_id: str, exchange: int) -> None:
         """Take over a callout that code asks for."""
-        self._pending.append(Pending(callout, item, user_id, exchange))
+        self._org.log.last += 1
+        self._pending.append(Pending(callout, item, user_id, exchange, self._org.log.last))
 
-    @property
-    def mark(self) -> int:
+    def __len__(self) -> int:
         return len(self._pending)
 
-    def forget_after(self, mark: int) -> None:
-        """Take back what a transaction set going before it was rolled back."""
-        del self._pending[mark:]
+    def __bool__(self) -> bool:
+        return bool(self._pending)
 
-    def commit(self) -> None:
-        """Queue what is pending: the transaction that set it going has been committed."""
-        if not self._pending:
-            return
+    def forget_after(self, number: int) -> None:
+        """Take back what a transaction set going before it was rolled back."""
+        while self._pending and self._pending[-1].number > number:
+            self._pending.pop()
+
+    def taken(self) -> Sequence[Pending]:
+        going, self._pending = self._pending, []
+        return going
+
+    def leave(self, going: Sequence[Pending]) -> None:
+        """Queue what a transaction that is committed has set going."""
         groups: dict[tuple[int, int], list[Pending]] = {}
-        for one in self._pending:
+        for one in going:
             groups.setdefault((id(one.what), one.exchange), []).append(one)
-        self._pending = []
         now, ids = self._org.clock.now(), self._org.ids
         for group in groups.values():
             what, first = group[0].what, group[0]

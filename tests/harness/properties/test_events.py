@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from harness.evidence import ArmedFault
 from harness.judge import judge
 from harness.plans import Policy
 from tests.harness.builders import World, strike
@@ -437,6 +438,39 @@ def the_object_after_an_overflow(world: World) -> Options:
 @scene("events.gap_reconciled", "not exercised")
 def a_deletion_needs_no_look(world: World) -> Options:
     return _gap(world, "GAP_DELETE", "1").options()
+
+
+DROPPED = {"faults": [ArmedFault("dropped", 1, 1, {"event": {"drop": "gap"}})]}
+
+
+@scene("events.gap_reconciled", "violated")
+@scene("events.none_missed", "not exercised")
+def a_gap_event_in_the_place_of_another(world: World) -> Options:
+    stream = Stream(world, channel=ACCOUNTS)
+    stream.subscribe()
+    stream.took(stream.change("9"))
+    stream.deliver(stream.change("1"), handle=False, rule="dropped")
+    return stream.options(**DROPPED)
+
+
+@scene("events.gap_reconciled", "held")
+def a_gap_event_in_the_place_of_another_looked_up(world: World) -> Options:
+    options = a_gap_event_in_the_place_of_another(world)
+    world.query("SELECT Id FROM Account WHERE Id = '001000000000001AAA'", at=500.0, end=500.0)
+    return options
+
+
+@scene("events.none_missed", "held")
+def one_left_out_without_a_word(world: World) -> Options:
+    stream = Stream(world)
+    stream.subscribe()
+    one, _, three = stream.publish(3)
+    stream.took(one, three)
+    stream.end()
+    (four,) = stream.publish()
+    stream.subscribe(three.replay_id)
+    stream.took(four)
+    return stream.options(faults=[ArmedFault("dropped", 1, 1, {"event": "drop"})])
 
 
 # -- flow control
