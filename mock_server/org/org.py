@@ -54,6 +54,7 @@ from mock_server.org.versions import LATEST
 if TYPE_CHECKING:
     from mock_server.org.events import EventBus
     from mock_server.org.jobs import Jobs
+    from mock_server.org.outbound import Outbound
     from mock_server.org.reports import Reports
 
 T = TypeVar("T")
@@ -146,6 +147,9 @@ class Org:
         self.closed = False
         self._jobs: Jobs | None = None
         self._events: EventBus | None = None
+        self._outbound: Outbound | None = None
+        self.on_outbound: Callable[[Outbound], None] = lambda outbound: None
+        """Told once, when the org comes to have something to send: who carries it sees to that."""
         self.bulk = BulkSettings()
         """What is set of the org's jobs, before there are any."""
         self.on_jobs: Callable[[Jobs], None] = lambda jobs: None
@@ -180,6 +184,21 @@ class Org:
             self._events = EventBus(self, self._pipeline.outbox)
             self.on_events(self._events)
         return self._events
+
+    @property
+    def outbound(self) -> Outbound:
+        """What the org sends by itself; an org where nothing is declared to be does not load it."""
+        if self._outbound is None:
+            from mock_server.org.outbound import Outbound
+
+            self._outbound = self._pipeline.outbound = Outbound(self)
+            self.on_outbound(self._outbound)
+        return self._outbound
+
+    @property
+    def sends(self) -> bool:
+        """Whether the org has anything to send, or had."""
+        return self._outbound is not None
 
     def resume_jobs(self) -> None:
         """Go on with the jobs that the database knows of. Where no event loop runs yet, it is asked again."""
@@ -407,8 +426,11 @@ class Org:
         exchange: int = 0,
         give_up: bool = False,
         watch: transaction.Watch | None = None,
+        later: bool = False,
     ) -> T:
         """Run code as one transaction in a user's name, or with `system` in the system's mode.
+
+        `later` says that it is asynchronous: no callout follows from what it saves.
 
         Raises LockHeld, with nothing done, where a row lock is held; with `give_up` the saves that meet it fail.
         Raises what the code raises, with nothing done, a LimitExceeded or Ended among it.
@@ -424,6 +446,7 @@ class Org:
             exchange=exchange,
             give_up=give_up,
             watch=watch,
+            later=later,
         )
 
     def _own_query(self, who: Session) -> Query:
@@ -500,6 +523,8 @@ class Org:
         self.log.clear()
         if self._jobs is not None:
             self._jobs.recall()
+        if self._outbound is not None:
+            self._outbound.clear()
         self.resume_jobs()
 
     def write_snapshot(self, path: Path) -> None:
@@ -536,6 +561,8 @@ class Org:
         self.closed = True
         if self._jobs is not None:
             self._jobs.close()
+        if self._outbound is not None:
+            self._outbound.clear()
         self.store.close()
 
 

@@ -59,7 +59,10 @@ def _fields(
 ) -> tuple[tuple[str, Convert], ...]:
     lists = record.get("name") == _HEADER
     return tuple(
-        (field["name"], _bitmap(schema) if lists and field["name"] in _LISTS else _convert(field["type"], known, schema))
+        (
+            field["name"],
+            _bitmap(schema) if lists and field["name"] in _LISTS else _convert(field["type"], known, schema),
+        )
         for field in record["fields"]
     )
 
