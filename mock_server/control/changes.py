@@ -18,6 +18,8 @@ from mock_server.org.records.values import Misfit
 _VERBS: tuple[Committed, ...] = get_args(Committed)
 _IDLE = frozenset({"cometd.connect"})
 """Operations that clients repeat for ever although nothing happens."""
+_STREAMS = ("cometd.connect", "pubsub.")
+"""Operations that may be under way for as long as their client lives."""
 
 
 @routes.of_org("changes.make", "POST", "changes", "Change records in the name of a user, past limits and faults")
@@ -104,18 +106,15 @@ def _told(result: RowResult) -> dict[str, Any]:
 @routes.of_org("activity.read", "GET", "activity", "Tell how much has happened so far, and what is under way")
 async def activity(call: ControlCall) -> Reply:
     journal = call.world.journal_of(call.org)
-    since = call.since()
-    news = [entry for entry in journal.since(since) if entry.operation not in _IDLE]
+    news = [entry for entry in journal.since(call.since()) if entry.operation not in _IDLE]
+    streams = [entry.operation.startswith(_STREAMS) for entry in journal if entry.end is None]
     return answer(
         {
             "last": journal.count,
             "requests": len(news),
-            "under_way": sum(entry.end is None and not entry.operation.startswith(_STREAMS) for entry in news),
+            "under_way": streams.count(False),
+            "held": streams.count(True),
             "notes": journal.notes,
             "commits": call.org.log.last,
         }
     )
-
-
-_STREAMS = ("cometd.", "pubsub.")
-"""Operations that may be under way for as long as their client lives."""

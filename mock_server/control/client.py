@@ -44,6 +44,8 @@ class OrgInfo:
     login_url: str
     instance_url: str
     api_version: str
+    pubsub_endpoint: str = ""
+    """host:port of the Pub/Sub API, plain and through TLS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +61,15 @@ class ChangeRow:
 class Activity:
     """How much has happened in an org. `last` is the number of the newest exchange.
 
-    `requests` counts those after the one that was asked from, without polls that found nothing to tell; `under_way` are
-    those of them that are not answered yet, streams aside. `notes` counts what was noted of events (subscriptions,
+    `requests` counts those after the one that was asked from, long polls aside; `under_way` are the requests that are
+    not answered yet, `held` the streams and long polls that are open. `notes` counts what was noted of events (subscriptions,
     deliveries), `commits` changes of records.
     """
 
     last: int
     requests: int
     under_way: int
+    held: int
     notes: int
     commits: int
 

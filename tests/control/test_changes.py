@@ -72,6 +72,6 @@ def test_activity_counts_what_happened(control: ControlClient, rest: Rest) -> No
     rest.get("/limits")
     control.change("create", "Account", [{"Name": "Acme"}])
     after = control.activity(before.last)
-    assert (after.last - before.last, after.requests, after.under_way) == (1, 1, 0)
+    assert (after.last - before.last, after.requests, after.under_way, after.held) == (1, 1, 0, 0)
     assert after.commits == before.commits + 1
     assert control.activity(after.last).requests == 0
