@@ -44,6 +44,8 @@ class OrgInfo:
     login_url: str
     instance_url: str
     api_version: str
+    pubsub_endpoint: str = ""
+    """host:port of the Pub/Sub API, plain and through TLS."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,6 +91,7 @@ class Sessions:
         self._replaced: dict[str, Grant] = {}
         """What has taken the place of refresh tokens that rotation replaced, by the names under which they are kept."""
         self._opened = 0
+        self._watchers: dict[str, list[Callable[[], None]]] = {}
         self.timeout_of: Callable[[User, ConnectedApp | None], float] = lambda *_: SESSION_TIMEOUT
 
     def open(
@@ -151,7 +152,21 @@ class Sessions:
         session = self._live.pop(name, None)
         if session is not None and self._keeper is not None:
             self._keeper.forget(_SESSION, print_of(name))
+        for wake in self._watchers.get(name, ()):
+            wake()
         return session
+
+    def watch(self, token: str, wake: Callable[[], None]) -> Callable[[], None]:
+        """Have a function called when a session ends; return what takes that back."""
+        watchers = self._watchers.setdefault(token, [])
+        watchers.append(wake)
+
+        def stop() -> None:
+            watchers.remove(wake)
+            if not watchers:
+                self._watchers.pop(token, None)
+
+        return stop
 
     def live(self) -> list[Session]:
         """Return the sessions that have not ended."""
