@@ -18,6 +18,7 @@ from typing import Any
 
 from mock_server import cors
 from mock_server.code_saves import CodeSaves
+from mock_server.deliveries import Feed
 from mock_server.exposed import exposed
 from mock_server.faults import losses
 from mock_server.journal import Entry, fingerprint
@@ -95,7 +96,7 @@ class Gate:
             call.present(call.headers.get(route.operation.token_header, "").strip())
         org = self._find_org(call, route)
         call.org = org
-        journal = self._world.journal_of(org)
+        journal = call.journal = self._world.journal_of(org)
         # A login's body is a secret: not even its fingerprint is kept.
         body = b"" if route.operation.kind == "login" else call.body or call.raw_query.encode()
         path, agent = org.redactor.hide(call.raw_path), org.redactor.hide(call.headers.get("User-Agent", ""))
@@ -176,7 +177,7 @@ class Gate:
                     reply = await faults.strike(call, "before")
             if reply is None:
                 route.guard(call)
-                call.save, call.perform = self._save, self._perform
+                call.save, call.perform, call.feed = self._save, self._perform, partial(Feed, self._world, org)
                 lossy = armed and operation.name in losses.DOWNLOADS
                 if lossy:
                     losses.strike(call)

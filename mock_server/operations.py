@@ -16,7 +16,8 @@ from mock_server.org import errors
 from mock_server.org.errors import ApiError
 
 if TYPE_CHECKING:
-    from mock_server.journal import Entry
+    from mock_server.deliveries import Feed
+    from mock_server.journal import Entry, Journal
     from mock_server.org.automation.inner import InnerOrg
     from mock_server.org.identity.sessions import Session
     from mock_server.org.org import Org
@@ -75,7 +76,8 @@ class Reply:
 
     A `trickle` takes `seconds` of clock time for its body. With `pieces`, which take the place of `body`, it is made
     while it leaves: each should take a few milliseconds at most, as others are answered only between two of them.
-    They are closed in the end, however that comes. Of what is `half`, half is sent as if it were all.
+    They are closed in the end, however that comes. Of what is `half`, half is sent as if it were all. `cookies` are
+    values of Set-Cookie headers.
     """
 
     status: int = 200
@@ -85,6 +87,7 @@ class Reply:
     delivery: Literal["whole", "half", "cut", "none", "trickle"] = "whole"
     seconds: float = 0.0
     pieces: Iterator[bytes] | None = None
+    cookies: tuple[str, ...] = ()
 
     def close(self) -> None:
         """Make no more pieces."""
@@ -116,6 +119,9 @@ class Call:
     entry: Entry = None  # type: ignore[assignment]  # likewise
     save: Save = None  # type: ignore[assignment]  # likewise
     perform: Perform = None  # type: ignore[assignment]  # likewise
+    journal: Journal = None  # type: ignore[assignment]  # likewise
+    feed: Callable[..., Feed] = None  # type: ignore[assignment]  # likewise
+    """Begins to read a channel of events: takes what a `Feed` does, from the channel on."""
     reply: Reply | None = None
     """The reply on its way out, for reply faults."""
     peer: str = "127.0.0.1"
@@ -131,6 +137,8 @@ class Call:
     """The transaction that this call, or what it runs inside, is in the middle of."""
     gone: Callable[[], bool] | None = None
     """Tells whether the client has left meanwhile; None where that cannot be known."""
+    leaves: Callable[[], None] | None = None
+    """Called when the client leaves before its answer is ready. Set by a handler that waits for long."""
     upload: BinaryIO | None = None
     """The body of an upload that has one: a file at its start, which whoever made the call closes. `body` is empty."""
     fingerprint: str = ""

@@ -53,6 +53,7 @@ from mock_server.org.versions import LATEST
 
 if TYPE_CHECKING:
     from mock_server.org.events import EventBus
+    from mock_server.org.events.clients import StreamingClients
     from mock_server.org.jobs import Jobs
     from mock_server.org.reports import Reports
 
@@ -146,6 +147,7 @@ class Org:
         self.closed = False
         self._jobs: Jobs | None = None
         self._events: EventBus | None = None
+        self._streaming: StreamingClients | None = None
         self.bulk = BulkSettings()
         """What is set of the org's jobs, before there are any."""
         self.on_jobs: Callable[[Jobs], None] = lambda jobs: None
@@ -176,6 +178,20 @@ class Org:
 
             self._events = EventBus(self)
         return self._events
+
+    @property
+    def streaming(self) -> StreamingClients:
+        """The clients of the org's Streaming API; an org that none comes to does not load them."""
+        if self._streaming is None:
+            from mock_server.org.events.clients import StreamingClients
+
+            self._streaming = StreamingClients(self)
+        return self._streaming
+
+    def hang_up(self) -> None:
+        """Answer the requests that are held, and forget who streams."""
+        if self._streaming is not None:
+            self._streaming.forget()
 
     def resume_jobs(self) -> None:
         """Go on with the jobs that the database knows of. Where no event loop runs yet, it is asked again."""
@@ -492,6 +508,7 @@ class Org:
         self.authorizations.note_all()
         self.accesses.changed()
         self.bin.forget()
+        self.hang_up()
         self.locks.clear()
         self.log.clear()
         if self._jobs is not None:
@@ -530,6 +547,7 @@ class Org:
             # A disk that is full now has been told of before.
             self.keep_uses()
         self.closed = True
+        self.hang_up()
         if self._jobs is not None:
             self._jobs.close()
         self.store.close()

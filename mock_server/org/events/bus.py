@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from mock_server.org.chance import stream
+from mock_server.org.events.access import NoChannel, Resolver
 from mock_server.org.events.channel import RETENTION, Channel
 from mock_server.org.events.model import EARLIEST, LATEST, Event, Kind, UnknownReplay
 
 if TYPE_CHECKING:
+    from mock_server.org.identity.sessions import Session
     from mock_server.org.org import Org
 
 _WIDEST_GAP = 3
@@ -34,6 +36,18 @@ class EventBus:
         self.channels: dict[str, Channel] = {}
         self._listeners: dict[int, Callable[[], None]] = {}
         self._listener = 0
+        self.generation = 0
+        """Which life of the server this is: clients and streams of an earlier one are not known any more."""
+        self.resolvers: dict[Kind, Resolver] = {}
+        """By kind: what finds a channel by its name."""
+
+    def find(self, who: Session, name: str) -> Channel:
+        """Return the channel of a name for one who subscribes to it. Raises NoChannel, NotPermitted."""
+        for resolve in self.resolvers.values():
+            channel = resolve(who, name)
+            if channel is not None:
+                return channel
+        raise NoChannel(name)
 
     def channel(self, name: str, kind: Kind, retention: float | None = None) -> Channel:
         """Return a channel, made when first asked for. Whether there may be one is for its owner to know."""
@@ -93,6 +107,11 @@ class EventBus:
         number = self._listener
         self._listeners[number] = wake
         return lambda: self._listeners.pop(number, None) and None
+
+    def restart(self) -> None:
+        """Begin another life of the server: who was connected is forgotten, and is to find out at once."""
+        self.generation += 1
+        self.wake()
 
     def wake(self) -> None:
         for wake in list(self._listeners.values()):

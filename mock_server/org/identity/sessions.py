@@ -91,6 +91,8 @@ class Sessions:
         self._replaced: dict[str, Grant] = {}
         """What has taken the place of refresh tokens that rotation replaced, by the names under which they are kept."""
         self._opened = 0
+        self.ended: Callable[[str], None] = lambda token: None
+        """Told of each session that ends, by its token: who holds a request of it answers that."""
         self.timeout_of: Callable[[User, ConnectedApp | None], float] = lambda *_: SESSION_TIMEOUT
 
     def open(
@@ -140,6 +142,13 @@ class Sessions:
             return None
         return self._unexpired(token, session)
 
+    def extend(self, session: Session) -> bool:
+        """Keep a session going while a request of it is held, which is use enough; tell whether it is there still."""
+        if self._live.get(session.token) is not session:
+            return False
+        session.last_used = self._clock.now()
+        return True
+
     def _unexpired(self, token: str, session: Session) -> Session | None:
         if session.expires < self._clock.now():
             self.end(token)
@@ -149,8 +158,10 @@ class Sessions:
     def end(self, name: str) -> Session | None:
         """Let a session be over, and return it. It goes by its token, or by the name of one that nobody has brought."""
         session = self._live.pop(name, None)
-        if session is not None and self._keeper is not None:
-            self._keeper.forget(_SESSION, print_of(name))
+        if session is not None:
+            if self._keeper is not None:
+                self._keeper.forget(_SESSION, print_of(name))
+            self.ended(session.token)
         return session
 
     def live(self) -> list[Session]:
