@@ -1,15 +1,19 @@
-"""What a subject says it took in: the JSON Lines file named by SFMOCK_EFFECTS."""
+"""What a subject says it took in, and which events it has handled: the JSON Lines file named by SFMOCK_EFFECTS."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from harness.event_names import EventName, event_name
+
 _RAW = 200
+_MOST_STARTS = 100
+"""Places at which a line may begin anew behind one that was cut off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,16 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
+class Handling:
+    """One event, or one message of an outbound call, that the subject has handled. `said` is all of what it says."""
+
+    event: EventName | None
+    message: str | None
+    said: Mapping[str, Any]
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
 class BrokenLine:
     """A line that says nothing, because it was written in part or is not of the contract's form."""
 
@@ -53,6 +67,7 @@ class Effects:
     taken: tuple[Taken, ...] = ()
     reports: tuple[Report, ...] = ()
     broken: tuple[BrokenLine, ...] = ()
+    handled: tuple[Handling, ...] = ()
 
     def of(self, sobject: str) -> list[Taken]:
         """Return what was taken in of one object."""
@@ -67,28 +82,73 @@ def read_effects(path: Path) -> Effects:
         return Effects()
     except OSError as error:
         return Effects(broken=(BrokenLine(0, f"the file cannot be read: {error.strerror}", ""),))
-    lines = data.split(b"\n")
-    if not lines[-1]:
-        lines.pop()
-    found = [_line(line, number) for number, line in enumerate(lines, 1)]
+    found = [one for number, line in enumerate(_lines(data), 1) for one in _read(line, number)]
     return Effects(
         tuple(one for one in found if isinstance(one, Taken)),
         tuple(one for one in found if isinstance(one, Report)),
         tuple(one for one in found if isinstance(one, BrokenLine)),
+        tuple(one for one in found if isinstance(one, Handling)),
     )
 
 
-def _line(line: bytes, number: int) -> Taken | Report | BrokenLine:
+def _lines(data: bytes) -> list[bytes]:
+    lines = data.split(b"\n")
+    if not lines[-1]:
+        lines.pop()
+    return lines
+
+
+Line = Taken | Report | Handling | BrokenLine
+
+
+def _read(line: bytes, number: int) -> Iterator[Line]:
+    """Read a line. What was killed in the middle of one leaves its half, and the next run writes on right behind it."""
     raw = line[:_RAW].decode("utf-8", "replace")
     try:
-        value = orjson.loads(line)
+        yield _value(orjson.loads(line), number, raw)
+        return
     except orjson.JSONDecodeError as error:
-        return BrokenLine(number, "the line is empty" if not line.strip() else f"not JSON: {error}", raw)
+        reason = "the line is empty" if not line.strip() else f"not JSON: {error}"
+    start = 0
+    for _ in range(_MOST_STARTS):
+        start = line.find(b"{", start + 1)
+        if start < 0:
+            break
+        try:
+            behind = _value(orjson.loads(line[start:]), number, raw)
+        except orjson.JSONDecodeError:
+            continue
+        if not isinstance(behind, BrokenLine):
+            yield BrokenLine(number, "cut off in the middle; another line follows in it", raw)
+            yield behind
+            return
+    yield BrokenLine(number, reason, raw)
+
+
+def _value(value: Any, number: int, raw: str) -> Line:
     if not isinstance(value, dict):
         return BrokenLine(number, "a line must be a JSON object", raw)
+    if "event" in value or ("message" in value and "sobject" not in value):
+        return read_handling(value, number, raw)
     if "report" in value:
         return _report(value["report"], number, raw)
     return _taken(value, number, raw)
+
+
+def read_handling(value: Mapping[str, Any], number: int, raw: str = "") -> Handling | BrokenLine:
+    """Read what says that an event, or a message, was handled: a line of the file, or the body of a request."""
+    message = value.get("message")
+    if message is not None and (isinstance(message, bool) or not isinstance(message, str | int)):
+        return BrokenLine(number, "`message` must be the id of a message", raw)
+    if value.get("event") is None:
+        if message is None:
+            return BrokenLine(number, "neither `event` nor `message` says what was handled", raw)
+        return Handling(None, str(message), value, number)
+    name = event_name(value["event"])
+    if name is None:
+        text = "`event` must be an EventUuid, a replay id (a number, or its bytes in base64) or a ChangeEventHeader"
+        return BrokenLine(number, text, raw)
+    return Handling(name, None if message is None else str(message), value, number)
 
 
 def _report(value: Any, number: int, raw: str) -> Report | BrokenLine:

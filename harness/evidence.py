@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from harness.effects import Effects
+from harness.happenings import Happenings
 
 if TYPE_CHECKING:
     from harness.exchanges import Exchange, Failure
@@ -72,6 +73,19 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class Stop:
+    """How a service took it that it was asked to stop (SIGTERM). `at` are clock seconds.
+
+    It had ended `seconds` of wall time later; `forced`: not within its `grace`, so that it was killed.
+    """
+
+    at: float
+    seconds: float
+    grace: float
+    forced: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Process:
     """How the subject ended. `exit_code` is None for a callable or a subject that was stopped; `seconds` are wall time.
 
@@ -79,7 +93,7 @@ class Process:
     `leaks` names the secrets seen in its output. `output` is the end of what it printed, `alerts` counts
     the lines in it that call for somebody (errors, and what stands on stderr), up to a few. `crashed` is True where the
     trial killed it on purpose, at a crash point. `peak` are the bytes of memory that it had resident at the most, where
-    they were measured.
+    they were measured. `stop` tells of a service how it was ended; None where it was killed, or ended by itself.
     """
 
     exit_code: int | None
@@ -93,6 +107,7 @@ class Process:
     alerts: int = 0
     virtual: float | None = None
     peak: int | None = None
+    stop: Stop | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +208,8 @@ class Evidence:
     records afterwards: those changes are of no exchange either. `memory` is what the subject took for few rows and for
     many, and once more for twice as many where it had grown, on other orgs.
 
+    `happenings` is what happened with events: published, delivered, handled.
+
     `clock` says how exactly times can be judged. `deadline` is how many seconds of clock time the subject had.
     `healed` is the clock time from which on no fault was in force, None where they never stopped. `unique` tells of
     each field that the scenario defines, by object and name in lower case, whether no two records may share its value.
@@ -230,6 +247,7 @@ class Evidence:
     loads: tuple[Load, ...] = ()
     seeded: int | None = None
     memory: tuple[Footprint, ...] | None = None
+    happenings: Happenings = field(default_factory=Happenings)
 
     @cached_property
     def sendings(self) -> tuple[Exchange, ...]:

@@ -35,6 +35,11 @@ class Published:
     rules: tuple[str, ...] = ()
 
     @property
+    def title(self) -> str:
+        """How reports and verdicts call it: `Order__e O-000003`; by its replay id where it has no key."""
+        return f"{self.name} {self.key or f'#{self.replay_id}'}"
+
+    @property
     def gap(self) -> str | None:
         """The change type of a gap event (`GAP_UPDATE`), None for any other."""
         kind = str((self.header or {}).get("changeType", ""))
@@ -45,7 +50,9 @@ class Published:
 class Subscribed:
     """One request to subscribe, by either protocol. `replay_id` is -1, -2 or an id; `refused` why it was not granted.
 
-    `leg` is the place of the run of the subject in which it came. `ended` is when deliveries could come no more.
+    `leg` is the place of the run of the subject in which it came. `ended` is when deliveries could come no more, and
+    `cut` why, where the subject did not end it itself: what it was told (`403::Unknown client`, `UNAVAILABLE`), or how
+    the connection broke. Of a managed subscription, `replay_id` is what had been committed.
     """
 
     at: float
@@ -56,6 +63,32 @@ class Subscribed:
     exchange: int
     leg: int
     ended: float | None = None
+    cut: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """How many events a stream of the Pub/Sub API was asked to send next; `refused` why it would not (0, say)."""
+
+    at: float
+    channel: str
+    subscriber: str
+    asked: int
+    refused: str | None
+    exchange: int
+    leg: int
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """A replay id that was told without its event: that of a keep-alive, or of a publish result."""
+
+    at: float
+    channel: str
+    subscriber: str
+    replay_id: int
+    exchange: int
+    leg: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +125,8 @@ class Handled:
 class CalledOut:
     """One attempt of the org to call the subject's service: an outbound message, or a declared callout.
 
-    `message` tells one message from others: the same for its retries and duplicates. `status` is the HTTP status that
+    `message` tells one message from others: the same for its retries and duplicates. `sequence` orders messages by when
+    what they tell of was saved, however late they are sent; 0 where it is not known. `status` is the HTTP status that
     came back, None where none did; `seconds` how long it took, of `timeout` that it may; `acknowledged` whether it
     counts as received.
     """
@@ -108,16 +142,29 @@ class CalledOut:
     status: int | None
     acknowledged: bool
     rule: str | None = None
+    sequence: int = 0
+    exchange: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Happenings:
-    """All of a trial, each kind in its order. `quiet` is True where the subject came to rest before it was stopped."""
+    """All of a trial, each kind in its order. `quiet` is True where the subject came to rest before it was stopped.
+
+    `moved` are the steps by which the harness moved the clock on: when, on the clock as it was before, and how many
+    seconds. A subject in real time does not live through them.
+    """
 
     published: tuple[Published, ...] = ()
     subscribed: tuple[Subscribed, ...] = ()
+    fetched: tuple[Fetched, ...] = ()
+    announced: tuple[Announced, ...] = ()
     delivered: tuple[Delivered, ...] = ()
     handled: tuple[Handled, ...] = ()
     called_out: tuple[CalledOut, ...] = ()
+    moved: tuple[tuple[float, float], ...] = ()
     service: bool = False
     quiet: bool = False
+
+    def lived(self, begin: float, end: float) -> float:
+        """Return the seconds between two moments of the clock that the subject could live through."""
+        return end - begin - sum(seconds for at, seconds in self.moved if begin <= at < end)

@@ -20,6 +20,7 @@ from harness.evidence import (
     Stray,
 )
 from harness.exchanges import Exchange, Failure, Row, blameless, class_of, read_exchange, read_row, row_of_path
+from harness.happenings import Happenings
 from harness.inputs import Input
 from harness.jobs import read_jobs
 from harness.letters import BrokenLetter, Letter
@@ -30,6 +31,7 @@ from mock_server.control.client import CommitRow
 from mock_server.uncollected import uncollected
 
 NO_EFFECTS = Effects()
+NO_HAPPENINGS = Happenings()
 _FINISHED = Process(exit_code=0, seconds=0.0)
 
 
@@ -56,6 +58,7 @@ def link(
     newer: Mapping[int, Mapping[str, Any]] | None = None,
     jobs: Sequence[Mapping[str, Any]] = (),
     seeded: int | None = None,
+    happenings: Happenings = NO_HAPPENINGS,
 ) -> Evidence:
     """Build the evidence of a trial from the control plane's journal entries, commits and jobs.
 
@@ -106,6 +109,7 @@ def link(
         jobs=found,
         loads=loads,
         seeded=seeded,
+        happenings=happenings,
     )
 
 

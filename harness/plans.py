@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from harness.letters import LetterMap
+from harness.service_plans import EffectsPlan, ServicePlan, Step
 from mock_server.control.client import ControlError
 from mock_server.documents import Document, DocumentError, Problem, Steps
 from mock_server.seeding.plans import FieldPlan, Records
@@ -79,7 +80,8 @@ class PhasePlan:
 class Scenario:
     """One scenario. `name` is what `sfmock prove` takes: a catalogue name, or the file. `deadline` is in seconds.
 
-    `skip` gives the reason of each waived property; `expect` the parameters of each required one.
+    `skip` gives the reason of each waived property; `expect` the parameters of each required one. With a `service`, the
+    subject runs until it is ended, and `events` happen in the org meanwhile.
     """
 
     name: str
@@ -97,6 +99,9 @@ class Scenario:
     dead_letters: LetterMap | None = None
     skip: Mapping[str, str] = field(default_factory=dict)
     expect: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    service: ServicePlan | None = None
+    events: tuple[Step, ...] = ()
+    effects: EffectsPlan = field(default_factory=EffectsPlan)
 
     def refused(self, *errors: ControlError, under: Sequence[str | int] = ("org",)) -> DocumentError:
         """Return what the control plane refused as an error that says where in the scenario it stands.

@@ -11,13 +11,12 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.evidence import Process
 from harness.guard import unharmed
 from harness.inputs import Input, given
 from harness.judge import judge
@@ -27,6 +26,7 @@ from harness.pytest_org import Given
 from harness.pytest_server import told
 from harness.report.failure import failure_text
 from harness.result import TrialResult
+from harness.services import seen_through
 from harness.subjects import CallableSubject, Run, Subject
 from harness.trial import Trial, check, check_crashes
 from mock_server.control.client import ControlError
@@ -37,15 +37,6 @@ if TYPE_CHECKING:
     from harness.pytest_marks import Case
     from harness.stage import Stage
     from mock_server.api import Server
-
-
-@dataclass(frozen=True)
-class GuardedSubject(CallableSubject):
-    """A function after each call of which everything is put back that it must leave alone."""
-
-    def run(self, run: Run) -> Process:
-        with unharmed():
-            return super().run(run)
 
 
 class TrialRunner:
@@ -80,7 +71,7 @@ class TrialRunner:
         """
         self.tried = True
         trial = self._trial(**options)
-        chosen = subject if hasattr(subject, "run") else GuardedSubject(_called(subject))
+        chosen = subject if hasattr(subject, "run") else CallableSubject(_called(subject), guard=unharmed)
         with self._told(trial):
             result = trial.run(chosen)
         return self._passed(result)
@@ -225,10 +216,6 @@ def _called(function: Callable[[Run], object]) -> Callable[[Run], object]:
     @functools.wraps(function)
     def call(run: Run) -> object:
         found = function(run)
-        return asyncio.run(_awaited(found)) if inspect.isawaitable(found) else found
+        return asyncio.run(seen_through(found, run)) if inspect.isawaitable(found) else found
 
     return call
-
-
-async def _awaited(awaitable: Any) -> Any:
-    return await awaitable

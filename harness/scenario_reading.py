@@ -13,6 +13,7 @@ from harness.letters import LetterMap, PathError, compile_path
 from harness.plans import OrgPlan, PhasePlan, Policy, Scenario
 from harness.properties import ParameterError, read_parameters, registry
 from harness.row_plans import read_inputs
+from harness.service_reading import read_effects_plan, read_service, read_steps
 from mock_server import automation, declarations, documents, tuning
 from mock_server.config import with_certificates
 from mock_server.documents import Problem, Steps
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from mock_server.routing import Registry
 
 KEYS = (
-    "title", "story", "org", "inputs", "policy", "faults", "phases", "time", "deadline", "dead_letters", "skip",
-    "expect",
+    "title", "story", "org", "inputs", "service", "events", "effects", "policy", "faults", "phases", "time", "deadline",
+    "dead_letters", "skip", "expect",
 )  # fmt: skip
 _ORG = ("schema", "fields", "objects", "records", "limits", "settings", "users", "as", "apps", "security",
         "automation", *declarations.KINDS)  # fmt: skip
@@ -49,6 +50,8 @@ def load(path: Path | str, *, name: str | None = None) -> Scenario:
     folder = Path(path).parent
     org = _org(part, folder)
     phases = _phases(part)
+    service = read_service(part)
+    serves = part.data.get("service") not in (None, False)
     scenario = Scenario(
         name=name or str(path),
         file=str(path),
@@ -65,6 +68,9 @@ def load(path: Path | str, *, name: str | None = None) -> Scenario:
         dead_letters=_dead_letters(part),
         skip=_skip(part),
         expect=_expect(part),
+        service=service,
+        events=read_steps(part, org.records, service=serves),
+        effects=read_effects_plan(part, service=serves),
     )
     if problems:
         raise document.error(problems)

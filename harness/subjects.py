@@ -5,23 +5,23 @@ from __future__ import annotations
 import base64
 import contextlib
 import logging
-import os
 import re
 import signal
 import subprocess
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from harness.capture import captured
 from harness.evidence import Canary, Process
 from harness.gauge import Gauge
 from harness.inputs import Input
 from harness.output import Output
+from harness.processes import ProcessGroup, signal_name
 from harness.strays import end_strays
 from mock_server.org.clock import wall
 
@@ -38,7 +38,6 @@ _OWN_LOGGERS = ("asyncio", "aiohttp", "mock_server", "harness", "sfmock")
 Watch = Callable[["subprocess.Popen[bytes]"], None]
 """Looks after a process when it has started. Raises SubjectError to end it."""
 _CANNOT_START = (126, 127)
-_CHUNK = 65_536
 
 
 class SubjectError(Exception):
@@ -51,7 +50,7 @@ class Run:
 
     `environment` is the command contract's. `skipped` collects the keys that a callable leaves out on purpose.
     `crashes` are the points at which the subject is to be ended, None where there are none. `virtual` is None in real
-    time. `weighed`: the memory of a command is measured.
+    time. `weighed`: the memory of a command is measured. `stopping` is set when a service is asked to stop.
     """
 
     org: OrgHandle
@@ -65,6 +64,7 @@ class Run:
     crashes: Crashes | None = None
     virtual: VirtualTime | None = None
     weighed: bool = False
+    stopping: threading.Event = field(default_factory=threading.Event, compare=False)
 
     @property
     def credentials(self) -> Credentials:
@@ -118,7 +118,7 @@ class CommandSubject:
             output=output.tail,
             timed_out=timed_out,
             crashed=crashed,
-            signal=None if timed_out else _signal_name(code),
+            signal=None if timed_out else signal_name(code),
             leaks=output.leaks,
             alerts=output.alerts,
             peak=gauge.peak if run.weighed else None,
@@ -129,60 +129,33 @@ class CommandSubject:
     ) -> tuple[int, bool, bool]:
         """Run the command; return its exit status, whether its time ran out, and whether a crash point ended it."""
         try:
-            process = subprocess.Popen(  # noqa: S602
-                self.command,
-                shell=True,  # the contract is a shell command, given by the person who runs the trial
-                cwd=self.cwd,
-                env={**os.environ, **environment},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                start_new_session=True,
-                bufsize=0,
-            )
+            group = ProcessGroup(self.command, self.cwd, environment, output, patience=GRACE)
         except (OSError, ValueError) as error:
             raise SubjectError(f"the command could not be started ({error})") from None
-        assert process.stdout is not None and process.stderr is not None
-        pipes = {process.stdout: False, process.stderr: True}
-        readers = [threading.Thread(target=_drain, args=(*pipe, output), daemon=True) for pipe in pipes.items()]
-        for reader in readers:
-            reader.start()
         timed_out = crashed = False
         try:
             for watch in watches:
-                watch(process)
-            with _crash_points(run, process) as struck:
+                watch(group.process)
+            with _crash_points(run, group) as struck:
                 try:
-                    process.wait(run.timeout)
+                    group.process.wait(run.timeout)
                 except subprocess.TimeoutExpired:
                     timed_out = True
                 crashed = struck()
             if timed_out:
-                _signal_group(process.pid, signal.SIGTERM)
+                group.signal(signal.SIGTERM)
                 with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(GRACE)
+                    group.process.wait(GRACE)
             elif crashed:
                 # A shell ends at once when it is asked to; the program that it started may want its time.
-                _join(readers)
+                group.join()
         finally:
-            # Also on an interrupt, and for children that the command left behind: they hold the pipe open.
-            _signal_group(process.pid, signal.SIGKILL)
-            process.wait()
-            _join(readers)
-            for pipe in pipes:
-                pipe.close()
-        return process.returncode, timed_out, crashed
-
-
-def _join(readers: Sequence[threading.Thread]) -> None:
-    """Wait a while, in all, for threads that read what is left in the pipes."""
-    until = wall() + GRACE
-    for reader in readers:
-        reader.join(max(0.0, until - wall()))
+            code = group.close()
+        return code, timed_out, crashed
 
 
 @contextmanager
-def _crash_points(run: Run, process: subprocess.Popen[bytes]) -> Iterator[Callable[[], bool]]:
+def _crash_points(run: Run, group: ProcessGroup) -> Iterator[Callable[[], bool]]:
     """End the process where a crash point strikes; the function that is yielded tells whether one did."""
     if run.crashes is None:
         yield lambda: False
@@ -191,10 +164,10 @@ def _crash_points(run: Run, process: subprocess.Popen[bytes]) -> Iterator[Callab
 
     def end(how: How) -> None:
         if how == "kill":
-            _signal_group(process.pid, signal.SIGKILL)
+            group.signal(signal.SIGKILL)
             return
-        _signal_group(process.pid, signal.SIGTERM)
-        killers.append(threading.Timer(GRACE, _signal_group, (process.pid, signal.SIGKILL)))
+        group.signal(signal.SIGTERM)
+        killers.append(threading.Timer(GRACE, group.signal, (signal.SIGKILL,)))
         killers[-1].start()
 
     try:
@@ -205,36 +178,16 @@ def _crash_points(run: Run, process: subprocess.Popen[bytes]) -> Iterator[Callab
             killer.cancel()
 
 
-def _drain(pipe: BinaryIO, stderr: bool, output: Output) -> None:
-    try:
-        while chunk := pipe.read(_CHUNK):
-            output.take(chunk, stderr=stderr)
-    except (OSError, ValueError):
-        return  # the pipe was closed under a process that had left the group
-
-
-def _signal_group(group: int, number: signal.Signals) -> None:
-    try:
-        os.killpg(group, number)
-    except (ProcessLookupError, PermissionError):
-        return  # it is gone already
-
-
-def _signal_name(code: int) -> str | None:
-    """Name the signal behind an exit status; a shell reports that of its child as 128 plus the number."""
-    number = -code if code < 0 else code - 128
-    try:
-        return signal.Signals(number).name if number > 0 else None
-    except ValueError:
-        return None
-
-
 @dataclass(frozen=True)
 class CallableSubject:
-    """A Python function, called with the Run in a thread of its own. It cannot be killed: past its time it is left."""
+    """A Python function, called with the Run in a thread of its own. It cannot be killed: past its time it is left.
+
+    `guard` is entered around each run: it puts back what the function must leave alone.
+    """
 
     has_process: ClassVar[bool] = False
     function: Callable[[Run], object]
+    guard: Callable[[], AbstractContextManager[object]] | None = None
 
     def run(self, run: Run) -> Process:
         """Call the function. An exception that leaves it is evidence, not an error of the harness.
@@ -242,7 +195,7 @@ class CallableSubject:
         Raises SubjectError when it does in virtual time what cannot be done there.
         """
         started = wall()
-        with captured(run) as output, _errors_logged() as alerts:
+        with self.guard() if self.guard else nullcontext(), captured(run) as output, errors_logged() as alerts:
             process = self._virtually(run) if run.virtual is not None else self._on_a_thread(run)
         text = process.output
         # Each org has secrets of its own: to compile their patterns costs more than all else here.
@@ -288,7 +241,7 @@ def called(failure: BaseException | None) -> Process:
 
 
 @contextmanager
-def _errors_logged() -> Iterator[list[str]]:
+def errors_logged() -> Iterator[list[str]]:
     """Collect the names of the loggers that log an error meanwhile, a few."""
     found: list[str] = []
 

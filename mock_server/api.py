@@ -11,7 +11,7 @@ import os
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mock_server.fronts.certificates import Certificates
     from mock_server.fronts.direct import Exchange
     from mock_server.fronts.listener import Listener
+    from mock_server.fronts.pubsub import PubSubFront
     from mock_server.org.apex.actions import Action
     from mock_server.org.apex.endpoints import Endpoint
     from mock_server.org.automation import Trigger
@@ -56,18 +57,23 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
 class Running:
     """A server on the running event loop."""
 
-    def __init__(self, app: App, listener: Listener, certificates: Certificates) -> None:
+    def __init__(
+        self, app: App, listener: Listener, certificates: Certificates, pubsub: Listener, front: PubSubFront
+    ) -> None:
         self.app = app
         self.listener = listener
         self.certificates = certificates
+        self.pubsub_listener = pubsub
+        self._pubsub_front = front
 
     @classmethod
     async def open(cls, settings: Settings) -> Running:
-        """Bind the port and begin to answer. Raises OSError when the port is taken."""
+        """Bind the ports and begin to answer. Raises OSError when one is taken; its `filename` names that one."""
         from pathlib import Path
 
         from mock_server.fronts import certificates
         from mock_server.fronts.listener import Listener
+        from mock_server.fronts.pubsub import PubSubFront
         from mock_server.server import App
 
         kept = certificates.keep(Path(settings.state_dir) if settings.state_dir else None)
@@ -75,24 +81,65 @@ class Running:
         app.trust(kept.jwt_public_key)
         app.world.signing.source = kept.signing_key
         await app.start()
+        front = PubSubFront(app.grpc, kept.context("h2"))
+        pubsub: Listener | None = None
         try:
-            listener = Listener(settings.host, settings.port, app.factory, kept.context(), tunnel=settings.tunnel)
+            pubsub = _pubsub_listener(settings, front)
+            listener = Listener(
+                settings.host,
+                settings.port,
+                app.factory,
+                kept.context(),
+                tunnel=settings.tunnel,
+                behind=partial(front.takes, pubsub.port),
+            )
         except BaseException:
+            if pubsub is not None:
+                await pubsub.close()
             await app.close()
             raise
+        app.world.pubsub_port = pubsub.port
         listener.start()
-        return cls(app, listener, kept)
+        pubsub.start()
+        return cls(app, listener, kept, pubsub, front)
 
     async def close(self) -> None:
         await self.listener.close()
+        await self.pubsub_listener.close()
+        await self._pubsub_front.close()
         await self.app.close()
+
+    @property
+    def pubsub(self) -> str:
+        """Where the Pub/Sub API is served, plain and through TLS: host:port."""
+        return f"{self._host}:{self.pubsub_listener.port}"
 
     def address(self, scheme: str = "http") -> str:
         """Return the server's URL; a server on all interfaces is reached through the loopback one."""
+        return f"{scheme}://{self._host}:{self.listener.port}"
+
+    @property
+    def _host(self) -> str:
         host = self.app.settings.host
         if host in ("0.0.0.0", "::", ""):  # noqa: S104
             host = "127.0.0.1"
-        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.listener.port}"
+        return f"[{host}]" if ":" in host else host
+
+
+def _pubsub_listener(settings: Settings, front: PubSubFront) -> Listener:
+    """Bind the port of the Pub/Sub API. Its usual one, where nobody asked for it and it is taken, gives way."""
+    from mock_server.fronts.listener import Listener
+
+    def bind(port: int) -> Listener:
+        return Listener(settings.host, port, front.behind.factory, front.behind.context)
+
+    try:
+        return bind(settings.pubsub_port)
+    except OSError as error:
+        if "pubsub_port" not in settings.named and settings.pubsub_port == Settings.pubsub_port:
+            return bind(0)
+        why = f"{error.strerror or error} (the Pub/Sub API's port is set by --pubsub-port; 0 stands for any free one)"
+        raise OSError(error.errno, why, f"{settings.host}:{settings.pubsub_port}") from None
 
 
 class Server:
@@ -122,6 +169,11 @@ class Server:
     @property
     def https_url(self) -> str:
         return self._running.address("https")
+
+    @property
+    def pubsub(self) -> str:
+        """Where the Pub/Sub API is served, plain and through TLS: host:port."""
+        return self._running.pubsub
 
     @property
     def ca_file(self) -> Path:
@@ -274,6 +326,10 @@ class Attached(Server):
         return "https://" + self._address.partition("://")[2]
 
     @property
+    def pubsub(self) -> str:
+        return self.control.orgs()[0].pubsub_endpoint
+
+    @property
     def ca_file(self) -> Path:
         return self._ca_file
 
@@ -328,11 +384,13 @@ def attach(url: str, *, token: str | None = None, ca_file: Path | str | None = N
 def start(settings: Settings | None = None, **overrides: Any) -> Server:
     """Start a server in the background and return once it answers.
 
-    Overrides are fields of `Settings`; the port is a free one unless it is given. `schema` takes one path or several.
+    Overrides are fields of `Settings`; the ports are free ones unless they are given. `schema` takes one path or several.
     Raises OSError when the port is taken, DocumentError for a schema that is wrong.
     """
     if settings is None:
         overrides.setdefault("port", 0)
+        overrides.setdefault("pubsub_port", 0)
     if isinstance(overrides.get("schema"), str | os.PathLike):
         overrides["schema"] = (overrides["schema"],)
-    return Server(replace(settings or Settings(), **overrides))
+    settings = settings or Settings()
+    return Server(replace(settings, **overrides, named=settings.named | overrides.keys()))

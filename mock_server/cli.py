@@ -99,7 +99,7 @@ def _add_serve(commands: Any) -> None:
     serve.add_argument(
         "--port", type=int, help="port for HTTP, HTTPS and proxy CONNECT (default 8080; 0: any free one)"
     )
-    serve.add_argument("--pubsub-port", type=int, help="port of the Pub/Sub API, once events are served (default 7443)")
+    serve.add_argument("--pubsub-port", type=int, help="port of the Pub/Sub API, gRPC plain and by TLS (default 7443, or a free one where that is taken; 0: any free one)")
     serve.add_argument("--config", metavar="FILE", help=_CONFIG)
     serve.add_argument(
         "--schema",
@@ -135,7 +135,8 @@ def _serve(options: argparse.Namespace) -> int:
     except sqlite3.Error as error:
         raise Refused(f"cannot keep records in {settings.data}: {error}") from None
     except OSError as error:
-        raise Refused(f"cannot serve on {settings.host}:{settings.port}: {error.strerror or error}") from None
+        where = error.filename or f"{settings.host}:{settings.port}"
+        raise Refused(f"cannot serve on {where}: {error.strerror or error}") from None
 
 
 # -- ca, env

@@ -66,6 +66,8 @@ class Settings:
     records: tuple[Records, ...] = field(default=(), repr=False)
     document: Document | None = field(default=None, repr=False, compare=False)
     """The settings file, for what only shows to be wrong when the org is made."""
+    named: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
+    """What was set at all: a port that nobody asked for may be another one."""
 
 
 _DURATIONS = frozenset({"transaction_time"})
@@ -73,7 +75,7 @@ _LONGEST_PATH = 400
 _PORTS = frozenset({"port", "pubsub_port"})
 _WRITTEN = ("automation", "records", "limits", *declarations.KINDS)
 """What is too large for a variable or a flag, and stands in the settings file alone."""
-_UNSAID = ("document", "declared")
+_UNSAID = ("document", "declared", "named")
 KEYS = (*(one.name for one in fields(Settings) if one.name not in _UNSAID), *declarations.KINDS)
 _PLAIN = tuple(key for key in KEYS if key not in _WRITTEN)
 
@@ -84,8 +86,11 @@ def resolve(
     """Return the settings in force. `flags` holds what the command line gave. Raises ConfigError."""
     settings = Settings()
     path = file or (DEFAULT_FILE if Path(DEFAULT_FILE).exists() else None)
+    named: set[str] = set()
     if path is not None:
-        settings = replace(settings, **_from_file(path))
+        written = _from_file(path)
+        named |= written.keys()
+        settings = replace(settings, **written)
     variables = os.environ if environment is None else environment
     given: dict[str, Any] = {}
     for name, value in variables.items():
@@ -93,9 +98,13 @@ def resolve(
             key = name.removeprefix(_PREFIX).lower()
             given[key] = _value(key, value, f"${name}", _PLAIN)
     settings = replace(settings, **given)
+    named |= given.keys()
     chosen = {key: value for key, value in flags.items() if value is not None}
+    named |= chosen.keys()
     return replace(
-        settings, **{key: _value(key, value, f"--{key.replace('_', '-')}", _PLAIN) for key, value in chosen.items()}
+        settings,
+        named=frozenset(named),
+        **{key: _value(key, value, f"--{key.replace('_', '-')}", _PLAIN) for key, value in chosen.items()},
     )
 
 

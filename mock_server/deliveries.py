@@ -1,6 +1,13 @@
 """What a subscriber of either protocol is given of a channel: one way for faults, limits and the journal to have a say.
 
-Protocols make a `Feed` a subscription, take from it what they can send, and sleep until it may have more.
+A protocol asks `begin` where a subscription starts to read, makes a `Feed` of it, takes from that what it can send, and
+sleeps until there may be more. After each `take`, and before each keep-alive, it looks at what faults have decided:
+
+    feed.ended == "disconnect"   what was taken is sent, then the connection breaks
+    feed.ended == "slow"         nothing was taken; this subscriber is cut off
+    feed.ended == "forget"       nothing was taken; the server has restarted (`EventBus.generation` is another)
+    feed.silent                  nothing is sent, no keep-alive and no answer of a held request either
+    feed.keeps_alive(call)       asked when a keep-alive, or an empty answer, is due: whether it may be sent
 """
 
 from __future__ import annotations
@@ -11,12 +18,26 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mock_server.journal import Entry, EventNote
+from mock_server.org.events import EARLIEST, LATEST, UnknownReplay
 
 if TYPE_CHECKING:
+    from mock_server.faults.feeds import Ending, Handling
     from mock_server.operations import Call
     from mock_server.org.events import Channel, Event
     from mock_server.org.org import Org
     from mock_server.world import World
+
+
+def begin(world: World, call: Call, channel: Channel, replay: int) -> int:
+    """Return the replay id behind which a subscription begins to read. Raises UnknownReplay, by a fault too."""
+    faults = world.faults_of(call.org)
+    if replay not in (LATEST, EARLIEST) and not faults.empty:
+        from mock_server.faults.feeds import refusal_of
+
+        why = refusal_of(faults, call, channel.name, replay)
+        if why is not None:
+            raise UnknownReplay(replay, why)
+    return call.org.events.start(channel, replay)
 
 
 @dataclass(slots=True, eq=False)
@@ -34,18 +55,59 @@ class Feed:
     wanted: Callable[[Event], bool] | None = None
     _news: asyncio.Event = field(default_factory=asyncio.Event)
     _stop: Callable[[], object] = lambda: None
+    _handling: Handling | None = None
 
     def __post_init__(self) -> None:
-        self._stop = self.org.events.listen(self._news.set)
+        self._stop = self.org.events.attach(self)
         self._news.set()
 
     def close(self) -> None:
         """Read no more."""
         self._stop()
+        if self._handling is not None:
+            self._handling.close()
+
+    def wake(self) -> None:
+        """Have whoever waits look for something to take."""
+        self._news.set()
+
+    @property
+    def news(self) -> asyncio.Event:
+        """Is set when there may be something to take."""
+        return self._news
+
+    @property
+    def ended(self) -> Ending | None:
+        """Why there is nothing more to take; None while there may be."""
+        return None if self._handling is None else self._handling.ended
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing may be sent now, no keep-alive either. `news` is set when that is over."""
+        return self._handling is not None and self._handling.silent
+
+    def keeps_alive(self, call: Call) -> bool:
+        """Tell whether a keep-alive, or an answer that brings nothing, may be sent now."""
+        handling = self._faulted()
+        return handling is None or handling.keeps_alive(call)
+
+    def mend(self, position: int | None = None) -> None:
+        """Go on after an end. With a position what follows it is taken again: its answer has reached nobody."""
+        if position is not None:
+            self.position = position
+        if self._handling is not None:
+            self._handling.mend()
+        self._news.set()
 
     def take(self, call: Call, most: int) -> Sequence[Event]:
         """Return the next events to send with a call, a few at most, and note that they are delivered by it."""
         self._news.clear()
+        handling = self._faulted()
+        if handling is not None:
+            handed, self.position = handling.take(call, self.position, most)
+            events = [event for event, _ in handed]
+            self._note(call.entry, events, [rule for _, rule in handed])
+            return events
         events = self.org.events.after(self.channel, self.position, most)
         if not events:
             return events
@@ -55,14 +117,23 @@ class Feed:
         self._note(call.entry, events)
         return events
 
-    def _note(self, entry: Entry, events: Sequence[Event]) -> None:
-        now, name = self.org.clock.now(), self.channel.name
-        self.world.journal_of(self.org).told(
-            entry,
-            [EventNote(now, "delivered", name, event.replay_id, event.uuid, self.subscriber) for event in events],
-        )
+    def _faulted(self) -> Handling | None:
+        """Return what handles the faults of the subscription, None where there are and were none."""
+        if self._handling is None:
+            faults = self.world.faults_of(self.org)
+            if faults.empty:
+                return None
+            from mock_server.faults.feeds import Handling
 
-    @property
-    def news(self) -> asyncio.Event:
-        """Is set when there may be something to take."""
-        return self._news
+            wanted = self.wanted or (lambda event: True)
+            self._handling = Handling(self.org, faults, self.channel, wanted, self._news.set)
+        return self._handling
+
+    def _note(self, entry: Entry, events: Sequence[Event], rules: Sequence[str | None] = ()) -> None:
+        if not events:
+            return
+        now, name = self.org.clock.now(), self.channel.name
+        notes = [EventNote(now, "delivered", name, event.replay_id, event.uuid, self.subscriber) for event in events]
+        if any(rules):
+            notes = [note._replace(rule=rule) for note, rule in zip(notes, rules, strict=True)]
+        self.world.journal_of(self.org).told(entry, notes)

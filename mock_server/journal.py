@@ -283,6 +283,8 @@ class Journal:
         self._keep_rows = keep_rows
         self._rows = 0
         self.count = 0
+        self.notes = 0
+        """How many notes of events were made, those of entries that are kept no more among them."""
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self._entries)
@@ -321,6 +323,7 @@ class Journal:
         if not isinstance(entry.events, deque):
             entry.events = deque(maxlen=None if self._keep is None else self._keep_rows)
         entry.events.extend(notes)
+        self.notes += len(notes)
 
     def take_back(self, entry: Entry, batch: int, left: int) -> None:
         """Note no more than the first rows of a batch of a job: what was done of the others was undone."""

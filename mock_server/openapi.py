@@ -8,7 +8,7 @@ from typing import Any
 
 from mock_server import __version__
 from mock_server.operations import Operation
-from mock_server.routing import Registry
+from mock_server.routing import GRPC, Registry
 
 FORM, XML, JSON, CSV = "application/x-www-form-urlencoded", "text/xml", "application/json", "text/csv"
 _NAME = re.compile(r"\{(\w+)\*?\}")
@@ -28,6 +28,9 @@ def description(registry: Registry, server: str | None = None) -> dict[str, Any]
     templates: dict[str, str] = {}
     for route in registry.routes:
         operation = route.operation
+        if operation.method == GRPC:
+            # Its own description is the protocol file.
+            continue
         # Two templates that differ in the names of their parameters alone are one path in OpenAPI.
         template = templates.setdefault(_NAME.sub("{}", operation.path), operation.path)
         path = _NAME.sub(r"{\1}", template)

@@ -45,6 +45,7 @@ class Operation:
     `token_header` is the header that brings it in the place of Authorization.
     The body of an `upload` may be large: it is never held in memory, and comes as `Call.upload`. `gives` is the type of
     the answers that have one whatever the client accepts (`*/*`: that of what is asked for).
+    What `streams` has messages both ways for as long as either side likes, as `Call.stream`.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Operation:
     token_header: str = ""
     upload: bool = False
     gives: str = ""
+    streams: bool = False
 
 
 def operation_saves(operation: Operation) -> bool:
@@ -96,6 +98,20 @@ class Reply:
             close()
 
 
+class Stream(Protocol):
+    """The messages of a call that has many, as bytes."""
+
+    async def receive(self) -> bytes | None:
+        """Return the client's next message; None when it will send no more. A wait that is cancelled loses none."""
+
+    async def send(self, message: bytes) -> None:
+        """Send a message. Raises ConnectionError when the client has left."""
+
+    @property
+    def open(self) -> bool:
+        """Whether the client is still there."""
+
+
 @dataclass(slots=True)
 class Call:
     """One request on its way through the gate.
@@ -122,6 +138,8 @@ class Call:
     journal: Journal = None  # type: ignore[assignment]  # likewise
     feed: Callable[..., Feed] = None  # type: ignore[assignment]  # likewise
     """Begins to read a channel of events: takes what a `Feed` does, from the channel on."""
+    stream: Stream | None = None
+    """Of an operation that streams: its messages. `body` is empty."""
     reply: Reply | None = None
     """The reply on its way out, for reply faults."""
     peer: str = "127.0.0.1"
@@ -145,6 +163,8 @@ class Call:
     """That of such a body."""
     rest: Callable[[], Awaitable[None]] | None = None
     """Reads the body of an upload, where that has to wait for the gate."""
+    channels: tuple[str, ...] = ()
+    """The channels of events that the call is about, as far as whoever made it knows; for rules about one."""
     unread: ApiError | None = None
     """Why the body could not be read. The gate refuses such a call, once it knows who calls."""
     _query: dict[str, str] | None = None

@@ -29,6 +29,8 @@ _REMEMBERED = 1024
 """Requests whose route is remembered: integrations send the same few paths again and again."""
 _METHODS = ("HEAD", "GET", "POST", "PUT", "PATCH", "DELETE")
 """In the order in which Salesforce lists what is allowed."""
+GRPC = "GRPC"
+"""Stands for the method of operations of gRPC."""
 _Known = tuple[Choice, dict[str, str], str]
 
 
@@ -103,6 +105,14 @@ class Registry:
         except ApiError:
             return False
         return any(route.operation.upload for route in choice.routes.values())
+
+    def streams(self, path: str) -> bool | None:
+        """Tell whether a method of gRPC is one of streams, by its path; None where there is no such method."""
+        try:
+            choice, *_ = self._remembered(GRPC, path)
+        except ApiError:
+            return None
+        return any(route.operation.streams for route in choice.routes.values())
 
     def _remembered(self, method: str, raw_path: str) -> _Known:
         key = (method, raw_path)

@@ -18,7 +18,7 @@ from mock_server.operations import Call, Reply
 from mock_server.org.chance import stream
 from mock_server.org.limits.bulk import BulkSettings
 from mock_server.org.schema import SchemaError
-from mock_server.protocols import bulk1, bulk2, cometd, oauth, rest, soap
+from mock_server.protocols import bulk1, bulk2, cometd, oauth, pubsub, rest, soap
 from mock_server.routing import Registry
 from mock_server.tuning import Tuning
 from mock_server.world import OrgSpec, World, WrongHook
@@ -30,7 +30,17 @@ _KEEP_EVERY = 1.0
 
 def registry() -> Registry:
     """Return every operation the server has, protocol by protocol."""
-    return Registry([*rest.ROUTES, *oauth.ROUTES, *soap.ROUTES, *bulk1.ROUTES, *bulk2.ROUTES, *cometd.ROUTES])
+    return Registry(
+        [
+            *rest.ROUTES,
+            *oauth.ROUTES,
+            *soap.ROUTES,
+            *bulk1.ROUTES,
+            *bulk2.ROUTES,
+            *cometd.ROUTES,
+            *pubsub.ROUTES,
+        ]
+    )
 
 
 class App:
@@ -52,6 +62,8 @@ class App:
         if settings.records:
             self._plant(settings)
         self._gate = Gate(self.world, self.registry, rest.render, rest.finish)
+        self.grpc = (self._gate.handle, self.registry.streams)
+        """What a gRPC server serves."""
         self.control = ControlPlane(self.world, settings.control_token)
         self._front: Front | None = None
         self._keeping: asyncio.Task[None] | None = None

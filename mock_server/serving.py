@@ -62,8 +62,8 @@ def description(running: Running) -> dict[str, Any]:
     return {
         "url": running.address(),
         "https_url": running.address("https"),
-        "pubsub": None,
-        "pubsub_tls": None,
+        "pubsub": running.pubsub,
+        "pubsub_tls": running.pubsub,
         "ca_file": str(running.certificates.ca_file),
         "jwt_key_file": str(running.certificates.jwt_key_file),
         "refresh_token": grant.token,
@@ -84,12 +84,20 @@ def _write(path: Path, value: dict[str, Any]) -> None:
         raise
 
 
+def _moved(running: Running) -> str:
+    """Say why the Pub/Sub API is not where it usually is."""
+    usual = Settings.pubsub_port
+    moved = "pubsub_port" not in running.app.settings.named and running.pubsub_listener.port != usual
+    return f"; {usual} is taken" if moved else ""
+
+
 def _greet(running: Running) -> None:
     directory = running.app.world.default.directory
     user, app = directory.default_user, directory.default_app
     url = running.address()
     print(
         f"sfmock serves an org on {url} and {running.address('https')} (Ctrl-C ends it)\n"
+        f"  pubsub    {running.pubsub} (gRPC, plain and TLS{_moved(running)})\n"
         f"  user      {user.username}  password {user.password}\n"
         f"  client    {app.client_id}  secret {app.client_secret}\n"
         f'  clients   eval "$(sfmock env --url {url})"\n'

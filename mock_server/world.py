@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import groupby
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
 
 import orjson
 
@@ -16,7 +19,7 @@ from mock_server.declarations import Declaration
 from mock_server.faults.effects.upload import CutUpload
 from mock_server.faults.engine import Faults
 from mock_server.job_saves import JobSaves
-from mock_server.journal import Journal
+from mock_server.journal import EventNote, Journal
 from mock_server.org.automation import HookError
 from mock_server.org.clock import Mode
 from mock_server.org.identity.directory import User
@@ -27,6 +30,9 @@ from mock_server.org.seeded import write_rows
 from mock_server.org.versions import LATEST
 from mock_server.routing import Registry
 from mock_server.tuning import Tuning
+
+if TYPE_CHECKING:
+    from mock_server.org.events import Event
 
 _MOST_SCHEMAS = 8
 KEPT_COMMITS = 10_000
@@ -104,6 +110,8 @@ class World:
         self._by_15: dict[str, Org] = {}
         self._schemas: dict[bytes, Schema] = {}
         self._created = 0
+        self.pubsub_port: int | None = None
+        """Where the Pub/Sub API of all orgs is served; None for a world without a network."""
         self.signing = SigningKey()
         self.trusted_key: str | None = None
         """The public key (PEM) that every org accepts in the JWT bearer grant."""
@@ -163,6 +171,7 @@ class World:
         self._faults[org.id] = Faults(org, self.registry, seed=spec.seed)
         self._journals[org.id] = Journal() if keep else Journal(keep=None)
         self._job_saves[org.id] = JobSaves(org, self._faults[org.id], self._journals[org.id])
+        org.on_events = lambda bus: bus.on_published.append(partial(_note_published, self._journals[org.id]))
         org.taken_elsewhere = lambda name: any(
             one.directory.knows(name) for one in self.orgs.values() if one is not org
         )
@@ -293,6 +302,7 @@ class World:
             "login_url": base_url,
             "instance_url": base_url,
             "api_version": min(CLIENT_VERSION, f"{self.latest}.0"),
+            "pubsub_endpoint": f"{_host(base_url)}:{self.pubsub_port}" if self.pubsub_port else "",
         }
 
     def faults_of(self, org: Org) -> Faults:
@@ -333,6 +343,25 @@ class World:
     def close(self) -> None:
         for org in self.orgs.values():
             org.close()
+
+
+def _host(url: str) -> str:
+    host = urlsplit(url).hostname or ""
+    return f"[{host}]" if ":" in host else host
+
+
+def _note_published(journal: Journal, events: Sequence[Event]) -> None:
+    """Note on the exchanges that published events that they did."""
+    for number, caused in groupby(events, lambda event: event.exchange):
+        entry = journal.entry(number) if number else None
+        if entry is not None:
+            journal.told(
+                entry,
+                [
+                    EventNote(event.at, "published", f"/event/{event.name}", event.replay_id, event.uuid)
+                    for event in caused
+                ],
+            )
 
 
 def _issued(org: Org, token: str) -> bool:

@@ -8,8 +8,10 @@ from typing import Any
 
 from harness.properties import (
     bulk,
+    callout,
     dead_letter,
     delivery,
+    events,
     idempotency,
     limits,
     read,
@@ -23,7 +25,20 @@ from harness.properties.property import Property, Verdict
 __all__ = ["ParameterError", "Property", "Verdict", "read_parameters", "registry"]
 
 # In the order of a report: the laws, then their causes.
-FAMILIES = (delivery, retry, idempotency, bulk, read, limits, session, dead_letter, reporting, security)
+FAMILIES = (
+    delivery,
+    retry,
+    idempotency,
+    bulk,
+    read,
+    limits,
+    session,
+    dead_letter,
+    events,
+    callout,
+    reporting,
+    security,
+)
 
 
 class ParameterError(ValueError):

@@ -44,6 +44,34 @@ class OrgInfo:
     login_url: str
     instance_url: str
     api_version: str
+    pubsub_endpoint: str = ""
+    """host:port of the Pub/Sub API, plain and through TLS."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRow:
+    """What became of one record that was changed."""
+
+    id: str | None
+    success: bool
+    errors: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """How much has happened in an org. `last` is the number of the newest exchange.
+
+    `requests` counts those after the one that was asked from, long polls aside; `under_way` are the requests that are
+    not answered yet, `held` the streams and long polls that are open. `notes` counts what was noted of events (subscriptions,
+    deliveries), `commits` changes of records.
+    """
+
+    last: int
+    requests: int
+    under_way: int
+    held: int
+    notes: int
+    commits: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,6 +354,27 @@ class ControlClient:
         """Save records through the write pipeline, all or none; return their ids."""
         body = {"sobject": sobject, "records": [dict(record) for record in records]}
         return [row["id"] for row in self._call("POST", "records", body)]
+
+    def change(
+        self,
+        verb: str,
+        sobject: str,
+        records: Iterable[Mapping[str, Any]],
+        *,
+        user: str | None = None,
+        all_or_none: bool = True,
+    ) -> list[ChangeRow]:
+        """Create, update, delete or undelete records in the name of a user, an administrator where none is named.
+
+        Records to update, delete or undelete are named by `Id`. All are one transaction, unless `all_or_none` is False.
+        """
+        rows = [dict(record) for record in records]
+        body = {"verb": verb, "sobject": sobject, "records": rows, "allOrNone": all_or_none, "as": user}
+        return [ChangeRow(**row) for row in self._call("POST", "changes", body)]
+
+    def activity(self, since: int = 0) -> Activity:
+        """Tell how much has happened so far; `since` is the last exchange that is known already."""
+        return Activity(**self._call("GET", "activity", since=since))
 
     def records(self, soql: str) -> list[dict[str, Any]]:
         """Return all records of a query."""

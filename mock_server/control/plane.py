@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 # Imported for what they declare.
 from mock_server.control import automation as _automation
+from mock_server.control import changes as _changes
 from mock_server.control import declarations as _declarations
 from mock_server.control import faults as _faults
 from mock_server.control import jobs as _jobs
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["ControlPlane", "routes"]
 
 log = logging.getLogger("sfmock")
-_DECLARING = (_automation, _declarations, _faults, _jobs, _orgs, _records, _state)
+_DECLARING = (_automation, _changes, _declarations, _faults, _jobs, _orgs, _records, _state)
 
 
 class ControlPlane:

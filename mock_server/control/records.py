@@ -75,8 +75,8 @@ def seeding(org: Org) -> Callable[[str, Sequence[Mapping[str, Any]]], list[str]]
 
 def _save(org: Org, who: Session, sobject: str, rows: Sequence[dict[str, Any]], at: Path) -> list[str]:
     ids: list[str] = []
-    _make_tables(org, sobject)
-    _check_names(org, sobject, rows, at)
+    make_tables(org, sobject)
+    check_names(org, sobject, rows, at)
     for start in range(0, len(rows), CHUNK):
         chunk = rows[start : start + CHUNK]
         held = [_children_in(row) for row in chunk]
@@ -88,7 +88,7 @@ def _save(org: Org, who: Session, sobject: str, rows: Sequence[dict[str, Any]], 
             results = org.write(who, [Change("create", sobject, row) for row in plain], all_or_none=False, give_up=True)
         except Misfit as misfit:
             # A Misfit ends the whole request, as on the platform, without saying which row held the value.
-            number = next((n for n, row in enumerate(plain, start) if _holds(row, misfit)), None)
+            number = next((n for n, row in enumerate(plain, start) if holds(row, misfit)), None)
             path = (*at, "records", *(() if number is None else (number,)), misfit.field.name)
             raise Refused(400, misfit.text, spelt(path)) from None
         for place, (result, inner) in enumerate(zip(results, held, strict=True), start):
@@ -102,7 +102,7 @@ def _save(org: Org, who: Session, sobject: str, rows: Sequence[dict[str, Any]], 
     return ids
 
 
-def _check_names(org: Org, sobject: str, rows: Sequence[Mapping[str, Any]], at: Path) -> None:
+def check_names(org: Org, sobject: str, rows: Sequence[Mapping[str, Any]], at: Path) -> None:
     """Refuse the first name that is no field or relationship of an object. Raises Refused with the nearest one."""
     found = org.schema.get(sobject)
     assert found is not None
@@ -131,7 +131,8 @@ def _no_column(name: str, sobject: str, known: list[str], at: Path) -> Refused:
     return Refused(400, f"INVALID_FIELD: No such column '{name}' on sobject of type {sobject}", spelt(at), known, name)
 
 
-def _holds(row: Mapping[str, Any], misfit: Misfit) -> bool:
+def holds(row: Mapping[str, Any], misfit: Misfit) -> bool:
+    """Tell whether a row has the value that did not fit."""
     return any(name.lower() == misfit.field.name.lower() and value == misfit.value for name, value in row.items())
 
 
@@ -152,7 +153,7 @@ def _save_children(org: Org, who: Session, parent: str, identifier: str, name: s
     _save(org, who, relationship.child, [{**row, relationship.field: identifier} for row in rows], at)
 
 
-def _make_tables(org: Org, name: str) -> None:
+def make_tables(org: Org, name: str) -> None:
     """Make the tables a save may touch before its transaction: one made inside would vanish with a roll-back."""
     sobject = org.schema.get(name)
     assert sobject is not None

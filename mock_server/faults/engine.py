@@ -44,6 +44,8 @@ class Armed:
         self._tally = Tally(rule.when, chance.stream(seed, "fault", rule.name))
         self._requests: OrderedDict[tuple[int, int], bool | None] = OrderedDict()
         self._selection = None if rule.records is None else Selection(rule.records, self._draw)
+        self.memory: dict[object, bool] = {}
+        """What was decided of single events and replay ids that it is to stay so for."""
 
     def _draw(self, key: str) -> float:
         return chance.stream(self._seed, "fault", self.rule.name, "key", key).random()
@@ -100,6 +102,20 @@ class Armed:
             before.rows += rows
             return
         entry.strikes.append(Strike(self.rule.name, self.rule.effect.key, point, rows))
+
+    def meets(self, key: object) -> bool:
+        """Count an event, or a delivery, that the rule is about; tell whether it strikes it."""
+        self.matched += 1
+        return self._tally.fires(key if self.rule.when.per == "key" else "")
+
+    def struck(self, entry: Entry) -> None:
+        """Count a strike of an event, or a delivery, and write it into the journal: one line for all of an exchange."""
+        self.fired += 1
+        for strike in entry.strikes:
+            if strike.rule == self.rule.name and strike.point == "event":
+                strike.rows += 1
+                return
+        entry.strikes.append(Strike(self.rule.name, self.rule.effect.key, "event", 1))
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -196,7 +212,9 @@ class Faults:
 
     def add(self, rule: FaultRule) -> None:
         """Put a rule in force. Raises RuleError for a name that is taken, and for what this org does not have."""
-        problems = [*self._taken(rule), *self._unknown(rule), *rule.effect.misfits(self._org)]
+        where = rule.where
+        problems = [*self._taken(rule), *self._unknown(rule), *where.misfits(self._org)]
+        problems += rule.effect.misfits(self._org, where)
         if problems:
             raise RuleError(problems)
         now = self._org.clock.now()
@@ -305,6 +323,28 @@ class Faults:
         if lost or not rule.when.open(age, self.phase) or not rule.effect.applies(call, age):
             return False
         return any(armed.fires(entry.asked, keys))
+
+    # -- events
+
+    def of_events(self, call: Call, channel: str) -> list[Armed]:
+        """Return the rules about what a call has to do with the events of a channel, in their order."""
+        return [
+            armed
+            for armed in self._plan(call.operation.name, "event")
+            if armed.rule.where.concerns_channel(channel) and armed.rule.where.admits(call)
+        ]
+
+    def meets(self, armed: Armed, key: object) -> bool:
+        """Count an event, or a delivery, that a rule is about; tell whether it strikes it."""
+        if not self.in_force(armed):
+            armed.matched += 1
+            return False
+        return armed.meets(key)
+
+    def in_force(self, armed: Armed) -> bool:
+        """Tell whether a rule is there still, and open now."""
+        age = self._org.clock.now() - armed.added
+        return self._armed.get(armed.rule.name) is armed and armed.rule.when.open(age, self.phase)
 
     # -- rows
 

@@ -14,7 +14,7 @@ from mock_server.faults.effects.effect import Effect, Point, has_rows, saves_lat
 from mock_server.faults.reader import Path, Reader, shown
 from mock_server.faults.records import RowSelector
 from mock_server.faults.when import When
-from mock_server.faults.where import Where
+from mock_server.faults.where import Where, about_channels
 from mock_server.operations import Operation
 from mock_server.routing import Registry
 
@@ -149,4 +149,6 @@ def _refusal(operation: Operation, effect: Effect, rows_selected: bool, about: W
         return ("records",), f"the rows of {operation.name} are saved after its answer, which {effect.key} strikes"
     if about.sobject is not None and operation.kind == "login":
         return ("where", "sobject"), f"{operation.name} is about no object"
+    if about.channel is not None and not about_channels(operation):
+        return ("where", "channel"), f"{operation.name} is about no channel of events"
     return None

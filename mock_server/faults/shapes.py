@@ -45,12 +45,13 @@ SHARE: Shape = {"type": "number", "minimum": 0, "maximum": 1}
 _WHERE = mapping(
     {
         "sobject": TEXT,
+        "channel": {"type": "string", "minLength": 1, "description": "/event/Order__e, /data/*, /topic/New, /u/News"},
         "user": TEXT,
         "client": TEXT,
         "header": {"type": "object"},
         "body": {"type": "object"},
     },
-    description="which requests: by object, username, User-Agent, header (globs), and keys of the body",
+    description="which requests: by object, channel of events, username, User-Agent, header (globs), keys of the body",
 )
 _RECORDS = mapping(
     {

@@ -80,11 +80,11 @@ class Certificates:
             # A folder that is read-only: the key lives as long as the server.
             return path.read_bytes() if _readable(path) else signing.make()
 
-    def context(self) -> ssl.SSLContext:
-        """Return the server side of TLS."""
+    def context(self, protocol: str = "http/1.1") -> ssl.SSLContext:
+        """Return the server side of TLS; `protocol` is what is spoken inside (`h2` for gRPC)."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.folder / "server.pem")
-        context.set_alpn_protocols(["http/1.1"])
+        context.set_alpn_protocols([protocol])
         return context
 
     def bundle(self) -> Path:

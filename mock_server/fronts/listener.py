@@ -8,6 +8,7 @@ import logging
 import socket
 import ssl
 from collections.abc import Callable
+from dataclasses import dataclass
 
 log = logging.getLogger("sfmock")
 
@@ -31,23 +32,33 @@ def served(host: str) -> bool:
     return host in _LOCAL or host.endswith(_SERVED)
 
 
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """What takes connections over: a protocol factory, and the server side of TLS for clients that speak it."""
+
+    factory: Callable[[], asyncio.BaseProtocol]
+    context: ssl.SSLContext
+
+
 class Listener:
     """Accepts connections and hands each to `factory` (an aiohttp server), through TLS where the client speaks it.
 
-    With `tunnel` a CONNECT to another host becomes a plain tunnel; otherwise it is refused with 403.
+    With `tunnel` a CONNECT to another host becomes a plain tunnel; otherwise it is refused with 403. `behind` names
+    what takes over those to a host and port of Salesforce's other than the usual ones; for these it returns None.
     """
 
     def __init__(
         self,
         host: str,
         port: int,
-        factory: Callable[[], asyncio.Protocol],
+        factory: Callable[[], asyncio.BaseProtocol],
         context: ssl.SSLContext,
         *,
         tunnel: bool = False,
+        behind: Callable[[str, int], Behind | None] = lambda host, port: None,
     ) -> None:
-        self._factory = factory
-        self._context = context
+        self._usual = Behind(factory, context)
+        self._behind = behind
         self._tunnel = tunnel
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._socket = socket.socket(family, socket.SOCK_STREAM)
@@ -107,17 +118,17 @@ class Listener:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             async with asyncio.timeout(_PATIENCE):
                 first = await _peek(sock, len(_CONNECT))
-                elsewhere = None
+                elsewhere, behind = None, self._usual
                 # A part of the word is enough: nothing else that a client of Salesforce sends begins with it.
                 if first and _CONNECT.startswith(first):
-                    first, elsewhere = await self._connect(sock)
+                    first, behind, elsewhere = await self._connect(sock)
             if elsewhere is not None:
                 await _tunnel(sock, *elsewhere)
             elif first:
-                context = self._context if first[0] == _TLS_HANDSHAKE else None
+                context = behind.context if first[0] == _TLS_HANDSHAKE else None
                 handed = True
                 await asyncio.get_running_loop().connect_accepted_socket(
-                    self._factory, sock, ssl=context, ssl_handshake_timeout=_PATIENCE if context else None
+                    behind.factory, sock, ssl=context, ssl_handshake_timeout=_PATIENCE if context else None
                 )
         except (OSError, ssl.SSLError, TimeoutError, ValueError) as error:
             log.debug("a connection ended before its first request: %r", error)
@@ -125,21 +136,24 @@ class Listener:
             if not handed:
                 sock.close()
 
-    async def _connect(self, sock: socket.socket) -> tuple[bytes, tuple[str, int] | None]:
-        """Answer a CONNECT. Return the first bytes behind it, or where to a tunnel leads; nothing where it ends."""
+    async def _connect(self, sock: socket.socket) -> tuple[bytes, Behind, tuple[str, int] | None]:
+        """Answer a CONNECT. Return the first bytes behind it and who takes them, or where to a tunnel leads.
+
+        Where it ends, there are no bytes.
+        """
         loop = asyncio.get_running_loop()
         target = _target(await _read_head(sock))
         if target is None:
             await loop.sock_sendall(sock, _refusal(400, "Bad Request", "a CONNECT names host:port"))
-            return b"", None
+            return b"", self._usual, None
         if served(target[0]) or target == self._socket.getsockname()[:2]:
             await loop.sock_sendall(sock, _ESTABLISHED)
-            return await _peek(sock, 1), None
+            return await _peek(sock, 1), self._behind(*target) or self._usual, None
         if self._tunnel:
-            return b"", target
+            return b"", self._usual, target
         why = f"sfmock serves Salesforce's hosts and its own; {target[0]} is neither, and tunnels are off"
         await loop.sock_sendall(sock, _refusal(403, "Forbidden", why))
-        return b"", None
+        return b"", self._usual, None
 
 
 async def _peek(sock: socket.socket, most: int) -> bytes:

@@ -152,6 +152,9 @@ class Org:
         """What is set of the org's jobs, before there are any."""
         self.on_jobs: Callable[[Jobs], None] = lambda jobs: None
         """Told once, when the org comes to have jobs: who watches their saves sees to it."""
+        self.on_events: Callable[[EventBus], None] = lambda bus: None
+        """Told once, when the org comes to have an event bus."""
+        self._pipeline.outbox.bus = lambda: self.events
 
     @cached_property
     def reports(self) -> Reports:
@@ -176,7 +179,8 @@ class Org:
         if self._events is None:
             from mock_server.org.events import EventBus
 
-            self._events = EventBus(self)
+            self._events = EventBus(self, self._pipeline.outbox)
+            self.on_events(self._events)
         return self._events
 
     @property

@@ -215,7 +215,7 @@ def test_silence_ends_after_a_while_and_closing_leaves_nothing_open(
             await asyncio.sleep(0.05)
             assert len(os.listdir("/proc/self/fd")) == before + 24
             await front.close()
-            await front._factory.shutdown(0.1)  # type: ignore[attr-defined]
+            await front._usual.factory.shutdown(0.1)  # type: ignore[attr-defined]
             await asyncio.sleep(0.05)
             # The clients' own ends are left; the listening socket has gone too.
             assert len(os.listdir("/proc/self/fd")) == before + 12 - 1

@@ -10,12 +10,14 @@ from typing import Any
 
 from harness.effects import Effects, Taken
 from harness.evidence import ArmedFault, Canary, Evidence, Footprint, Leg, Process
+from harness.happenings import Happenings
 from harness.inputs import Input
 from harness.letters import BrokenLetter, Letter
 from harness.linking import link
 from harness.plans import Policy
 from mock_server.control.client import CommitRow
 
+_NOTHING = Happenings()
 UPSERT = "rest.collections.upsert"
 CREATE = "rest.collections.create"
 PATHS = {
@@ -265,6 +267,7 @@ class World:
         baseline: World | None = None,
         broken_queue: Evidence | None = None,
         memory: tuple[Footprint, ...] | None = None,
+        happenings: Happenings = _NOTHING,
         **more: Any,
     ) -> Evidence:
         """Link the world. `more` are further arguments of `link`."""
@@ -283,7 +286,11 @@ class World:
             **more,
         )
         return replace(
-            found, baseline=baseline.evidence() if baseline else None, broken_queue=broken_queue, memory=memory
+            found,
+            baseline=baseline.evidence() if baseline else None,
+            broken_queue=broken_queue,
+            memory=memory,
+            happenings=happenings,
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mock_server.faults.effects.effect import Effect
 from mock_server.faults.effects.error import Error
+from mock_server.faults.effects.event import EventFault
 from mock_server.faults.effects.job import JobFault
 from mock_server.faults.effects.latency import Latency
 from mock_server.faults.effects.limit import SetLimit
@@ -27,6 +28,7 @@ EFFECTS: tuple[type[Effect], ...] = (
     HoldLock,
     JobFault,
     CutUpload,
+    EventFault,
     Meanwhile,
     EndSubject,
 )

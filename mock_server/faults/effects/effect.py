@@ -13,11 +13,13 @@ from mock_server.org.chance import Random
 from mock_server.org.errors import ApiError
 
 if TYPE_CHECKING:
+    from mock_server.faults.where import Where
     from mock_server.operations import Call, Operation, Reply
     from mock_server.org.org import Org
     from mock_server.org.records.changes import Change
 
-Point = Literal["edge", "session", "before", "row", "after", "reply"]
+Point = Literal["edge", "session", "before", "row", "after", "reply", "event"]
+"""Where an exchange is struck; `event`: wherever it brings events to a subscriber, or begins to."""
 BEFORE_AFTER = ("before", "after")
 
 
@@ -54,8 +56,8 @@ class Effect(ABC):
         """Say why the effect cannot strike an operation, None when it can. Asked when the rule is added."""
         return None
 
-    def misfits(self, org: Org) -> Iterable[Problem]:
-        """Return what the effect needs and an org does not have. Asked when the rule is added to that org."""
+    def misfits(self, org: Org, where: Where) -> Iterable[Problem]:
+        """Return what the effect needs and an org, or what the rule is about, does not have. Asked when it is added."""
         return ()
 
     def applies(self, call: Call, age: float) -> bool:

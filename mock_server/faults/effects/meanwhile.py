@@ -25,6 +25,7 @@ from mock_server.org.records.changes import Change
 from mock_server.org.records.values import Misfit
 
 if TYPE_CHECKING:
+    from mock_server.faults.where import Where
     from mock_server.operations import Call, Operation, Reply
     from mock_server.org.org import Org
 
@@ -84,7 +85,7 @@ class Meanwhile(Effect):
     def point(self, operation: Operation) -> Point:
         return "before"
 
-    def misfits(self, org: Org) -> Iterator[Problem]:
+    def misfits(self, org: Org, where: Where) -> Iterator[Problem]:
         if self.insert is not None:
             at = ("meanwhile", "insert")
             yield from _unknown(org, self.insert.sobject, self.insert.values, (*at, "sobject"), (*at, "values"))

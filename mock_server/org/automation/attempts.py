@@ -51,7 +51,7 @@ class Attempts:
         places = list(range(len(changes)))
         for attempt in range(ATTEMPTS):
             access = self.pipeline.access_of(self.user_id) if self.as_user else None
-            chunk = Chunk([changes[place] for place in places], self.user_id, self.give_up, access)
+            chunk = Chunk([changes[place] for place in places], self.user_id, self.give_up, access, self.exchange)
             # The budget of a later attempt is whole again; a nested save spends what its transaction has left.
             chunk.execution = execution = self.execution or Execution(Budget(self.pipeline.automation.metered))
             stays = self._attempt(chunk, all_or_none)
@@ -88,7 +88,7 @@ class Attempts:
                 pipeline.take(chunk)
                 if all_or_none and any(row.errors for row in chunk.rows):
                     raise _RollBack
-                if not pipeline.store_rows(chunk, self.exchange):
+                if not pipeline.store_rows(chunk):
                     raise _RollBack
                 run_hooks(chunk, "after", automation, pipeline.stored)
                 # A row without triggers fails for itself: there is nothing that its failure could have misled.

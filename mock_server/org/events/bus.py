@@ -7,26 +7,42 @@ what was published then is retained, on any channel: an empty answer of the Pub/
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
+from uuid import UUID
 
 from mock_server.org.chance import stream
 from mock_server.org.events.access import NoChannel, Resolver
 from mock_server.org.events.channel import RETENTION, Channel
 from mock_server.org.events.model import EARLIEST, LATEST, Event, Kind, UnknownReplay
+from mock_server.org.events.publishing import PlatformEvents
 
 if TYPE_CHECKING:
+    from mock_server.org.events.codecs import Codecs
     from mock_server.org.identity.sessions import Session
     from mock_server.org.org import Org
+    from mock_server.org.records.commits import Batch
+    from mock_server.org.records.outbox import Outbox, Published
 
 _WIDEST_GAP = 3
 _LONGEST = max(RETENTION.values())
 
 
+class Reader(Protocol):
+    """A subscription, as whoever serves it keeps it."""
+
+    subscriber: str
+
+    @property
+    def channel(self) -> Channel: ...
+    def wake(self) -> None: ...
+
+
 class EventBus:
     """All channels of one org. `publish` appends; subscribers read with `after` whenever they are woken."""
 
-    def __init__(self, org: Org) -> None:
+    def __init__(self, org: Org, outbox: Outbox) -> None:
         self._org = org
         self._clock = org.clock
         self._gaps = stream(org.seed, "replay ids")
@@ -36,10 +52,36 @@ class EventBus:
         self.channels: dict[str, Channel] = {}
         self._listeners: dict[int, Callable[[], None]] = {}
         self._listener = 0
+        self._outbox = outbox
+        self._uuids = stream(org.seed, "event uuids")
+        self._watchers: list[Callable[[Sequence[Batch]], None]] = []
+        self.platform = PlatformEvents(org, self)
+        self.resolvers: dict[Kind, Resolver] = {"platform": self.platform.find}
+        """By kind: what finds a channel by its name."""
+        self.on_published: list[Callable[[Sequence[Event]], None]] = []
+        """Told of platform events as they are published."""
+        self.feeds: dict[int, Reader] = {}
+        """The subscriptions that there are now, of all protocols."""
+        self.renewals: dict[str, int] = {}
+        """How often the schema of a type was changed without its fields."""
+        self._doomed: set[int] = set()
         self.generation = 0
         """Which life of the server this is: clients and streams of an earlier one are not known any more."""
-        self.resolvers: dict[Kind, Resolver] = {}
-        """By kind: what finds a channel by its name."""
+
+    @property
+    def last(self) -> int:
+        """The replay id that was given out last."""
+        return self._last
+
+    @cached_property
+    def codecs(self) -> Codecs:
+        """What encodes events and decodes them, by their schemas."""
+        from mock_server.org.events.codecs import Codecs
+
+        return Codecs(self._types)
+
+    def _types(self) -> Iterator[str]:
+        return (name for name in self._org.schema.names() if name.endswith("__e"))
 
     def find(self, who: Session, name: str) -> Channel:
         """Return the channel of a name for one who subscribes to it. Raises NoChannel, NotPermitted."""
@@ -48,6 +90,25 @@ class EventBus:
             if channel is not None:
                 return channel
         raise NoChannel(name)
+
+    def new_uuid(self) -> str:
+        """Return an EventUuid."""
+        return str(UUID(int=self._uuids.getrandbits(128), version=4))
+
+    def on_commit(self, watcher: Callable[[Sequence[Batch]], None]) -> None:
+        """Have a function told what each transaction has changed, once it is committed."""
+        self._watchers.append(watcher)
+        self._outbox.watch()
+
+    def committed(self, batches: Sequence[Batch], events: Sequence[Published]) -> None:
+        """Take note of a transaction: its changes, and the platform events that it publishes."""
+        if batches:
+            for watcher in self._watchers:
+                watcher(batches)
+        if events:
+            published = self.platform.publish(events)
+            for told in self.on_published:
+                told(published)
 
     def channel(self, name: str, kind: Kind, retention: float | None = None) -> Channel:
         """Return a channel, made when first asked for. Whether there may be one is for its owner to know."""
@@ -60,6 +121,8 @@ class EventBus:
         """Append events, each to its channels, in this order, and wake who listens."""
         now = self._clock.now()
         for event in events:
+            if event.exchange in self._doomed:
+                continue
             event.replay_id, event.at = self._next(now), now
             for channel in channels(event):
                 channel.append((event,))
@@ -101,6 +164,19 @@ class EventBus:
         gone = bisect_right(self._given_at, self._clock.now() - _LONGEST)
         del self._given[:gone], self._given_at[:gone]
 
+    def attach(self, feed: Reader) -> Callable[[], None]:
+        """Have a subscription woken whenever something was published, and known by; return what ends that."""
+        self._listener += 1
+        number = self._listener
+        self.feeds[number] = feed
+        ends = self.listen(feed.wake)
+
+        def detach() -> None:
+            ends()
+            self.feeds.pop(number, None)
+
+        return detach
+
     def listen(self, wake: Callable[[], None]) -> Callable[[], None]:
         """Have a function called whenever something was published; return what ends that."""
         self._listener += 1
@@ -112,6 +188,19 @@ class EventBus:
         """Begin another life of the server: who was connected is forgotten, and is to find out at once."""
         self.generation += 1
         self.wake()
+
+    def lose(self, exchange: int) -> None:
+        """Have nothing appended of what an exchange is about to publish."""
+        self._doomed.add(exchange)
+
+    def renew_schema(self, first: Event) -> None:
+        """Have a type's schema change: its events have the id of the new one, from a given one on."""
+        self.renewals[first.name] = self.renewals.get(first.name, 0) + 1
+        for channel in self.channels.values():
+            for event in channel.after(first.replay_id - 1, len(channel)):
+                if event.name == first.name:
+                    event.schema_id = None
+                    event.forms.clear()
 
     def wake(self) -> None:
         for wake in list(self._listeners.values()):

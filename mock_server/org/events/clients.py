@@ -59,11 +59,10 @@ class Subscription(Protocol):
 
 @dataclass(slots=True, eq=False)
 class StreamingClient:
-    """One client. `token` is that of its last request, `seen` when it had its last answer (clock seconds)."""
+    """One client. `seen` is when it had its last answer (clock seconds)."""
 
     id: str
     user_id: str
-    token: str
     durable: bool
     browser: str
     """What its browser's cookie says."""
@@ -87,7 +86,6 @@ class StreamingClients:
         self._clock = org.clock
         self._clients: dict[str, StreamingClient] = {}
         """In the order of their last answers, but for those of whom a request is held."""
-        org.sessions.ended = self._session_ended
         for durable, name in CLIENTS_LIMIT.items():
             org.limits.gauge(name, lambda durable=durable: self.count(durable=durable))  # type: ignore[misc]
 
@@ -104,13 +102,13 @@ class StreamingClients:
         self._sweep()
         return sum(client.durable is durable for client in self._clients.values())
 
-    def open(self, user_id: str, token: str, *, durable: bool, browser: str = "") -> StreamingClient:
+    def open(self, user_id: str, *, durable: bool, browser: str = "") -> StreamingClient:
         """Make a client. Raises TooManyClients."""
         if self._org.limits.ledger(CLIENTS_LIMIT[durable]).remaining <= 0:
             raise TooManyClients
         now = self._clock.now()
         client = StreamingClient(
-            self._name(), user_id, token, durable, browser or self._name(), now, now, self._org.events.generation
+            self._name(), user_id, durable, browser or self._name(), now, now, self._org.events.generation
         )
         self._clients[client.id] = client
         return client
@@ -161,11 +159,6 @@ class StreamingClients:
         """Know no client any more, as a server that has been started anew."""
         for client in list(self._clients.values()):
             self.close(client)
-
-    def _session_ended(self, token: str) -> None:
-        for client in self._clients.values():
-            if client.token == token and client.held is not None:
-                client.held.release("session")
 
     def _sweep(self) -> None:
         """Forget those who have not come again in time."""

@@ -19,11 +19,13 @@ Replay = int
 
 
 class UnknownReplay(Exception):
-    """A replay id that the org never gave out, or whose event is retained no more."""
+    """A replay id that the org never gave out, or whose event is retained no more. `why` is `unknown`, or what a fault
+    says of it: `expired`, `corrupt` or `foreign` (of another org)."""
 
-    def __init__(self, replay_id: int) -> None:
+    def __init__(self, replay_id: int, why: str = "unknown") -> None:
         super().__init__(f"no event of replay id {replay_id} is retained")
         self.replay_id = replay_id
+        self.why = why
 
 
 @dataclass(slots=True, eq=False)

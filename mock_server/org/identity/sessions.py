@@ -91,8 +91,7 @@ class Sessions:
         self._replaced: dict[str, Grant] = {}
         """What has taken the place of refresh tokens that rotation replaced, by the names under which they are kept."""
         self._opened = 0
-        self.ended: Callable[[str], None] = lambda token: None
-        """Told of each session that ends, by its token: who holds a request of it answers that."""
+        self._watchers: dict[str, list[Callable[[], None]]] = {}
         self.timeout_of: Callable[[User, ConnectedApp | None], float] = lambda *_: SESSION_TIMEOUT
 
     def open(
@@ -158,11 +157,23 @@ class Sessions:
     def end(self, name: str) -> Session | None:
         """Let a session be over, and return it. It goes by its token, or by the name of one that nobody has brought."""
         session = self._live.pop(name, None)
-        if session is not None:
-            if self._keeper is not None:
-                self._keeper.forget(_SESSION, print_of(name))
-            self.ended(session.token)
+        if session is not None and self._keeper is not None:
+            self._keeper.forget(_SESSION, print_of(name))
+        for wake in self._watchers.get(name, ()):
+            wake()
         return session
+
+    def watch(self, token: str, wake: Callable[[], None]) -> Callable[[], None]:
+        """Have a function called when a session ends; return what takes that back."""
+        watchers = self._watchers.setdefault(token, [])
+        watchers.append(wake)
+
+        def stop() -> None:
+            watchers.remove(wake)
+            if not watchers:
+                self._watchers.pop(token, None)
+
+        return stop
 
     def live(self) -> list[Session]:
         """Return the sessions that have not ended."""

@@ -27,7 +27,8 @@ class Change:
     that a deleted one is merged into. `derived` are values that the platform itself sets, in stored form and by exact
     field name, whatever users may write. `duplicates_known` lets a record pass that duplicate rules warn of. `tooling`
     says that the object is one of the Tooling API. `assign` has assignment rules choose the owner: the active one where
-    it is empty, else the one of that id. `act` has workflow rules asked whatever they wait for.
+    it is empty, else the one of that id. `act` has workflow rules asked whatever they wait for. A platform event that
+    is `lost` is published with success, and never delivered.
     """
 
     verb: Verb
@@ -44,6 +45,7 @@ class Change:
     tooling: bool = False
     assign: str | None = None
     act: bool = False
+    lost: bool = False
 
 
 class RowResult(NamedTuple):

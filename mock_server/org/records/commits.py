@@ -39,6 +39,8 @@ class CommitLog:
         self._kept = 0
         self.last = 0
         self.transactions = 0
+        self.fresh: list[Batch] | None = None
+        """What the transaction that goes on has appended, where somebody is to be told of it: see `outbox`."""
 
     @property
     def mark(self) -> tuple[int, int]:
@@ -56,7 +58,10 @@ class CommitLog:
         rows: Sequence[tuple[Any, ...]],
     ) -> None:
         """Note the changes of one statement, one a row, as part of the current transaction."""
-        self._log.append(Batch(self.last + 1, self.transactions, verb, sobject, at, exchange, columns, ids, rows))
+        batch = Batch(self.last + 1, self.transactions, verb, sobject, at, exchange, columns, ids, rows)
+        self._log.append(batch)
+        if self.fresh is not None:
+            self.fresh.append(batch)
         self.last += len(ids)
         self._kept += len(ids)
         while self._keep is not None and self._kept > self._keep and len(self._log) > 1:

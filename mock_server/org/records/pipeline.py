@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
-from uuid import NAMESPACE_OID, uuid5
 
 from mock_server.org import errors
 from mock_server.org.approvals.processes import Approvals
@@ -33,6 +32,7 @@ from mock_server.org.records.headers import header_of
 from mock_server.org.records.leads import protect_converted
 from mock_server.org.records.locking import Locking
 from mock_server.org.records.locks import RowLocks
+from mock_server.org.records.outbox import Outbox
 from mock_server.org.records.parents import NamedParents, fill, forsake
 from mock_server.org.records.plans import plan_of
 from mock_server.org.records.recycling import RecycleBin
@@ -96,6 +96,7 @@ class Pipeline:
         self.inner_query: Callable[[str], Query] = _no_queries
         """Gives the queries of triggers that run for a user; the org sets it."""
         self.auto_numbers = AutoNumbers(store)
+        self.outbox = Outbox(store, log)
         self._blocks = Blocks(schema, store, ids, clock, log, self.auto_numbers)
         store.teach(functions(schema, lambda: self._environment_of("")))
         self.rollups = RollUps(schema, store)
@@ -117,11 +118,11 @@ class Pipeline:
             raise ValueError(f"a chunk has at most {CHUNK} rows")
         if self.automation and self._meets_hooks({change.sobject for change in changes}):
             return Attempts(self, self.inner_query(user_id), user_id, exchange, give_up).save(changes, all_or_none)
-        chunk = Chunk(changes, user_id, give_up, self.access_of(user_id))
+        chunk = Chunk(changes, user_id, give_up, self.access_of(user_id), exchange)
         self.take(chunk)
         # Where somebody's master would not have it, the others are saved without the rows that it refuses.
         while not (all_or_none and any(row.errors for row in chunk.rows)):
-            if self.store_rows(chunk, exchange):
+            if self.store_rows(chunk):
                 break
         return self.results(chunk, all_or_none)
 
@@ -203,7 +204,15 @@ class Pipeline:
 
     def results(self, chunk: Chunk, all_or_none: bool) -> list[RowResult]:
         rolled_back = all_or_none and any(row.errors for row in chunk.rows)
+        if rolled_back and any(plan.publishes_at_once for plan in chunk.plans):
+            self._publish_nevertheless(chunk)
         return [_result(row, rolled_back) for row in chunk.rows]
+
+    def _publish_nevertheless(self, chunk: Chunk) -> None:
+        """Publish the events of a chunk that go out at once, though its rows are to be saved all or none."""
+        rows = [row for row in chunk.rows if row.plan is not None and row.plan.publishes_at_once and not row.errors]
+        self._save_of(chunk).publish(rows)
+        self.outbox.settle()
 
     def access_of(self, user_id: str) -> Access | None:
         """Return what a user may do, None for everything."""
@@ -250,6 +259,7 @@ class Pipeline:
 
     def _forget_after(self, mark: int) -> None:
         """Drop what is remembered of a transaction that was rolled back: its commits, and what it made of others."""
+        self.outbox.forget_after(mark)
         self._log.forget_after(mark)
         self._forget()
 
@@ -449,7 +459,7 @@ class Pipeline:
                 row.id = identifier
             if sobject.kind == "event":
                 for row in rows:
-                    row.values["EventUuid"] = str(uuid5(NAMESPACE_OID, f"{row.id} {self._clock.now()}"))
+                    row.values["EventUuid"] = self.outbox.bus().new_uuid()
         fill(chunk)
 
     def _match(self, chunk: Chunk) -> None:
@@ -567,7 +577,22 @@ class Pipeline:
                 out += companions.MAKERS[name](self._context(), rows, self._ids.take_many)
         return out
 
-    def store_rows(self, chunk: Chunk, exchange: int) -> bool:
+    def _save_of(self, chunk: Chunk, recount: Recount | None = None) -> Saving:
+        """Return what writes the rows of a chunk, as of now."""
+        return Saving(
+            self._schema,
+            self._store,
+            self._log,
+            self.auto_numbers,
+            recount or Recount(self.rollups, self._store),
+            self._bin,
+            self.outbox,
+            user_id=chunk.user_id,
+            moment=self._clock.now(),
+            exchange=chunk.exchange,
+        )
+
+    def store_rows(self, chunk: Chunk) -> bool:
         """Write the rows that have not failed, in one transaction; tell whether they stay written.
 
         They do not where a master will not have what a roll-up makes of it: then the rows behind that have failed.
@@ -580,18 +605,7 @@ class Pipeline:
         if chunk.execution is None:
             self._log.transactions += 1
         recount = Recount(self.rollups, self._store)
-        moment = self._clock.now()
-        save = Saving(
-            self._schema,
-            self._store,
-            self._log,
-            self.auto_numbers,
-            recount,
-            self._bin,
-            user_id=chunk.user_id,
-            moment=moment,
-            exchange=exchange,
-        )
+        save = self._save_of(chunk, recount)
         # Before the write: a deleted record, or one that changed its parent, no longer says what it held.
         held = self._locking.of([row for rows in groups.values() for row in rows]) if self.transaction_time else ()
         locked = {identifier for _, ids in held for identifier in ids}
@@ -603,7 +617,7 @@ class Pipeline:
                 save.groups(groups)
                 for row in along:
                     save.groups({(row.verb, row.sobject.name): [row]})
-                self._permissions.saved(groups, moment)
+                self._permissions.saved(groups, save.moment)
                 recount.settle(partial(self._save_masters, chunk, save))
         except MasterRefused as refused:
             self._forget_after(mark)
@@ -612,6 +626,8 @@ class Pipeline:
         except BaseException:
             self._forget_after(mark)
             raise
+        if alone:
+            self.outbox.settle()
         if chunk.execution is None:
             self.hold(locked)
         else:
@@ -626,7 +642,7 @@ def _no_queries(user_id: str) -> Query:
 def _result(row: Row, rolled_back: bool) -> RowResult:
     if row.errors:
         return RowResult(None, False, False, tuple(row.errors))
-    if rolled_back:
+    if rolled_back and not row.plan.publishes_at_once:
         return RowResult(None, False, False, (errors.ALL_OR_NONE_OPERATION_ROLLED_BACK(),))
     return RowResult(row.id, True, row.verb == "create", enqueued=row.values.get("EventUuid"))
 

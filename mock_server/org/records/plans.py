@@ -134,6 +134,9 @@ class WritePlan:
             or not {"createable", "updateable"} <= sobject.flags
         )  # fmt: skip
         """Whether no step but those of values, references, keys and numbers has anything to do with rows of it."""
+        self.publishes = sobject.kind == "event"
+        """Whether rows of it are events, which are published and not stored."""
+        self.publishes_at_once = self.publishes and sobject.publishes_at_once
         self.concerned = {field.name for field in self.filtered} | (self.rule.reads if self.rule else frozenset())
         """Fields of which other steps want to know nevertheless."""
         if sobject.sharing != "ReadWrite":

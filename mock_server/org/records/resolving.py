@@ -18,6 +18,9 @@ from mock_server.org.records.table_sql import fold_column
 from mock_server.org.schema import Schema
 from mock_server.org.schema.types import SObject, fold
 
+_VERBS = {"update": "updated", "delete": "deleted", "undelete": "undeleted", "erase": "deleted"}
+"""What no platform event can be, once it is published."""
+
 
 class Resolving:
     """Finds records by id, by key and in the recycle bin, as far as the saver sees them."""
@@ -46,7 +49,8 @@ class Resolving:
             row.sobject, row.plan, row.verb = sobject, plan, change.verb
             if plan not in chunk.plans:
                 chunk.plans.append(plan)
-                self._store.ready(sobject)
+                if not plan.publishes:
+                    self._store.ready(sobject)
             if change.verb == "upsert":
                 if (change.key_field or "").lower() != "id":
                     upserts.setdefault((sobject.name, change.key_field or ""), []).append(row)
@@ -56,7 +60,10 @@ class Resolving:
             elif change.verb != "create":
                 row.id = change.id
                 row.verb = "delete" if change.verb == "hard_delete" else change.verb
-            if row.verb in ("undelete", "erase"):
+            if plan.publishes and row.verb in _VERBS:
+                verb = _VERBS[row.verb]
+                row.fail(errors.CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY(verb=verb, label=sobject.label))
+            elif row.verb in ("undelete", "erase"):
                 binned.setdefault(sobject.name, []).append(row)
             elif row.verb != "create":
                 known.setdefault(sobject.name, []).append(row)

@@ -98,12 +98,20 @@ class Row:
 class Chunk:
     """Up to 200 rows that are saved together, grouped by object in order of first appearance."""
 
-    def __init__(self, changes: Sequence[Change], user_id: str, give_up: bool, access: Access | None = None) -> None:
+    def __init__(
+        self,
+        changes: Sequence[Change],
+        user_id: str,
+        give_up: bool,
+        access: Access | None = None,
+        exchange: int = 0,
+    ) -> None:
         self.rows = [Row(change) for change in changes]
         self.user_id = user_id
         self.access = access
         """What the saver may do; None for everything."""
         self.give_up = give_up
+        self.exchange = exchange
         self.execution: Execution | None = None
         """The transaction of triggers that the save is part of; None where no row can meet one."""
         self.inner: InnerOrg | None = None

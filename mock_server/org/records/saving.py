@@ -10,6 +10,7 @@ from mock_server.org.ids import to_15
 from mock_server.org.records.changes import Committed
 from mock_server.org.records.commits import CommitLog
 from mock_server.org.records.numbering import displayed
+from mock_server.org.records.outbox import Outbox
 from mock_server.org.records.plans import plan_of, update_sql
 from mock_server.org.records.recycling import Link, RecycleBin
 from mock_server.org.records.rows import Row, Wake
@@ -56,6 +57,7 @@ class Saving:
         numbers: AutoNumbers,
         recount: Recount,
         bin: RecycleBin,
+        outbox: Outbox,
         *,
         user_id: str,
         moment: float,
@@ -67,8 +69,9 @@ class Saving:
         self._numbers = numbers
         self._recount = recount
         self._bin = bin
+        self._outbox = outbox
         self._user = user_id
-        self._moment = moment
+        self.moment = moment
         self._stamp = stamp(moment)
         self._exchange = exchange
 
@@ -80,7 +83,7 @@ class Saving:
         ids: list[str],
         rows: list[tuple[Any, ...]],
     ) -> None:
-        self._log.append(verb, sobject, self._moment, self._exchange, columns, ids, rows)
+        self._log.append(verb, sobject, self.moment, self._exchange, columns, ids, rows)
 
     def groups(self, groups: Mapping[tuple[str, str], list[Row]]) -> None:
         """Write rows grouped by what is to be done and to which object."""
@@ -99,9 +102,12 @@ class Saving:
     def insert(self, rows: list[Row]) -> None:
         plan = rows[0].plan
         name = plan.sobject.name
+        if plan.publishes:
+            self.publish(rows)
+            return
         groups: dict[tuple[str, ...], list[Row]] = {}
         for numbered in plan.auto_numbers:
-            numbers = self._numbers.take(plan.sobject, numbered, len(rows), self._moment)
+            numbers = self._numbers.take(plan.sobject, numbered, len(rows), self.moment)
             for row, number in zip(rows, numbers, strict=True):
                 row.values[numbered.name] = number
         for row in rows:
@@ -118,6 +124,11 @@ class Saving:
             self._commit("create", name, statement.columns, [str(row.id) for row in same], made)
             self._store.execute_many(statement.sql, made)
         self._recount.created(plan.sobject, rows)
+
+    def publish(self, rows: list[Row]) -> None:
+        """Give platform events to the bus, once the transaction says so: they are no records."""
+        for row in rows:
+            self._outbox.publish(row.sobject, row.change, row.values, self._user, self._exchange)
 
     def update(self, rows: list[Row]) -> None:
         plan = rows[0].plan

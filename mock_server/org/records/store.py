@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from mock_server.org.ids import number_of
 from mock_server.org.records.behind import Pending, Statement, Writer, run
@@ -41,6 +41,16 @@ _OWN_TABLES = (
 LARGE = 32 << 20
 """Bytes from which on a database in memory moves into a file."""
 _LOOK_AFTER = 20_000
+
+
+class Ends(Protocol):
+    """Is told how outermost transactions end."""
+
+    def ended(self, error: type[BaseException] | None) -> None:
+        """One was committed, or rolled back by an error."""
+
+    def set_aside(self) -> Callable[[bool], None]:
+        """One has ended that is written behind: what is returned is told whether it could be."""
 
 
 def _connection(path: Path | str) -> sqlite3.Connection:
@@ -72,6 +82,8 @@ class Store:
         self._wrong: BaseException | None = None
         self._undo: Callable[[], object] | None = None
         """Called where the transaction that is being written behind cannot be written."""
+        self._told: Callable[[bool], None] | None = None
+        self.ends: Ends | None = None
         self._beside: sqlite3.Connection | None = None
         self._claim = None if path is None else Claim(path)
         self._log: LogKeeper | None = None
@@ -138,11 +150,14 @@ class Store:
         if self._writing and self._writer is not None:
             self._writing = False
             undo, self._undo = self._undo, None
+            told, self._told = self._told, None
             wrong = self._writer.wait()
             if wrong is not None:
                 self._wrong = wrong
                 if undo is not None:
                     undo()
+            if told is not None:
+                told(wrong is None)
 
     def wait(self) -> bool:
         """Wait until all is written; tell whether it could be."""
@@ -399,30 +414,46 @@ class Store:
         self._pending = Pending()
         self._depth = 1
 
-    def _end_behind(self, failed: bool, undo: Callable[[], object] | None) -> None:
+    def _end_behind(self, error: type[BaseException] | None, undo: Callable[[], object] | None) -> None:
         pending, self._pending = self._pending, None
         if pending is None:
-            self._end(failed)
+            self._end(error)
             return
         self._depth = 0
-        if not pending.statements or failed:
+        if not pending.statements or error is not None:
+            self._tell(error)
             return
-        self.settle()
+        try:
+            self.settle()
+        except BaseException as wrong:
+            self._tell(type(wrong))
+            raise
         own, large = pending.parted()
         if not large:
             with Transaction(self):
                 run(self._open, own)
             return
-        self._open.execute("BEGIN")
         try:
+            self._open.execute("BEGIN")
             run(self._open, own)
-        except BaseException:
+        except BaseException as wrong:
             if self._open.in_transaction:
                 self._open.execute("ROLLBACK")
+            self._tell(type(wrong))
             raise
         self._writer = self._writer or Writer()
         self._writing, self._undo = True, undo
+        self._told = None if self.ends is None else self.ends.set_aside()
         self._writer.begin(self._open, large)
+
+    def _tell(self, error: type[BaseException] | None) -> None:
+        if self.ends is not None:
+            self.ends.ended(error)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a transaction is under way."""
+        return self._depth > 0
 
     @property
     def beside(self) -> sqlite3.Connection | None:
@@ -464,21 +495,21 @@ class Store:
         log.full = False
         self.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
-    def _end(self, failed: bool) -> None:
+    def _end(self, error: type[BaseException] | None) -> None:
         self._depth -= 1
         if self._pending is not None:
-            self._pending.end(failed)
+            self._pending.end(error is not None)
             return
         level, run = self._depth, self.connection.execute
         try:
-            if level == 0 and not failed:
+            if level == 0 and error is None:
                 run("COMMIT")
-        except sqlite3.Error:
+        except sqlite3.Error as wrong:
             # The disk is full, or the like: nothing of it stays.
-            failed = True
+            error = type(wrong)
             raise
         finally:
-            if failed:
+            if error is not None:
                 # SQLite may have done so itself, where the disk is full.
                 if self.connection.in_transaction:
                     run("ROLLBACK" if level == 0 else f"ROLLBACK TO level{level}")
@@ -487,6 +518,7 @@ class Store:
                     self._ready.pop(name, None)
             if level == 0:
                 self._made_inside.clear()
+                self._tell(error)
         if level and self.connection.in_transaction:
             run(f"RELEASE level{level}")
 
@@ -635,7 +667,7 @@ class Transaction:
         self._store._begin()
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
-        self._store._end(kind is not None)
+        self._store._end(kind)
 
 
 class Behind(Transaction):
@@ -651,4 +683,4 @@ class Behind(Transaction):
         self._store._begin_behind()
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
-        self._store._end_behind(kind is not None, self._undo)
+        self._store._end_behind(kind, self._undo)

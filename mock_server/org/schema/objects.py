@@ -81,6 +81,10 @@ _EVENTS = {
 }
 
 
+def _says(definition: Mapping[str, Any], key: str, word: str) -> bool:
+    return str(definition.get(key)).lower() == word.lower()
+
+
 def new_object(path: Path, name: str, suffix: str, definition: Mapping[str, Any], *, detail: bool) -> SObject:
     """Return a custom object with its system fields, without a key prefix. Raises SchemaError.
 
@@ -127,6 +131,8 @@ def new_object(path: Path, name: str, suffix: str, definition: Mapping[str, Any]
         custom=True,
         kind=form.kind,
         sharing="ControlledByParent" if detail else sharing,  # type: ignore[arg-type]
+        publishes_at_once=_says(definition, "publish", "PublishImmediately"),
+        standard_volume=_says(definition, "event", "StandardVolume"),
     )
 
 

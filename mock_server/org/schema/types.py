@@ -310,6 +310,10 @@ class SObject:
     duplicate_rules: tuple[DuplicateRule, ...] = ()
     workflow_rules: tuple[WorkflowRule, ...] = ()
     assignment_rules: tuple[AssignmentRule, ...] = ()
+    publishes_at_once: bool = False
+    """Of a platform event: whether it is published though its transaction is rolled back (PublishImmediately)."""
+    standard_volume: bool = False
+    """Of a platform event: whether it is one of standard volume, as those of earlier years are."""
     derived: bool = False
     """Whether its rows are worked out from the schema, for whoever asks."""
     anonymous: bool = False

@@ -107,7 +107,6 @@ async def _answers(call: Call, api: Api, message: Message, given: list[str], *, 
         return [told(message, client=client, error=replies.OTHER_USER)]
     if cookies.missing(call, client):
         return [told(message, client=client, error=replies.NO_COOKIE.format(client.id, cookies.BROWSER))]
-    client.token = call.session.token
     if channel == messages.CONNECT:
         parts = await connect(call, client, message, alone=alone)
     elif channel == messages.SUBSCRIBE:
@@ -149,10 +148,9 @@ def _handshake(call: Call, api: Api, message: Message, given: list[str]) -> Part
         kinds = [] if kinds is None else [kinds]
     if "long-polling" not in kinds:
         return told(message, error=replies.CONNECTION_TYPE.format(replies.short(kinds[0] if kinds else "")))
-    session = call.session
     try:
         client = call.org.streaming.open(
-            session.user_id, session.token, durable=api.durable, browser=cookies.brought(call, cookies.BROWSER)
+            call.session.user_id, durable=api.durable, browser=cookies.brought(call, cookies.BROWSER)
         )
     except TooManyClients:
         return replies.denied(message, replies.TOO_MANY_CLIENTS, api.ext)

@@ -1,0 +1,253 @@
+"""Streams that stay alive: what is asked for, what a silence means, and how a subscription that ended comes back."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+from harness.evidence import Evidence, Leg
+from harness.happenings import Delivered, Fetched, Published, Subscribed
+from harness.properties.events.claim import MISSING, AboutEvents
+from harness.properties.events.story import TIP, Stay, Story, plain
+from harness.properties.property import Verdict, counted, some
+
+_WAYS_BACK = (
+    "cometd.handshake",
+    "cometd.subscribe",
+    "pubsub.subscribe",
+    "pubsub.managed_subscribe",
+    "oauth.token",
+    "soap.login",
+)
+_BAD_NUMBER = ("requested.events.invalid", "request.events.invalid")
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """`silence`: seconds without an event or a keep-alive after which a stream is dead. The Pub/Sub API says something
+    every 270 s, a CometD server after 110 s."""
+
+    silence: float = 300.0
+
+
+class FlowControl(AboutEvents):
+    name = "events.flow_control"
+    parameters = Silence
+    trigger = "as many events were delivered as had been asked for, a stream fell silent, or the server ended one"
+    rule = (
+        "More is asked for, always at least one; a stream that says nothing for `silence` seconds is opened anew, and "
+        "one that the server ended goes on behind the last event."
+    )
+    guidance = (
+        "Ask for the next events when `pending_num_requested` comes to 0, or sooner; the server sends none that was "
+        "not asked for. Take keep-alives as the sign of life they are: without one for five minutes the stream is "
+        "dead, although nobody closed it."
+    )
+    source = "https://developer.salesforce.com/docs/platform/pub-sub-api/guide/flow-control.html"
+    consequences = MISSING | {"events.resubscribed"}
+
+    def judge(self, evidence: Evidence, parameters: Silence) -> Verdict:
+        story = Story(evidence)
+        other = self.out_of_place(evidence, story)
+        if other is not None:
+            return other
+        exposures = 0
+        faults: list[str] = []
+        entries: list[int] = []
+        for asked in evidence.happenings.fetched:
+            if asked.asked < 1 or any(text in (asked.refused or "") for text in _BAD_NUMBER):
+                exposures += 1
+                faults.append(f"{asked.channel}: asked for {asked.asked} events")
+                entries.append(asked.exchange)
+        for asked_for in evidence.happenings.subscribed:
+            if any(text in (asked_for.refused or "") for text in _BAD_NUMBER) and asked_for.exchange not in entries:
+                exposures += 1
+                faults.append(f"{asked_for.channel}: asked for no events")
+                entries.append(asked_for.exchange)
+        for stream in _streams(story):
+            exposures += stream.exposures(story)
+            fault = stream.fault(story, parameters.silence)
+            if fault:
+                exposures += 1
+                faults.append(f"{stream.stay.subscribed.channel}: {fault}")
+                entries.append(stream.stay.subscribed.exchange)
+        if faults:
+            return self.violated(some(faults), exposures, entries)
+        if not exposures:
+            return self.not_exercised("no stream was used up, fell silent, or was ended by the server")
+        return self.held(f"{counted(exposures, 'time')} used up, silent or ended, and each time it went on", exposures)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stream:
+    """A subscription with what was asked of it, what it brought, and what it should have brought besides."""
+
+    stay: Stay
+    asks: tuple[Fetched, ...]
+    sent: tuple[Delivered, ...]
+    waiting: tuple[Published, ...]
+    resumed: Subscribed | None
+
+    def exposures(self, story: Story) -> int:
+        refills = max(0, len([ask for ask in self.asks if ask.asked > 0]) - 1)
+        went_on = self.resumed is not None and self.resumed.replay_id != TIP
+        return refills + (went_on and (self.stay.subscribed.cut is not None or bool(self.waiting)))
+
+    def fault(self, story: Story, silence: float) -> str | None:
+        if not self.waiting:
+            return None
+        since = max((one.at for one in self.sent), default=self.stay.subscribed.at)
+        lived = story.happenings.lived(max(since, self.waiting[0].at), self.stay.end)
+        asked = sum(ask.asked for ask in self.asks)
+        if self.asks and len(self.sent) >= asked:
+            at_rest = self.stay.with_run and story.happenings.quiet and self.stay.subscribed.leg == story.last_leg
+            if at_rest or lived > silence:
+                left = counted(len(self.waiting), "event")
+                return f"asked for {asked}, got {len(self.sent)}, and asked for no more while {left} waited"
+            return None
+        if lived > silence:
+            return f"silent for {lived:.3g}s while {counted(len(self.waiting), 'event')} waited, and not opened anew"
+        return None
+
+
+def _streams(story: Story) -> Iterator[_Stream]:
+    asks: dict[str, list[Fetched]] = defaultdict(list)
+    for ask in story.happenings.fetched:
+        asks[ask.subscriber].append(ask)
+    stays = list(story.stays())
+    for place, stay in enumerate(stays):
+        one = stay.subscribed
+        if "?" in one.channel:
+            continue  # which events its filter lets through is not known
+        sent = tuple(
+            delivery
+            for delivery in story.delivered_on[stay.name]
+            if delivery.subscriber == one.subscriber and one.at <= delivery.at <= stay.end
+        )
+        brought = {delivery.replay_id for delivery in sent}
+        waiting = tuple(
+            event
+            for event in story.behind(one)
+            if event.at < stay.end and event.replay_id not in brought and not story.fate_decided(event)
+        )
+        resumed = next(
+            (
+                later.subscribed
+                for later in stays[place + 1 :]
+                if later.name == stay.name and later.subscribed.leg == one.leg
+            ),
+            None,
+        )
+        mine = tuple(ask for ask in asks[one.subscriber] if plain(ask.channel) == stay.name and ask.refused is None)
+        yield _Stream(stay, mine, sent, waiting, resumed)
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """A subscription is back, or was tried for again, within `factor` times the greatest back-off: `cap` seconds where
+    the scenario's policy names none."""
+
+    factor: float = 2.0
+    cap: float = 30.0
+
+
+class Resubscribed(AboutEvents):
+    name = "events.resubscribed"
+    parameters = Return
+    trigger = "a subscription ended against the subject's will: 401, 403 Unknown client, a stream that broke"
+    rule = (
+        "It is back, or was tried for again, within `factor` times the back-off cap, after each further refusal too, "
+        "until it is granted."
+    )
+    guidance = (
+        "401: log in, then shake hands and subscribe. 403 Unknown client, or advice `handshake`: shake hands, and "
+        "subscribe to every channel again: the server has forgotten them. A gRPC stream that ends with any status: "
+        "open another, with back-off. And when nothing helps, end, so that somebody notices."
+    )
+    source = "https://docs.cometd.org/current8/reference/#_concepts_bayeux_protocol"
+    needs = AboutEvents.needs | {"journal", "legs", "policy"}
+    consequences = MISSING
+
+    def judge(self, evidence: Evidence, parameters: Return) -> Verdict:
+        story = Story(evidence)
+        other = self.out_of_place(evidence, story)
+        if other is not None:
+            return other
+        declared = evidence.policy.cap if evidence.policy else None
+        limit = parameters.factor * (parameters.cap if declared is None else declared)
+        stays = list(story.stays())
+        back, faults = 0, []
+        entries: list[int] = []
+        for place, stay in enumerate(stays):
+            if stay.subscribed.cut is None or stay.with_run:
+                continue
+            ended_itself = _ended_itself(evidence, stay.subscribed.leg)
+            found = next(
+                (
+                    later.subscribed
+                    for later in stays[place + 1 :]
+                    if later.name == stay.name and (ended_itself or later.subscribed.leg == stay.subscribed.leg)
+                ),
+                None,
+            )
+            if found is None and ended_itself:
+                pause: float | None = float("inf")
+            else:
+                pause = _longest_pause(story, stay, found, limit)
+            if pause is not None and pause > limit:
+                faults.append(_told(stay, found, pause))
+                entries += [stay.subscribed.exchange, *_refusals(evidence, stay)]
+            else:
+                back += found is not None
+        if faults:
+            return self.violated(some(faults), back + len(faults), entries)
+        if not back:
+            return self.not_exercised("no subscription ended against the subject's will, or the trial ended too soon")
+        return self.held(f"{counted(back, 'subscription')} ended by the server, and back in time", back)
+
+
+def _told(stay: Stay, found: Subscribed | None, pause: float) -> str:
+    ended = f"{stay.subscribed.channel} ended ({stay.subscribed.cut})"
+    if pause == float("inf"):
+        return f"{ended}, and the subject with it"
+    if found is None:
+        return f"{ended}, and was not tried for again in {pause:.3g}s"
+    return f"{ended}, and was not tried for again for {pause:.3g}s"
+
+
+def _ended_itself(evidence: Evidence, leg: int) -> bool:
+    """Tell whether a run was ended by the subject, and not by the trial."""
+    if not 0 <= leg < len(evidence.legs):
+        return False
+    process = evidence.legs[leg].process
+    return process.exit_code is not None and not (
+        process.crashed or process.timed_out or _asked_to_stop(evidence.legs[leg])
+    )
+
+
+def _asked_to_stop(leg: Leg) -> bool:
+    return getattr(leg.process, "stop", None) is not None
+
+
+def _longest_pause(story: Story, stay: Stay, found: Subscribed | None, limit: float) -> float | None:
+    """Return the longest time without a try to come back; None where the run ended before it could be told."""
+    end = found.at if found is not None else story.run_ended(stay.subscribed.leg)
+    signs = sorted(
+        exchange.at
+        for exchange in story.evidence.exchanges
+        if exchange.operation.startswith(_WAYS_BACK) and stay.end <= exchange.at <= end
+    )
+    moments = [stay.end, *signs, end]
+    pauses = [story.happenings.lived(one, other) for one, other in pairwise(moments)]
+    longest = max(pauses, default=0.0)
+    return longest if found is not None or longest > limit else None
+
+
+def _refusals(evidence: Evidence, stay: Stay) -> list[int]:
+    return [
+        exchange.number
+        for exchange in evidence.exchanges
+        if exchange.operation.startswith(("cometd.", "pubsub.")) and exchange.failure and exchange.end >= stay.end
+    ][:2]

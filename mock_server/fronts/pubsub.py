@@ -1,0 +1,170 @@
+"""The port of the Pub/Sub API. Its gRPC server is made when somebody first speaks to it: loading gRPC takes its time.
+
+A connection is carried to that server byte by byte, once TLS is off it: so both schemes share the port, and an exchange
+can break the very connection that it came by.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import ssl
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from mock_server.fronts.http import reset
+from mock_server.fronts.listener import Behind
+
+if TYPE_CHECKING:
+    from mock_server.fronts.grpc import GrpcServer, Serve
+
+log = logging.getLogger("sfmock")
+
+HOST = "pubsub.salesforce.com"
+LOOPBACK = "127.0.0.1"
+
+
+class PubSubFront:
+    """Takes connections over from listeners, plain or through TLS, and serves gRPC on them."""
+
+    def __init__(self, serve: Serve, context: ssl.SSLContext) -> None:
+        self.behind = Behind(self._meet, context)
+        self._serve = serve
+        self._starting: asyncio.Task[int] | None = None
+        self._server: GrpcServer | None = None
+        self._open: set[_Outer] = set()
+        self._by_port: dict[int, _Outer] = {}
+
+    def __len__(self) -> int:
+        """How many connections are open."""
+        return len(self._open)
+
+    def takes(self, own: int, host: str, port: int) -> Behind | None:
+        """Return who takes a connection that a proxy was asked for; `own` is the port of this front itself."""
+        host = host.lower().rstrip(".")
+        return self.behind if port == own or host.endswith(f".{HOST}") else None
+
+    def _meet(self) -> asyncio.BaseProtocol:
+        return _Outer(self)
+
+    async def _port(self) -> int:
+        """Return the port of the gRPC server, which is made now when there is none yet."""
+        if self._starting is None:
+            self._starting = asyncio.get_running_loop().create_task(self._start())
+        return await asyncio.shield(self._starting)
+
+    async def _start(self) -> int:
+        # Not on this thread, which others wait for meanwhile.
+        await asyncio.get_running_loop().run_in_executor(None, _load)
+        from mock_server.fronts.grpc import GrpcServer
+
+        self._server = GrpcServer(self._serve, self._way)
+        return await self._server.start(LOOPBACK)
+
+    def _way(self, port: int) -> Way | None:
+        outer = self._by_port.get(port)
+        return None if outer is None else Way(outer.peer, outer.secure, outer.reset)
+
+    async def close(self) -> None:
+        """End all streams, at once."""
+        if self._starting is not None:
+            with contextlib.suppress(Exception):
+                await self._starting
+        if self._server is not None:
+            await self._server.close()
+        for outer in list(self._open):
+            outer.end()
+
+
+def _load() -> None:
+    import mock_server.fronts.grpc  # noqa: F401
+
+
+class Way:
+    """How a client came in: its address, whether by TLS, and what breaks its connection."""
+
+    def __init__(self, peer: str, secure: bool, reset: Callable[[], None]) -> None:
+        self.peer = peer
+        self.secure = secure
+        self.reset = reset
+
+
+class _Half(asyncio.Protocol):
+    """One side of a connection; what it hears the other side says."""
+
+    def __init__(self) -> None:
+        self.transport: asyncio.Transport | None = None
+        self.other: _Half | None = None
+
+    def data_received(self, data: bytes) -> None:
+        if self.other is not None and self.other.transport is not None:
+            self.other.transport.write(data)
+
+    def pause_writing(self) -> None:
+        if self.other is not None and self.other.transport is not None:
+            self.other.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        if self.other is not None and self.other.transport is not None:
+            with contextlib.suppress(RuntimeError):
+                self.other.transport.resume_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.transport = None
+        if self.other is not None:
+            self.other.end()
+
+    def end(self) -> None:
+        if self.transport is not None:
+            self.transport.close()
+
+
+class _Outer(_Half):
+    """The client's side."""
+
+    def __init__(self, front: PubSubFront) -> None:
+        super().__init__()
+        self._front = front
+        self._inner_port: int | None = None
+        self._joining: asyncio.Task[None] | None = None
+        self.peer = LOOPBACK
+        self.secure = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        self.secure = transport.get_extra_info("ssl_object") is not None
+        self.peer = (transport.get_extra_info("peername") or (LOOPBACK,))[0]
+        self._front._open.add(self)
+        transport.pause_reading()
+        self._joining = asyncio.get_running_loop().create_task(self._join(transport))
+
+    async def _join(self, transport: asyncio.Transport) -> None:
+        try:
+            port = await self._front._port()
+            loop = asyncio.get_running_loop()
+            inner, half = await loop.create_connection(_Half, LOOPBACK, port)
+        except OSError as error:
+            log.error("a connection cannot be carried to the gRPC server: %s", error)
+            self.end()
+            return
+        half.transport, half.other = inner, self
+        if self.transport is None:
+            inner.close()
+            return
+        self.other = half
+        number = inner.get_extra_info("sockname")[1]
+        self._inner_port = number
+        self._front._by_port[number] = self
+        transport.resume_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._front._open.discard(self)
+        if self._inner_port is not None and self._front._by_port.get(self._inner_port) is self:
+            del self._front._by_port[self._inner_port]
+
+    def reset(self) -> None:
+        """Break the connection so that the client sees it."""
+        reset(self.transport)

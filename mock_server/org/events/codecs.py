@@ -1,0 +1,41 @@
+"""The schemas of an org's events, by their ids: those of today, and of what was published before a change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from mock_server.org.events.avro import Codec
+
+Source = Callable[[str], "Mapping[str, Any] | None"]
+"""Tells the schema of a type of events by its name, as it is now; its `uuid` is its id. None for what is none."""
+
+
+class Codecs:
+    """Keeps what encodes by each schema that there was. `types` yields the names of all types of events."""
+
+    def __init__(self, types: Callable[[], Iterator[str]]) -> None:
+        self._types = types
+        self._codecs: dict[str, Codec] = {}
+        self.sources: list[Source] = []
+
+    def of_event(self, name: str) -> Codec:
+        """Return the codec of a type of events. Raises KeyError for one that there is not."""
+        for source in self.sources:
+            schema = source(name)
+            if schema is not None:
+                found = self._codecs.get(schema["uuid"])
+                if found is None:
+                    found = self._codecs[schema["uuid"]] = Codec(schema)
+                return found
+        raise KeyError(name)
+
+    def known(self, schema_id: str) -> Codec | None:
+        """Return the codec of a schema's id, None for one that never was."""
+        found = self._codecs.get(schema_id)
+        if found is None and schema_id:
+            # Told by an earlier life of the server, perhaps.
+            for name in self._types():
+                self.of_event(name)
+            found = self._codecs.get(schema_id)
+        return found

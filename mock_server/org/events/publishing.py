@@ -1,0 +1,88 @@
+"""Platform events: what a committed row of an X__e becomes on its channels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from mock_server.org.clock import stamp
+from mock_server.org.events.access import NotPermitted
+from mock_server.org.events.channel import HOUR, Channel
+from mock_server.org.events.model import Event
+from mock_server.org.records.outbox import Published
+from mock_server.org.schema.types import Field, SObject
+
+if TYPE_CHECKING:
+    from mock_server.org.events.bus import EventBus
+    from mock_server.org.identity.sessions import Session
+    from mock_server.org.org import Org
+
+PREFIX = "/event/"
+STANDARD_VOLUME = 24 * HOUR
+"""Seconds for which events of standard volume are retained."""
+
+
+class PlatformEvents:
+    """The channels of an org's X__e, one each (`/event/Order__e`)."""
+
+    def __init__(self, org: Org, bus: EventBus) -> None:
+        self._org = org
+        self._bus = bus
+
+    def find(self, who: Session, name: str) -> Channel | None:
+        """Find the channel of an event for a subscriber. Raises NotPermitted."""
+        if not name.startswith(PREFIX):
+            return None
+        sobject = self._org.schema.get(name[len(PREFIX) :])
+        if sobject is None or sobject.kind != "event" or sobject.name != name[len(PREFIX) :]:
+            return None
+        access = self._org.accesses.of(who.user_id)
+        if access is not None and "read" not in access.rights(sobject):
+            raise NotPermitted(name, sobject.name)
+        return self.channel(sobject)
+
+    def channel(self, sobject: SObject) -> Channel:
+        """Return the channel of an event's own."""
+        retention = STANDARD_VOLUME if sobject.standard_volume else None
+        return self._bus.channel(PREFIX + sobject.name, "platform", retention)
+
+    def publish(self, published: Sequence[Published]) -> list[Event]:
+        """Append events to their channels; return them."""
+        now = stamp(self._org.clock.now()).replace("+0000", "Z")
+        events = [_event(one, now) for one in published]
+        channels = {one.sobject.name: (self.channel(one.sobject),) for one in published}
+        self._bus.publish(events, lambda event: channels[event.name])
+        return events
+
+
+def _event(one: Published, now: str) -> Event:
+    return Event(
+        "platform",
+        one.sobject.name,
+        payload_of(one.sobject, one.values, now, one.user_id),
+        uuid=one.uuid,
+        told={"EventUuid": one.uuid, "EventApiName": one.sobject.name},
+        exchange=one.exchange,
+    )
+
+
+def carried(sobject: SObject) -> tuple[Field, ...]:
+    """Return the fields that an event's message has beside its date and creator, in order."""
+    found = sobject.memo.get("carried")
+    if found is None:
+        found = sobject.memo["carried"] = tuple(field for field in sobject.fields if field.custom)
+    assert isinstance(found, tuple)
+    return found
+
+
+def payload_of(sobject: SObject, values: Mapping[str, Any], now: str, user_id: str) -> dict[str, Any]:
+    """Return the message of an event: all its fields, whether they have a value or not. `values` are as stored."""
+    payload: dict[str, Any] = {"CreatedDate": now, "CreatedById": user_id}
+    for field in carried(sobject):
+        value = values.get(field.name)
+        if field.type == "boolean":
+            value = bool(value)
+        elif field.type == "datetime" and value is not None:
+            value = value.replace("+0000", "Z")
+        payload[field.name] = value
+    return payload

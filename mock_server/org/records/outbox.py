@@ -1,0 +1,111 @@
+"""What a transaction has to tell once it is committed: what it changed, where anybody asks, and events it published.
+
+The outermost transaction of the store decides: its commit sends all, its end by an error sends nothing but the events
+that are published at once, whatever becomes of the transaction (PublishImmediately).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from mock_server.org.records.changes import Change, LockHeld
+from mock_server.org.records.commits import Batch, CommitLog
+from mock_server.org.records.store import Store
+from mock_server.org.schema.types import SObject
+
+
+class Published(NamedTuple):
+    """A platform event on its way to the bus. `values` are in stored form, by exact field name."""
+
+    number: int
+    """Its place among the commits of the org: after them, and before those of a higher number."""
+    sobject: SObject
+    uuid: str
+    values: Mapping[str, Any]
+    user_id: str
+    exchange: int
+
+
+class Bus(Protocol):
+    def committed(self, batches: Sequence[Batch], events: Sequence[Published]) -> None:
+        """Take note of what was committed: changes of records, and the events published in the same transaction."""
+
+    def new_uuid(self) -> str:
+        """Return an EventUuid."""
+
+
+class Outbox:
+    """What the transaction that goes on has to tell. `bus` gives the org's bus; nobody asks for it without a cause."""
+
+    def __init__(self, store: Store, log: CommitLog) -> None:
+        self.bus: Callable[[], Bus] = _no_bus
+        self._store = store
+        self._log = log
+        self._events: list[Published] = []
+        self._at_once: dict[int, tuple[Change, Published]] = {}
+        store.ends = self
+
+    def watch(self) -> None:
+        """Tell of changes from now on; before, an org keeps none of them for it."""
+        if self._log.fresh is None:
+            self._log.fresh = []
+
+    def publish(self, sobject: SObject, change: Change, values: Mapping[str, Any], user_id: str, exchange: int) -> None:
+        """Take an event that a row of the transaction publishes; one that is tried again takes its own place."""
+        if change.lost:
+            return
+        self._log.last += 1
+        event = Published(self._log.last, sobject, values["EventUuid"], values, user_id, exchange)
+        if sobject.publishes_at_once:
+            self._at_once[id(change)] = (change, event)
+        else:
+            self._events.append(event)
+
+    def forget_after(self, number: int) -> None:
+        """Drop what a transaction that is rolled back noted after a commit number; what goes out at once stays."""
+        while self._events and self._events[-1].number > number:
+            self._events.pop()
+        fresh = self._log.fresh
+        while fresh and fresh[-1].first > number:
+            fresh.pop()
+
+    def settle(self) -> None:
+        """Send what a save without a transaction of its own has to tell, where it is part of no other."""
+        if (self._events or self._at_once or self._log.fresh) and not self._store.busy:
+            self.ended(None)
+
+    # -- what the store calls
+
+    def ended(self, error: type[BaseException] | None) -> None:
+        """Take note that the outermost transaction was committed, or rolled back by an error."""
+        if not (self._events or self._at_once or self._log.fresh):
+            return
+        batches, events = self._taken(error)
+        if batches or events:
+            self.bus().committed(batches, events)
+
+    def set_aside(self) -> Callable[[bool], None]:
+        """Keep apart what a transaction has to tell that is yet to be written; return what learns whether it was."""
+        batches, events = self._taken(None)
+
+        def written(all_of_it: bool) -> None:
+            if all_of_it and (batches or events):
+                self.bus().committed(batches, events)
+
+        return written
+
+    def _taken(self, error: type[BaseException] | None) -> tuple[list[Batch], list[Published]]:
+        at_once = [event for _, event in self._at_once.values()]
+        batches, events = self._log.fresh or [], self._events
+        if self._log.fresh is not None:
+            self._log.fresh = []
+        self._events, self._at_once = [], {}
+        if error is None:
+            return batches, [*at_once, *events]
+        # Who met a lock begins anew, and publishes then.
+        return [], [] if issubclass(error, LockHeld) else at_once
+
+
+def _no_bus() -> Bus:
+    raise LookupError("the org has not given its bus")

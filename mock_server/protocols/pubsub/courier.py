@@ -1,0 +1,192 @@
+"""A stream of deliveries: what was asked for is sent as it comes, and no more; the rest is waiting."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from mock_server.journal import EventNote
+from mock_server.org import errors
+from mock_server.protocols.pubsub import wire
+from mock_server.protocols.pubsub.encoding import encoded
+
+if TYPE_CHECKING:
+    from mock_server.operations import Call
+    from mock_server.org.events import Channel, Event
+
+MOST = 100
+"""Events that one request adds to what is outstanding, at the most, and that one delivery brings."""
+LARGEST = 3 * 1024 * 1024
+"""Bytes of a delivery, where it has several events: clients take 4 MB unless they say otherwise."""
+KEEP_ALIVE = 270.0
+"""Seconds after which a stream that has nothing to deliver says so."""
+STARVED = 60.0
+"""Seconds after which a stream is closed of which nothing is outstanding, unless the client asks again."""
+DELIVERED = "DailyDeliveredPlatformEvents"
+
+
+class Courier:
+    """One stream of a subscriber. `pending` are the events that it has asked for and not been sent.
+
+    All times are those of the org's clock.
+    """
+
+    def __init__(self, call: Call, channel: Channel, position: int) -> None:
+        assert call.stream is not None
+        self.call = call
+        self.stream = call.stream
+        self.clock = call.org.clock
+        self.channel = channel
+        self.pending = 0
+        self.answers: list[bytes] = []
+        """What is to be told beside events: the further fields of a response each."""
+        self.wake = asyncio.Event()
+        self._rpc = wire.rpc_id(call)
+        self._ledger = call.org.limits.ledger(DELIVERED)
+        self._spoke = self._asked = self.clock.now()
+        self._reading: asyncio.Future[bytes | None] | None = None
+        self._finished = False
+        self.feed = call.feed(channel, str(call.entry.number), position, None, self.wake)
+
+    # -- what the two kinds of subscription differ in
+
+    def request(self, message: bytes) -> None:
+        """Take note of a further request. Raises ApiError."""
+        raise NotImplementedError
+
+    def check(self) -> None:
+        """Raise ApiError where the subscription cannot go on."""
+
+    def due(self) -> float:
+        """Return when to check again, in clock seconds, where nothing happens."""
+        quiet = self._spoke + KEEP_ALIVE if self.pending else self._asked + STARVED
+        return min(quiet, self.call.session.expires + 0.001)
+
+    # --
+
+    def asks(self, number: int) -> None:
+        """Add to what is outstanding."""
+        self.pending += min(number, MOST)
+        self.noted("fetched", asked=number)
+
+    def noted(self, what: str, replay_id: int | None = None, asked: int | None = None) -> None:
+        entry = self.call.entry
+        note = EventNote(
+            self.clock.now(), what, self.channel.name, replay_id, None, str(entry.number), asked  # type: ignore[arg-type]
+        )  # fmt: skip
+        self.call.journal.told(entry, [note])
+
+    async def run(self) -> None:
+        """Deliver until the client wants no more. Raises ApiError, which ends the stream."""
+        token = self.call.session.token
+        stop = self.call.org.sessions.watch(token, self.wake.set)
+        try:
+            self._read()
+            while await self._turn():
+                pass
+        except ConnectionError:
+            # Nobody is left to deliver to.
+            return
+        finally:
+            stop()
+            self.feed.close()
+            if self._reading is not None:
+                self._reading.cancel()
+
+    async def _turn(self) -> bool:
+        """Do what there is to do, or wait for it; tell whether the stream goes on."""
+        self.wake.clear()
+        while not self._finished and self._reading is not None and self._reading.done():
+            message = self._reading.result()
+            if message is None:
+                self._finished = True
+                break
+            self.request(wire.fits(message))
+            self._asked = self.clock.now()
+            self._read()
+        self._allowed()
+        self.check()
+        if self.answers or self.pending:
+            events = self._take()
+            if events or self.answers:
+                await self._send(events)
+                return True
+            if events is None:
+                return True
+        if self._finished:
+            return False
+        await self._quiet()
+        return True
+
+    def _read(self) -> None:
+        self._reading = asyncio.ensure_future(self.stream.receive())
+        self._reading.add_done_callback(lambda _: self.wake.set())
+
+    def _allowed(self) -> None:
+        """Raise ApiError where the caller's session, or the org, is there no more."""
+        org, session = self.call.org, self.call.session
+        if org.closed:
+            raise errors.SERVICE_UNAVAILABLE()
+        if org.sessions.peek(session.token) is None or session.user_id in org.accesses.barred:
+            raise errors.SERVICE_AUTH_ERROR()
+
+    def _take(self) -> Sequence[Event] | None:
+        """Return the events to send now; None where only such have been passed that are not for this subscriber."""
+        most = min(self.pending, MOST)
+        if not most:
+            return ()
+        left = self._ledger.remaining
+        if left <= 0:
+            raise errors.DELIVERY_LIMIT()
+        before = self.feed.position
+        events: Sequence[Event] = self.feed.take(self.call, min(most, left))
+        if not events and self.feed.position != before:
+            return None
+        return events
+
+    async def _send(self, events: Sequence[Event] | None) -> None:
+        for batch in _batches([(event, encoded(self.call, event)) for event in events or ()]):
+            self.pending -= len(batch)
+            self._ledger.charge(len(batch))
+            latest = batch[-1][0].replay_id
+            more = self.answers.pop(0) if self.answers else b""
+            await self._say([content for _, content in batch], latest, more)
+        while self.answers:
+            await self._say((), self._latest(), self.answers.pop(0))
+
+    async def _say(self, events: Sequence[bytes], latest: int, more: bytes = b"") -> None:
+        await self.stream.send(wire.fetched(events, latest, self._rpc, self.pending, more))
+        self._spoke = self._asked = self.clock.now()
+
+    def _latest(self) -> int:
+        """Return the replay id from which to go on, where nothing was delivered."""
+        return max(self.feed.position, self.call.org.events.tip())
+
+    async def _quiet(self) -> None:
+        """Wait for something to happen; say that nothing has when it is time to."""
+        now = self.clock.now()
+        if self.pending and now >= self._spoke + KEEP_ALIVE:
+            await self._say((), self._latest())
+        elif not self.pending and now >= self._asked + STARVED:
+            raise errors.STREAM_STARVED(seconds=int(STARVED))
+        alarm = asyncio.ensure_future(self.clock.wait_until(self.due()))
+        alarm.add_done_callback(lambda _: self.wake.set())
+        try:
+            await self.wake.wait()
+        finally:
+            alarm.cancel()
+
+
+def _batches(events: list[tuple[Event, bytes]]) -> Iterator[list[tuple[Event, bytes]]]:
+    """Divide events so that no delivery is too large to be read."""
+    batch: list[tuple[Event, bytes]] = []
+    size = 0
+    for event, content in events:
+        if batch and size + len(content) > LARGEST:
+            yield batch
+            batch, size = [], 0
+        batch.append((event, content))
+        size += len(content)
+    if batch:
+        yield batch

@@ -1,0 +1,197 @@
+"""Publish and PublishStream: events that clients bring, decoded and saved by the one pipeline that saves them all."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from mock_server.operations import Call, Reply
+from mock_server.org import errors
+from mock_server.org.events.avro import NotDecoded
+from mock_server.org.records.changes import Change
+from mock_server.protocols.pubsub import topics, wire
+from mock_server.protocols.pubsub.values import row_of
+
+if TYPE_CHECKING:
+    from mock_server.org.events import Channel
+    from mock_server.org.records.changes import RowResult
+    from mock_server.org.schema.types import SObject
+    from mock_server.protocols.pubsub.pubsub_api_pb2 import ProducerEvent, PublishRequest, PublishResult
+
+SWEEP = 70.0
+"""Seconds of the clock within which a stream has to bring something (the comments of the protocol's own file)."""
+
+
+def _peek(call: Call) -> list[Change]:
+    """Return the rows that a refused call carried."""
+    if not call.body or len(call.body) > wire.LARGEST_REQUEST:
+        return []
+    from mock_server.protocols.pubsub.messages import api, read
+
+    try:
+        request = read(api.PublishRequest, call.body)
+    except errors.ApiError:
+        return []
+    name = request.topic_name.removeprefix(topics.EVENT)
+    out = []
+    for event in request.events:
+        codec = call.org.events.codecs.known(event.schema_id)
+        try:
+            values = {} if codec is None else row_of(call.org.schema.get(name), codec.decode(event.payload))
+        except NotDecoded:
+            values = {}
+        out.append(Change("create", name, values))
+    return out
+
+
+routes = wire.routes(_peek)
+
+
+@routes(wire.operation("publish", "Publish", "Publishes events, each with its own result", kind="write", rows="many", replay="never"))
+async def publish(call: Call) -> Reply:
+    from mock_server.protocols.pubsub.messages import api, read
+
+    request = read(api.PublishRequest, call.body)
+    sobject = _event_of(call, request.topic_name)
+    return wire.sent(await _published(call, sobject, request))
+
+
+@routes(
+    wire.operation(
+        "publish_stream",
+        "PublishStream",
+        "Publishes events as they come, on one stream",
+        kind="write",
+        rows="many",
+        replay="never",
+        streams=True,
+    )
+)
+async def publish_stream(call: Call) -> Reply:
+    from mock_server.protocols.pubsub.messages import api, read
+
+    assert call.stream is not None
+    topic, sobject = "", None
+    while True:
+        message = await _next(call)
+        if message is None:
+            return wire.sent(b"")
+        request = read(api.PublishRequest, wire.fits(message))
+        _still_open(call)
+        if sobject is None:
+            if request.auth_refresh:
+                raise errors.PUBLISH_REFRESH_INVALID()
+            topic, sobject = request.topic_name, _event_of(call, request.topic_name)
+        elif request.topic_name and request.topic_name != topic:
+            raise errors.PUBLISH_TOPIC_MISMATCH(topic=request.topic_name, first=topic)
+        elif request.auth_refresh:
+            wire.renewed(call, request.auth_refresh)
+        answer = await _published(call, sobject, request)
+        try:
+            await call.stream.send(answer)
+        except ConnectionError:
+            return wire.sent(b"")
+
+
+async def _next(call: Call) -> bytes | None:
+    """Return the next request of a stream. Raises ApiError when none comes for too long, or the session ends."""
+    assert call.stream is not None
+    wake = asyncio.Event()
+    clock = call.org.clock
+    reading = asyncio.ensure_future(call.stream.receive())
+    alarm = asyncio.ensure_future(clock.wait_until(clock.now() + SWEEP))
+    stop = call.org.sessions.watch(call.session.token, wake.set)
+    for one in (reading, alarm):
+        one.add_done_callback(lambda _: wake.set())
+    try:
+        await wake.wait()
+        if reading.done():
+            return reading.result()
+        _still_open(call)
+        raise errors.SWEEPER_TIMEOUT(seconds=int(SWEEP))
+    finally:
+        stop()
+        reading.cancel()
+        alarm.cancel()
+
+
+def _still_open(call: Call) -> None:
+    session = call.org.sessions.find(call.session.token)
+    if call.org.closed:
+        raise errors.SERVICE_UNAVAILABLE()
+    if session is None or session.user_id in call.org.accesses.barred:
+        raise errors.SERVICE_AUTH_ERROR()
+
+
+def _event_of(call: Call, topic: str) -> SObject:
+    """Return the event that a topic takes. Raises ApiError."""
+    if not topic.strip():
+        raise errors.PUBLISH_TOPIC_EMPTY()
+    sobject = topics.published(call, topic)
+    if sobject is not None:
+        return sobject
+    try:
+        topics.channel_of(call, topic)
+    except errors.ApiError as error:
+        if error.spec is not errors.CANNOT_SUBSCRIBE:
+            raise
+    raise errors.TOPIC_META_PERMISSION(org=call.org.id, topic=topic)
+
+
+async def _published(call: Call, sobject: SObject, request: PublishRequest) -> bytes:
+    """Publish the events of one request; return its response."""
+    from mock_server.protocols.pubsub.messages import api
+
+    if not request.events:
+        raise errors.EVENT_COUNT_INVALID()
+    bus = call.org.events
+    changes: list[Change] = []
+    refused: list[str | None] = []
+    for event in request.events:
+        why, values = _values(call, sobject, event)
+        refused.append(why)
+        if why is None:
+            changes.append(Change("create", sobject.name, values))
+    channel = bus.channel(topics.EVENT + sobject.name, "platform")
+    before = bus.last
+    saved = iter(await call.write(changes) if changes else ())
+    numbers = {event.uuid: event.replay_id for event in _new(channel, before)}
+    response = api.PublishResponse(schema_id=bus.codecs.of_event(sobject.name).schema_id, rpc_id=wire.rpc_id(call))
+    for event, why in zip(request.events, refused, strict=True):
+        result = response.results.add(correlation_key=event.id)
+        if why is None:
+            _tell(result, next(saved), numbers, bus.last)
+        else:
+            result.error.code, result.error.msg = api.PUBLISH, why
+    return response.SerializeToString()
+
+
+def _new(channel: Channel, before: int) -> Sequence[Any]:
+    return channel.after(before, len(channel))
+
+
+def _tell(result: PublishResult, row: RowResult, numbers: dict[str | None, int], newest: int) -> None:
+    if not row.success:
+        from mock_server.protocols.pubsub.messages import api
+
+        error = row.errors[0]
+        result.error.code, result.error.msg = api.PUBLISH, f"{error.code}: {error.message}"
+        return
+    # An event that is accepted, and never gets onto the bus, has a number like any other.
+    result.replay_id = wire.replay_bytes(numbers.get(row.enqueued, newest))
+    if not result.correlation_key:
+        result.correlation_key = row.enqueued or ""
+
+
+def _values(call: Call, sobject: SObject, event: ProducerEvent) -> tuple[str | None, dict[str, Any]]:
+    """Return why an event cannot be published, or its values."""
+    if len(event.payload) > wire.LARGEST_EVENT:
+        return f"The event message is larger than {wire.LARGEST_EVENT} bytes.", {}
+    codec = call.org.events.codecs.known(event.schema_id)
+    if codec is None or codec.name != sobject.name:
+        return f"The schema ID {event.schema_id!r} isn't one of the events of this topic.", {}
+    try:
+        return None, row_of(sobject, codec.decode(event.payload))
+    except NotDecoded as error:
+        return f"The payload can't be decoded by the schema {event.schema_id}: {error}", {}
