@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mock_server.deliveries import Feed
     from mock_server.journal import Entry, Journal
     from mock_server.org.automation.inner import InnerOrg
+    from mock_server.org.events import Channel
     from mock_server.org.identity.sessions import Session
     from mock_server.org.org import Org
     from mock_server.org.records.changes import Change, RowResult
@@ -79,7 +80,7 @@ class Reply:
     A `trickle` takes `seconds` of clock time for its body. With `pieces`, which take the place of `body`, it is made
     while it leaves: each should take a few milliseconds at most, as others are answered only between two of them.
     They are closed in the end, however that comes. Of what is `half`, half is sent as if it were all. `cookies` are
-    values of Set-Cookie headers.
+    values of Set-Cookie headers. Behind the `last` one of a connection that is closed.
     """
 
     status: int = 200
@@ -90,6 +91,7 @@ class Reply:
     seconds: float = 0.0
     pieces: Iterator[bytes] | None = None
     cookies: tuple[str, ...] = ()
+    last: bool = False
 
     def close(self) -> None:
         """Make no more pieces."""
@@ -138,6 +140,8 @@ class Call:
     journal: Journal = None  # type: ignore[assignment]  # likewise
     feed: Callable[..., Feed] = None  # type: ignore[assignment]  # likewise
     """Begins to read a channel of events: takes what a `Feed` does, from the channel on."""
+    begin: Callable[[Call, Channel, int], int] = None  # type: ignore[assignment]  # likewise
+    """Tells where a subscription to a channel begins to read, as `deliveries.begin` does."""
     stream: Stream | None = None
     """Of an operation that streams: its messages. `body` is empty."""
     reply: Reply | None = None

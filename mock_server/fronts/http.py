@@ -113,7 +113,7 @@ class Front:
             call.entry.outcome = "abandoned"
         if reply.delivery == "trickle" or reply.pieces is not None:
             return await self._gradually(request, call, reply)
-        return await self._respond(request, reply, close=call.unread is not None)
+        return await self._respond(request, reply, close=call.unread is not None or reply.last)
 
     async def _gradually(self, request: web.BaseRequest, call: Call, reply: Reply) -> web.StreamResponse:
         """Answer while the exchange goes on; the journal has its end when the last byte has left."""

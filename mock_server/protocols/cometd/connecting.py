@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from mock_server.operations import Call
 from mock_server.org.events.clients import HOLD, Release, StreamingClient
 from mock_server.protocols.cometd import replies
-from mock_server.protocols.cometd.delivering import DeliveriesSpent, take
+from mock_server.protocols.cometd.delivering import DeliveriesSpent, ending, may_be_empty, take
 from mock_server.protocols.cometd.messages import Message
 from mock_server.protocols.cometd.replies import told
 
@@ -48,7 +49,8 @@ async def connect(call: Call, client: StreamingClient, message: Message, *, alon
         # Of two the newer one counts; the older is answered, so that neither of them is lost.
         client.held.release("superseded")
     first, client.connected = not client.connected, True
-    due = call.org.clock.now() + (0.0 if first or not alone else _patience(message))
+    clock = call.org.clock
+    due = clock.now() + (0.0 if first or not alone else _patience(message))
     while True:
         try:
             parts: list[Part] = list(take(call, client))
@@ -56,15 +58,39 @@ async def connect(call: Call, client: StreamingClient, message: Message, *, alon
             # The guide: "an error is returned and the subscription is disconnected".
             call.org.streaming.close(client)
             return [told(message, client=client, error=replies.TOO_MANY_EVENTS, advice=replies.LEAVE)]
-        if parts or due <= call.org.clock.now():
+        ended = ending(client)
+        if ended in ("slow", "forget"):
+            call.org.streaming.close(client)
+            return _unknown(message)
+        if ended is not None and not parts:
+            raise Broken
+        if parts:
             break
+        if due <= clock.now():
+            if may_be_empty(call, client):
+                break
+            due = clock.now() + HOLD
         why = await _held(call, client, due)
         over = _over(call, client, message, why)
         if over is not None:
             return over
-        if why != "news":
+        if why == "superseded":
             break
+    if ended is not None:
+        raise Broken([*parts, told(message, client=client)])
     return [*parts, told(message, client=client, advice=replies.FIRST if first else None)]
+
+
+class Broken(Exception):
+    """The connection breaks behind an answer, or without one: the server knows its client no more."""
+
+    def __init__(self, parts: Sequence[Part] = ()) -> None:
+        super().__init__("the connection breaks")
+        self.parts = parts
+
+
+def _unknown(message: Message) -> list[Part]:
+    return [told(message, error=replies.UNKNOWN_CLIENT, advice=replies.REHANDSHAKE)]
 
 
 def _patience(message: Message) -> float:
@@ -106,7 +132,7 @@ def _over(call: Call, client: StreamingClient, message: Message, why: Release | 
     if why == "disconnected":
         return [told(message, client=client, advice=replies.LEAVE)]
     if not org.streaming.knows(client):
-        return [told(message, error=replies.UNKNOWN_CLIENT, advice=replies.REHANDSHAKE)]
+        return _unknown(message)
     barred = call.session.over or call.session.user_id in org.accesses.barred
     if barred or not org.sessions.extend(call.session):
         return [told(message, client=client, error=replies.INVALID, advice=replies.LEAVE)]

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from mock_server.deliveries import Feed
 from mock_server.operations import Call
 from mock_server.org.events.clients import StreamingClient
 from mock_server.protocols.cometd.events import written
+
+if TYPE_CHECKING:
+    from mock_server.faults.feeds import Ending
 
 MOST_EVENTS = 200
 """Events of one answer. Salesforce does not tell of a limit; a client that comes again at once misses none."""
@@ -58,8 +63,7 @@ def take(call: Call, client: StreamingClient) -> list[bytes]:
     """
     parts: list[bytes] = []
     size = 0
-    for name, reading in list(client.subscriptions.items()):
-        assert isinstance(reading, Reading)
+    for reading in list(_readings(client)):
         ledger = call.org.limits.ledger(reading.ledger)
         if not parts and ledger.remaining <= 0:
             raise DeliveriesSpent
@@ -76,7 +80,23 @@ def take(call: Call, client: StreamingClient) -> list[bytes]:
                 break
         else:
             # Next time the others come first.
-            client.subscriptions[name] = client.subscriptions.pop(name)
+            client.subscriptions[reading.name] = client.subscriptions.pop(reading.name)
             break
     client.carrier = call.entry if parts else None
     return parts
+
+
+def ending(client: StreamingClient) -> Ending | None:
+    """Return how a fault ends what a client reads, None where it goes on."""
+    return next((ended for reading in _readings(client) if (ended := reading.feed.ended) is not None), None)
+
+
+def may_be_empty(call: Call, client: StreamingClient) -> bool:
+    """Tell whether a client may be told now that there is nothing: a fault may keep the server silent."""
+    return all(reading.feed.keeps_alive(call) for reading in _readings(client))
+
+
+def _readings(client: StreamingClient) -> Iterator[Reading]:
+    for reading in client.subscriptions.values():
+        assert isinstance(reading, Reading)
+        yield reading

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mock_server.operations import Call, Operation, Reply, Routes
@@ -11,7 +11,7 @@ from mock_server.org import errors
 from mock_server.org.errors import ApiError
 from mock_server.org.events.clients import StreamingClient, TooManyClients
 from mock_server.protocols.cometd import cookies, messages, replies, versions
-from mock_server.protocols.cometd.connecting import Part, connect
+from mock_server.protocols.cometd.connecting import Broken, Part, connect
 from mock_server.protocols.cometd.messages import Message, Unreadable
 from mock_server.protocols.cometd.replies import told
 from mock_server.protocols.cometd.subscribing import leave, subscribe, unsubscribe
@@ -85,7 +85,14 @@ async def exchange(call: Call) -> Reply:
     parts: list[Part] = []
     given: list[str] = []
     for message in asked:
-        parts += await _answers(call, api, message, given, alone=len(asked) == 1)
+        try:
+            parts += await _answers(call, api, message, given, alone=len(asked) == 1)
+        except Broken as broken:
+            parts += broken.parts
+            if not broken.parts:
+                call.entry.outcome = "reset"
+                return Reply(delivery="none")
+            return replace(_answer(call, parts, given), last=True)
     return _answer(call, parts, given)
 
 
@@ -108,7 +115,12 @@ async def _answers(call: Call, api: Api, message: Message, given: list[str], *, 
     if cookies.missing(call, client):
         return [told(message, client=client, error=replies.NO_COOKIE.format(client.id, cookies.BROWSER))]
     if channel == messages.CONNECT:
-        parts = await connect(call, client, message, alone=alone)
+        try:
+            parts = await connect(call, client, message, alone=alone)
+        except Broken:
+            # "After a Network Failure" again.
+            streaming.close(client)
+            raise
     elif channel == messages.SUBSCRIBE:
         parts = [subscribe(call, client, message)]
     elif channel == messages.UNSUBSCRIBE:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mock_server.journal import EventNote
 from mock_server.operations import Call
-from mock_server.org.events import LATEST, Kind, NoChannel, NotPermitted, UnknownReplay
+from mock_server.org.events import LATEST, Channel, Kind, NoChannel, NotPermitted, UnknownReplay
 from mock_server.org.events.clients import StreamingClient
 from mock_server.protocols.cometd import replies
 from mock_server.protocols.cometd.delivering import Bell, Reading
@@ -26,6 +26,9 @@ DELIVERIES: dict[tuple[Kind, bool], str] = {
 }
 """Which limit deliveries are charged to, by the kind of channel and whether the client's events can be replayed."""
 _REPLAYS = range(-2, 1 << 63)
+if TYPE_CHECKING:
+    from mock_server.org.events.topics.filters import NoFilter
+
 _NUMBER = re.compile(r"[+-]?[0-9]{1,19}")
 _OWN = ("/meta/", "/service/")
 
@@ -98,7 +101,7 @@ def _reading(call: Call, client: StreamingClient, message: Message, name: Any) -
         if call.org.limits.ledger(ledger).remaining <= 0:
             raise Refused(replies.TOO_MANY_EVENTS)
         try:
-            position = call.org.events.start(channel, replay)
+            position = call.begin(call, channel, replay)
         except UnknownReplay:
             raise Refused(replies.BAD_REPLAY.format(replay)) from None
     except Refused as refused:
@@ -108,16 +111,26 @@ def _reading(call: Call, client: StreamingClient, message: Message, name: Any) -
     return Reading(name, feed, ledger, replay)
 
 
-def _find(call: Call, name: str) -> Any:
+def _find(call: Call, name: str) -> Channel:
     try:
         return call.org.events.find(call.session, name)
     except NoChannel:
-        raise Refused(
-            replies.UNKNOWN_CHANNEL if name.startswith("/u/") else replies.NO_SUCH_CHANNEL.format(name)
-        ) from None
-    except NotPermitted:
+        unknown = replies.UNKNOWN_CHANNEL if name.startswith("/u/") else replies.NO_SUCH_CHANNEL.format(name)
+        raise Refused(unknown) from None
+    except NotPermitted as error:
+        if name.startswith("/topic/") and error.entity != "PushTopic":
+            raise Refused(replies.NO_ENTITY) from None
         denial = next((text for start, text in replies.DENIED.items() if name.startswith(start)), replies.RESTRICTED)
         raise Refused(denial) from None
+    except _no_filter() as error:
+        raise Refused(replies.NO_FIELDS.format(", ".join(error.fields))) from None
+
+
+def _no_filter() -> type[NoFilter]:
+    # Where nobody has a topic nothing of theirs is loaded.
+    from mock_server.org.events.topics.filters import NoFilter
+
+    return NoFilter
 
 
 def _replay(client: StreamingClient, message: Message, name: str) -> int:
