@@ -113,6 +113,10 @@ class Stream(Protocol):
     def open(self) -> bool:
         """Whether the client is still there."""
 
+    @property
+    def broken(self) -> bool:
+        """Whether its connection has ended without a good-bye."""
+
 
 @dataclass(slots=True)
 class Call:
