@@ -54,7 +54,9 @@ from mock_server.org.versions import LATEST
 
 if TYPE_CHECKING:
     from mock_server.org.events import EventBus
+    from mock_server.org.events.clients import StreamingClients
     from mock_server.org.jobs import Jobs
+    from mock_server.org.outbound import Outbound
     from mock_server.org.reports import Reports
 
 T = TypeVar("T")
@@ -147,6 +149,10 @@ class Org:
         self.closed = False
         self._jobs: Jobs | None = None
         self._events: EventBus | None = None
+        self._outbound: Outbound | None = None
+        self.on_outbound: Callable[[Outbound], None] = lambda outbound: None
+        """Told once, when the org comes to have something to send: who carries it sees to that."""
+        self._streaming: StreamingClients | None = None
         self.captured = Captured(self.schema)
         self.captured.changed = lambda: self.events
         self.loads: set[int] = set()
@@ -193,6 +199,35 @@ class Org:
             self._events = EventBus(self, self._pipeline.outbox)
             self.on_events(self._events)
         return self._events
+
+    @property
+    def outbound(self) -> Outbound:
+        """What the org sends by itself; an org where nothing is declared to be does not load it."""
+        if self._outbound is None:
+            from mock_server.org.outbound import Outbound
+
+            self._outbound = self._pipeline.outbound = Outbound(self)
+            self.on_outbound(self._outbound)
+        return self._outbound
+
+    @property
+    def sends(self) -> bool:
+        """Whether the org has anything to send, or had."""
+        return self._outbound is not None
+
+    @property
+    def streaming(self) -> StreamingClients:
+        """The clients of the org's Streaming API; an org that none comes to does not load them."""
+        if self._streaming is None:
+            from mock_server.org.events.clients import StreamingClients
+
+            self._streaming = StreamingClients(self)
+        return self._streaming
+
+    def hang_up(self) -> None:
+        """Answer the requests that are held, and forget who streams."""
+        if self._streaming is not None:
+            self._streaming.forget()
 
     def _topics_changed(self) -> None:
         self.events.topics.changed()
@@ -431,8 +466,11 @@ class Org:
         exchange: int = 0,
         give_up: bool = False,
         watch: transaction.Watch | None = None,
+        later: bool = False,
     ) -> T:
         """Run code as one transaction in a user's name, or with `system` in the system's mode.
+
+        `later` says that it is asynchronous: no callout follows from what it saves.
 
         Raises LockHeld, with nothing done, where a row lock is held; with `give_up` the saves that meet it fail.
         Raises what the code raises, with nothing done, a LimitExceeded or Ended among it.
@@ -448,6 +486,7 @@ class Org:
             exchange=exchange,
             give_up=give_up,
             watch=watch,
+            later=later,
         )
 
     def _own_query(self, who: Session) -> Query:
@@ -522,10 +561,13 @@ class Org:
         self.authorizations.note_all()
         self.accesses.changed()
         self.bin.forget()
+        self.hang_up()
         self.locks.clear()
         self.log.clear()
         if self._jobs is not None:
             self._jobs.recall()
+        if self._outbound is not None:
+            self._outbound.clear()
         self.resume_topics()
         self.resume_jobs()
 
@@ -561,8 +603,11 @@ class Org:
             # A disk that is full now has been told of before.
             self.keep_uses()
         self.closed = True
+        self.hang_up()
         if self._jobs is not None:
             self._jobs.close()
+        if self._outbound is not None:
+            self._outbound.clear()
         self.store.close()
 
 
