@@ -15,11 +15,19 @@ if TYPE_CHECKING:
     from mock_server.faults.shapes import Shape
     from mock_server.org.org import Org
 
-KINDS = ("apexrest", "actions", "approvals", "reports", "changeDataCapture")
+KINDS = (
+    "apexrest", "actions", "approvals", "reports", "changeDataCapture", "namedCredentials", "outboundMessages",
+    "callouts",
+)  # fmt: skip
 """The keys in settings, in `org` of a scenario and below /_mock/."""
 
 
-_MODULES = {"changeDataCapture": "capture"}
+_MODULES = {
+    "changeDataCapture": "capture",
+    "namedCredentials": "outbound.declared_credentials",
+    "outboundMessages": "outbound.declared_messages",
+    "callouts": "outbound.declared_callouts",
+}
 
 
 class Declaration(Protocol):
@@ -74,12 +82,14 @@ def read(
 def inherit(org: Org, template: Org) -> None:
     """Give an org what was declared in another one, or since then."""
     for name in KINDS:
-        kept(org, name).become(kept(template, name))
+        if has(template, name):
+            kept(org, name).become(kept(template, name))
 
 
 def clear(org: Org) -> None:
     for name in KINDS:
-        kept(org, name).clear()
+        if has(org, name):
+            kept(org, name).clear()
 
 
 _LISTS: dict[str, Callable[[Any], Any]] = {
@@ -88,7 +98,15 @@ _LISTS: dict[str, Callable[[Any], Any]] = {
     "approvals": lambda org: org.approvals,
     "reports": lambda org: org.reports,
     "changeDataCapture": lambda org: org.captured,
+    "namedCredentials": lambda org: org.outbound.credentials,
+    "outboundMessages": lambda org: org.outbound.messages,
+    "callouts": lambda org: org.outbound.callouts,
 }
+
+
+def has(org: Org, name: str) -> bool:
+    """Tell whether an org has a list of a kind at all: what is sent is not even loaded where nothing is."""
+    return org.sends or not _MODULES.get(name, "").startswith("outbound.")
 
 
 def kept(org: Org, name: str) -> Kept:

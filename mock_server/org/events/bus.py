@@ -19,9 +19,11 @@ from mock_server.org.events.changes.capture import Changes
 from mock_server.org.events.channel import RETENTION, Channel
 from mock_server.org.events.model import EARLIEST, LATEST, Event, Kind, UnknownReplay
 from mock_server.org.events.publishing import PlatformEvents
+from mock_server.org.events.topics import GenericChannels, Topics
 
 if TYPE_CHECKING:
     from mock_server.org.events.codecs import Codecs
+    from mock_server.org.events.managed import ManagedSubscriptions
     from mock_server.org.identity.sessions import Session
     from mock_server.org.org import Org
     from mock_server.org.records.commits import Batch
@@ -72,6 +74,10 @@ class EventBus:
         """Which life of the server this is: clients and streams of an earlier one are not known any more."""
         self.changes = Changes(org, self)
         self.resolvers["change"] = self.changes.find
+        self.topics = Topics(org, self)
+        self.resolvers["topic"] = self.topics.find
+        self.generic = GenericChannels(org, self)
+        self.resolvers["generic"] = self.generic.find
 
     @property
     def last(self) -> int:
@@ -79,11 +85,18 @@ class EventBus:
         return self._last
 
     @cached_property
+    def managed(self) -> ManagedSubscriptions:
+        """The managed subscriptions, and how far they have been read."""
+        from mock_server.org.events.managed import ManagedSubscriptions
+
+        return ManagedSubscriptions(self._org)
+
+    @cached_property
     def codecs(self) -> Codecs:
         """What encodes events and decodes them, by their schemas."""
         from mock_server.org.events.codecs import Codecs
 
-        found = Codecs(self._types)
+        found = Codecs(self._types, self.platform.schema)
         found.sources.append(self.changes.schema_named)
         return found
 
@@ -214,11 +227,14 @@ class EventBus:
 
     def renew_schema(self, first: Event) -> None:
         """Have a type's schema change: its events have the id of the new one, from a given one on."""
+        # Once asked for, a schema is known by its id for ever.
+        self.codecs.of_event(first.name)
         self.renewals[first.name] = self.renewals.get(first.name, 0) + 1
+        schema_id = self.codecs.of_event(first.name).schema_id
         for channel in self.channels.values():
             for event in channel.after(first.replay_id - 1, len(channel)):
                 if event.name == first.name:
-                    event.schema_id = None
+                    event.schema_id = schema_id
                     event.forms.clear()
 
     def wake(self) -> None:

@@ -14,11 +14,11 @@ Source = Callable[[str], "Mapping[str, Any] | None"]
 class Codecs:
     """Keeps what encodes by each schema that there was. `types` yields the names of all types of events."""
 
-    def __init__(self, types: Callable[[], Iterator[str]]) -> None:
+    def __init__(self, types: Callable[[], Iterator[str]], *sources: Source) -> None:
         self._types = types
         self._codecs: dict[str, Codec] = {}
         self._learned: dict[str, Mapping[str, Any]] = {}
-        self.sources: list[Source] = []
+        self.sources: list[Source] = list(sources)
 
     def learn(self, schema: Mapping[str, Any]) -> None:
         """Know a schema by its id from now on, whatever becomes of its type."""
