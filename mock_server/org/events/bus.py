@@ -17,6 +17,7 @@ from mock_server.org.events.access import NoChannel, Resolver
 from mock_server.org.events.channel import RETENTION, Channel
 from mock_server.org.events.model import EARLIEST, LATEST, Event, Kind, UnknownReplay
 from mock_server.org.events.publishing import PlatformEvents
+from mock_server.org.events.schemas import Schemas
 
 if TYPE_CHECKING:
     from mock_server.org.events.codecs import Codecs
@@ -33,6 +34,7 @@ class Reader(Protocol):
     """A subscription, as whoever serves it keeps it."""
 
     subscriber: str
+    position: int
 
     @property
     def channel(self) -> Channel: ...
@@ -64,6 +66,7 @@ class EventBus:
         """The subscriptions that there are now, of all protocols."""
         self.renewals: dict[str, int] = {}
         """How often the schema of a type was changed without its fields."""
+        self.schemas = Schemas(org.schema, self.renewals)
         self._doomed: set[int] = set()
         self.generation = 0
         """Which life of the server this is: clients and streams of an earlier one are not known any more."""
@@ -78,7 +81,10 @@ class EventBus:
         """What encodes events and decodes them, by their schemas."""
         from mock_server.org.events.codecs import Codecs
 
-        return Codecs(self._types)
+        codecs = Codecs(self._types)
+        codecs.sources.append(self.schemas.of_event)
+        codecs.earlier.append(self.schemas.known)
+        return codecs
 
     def _types(self) -> Iterator[str]:
         return (name for name in self._org.schema.names() if name.endswith("__e"))
@@ -90,6 +96,10 @@ class EventBus:
             if channel is not None:
                 return channel
         raise NoChannel(name)
+
+    def every(self) -> Iterator[tuple[str, Channel]]:
+        """Yield all channels that anything was published to, by name."""
+        yield from self.channels.items()
 
     def new_uuid(self) -> str:
         """Return an EventUuid."""

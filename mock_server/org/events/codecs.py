@@ -18,6 +18,8 @@ class Codecs:
         self._types = types
         self._codecs: dict[str, Codec] = {}
         self.sources: list[Source] = []
+        self.earlier: list[Source] = []
+        """Tell the schema of an id: also of one that its type has no more."""
 
     def of_event(self, name: str) -> Codec:
         """Return the codec of a type of events. Raises KeyError for one that there is not."""
@@ -38,4 +40,8 @@ class Codecs:
             for name in self._types():
                 self.of_event(name)
             found = self._codecs.get(schema_id)
+        if found is None:
+            schema = next((one for source in self.earlier if (one := source(schema_id)) is not None), None)
+            if schema is not None:
+                found = self._codecs[schema_id] = Codec(schema)
         return found

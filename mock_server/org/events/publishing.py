@@ -49,21 +49,21 @@ class PlatformEvents:
     def publish(self, published: Sequence[Published]) -> list[Event]:
         """Append events to their channels; return them."""
         now = stamp(self._org.clock.now()).replace("+0000", "Z")
-        events = [_event(one, now) for one in published]
+        events = [self._event(one, now) for one in published]
         channels = {one.sobject.name: (self.channel(one.sobject),) for one in published}
         self._bus.publish(events, lambda event: channels[event.name])
         return events
 
-
-def _event(one: Published, now: str) -> Event:
-    return Event(
-        "platform",
-        one.sobject.name,
-        payload_of(one.sobject, one.values, now, one.user_id),
-        uuid=one.uuid,
-        told={"EventUuid": one.uuid, "EventApiName": one.sobject.name},
-        exchange=one.exchange,
-    )
+    def _event(self, one: Published, now: str) -> Event:
+        return Event(
+            "platform",
+            one.sobject.name,
+            payload_of(one.sobject, one.values, now, one.user_id),
+            uuid=one.uuid,
+            schema_id=self._bus.schemas.of(one.sobject)["uuid"],
+            told={"EventUuid": one.uuid, "EventApiName": one.sobject.name},
+            exchange=one.exchange,
+        )
 
 
 def carried(sobject: SObject) -> tuple[Field, ...]:
