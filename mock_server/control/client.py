@@ -408,11 +408,6 @@ class ControlClient:
         entries: list[dict[str, Any]] = self._call("GET", "journal", since=since)["entries"]
         return entries
 
-    def events(self, since: int = 0) -> list[dict[str, Any]]:
-        """Return the events that are retained behind a replay id, the oldest first."""
-        found: list[dict[str, Any]] = self._call("GET", "events", since=since)["events"]
-        return found
-
     def jobs(self, *, rows: bool = False) -> list[dict[str, Any]]:
         """Return the Bulk API jobs that the org knows, the oldest first, with their batches.
 
