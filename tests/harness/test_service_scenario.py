@@ -8,6 +8,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from harness.lint import warnings
 from harness.scenario import Scenario, describe, load
 from harness.scenario_schema import scenario_schema
 from harness.service_plans import (
@@ -159,3 +160,21 @@ def test_a_scenario_tells_in_words_what_happens(tmp_path: Path) -> None:
         "its effects are also seen in Task records, by Number__c",
     ):
         assert words in told
+
+
+@pytest.mark.parametrize(
+    ("text", "warning"),
+    [
+        ("service: {}", "case.yaml:2:1: nothing happens while the service runs"),
+        (
+            "service: {ready: port}\ninputs: [{sobject: Account, key: AccountNumber, count: 1}]",
+            "nobody will call this service",
+        ),
+        ("service: {}\nevents:\n  - undelete: {sobject: Account}", "no Account was deleted by a step before"),
+        ("service: {}\nevents:\n  - restart: SIGKILL\nexpect: {report.graceful_stop: {}}", "will not be exercised"),
+        ("service: {}\nevents:\n  - restart: SIGTERM\nexpect: {report.graceful_stop: {}}", ""),
+    ],
+)
+def test_what_is_pointless_is_warned_of(tmp_path: Path, text: str, warning: str) -> None:
+    found = warnings(read(tmp_path, text))
+    assert any(warning in line for line in found) if warning else not found
