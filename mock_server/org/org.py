@@ -53,6 +53,7 @@ from mock_server.org.versions import LATEST
 
 if TYPE_CHECKING:
     from mock_server.org.events import EventBus
+    from mock_server.org.events.triggers import Triggers
     from mock_server.org.jobs import Jobs
     from mock_server.org.reports import Reports
 
@@ -177,9 +178,17 @@ class Org:
         if self._events is None:
             from mock_server.org.events import EventBus
 
-            self._events = EventBus(self, self._pipeline.outbox)
+            self._events = bus = EventBus(self, self._pipeline.outbox)
+            bus.on_published.append(lambda events: self.event_triggers.published(events))
             self.on_events(self._events)
         return self._events
+
+    @cached_property
+    def event_triggers(self) -> Triggers:
+        """Runs hooks on platform events."""
+        from mock_server.org.events.triggers import Triggers
+
+        return Triggers(self, self._pipeline)
 
     def resume_jobs(self) -> None:
         """Go on with the jobs that the database knows of. Where no event loop runs yet, it is asked again."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mock_server.org.org import Org
     from mock_server.org.records.commits import Batch
     from mock_server.org.records.outbox import Outbox, Published
+    from mock_server.org.schema.types import SObject
 
 _WIDEST_GAP = 3
 _LONGEST = max(RETENTION.values())
@@ -100,6 +101,10 @@ class EventBus:
     def every(self) -> Iterator[tuple[str, Channel]]:
         """Yield all channels that anything was published to, by name."""
         yield from self.channels.items()
+
+    def admit(self, sobject: SObject, waiting: int) -> int:
+        """Return how many further events of a type may be published, where so many wait to be."""
+        return self.platform.ledger(sobject).remaining - waiting
 
     def new_uuid(self) -> str:
         """Return an EventUuid."""
