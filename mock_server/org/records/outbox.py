@@ -40,6 +40,22 @@ class Bus(Protocol):
         """Return an EventUuid."""
 
 
+class Sends(Protocol):
+    """What records that are saved set going outside the org."""
+
+    def __len__(self) -> int:
+        """How much a transaction that goes on has set going."""
+
+    def forget_after(self, number: int) -> None:
+        """Drop what was set going after a commit number."""
+
+    def taken(self) -> Sequence[Any]:
+        """Return what a transaction has set going, which nobody is to be given again."""
+
+    def leave(self, going: Sequence[Any]) -> None:
+        """Let it go: the transaction was committed."""
+
+
 class Outbox:
     """What the transaction that goes on has to tell. `bus` gives the org's bus; nobody asks for it without a cause."""
 
@@ -49,6 +65,8 @@ class Outbox:
         self._log = log
         self._events: list[Published] = []
         self._at_once: dict[int, tuple[Change, Published]] = {}
+        self.sends: Sends | None = None
+        """None in an org where nothing was ever declared to be sent."""
         store.ends = self
 
     def watch(self) -> None:
@@ -80,16 +98,22 @@ class Outbox:
         fresh = self._log.fresh
         while fresh and fresh[-1].first > number:
             fresh.pop()
+        if self.sends:
+            self.sends.forget_after(number)
 
     def settle(self) -> None:
         """Send what a save without a transaction of its own has to tell, where it is part of no other."""
-        if (self._events or self._at_once or self._log.fresh) and not self._store.busy:
+        if (self._events or self._at_once or self._log.fresh or self.sends) and not self._store.busy:
             self.ended(None)
 
     # -- what the store calls
 
     def ended(self, error: type[BaseException] | None) -> None:
         """Take note that the outermost transaction was committed, or rolled back by an error."""
+        if self.sends:
+            going = self.sends.taken()
+            if error is None:
+                self.sends.leave(going)
         if not (self._events or self._at_once or self._log.fresh):
             return
         batches, events = self._taken(error)
@@ -99,8 +123,11 @@ class Outbox:
     def set_aside(self) -> Callable[[bool], None]:
         """Keep apart what a transaction has to tell that is yet to be written; return what learns whether it was."""
         batches, events = self._taken(None)
+        going = self.sends.taken() if self.sends else ()
 
         def written(all_of_it: bool) -> None:
+            if all_of_it and going and self.sends is not None:
+                self.sends.leave(going)
             if all_of_it and (batches or events):
                 self.bus().committed(batches, events)
 
