@@ -33,6 +33,7 @@ from mock_server.tuning import Tuning
 
 if TYPE_CHECKING:
     from mock_server.org.events import Event
+    from mock_server.org.outbound import Outbound
 
 _MOST_SCHEMAS = 8
 KEPT_COMMITS = 10_000
@@ -92,13 +93,25 @@ class World:
     """Every org of the process, with its faults and its journal."""
 
     def __init__(
-        self, registry: Registry, default: OrgSpec | None = None, *, latest: int = LATEST, cors: Sequence[str] = ()
+        self,
+        registry: Registry,
+        default: OrgSpec | None = None,
+        *,
+        latest: int = LATEST,
+        cors: Sequence[str] = (),
+        callout_hosts: Sequence[str] = (),
     ) -> None:
         self.registry = registry
         self.latest = latest
         """The newest API version that its orgs serve."""
         self.cors = tuple(cors)
         """Patterns of the origins that all orgs allow, beside those of their own CorsWhitelistEntry records."""
+        self.callout_hosts = frozenset(callout_hosts)
+        """Hosts beyond this machine that orgs may send to."""
+        self.address = ""
+        """The URL at which the server is reached, once it is."""
+        self.carry: Callable[[Org], None] = lambda org: None
+        """Told of each org that has something to send."""
         self.orgs: dict[str, Org] = {}
         self._faults: dict[str, Faults] = {}
         self._journals: dict[str, Journal] = {}
@@ -136,6 +149,7 @@ class World:
             keep_commits=keep,
         )
         org.latest = self.latest
+        org.on_outbound = lambda outbound: self._sends(org, outbound)
         try:
             if template is not None:
                 org.store.load(template.store)
@@ -176,8 +190,25 @@ class World:
             one.directory.knows(name) for one in self.orgs.values() if one is not org
         )
         if template is not None:
+            org.resume_topics()
             org.resume_jobs()
+        if org.sends:
+            self.carry(org)
         return org
+
+    def _sends(self, org: Org, outbound: Outbound) -> None:
+        outbound.hosts = self.callout_hosts
+        if self.address:
+            outbound.address = self.address
+        if org.id in self.orgs:
+            self.carry(org)
+
+    def settle_at(self, address: str) -> None:
+        """Let orgs say where they are reached."""
+        self.address = address
+        for org in self.orgs.values():
+            if org.sends:
+                org.outbound.address = address
 
     def plant(self, org: Org, planter: Callable[[Org], object]) -> None:
         """Fill an org with what it holds from the start, and after every reset. An org of an older file has it."""

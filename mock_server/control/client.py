@@ -478,6 +478,26 @@ class ControlClient:
     def clear_declared(self, kind: str) -> None:
         self._call("DELETE", quote(kind, safe=""))
 
+    # -- what the org sends by itself
+
+    def outbound(self) -> dict[str, Any]:
+        """Return what the org has sent and what waits: `messages`, `callouts`, how many `waiting`, when the `next`."""
+        found: dict[str, Any] = self._call("GET", "outbound")
+        return found
+
+    def send_to(self, service: str | None = None, endpoints: Mapping[str, str] | None = None) -> None:
+        """Say which URL `{service}` stands for, and other endpoints of messages and callouts, by name."""
+        given = {"service": service, "endpoints": dict(endpoints) if endpoints else None}
+        self._call("PATCH", "outbound", {key: value for key, value in given.items() if value is not None})
+
+    def retry_outbound(self, identifier: str) -> None:
+        """Have a message or job that waits tried now."""
+        self._call("POST", f"outbound/{quote(identifier, safe='')}/retry")
+
+    def remove_outbound(self, identifier: str) -> None:
+        """Have a message or job that waits sent no more."""
+        self._call("DELETE", f"outbound/{quote(identifier, safe='')}")
+
     # -- limits and time
 
     def limits(self) -> dict[str, Any]:

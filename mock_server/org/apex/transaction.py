@@ -37,9 +37,10 @@ def run(
     exchange: int,
     give_up: bool,
     watch: Watch | None,
+    later: bool = False,
 ) -> T:
     """Run code; undo all that it saved when it raises. Raises LockHeld when it met a lock, whatever it made of that."""
-    execution = Execution(Budget(pipeline.automation.metered), [name])
+    execution = Execution(Budget(pipeline.automation.metered), [name], later=later)
     attempts = Attempts(
         pipeline, pipeline.inner_query(user_id), user_id, exchange, give_up, execution=execution, as_user=as_user
     )

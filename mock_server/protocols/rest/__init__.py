@@ -24,6 +24,7 @@ from mock_server.protocols.rest import (
     relationships,
     replication,
     search,
+    streaming,
     tooling,
     ui,
 )
@@ -59,6 +60,7 @@ __all__ = [
     "render",
     "replication",
     "search",
+    "streaming",
     "tooling",
     "ui",
 ]
