@@ -187,6 +187,11 @@ class Org:
         return self._jobs
 
     @property
+    def has_events(self) -> bool:
+        """Whether the event bus is loaded."""
+        return self._events is not None
+
+    @property
     def events(self) -> EventBus:
         """The org's event bus; an org where nobody publishes or subscribes does not load it."""
         if self._events is None:

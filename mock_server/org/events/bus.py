@@ -100,12 +100,13 @@ class EventBus:
         """What encodes events and decodes them, by their schemas."""
         from mock_server.org.events.codecs import Codecs
 
-        codecs = Codecs(self._types, self.schemas.of_event)
+        codecs = Codecs(self._types, self.schemas.of_event, self.changes.schema_named)
         codecs.earlier.append(self.schemas.known)
         return codecs
 
     def _types(self) -> Iterator[str]:
-        return (name for name in self._org.schema.names() if name.endswith("__e"))
+        yield from (name for name in self._org.schema.names() if name.endswith("__e"))
+        yield from self.changes.types()
 
     def find(self, who: Session, name: str) -> Channel:
         """Return the channel of a name for one who subscribes to it. Raises NoChannel, NotPermitted."""
@@ -240,11 +241,14 @@ class EventBus:
 
     def renew_schema(self, first: Event) -> None:
         """Have a type's schema change: its events have the id of the new one, from a given one on."""
+        # Once asked for, a schema is known by its id for ever.
+        self.codecs.of_event(first.name)
         self.renewals[first.name] = self.renewals.get(first.name, 0) + 1
+        schema_id = self.codecs.of_event(first.name).schema_id
         for channel in self.channels.values():
             for event in channel.after(first.replay_id - 1, len(channel)):
                 if event.name == first.name:
-                    event.schema_id = None
+                    event.schema_id = schema_id
                     event.forms.clear()
 
     def wake(self) -> None:
