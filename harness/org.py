@@ -115,6 +115,7 @@ class OrgHandle:
         from mock_server.environment import client_environment
 
         self.id = info.id
+        self.user_id = info.user_id
         self._server = server
         self.control = server.control.for_org(info.id)
         self.environment = client_environment(info, server.url, str(server.ca_bundle))

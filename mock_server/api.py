@@ -387,8 +387,8 @@ def attach(url: str, *, token: str | None = None, ca_file: Path | str | None = N
 def start(settings: Settings | None = None, **overrides: Any) -> Server:
     """Start a server in the background and return once it answers.
 
-    Overrides are fields of `Settings`; the ports are free ones unless they are given. `schema` takes one path or several.
-    Raises OSError when the port is taken, DocumentError for a schema that is wrong.
+    Overrides are fields of `Settings`; the ports are free ones unless they are given. `schema` takes one path or
+    several. Raises OSError when the port is taken, DocumentError for a schema that is wrong.
     """
     if settings is None:
         overrides.setdefault("port", 0)

@@ -103,7 +103,7 @@ def _add_serve(commands: Any) -> None:
     serve.add_argument(
         "--pubsub-port",
         type=int,
-        help="port of the Pub/Sub API, gRPC plain and by TLS (default 7443, or a free one where that is taken; 0: any free one)",
+        help="port of the Pub/Sub API, plain and by TLS (default 7443, or a free one if it is taken; 0: any free one)",
     )
     serve.add_argument("--config", metavar="FILE", help=_CONFIG)
     serve.add_argument(

@@ -18,7 +18,7 @@ from typing import Any
 
 from mock_server import cors
 from mock_server.code_saves import CodeSaves
-from mock_server.deliveries import Feed
+from mock_server.deliveries import Feed, begin
 from mock_server.exposed import exposed
 from mock_server.faults import losses
 from mock_server.journal import Entry, fingerprint
@@ -177,7 +177,8 @@ class Gate:
                     reply = await faults.strike(call, "before")
             if reply is None:
                 route.guard(call)
-                call.save, call.perform, call.feed = self._save, self._perform, partial(Feed, self._world, org)
+                call.save, call.perform = self._save, self._perform
+                call.feed, call.begin = partial(Feed, self._world, org), partial(begin, self._world)
                 lossy = armed and operation.name in losses.DOWNLOADS
                 if lossy:
                     losses.strike(call)

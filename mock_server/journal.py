@@ -86,13 +86,14 @@ class EventNote(NamedTuple):
     """What an exchange had to do with events of a channel.
 
     `what` is `subscribed` (`replay_id` is what was asked for: -1, -2 or an id; `refused` why it was not granted),
-    `unsubscribed`, `fetched` (`asked` events were asked for), `delivered`, `published` or `committed` (a managed
-    subscription). `at` are clock seconds. `rule` is the fault that made the delivery what it was, if one did.
-    `subscriber` tells one subscription of a client from another: its CometD client id, or its stream's number.
+    `unsubscribed`, `fetched` (`asked` events were asked for), `delivered`, `announced` (an answer without events told
+    the newest replay id), `published` or `committed` (a managed subscription). `at` are clock seconds. `rule` is the
+    fault that made the delivery what it was, if one did. `subscriber` tells one subscription of a client from another:
+    its CometD client id, or its stream's number.
     """
 
     at: float
-    what: Literal["subscribed", "unsubscribed", "fetched", "delivered", "published", "committed"]
+    what: Literal["subscribed", "unsubscribed", "fetched", "delivered", "announced", "published", "committed"]
     channel: str
     replay_id: int | None = None
     uuid: str | None = None

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mock_server.deliveries import Feed
     from mock_server.journal import Entry, Journal
     from mock_server.org.automation.inner import InnerOrg
+    from mock_server.org.events import Channel
     from mock_server.org.identity.sessions import Session
     from mock_server.org.org import Org
     from mock_server.org.records.changes import Change, RowResult
@@ -80,7 +81,8 @@ class Reply:
 
     A `trickle` takes `seconds` of clock time for its body. With `pieces`, which take the place of `body`, it is made
     while it leaves: each should take a few milliseconds at most, as others are answered only between two of them.
-    They are closed in the end, however that comes. Of what is `half`, half is sent as if it were all.
+    They are closed in the end, however that comes. Of what is `half`, half is sent as if it were all. `cookies` are
+    values of Set-Cookie headers. Behind the `last` one of a connection that is closed.
     """
 
     status: int = 200
@@ -90,6 +92,8 @@ class Reply:
     delivery: Literal["whole", "half", "cut", "none", "trickle"] = "whole"
     seconds: float = 0.0
     pieces: Iterator[bytes] | None = None
+    cookies: tuple[str, ...] = ()
+    last: bool = False
 
     def close(self) -> None:
         """Make no more pieces."""
@@ -110,6 +114,10 @@ class Stream(Protocol):
     @property
     def open(self) -> bool:
         """Whether the client is still there."""
+
+    @property
+    def broken(self) -> bool:
+        """Whether its connection has ended without a good-bye."""
 
 
 @dataclass(slots=True)
@@ -138,6 +146,8 @@ class Call:
     journal: Journal = None  # type: ignore[assignment]  # likewise
     feed: Callable[..., Feed] = None  # type: ignore[assignment]  # likewise
     """Begins to read a channel of events: takes what a `Feed` does, from the channel on."""
+    begin: Callable[[Call, Channel, int], int] = None  # type: ignore[assignment]  # likewise
+    """Tells where a subscription to a channel begins to read, as `deliveries.begin` does."""
     stream: Stream | None = None
     """Of an operation that streams: its messages. `body` is empty."""
     reply: Reply | None = None
@@ -155,6 +165,8 @@ class Call:
     """The transaction that this call, or what it runs inside, is in the middle of."""
     gone: Callable[[], bool] | None = None
     """Tells whether the client has left meanwhile; None where that cannot be known."""
+    leaves: Callable[[], None] | None = None
+    """Called when the client leaves before its answer is ready. Set by a handler that waits for long."""
     upload: BinaryIO | None = None
     """The body of an upload that has one: a file at its start, which whoever made the call closes. `body` is empty."""
     fingerprint: str = ""

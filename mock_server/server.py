@@ -20,7 +20,7 @@ from mock_server.org.chance import stream
 from mock_server.org.limits.bulk import BulkSettings
 from mock_server.org.schema import SchemaError
 from mock_server.outbound.operations import routes as outgoing
-from mock_server.protocols import bulk1, bulk2, oauth, pubsub, rest, soap
+from mock_server.protocols import bulk1, bulk2, cometd, oauth, pubsub, rest, soap
 from mock_server.routing import Registry
 from mock_server.tuning import Tuning
 from mock_server.world import OrgSpec, World, WrongHook
@@ -36,8 +36,8 @@ _KEEP_EVERY = 1.0
 
 def registry() -> Registry:
     """Return every operation the server has, protocol by protocol."""
-    protocols = [*rest.ROUTES, *oauth.ROUTES, *soap.ROUTES, *bulk1.ROUTES, *bulk2.ROUTES, *pubsub.ROUTES]
-    return Registry([*protocols, outgoing])
+    protocols = (rest, oauth, soap, bulk1, bulk2, cometd, pubsub)
+    return Registry([*(routes for protocol in protocols for routes in protocol.ROUTES), outgoing])
 
 
 class App:
@@ -145,6 +145,9 @@ class App:
     async def close(self) -> None:
         if self._keeping is not None:
             self._keeping.cancel()
+        for org in self.world.orgs.values():
+            # Who is told nothing for minutes would be waited for.
+            org.hang_up()
         if self._front is not None:
             await self._front.server.shutdown(2.0)
         self._gate.close()

@@ -190,6 +190,7 @@ class World:
             one.directory.knows(name) for one in self.orgs.values() if one is not org
         )
         if template is not None:
+            org.resume_topics()
             org.resume_jobs()
         if org.sends:
             self.carry(org)

@@ -62,8 +62,8 @@ class Activity:
     """How much has happened in an org. `last` is the number of the newest exchange.
 
     `requests` counts those after the one that was asked from, long polls aside; `under_way` are the requests that are
-    not answered yet, `held` the streams and long polls that are open. `notes` counts what was noted of events (subscriptions,
-    deliveries), `commits` changes of records.
+    not answered yet, `held` the streams and long polls that are open. `notes` counts what was noted of events
+    (subscriptions, deliveries), `commits` changes of records.
     """
 
     last: int

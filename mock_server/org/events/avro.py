@@ -45,7 +45,7 @@ class Codec:
         """Return the values of bytes that a client made. Raises NotDecoded."""
         stream = BytesIO(content)
         try:
-            found = self._read(stream, self._parsed, None)
+            found: Any = self._read(stream, self._parsed, None)
         except Exception as failure:
             # Whatever the bytes made the reader stumble over: a text that is none, an index too large, an early end.
             raise NotDecoded(str(failure) or type(failure).__name__) from None

@@ -9,23 +9,28 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
+from itertools import accumulate, repeat
 from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
 from mock_server.org.chance import stream
 from mock_server.org.events.access import NoChannel, Resolver
+from mock_server.org.events.changes.capture import Changes
 from mock_server.org.events.channel import RETENTION, Channel
 from mock_server.org.events.model import EARLIEST, LATEST, Event, Kind, UnknownReplay
 from mock_server.org.events.publishing import PlatformEvents
+from mock_server.org.events.topics import GenericChannels, Topics
 
 if TYPE_CHECKING:
     from mock_server.org.events.codecs import Codecs
+    from mock_server.org.events.managed import ManagedSubscriptions
     from mock_server.org.identity.sessions import Session
     from mock_server.org.org import Org
     from mock_server.org.records.commits import Batch
     from mock_server.org.records.outbox import Outbox, Published
 
 _WIDEST_GAP = 3
+_GAPS = bytes(1 + byte % _WIDEST_GAP for byte in range(256))
 _LONGEST = max(RETENTION.values())
 
 
@@ -67,6 +72,12 @@ class EventBus:
         self._doomed: set[int] = set()
         self.generation = 0
         """Which life of the server this is: clients and streams of an earlier one are not known any more."""
+        self.changes = Changes(org, self)
+        self.resolvers["change"] = self.changes.find
+        self.topics = Topics(org, self)
+        self.resolvers["topic"] = self.topics.find
+        self.generic = GenericChannels(org, self)
+        self.resolvers["generic"] = self.generic.find
 
     @property
     def last(self) -> int:
@@ -74,11 +85,18 @@ class EventBus:
         return self._last
 
     @cached_property
+    def managed(self) -> ManagedSubscriptions:
+        """The managed subscriptions, and how far they have been read."""
+        from mock_server.org.events.managed import ManagedSubscriptions
+
+        return ManagedSubscriptions(self._org)
+
+    @cached_property
     def codecs(self) -> Codecs:
         """What encodes events and decodes them, by their schemas."""
         from mock_server.org.events.codecs import Codecs
 
-        return Codecs(self._types)
+        return Codecs(self._types, self.platform.schema)
 
     def _types(self) -> Iterator[str]:
         return (name for name in self._org.schema.names() if name.endswith("__e"))
@@ -127,6 +145,17 @@ class EventBus:
             for channel in channels(event):
                 channel.append((event,))
         self.wake()
+
+    def reserve(self, count: int) -> list[int]:
+        """Return replay ids for events that are made later, in order."""
+        now = self._clock.now()
+        # A byte a gap: a large load asks for very many at once.
+        gaps = self._gaps.randbytes(count).translate(_GAPS)
+        ids = list(accumulate(gaps, initial=self._last))[1:]
+        self._given.extend(ids)
+        self._given_at.extend(repeat(now, count))
+        self._last = ids[-1]
+        return ids
 
     def _next(self, now: float) -> int:
         self._last += 1 + self._gaps.randrange(_WIDEST_GAP)

@@ -14,10 +14,10 @@ Source = Callable[[str], "Mapping[str, Any] | None"]
 class Codecs:
     """Keeps what encodes by each schema that there was. `types` yields the names of all types of events."""
 
-    def __init__(self, types: Callable[[], Iterator[str]]) -> None:
+    def __init__(self, types: Callable[[], Iterator[str]], *sources: Source) -> None:
         self._types = types
         self._codecs: dict[str, Codec] = {}
-        self.sources: list[Source] = []
+        self.sources: list[Source] = list(sources)
 
     def of_event(self, name: str) -> Codec:
         """Return the codec of a type of events. Raises KeyError for one that there is not."""

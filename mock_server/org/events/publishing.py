@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
+from hashlib import md5
 from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from mock_server.org.clock import stamp
 from mock_server.org.events.access import NotPermitted
 from mock_server.org.events.channel import HOUR, Channel
 from mock_server.org.events.model import Event
 from mock_server.org.records.outbox import Published
+from mock_server.org.schema.event_schema import event_schema
 from mock_server.org.schema.types import Field, SObject
 
 if TYPE_CHECKING:
@@ -45,6 +50,21 @@ class PlatformEvents:
         """Return the channel of an event's own."""
         retention = STANDARD_VOLUME if sobject.standard_volume else None
         return self._bus.channel(PREFIX + sobject.name, "platform", retention)
+
+    def schema(self, name: str) -> dict[str, Any] | None:
+        """Return the Avro schema of an event by its name, with its id; None for what is no event."""
+        sobject = self._org.schema.get(name)
+        if sobject is None or sobject.kind != "event":
+            return None
+        renewed = self._bus.renewals.get(name, 0)
+        key = f"avro {renewed}"
+        found = sobject.memo.get(key)
+        if found is None:
+            told = event_schema(sobject, compact=True)
+            digest = md5(orjson.dumps([told, renewed] if renewed else told), usedforsecurity=False).digest()
+            found = sobject.memo[key] = {**told, "uuid": urlsafe_b64encode(digest).decode().rstrip("=")}
+        assert isinstance(found, dict)
+        return found
 
     def publish(self, published: Sequence[Published]) -> list[Event]:
         """Append events to their channels; return them."""

@@ -101,6 +101,8 @@ class Pipeline:
         self._outbound: Outbound | None = None
         self.reach_outbound: Callable[[], Outbound] = _no_outbound
         """Gives what the org sends, made where it is asked for first; the org sets it."""
+        self.on_saved: dict[str, Callable[[], None]] = {}
+        """By object: told of each save of records of it, which may be undone still."""
         self._blocks = Blocks(schema, store, ids, clock, log, self.auto_numbers)
         store.teach(functions(schema, lambda: self._environment_of("")))
         self.rollups = RollUps(schema, store)
@@ -135,7 +137,7 @@ class Pipeline:
 
         Raises LockHeld, with nothing done, when a row or parent is locked, as `write` does.
         """
-        with self._locks.together(), self.transaction(nested=True):
+        with self._locks.together(), self._log.together(apart=True), self.transaction(nested=True):
             return self._save_table(table, user_id, exchange, give_up, BLOCK)
 
     def _save_table(self, table: Table, user_id: str, exchange: int, give_up: bool, size: int) -> list[RowResult]:
@@ -648,6 +650,9 @@ class Pipeline:
                 for row in along:
                     save.groups({(row.verb, row.sobject.name): [row]})
                 self._permissions.saved(groups, save.moment)
+                for _, name in groups:
+                    if name in self.on_saved:
+                        self.on_saved[name]()
                 recount.settle(partial(self._save_masters, chunk, save))
                 if self._outbound is not None:
                     self._outbound.note(chunk)

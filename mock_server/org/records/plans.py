@@ -24,6 +24,14 @@ SYSTEM_DEFAULTS: dict[str, dict[str, Any]] = {
     "User": {"IsActive": 1, "UserType": "Standard"},
     "PermissionSet": {"IsCustom": 1, "Type": "Regular"},
     "PermissionSetAssignment": {"IsActive": 1},
+    "PushTopic": {
+        "IsActive": 1,
+        "NotifyForFields": "Referenced",
+        "NotifyForOperationCreate": 1,
+        "NotifyForOperationUpdate": 1,
+        "NotifyForOperationDelete": 1,
+        "NotifyForOperationUndelete": 1,
+    },
 }
 """What a new record of the system says of itself, in stored form; a describe does not tell."""
 _SHARE_DEFAULTS = {"RowCause": "Manual"}

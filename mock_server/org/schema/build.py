@@ -659,7 +659,6 @@ class Build:
         for one, child in made:
             self._add(Draft.of(one, ()))
             draft.children.append(child)
-        self._add(Draft.of(derived.change_event(whole), ()))
 
     def _activities(self, draft: Draft) -> None:
         name = draft.sobject.name

@@ -23,6 +23,7 @@ from mock_server.protocols.rest import (
     relationships,
     replication,
     search,
+    streaming,
     tooling,
     ui,
 )
@@ -57,6 +58,7 @@ __all__ = [
     "render",
     "replication",
     "search",
+    "streaming",
     "tooling",
     "ui",
 ]
