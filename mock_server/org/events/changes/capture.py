@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mock_server.org.events.access import NotPermitted
 from mock_server.org.events.changes.promise import Promise
@@ -65,6 +65,14 @@ class Changes:
         sobject = self._org.schema.get(entity)
         assert sobject is not None
         return event_type(sobject)
+
+    def schema_named(self, name: str) -> Mapping[str, Any] | None:
+        """Return the Avro schema of a type of change events, None for what is none."""
+        entity = changing(name)
+        sobject = None if entity is None else self._org.schema.get(entity)
+        if sobject is None or not can_be_captured(sobject):
+            return None
+        return event_type(sobject).schema
 
     # -- channels
 
