@@ -239,6 +239,7 @@ class Org:
         there = 'SELECT 1 FROM "PushTopic" WHERE "IsDeleted" = 0 LIMIT 1'
         if self.store.has_table("PushTopic") and self.store.connection.execute(there).fetchone():
             self.events.topics.changed()
+
     @cached_property
     def event_triggers(self) -> Triggers:
         """Runs hooks on platform events."""
