@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from typing import Any
 
@@ -50,7 +51,7 @@ def test_a_client_that_leaves_while_it_is_held_loses_nothing(lab: Lab) -> None:
 
 def leave_held(lab: Lab, client: Bayeux) -> None:
     """Send a connect that is held, and close the connection."""
-    body = requests.models.complexjson.dumps([client.message("/meta/connect", connectionType="long-polling")])
+    body = json.dumps([client.message("/meta/connect", connectionType="long-polling")])
     with socket.create_connection(("127.0.0.1", int(client.url.rsplit(":", 1)[1]))) as raw:
         raw.sendall(
             f"POST /cometd/60.0 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {client.token}\r\n"

@@ -121,7 +121,7 @@ def test_an_answer_holds_a_few_hundred_events_and_the_next_one_the_rest(lab: Lab
 def test_large_events_come_in_smaller_answers(lab: Lab) -> None:
     client = lab.client().ready(ORDER)
     lab.publish(ORDER, *({"Note__c": "x" * 300_000} for _ in range(60)))
-    sizes = []
+    sizes: list[int] = []
     while len(sizes) < 60:
         sizes += [len(client.connect()) - 1]
         if sum(sizes) == 60:
