@@ -156,6 +156,16 @@ def test_a_record_of_a_tree_that_a_fault_refuses_is_named_alone(rest: Rest, cont
     assert count(rest, "Account") == 0
 
 
+def test_a_tree_that_a_fault_struck_tells_also_what_else_is_wrong_with_it(rest: Rest, control: ControlClient) -> None:
+    control.add_fault({"on": "rest.composite.tree", "records": {"first": 1}, "error": LOCK})
+    names = {"a": {"LastName": "A"}, "b": {}, "c": {"LastName": "C"}}
+    body = {"records": [{"attributes": {"type": "Contact", "referenceId": name}, **row} for name, row in names.items()]}
+    found = rest.post("/composite/tree/Contact", json=body).json()["results"]
+    assert [(one["referenceId"], one["errors"][0]["statusCode"]) for one in found] == [
+        ("a", LOCK), ("b", "REQUIRED_FIELD_MISSING"),
+    ]  # fmt: skip
+
+
 def test_the_journal_can_be_read_however_deep_a_body_was(rest: Rest, control: ControlClient) -> None:
     for levels in (200, 244, 245, 246, 250, 254, 400, 2000):
         deep = "[" * levels + "]" * levels

@@ -165,8 +165,8 @@ async def _save(call: Call, nodes: list[_Node]) -> Reply:
         [
             (node.reference, result.errors)
             for node, result in zip(nodes, results, strict=True)
-            # Where a fault refused rows, the others met their checks without their parents: that tells nothing.
-            if (node.change.refusal is not None if refused else _own(result))
+            # Where a fault refused rows, those below others met their checks without parents: that tells nothing.
+            if node.change.refusal is not None or (_own(result) and (node.parent is None or not refused))
         ]
     )
 
