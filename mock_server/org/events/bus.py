@@ -100,8 +100,7 @@ class EventBus:
         """What encodes events and decodes them, by their schemas."""
         from mock_server.org.events.codecs import Codecs
 
-        codecs = Codecs(self._types, self.schemas.of_event)
-        codecs.sources.append(self.changes.schema_named)
+        codecs = Codecs(self._types, self.schemas.of_event, self.changes.schema_named)
         codecs.earlier.append(self.schemas.known)
         return codecs
 
