@@ -123,3 +123,25 @@ def test_what_can_befall_no_outgoing_request_is_refused(world: Make, receiver: R
     org = both(world, receiver)
     with pytest.raises(ControlError, match=r"outbound\."):
         org.control.add_fault({"on": "outbound.*", **fault})
+
+
+def test_the_harness_sees_each_attempt(world: Make, receiver: Receiver) -> None:
+    from harness.outgoing import called_out
+
+    org = both(world, receiver)
+    org.control.add_fault({"name": "down", "on": "outbound.message", "status": 503, "when": {"times": 1}})
+    first, second = org.account(Name="one"), org.account(Name="two")
+    until(lambda: len(org.sent()) == 4)
+    org.control.advance(FIRST)
+    until(lambda: len(org.sent()) == 5)
+    calls = called_out(org.control.journal())
+    assert {(one.kind, one.records) for one in calls} == {
+        (kind, (record,)) for kind in ("outbound message", "callout") for record in (first, second)
+    }
+    messages = [one for one in calls if one.kind == "outbound message"]
+    assert [(one.attempt, one.acknowledged, one.rule) for one in messages] == [
+        (1, False, "down"), (1, True, None), (2, True, None),
+    ]  # fmt: skip
+    # The one that was saved first arrives last.
+    assert messages[2].sequence == messages[0].sequence < messages[1].sequence
+    assert (messages[1].status, messages[1].timeout) == (200, 60.0)
