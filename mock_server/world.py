@@ -28,11 +28,12 @@ from mock_server.org.org import Org, Snapshot
 from mock_server.org.schema import Schema
 from mock_server.org.seeded import write_rows
 from mock_server.org.versions import LATEST
+from mock_server.origins import of_exchange
 from mock_server.routing import Registry
 from mock_server.tuning import Tuning
 
 if TYPE_CHECKING:
-    from mock_server.org.events import Event
+    from mock_server.org.events import Event, EventBus
     from mock_server.org.outbound import Outbound
 
 _MOST_SCHEMAS = 8
@@ -185,7 +186,11 @@ class World:
         self._faults[org.id] = Faults(org, self.registry, seed=spec.seed)
         self._journals[org.id] = Journal() if keep else Journal(keep=None)
         self._job_saves[org.id] = JobSaves(org, self._faults[org.id], self._journals[org.id])
-        org.on_events = lambda bus: bus.on_published.append(partial(_note_published, self._journals[org.id]))
+        org.on_events = partial(_watch, self._journals[org.id])
+        if org.has_events:
+            org.on_events(org.events)
+        elif org.schema.channels.get("ChangeEvents"):
+            org.captured.changed()
         org.taken_elsewhere = lambda name: any(
             one.directory.knows(name) for one in self.orgs.values() if one is not org
         )
@@ -213,7 +218,9 @@ class World:
     def plant(self, org: Org, planter: Callable[[Org], object]) -> None:
         """Fill an org with what it holds from the start, and after every reset. An org of an older file has it."""
         if not org.resumed:
-            planter(org)
+            # What an org holds from the start nobody has changed.
+            with org.captured.silenced():
+                planter(org)
         if org.id in self._origins:
             self._origins[org.id] = org.snapshot()
         else:
@@ -293,7 +300,8 @@ class World:
         else:
             org.restore(origin)
         if origin is None and org.id in self._planters:
-            self._planters[org.id](org)
+            with org.captured.silenced():
+                self._planters[org.id](org)
         org.moved = False
         org.limits.reset()
         org.automation.clear()
@@ -374,6 +382,12 @@ class World:
     def close(self) -> None:
         for org in self.orgs.values():
             org.close()
+
+
+def _watch(journal: Journal, bus: EventBus) -> None:
+    """Have the journal know what is published, and changes know where they came from."""
+    bus.on_published.append(partial(_note_published, journal))
+    bus.changes.origin = partial(of_exchange, journal)
 
 
 def _host(url: str) -> str:

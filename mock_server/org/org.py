@@ -55,6 +55,7 @@ from mock_server.org.versions import LATEST
 if TYPE_CHECKING:
     from mock_server.org.events import EventBus
     from mock_server.org.events.clients import StreamingClients
+    from mock_server.org.events.triggers import Triggers
     from mock_server.org.jobs import Jobs
     from mock_server.org.outbound import Outbound
     from mock_server.org.reports import Reports
@@ -187,6 +188,11 @@ class Org:
         return self._jobs
 
     @property
+    def has_events(self) -> bool:
+        """Whether the event bus is loaded."""
+        return self._events is not None
+
+    @property
     def events(self) -> EventBus:
         """The org's event bus; an org where nobody publishes or subscribes does not load it."""
         if self._events is None:
@@ -233,6 +239,13 @@ class Org:
         there = 'SELECT 1 FROM "PushTopic" WHERE "IsDeleted" = 0 LIMIT 1'
         if self.store.has_table("PushTopic") and self.store.connection.execute(there).fetchone():
             self.events.topics.changed()
+
+    @cached_property
+    def event_triggers(self) -> Triggers:
+        """Runs hooks on platform events."""
+        from mock_server.org.events.triggers import Triggers
+
+        return Triggers(self, self._pipeline)
 
     def resume_jobs(self) -> None:
         """Go on with the jobs that the database knows of. Where no event loop runs yet, it is asked again."""

@@ -32,7 +32,7 @@ from mock_server.org.records.headers import header_of
 from mock_server.org.records.leads import protect_converted
 from mock_server.org.records.locking import Locking
 from mock_server.org.records.locks import RowLocks
-from mock_server.org.records.outbox import Outbox
+from mock_server.org.records.outbox import Outbox, ration
 from mock_server.org.records.parents import NamedParents, fill, forsake
 from mock_server.org.records.plans import plan_of
 from mock_server.org.records.recycling import RecycleBin
@@ -493,6 +493,11 @@ class Pipeline:
                     row.values["EventUuid"] = self.outbox.bus().new_uuid()
         fill(chunk)
 
+    def _ration(self, chunk: Chunk) -> None:
+        """Refuse events that are too large, or more than the org may publish now."""
+        if any(plan.publishes for plan in chunk.plans) and self.automation.metered:
+            ration(chunk, self.outbox)
+
     def _match(self, chunk: Chunk) -> None:
         """Refuse records that duplicate rules find already there."""
         if not any(plan.sobject.duplicate_rules for plan in chunk.plans):
@@ -566,6 +571,7 @@ class Pipeline:
         _set_going,
         _act,
         _number,
+        _ration,
         _match,
         _deduplicate,
         _follow,
