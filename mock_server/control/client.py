@@ -490,6 +490,10 @@ class ControlClient:
         given = {"service": service, "endpoints": dict(endpoints) if endpoints else None}
         self._call("PATCH", "outbound", {key: value for key, value in given.items() if value is not None})
 
+    def wsdl(self, name: str) -> str:
+        """Return the WSDL of an outbound message."""
+        return str(self._call("GET", f"outbound/wsdl/{quote(name, safe='')}", json="true")["wsdl"])
+
     def retry_outbound(self, identifier: str) -> None:
         """Have a message or job that waits tried now."""
         self._call("POST", f"outbound/{quote(identifier, safe='')}/retry")

@@ -141,6 +141,7 @@ class Org:
         self.endpoints = Endpoints()
         self.actions = Actions()
         self._pipeline.inner_query = self._inner_query
+        self._pipeline.reach_outbound = lambda: self.outbound
         self.lead_map: Mapping[str, Mapping[str, str]] = {}
         """Which custom fields of a lead go where on conversion: by object, the lead's field and the target's."""
         self.moved = False

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mock_server.org.identity.sessions import Session
+from mock_server.org.outbound.asking import asked_for
 from mock_server.org.outbound.callouts import Callout, Callouts
 from mock_server.org.outbound.causes import Asking, Cause, values_of
 from mock_server.org.outbound.credentials import Credentials
@@ -114,8 +115,10 @@ class Outbound:
                 self._pending.append(Pending(what, _item(row), chunk.user_id, chunk.exchange, number))
         chunk.calls = []
 
-    def enqueue(self, callout: Callout, item: CalloutItem, user_id: str, exchange: int) -> None:
-        """Take over a callout that code asks for."""
+    def asked(self, user_id: str, exchange: int, name: str | None, wanted: Mapping[str, Any]) -> None:
+        """Take over a callout that code asks for. Raises ApexError."""
+        callout, item = asked_for(self, self._org.schema, name, wanted)
+        # A number of its own among the commits: where the transaction is rolled back, it goes with what lies behind.
         self._org.log.last += 1
         self._pending.append(Pending(callout, item, user_id, exchange, self._org.log.last))
 

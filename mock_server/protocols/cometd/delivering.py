@@ -72,7 +72,7 @@ def take(call: Call, client: StreamingClient) -> list[bytes]:
             before = feed.position
             events = feed.take(call, min(_AT_ONCE, MOST_EVENTS - len(parts), ledger.remaining))
             for event in events:
-                parts.append(written(event, reading.name))
+                parts.append(written(call.org, event, reading.name))
                 size += len(parts[-1])
             if events:
                 ledger.charge(len(events))
