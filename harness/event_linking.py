@@ -11,7 +11,7 @@ from typing import Any
 from harness.effects import Handling
 from harness.event_names import EventName, event_name
 from harness.evidence import Leg
-from harness.happenings import Announced, CalledOut, Delivered, Fetched, Handled, Happenings, Published, Subscribed
+from harness.happenings import Announced, Delivered, Fetched, Handled, Happenings, Published, Subscribed
 from harness.outgoing import called_out
 from mock_server.control.client import CommitRow
 
@@ -68,7 +68,6 @@ def link_events(
     place: Place | None = None,
     keys: Mapping[str, str] | None = None,
     user: str | None = None,
-    calls: Sequence[CalledOut] = (),
     moved: Sequence[tuple[float, float]] = (),
     service: bool = False,
     quiet: bool = False,
@@ -97,7 +96,7 @@ def link_events(
         announced=tuple(_announced(notes, by_leg)),
         delivered=tuple(_delivered(notes, by_leg)),
         handled=tuple(replace(one, order=number, event=names.find(one)) for number, one in enumerate(handled)),
-        called_out=tuple(calls) or called_out(entries),
+        called_out=called_out(entries),
         moved=tuple(moved),
         service=service,
         quiet=quiet,
