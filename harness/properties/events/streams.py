@@ -61,11 +61,12 @@ class FlowControl(AboutEvents):
                 exposures += 1
                 faults.append(f"{asked.channel}: asked for {asked.asked} events")
                 entries.append(asked.exchange)
-        for asked_for in evidence.happenings.subscribed:
-            if any(text in (asked_for.refused or "") for text in _BAD_NUMBER) and asked_for.exchange not in entries:
+        for one in evidence.happenings.subscribed:
+            told = f"{one.refused} {one.cut}"
+            if any(text in told for text in _BAD_NUMBER) and one.exchange not in entries:
                 exposures += 1
-                faults.append(f"{asked_for.channel}: asked for no events")
-                entries.append(asked_for.exchange)
+                faults.append(f"{one.channel}: asked for no events")
+                entries.append(one.exchange)
         for stream in _streams(story):
             exposures += stream.exposures(story)
             fault = stream.fault(story, parameters.silence)
@@ -228,7 +229,7 @@ def _ended_itself(evidence: Evidence, leg: int) -> bool:
 
 
 def _asked_to_stop(leg: Leg) -> bool:
-    return getattr(leg.process, "stop", None) is not None
+    return leg.process.stop is not None
 
 
 def _longest_pause(story: Story, stay: Stay, found: Subscribed | None, limit: float) -> float | None:
