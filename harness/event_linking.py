@@ -14,6 +14,8 @@ from harness.evidence import Leg
 from harness.happenings import Announced, CalledOut, Delivered, Fetched, Handled, Happenings, Published, Subscribed
 from mock_server.control.client import CommitRow
 
+EARLIEST = -2
+"""Stands for all that a channel retains: also what is told as 0, before every id."""
 _TOLD = ("published", "announced")
 """Notes of replay ids that came without their events: of a publish result, of a keep-alive."""
 _STAMPS = frozenset({"lastmodifieddate", "systemmodstamp", "lastmodifiedbyid"})
@@ -175,7 +177,7 @@ def _subscribed(notes: Sequence[Note], legs: _Legs) -> Iterator[Subscribed]:
             at=note["at"],
             channel=note["channel"],
             subscriber=note["subscriber"] or "",
-            replay_id=note["replay_id"],
+            replay_id=note["replay_id"] or (None if note["replay_id"] is None else EARLIEST),
             refused=note["refused"],
             exchange=entry["number"],
             leg=legs.of(entry["number"]),

@@ -18,7 +18,7 @@ from typing import Any
 
 from mock_server import cors
 from mock_server.code_saves import CodeSaves
-from mock_server.deliveries import Feed
+from mock_server.deliveries import Feed, begin
 from mock_server.exposed import exposed
 from mock_server.faults import losses
 from mock_server.journal import Entry, fingerprint
@@ -102,6 +102,9 @@ class Gate:
         path, agent = org.redactor.hide(call.raw_path), org.redactor.hide(call.headers.get("User-Agent", ""))
         entry = call.entry = journal.open(org.clock.now(), route.operation.name, call.method, path, agent, body)
         entry.address, entry.copy_of = call.base_url, call.copy_of
+        if (options := call.headers.get("Sforce-Call-Options")) is not None:
+            # Early: what the request changes says who has changed it.
+            entry.caller = org.redactor.hide(_caller(options) or "") or None
         if call.upload is not None and call.fingerprint:
             entry.fingerprint = call.fingerprint
         entry.exposed = _exposed(call, org)
@@ -121,7 +124,6 @@ class Gate:
             entry.status = reply.status if reply else None
             if entry.outcome is None:
                 entry.outcome = "answered" if reply else "abandoned"
-            entry.caller = _caller(call.headers.get("Sforce-Call-Options"))
             entry.settle(org.redactor)
         entry.retry_after = reply.headers.get("Retry-After")
         if entry.again_at is not None:
@@ -177,7 +179,8 @@ class Gate:
                     reply = await faults.strike(call, "before")
             if reply is None:
                 route.guard(call)
-                call.save, call.perform, call.feed = self._save, self._perform, partial(Feed, self._world, org)
+                call.save, call.perform = self._save, self._perform
+                call.feed, call.begin = partial(Feed, self._world, org), partial(begin, self._world)
                 lossy = armed and operation.name in losses.DOWNLOADS
                 if lossy:
                     losses.strike(call)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mock_server.deliveries import Feed
     from mock_server.journal import Entry, Journal
     from mock_server.org.automation.inner import InnerOrg
+    from mock_server.org.events import Channel
     from mock_server.org.identity.sessions import Session
     from mock_server.org.org import Org
     from mock_server.org.records.changes import Change, RowResult
@@ -43,6 +44,7 @@ class Operation:
     query string may hold; `scopes` are the OAuth scopes of which a session needs one (`full` is always enough);
     `token_parameter` is the parameter of its query string that may bring the access token instead of the header.
     `token_header` is the header that brings it in the place of Authorization.
+    One that is `outgoing` is a request of the org's own to somebody else: no request to the server means it.
     The body of an `upload` may be large: it is never held in memory, and comes as `Call.upload`. `gives` is the type of
     the answers that have one whatever the client accepts (`*/*`: that of what is asked for).
     What `streams` has messages both ways for as long as either side likes, as `Call.stream`.
@@ -64,6 +66,7 @@ class Operation:
     token_header: str = ""
     upload: bool = False
     gives: str = ""
+    outgoing: bool = False
     streams: bool = False
 
 
@@ -78,7 +81,8 @@ class Reply:
 
     A `trickle` takes `seconds` of clock time for its body. With `pieces`, which take the place of `body`, it is made
     while it leaves: each should take a few milliseconds at most, as others are answered only between two of them.
-    They are closed in the end, however that comes. Of what is `half`, half is sent as if it were all.
+    They are closed in the end, however that comes. Of what is `half`, half is sent as if it were all. `cookies` are
+    values of Set-Cookie headers. Behind the `last` one of a connection that is closed.
     """
 
     status: int = 200
@@ -88,6 +92,8 @@ class Reply:
     delivery: Literal["whole", "half", "cut", "none", "trickle"] = "whole"
     seconds: float = 0.0
     pieces: Iterator[bytes] | None = None
+    cookies: tuple[str, ...] = ()
+    last: bool = False
 
     def close(self) -> None:
         """Make no more pieces."""
@@ -108,6 +114,10 @@ class Stream(Protocol):
     @property
     def open(self) -> bool:
         """Whether the client is still there."""
+
+    @property
+    def broken(self) -> bool:
+        """Whether its connection has ended without a good-bye."""
 
 
 @dataclass(slots=True)
@@ -136,6 +146,8 @@ class Call:
     journal: Journal = None  # type: ignore[assignment]  # likewise
     feed: Callable[..., Feed] = None  # type: ignore[assignment]  # likewise
     """Begins to read a channel of events: takes what a `Feed` does, from the channel on."""
+    begin: Callable[[Call, Channel, int], int] = None  # type: ignore[assignment]  # likewise
+    """Tells where a subscription to a channel begins to read, as `deliveries.begin` does."""
     stream: Stream | None = None
     """Of an operation that streams: its messages. `body` is empty."""
     reply: Reply | None = None
@@ -153,6 +165,8 @@ class Call:
     """The transaction that this call, or what it runs inside, is in the middle of."""
     gone: Callable[[], bool] | None = None
     """Tells whether the client has left meanwhile; None where that cannot be known."""
+    leaves: Callable[[], None] | None = None
+    """Called when the client leaves before its answer is ready. Set by a handler that waits for long."""
     upload: BinaryIO | None = None
     """The body of an upload that has one: a file at its start, which whoever made the call closes. `body` is empty."""
     fingerprint: str = ""

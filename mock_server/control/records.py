@@ -159,7 +159,7 @@ def make_tables(org: Org, name: str) -> None:
     assert sobject is not None
     names = {target for field in sobject.fields for target in field.reference_to}
     for table in (sobject, *map(org.schema.get, sorted(names))):
-        if table is not None:
+        if table is not None and table.kind != "event":
             org.store.ready(table)
 
 

@@ -164,6 +164,8 @@ def _channels(call: Call) -> set[str]:
     names.update(f"/event/{name}" for name in rows if name.endswith("__e"))
     if call.operation.name.startswith("cometd."):
         names.update(_subscriptions(call))
+    elif call.operation.name.startswith("rest.streaming."):
+        names.add(call.org.events.generic.name_of(to_18(call.args["id"]) or ""))
     return names
 
 

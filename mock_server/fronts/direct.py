@@ -64,6 +64,8 @@ async def exchange(
             await _trickled(call, reply, timeout)
     except BaseException:
         left.append(True)
+        if call.leaves is not None:
+            call.leaves()
         raise
     if reply.delivery == "none":
         raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
@@ -124,7 +126,8 @@ def _left(call: Call) -> None:
 
 def _exchange(front: Front, method: str, host: str, path: str, asked: Mapping[str, str], reply: Reply) -> Exchange:
     lines = front.headers(method, host, reply)
-    cookies = [("Set-Cookie", cookie) for cookie in front.cookies(path, asked, lines["X-Request-Id"])]
+    given = (*front.cookies(path, asked, lines["X-Request-Id"]), *reply.cookies)
+    cookies = [("Set-Cookie", cookie) for cookie in given]
     body = readable(asked, reply)
     if reply.status not in _NO_BODY:
         lines["Content-Length"] = str(len(body))

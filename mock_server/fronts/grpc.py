@@ -95,15 +95,15 @@ class GrpcServer:
 
         async def stream(_: Any, context: aio.ServicerContext[bytes, bytes]) -> None:
             call, way = self._call(path, context, b"")
-            messages = call.stream = _Messages(context)
+            messages = call.stream = _Messages(context, way)
             reply = await self._worked(call, messages)
             await self._settle(context, call, way, reply)
             if reply.body:
                 await context.write(reply.body)
 
         if streams:
-            return grpc.stream_stream_rpc_method_handler(stream)  # type: ignore[arg-type]
-        return grpc.unary_unary_rpc_method_handler(unary)  # type: ignore[arg-type]
+            return grpc.stream_stream_rpc_method_handler(stream)
+        return grpc.unary_unary_rpc_method_handler(unary)
 
     def _call(self, path: str, context: aio.ServicerContext[bytes, bytes], message: bytes) -> tuple[Call, Way | None]:
         headers = CIMultiDict(
@@ -114,7 +114,7 @@ class GrpcServer:
         call = Call(_UNKNOWN, "GRPC", path, "", headers, message, f"{scheme}://{headers.get('host', 'api.pubsub')}")
         if way is not None:
             call.peer = way.peer
-        call.gone = context.cancelled  # type: ignore[attr-defined]
+        call.gone = context.cancelled
         return call, way
 
     async def _worked(self, call: Call, messages: _Messages | None) -> Reply:
@@ -163,10 +163,15 @@ class _Methods(grpc.GenericRpcHandler):  # type: ignore[type-arg]
 class _Messages:
     """The messages of a stream."""
 
-    def __init__(self, context: aio.ServicerContext[bytes, bytes]) -> None:
+    def __init__(self, context: aio.ServicerContext[bytes, bytes], way: Way | None) -> None:
         self._context = context
+        self._way = way
         self._reading: asyncio.Future[Any] | None = None
         self.open = True
+
+    @property
+    def broken(self) -> bool:
+        return self._way is not None and self._way.broken()
 
     async def receive(self) -> bytes | None:
         if not self.open:

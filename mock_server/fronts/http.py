@@ -113,7 +113,7 @@ class Front:
             call.entry.outcome = "abandoned"
         if reply.delivery == "trickle" or reply.pieces is not None:
             return await self._gradually(request, call, reply)
-        return await self._respond(request, reply, close=call.unread is not None)
+        return await self._respond(request, reply, close=call.unread is not None or reply.last)
 
     async def _gradually(self, request: web.BaseRequest, call: Call, reply: Reply) -> web.StreamResponse:
         """Answer while the exchange goes on; the journal has its end when the last byte has left."""
@@ -171,6 +171,7 @@ class Front:
             # Under another name no client keeps cookies of salesforce.com: it would read them with every answer again.
             cookies = self.cookies(request.raw_path, request.headers, headers["X-Request-Id"])
             connection.greeted = bool(cookies)
+        cookies += reply.cookies
         if reply.pieces is not None:
             return Gradual(reply.status, headers, reply.pieces, squeezed=squeezed, cookies=cookies)
         cut = reply.delivery == "cut"
@@ -379,6 +380,8 @@ class _Handler(web.RequestHandler):
         if call is not None and call.entry is not None:
             # How long a client was ready to wait can be told only now.
             call.entry.left = call.org.clock.now()
+            if call.leaves is not None:
+                call.leaves()
         task, busy = self._task_handler, self._request_in_progress
         super().connection_lost(exc)
         if task is not None and not busy:

@@ -64,7 +64,7 @@ class PubSubFront:
 
     def _way(self, port: int) -> Way | None:
         outer = self._by_port.get(port)
-        return None if outer is None else Way(outer.peer, outer.secure, outer.reset)
+        return None if outer is None else Way(outer.peer, outer.secure, outer.reset, lambda: outer.broken)
 
     async def close(self) -> None:
         """End all streams, at once."""
@@ -84,10 +84,11 @@ def _load() -> None:
 class Way:
     """How a client came in: its address, whether by TLS, and what breaks its connection."""
 
-    def __init__(self, peer: str, secure: bool, reset: Callable[[], None]) -> None:
+    def __init__(self, peer: str, secure: bool, reset: Callable[[], None], broken: Callable[[], bool]) -> None:
         self.peer = peer
         self.secure = secure
         self.reset = reset
+        self.broken = broken
 
 
 class _Half(asyncio.Protocol):
@@ -130,6 +131,8 @@ class _Outer(_Half):
         self._joining: asyncio.Task[None] | None = None
         self.peer = LOOPBACK
         self.secure = False
+        self.broken = False
+        """Whether it ended without a good-bye."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -160,6 +163,7 @@ class _Outer(_Half):
         transport.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.broken = self.broken or exc is not None
         super().connection_lost(exc)
         self._front._open.discard(self)
         if self._inner_port is not None and self._front._by_port.get(self._inner_port) is self:
@@ -167,4 +171,5 @@ class _Outer(_Half):
 
     def reset(self) -> None:
         """Break the connection so that the client sees it."""
+        self.broken = True
         reset(self.transport)

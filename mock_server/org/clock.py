@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from typing import Literal
 
 Mode = Literal["real", "virtual"]
+_KEPT = 32
+"""Sleepers that were woken by something else, for whose sake the others are not gone through."""
 
 # Taken once: code under test in the same process may put something else in their place.
 _wall_time, _steady_time = time.time, time.monotonic
@@ -32,7 +34,10 @@ class Clock:
         """Return the time, in seconds since 1970 (UTC)."""
         self._order = itertools.count()
         self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._gone = 0
+        """How many of the sleepers were woken by something else, and lie there still."""
         self._timer: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def _moved(self) -> float:
         return self._still if self.mode == "virtual" else _wall_time() + self._offset
@@ -61,8 +66,7 @@ class Clock:
 
     def next_due(self) -> float | None:
         """Return when the first sleeper wakes, in seconds since 1970; None when nobody sleeps."""
-        while self._sleepers and self._sleepers[0][2].done():
-            heapq.heappop(self._sleepers)
+        self._clear_top()
         return self._sleepers[0][0] if self._sleepers else None
 
     async def sleep(self, seconds: float) -> None:
@@ -72,26 +76,57 @@ class Clock:
         """Return once the clock shows `due` (seconds since 1970)."""
         if due <= self.now():
             return
-        loop = asyncio.get_running_loop()
-        awake: asyncio.Future[None] = loop.create_future()
+        awake: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.rouse(awake, due)
+        try:
+            await awake
+        except BaseException:
+            self.let_lie(awake)
+            raise
+
+    def rouse(self, awake: asyncio.Future[None], due: float) -> None:
+        """Have a future done once the clock shows `due`. `let_lie` belongs to one that something else may wake."""
+        self._clear_top()
         heapq.heappush(self._sleepers, (due, next(self._order), awake))
-        self._arm(loop)
-        await awake
+        loop = awake.get_loop()
+        if self._sleepers[0][2] is awake or self._timer is None or self._loop is not loop:
+            self._arm(loop)
+
+    def let_lie(self, awake: asyncio.Future[None]) -> None:
+        """Note that a future is awaited no more: it is forgotten well before it is due.
+
+        A clock of ten thousand requests that were held, and answered early, keeps next to none of them.
+        """
+        awake.cancel()
+        self._gone += 1
+        if self._gone > _KEPT and self._gone * 2 > len(self._sleepers):
+            self._sleepers = [one for one in self._sleepers if not one[2].done()]
+            heapq.heapify(self._sleepers)
+            self._gone = 0
+
+    def _clear_top(self) -> None:
+        while self._sleepers and self._sleepers[0][2].done():
+            heapq.heappop(self._sleepers)
+            self._gone = max(0, self._gone - 1)
 
     def _wake(self) -> None:
         now = self.now()
-        while self._sleepers and (self._sleepers[0][0] <= now or self._sleepers[0][2].done()):
-            _, _, awake = heapq.heappop(self._sleepers)
-            if not awake.done():
-                awake.set_result(None)
+        self._clear_top()
+        while self._sleepers and self._sleepers[0][0] <= now:
+            heapq.heappop(self._sleepers)[2].set_result(None)
+            self._clear_top()
         if self._sleepers:
             self._arm(self._sleepers[0][2].get_loop())
+        elif self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _arm(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._timer is not None:
             self._timer.cancel()
         if self.mode == "real":
             self._timer = loop.call_later(max(0.0, self._sleepers[0][0] - self.now()), self._wake)
+            self._loop = loop
 
 
 def stamp(moment: float) -> str:

@@ -9,13 +9,14 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from mock_server.org import errors
 from mock_server.org.apex import transaction
 from mock_server.org.apex.actions import Actions
 from mock_server.org.apex.endpoints import Endpoints
 from mock_server.org.automation.inner import InnerOrg, Query
+from mock_server.org.captured import Captured
 from mock_server.org.clock import Clock, Mode
 from mock_server.org.courtesy import give_way
 from mock_server.org.errors import ApiError
@@ -53,7 +54,10 @@ from mock_server.org.versions import LATEST
 
 if TYPE_CHECKING:
     from mock_server.org.events import EventBus
+    from mock_server.org.events.clients import StreamingClients
+    from mock_server.org.events.triggers import Triggers
     from mock_server.org.jobs import Jobs
+    from mock_server.org.outbound import Outbound
     from mock_server.org.reports import Reports
 
 T = TypeVar("T")
@@ -137,6 +141,7 @@ class Org:
         self.endpoints = Endpoints()
         self.actions = Actions()
         self._pipeline.inner_query = self._inner_query
+        self._pipeline.reach_outbound = lambda: self.outbound
         self.lead_map: Mapping[str, Mapping[str, str]] = {}
         """Which custom fields of a lead go where on conversion: by object, the lead's field and the target's."""
         self.moved = False
@@ -146,6 +151,16 @@ class Org:
         self.closed = False
         self._jobs: Jobs | None = None
         self._events: EventBus | None = None
+        self._outbound: Outbound | None = None
+        self.on_outbound: Callable[[Outbound], None] = lambda outbound: None
+        """Told once, when the org comes to have something to send: who carries it sees to that."""
+        self._streaming: StreamingClients | None = None
+        self.captured = Captured(self.schema)
+        self.captured.changed = lambda: self.events
+        self.loads: set[int] = set()
+        """The journal's numbers of what brought rows to the Bulk API: of those no PushTopic tells."""
+        self.dynamic_channels = False
+        """Whether a streaming channel is made when somebody first subscribes to it."""
         self.bulk = BulkSettings()
         """What is set of the org's jobs, before there are any."""
         self.on_jobs: Callable[[Jobs], None] = lambda jobs: None
@@ -153,6 +168,7 @@ class Org:
         self.on_events: Callable[[EventBus], None] = lambda bus: None
         """Told once, when the org comes to have an event bus."""
         self._pipeline.outbox.bus = lambda: self.events
+        self._pipeline.on_saved["PushTopic"] = self._topics_changed
 
     @cached_property
     def reports(self) -> Reports:
@@ -172,6 +188,11 @@ class Org:
         return self._jobs
 
     @property
+    def has_events(self) -> bool:
+        """Whether the event bus is loaded."""
+        return self._events is not None
+
+    @property
     def events(self) -> EventBus:
         """The org's event bus; an org where nobody publishes or subscribes does not load it."""
         if self._events is None:
@@ -180,6 +201,51 @@ class Org:
             self._events = EventBus(self, self._pipeline.outbox)
             self.on_events(self._events)
         return self._events
+
+    @property
+    def outbound(self) -> Outbound:
+        """What the org sends by itself; an org where nothing is declared to be does not load it."""
+        if self._outbound is None:
+            from mock_server.org.outbound import Outbound
+
+            self._outbound = self._pipeline.outbound = Outbound(self)
+            self.on_outbound(self._outbound)
+        return self._outbound
+
+    @property
+    def sends(self) -> bool:
+        """Whether the org has anything to send, or had."""
+        return self._outbound is not None
+
+    @property
+    def streaming(self) -> StreamingClients:
+        """The clients of the org's Streaming API; an org that none comes to does not load them."""
+        if self._streaming is None:
+            from mock_server.org.events.clients import StreamingClients
+
+            self._streaming = StreamingClients(self)
+        return self._streaming
+
+    def hang_up(self) -> None:
+        """Answer the requests that are held, and forget who streams."""
+        if self._streaming is not None:
+            self._streaming.forget()
+
+    def _topics_changed(self) -> None:
+        self.events.topics.changed()
+
+    def resume_topics(self) -> None:
+        """Tell from now on of what the topics are about that the database knows of."""
+        there = 'SELECT 1 FROM "PushTopic" WHERE "IsDeleted" = 0 LIMIT 1'
+        if self.store.has_table("PushTopic") and self.store.connection.execute(there).fetchone():
+            self.events.topics.changed()
+
+    @cached_property
+    def event_triggers(self) -> Triggers:
+        """Runs hooks on platform events."""
+        from mock_server.org.events.triggers import Triggers
+
+        return Triggers(self, self._pipeline)
 
     def resume_jobs(self) -> None:
         """Go on with the jobs that the database knows of. Where no event loop runs yet, it is asked again."""
@@ -394,6 +460,8 @@ class Org:
 
     def write_table(self, who: Session, table: Table, *, exchange: int = 0, give_up: bool = False) -> list[RowResult]:
         """Save the rows of a table through the write pipeline, each for itself; see `Pipeline.write_table`."""
+        if exchange:
+            self.loads.add(exchange)
         self.bin.expire()
         return self._pipeline.write_table(table, user_id=who.user_id, exchange=exchange, give_up=give_up)
 
@@ -407,8 +475,11 @@ class Org:
         exchange: int = 0,
         give_up: bool = False,
         watch: transaction.Watch | None = None,
+        later: bool = False,
     ) -> T:
         """Run code as one transaction in a user's name, or with `system` in the system's mode.
+
+        `later` says that it is asynchronous: no callout follows from what it saves.
 
         Raises LockHeld, with nothing done, where a row lock is held; with `give_up` the saves that meet it fail.
         Raises what the code raises, with nothing done, a LimitExceeded or Ended among it.
@@ -424,6 +495,7 @@ class Org:
             exchange=exchange,
             give_up=give_up,
             watch=watch,
+            later=later,
         )
 
     def _own_query(self, who: Session) -> Query:
@@ -448,10 +520,12 @@ class Org:
         there = any(deleted for _, deleted in self.store.lookup(found, "Id", [identifier], "Id", "IsDeleted"))
         return there and identifier in self.reached(who, found, [identifier])
 
-    def reached(self, who: Session, sobject: SObject, ids: Sequence[str]) -> set[str]:
-        """Return those of some records, deleted ones among them, that a user sees."""
+    def reached(
+        self, who: Session, sobject: SObject, ids: Sequence[str], *, level: Literal["read", "edit"] = "read"
+    ) -> set[str]:
+        """Return those of some records, deleted ones among them, that a user sees, or may edit."""
         access = self.accesses.of(who.user_id)
-        return set(ids) if access is None else self._permissions.reached(access, sobject, ids)
+        return set(ids) if access is None else self._permissions.reached(access, sobject, ids, level)
 
     def transaction(self) -> AbstractContextManager[None]:
         """Make the writes of a block one transaction: an exception undoes them all, their commits too."""
@@ -463,8 +537,8 @@ class Org:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        # Each save of the block remains a transaction of the commit log.
-        with self.locks.together(), self._pipeline.transaction(nested=True):
+        # Each save of the block remains a transaction of the commit log; those who are told of it see one.
+        with self.locks.together(), self.log.together(), self._pipeline.transaction(nested=True):
             yield
 
     def commits(self, since: int = 0) -> Iterator[Commit]:
@@ -496,10 +570,14 @@ class Org:
         self.authorizations.note_all()
         self.accesses.changed()
         self.bin.forget()
+        self.hang_up()
         self.locks.clear()
         self.log.clear()
         if self._jobs is not None:
             self._jobs.recall()
+        if self._outbound is not None:
+            self._outbound.clear()
+        self.resume_topics()
         self.resume_jobs()
 
     def write_snapshot(self, path: Path) -> None:
@@ -534,8 +612,11 @@ class Org:
             # A disk that is full now has been told of before.
             self.keep_uses()
         self.closed = True
+        self.hang_up()
         if self._jobs is not None:
             self._jobs.close()
+        if self._outbound is not None:
+            self._outbound.clear()
         self.store.close()
 
 

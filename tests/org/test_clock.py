@@ -50,6 +50,32 @@ async def test_a_cancelled_sleeper_does_not_hold_up_the_others() -> None:
     await asyncio.wait_for(second, 1)
 
 
+async def test_sleepers_that_give_up_are_forgotten_before_they_are_due() -> None:
+    clock = Clock("virtual", start=0.0)
+    lasting = asyncio.create_task(clock.sleep(50))
+    for number in range(1000):
+        early = asyncio.create_task(clock.sleep(100 + number))
+        await asyncio.sleep(0)
+        early.cancel()
+        await asyncio.gather(early, return_exceptions=True)
+    assert len(clock._sleepers) < 100
+    assert clock.next_due() == 50.0
+    clock.advance(50)
+    await asyncio.wait_for(lasting, 1)
+
+
+def test_a_sleeper_of_an_event_loop_that_is_over_does_not_keep_the_next_one_waiting() -> None:
+    clock = Clock()
+
+    async def give_up() -> None:
+        sleeping = asyncio.create_task(clock.sleep(0.01))
+        await asyncio.sleep(0)
+        sleeping.cancel()
+
+    asyncio.run(give_up())
+    asyncio.run(asyncio.wait_for(clock.sleep(0.02), 1))
+
+
 @pytest.mark.parametrize("step", [-1.0, float("inf"), float("nan"), 1e11])
 def test_time_never_runs_backwards_or_away(step: float) -> None:
     with pytest.raises(ValueError, match="forward"):

@@ -20,6 +20,7 @@ from mock_server.org.errors.composite import *  # isort: skip
 from mock_server.org.errors.jobs import *  # isort: skip
 from mock_server.org.errors.classic_jobs import *  # isort: skip
 from mock_server.org.errors.pubsub import *  # isort: skip
+from mock_server.org.errors.streaming import *  # isort: skip
 
 BY_CODE: dict[str, ErrorSpec] = {spec.code: spec for spec in reversed(CATALOGUE)}
 """The default row of each code."""

@@ -33,10 +33,13 @@ class Codec:
         self.schema_id: str = schema["uuid"]
         self._read, self._write = schemaless_reader, schemaless_writer
         self._fields = _fields(schema, {}, schema)
+        self.header = _header() if self._fields and self._fields[0][0] == _HEADER else None
 
     def encode(self, payload: Mapping[str, Any]) -> bytes:
         """Return an event's bytes. `payload` is as `Event` has it."""
         out = BytesIO()
+        if self.header is not None and _HEADER in payload:
+            payload = {**payload, _HEADER: self.header(payload)}
         get = payload.get
         self._write(out, self._parsed, {name: convert(get(name)) for name, convert in self._fields})
         return out.getvalue()
@@ -45,7 +48,7 @@ class Codec:
         """Return the values of bytes that a client made. Raises NotDecoded."""
         stream = BytesIO(content)
         try:
-            found = self._read(stream, self._parsed, None)
+            found: Any = self._read(stream, self._parsed, None)
         except Exception as failure:
             # Whatever the bytes made the reader stumble over: a text that is none, an index too large, an early end.
             raise NotDecoded(str(failure) or type(failure).__name__) from None
@@ -59,9 +62,18 @@ def _fields(
 ) -> tuple[tuple[str, Convert], ...]:
     lists = record.get("name") == _HEADER
     return tuple(
-        (field["name"], _bitmap(schema) if lists and field["name"] in _LISTS else _convert(field["type"], known, schema))
+        (
+            field["name"],
+            _bitmap(schema) if lists and field["name"] in _LISTS else _convert(field["type"], known, schema),
+        )
         for field in record["fields"]
     )
+
+
+def _header() -> Convert:
+    from mock_server.org.events.changes.telling import nulled
+
+    return lambda payload: {"nulledFields": nulled(payload), **payload[_HEADER]}
 
 
 def _bitmap(schema: Mapping[str, Any]) -> Convert:

@@ -9,23 +9,30 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
+from itertools import accumulate, repeat
 from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
 from mock_server.org.chance import stream
 from mock_server.org.events.access import NoChannel, Resolver
+from mock_server.org.events.changes.capture import Changes
 from mock_server.org.events.channel import RETENTION, Channel
 from mock_server.org.events.model import EARLIEST, LATEST, Event, Kind, UnknownReplay
 from mock_server.org.events.publishing import PlatformEvents
+from mock_server.org.events.schemas import Schemas
+from mock_server.org.events.topics import GenericChannels, Topics
 
 if TYPE_CHECKING:
     from mock_server.org.events.codecs import Codecs
+    from mock_server.org.events.managed import ManagedSubscriptions
     from mock_server.org.identity.sessions import Session
     from mock_server.org.org import Org
     from mock_server.org.records.commits import Batch
     from mock_server.org.records.outbox import Outbox, Published
+    from mock_server.org.schema.types import SObject
 
 _WIDEST_GAP = 3
+_GAPS = bytes(1 + byte % _WIDEST_GAP for byte in range(256))
 _LONGEST = max(RETENTION.values())
 
 
@@ -33,6 +40,7 @@ class Reader(Protocol):
     """A subscription, as whoever serves it keeps it."""
 
     subscriber: str
+    position: int
 
     @property
     def channel(self) -> Channel: ...
@@ -64,9 +72,16 @@ class EventBus:
         """The subscriptions that there are now, of all protocols."""
         self.renewals: dict[str, int] = {}
         """How often the schema of a type was changed without its fields."""
+        self.schemas = Schemas(org.schema, self.renewals)
         self._doomed: set[int] = set()
         self.generation = 0
         """Which life of the server this is: clients and streams of an earlier one are not known any more."""
+        self.changes = Changes(org, self)
+        self.resolvers["change"] = self.changes.find
+        self.topics = Topics(org, self)
+        self.resolvers["topic"] = self.topics.find
+        self.generic = GenericChannels(org, self)
+        self.resolvers["generic"] = self.generic.find
 
     @property
     def last(self) -> int:
@@ -74,14 +89,24 @@ class EventBus:
         return self._last
 
     @cached_property
+    def managed(self) -> ManagedSubscriptions:
+        """The managed subscriptions, and how far they have been read."""
+        from mock_server.org.events.managed import ManagedSubscriptions
+
+        return ManagedSubscriptions(self._org)
+
+    @cached_property
     def codecs(self) -> Codecs:
         """What encodes events and decodes them, by their schemas."""
         from mock_server.org.events.codecs import Codecs
 
-        return Codecs(self._types)
+        codecs = Codecs(self._types, self.schemas.of_event, self.changes.schema_named)
+        codecs.earlier.append(self.schemas.known)
+        return codecs
 
     def _types(self) -> Iterator[str]:
-        return (name for name in self._org.schema.names() if name.endswith("__e"))
+        yield from (name for name in self._org.schema.names() if name.endswith("__e"))
+        yield from self.changes.types()
 
     def find(self, who: Session, name: str) -> Channel:
         """Return the channel of a name for one who subscribes to it. Raises NoChannel, NotPermitted."""
@@ -90,6 +115,14 @@ class EventBus:
             if channel is not None:
                 return channel
         raise NoChannel(name)
+
+    def every(self) -> Iterator[tuple[str, Channel]]:
+        """Yield all channels that anything was published to, by name."""
+        yield from self.channels.items()
+
+    def admit(self, sobject: SObject, waiting: int) -> int:
+        """Return how many further events of a type may be published, where so many wait to be."""
+        return self.platform.ledger(sobject).remaining - waiting
 
     def new_uuid(self) -> str:
         """Return an EventUuid."""
@@ -109,6 +142,8 @@ class EventBus:
             published = self.platform.publish(events)
             for told in self.on_published:
                 told(published)
+            if self._org.automation:
+                self._org.event_triggers.published(published)
 
     def channel(self, name: str, kind: Kind, retention: float | None = None) -> Channel:
         """Return a channel, made when first asked for. Whether there may be one is for its owner to know."""
@@ -127,6 +162,17 @@ class EventBus:
             for channel in channels(event):
                 channel.append((event,))
         self.wake()
+
+    def reserve(self, count: int) -> list[int]:
+        """Return replay ids for events that are made later, in order."""
+        now = self._clock.now()
+        # A byte a gap: a large load asks for very many at once.
+        gaps = self._gaps.randbytes(count).translate(_GAPS)
+        ids = list(accumulate(gaps, initial=self._last))[1:]
+        self._given.extend(ids)
+        self._given_at.extend(repeat(now, count))
+        self._last = ids[-1]
+        return ids
 
     def _next(self, now: float) -> int:
         self._last += 1 + self._gaps.randrange(_WIDEST_GAP)
@@ -195,12 +241,19 @@ class EventBus:
 
     def renew_schema(self, first: Event) -> None:
         """Have a type's schema change: its events have the id of the new one, from a given one on."""
+        # Once asked for, a schema is known by its id for ever.
+        before = self.codecs.of_event(first.name).schema_id
         self.renewals[first.name] = self.renewals.get(first.name, 0) + 1
+        schema_id = self.codecs.of_event(first.name).schema_id
         for channel in self.channels.values():
-            for event in channel.after(first.replay_id - 1, len(channel)):
-                if event.name == first.name:
-                    event.schema_id = None
+            for event in channel.after(0, len(channel)):
+                if event.name != first.name:
+                    continue
+                if event.replay_id >= first.replay_id:
+                    event.schema_id = schema_id
                     event.forms.clear()
+                elif event.schema_id is None:
+                    event.schema_id = before
 
     def wake(self) -> None:
         for wake in list(self._listeners.values()):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterable
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
+from typing import Protocol
 
 from mock_server.org.events.model import Event, Kind
 
@@ -12,6 +14,18 @@ HOUR = 3600.0
 RETENTION: dict[Kind, float] = {"platform": 72 * HOUR, "change": 72 * HOUR, "topic": 24 * HOUR, "generic": 24 * HOUR}
 """Seconds. Of standard-volume platform events it is 24 hours, too: such a channel has its own `retention`."""
 _WORTH_CUTTING = 1024
+
+
+class Later(Protocol):
+    """Events of one moment that are made when somebody reads them. `ids` are kept for them, more than they may be."""
+
+    @property
+    def at(self) -> float: ...
+
+    @property
+    def ids(self) -> Sequence[int]: ...
+
+    def events(self) -> Sequence[Event]: ...
 
 
 @dataclass(slots=True, eq=False)
@@ -22,7 +36,7 @@ class Channel:
     kind: Kind
     retention: float
     _ids: list[int] = field(default_factory=list)
-    _events: list[Event] = field(default_factory=list)
+    _events: list[Event | Later] = field(default_factory=list)
     _first: int = 0
     """Where the log begins: what lies before is retained no more, and is cut away now and then."""
 
@@ -34,10 +48,30 @@ class Channel:
             self._ids.append(event.replay_id)
             self._events.append(event)
 
+    def promise(self, later: Later) -> None:
+        """Append events that are yet to be made."""
+        self._ids.extend(later.ids)
+        self._events.extend(repeat(later, len(later.ids)))
+
     def after(self, replay_id: int, most: int) -> list[Event]:
         """Return the retained events behind a replay id, whether it is one of this channel or not."""
-        start = max(bisect_right(self._ids, replay_id), self._first)
-        return self._events[start : start + most]
+        while True:
+            start = max(bisect_right(self._ids, replay_id), self._first)
+            found: list[Event] = []
+            for one in self._events[start : start + most]:
+                if not isinstance(one, Event):
+                    self._make(one)
+                    break
+                found.append(one)
+            else:
+                return found
+
+    def _make(self, later: Later) -> None:
+        """Put events in the place of what promised them."""
+        events = later.events()
+        place = slice(bisect_left(self._ids, later.ids[0]), bisect_right(self._ids, later.ids[-1]))
+        self._events[place] = events
+        self._ids[place] = [event.replay_id for event in events]
 
     def expire(self, now: float) -> None:
         """Retain no more what is too old."""

@@ -51,3 +51,5 @@ class Event:
     replay_id: int = 0
     at: float = 0.0
     forms: dict[str, Any] = field(default_factory=dict)
+    recipients: frozenset[str] | None = None
+    """Of a generic event: the ids of the users it is for, None for all who listen."""

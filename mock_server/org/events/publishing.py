@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from mock_server.org.schema.types import Field, SObject
 if TYPE_CHECKING:
     from mock_server.org.events.bus import EventBus
     from mock_server.org.identity.sessions import Session
+    from mock_server.org.limits.governor import Ledger
     from mock_server.org.org import Org
 
 PREFIX = "/event/"
@@ -46,24 +48,33 @@ class PlatformEvents:
         retention = STANDARD_VOLUME if sobject.standard_volume else None
         return self._bus.channel(PREFIX + sobject.name, "platform", retention)
 
+    def ledger(self, sobject: SObject) -> Ledger:
+        """Return what counts the events of an hour."""
+        volume = "StandardVolume" if sobject.standard_volume else ""
+        return self._org.limits.ledger(f"HourlyPublished{volume}PlatformEvents")
+
     def publish(self, published: Sequence[Published]) -> list[Event]:
         """Append events to their channels; return them."""
         now = stamp(self._org.clock.now()).replace("+0000", "Z")
-        events = [_event(one, now) for one in published]
+        events = [self._event(one, now) for one in published]
         channels = {one.sobject.name: (self.channel(one.sobject),) for one in published}
+        for sobject, count in Counter(one.sobject.name for one in published).items():
+            found = self._org.schema.get(sobject)
+            if found is not None:
+                self.ledger(found).charge(count)
         self._bus.publish(events, lambda event: channels[event.name])
         return events
 
-
-def _event(one: Published, now: str) -> Event:
-    return Event(
-        "platform",
-        one.sobject.name,
-        payload_of(one.sobject, one.values, now, one.user_id),
-        uuid=one.uuid,
-        told={"EventUuid": one.uuid, "EventApiName": one.sobject.name},
-        exchange=one.exchange,
-    )
+    def _event(self, one: Published, now: str) -> Event:
+        return Event(
+            "platform",
+            one.sobject.name,
+            payload_of(one.sobject, one.values, now, one.user_id),
+            uuid=one.uuid,
+            schema_id=self._bus.schemas.of(one.sobject)["uuid"],
+            told={"EventUuid": one.uuid, "EventApiName": one.sobject.name},
+            exchange=one.exchange,
+        )
 
 
 def carried(sobject: SObject) -> tuple[Field, ...]:

@@ -14,6 +14,7 @@ from mock_server.org.identity.families import EVERYONE, Family, family_of, hung_
 from mock_server.org.identity.grants import RIGHTS, needs_permission
 from mock_server.org.identity.standard_profiles import ADMIN_PROFILE_ID
 from mock_server.org.schema import Schema
+from mock_server.org.schema.derived import changing
 from mock_server.org.schema.types import Field, SObject
 
 if TYPE_CHECKING:
@@ -104,6 +105,9 @@ class Access:
     def _rights_of(self, sobject: SObject) -> frozenset[str]:
         if self.whole:
             return _EVERYTHING
+        entity = self._changing(sobject.name)
+        if entity is not None:
+            return self.rights(entity) & _READING
         family = family_of(sobject)
         if family.own:
             found = self._objects.get(sobject.name, _NOTHING)
@@ -120,6 +124,11 @@ class Access:
             # Everyone edits some fields of one's own user: which, `sight` says, and whose, `sharing`.
             return _READING | {"edit"}
         return _READING if family.reading is None or self.may(*family.reading) else _NOTHING
+
+    def _changing(self, name: str) -> SObject | None:
+        """Return the object whose changes a change event tells of, None for any other object's name."""
+        entity = changing(name) if name.endswith("ChangeEvent") else None
+        return None if entity is None else self.schema.get(entity)
 
     def _parents_rights(self, sobject: SObject, family: Family) -> frozenset[str]:
         # A loop of parents ends where it began.
@@ -154,6 +163,7 @@ class Access:
     def _field_right(self, sobject: SObject, one: Field) -> str | None:
         if self.whole or not needs_permission(one):
             return "edit"
+        sobject = self._changing(sobject.name) or sobject
         if not one.custom and not family_of(sobject).own:
             # Children and setup objects are not listed by field.
             return "edit"

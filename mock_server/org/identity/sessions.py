@@ -141,6 +141,13 @@ class Sessions:
             return None
         return self._unexpired(token, session)
 
+    def extend(self, session: Session) -> bool:
+        """Keep a session going while a request of it is held, which is use enough; tell whether it is there still."""
+        if self._live.get(session.token) is not session:
+            return False
+        session.last_used = self._clock.now()
+        return True
+
     def _unexpired(self, token: str, session: Session) -> Session | None:
         if session.expires < self._clock.now():
             self.end(token)

@@ -62,6 +62,9 @@ class Sight(Schema):
         found = self._whole.by_prefix(prefix)
         return self.get(found.name) if found is not None else None
 
+    def event_label(self, name: str) -> str:
+        return self._whole.event_label(name)
+
     def flags_of(self, name: str, flags: Iterable[str]) -> Iterable[str]:
         return self._flags(self._access.rights_named(name), flags)
 

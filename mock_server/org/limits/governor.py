@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from mock_server.org import errors
@@ -65,6 +65,18 @@ class Ledger:
         self._used = int(sum(uses for _, uses in told))
 
 
+class Gauge(Ledger):
+    """What is in use now, beside what was charged to it: clients that are connected come and go."""
+
+    def __init__(self, clock: Clock, maximum: int, counted: Callable[[], int]) -> None:
+        super().__init__(clock, maximum)
+        self._counted = counted
+
+    @property
+    def used(self) -> int:
+        return super().used + self._counted()
+
+
 class Governor:
     """All limits of one org.
 
@@ -92,6 +104,13 @@ class Governor:
         if found is None:
             window = HOUR if name.startswith("Hourly") else DAY
             found = self._ledgers[name] = Ledger(self._clock, self._maximum[name], window)
+        return found
+
+    def gauge(self, name: str, counted: Callable[[], int]) -> Ledger:
+        """Have a limit tell of what is counted at any moment; what was charged to it before stays."""
+        before = self.ledger(name)
+        found = self._ledgers[name] = Gauge(self._clock, before.maximum, counted)
+        found.recall(before.told())
         return found
 
     def admit(self, number: int) -> None:

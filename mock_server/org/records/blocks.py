@@ -19,7 +19,7 @@ from mock_server.org.ids import IdSource, to_15, to_18
 from mock_server.org.records.changes import RowResult
 from mock_server.org.records.columns import Unusual, Values, folded, reading
 from mock_server.org.records.commits import CommitLog
-from mock_server.org.records.groups import Group, Same, merged, note, write
+from mock_server.org.records.groups import Group, Same, merged, note, remember, write
 from mock_server.org.records.headers import Column, Header
 from mock_server.org.records.parents import parent_key
 from mock_server.org.records.plans import Slot, WritePlan, plan_of
@@ -127,6 +127,8 @@ class Blocks:
             group.ids = ids if len(group.places) == len(ids) else [ids[place] for place in group.places]
         self._complete(plan, groups, creates, constants, moment)
         groups = merged(groups)
+        if plan.sobject.name in self._log.watched:
+            remember(self._store, plan, groups, user_id)
         note(self._log, plan, groups, len(ids), moment, user_id, exchange)
         for group in groups:
             write(self._store, plan, group, stamp(moment), user_id, key)

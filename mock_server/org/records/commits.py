@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from mock_server.org.records.changes import Commit, Committed
@@ -21,6 +22,12 @@ class Batch(NamedTuple):
     columns: tuple[str, ...]
     ids: Sequence[str]
     rows: Sequence[tuple[Any, ...]]
+    user: str = ""
+    """Who made them."""
+    before: Sequence[tuple[Any, ...]] | None = None
+    """What the columns of an update held until then, row by row, where somebody wants to know."""
+    whole: int = 0
+    """Tells what was done in one go: a number that all changes of a transaction of several saves have in common."""
 
     def commits(self) -> Iterator[Commit]:
         for place, (identifier, row) in enumerate(zip(self.ids, self.rows, strict=True)):
@@ -41,6 +48,26 @@ class CommitLog:
         self.transactions = 0
         self.fresh: list[Batch] | None = None
         """What the transaction that goes on has appended, where somebody is to be told of it: see `outbox`."""
+        self.watched: frozenset[str] = frozenset()
+        """Objects of whose updates somebody wants to know what was there before."""
+        self._watched: dict[str, frozenset[str]] = {}
+        self._whole = 0
+        """The number of the transaction of several saves that goes on; 0 where each save is one of its own."""
+
+    def watch(self, who: str, sobjects: frozenset[str]) -> None:
+        """Have updates of some objects say what was there before; `who` names the one who asks."""
+        self._watched[who] = sobjects
+        self.watched = frozenset[str]().union(*self._watched.values())
+
+    @contextmanager
+    def together(self, *, apart: bool = False) -> Iterator[None]:
+        """Mark what is logged in a block as one transaction; or, within such a block, each save as one of its own."""
+        outer = self._whole
+        self._whole = 0 if apart else outer or self.transactions + 1
+        try:
+            yield
+        finally:
+            self._whole = outer
 
     @property
     def mark(self) -> tuple[int, int]:
@@ -56,9 +83,14 @@ class CommitLog:
         columns: tuple[str, ...],
         ids: Sequence[str],
         rows: Sequence[tuple[Any, ...]],
+        user: str = "",
+        before: Sequence[tuple[Any, ...]] | None = None,
     ) -> None:
         """Note the changes of one statement, one a row, as part of the current transaction."""
-        batch = Batch(self.last + 1, self.transactions, verb, sobject, at, exchange, columns, ids, rows)
+        batch = Batch(
+            self.last + 1, self.transactions, verb, sobject, at, exchange, columns, ids, rows, user, before,
+            self._whole or self.transactions,
+        )  # fmt: skip
         self._log.append(batch)
         if self.fresh is not None:
             self.fresh.append(batch)

@@ -61,6 +61,8 @@ class Group:
     columns: dict[str, Values | Same]
     ids: list[str] = field(default_factory=list)
     logged: int = 0
+    before: list[tuple[Any, ...]] | None = None
+    """What the columns that it writes held until then, where somebody wants to know."""
 
 
 def note(
@@ -83,7 +85,17 @@ def note(
             group.logged = part.stop
             rows = Spread([column[part] for column in columns], part.stop - part.start)
             verb: Committed = "create" if group.creates else "update"
-            log.append(verb, plan.sobject.name, moment, exchange, names, group.ids[part], rows)
+            before = None if group.before is None else group.before[part]
+            log.append(verb, plan.sobject.name, moment, exchange, names, group.ids[part], rows, user_id, before)
+
+
+def remember(store: Store, plan: WritePlan, groups: list[Group], user_id: str) -> None:
+    """Note what the records that groups change hold until then."""
+    for group in groups:
+        if not group.creates:
+            names, _ = _told(plan, group, "", user_id)
+            held = {row[0]: row[1:] for row in store.lookup(plan.sobject, "Id", group.ids, "Id", *names)}
+            group.before = [held[identifier] for identifier in group.ids]
 
 
 def _told(plan: WritePlan, group: Group, at: str, user_id: str) -> tuple[tuple[str, ...], list[Values | Same]]:

@@ -82,8 +82,16 @@ class Saving:
         columns: tuple[str, ...],
         ids: list[str],
         rows: list[tuple[Any, ...]],
+        before: list[tuple[Any, ...]] | None = None,
     ) -> None:
-        self._log.append(verb, sobject, self.moment, self._exchange, columns, ids, rows)
+        self._log.append(verb, sobject, self.moment, self._exchange, columns, ids, rows, self._user, before)
+
+    def _before(self, sobject: SObject, ids: list[str], columns: tuple[str, ...]) -> list[tuple[Any, ...]] | None:
+        """Return what some columns hold before the write, row by row, where somebody wants to know."""
+        if sobject.name not in self._log.watched:
+            return None
+        held = {row[0]: row[1:] for row in self._store.lookup(sobject, "Id", ids, "Id", *columns)}
+        return [held[identifier] for identifier in ids]
 
     def groups(self, groups: Mapping[tuple[str, str], list[Row]]) -> None:
         """Write rows grouped by what is to be done and to which object."""
@@ -141,7 +149,8 @@ class Saving:
             statement = plan.update(columns)
             made = [(*statement.shadow((*row.values.values(), *tail)), row.id) for row in same]
             ids = [str(row.id) for row in same]
-            self._commit("update", name, statement.columns, ids, made)
+            before = self._before(plan.sobject, ids, statement.columns)
+            self._commit("update", name, statement.columns, ids, made, before)
             # A detail that changes its master concerns both.
             self._recount.touch(plan.sobject, ids, columns)
             self._store.execute_many(statement.sql, made)
@@ -232,10 +241,11 @@ class Saving:
             self._recount.touch(sobject, list(changes), columns)
             if seen:
                 made = [(value, *[self._stamp] * len(stamped)) for value in seen.values()]
+                before = self._before(sobject, list(seen), columns)
                 self._store.execute_many(
                     update_sql(name, columns), [(*one, key) for one, key in zip(made, seen, strict=True)]
                 )
-                self._commit("update", name, columns, list(seen), made)
+                self._commit("update", name, columns, list(seen), made, before)
             rest = [(value, identifier) for identifier, value in changes.items() if identifier not in seen]
             self._store.execute_many(update_sql(name, (field,)), rest)
             self._recount.touch(sobject, list(changes), columns)

@@ -11,6 +11,7 @@ import orjson
 from mock_server.org.clock import stamp
 from mock_server.org.ids import to_15
 from mock_server.org.schema import Schema, durable, standard
+from mock_server.org.schema.derived import CHANGE_FLAGS
 from mock_server.org.schema.describe import MASTER_RECORD_TYPE
 from mock_server.org.schema.types import COMPOUND_TYPES, FIELD_TYPES, RecordType, Sharing
 
@@ -45,6 +46,9 @@ def _heads(schema: Schema) -> Iterator[_Head]:
                 name, found.label, found.label_plural, found.key_prefix, found.flags, found.kind, found.sharing,
                 found.record_types,
             )  # fmt: skip
+        elif name not in standard.rows():
+            label = schema.event_label(name)
+            yield _Head(name, label, label, None, CHANGE_FLAGS)
         else:
             top = standard.head(name)
             flags = frozenset(schema.flags_of(name, top["flags"]))

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 KINDS = (
     "objects", "fields", "valueSets", "records", "channels", "profiles", "permissionSets", "apps", "quickActions",
+    "outboundMessages", "namedCredentials",
 )  # fmt: skip
 _MOST_MASTERS = 2
 
@@ -658,7 +659,6 @@ class Build:
         for one, child in made:
             self._add(Draft.of(one, ()))
             draft.children.append(child)
-        self._add(Draft.of(derived.change_event(whole), ()))
 
     def _activities(self, draft: Draft) -> None:
         name = draft.sobject.name

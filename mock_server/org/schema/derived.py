@@ -1,4 +1,7 @@
-"""Objects that come with a custom object: `X__Share`, `X__History`, `X__Feed`, `X__ChangeEvent`."""
+"""Objects that come with another one: `X__Share`, `X__History` and `X__Feed` with a custom object, and change events.
+
+Sources: Object Reference, "StandardObjectNameChangeEvent"; a recorded global describe.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,8 @@ from mock_server.org.schema.types import ChildRelationship, Field, PicklistValue
 
 _SHARE_FLAGS = frozenset({"createable", "deletable", "queryable", "retrieveable", "updateable"})
 _HISTORY_FLAGS = frozenset({"queryable", "replicateable", "retrieveable"})
-_CHANGE_FLAGS = frozenset({"retrieveable", "triggerable"})
+CHANGE_FLAGS = frozenset({"retrieveable", "triggerable"})
+CHANGE_LINKS = ("eventSchema",)
 
 
 def name_of(sobject: str, what: str) -> str:
@@ -82,6 +86,62 @@ def feed(sobject: SObject, model: SObject) -> tuple[SObject, ChildRelationship]:
     return made, ChildRelationship(made.name, "ParentId", "Feeds", cascade_delete=True)
 
 
+CAPTURED = frozenset(
+    [
+        "Account", "AccountContactRole", "Asset", "AssetWarranty", "AssignedResource", "AuthorizationFormConsent",
+        "Campaign", "CampaignMember", "CampaignMemberStatus", "Case", "CommSubscriptionConsent", "Contact",
+        "ContactPointAddress", "ContactPointConsent", "ContactPointEmail", "ContactPointPhone",
+        "ContactPointTypeConsent", "Contract", "ContractLineItem", "EmailMessage", "EmailTemplate", "Entitlement",
+        "Event", "EventRelation", "FinanceBalanceSnapshot", "FinanceTransaction", "Individual", "Lead", "ListEmail",
+        "Location", "Macro", "MacroInstruction", "MaintenanceAsset", "MaintenancePlan", "Opportunity",
+        "OpportunityContactRole", "OpportunityLineItem", "Order", "OrderItem", "PartyConsent", "Pricebook2",
+        "PricebookEntry", "Product2", "ProductConsumed", "ProductItem", "ProductRequest", "ProductRequestLineItem",
+        "ProductTransfer", "QuickText", "Quote", "QuoteLineItem", "Recommendation", "ResourceAbsence", "ReturnOrder",
+        "ReturnOrderLineItem", "ServiceAppointment", "ServiceContract", "ServiceCrew", "ServiceCrewMember",
+        "ServiceResource", "ServiceTerritory", "ServiceTerritoryMember", "Shipment", "Task", "TimeSheet",
+        "TimeSheetEntry", "User", "WarrantyTerm", "WorkOrder", "WorkOrderLineItem", "WorkType",
+    ]
+)  # fmt: skip
+"""Standard objects whose changes can be captured."""
+_UNTOLD = frozenset(
+    ["Id", "IsDeleted", "MasterRecordId", "SystemModstamp", "LastActivityDate", "LastViewedDate", "LastReferencedDate",
+     "FiscalQuarter", "FiscalYear", "Fiscal", "HasOpenActivity", "HasOverdueTask", "IsPriorityRecord", "ContactPhone",
+     "ContactMobile", "ContactEmail", "ContactFax"]
+)  # fmt: skip
+"""What follows from other records or from who looks, and what the event's header tells."""
+
+
+def change_event_name(sobject: str) -> str:
+    """Return `AccountChangeEvent` or `Rental__ChangeEvent`."""
+    return name_of(sobject, "ChangeEvent") if sobject.endswith("__c") else f"{sobject}ChangeEvent"
+
+
+def changing(name: str) -> str | None:
+    """Return the object of a change event's name, None where it is the name of none."""
+    if name.endswith("__ChangeEvent"):
+        return f"{name.removesuffix('ChangeEvent')}c"
+    base = name.removesuffix("ChangeEvent")
+    return base if base in CAPTURED and base != name else None
+
+
+def can_be_captured(sobject: SObject) -> bool:
+    """Tell whether there are change events of an object: of some standard ones, and of all custom ones."""
+    if sobject.custom and sobject.name.endswith("__c"):
+        return sobject.kind in ("object", "setting")
+    return sobject.name in CAPTURED
+
+
+def carried_fields(sobject: SObject) -> Iterator[Field]:
+    """Yield the fields that change events carry: all but those that are worked out. Roll-ups are on the record."""
+    for field in sobject.fields:
+        worked_out = field.formula is not None or (field.calculated and field.roll_up is None)
+        if worked_out or field.type == "base64" or field.name in _UNTOLD:
+            continue
+        # Pictures have addresses that change without the record; what a customer calls so is his own.
+        if field.custom or not field.name.endswith("PhotoUrl"):
+            yield field
+
+
 def change_event(sobject: SObject) -> SObject:
     """Return what a change event carries: the object's own fields, behind a replay id and a header."""
     plain: dict[str, Any] = {
@@ -91,28 +151,28 @@ def change_event(sobject: SObject) -> SObject:
         "sortable": False,
         "groupable": False,
     }
+    told = tuple(
+        replace(
+            field, nillable=True, unique=False, external_id=False, id_lookup=False, default_formula=None, roll_up=None,
+            lookup_filter=(), calculated=False, **plain,
+        )
+        for field in carried_fields(sobject)
+    )  # fmt: skip
+    head = (
+        replace(_fixed(_id()), **plain),
+        Field("ReplayId", "Replay ID", "string", length=1000, **plain),
+        Field("ChangeEventHeader", "Change Event Header", "complexvalue", **plain),
+    )
+    name, label = change_event_name(sobject.name), change_event_label(sobject.label, custom=sobject.custom)
+    return SObject(name, label, label, None, CHANGE_FLAGS, (*head, *told), custom=sobject.custom, links=CHANGE_LINKS)
 
-    def carried() -> Iterator[Field]:
-        yield replace(_fixed(_id()), name="Id", **plain)
-        yield Field("ReplayId", "Replay ID", "string", length=1000, **plain)
-        yield Field("ChangeEventHeader", "Change Event Header", "complexvalue", **plain)
-        for field in sobject.fields:
-            if not field.calculated and field.name not in ("Id", "IsDeleted", "SystemModstamp"):
-                yield replace(
-                    field,
-                    nillable=True,
-                    unique=False,
-                    external_id=False,
-                    id_lookup=False,
-                    default_formula=None,
-                    **plain,
-                )
 
-    return _made(sobject, "ChangeEvent", _CHANGE_FLAGS, tuple(carried()))
+def change_event_label(label: str, *, custom: bool) -> str:
+    return f"Change Event: {label}" if custom else f"{label} Change Event"
 
 
 def _made(sobject: SObject, what: str, flags: frozenset[str], fields: tuple[Field, ...]) -> SObject:
-    label = f"{'Change Event' if what == 'ChangeEvent' else what}: {sobject.label}"
+    label = f"{what}: {sobject.label}"
     # All shares of custom objects have one prefix; no describe names those of the others (017, 0D5).
     prefix = "02c" if what == "Share" else None
     return SObject(name_of(sobject.name, what), label, label, prefix, flags, fields, custom=True)

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 from zlib import crc32
 
-from mock_server.org.schema import standard
+from mock_server.org.schema import derived, standard
 from mock_server.org.schema.describe_fields import describe_field
 from mock_server.org.schema.schema import Schema
 from mock_server.org.schema.types import ChildRelationship, SObject
@@ -34,10 +34,20 @@ _SINCE_50 = frozenset({"associateEntityType", "associateParentEntity", "sobjectD
 def global_describe(schema: Schema, version: str) -> dict[str, Any]:
     """Return the body of `/sobjects`. `version` is a path segment such as `v60.0`."""
     own, bundled = schema.own(), _bundled(version)
-    sobjects = [summary(own[name], version) if name in own else bundled[name] for name in schema.names()]
+    sobjects = [
+        summary(own[name], version) if name in own else bundled.get(name) or _change_event(name, schema, version)
+        for name in schema.names()
+    ]
     if schema.whole is not schema:
         sobjects = [_limited(schema, one) for one in sobjects]
     return {"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": sobjects}
+
+
+def _change_event(name: str, schema: Schema, version: str) -> dict[str, Any]:
+    """Return what the global describe says of a change event, without making it."""
+    label, custom = schema.event_label(name), name.endswith("__ChangeEvent")
+    flags = derived.CHANGE_FLAGS | ({"custom"} if custom else set())
+    return _summary(name, label, label, None, flags, derived.CHANGE_LINKS, version)
 
 
 def _limited(schema: Schema, row: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,14 @@ from typing import TYPE_CHECKING, Any
 from mock_server.org.clock import Clock
 from mock_server.org.schema import standard
 from mock_server.org.schema.definitions import KINDS, Definitions
+from mock_server.org.schema.derived import (
+    CAPTURED,
+    can_be_captured,
+    change_event,
+    change_event_label,
+    change_event_name,
+    changing,
+)
 from mock_server.org.schema.errors import Place, SchemaError, SchemaErrors
 from mock_server.org.schema.shares import opened_share
 from mock_server.org.schema.types import SObject
@@ -35,6 +43,11 @@ def _prefixes() -> dict[str, str]:
         if prefix:
             out.setdefault(prefix, name)
     return out
+
+
+@cache
+def _standard_events() -> tuple[str, ...]:
+    return tuple(change_event_name(name) for name in sorted(CAPTURED) if name in standard.rows())
 
 
 _PRISTINE = 1
@@ -66,6 +79,9 @@ class Schema:
         """What the Tooling API shows of it, once somebody asked: `org.tooling.view`."""
         self.quick_actions: Mapping[str, Any] = {}
         """Quick actions by name, those of an object as `Account.Call`: `standard.quick_actions` reads them."""
+        self.outbound_messages: Mapping[str, Any] = {}
+        self.named_credentials: Mapping[str, Any] = {}
+        """What orgs send and by whose name, as it was defined: `outbound.given` reads them."""
         self.channels: Mapping[str, Any] = {}
         """Channels of platform events and change events by name, with their members, as they were defined."""
 
@@ -95,13 +111,37 @@ class Schema:
             folded = name.lower()
             exact = self._own_folded.get(folded) or _folded_names().get(folded)
             if exact is None:
-                return None
+                return self._change_event(name, folded) if folded.endswith("changeevent") else None
             return self._own.get(exact) or standard.load(exact)
         return standard.load(name)
 
     def has(self, name: str) -> bool:
         """Tell whether there is an object of exactly that name, without reading it."""
-        return name in self._own or name in standard.rows()
+        if name in self._own or name in standard.rows():
+            return True
+        return name.endswith("ChangeEvent") and (name in _standard_events() or name in self._custom_events())
+
+    def _change_event(self, name: str, folded: str) -> SObject | None:
+        """Find the change event of an object by its name in any case; it is made when first asked for."""
+        base = folded.removesuffix("changeevent")
+        sobject = self.get(f"{base}c" if base.endswith("__") else base) if base else None
+        if sobject is None or not can_be_captured(sobject) or change_event_name(sobject.name).lower() != folded:
+            return None
+        found = sobject.memo.get(change_event)
+        if found is None:
+            found = sobject.memo[change_event] = change_event(sobject)
+        assert isinstance(found, SObject)
+        return found
+
+    def event_label(self, name: str) -> str:
+        """Return the label of a change event that there is, without making it."""
+        base = changing(name) or ""
+        found = self._own.get(base)
+        label = standard.head(base)["label"] if found is None else found.label
+        return change_event_label(label, custom=found is not None and found.custom)
+
+    def _custom_events(self) -> list[str]:
+        return [change_event_name(name) for name, one in self._own.items() if one.custom and can_be_captured(one)]
 
     @property
     def whole(self) -> Schema:
@@ -137,7 +177,7 @@ class Schema:
 
     def names(self) -> tuple[str, ...]:
         """Return the names of all objects, sorted."""
-        return tuple(sorted({*standard.rows(), *self._own}, key=str.lower))
+        return tuple(sorted({*standard.rows(), *self._own, *_standard_events(), *self._custom_events()}, key=str.lower))
 
     def own(self) -> Mapping[str, SObject]:
         """Return the objects that differ from the bundled ones."""
@@ -167,6 +207,8 @@ class Schema:
         self.records = dict(other.records)
         self.channels = dict(other.channels)
         self.quick_actions = dict(other.quick_actions)
+        self.outbound_messages = dict(other.outbound_messages)
+        self.named_credentials = dict(other.named_credentials)
         self.profiles = dict(other.profiles)
         self.apps = dict(other.apps)
         self.permission_sets = dict(other.permission_sets)
@@ -220,6 +262,15 @@ class Schema:
             kept, notes = checked(trial, actions)
             build.notes += notes
             trial.quick_actions = {**self.quick_actions, **kept}
+        messages, credentials = (definitions.get(kind) or {} for kind in ("outboundMessages", "namedCredentials"))
+        if (messages or credentials) and not build.problems:
+            from mock_server.org.outbound import given
+
+            problems, notes = given.check(trial, messages, credentials)
+            build.problems += problems
+            build.notes += notes
+        trial.outbound_messages = {**self.outbound_messages, **messages}
+        trial.named_credentials = {**self.named_credentials, **credentials}
         profiles, sets = (definitions.get(kind) or {} for kind in ("profiles", "permissionSets"))
         if (profiles or sets) and not build.problems:
             from mock_server.org.identity.given import check_grants, left_out

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mock_server.org.standard import activities, sales, service
+from mock_server.org.standard import activities, sales, service, streaming
 
 if TYPE_CHECKING:
     from mock_server.org.records.rows import Row
@@ -69,6 +69,11 @@ RULES: dict[str, Rule] = {
     "CampaignMember": _rule(sales.campaign_member, "Status"),
     "Case": _rule(service.case, "Status", "ContactId"),
     "Contact": _rule(service.contact, "EmailBouncedDate", "EmailBouncedReason", on_create=False),
+    "PushTopic": _rule(
+        streaming.topic, "Name", "Query", "ApiVersion", "IsActive", "NotifyForFields", "NotifyForOperationCreate",
+        "NotifyForOperationUpdate",
+    ),
+    "StreamingChannel": _rule(streaming.channel, "Name"),
     "Task": _rule(activities.task, "Status", "Priority", "WhatId", "WhoId"),
     "Event": _rule(
         activities.event, "IsAllDayEvent", "StartDateTime", "ActivityDateTime", "ActivityDate", "EndDateTime",

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from mock_server.journal import EventNote
+from mock_server.operations import Reply
 from mock_server.org import errors
 from mock_server.protocols.pubsub import wire
 from mock_server.protocols.pubsub.encoding import encoded
@@ -47,6 +48,9 @@ class Courier:
         self._spoke = self._asked = self.clock.now()
         self._reading: asyncio.Future[bytes | None] | None = None
         self._finished = False
+        self._generation = call.org.events.generation
+        self.cut = False
+        """Whether a fault breaks the connection."""
         self.feed = call.feed(channel, str(call.entry.number), position, None, self.wake)
 
     # -- what the two kinds of subscription differ in
@@ -60,8 +64,15 @@ class Courier:
 
     def due(self) -> float:
         """Return when to check again, in clock seconds, where nothing happens."""
-        quiet = self._spoke + KEEP_ALIVE if self.pending else self._asked + STARVED
+        quiet = self._spoke_until() if self.pending else self._asked + STARVED
         return min(quiet, self.call.session.expires + 0.001)
+
+    def _spoke_until(self) -> float:
+        return self._spoke + KEEP_ALIVE
+
+    def starves(self) -> bool:
+        """Tell whether a stream of which nothing is outstanding is closed after a while."""
+        return True
 
     # --
 
@@ -77,8 +88,8 @@ class Courier:
         )  # fmt: skip
         self.call.journal.told(entry, [note])
 
-    async def run(self) -> None:
-        """Deliver until the client wants no more. Raises ApiError, which ends the stream."""
+    async def run(self) -> Reply:
+        """Deliver until the client wants no more; return what ends the stream. Raises ApiError, which ends it, too."""
         token = self.call.session.token
         stop = self.call.org.sessions.watch(token, self.wake.set)
         try:
@@ -87,12 +98,16 @@ class Courier:
                 pass
         except ConnectionError:
             # Nobody is left to deliver to.
-            return
+            return wire.sent(b"")
         finally:
             stop()
             self.feed.close()
             if self._reading is not None:
                 self._reading.cancel()
+        if self.cut:
+            self.call.entry.outcome = "cut"
+            return Reply(delivery="cut")
+        return wire.sent(b"")
 
     async def _turn(self) -> bool:
         """Do what there is to do, or wait for it; tell whether the stream goes on."""
@@ -109,10 +124,11 @@ class Courier:
         self.check()
         if self.answers or self.pending:
             events = self._take()
-            if events or self.answers:
+            if events or (self.answers and not self.feed.silent):
                 await self._send(events)
-                return True
-            if events is None:
+            if self._ended():
+                return False
+            if events is None or events:
                 return True
         if self._finished:
             return False
@@ -126,10 +142,20 @@ class Courier:
     def _allowed(self) -> None:
         """Raise ApiError where the caller's session, or the org, is there no more."""
         org, session = self.call.org, self.call.session
-        if org.closed:
+        if org.closed or org.events.generation != self._generation:
             raise errors.SERVICE_UNAVAILABLE()
         if org.sessions.peek(session.token) is None or session.user_id in org.accesses.barred:
             raise errors.SERVICE_AUTH_ERROR()
+
+    def _ended(self) -> bool:
+        """Tell whether a fault breaks the connection now. Raises ApiError where it ends the stream in another way."""
+        ended = self.feed.ended
+        if ended == "slow":
+            raise errors.FETCH_OVERFLOW()
+        if ended == "forget":
+            raise errors.SERVICE_UNAVAILABLE()
+        self.cut = ended == "disconnect"
+        return self.cut
 
     def _take(self) -> Sequence[Event] | None:
         """Return the events to send now; None where only such have been passed that are not for this subscriber."""
@@ -161,14 +187,24 @@ class Courier:
 
     def _latest(self) -> int:
         """Return the replay id from which to go on, where nothing was delivered."""
-        return max(self.feed.position, self.call.org.events.tip())
+        bus, position = self.call.org.events, self.feed.position
+        # What a fault holds back is not to be passed over by who begins anew.
+        return position if bus.after(self.channel, position, 1) else max(position, bus.tip())
 
     async def _quiet(self) -> None:
         """Wait for something to happen; say that nothing has when it is time to."""
         now = self.clock.now()
         if self.pending and now >= self._spoke + KEEP_ALIVE:
-            await self._say((), self._latest())
-        elif not self.pending and now >= self._asked + STARVED:
+            if self.feed.keeps_alive(self.call):
+                latest = self._latest()
+                self.noted("announced", latest)
+                await self._say((), latest)
+            elif self.feed.ended is not None:
+                self.feed.news.set()
+                self._ended()
+            else:
+                self._spoke = now
+        elif not self.pending and self.starves() and now >= self._asked + STARVED:
             raise errors.STREAM_STARVED(seconds=int(STARVED))
         alarm = asyncio.ensure_future(self.clock.wait_until(self.due()))
         alarm.add_done_callback(lambda _: self.wake.set())

@@ -18,9 +18,7 @@ routes = wire.routes()
 
 
 @routes(
-    wire.operation(
-        "subscribe", "Subscribe", "Events of a topic, as many as are asked for", kind="stream", streams=True
-    )
+    wire.operation("subscribe", "Subscribe", "Events of a topic, as many as are asked for", kind="stream", streams=True)
 )
 async def subscribe(call: Call) -> Reply:
     from mock_server.protocols.pubsub.messages import api, read
@@ -30,47 +28,43 @@ async def subscribe(call: Call) -> Reply:
     if message is None:
         return wire.sent(b"")
     first = read(api.FetchRequest, wire.fits(message))
-    channel, position = None, None
+    replay: int | None = None
     try:
         channel = topics.channel_of(call, first.topic_name)
         if first.num_requested <= 0:
             raise errors.REQUESTED_EVENTS_INVALID()
         if first.auth_refresh:
             wire.renewed(call, first.auth_refresh)
-        position = _start(call, channel, first.replay_preset, first.replay_id)
+        replay = _replay(first.replay_preset, first.replay_id)
+        position = begun(call, channel, replay)
     except errors.ApiError as refusal:
-        note(call, first.topic_name, refused=refusal.code, asked=first.num_requested)
+        note(call, first.topic_name, replay, refusal.code)
         raise
-    note(call, channel.name, replay_id=position, asked=first.num_requested)
+    note(call, channel.name, replay)
     courier = _Subscriber(call, channel, position)
     courier.asks(first.num_requested)
-    await courier.run()
-    return wire.sent(b"")
+    return await courier.run()
 
 
-def note(
-    call: Call, channel: str, *, replay_id: int | None = None, asked: int | None = None, refused: str | None = None
-) -> None:
-    """Note a subscription, or why it was refused."""
+def note(call: Call, channel: str, replay: int | None, refused: str | None = None) -> None:
+    """Note a subscription, and from where it was to be read; or why it was refused."""
     now, number = call.org.clock.now(), str(call.entry.number)
-    call.journal.told(call.entry, [EventNote(now, "subscribed", channel, replay_id, None, number, asked, refused)])
+    call.journal.told(call.entry, [EventNote(now, "subscribed", channel, replay, None, number, None, refused)])
 
 
-def _start(call: Call, channel: Channel, preset: int, told: bytes) -> int:
-    """Return the replay id behind which a subscription begins to read. Raises ApiError."""
-    if preset == 2:
-        if not told:
-            raise errors.REPLAY_MISSING()
-        replay = wire.replay_number(told)
-    else:
-        replay = EARLIEST if preset == 1 else LATEST
-    return begun(call, channel, replay)
+def _replay(preset: int, told: bytes) -> int:
+    """Return from where a client wants to read. Raises ApiError."""
+    if preset != 2:
+        return EARLIEST if preset == 1 else LATEST
+    if not told:
+        raise errors.REPLAY_MISSING()
+    return wire.replay_number(told)
 
 
 def begun(call: Call, channel: Channel, replay: int) -> int:
     """Return where a channel is read from. Raises ApiError."""
     try:
-        return call.org.events.start(channel, replay)
+        return call.begin(call, channel, replay)
     except UnknownReplay:
         raise errors.REPLAY_CORRUPTED() from None
 

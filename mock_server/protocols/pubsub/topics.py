@@ -58,7 +58,7 @@ async def get_topic(call: Call) -> Reply:
     topic = read(api.TopicRequest, call.body).topic_name
     may_publish = published(call, topic) is not None
     try:
-        channel = channel_of(call, topic)
+        channel_of(call, topic)
         may_read = True
     except errors.ApiError as error:
         if error.spec is not errors.CANNOT_SUBSCRIBE:

@@ -9,6 +9,7 @@ from mock_server.protocols.rest import (
     composite,
     connect,
     describe,
+    event_schemas,
     knowledge,
     linked,
     list_views,
@@ -23,6 +24,7 @@ from mock_server.protocols.rest import (
     relationships,
     replication,
     search,
+    streaming,
     tooling,
     ui,
 )
@@ -41,6 +43,7 @@ __all__ = [
     "composite",
     "connect",
     "describe",
+    "event_schemas",
     "finish",
     "knowledge",
     "linked",
@@ -57,6 +60,7 @@ __all__ = [
     "render",
     "replication",
     "search",
+    "streaming",
     "tooling",
     "ui",
 ]

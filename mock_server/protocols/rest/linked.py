@@ -1,38 +1,13 @@
-"""What the describe of a few objects leads to: schemas of events, suggested articles, pushes, series of events."""
+"""What the describe of a few objects leads to: suggested articles, series of events."""
 
 from __future__ import annotations
 
 from mock_server.operations import Call, Operation, Reply
 from mock_server.org import errors
 from mock_server.org.ids import to_18
-from mock_server.org.schema.event_schema import event_schema
-from mock_server.protocols.rest.describe import OBJECT, sobject_of
-from mock_server.protocols.rest.replies import DATA, answer, routes, version_of
+from mock_server.protocols.rest.replies import DATA, answer, routes
 
-_COMPACT_SINCE = 43
-"""The version that brought the expanded form, which it prefers."""
 _SUGGESTING = ("Case", "WorkOrder", "WorkOrderLineItem")
-
-
-@routes(
-    Operation(
-        "rest.describe.event_schema", "GET", f"{OBJECT}/eventSchema", "read", since=40.0,
-        summary="Describe the messages of a platform event", query=("payloadFormat",),
-    )
-)  # fmt: skip
-async def read_event_schema(call: Call) -> Reply:
-    sobject = sobject_of(call)
-    if sobject.kind != "event":
-        raise errors.NOT_FOUND()
-    wanted = call.query.get("payloadFormat")
-    old = version_of(call.args["version"]) < _COMPACT_SINCE
-    if wanted is None or old:
-        compact = old
-    elif wanted.upper() in ("EXPANDED", "COMPACT"):
-        compact = wanted.upper() == "COMPACT"
-    else:
-        raise errors.INVALID_INPUT(text=f"payloadFormat takes EXPANDED or COMPACT, not {wanted[:80]}")
-    return answer(event_schema(sobject, compact=compact))
 
 
 def _suggesting() -> list[Operation]:
@@ -57,33 +32,8 @@ async def suggested_articles(call: Call) -> Reply:
     if sobject is None:
         raise errors.NOT_FOUND()
     if "id" in call.args:
-        _check_record(call, sobject.name)
+        check_record(call, sobject.name)
     return answer([])
-
-
-_PUSH = f"{DATA}/sobjects/StreamingChannel/{{id}}/push"
-
-
-@routes(Operation("rest.channel.listeners", "GET", _PUSH, "read", rows="one", summary="List who listens to a channel"))
-async def listeners(call: Call) -> Reply:
-    name = _check_record(call, "StreamingChannel")
-    return answer({"OnlineUserIds": [], "ChannelName": name})
-
-
-@routes(Operation("rest.channel.push", "POST", _PUSH, "read", "never", summary="Push events to a channel's listeners"))
-async def push(call: Call) -> Reply:
-    """Answer for each event; nobody is subscribed to the channels of this org, so that none fans out."""
-    _check_record(call, "StreamingChannel")
-    events = call.json_object().get("pushEvents")
-    if not isinstance(events, list) or not all(isinstance(one, dict) for one in events):
-        raise errors.INVALID_INPUT(text="pushEvents takes a list of events, each with its payload")
-    out = []
-    for one in events:
-        users = one.get("userIds") or []
-        if not isinstance(users, list) or not all(isinstance(user, str) for user in users):
-            raise errors.INVALID_INPUT(text="userIds takes a list of ids")
-        out.append({"fanoutCount": 0 if users else -1, "userOnlineStatus": dict.fromkeys(users, False)})
-    return answer(out)
 
 
 @routes(
@@ -94,11 +44,11 @@ async def push(call: Call) -> Reply:
 )  # fmt: skip
 async def delete_series(call: Call) -> Reply:
     """Refuse: a series is made by Lightning Experience alone, and an event of this org belongs to none."""
-    _check_record(call, "Event")
+    check_record(call, "Event")
     raise errors.INVALID_INPUT(text="The event isn't part of a series")
 
 
-def _check_record(call: Call, name: str) -> str | None:
+def check_record(call: Call, name: str) -> str | None:
     """Return the name of the record in the path. Raises NOT_FOUND."""
     identifier = to_18(call.args["id"])
     sobject = call.schema.get(name)

@@ -163,7 +163,7 @@ def test_objects_and_fields_are_found_in_any_case() -> None:
 
 def test_every_bundled_object_reads() -> None:
     schema = Schema()
-    assert len(schema.names()) == 765
+    assert sum(not name.endswith("ChangeEvent") for name in schema.names()) == 765
     for name in schema.names():
         sobject = schema.get(name)
         assert sobject is not None and "Id" in sobject.by_name

@@ -62,7 +62,7 @@ class Refused(Exception):
         super().__init__(f"{error.code()}: {error.details()}")
         self.status: str = error.code().name
         self.text: str = error.details()
-        self.trailers = {name: value for name, value in error.trailing_metadata() or ()}
+        self.trailers = dict(error.trailing_metadata() or ())
         self.code = str(self.trailers.get("error-code", "")).removeprefix("sfdc.platform.eventbus.grpc.")
 
 
@@ -160,7 +160,9 @@ class PubSub:
         """Return an event to publish."""
         schema_id = self.call("GetTopic", topic_name=topic).schema_id
         out = BytesIO()
-        fastavro.schemaless_writer(out, self.schema(schema_id), {"CreatedDate": 0, "CreatedById": "x", "Urgent__c": False, **values})
+        fastavro.schemaless_writer(
+            out, self.schema(schema_id), {"CreatedDate": 0, "CreatedById": "x", "Urgent__c": False, **values}
+        )
         return api.ProducerEvent(id=id, schema_id=schema_id, payload=out.getvalue())
 
     def publish(self, *numbers: str, topic: str = TOPIC) -> list[Any]:

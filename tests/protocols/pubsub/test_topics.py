@@ -91,7 +91,9 @@ def test_who_calls_and_where_has_to_be_said(pubsub: PubSub, changed: dict[str, s
     refused = refusal(pubsub, "GetTopic", metadata(pubsub.org, **changed), topic_name=TOPIC)
     assert (refused.status, refused.code) == ("UNAUTHENTICATED", code)
     if code == "service.auth.error":
-        assert refused.text.startswith("An authentication exception occurred. Provide valid authentication via metadata")
+        assert refused.text.startswith(
+            "An authentication exception occurred. Provide valid authentication via metadata"
+        )
 
 
 def test_the_names_of_headers_are_in_any_case_and_an_id_may_have_15_characters(pubsub: PubSub) -> None:

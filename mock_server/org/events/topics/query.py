@@ -58,7 +58,7 @@ def refuse(text: str) -> ApiError:
     return errors.TOPIC_QUERY(text=text, fields=("Query",))
 
 
-def read(soql: str, notify: str, schema: Schema, ready: Callable[[SObject], object], version: int) -> TopicQuery:
+def read(soql: str, notify: str, schema: Schema, ready: Callable[[SObject], None], version: int) -> TopicQuery:
     """Read the query of a topic that notifies for such fields. Raises ApiError."""
     from mock_server.org.query.binder import Binder
 
@@ -157,7 +157,7 @@ def _name(query: Query, item: object) -> str:
 
 def _columns(sobject: SObject, names: frozenset[str]) -> Iterator[str]:
     """Yield the columns in which a change of some fields shows: those of a person's name only as a whole."""
-    parts = ()
+    parts: tuple[str, ...] = ()
     whole = sobject.by_name.get("Name")
     if whole is not None and person_name(sobject, whole):
         parts = _NAME_PARTS

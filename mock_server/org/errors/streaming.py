@@ -1,0 +1,25 @@
+"""Errors of topics and streaming channels, as records and as what one pushes to."""
+
+from __future__ import annotations
+
+from mock_server.org.errors.catalogue import row
+
+TOPIC_QUERY = row("INVALID_FIELD", 400, "{text}", "permanent", "save", "D", text="Aggregate queries are not supported")
+TOPIC_VERSION = row(
+    "INVALID_FIELD", 400, "API version must be greater than 20.0: {version}", "permanent", "save", "K", version="20.0"
+)
+TOO_MANY_TOPICS = row(
+    "LIMIT_EXCEEDED", 400, "The maximum number of active PushTopics ({most}) has been reached", "quota", "save", "K",
+    most="40",
+)  # fmt: skip
+CHANNEL_NAME = row(
+    "FIELD_INTEGRITY_EXCEPTION", 400, "{text}", "permanent", "save", "K",
+    text="Streaming Channel Name must start with /u/",
+)  # fmt: skip
+TOO_MANY_CHANNELS = row(
+    "LIMIT_EXCEEDED", 400, "The maximum number of streaming channels ({most}) has been reached", "quota", "save", "K",
+    most="200",
+)  # fmt: skip
+PUSH_TOO_LONG = row(
+    "INVALID_INPUT", 400, "The payload cannot exceed {most} characters", "permanent", "statement", "K", most="3000"
+)

@@ -1,0 +1,165 @@
+"""Change data capture: what commits say of captured objects becomes events on their channels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from mock_server.org.events.access import NotPermitted
+from mock_server.org.events.changes.promise import Promise
+from mock_server.org.events.changes.schema import renewed
+from mock_server.org.events.changes.sight import Seen, may_follow
+from mock_server.org.events.changes.telling import Transaction, gap_of
+from mock_server.org.events.changes.types import EventType, event_type
+from mock_server.org.events.channel import Channel
+from mock_server.org.schema.derived import can_be_captured, change_event_name, changing
+
+if TYPE_CHECKING:
+    from mock_server.org.events.bus import EventBus
+    from mock_server.org.identity.sessions import Session
+    from mock_server.org.org import Org
+    from mock_server.org.records.commits import Batch
+
+PREFIX = "/data/"
+ALL = "ChangeEvents"
+"""The standard channel, of all objects that are captured."""
+MOST_CHANGES = 100_000
+"""Changes of one transaction of which events tell; of the others they only tell that there were more."""
+_TICKS = 10_000
+"""Commit numbers of a second, at the most: so that they grow even over a restart."""
+
+
+class Changes:
+    """The change events of one org."""
+
+    gap_of = staticmethod(gap_of)
+
+    def __init__(self, org: Org, bus: EventBus) -> None:
+        self._org = org
+        self._bus = bus
+        self.most = MOST_CHANGES
+        self.origin: Callable[[int], str] = lambda exchange: ""
+        """Tells the changeOrigin of an exchange; whoever knows exchanges sets it."""
+        self._types: dict[str, EventType] = {}
+        self._version = -1
+        self._watching = False
+        self._number = 0
+        self._captured: frozenset[str] = frozenset()
+        org.captured.changed = self.choose
+        self.choose()
+
+    def choose(self) -> None:
+        """Capture the objects that are chosen now."""
+        self._captured = names = self.entities()
+        self._org.log.watch("changes", names)
+        if names and not self._watching:
+            self._watching = True
+            self._bus.on_commit(self.committed)
+
+    def entities(self) -> frozenset[str]:
+        """Return the names of all objects whose changes some channel carries."""
+        members = (self._org.schema.channels.get(ALL) or {}).get("members") or {}
+        deployed = (changing(name) for name in members)
+        return self._org.captured.names.union(name for name in deployed if name and self._org.schema.get(name))
+
+    def type_of(self, entity: str) -> EventType:
+        """Return the type of an object's change events, as its fields are now."""
+        sobject = self._org.schema.get(entity)
+        assert sobject is not None
+        return event_type(sobject)
+
+    def types(self) -> Iterator[str]:
+        """Yield the names of the types of change events that anybody has to do with."""
+        followed = (name.removeprefix(PREFIX) for name in self._bus.channels if name.startswith(PREFIX))
+        yield from {*map(change_event_name, self._captured), *(one for one in followed if changing(one))}
+
+    def schema_named(self, name: str) -> Mapping[str, Any] | None:
+        """Return the Avro schema of a type of change events, None for what is none."""
+        entity = changing(name)
+        sobject = None if entity is None else self._org.schema.get(entity)
+        if sobject is None or not can_be_captured(sobject):
+            return None
+        return self.schema_of(event_type(sobject))
+
+    def schema_of(self, kind: EventType) -> Mapping[str, Any]:
+        """Return the schema of a type as it is now: it may have been renewed without another field."""
+        times = self._bus.renewals.get(kind.name, 0)
+        return kind.schema if not times else renewed(kind.schema, times)
+
+    # -- channels
+
+    def find(self, who: Session, name: str) -> Channel | None:
+        """Find a channel of change events for a subscriber. Raises NotPermitted.
+
+        Who may subscribe sees the changes of all records, whoever they are shared with; of fields, those he may read.
+        """
+        if not name.startswith(PREFIX):
+            return None
+        access = self._org.accesses.of(who.user_id)
+        event = name.removeprefix(PREFIX)
+        if event == ALL:
+            if access is not None and not (access.may("ViewAllData") and access.may("ViewAllUsers")):
+                raise NotPermitted(name, ALL)
+        else:
+            entity = changing(event)
+            sobject = None if entity is None else self._org.schema.get(entity)
+            if sobject is None or change_event_name(sobject.name) != event or not can_be_captured(sobject):
+                return None
+            if access is not None and not may_follow(access, sobject):
+                raise NotPermitted(name, sobject.name)
+        channel = self._bus.channel(name, "change")
+        return Seen(channel, lambda: self._org.accesses.of(who.user_id), self._org.schema)
+
+    def _channels(self, entities: Sequence[str]) -> Iterator[tuple[Channel, frozenset[str]]]:
+        """Yield the channels of a transaction, each with the types of events that it carries."""
+        names = frozenset(change_event_name(one) for one in entities)
+        yield self._bus.channel(PREFIX + ALL, "change"), names
+        for name in names:
+            yield self._bus.channel(PREFIX + name, "change"), frozenset({name})
+
+    # -- what commits say
+
+    def committed(self, batches: Sequence[Batch]) -> None:
+        """Take what was committed; each transaction in it is one of its own."""
+        kept = [batch for batch in batches if batch.sobject in self._captured]
+        if not kept or self._org.captured.quiet:
+            return
+        for _, group in groupby(kept, key=lambda batch: batch.whole):
+            self._take(list(group))
+        self._bus.wake()
+
+    def _take(self, batches: list[Batch]) -> None:
+        types = {batch.sobject: self._type(batch.sobject) for batch in batches}
+        batches = [self._whole(batch, types) if batch.verb == "undelete" else batch for batch in batches]
+        last = batches[-1]
+        self._number = max(self._number + 1, int(last.at * _TICKS))
+        transaction = Transaction(
+            self._org.id, self._number, last.at, self.origin(last.exchange), last.exchange, self.schema_of
+        )
+        # Of an overflow each object is told once.
+        count = sum(len(batch.ids) for batch in batches)
+        ids = self._bus.reserve(count)
+        promise = Promise(transaction, batches, types, ids, self.most)
+        for channel, names in self._channels(list(types)):
+            channel.promise(promise.part(names))
+
+    def _type(self, entity: str) -> EventType:
+        if self._version != self._org.schema.version:
+            self._version = self._org.schema.version
+            self._types.clear()
+        found = self._types.get(entity)
+        if found is None:
+            found = self._types[entity] = self.type_of(entity)
+            # Whoever asks for the schema of an event that lies there finds it, even if it has changed since.
+            self._bus.codecs.learn(found.schema)
+        return found
+
+    def _whole(self, batch: Batch, types: dict[str, EventType]) -> Batch:
+        """Return an undeletion with all that the records hold: its events tell them whole."""
+        kind = types[batch.sobject]
+        found = {
+            row[0]: row[1:] for row in self._org.store.lookup(kind.sobject, "Id", list(batch.ids), "Id", *kind.columns)
+        }
+        ids = [identifier for identifier in batch.ids if identifier in found]
+        return batch._replace(columns=kind.columns, ids=ids, rows=[found[identifier] for identifier in ids])

@@ -1,0 +1,100 @@
+"""What a transaction has changed in the end, record by record.
+
+"If multiple DML operations are performed on a record within the same transaction boundary, only one change event is
+generated for the initial change type", with what is committed at its end (Change Data Capture Developer Guide, "General
+Considerations"). A record that is made and deleted within a transaction was never there for anybody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mock_server.org.events.changes.types import Cell, EventType
+from mock_server.org.records.changes import Committed
+from mock_server.org.records.commits import Batch
+
+Cells = list[tuple[Cell, Any]]
+"""What an event tells: values, each with its place in the event, in the event's order."""
+
+
+@dataclass(slots=True)
+class Net:
+    """What became of one record. `before` holds the former values of an update, None where nobody knows them."""
+
+    type: EventType
+    verb: Committed
+    id: str
+    user: str
+    columns: tuple[str, ...]
+    row: Sequence[Any]
+    before: Sequence[Any] | None = None
+
+    def then(self, later: Net) -> Net | None:
+        """Return what comes of this change and a later one; None where nothing has become of the record."""
+        if later.verb == "delete":
+            gone = self.verb in ("create", "undelete")
+            return None if gone else later
+        if self.verb == "delete":
+            return later
+        if later.verb == "undelete":
+            return Net(self.type, self.verb, self.id, later.user, later.columns, later.row)
+        columns = (*self.columns, *(name for name in later.columns if name not in self.columns))
+        now = dict(zip(self.columns, self.row, strict=False)) | dict(zip(later.columns, later.row, strict=False))
+        before = None
+        if self.verb == "update" and self.before is not None and later.before is not None:
+            was = dict(zip(later.columns, later.before, strict=False))
+            was |= dict(zip(self.columns, self.before, strict=False))
+            before = [was[name] for name in columns]
+        return Net(self.type, self.verb, self.id, later.user, columns, [now[name] for name in columns], before)
+
+    def told(self) -> Cells:
+        """Return the values that an event of this change carries; those of an update are the changed ones."""
+        if self.verb == "delete":
+            return []
+        row = self.row
+        if self.verb != "update":
+            cells = [(cell, row[place]) for place, cell in self.type.telling(self.columns) if row[place] is not None]
+            return self._started(cells) if self.verb == "create" else cells
+        assert self.before is not None
+        before = self.before
+        telling = self.type.telling(self.columns)
+        changed = {place for place, cell in telling if row[place] != before[place] or cell.name == "LastModifiedDate"}
+        if self.type.wholes:
+            changed |= self._wholes(changed)
+        return [(cell, row[place]) for place, cell in telling if place in changed]
+
+    def _started(self, cells: Cells) -> Cells:
+        """Add what a new record holds that nobody has said."""
+        missing = [
+            (self.type.cells[name], value) for name, value in self.type.starts.items() if name not in self.columns
+        ]
+        return sorted([*cells, *missing], key=lambda pair: pair[0].order) if missing else cells
+
+    def _wholes(self, changed: set[int]) -> set[int]:
+        """Return the places of what is told along with changed columns."""
+        names = {other for place in changed for other in self.type.wholes.get(self.columns[place], ())}
+        return {place for place, name in enumerate(self.columns) if name in names}
+
+
+def nets(batches: Sequence[Batch], types: Mapping[str, EventType]) -> Iterator[Net]:
+    """Yield what became of the records of some objects in one transaction, in the order of their first changes."""
+    if len(batches) == 1:
+        yield from _of(batches[0], types)
+        return
+    found: dict[str, Net | None] = {}
+    for batch in batches:
+        for one in _of(batch, types):
+            earlier = found.get(one.id)
+            found[one.id] = one if earlier is None else earlier.then(one)
+    yield from (one for one in found.values() if one is not None)
+
+
+def _of(batch: Batch, types: Mapping[str, EventType]) -> Iterator[Net]:
+    kind = types.get(batch.sobject)
+    if kind is None:
+        return
+    before: Sequence[Any] = batch.before if batch.before is not None else [None] * len(batch.ids)
+    for identifier, row, was in zip(batch.ids, batch.rows, before, strict=True):
+        yield Net(kind, batch.verb, identifier, batch.user, batch.columns, row, was)

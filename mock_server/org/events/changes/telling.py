@@ -1,0 +1,182 @@
+"""Change events: one transaction's changes as its subscribers are told of them.
+
+Sources: Change Data Capture Developer Guide, "ChangeEventHeader Fields", "Change Event Body Fields", "Merged Change
+Events", "Gap Events", "Overflow Events"; recorded events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any
+
+from mock_server.org.events.changes.nets import Cells, Net
+from mock_server.org.events.changes.types import HEADER, EventType
+from mock_server.org.events.model import Event
+
+NO_RECORD = "000000000000000AAA"
+"""Stands where an overflow event would name its records."""
+LARGEST = 1_000_000
+"""Bytes of an event, at most: of a larger one only its header is told."""
+_VERBS = {"create": "CREATE", "update": "UPDATE", "delete": "DELETE", "undelete": "UNDELETE"}
+# What the names and the header of an event take at the most, and JSON or UTF-8 of a character.
+_WORTH_MEASURING = LARGEST // 8
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """What all events of a transaction say alike. `at` are clock seconds; `number` grows from commit to commit."""
+
+    org: str
+    number: int
+    at: float
+    origin: str
+    exchange: int
+    schema_of: Callable[[EventType], Mapping[str, Any]]
+
+    @property
+    def key(self) -> str:
+        """The transactionKey, in the recorded form: `000046c7-a642-11e2-c29b-229c6786473e`."""
+        digits = blake2b(f"{self.org} {self.number}".encode(), digest_size=16).hexdigest()
+        return f"000{digits[3:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+@dataclass(slots=True)
+class _Change:
+    """What an event tells, before it has its place among the others."""
+
+    type: EventType
+    kind: str
+    ids: list[str]
+    user: str
+    cells: Cells = field(default_factory=list)
+
+
+def events(transaction: Transaction, changed: Iterable[Net], most: int) -> list[Event]:
+    """Return the events of a transaction, in order. Beyond `most` changes they only tell that there were more."""
+    changes: list[_Change] = []
+    alike: dict[Any, _Change] = {}
+    lost: dict[str, _Change] = {}
+    count = 0
+    for net in changed:
+        one = _change(net)
+        if one is None:
+            continue
+        # Of an update each field counts.
+        count += len(one.cells) if one.kind == "UPDATE" else 1
+        if count > most:
+            entity = net.type.entity
+            lost.setdefault(entity, _Change(net.type, "GAP_OVERFLOW", [NO_RECORD], net.user))
+            continue
+        key = _key(one)
+        known = alike.get(key) if key is not None else None
+        if known is not None:
+            known.ids.append(net.id)
+            continue
+        if key is not None:
+            alike[key] = one
+        changes.append(one)
+    return [_event(transaction, place, one) for place, one in enumerate([*changes, *lost.values()], 1)]
+
+
+def _change(net: Net) -> _Change | None:
+    """Return what is told of a record, None where there is nothing to tell."""
+    kind = _VERBS[net.verb]
+    if net.verb == "update" and net.before is None:
+        return _Change(net.type, "GAP_UPDATE", [net.id], net.user)
+    cells = net.told()
+    if net.verb == "update" and not cells:
+        return None
+    if _too_large(cells):
+        return _Change(net.type, f"GAP_{kind}", [net.id], net.user)
+    return _Change(net.type, kind, [net.id], net.user, cells)
+
+
+def _key(one: _Change) -> Any:
+    """Return what is equal for records of which one event tells; None for those that have events of their own."""
+    if one.kind in ("CREATE", "UNDELETE"):
+        return None
+    return one.type.entity, one.kind, one.user, tuple((cell.order, value) for cell, value in one.cells)
+
+
+def _too_large(cells: Cells) -> bool:
+    texts = [value for _, value in cells if isinstance(value, str)]
+    if sum(map(len, texts)) <= _WORTH_MEASURING:
+        return False
+    return sum(len(text.encode("utf-8", "surrogatepass")) for text in texts) > LARGEST
+
+
+def _event(transaction: Transaction, place: int, one: _Change) -> Event:
+    paths = [cell.path for cell, _ in one.cells] if one.kind == "UPDATE" else []
+    payload: dict[str, Any] = {
+        HEADER: {
+            "entityName": one.type.entity,
+            "recordIds": one.ids,
+            "changeType": one.kind,
+            "changeOrigin": transaction.origin,
+            "transactionKey": transaction.key,
+            "sequenceNumber": place,
+            # Moments of the platform's own are whole seconds.
+            "commitTimestamp": int(transaction.at) * 1000,
+            "commitNumber": transaction.number,
+            "commitUser": one.user,
+            "changedFields": paths,
+        }
+    }
+    for cell, value in one.cells:
+        told = value if value is None or cell.tell is None else cell.tell(value)
+        if cell.part is None:
+            payload[cell.name] = told
+        else:
+            payload.setdefault(cell.name, {})[cell.part] = told
+    return Event(
+        "change",
+        one.type.name,
+        payload,
+        schema_id=transaction.schema_of(one.type)["uuid"],
+        exchange=transaction.exchange,
+        at=transaction.at,
+    )
+
+
+def gap_of(event: Event) -> Event:
+    """Return the gap event that stands for a change event: its header alone says what was changed, and how."""
+    header: Mapping[str, Any] = event.payload[HEADER]
+    kind = str(header["changeType"])
+    told = {**header, "changeType": kind if kind.startswith("GAP_") else f"GAP_{kind}", "changedFields": []}
+    return Event(
+        "change", event.name, {HEADER: told}, schema_id=event.schema_id, exchange=event.exchange,
+        replay_id=event.replay_id, at=event.at,
+    )  # fmt: skip
+
+
+def nulled(payload: Mapping[str, Any]) -> list[str]:
+    """Return the fields that an update has emptied."""
+    out = []
+    for path in payload[HEADER].get("changedFields", ()):
+        name, _, part = path.partition(".")
+        value = payload.get(name)
+        if value is None or (part and value.get(part) is None):
+            out.append(path)
+    return out
+
+
+def without(event: Event, hidden: frozenset[str]) -> Event:
+    """Return an event without some fields: neither they nor their names are in it."""
+    header = event.payload[HEADER]
+    payload: dict[str, Any] = {
+        HEADER: {**header, "changedFields": [path for path in header["changedFields"] if path not in hidden]}
+    }
+    for name, value in event.payload.items():
+        if name == HEADER or name in hidden:
+            continue
+        if isinstance(value, Mapping):
+            value = {part: one for part, one in value.items() if f"{name}.{part}" not in hidden}  # noqa: PLW2901
+            if not value:
+                continue
+        payload[name] = value
+    return Event(
+        "change", event.name, payload, schema_id=event.schema_id, exchange=event.exchange, replay_id=event.replay_id,
+        at=event.at,
+    )  # fmt: skip

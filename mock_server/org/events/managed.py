@@ -1,0 +1,119 @@
+"""Managed subscriptions: ManagedEventSubscription records of the Tooling API, and how far each has been read.
+
+Only one client at a time reads one. What it commits is where the next one begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mock_server.org.events.model import EARLIEST, LATEST
+from mock_server.org.ids import to_18
+
+if TYPE_CHECKING:
+    from mock_server.org.org import Org
+
+OBJECT = "ManagedEventSubscription"
+HELD = 900.0
+"""Seconds for which a slot stays taken whose client vanished without a good-bye, as has been seen of Salesforce's."""
+_COLUMNS = ("Id", "DeveloperName", "TopicName", "DefaultReplay", "ErrorRecoveryReplay", "State", "IsDeleted")
+_PRESETS = {"EARLIEST": EARLIEST, "LATEST": LATEST}
+
+
+class SlotTaken(Exception):
+    """Another client reads the subscription, or did until a moment ago."""
+
+
+class CommitRefused(Exception):
+    """A replay id that cannot be committed, and why."""
+
+
+@dataclass(slots=True)
+class Slot:
+    """What is kept of one subscription. `committed` is a replay id; `free_at` are clock seconds."""
+
+    committed: int | None = None
+    holder: object | None = None
+    free_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Managed:
+    """A subscription as it is declared."""
+
+    id: str
+    name: str
+    topic: str
+    default: int
+    recovery: int
+    running: bool
+    deleted: bool
+
+
+@dataclass(slots=True, eq=False)
+class ManagedSubscriptions:
+    """Those of one org."""
+
+    org: Org
+    slots: dict[str, Slot] = field(default_factory=dict)
+
+    def by_name(self, name: str) -> Managed | None:
+        return next((one for one in self._rows("DeveloperName", name) if not one.deleted), None)
+
+    def by_id(self, identifier: str) -> Managed | None:
+        """Return a subscription, one that was deleted, too. `identifier` has 15 or 18 characters."""
+        whole = to_18(identifier)
+        return None if whole is None else next(iter(self._rows("Id", whole)), None)
+
+    def _rows(self, column: str, value: str) -> list[Managed]:
+        from mock_server.org.tooling import objects
+
+        sobject = objects.load(OBJECT)
+        self.org.store.ready(sobject)
+        return [
+            Managed(
+                identifier,
+                name,
+                topic or "",
+                _PRESETS.get((default or "").upper(), LATEST),
+                _PRESETS.get((recovery or "").upper(), LATEST),
+                (state or "RUN").upper() == "RUN",
+                bool(deleted),
+            )
+            for identifier, name, topic, default, recovery, state, deleted in self.org.store.lookup(
+                sobject, column, [value], *_COLUMNS
+            )
+        ]
+
+    def take(self, identifier: str) -> Callable[[bool], None]:
+        """Take the slot of a subscription; return what gives it back, and is told whether that was without a good-bye.
+
+        Raises SlotTaken.
+        """
+        slot = self.slots.setdefault(identifier, Slot())
+        now = self.org.clock.now()
+        if slot.holder is not None or now < slot.free_at:
+            raise SlotTaken
+        holder = slot.holder = object()
+
+        def leave(broken: bool) -> None:
+            if slot.holder is holder:
+                slot.holder = None
+                slot.free_at = self.org.clock.now() + HELD if broken else 0.0
+
+        return leave
+
+    def committed(self, identifier: str) -> int | None:
+        slot = self.slots.get(identifier)
+        return None if slot is None else slot.committed
+
+    def commit(self, identifier: str, replay_id: int, delivered: int) -> None:
+        """Note how far a subscription has been read; `delivered` is how far it was delivered. Raises CommitRefused."""
+        slot = self.slots[identifier]
+        if replay_id > delivered:
+            raise CommitRefused("The event of the replay ID hasn't been delivered yet.")
+        if slot.committed is not None and replay_id < slot.committed:
+            raise CommitRefused("The replay ID is older than the one that is committed.")
+        slot.committed = replay_id

@@ -1,0 +1,43 @@
+"""The API version of a path, and what it brings."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from mock_server.operations import Call
+from mock_server.org.events.clients import DURABLE
+from mock_server.protocols.cometd import replies
+from mock_server.protocols.cometd.messages import Unreadable
+
+OLDEST = 23.0
+_VERSION = re.compile(r"\d{1,3}\.\d")
+_EXT = {"replay": True, "payload.format": True}
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """What a client may expect. `durable`: its events can be replayed; `ext` is what a handshake is told of that."""
+
+    durable: bool
+
+    @property
+    def ext(self) -> dict[str, Any] | None:
+        return _EXT if self.durable else None
+
+
+def read(call: Call) -> Api:
+    """Return what the version in a path means. Raises Unreadable.
+
+    The status of its answer is 400, as a client has recorded of `/cometd/replay/38.0`.
+    """
+    version, step = call.args.get("version", ""), call.args.get("step", "")
+    if (version, step.partition("/")[0]) == ("replay", "36.0"):
+        # The one version between: in it events could be replayed on request.
+        return Api(durable=True)
+    if not _VERSION.fullmatch(version):
+        raise Unreadable(400, replies.NO_VERSION)
+    if not OLDEST <= float(version) <= call.org.latest:
+        raise Unreadable(400, replies.OLD_VERSION)
+    return Api(durable=float(version) >= DURABLE)
