@@ -19,6 +19,8 @@ EARLIEST = -2
 """Stands for all that a channel retains: also what is told as 0, before every id."""
 _TOLD = ("published", "announced")
 """Notes of replay ids that came without their events: of a publish result, of a keep-alive."""
+_ALL = "*"
+"""Stands for every channel of a client with which it is over."""
 _STAMPS = frozenset({"lastmodifieddate", "systemmodstamp", "lastmodifiedbyid"})
 _STREAMS = ("pubsub.subscribe", "pubsub.managed_subscribe")
 """Operations of which one exchange is the whole subscription: it ends with it."""
@@ -172,7 +174,8 @@ def _subscribed(notes: Sequence[Note], legs: _Legs) -> Iterator[Subscribed]:
         if note["refused"]:
             ended, cut = note["at"], None
         else:
-            ended, cut = _end(entry, note, ends[note["subscriber"], note["channel"]], legs)
+            over = [*ends[note["subscriber"], note["channel"]], *ends[note["subscriber"], _ALL]]
+            ended, cut = _end(entry, note, sorted(over, key=lambda one: one[0]), legs)
         yield Subscribed(
             at=note["at"],
             channel=note["channel"],
