@@ -91,6 +91,10 @@ class Way:
         self.broken = broken
 
 
+_MOST_EARLY = 1_048_576
+"""Bytes that a client may send before it is answered: more than any does that waits to be let."""
+
+
 class _Half(asyncio.Protocol):
     """One side of a connection; what it hears the other side says."""
 
@@ -134,13 +138,15 @@ class _Outer(_Half):
         self.broken = False
         """Whether it ended without a good-bye."""
         self._early = bytearray()
-        """What came before the other side was there: of TLS something may, however early one asks it to wait."""
+        """What came before the other side was there."""
 
     def data_received(self, data: bytes) -> None:
-        if self.other is None:
+        if self.other is not None:
+            super().data_received(data)
+        elif len(self._early) + len(data) <= _MOST_EARLY:
             self._early += data
         else:
-            super().data_received(data)
+            self.end()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # That of uvloop under TLS says of itself that it is none, and is one in all but name.
@@ -149,7 +155,6 @@ class _Outer(_Half):
         self.secure = transport.get_extra_info("ssl_object") is not None
         self.peer = (transport.get_extra_info("peername") or (LOOPBACK,))[0]
         self._front._open.add(self)
-        transport.pause_reading()
         self._joining = asyncio.get_running_loop().create_task(self._join(transport))
 
     async def _join(self, transport: asyncio.Transport) -> None:
@@ -171,7 +176,6 @@ class _Outer(_Half):
         number = inner.get_extra_info("sockname")[1]
         self._inner_port = number
         self._front._by_port[number] = self
-        transport.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.broken = self.broken or exc is not None
