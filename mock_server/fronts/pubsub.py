@@ -161,12 +161,15 @@ class _Outer(_Half):
         try:
             port = await self._front._port()
             loop = asyncio.get_running_loop()
-            inner, half = await loop.create_connection(_Half, LOOPBACK, port)
+            # The server speaks first, and may have spoken by the time that its connection is ours.
+            half = _Half()
+            half.other = self
+            inner, _ = await loop.create_connection(lambda: half, LOOPBACK, port)
         except OSError as error:
             log.error("a connection cannot be carried to the gRPC server: %s", error)
             self.end()
             return
-        half.transport, half.other = inner, self
+        half.transport = inner
         if self.transport is None:
             inner.close()
             return
