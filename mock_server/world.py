@@ -189,6 +189,7 @@ class World:
         org.taken_elsewhere = lambda name: any(
             one.directory.knows(name) for one in self.orgs.values() if one is not org
         )
+        org.resume_channels()
         if template is not None:
             org.resume_topics()
             org.resume_jobs()

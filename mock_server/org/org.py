@@ -228,6 +228,11 @@ class Org:
     def _topics_changed(self) -> None:
         self.events.topics.changed()
 
+    def resume_channels(self) -> None:
+        """Tell from now on of the changes that channels of the schema ask for."""
+        if any(one.get("type") == "data" for one in self.schema.channels.values()):
+            self.events.changes.choose()
+
     def resume_topics(self) -> None:
         """Tell from now on of what the topics are about that the database knows of."""
         there = 'SELECT 1 FROM "PushTopic" WHERE "IsDeleted" = 0 LIMIT 1'
@@ -570,6 +575,7 @@ class Org:
             self._jobs.recall()
         if self._outbound is not None:
             self._outbound.clear()
+        self.resume_channels()
         self.resume_topics()
         self.resume_jobs()
 

@@ -17,6 +17,7 @@ from mock_server.org.chance import stream
 from mock_server.org.events.access import NoChannel, Resolver
 from mock_server.org.events.changes.capture import Changes
 from mock_server.org.events.channel import RETENTION, Channel
+from mock_server.org.events.custom import CustomChannels
 from mock_server.org.events.model import EARLIEST, LATEST, Event, Kind, UnknownReplay
 from mock_server.org.events.publishing import PlatformEvents
 from mock_server.org.events.schemas import Schemas
@@ -76,6 +77,7 @@ class EventBus:
         self._doomed: set[int] = set()
         self.generation = 0
         """Which life of the server this is: clients and streams of an earlier one are not known any more."""
+        self.custom = CustomChannels(org, self)
         self.changes = Changes(org, self)
         self.resolvers["change"] = self.changes.find
         self.topics = Topics(org, self)
@@ -109,7 +111,7 @@ class EventBus:
 
     def find(self, who: Session, name: str) -> Channel:
         """Return the channel of a name for one who subscribes to it. Raises NoChannel, NotPermitted."""
-        for resolve in self.resolvers.values():
+        for resolve in (self.custom.find, *self.resolvers.values()):
             channel = resolve(who, name)
             if channel is not None:
                 return channel
@@ -118,6 +120,7 @@ class EventBus:
     def every(self) -> Iterator[tuple[str, Channel]]:
         """Yield all channels that anything was published to, by name."""
         yield from self.channels.items()
+        yield from self.custom.every()
 
     def admit(self, sobject: SObject, waiting: int) -> int:
         """Return how many further events of a type may be published, where so many wait to be."""

@@ -12,6 +12,7 @@ from mock_server.org.events.changes.sight import Seen, may_follow
 from mock_server.org.events.changes.telling import Transaction, gap_of
 from mock_server.org.events.changes.types import EventType, event_type
 from mock_server.org.events.channel import Channel
+from mock_server.org.events.custom import captured, selected
 from mock_server.org.schema.derived import can_be_captured, change_event_name, changing
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class Changes:
 
     def entities(self) -> frozenset[str]:
         """Return the names of all objects whose changes some channel carries."""
-        return frozenset(self._org.captured)
+        return frozenset(self._org.captured) | captured(self._org)
 
     def type_of(self, entity: str) -> EventType:
         """Return the type of an object's change events, as its fields are now."""
@@ -101,7 +102,10 @@ class Changes:
     def _channels(self, entities: Sequence[str]) -> Iterator[tuple[Channel, frozenset[str]]]:
         """Yield the channels of a transaction, each with the types of events that it carries."""
         names = frozenset(change_event_name(one) for one in entities)
-        yield self._bus.channel(PREFIX + ALL, "change"), names
+        default = frozenset(self._org.captured) | selected(self._org)
+        told = frozenset(change_event_name(one) for one in entities if one in default)
+        if told:
+            yield self._bus.channel(PREFIX + ALL, "change"), told
         for name in names:
             yield self._bus.channel(PREFIX + name, "change"), frozenset({name})
 
