@@ -43,6 +43,8 @@ class Settings:
     control_token: str | None = field(default=None, repr=False)
     tunnel: bool = False
     transaction_time: float = 0.0
+    dynamic_channels: bool = False
+    """Whether a streaming channel is made when somebody first subscribes to it."""
     bulk_batch_size: int = BATCH
     """Records of a batch into which Bulk API 2.0 divides a job."""
     bulk_parallel: int = PARALLEL

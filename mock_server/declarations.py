@@ -15,8 +15,19 @@ if TYPE_CHECKING:
     from mock_server.faults.shapes import Shape
     from mock_server.org.org import Org
 
-KINDS = ("apexrest", "actions", "approvals", "reports", "namedCredentials", "outboundMessages", "callouts")
+KINDS = (
+    "apexrest", "actions", "approvals", "reports", "changeDataCapture", "namedCredentials", "outboundMessages",
+    "callouts",
+)  # fmt: skip
 """The keys in settings, in `org` of a scenario and below /_mock/."""
+
+
+_MODULES = {
+    "changeDataCapture": "capture",
+    "namedCredentials": "outbound.declared_credentials",
+    "outboundMessages": "outbound.declared_messages",
+    "callouts": "outbound.declared_callouts",
+}
 
 
 class Declaration(Protocol):
@@ -49,21 +60,14 @@ class Kind(Protocol):
 
     def read_one(self, value: object, path: Steps, problems: list[Problem]) -> Declaration | None: ...
 
-    def as_json(self, one: Any) -> dict[str, Any]: ...
+    def as_json(self, one: Any) -> Any: ...
 
     def shape(self) -> Shape: ...
 
 
-_ELSEWHERE = {
-    "namedCredentials": "outbound.declared_credentials",
-    "outboundMessages": "outbound.declared_messages",
-    "callouts": "outbound.declared_callouts",
-}
-
-
 def kind(name: str) -> Kind:
     """Return a kind by its key. Late: a server without declarations need not know how they are read."""
-    return cast(Kind, import_module(f"mock_server.{_ELSEWHERE.get(name, name)}"))
+    return cast(Kind, import_module(f"mock_server.{_MODULES.get(name, name)}"))
 
 
 def read(
@@ -93,6 +97,7 @@ _LISTS: dict[str, Callable[[Any], Any]] = {
     "actions": lambda org: org.actions,
     "approvals": lambda org: org.approvals,
     "reports": lambda org: org.reports,
+    "changeDataCapture": lambda org: org.captured,
     "namedCredentials": lambda org: org.outbound.credentials,
     "outboundMessages": lambda org: org.outbound.messages,
     "callouts": lambda org: org.outbound.callouts,
@@ -101,7 +106,7 @@ _LISTS: dict[str, Callable[[Any], Any]] = {
 
 def has(org: Org, name: str) -> bool:
     """Tell whether an org has a list of a kind at all: what is sent is not even loaded where nothing is."""
-    return org.sends or name not in _ELSEWHERE
+    return org.sends or not _MODULES.get(name, "").startswith("outbound.")
 
 
 def kept(org: Org, name: str) -> Kept:

@@ -174,6 +174,7 @@ def _default_org(settings: Settings) -> OrgSpec:
         tuning=Tuning(
             settings.transaction_time,
             BulkSettings(settings.bulk_batch_size, settings.bulk_parallel, settings.bulk_page_size),
+            settings.dynamic_channels,
         ),
         limits=settings.limits,
         automation=settings.automation,

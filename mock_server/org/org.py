@@ -141,6 +141,7 @@ class Org:
         self.endpoints = Endpoints()
         self.actions = Actions()
         self._pipeline.inner_query = self._inner_query
+        self._pipeline.reach_outbound = lambda: self.outbound
         self.lead_map: Mapping[str, Mapping[str, str]] = {}
         """Which custom fields of a lead go where on conversion: by object, the lead's field and the target's."""
         self.moved = False
@@ -185,6 +186,11 @@ class Org:
             self._jobs = Jobs(self)
             self.on_jobs(self._jobs)
         return self._jobs
+
+    @property
+    def has_events(self) -> bool:
+        """Whether the event bus is loaded."""
+        return self._events is not None
 
     @property
     def events(self) -> EventBus:
@@ -238,6 +244,7 @@ class Org:
         there = 'SELECT 1 FROM "PushTopic" WHERE "IsDeleted" = 0 LIMIT 1'
         if self.store.has_table("PushTopic") and self.store.connection.execute(there).fetchone():
             self.events.topics.changed()
+
     @cached_property
     def event_triggers(self) -> Triggers:
         """Runs hooks on platform events."""
@@ -611,6 +618,9 @@ class Org:
             # A disk that is full now has been told of before.
             self.keep_uses()
         self.closed = True
+        if self._events is not None:
+            # Whoever waits for events finds out that there will be none.
+            self._events.wake()
         self.hang_up()
         if self._jobs is not None:
             self._jobs.close()

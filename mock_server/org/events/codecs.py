@@ -17,9 +17,14 @@ class Codecs:
     def __init__(self, types: Callable[[], Iterator[str]], *sources: Source) -> None:
         self._types = types
         self._codecs: dict[str, Codec] = {}
+        self._learned: dict[str, Mapping[str, Any]] = {}
         self.sources: list[Source] = list(sources)
         self.earlier: list[Source] = []
         """Tell the schema of an id: also of one that its type has no more."""
+
+    def learn(self, schema: Mapping[str, Any]) -> None:
+        """Know a schema by its id from now on, whatever becomes of its type."""
+        self._learned[schema["uuid"]] = schema
 
     def of_event(self, name: str) -> Codec:
         """Return the codec of a type of events. Raises KeyError for one that there is not."""
@@ -35,6 +40,8 @@ class Codecs:
     def known(self, schema_id: str) -> Codec | None:
         """Return the codec of a schema's id, None for one that never was."""
         found = self._codecs.get(schema_id)
+        if found is None and schema_id in self._learned:
+            found = self._codecs[schema_id] = Codec(self._learned[schema_id])
         if found is None and schema_id:
             # Told by an earlier life of the server, perhaps.
             for name in self._types():

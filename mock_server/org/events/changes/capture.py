@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mock_server.org.events.access import NotPermitted
 from mock_server.org.events.changes.promise import Promise
+from mock_server.org.events.changes.schema import renewed
 from mock_server.org.events.changes.sight import Seen, may_follow
 from mock_server.org.events.changes.telling import Transaction, gap_of
 from mock_server.org.events.changes.types import EventType, event_type
@@ -52,6 +53,7 @@ class Changes:
     def choose(self) -> None:
         """Capture the objects that are chosen now."""
         self._captured = names = self.entities()
+        self._default = self._org.captured.names | selected(self._org)
         self._org.log.watch("changes", names)
         if names and not self._watching:
             self._watching = True
@@ -59,7 +61,7 @@ class Changes:
 
     def entities(self) -> frozenset[str]:
         """Return the names of all objects whose changes some channel carries."""
-        return frozenset(self._org.captured) | captured(self._org)
+        return self._org.captured.names | captured(self._org)
 
     def type_of(self, entity: str) -> EventType:
         """Return the type of an object's change events, as its fields are now."""
@@ -67,13 +69,23 @@ class Changes:
         assert sobject is not None
         return event_type(sobject)
 
+    def types(self) -> Iterator[str]:
+        """Yield the names of the types of change events that anybody has to do with."""
+        followed = (name.removeprefix(PREFIX) for name in self._bus.channels if name.startswith(PREFIX))
+        yield from {*map(change_event_name, self._captured), *(one for one in followed if changing(one))}
+
     def schema_named(self, name: str) -> Mapping[str, Any] | None:
         """Return the Avro schema of a type of change events, None for what is none."""
         entity = changing(name)
         sobject = None if entity is None else self._org.schema.get(entity)
         if sobject is None or not can_be_captured(sobject):
             return None
-        return event_type(sobject).schema
+        return self.schema_of(event_type(sobject))
+
+    def schema_of(self, kind: EventType) -> Mapping[str, Any]:
+        """Return the schema of a type as it is now: it may have been renewed without another field."""
+        times = self._bus.renewals.get(kind.name, 0)
+        return kind.schema if not times else renewed(kind.schema, times)
 
     # -- channels
 
@@ -102,8 +114,7 @@ class Changes:
     def _channels(self, entities: Sequence[str]) -> Iterator[tuple[Channel, frozenset[str]]]:
         """Yield the channels of a transaction, each with the types of events that it carries."""
         names = frozenset(change_event_name(one) for one in entities)
-        default = frozenset(self._org.captured) | selected(self._org)
-        told = frozenset(change_event_name(one) for one in entities if one in default)
+        told = frozenset(change_event_name(one) for one in entities if one in self._default)
         if told:
             yield self._bus.channel(PREFIX + ALL, "change"), told
         for name in names:
@@ -125,7 +136,9 @@ class Changes:
         batches = [self._whole(batch, types) if batch.verb == "undelete" else batch for batch in batches]
         last = batches[-1]
         self._number = max(self._number + 1, int(last.at * _TICKS))
-        transaction = Transaction(self._org.id, self._number, last.at, self.origin(last.exchange), last.exchange)
+        transaction = Transaction(
+            self._org.id, self._number, last.at, self.origin(last.exchange), last.exchange, self.schema_of
+        )
         # Of an overflow each object is told once.
         count = sum(len(batch.ids) for batch in batches)
         ids = self._bus.reserve(count)
@@ -140,6 +153,8 @@ class Changes:
         found = self._types.get(entity)
         if found is None:
             found = self._types[entity] = self.type_of(entity)
+            # Whoever asks for the schema of an event that lies there finds it, even if it has changed since.
+            self._bus.codecs.learn(found.schema)
         return found
 
     def _whole(self, batch: Batch, types: dict[str, EventType]) -> Batch:
