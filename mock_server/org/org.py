@@ -54,6 +54,7 @@ from mock_server.org.versions import LATEST
 
 if TYPE_CHECKING:
     from mock_server.org.events import EventBus
+    from mock_server.org.events.channel import Channel
     from mock_server.org.events.clients import StreamingClients
     from mock_server.org.events.triggers import Triggers
     from mock_server.org.jobs import Jobs
@@ -75,6 +76,8 @@ class Snapshot:
     next_id: int
     secrets: Mapping[str, Secret] = field(repr=False)
     apps: Mapping[str, ConnectedApp] = field(repr=False)
+    channels: Mapping[str, Channel] = field(default_factory=dict, repr=False)
+    """What the channels of events held."""
 
 
 class Org:
@@ -558,6 +561,7 @@ class Org:
             self.ids.next_number,
             dict(self.directory.secrets),
             dict(self.directory.apps),
+            self._events.copy() if self._events is not None else {},
         )
 
     def restore(self, snapshot: Snapshot) -> None:
@@ -582,6 +586,8 @@ class Org:
             self._jobs.recall()
         if self._outbound is not None:
             self._outbound.clear()
+        if self._events is not None or snapshot.channels:
+            self.events.become(snapshot.channels)
         self.resume_channels()
         self.resume_topics()
         self.resume_jobs()

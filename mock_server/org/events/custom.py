@@ -60,6 +60,9 @@ class CustomChannels:
                 yield path, self._mixed(path, kind, definition, lambda member, kind=kind: self._own(kind, member))
 
     def _own(self, kind: str, member: str) -> Channel:
+        sobject = self._org.schema.get(member)
+        if kind == "event" and sobject is not None:
+            return self._bus.platform.channel(sobject)
         return self._bus.channel(f"/{kind}/{member}", _PREFIXES[kind])
 
     def _named(self, name: str) -> tuple[str, Mapping[str, Any] | None]:
