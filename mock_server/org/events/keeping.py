@@ -63,7 +63,7 @@ class KeptEvents:
         for channel in channels:
             for event in channel.after(self._until, len(channel) or 1):
                 found.setdefault(event.replay_id, (event, []))[1].append(channel.name)
-        rows = [
+        rows: list[tuple[int, float, str, str | None]] = [
             (number, event.at, orjson.dumps(names).decode(), _text(event)) for number, (event, names) in found.items()
         ]
         if last not in found:
