@@ -189,11 +189,10 @@ class World:
         org.on_events = partial(_watch, self._journals[org.id])
         if org.has_events:
             org.on_events(org.events)
-        elif org.schema.channels.get("ChangeEvents"):
-            org.captured.changed()
         org.taken_elsewhere = lambda name: any(
             one.directory.knows(name) for one in self.orgs.values() if one is not org
         )
+        org.resume_channels()
         if template is not None:
             org.resume_topics()
             org.resume_jobs()
