@@ -63,6 +63,9 @@ def _messages(text: bytes | str) -> list[Message]:
 
 def operation_of(call: Call) -> str:
     """Return the name of the operation that a request is: that of its weightiest message."""
+    if call.body.count(b"/meta/") == 1 and b'"/meta/connect"' in call.body:
+        # What most requests are is told without reading them.
+        return OPERATIONS[CONNECT]
     try:
         channels = {channel for message in read(call) if isinstance(channel := message.get("channel"), str)}
     except Unreadable:
