@@ -28,6 +28,8 @@ _USAGE = re.compile(r"api-usage=(\d{1,12})/(\d{1,12})")
 NO_ANSWER = frozenset({"lost", "reset", "abandoned"})
 """Outcomes of which a client sees no more than that the connection is gone, or that its patience is at an end."""
 _UNREADABLE = NO_ANSWER | {"cut", "malformed"}
+_WAITING = ("cometd.connect", "pubsub.subscribe", "pubsub.managed_subscribe", "pubsub.publish_stream")
+"""Operations that wait for what may never come: one that its client leaves has not failed."""
 _WHOLE = frozenset({"subject", "job"})
 """Effects that strike after the work and leave the answer as it is."""
 _PASSING = frozenset({429, 500, 502, 503, 504})
@@ -260,7 +262,8 @@ def read_exchange(entry: Mapping[str, Any]) -> Exchange:
         not strike["rows"] and strike["point"] == "after" and strike["effect"] not in _WHOLE for strike in strikes
     )
     heard = outcome == "answered" and not masked
-    unreadable = outcome in _UNREADABLE
+    gone = outcome == "abandoned" and entry["operation"] in _WAITING
+    unreadable = outcome in _UNREADABLE and not gone
     # The error answer of a single record: its row says it all.
     told_by_rows = heard and any(row.success is not None for row in rows)
     return Exchange(
@@ -283,7 +286,7 @@ def read_exchange(entry: Mapping[str, Any]) -> Exchange:
         failure=_failure(status, codes, unreadable, told_by_rows),
         rows=rows,
         # Not the query's text: a request that was struck before it was read has none, only its print.
-        repeat=(entry["operation"], entry["method"], entry["path"], entry["fingerprint"] or entry["query"] or ""),
+        repeat=(entry["operation"], entry["method"], entry["path"], _said(entry)),
         soql=entry["query"] or "",
         row_rules=tuple(dict.fromkeys(strike["rule"] for strike in strikes if strike["rows"])) if strikes else (),
         slowed=tuple(dict.fromkeys(slowed)) if slowed else (),
@@ -299,6 +302,12 @@ def read_exchange(entry: Mapping[str, Any]) -> Exchange:
         exposed=tuple(entry.get("exposed", ())),
         job=JobTold(**entry["job"]) if entry.get("job") else None,
     )
+
+
+def _said(entry: Mapping[str, Any]) -> str:
+    """Return what tells a request from others of its path. Of what is said on a stream no print is kept."""
+    said = entry["fingerprint"] or entry["query"] or ""
+    return str(said or (f"stream {entry['number']}" if entry["operation"] in _WAITING else ""))
 
 
 def _usage(header: str | None) -> tuple[int, int] | None:

@@ -65,7 +65,7 @@ def link(
     `letters` is None where there is no queue; `skipped` are keys that the subject says it left out on purpose.
     Of a run after delivery, `since` is the last journal entry before it: what came earlier tells the state, no more.
     """
-    read = [read_exchange(entry) for entry in entries if entry["number"] > since]
+    read = [read_exchange(entry) for entry in entries if entry["number"] > since and entry.get("call") is None]
     untouched = _untouched(jobs)
     if untouched:
         read = [_with_rows(exchange, untouched.get(exchange.number, ())) for exchange in read]

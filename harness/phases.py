@@ -30,6 +30,11 @@ class Timeline:
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._walk, name="phases", daemon=True)
 
+    @property
+    def walked(self) -> bool:
+        """Whether the last phase has begun, in real time."""
+        return not (self._phases and self._thread.is_alive())
+
     def _walk(self) -> None:
         while not self._control.journal():
             if self._over.wait(_LOOK):

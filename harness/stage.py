@@ -13,6 +13,7 @@ from harness.crashes import Crashes, is_crash
 from harness.definitions import definitions, uniqueness
 from harness.effects import Effects, read_effects
 from harness.evidence import AfterName, ArmedFault, Evidence, Leg, LegName, Process
+from harness.happenings import Happenings
 from harness.jobs_left import finish_jobs
 from harness.linking import link
 from harness.phases import Timeline
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from harness.letters import BrokenLetter, Letter, QueueReader
     from harness.scenario import Scenario
     from harness.subjects import Run, Subject
+    from harness.surroundings import Surroundings
     from mock_server.documents import Steps
 
 _SETTLING = 2.0
@@ -37,6 +39,10 @@ class Stage:
     scenario: Scenario
     run: Run
     queue: QueueReader
+    seed: int = 0
+    around: Surroundings | None = None
+    """What stands around a service; None for a subject that ends by itself."""
+    healed_at: float | None = None
     legs: list[Leg] = field(default_factory=list)
     after: dict[AfterName, Evidence] = field(default_factory=dict)
     _armed: list[ArmedFault] = field(default_factory=list)
@@ -52,7 +58,7 @@ class Stage:
     def __post_init__(self) -> None:
         # Now: the subject may do anything to the files of a schema.
         self._unique = uniqueness(definitions(self.scenario))
-        if any("meanwhile" in rule for _, rule in fault_rules(self.scenario)):
+        if self.around is not None or any("meanwhile" in rule for _, rule in fault_rules(self.scenario)):
             commits = self.run.org.control.commits()
             self._seeded = commits[-1].number if commits else 0
 
@@ -118,18 +124,33 @@ class Stage:
         last = self._last_entry(settled=True)
         self.legs.append(Leg(name, process, first, last, began, self.run.org.clock.now(), len(self.letters())))
 
+    def end_leg(self, name: LegName, process: Process, first: int, began: float) -> None:
+        """Note a run of a service, which began with a journal entry to come and at a clock second."""
+        assert self.around is not None
+        self.around.end_leg()
+        self._end(name, process, first, began)
+
+    def happenings(self) -> Happenings:
+        """Return what has happened with events so far."""
+        if self.around is None:
+            return Happenings()
+        return self.around.happenings(self._journal(), self.run.org.control.commits(), self.legs)
+
     @contextmanager
-    def faults(self) -> Iterator[None]:
+    def faults(self) -> Iterator[Timeline]:
         """Put the scenario's faults in force, and walk through its phases until the block ends."""
         self.run.org.control.add_faults(rule for _, rule in fault_rules(self.scenario))
-        with Timeline(self.run.org.control, self.scenario.phases, self.run.virtual):
-            yield
+        with Timeline(self.run.org.control, self.scenario.phases, self.run.virtual) as timeline:
+            yield timeline
 
     def heal(self) -> None:
         """Stop all faults; what they did until now is kept."""
         # Asked again, before a run after delivery, there is nothing in force any more.
         self._armed = self._armed or self._in_force()
         self.run.org.control.clear_faults()
+        if self.around is not None and self.healed_at is None:
+            self.around.sink.heal()
+            self.healed_at = self.around.now()
 
     # -- the runs after delivery
 
@@ -207,10 +228,13 @@ class Stage:
             effects=self._effects or self.effects(),
             jobs=jobs,
             seeded=self._seeded,
+            happenings=Happenings() if self.around is None else self.around.happenings(entries, commits, self.legs),
         )
 
     def _healed(self) -> float | None:
         """Return the clock time at which the faults stopped: for a run of its own, or for a phase named `heal`."""
+        if self.healed_at is not None:
+            return self.healed_at
         healing = next((leg for leg in self.legs if leg.name == "heal"), None)
         if healing is not None:
             return healing.began

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from harness.definitions import check as check_definitions
 from harness.definitions import definitions
 from harness.evidence import AfterName, Evidence
 from harness.growth import measured
+from harness.happenings import Happenings
 from harness.inputs import Input
 from harness.judge import judge, judge_laws
 from harness.letters import DeadLetterQueue, JsonlQueue, QueueReader, as_queue
@@ -26,12 +27,16 @@ from harness.org import OrgHandle
 from harness.properties import read_parameters, registry
 from harness.properties.bulk.memory import MemoryBounded
 from harness.properties.giving_up import SinkFailureSurvived
+from harness.properties.property import counted, some
 from harness.properties.redrive import NotStale
 from harness.redrive import Redrive, Redriver
 from harness.result import Baseline, TrialResult
 from harness.scenario import Scenario
+from harness.service_plans import RestartStep, all_steps, place_of
+from harness.service_run import ServiceRun
 from harness.stage import Stage, emptied, fault_rules
 from harness.subjects import CallableSubject, CommandSubject, Run, Subject, canaries_of, environment_of
+from harness.surroundings import Surroundings
 from mock_server.control.client import ControlError
 from mock_server.documents import Problem
 from mock_server.org.clock import wall
@@ -54,6 +59,8 @@ Progress = Callable[[str], None]
 
 def check(scenario: Scenario, subject: Subject | None = None) -> None:
     """Refuse a scenario that is well written but cannot be run here. Raises DocumentError before anything has run."""
+    if scenario.service is not None:
+        check_service(scenario, subject)
     if scenario.time == "virtual" and isinstance(subject, CommandSubject):
         from harness.vtime.commands import refusal
 
@@ -61,6 +68,23 @@ def check(scenario: Scenario, subject: Subject | None = None) -> None:
         if why is not None:
             raise scenario.document.error([Problem(("time",), why, ("real",))])
     check_definitions(scenario)
+
+
+def check_service(scenario: Scenario, subject: Subject | None) -> None:
+    """Refuse a service in virtual time, and the death of a function. Raises DocumentError."""
+    if scenario.time == "virtual":
+        text = "a service runs in real time: its connections are open while nothing happens, in any language"
+        raise scenario.document.error([Problem(("time",), f"{text}; move its org's clock with advance", ("real",))])
+    if subject is None or getattr(subject, "has_process", False):
+        return
+    text = "a function cannot be killed: write `by: SIGTERM`, or give the service as a command"
+    problems = [
+        Problem((*place_of(scenario.events, step), "restart"), text)
+        for step in all_steps(scenario.events)
+        if isinstance(step, RestartStep) and step.by == "SIGKILL"
+    ]
+    if problems:
+        raise scenario.document.error(problems)
 
 
 def check_crashes(scenario: Scenario, subject: Subject | None = None) -> None:
@@ -100,6 +124,7 @@ class Trial:
     login: Mapping[str, str] = field(default_factory=dict, repr=False)
     keep: bool = False
     progress: Progress = field(default=lambda _: None)
+    _trouble: str = field(default="", init=False)
 
     def __post_init__(self) -> None:
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed <= MOST_SEED:
@@ -153,7 +178,7 @@ class Trial:
         judgement = evidence = None
         if baseline.met:
             self.progress(f"{self.scenario.name}: running with faults")
-            evidence = replace(self._under_faults(subject, folder / "faults"), baseline=baseline.evidence)
+            evidence = replace(self._under_faults(subject, folder / "faults", baseline), baseline=baseline.evidence)
             self.progress(f"{self.scenario.name}: judging {len(evidence.exchanges)} requests")
             judgement = judge(evidence, expect=self.scenario.expect, skip=self.scenario.skip)
         return TrialResult(
@@ -164,7 +189,7 @@ class Trial:
             baseline=baseline,
             judgement=judgement,
             evidence=evidence,
-            notes=_notes(evidence),
+            notes=((f"the service: {self._trouble}",) if self._trouble else ()) + _notes(evidence),
             kept=folder if self.keep else None,
         )
 
@@ -176,12 +201,24 @@ class Trial:
 
     def _baseline(self, subject: Subject, folder: Path) -> Baseline:
         with self.stage(folder, self.inputs(BASELINE_ROWS)) as stage:
-            stage.deliver(subject, faults=False)
+            why = self._serve(stage, subject, small=True) if stage.around else ""
+            if stage.around is None:
+                stage.deliver(subject, faults=False)
             evidence = stage.evidence()
-        return Baseline(judge_laws(evidence), evidence, _unmet(evidence))
+        return Baseline(judge_laws(evidence), evidence, _unmet(evidence, why))
 
-    def _under_faults(self, subject: Subject, folder: Path) -> Evidence:
+    def _serve(self, stage: Stage, subject: Subject, *, small: bool, channels: frozenset[str] = frozenset()) -> str:
+        """Run the subject as a service; return what went wrong with it, empty where nothing did."""
+        service = ServiceRun(stage, subject, small, channels, self.progress)
+        service.run()
+        return service.why
+
+    def _under_faults(self, subject: Subject, folder: Path, baseline: Baseline) -> Evidence:
         with self.stage(folder, self.inputs()) as stage:
+            if stage.around is not None:
+                known = frozenset(one.channel for one in baseline.evidence.happenings.subscribed if not one.refused)
+                self._trouble = self._serve(stage, subject, small=False, channels=known)
+                return stage.evidence()
             stage.deliver(subject, resumable=self.resumable)
             if self.redrive is not None:
                 self.progress(f"{self.scenario.name}: redrive")
@@ -226,8 +263,7 @@ class Trial:
     @contextmanager
     def stage(self, folder: Path, rows: Sequence[Input]) -> Iterator[Stage]:
         """Make a fresh org, seeded, with its folder, inputs and queue; the org is gone after the block."""
-        with self.org() as org:
-            seeding.seed(org.control, self.scenario.org, seed=self.seed)
+        with ExitStack() as stack:
             work = folder / "work"
             work.mkdir(parents=True)
             paths = {
@@ -236,6 +272,11 @@ class Trial:
                 "SFMOCK_EFFECTS": folder / "effects.jsonl",
                 "SFMOCK_WORKDIR": work,
             }
+            around = None
+            if self.scenario.service is not None:
+                around = stack.enter_context(Surroundings(self.scenario, paths["SFMOCK_EFFECTS"]))
+            org = stack.enter_context(self.org())
+            seeding.seed(org.control, self.scenario.org, seed=self.seed)
             input_rows.write_jsonl(rows, paths["SFMOCK_INPUTS"])
             queue = self._queue(paths["SFMOCK_DLQ"])
             queue.mark()
@@ -244,12 +285,14 @@ class Trial:
                 inputs=tuple(rows),
                 dlq_path=paths["SFMOCK_DLQ"],
                 workdir=work,
-                environment=environment_of(org, paths, self.seed),
+                environment=environment_of(org, paths, self.seed) | (around.environment if around else {}),
                 canaries=(*canaries_of(org), *input_rows.canaries(self.scenario.inputs)),
                 timeout=self._limit(),
                 virtual=self._virtual(org),
             )
-            yield Stage(self.scenario, run, queue)
+            if around is not None:
+                around.of(org)
+            yield Stage(self.scenario, run, queue, self.seed, around)
 
     def _queue(self, path: Path) -> QueueReader:
         """Return the queue to read: the subject's own, or the file that the trial names."""
@@ -310,8 +353,10 @@ def _notes(evidence: Evidence | None) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _unmet(evidence: Evidence) -> str:
-    """Say why a baseline does not count as a steady state; empty when it does."""
+def _unmet(evidence: Evidence, why: str = "") -> str:
+    """Say why a baseline does not count as a steady state; empty when it does. `why` is what a service lacked."""
+    if why:
+        return f"of the service, {why}"
     broken = [verdict for verdict in judge_laws(evidence) if verdict.status == "violated"]
     if broken:
         return f"{broken[0].property} was violated: {broken[0].reason}"
@@ -319,6 +364,25 @@ def _unmet(evidence: Evidence) -> str:
         return "the subject did not end in time"
     if evidence.letters:
         return f"{len(evidence.letters)} of {len(evidence.inputs)} inputs were dead-lettered"
+    return _unhandled(evidence.happenings)
+
+
+def _unhandled(happenings: Happenings) -> str:
+    """Say that a service does not handle what it is delivered although nothing goes wrong."""
+    if not happenings.service:
+        return ""
+    if not happenings.quiet:
+        return "the service did not come to rest: something went on all the time"
+    delivered = {one.replay_id for one in happenings.delivered}
+    owed = [one for one in happenings.published if one.replay_id in delivered and not one.own]
+    seen = {one.event.replay_id for one in happenings.handled if one.event is not None}
+    missing = [one for one in owed if one.replay_id not in seen]
+    if owed and len(missing) == len(owed):
+        text = "let the service write a line to SFMOCK_EFFECTS for each, or send one to SFMOCK_SINK"
+        return f"none of {counted(len(owed), 'delivered event')} was handled, as far as can be seen: {text}"
+    if missing:
+        named = some(one.title for one in missing)
+        return f"{len(missing)} of {counted(len(owed), 'delivered event')} not handled: {named}"
     return ""
 
 

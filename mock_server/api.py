@@ -80,6 +80,7 @@ class Running:
         app = App(settings)
         app.trust(kept.jwt_public_key)
         app.world.signing.source = kept.signing_key
+        app.ca_file = kept.ca_file
         await app.start()
         front = PubSubFront(app.grpc, kept.context("h2"))
         pubsub: Listener | None = None
@@ -101,7 +102,9 @@ class Running:
         app.world.pubsub_port = pubsub.port
         listener.start()
         pubsub.start()
-        return cls(app, listener, kept, pubsub, front)
+        running = cls(app, listener, kept, pubsub, front)
+        app.world.settle_at(running.address())
+        return running
 
     async def close(self) -> None:
         await self.listener.close()

@@ -53,6 +53,11 @@ def texts(reader: Reader, key: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+def is_header(name: str) -> bool:
+    """Tell whether a text can be the name of a header."""
+    return _HEADER.fullmatch(name) is not None
+
+
 def template(reader: Reader, key: str, value: object, roots: Sequence[str]) -> Any:
     """Read a JSON value with places. What is wrong is noted at the text that holds it."""
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -42,6 +43,8 @@ class Settings:
     control_token: str | None = field(default=None, repr=False)
     tunnel: bool = False
     transaction_time: float = 0.0
+    dynamic_channels: bool = False
+    """Whether a streaming channel is made when somebody first subscribes to it."""
     bulk_batch_size: int = BATCH
     """Records of a batch into which Bulk API 2.0 divides a job."""
     bulk_parallel: int = PARALLEL
@@ -54,6 +57,8 @@ class Settings:
     """The newest API version that is served."""
     cors: tuple[str, ...] = ()
     """Origins whose pages may call the API, as entries of the CORS allowlist have them: `https://*.example.com`."""
+    callout_hosts: tuple[str, ...] = ()
+    """Hosts beyond this machine to which outbound messages and callouts may go, by name."""
     users: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
     """Further users of the default org, each with what he may do; in YAML alone."""
     apps: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
@@ -70,6 +75,7 @@ class Settings:
     """What was set at all: a port that nobody asked for may be another one."""
 
 
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]|[0-9A-Fa-f:.]+")
 _DURATIONS = frozenset({"transaction_time"})
 _LONGEST_PATH = 400
 _PORTS = frozenset({"port", "pubsub_port"})
@@ -216,6 +222,11 @@ def _value(key: str, value: Any, where: str, keys: tuple[str, ...]) -> Any:
             if not isinstance(origins, list | tuple) or not all(isinstance(one, str) for one in origins):
                 raise ValueError("a list of origins is needed")
             return tuple(pattern(one.strip()) for one in origins if one.strip())
+        if key == "callout_hosts":
+            hosts = value.split(",") if isinstance(value, str) else value
+            if not isinstance(hosts, list | tuple) or not all(isinstance(one, str) for one in hosts):
+                raise ValueError("a list of hosts is needed")
+            return tuple(_host(one.strip()) for one in hosts if one.strip())
         if key == "schema":
             parts = value.split(os.pathsep) if isinstance(value, str) else value
             if not isinstance(parts, list | tuple) or not all(isinstance(part, str) for part in parts):
@@ -239,6 +250,12 @@ def _value(key: str, value: Any, where: str, keys: tuple[str, ...]) -> Any:
         return value
     except ValueError as error:
         raise ConfigError(f"{where}: {key}: {error}, not {value!r}") from None
+
+
+def _host(name: str) -> str:
+    if len(name) > 253 or not _HOST.fullmatch(name):
+        raise ValueError("a host is named without scheme, port and path: api.example.com")
+    return name.lower()
 
 
 def _flag(value: Any) -> bool:

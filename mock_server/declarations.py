@@ -15,8 +15,19 @@ if TYPE_CHECKING:
     from mock_server.faults.shapes import Shape
     from mock_server.org.org import Org
 
-KINDS = ("apexrest", "actions", "approvals", "reports")
+KINDS = (
+    "apexrest", "actions", "approvals", "reports", "changeDataCapture", "namedCredentials", "outboundMessages",
+    "callouts",
+)  # fmt: skip
 """The keys in settings, in `org` of a scenario and below /_mock/."""
+
+
+_MODULES = {
+    "changeDataCapture": "capture",
+    "namedCredentials": "outbound.declared_credentials",
+    "outboundMessages": "outbound.declared_messages",
+    "callouts": "outbound.declared_callouts",
+}
 
 
 class Declaration(Protocol):
@@ -49,14 +60,14 @@ class Kind(Protocol):
 
     def read_one(self, value: object, path: Steps, problems: list[Problem]) -> Declaration | None: ...
 
-    def as_json(self, one: Any) -> dict[str, Any]: ...
+    def as_json(self, one: Any) -> Any: ...
 
     def shape(self) -> Shape: ...
 
 
 def kind(name: str) -> Kind:
     """Return a kind by its key. Late: a server without declarations need not know how they are read."""
-    return cast(Kind, import_module(f"mock_server.{name}"))
+    return cast(Kind, import_module(f"mock_server.{_MODULES.get(name, name)}"))
 
 
 def read(
@@ -71,12 +82,14 @@ def read(
 def inherit(org: Org, template: Org) -> None:
     """Give an org what was declared in another one, or since then."""
     for name in KINDS:
-        kept(org, name).become(kept(template, name))
+        if has(template, name):
+            kept(org, name).become(kept(template, name))
 
 
 def clear(org: Org) -> None:
     for name in KINDS:
-        kept(org, name).clear()
+        if has(org, name):
+            kept(org, name).clear()
 
 
 _LISTS: dict[str, Callable[[Any], Any]] = {
@@ -84,7 +97,16 @@ _LISTS: dict[str, Callable[[Any], Any]] = {
     "actions": lambda org: org.actions,
     "approvals": lambda org: org.approvals,
     "reports": lambda org: org.reports,
+    "changeDataCapture": lambda org: org.captured,
+    "namedCredentials": lambda org: org.outbound.credentials,
+    "outboundMessages": lambda org: org.outbound.messages,
+    "callouts": lambda org: org.outbound.callouts,
 }
+
+
+def has(org: Org, name: str) -> bool:
+    """Tell whether an org has a list of a kind at all: what is sent is not even loaded where nothing is."""
+    return org.sends or not _MODULES.get(name, "").startswith("outbound.")
 
 
 def kept(org: Org, name: str) -> Kept:

@@ -102,6 +102,9 @@ class Gate:
         path, agent = org.redactor.hide(call.raw_path), org.redactor.hide(call.headers.get("User-Agent", ""))
         entry = call.entry = journal.open(org.clock.now(), route.operation.name, call.method, path, agent, body)
         entry.address, entry.copy_of = call.base_url, call.copy_of
+        if (options := call.headers.get("Sforce-Call-Options")) is not None:
+            # Early: what the request changes says who has changed it.
+            entry.caller = org.redactor.hide(_caller(options) or "") or None
         if call.upload is not None and call.fingerprint:
             entry.fingerprint = call.fingerprint
         entry.exposed = _exposed(call, org)
@@ -121,7 +124,6 @@ class Gate:
             entry.status = reply.status if reply else None
             if entry.outcome is None:
                 entry.outcome = "answered" if reply else "abandoned"
-            entry.caller = _caller(call.headers.get("Sforce-Call-Options"))
             entry.settle(org.redactor)
         entry.retry_after = reply.headers.get("Retry-After")
         if entry.again_at is not None:

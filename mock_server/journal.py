@@ -58,6 +58,32 @@ class JobTold:
     results: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class CallTold:
+    """One attempt of the org to send something itself: an outbound message, or a declared callout.
+
+    `message` tells one from others and is the same for its further attempts and duplicates: the id of a message's first
+    notification, that of a callout. `notifications` are all of a message, in the order of `records`. `status` is what
+    came back, None where nothing did; it took `seconds` of clock time of the `timeout` that it may. `acknowledged`
+    says whether it counts as received, `error` why not. `cause` is the exchange that saved the records, `sequence` their
+    place among the commits: it orders what is told by when that was saved, however late it is sent.
+    """
+
+    kind: Literal["outbound message", "callout", "token"]
+    name: str
+    message: str
+    attempt: int
+    records: tuple[str, ...]
+    timeout: float
+    cause: int = 0
+    sequence: int = 0
+    notifications: tuple[str, ...] = ()
+    seconds: float = 0.0
+    status: int | None = None
+    acknowledged: bool = False
+    error: str | None = None
+
+
 class EventNote(NamedTuple):
     """What an exchange had to do with events of a channel.
 
@@ -93,7 +119,8 @@ class Entry:
     network delivers the request a second time, `copy_of` the number of the exchange that such a delivery repeats.
     `exposed` names the org's secrets that stood in the query string; it holds none of them. `job` is what was told of a
     job; the rows that a job processes are noted, as they are, on the exchange that brought them. `events` is what it
-    had to do with events, in order; a bounded journal keeps the newest of them.
+    had to do with events, in order; a bounded journal keeps the newest of them. `call` is what the org sent itself; the
+    rows of such an entry are what it saved upon the answer.
     """
 
     number: int
@@ -122,6 +149,7 @@ class Entry:
     page: Page | None = None
     job: JobTold | None = None
     events: Sequence[EventNote] = ()
+    call: CallTold | None = None
     address: str = ""
     instance: str | None = None
     again_at: float | None = None
@@ -217,6 +245,7 @@ class Entry:
             else {"total": self.page.total, "rows": self.page.rows, "next": self.page.following},
             "job": None if self.job is None else asdict(self.job),
             "events": [note._asdict() for note in self.events],
+            "call": None if self.call is None else asdict(self.call),
             "address": self.address,
             "instance": self.instance,
             "again_at": self.again_at,

@@ -28,8 +28,8 @@ def description(registry: Registry, server: str | None = None) -> dict[str, Any]
     templates: dict[str, str] = {}
     for route in registry.routes:
         operation = route.operation
-        if operation.method == GRPC:
-            # Its own description is the protocol file.
+        if operation.method == GRPC or operation.outgoing:
+            # The Pub/Sub API's own description is the protocol file.
             continue
         # Two templates that differ in the names of their parameters alone are one path in OpenAPI.
         template = templates.setdefault(_NAME.sub("{}", operation.path), operation.path)

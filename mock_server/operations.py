@@ -44,6 +44,7 @@ class Operation:
     query string may hold; `scopes` are the OAuth scopes of which a session needs one (`full` is always enough);
     `token_parameter` is the parameter of its query string that may bring the access token instead of the header.
     `token_header` is the header that brings it in the place of Authorization.
+    One that is `outgoing` is a request of the org's own to somebody else: no request to the server means it.
     The body of an `upload` may be large: it is never held in memory, and comes as `Call.upload`. `gives` is the type of
     the answers that have one whatever the client accepts (`*/*`: that of what is asked for).
     What `streams` has messages both ways for as long as either side likes, as `Call.stream`.
@@ -65,6 +66,7 @@ class Operation:
     token_header: str = ""
     upload: bool = False
     gives: str = ""
+    outgoing: bool = False
     streams: bool = False
 
 

@@ -69,6 +69,8 @@ class Registry:
         operation = route.operation
         self.by_name.setdefault(operation.name, operation)
         self.routes.append(route)
+        if operation.outgoing:
+            return
         if operation.upload:
             self._upload_methods.add(operation.method)
         node, names = self._root, []

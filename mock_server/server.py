@@ -6,6 +6,7 @@ import asyncio
 import logging
 import sqlite3
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aiohttp.web import Server
 
@@ -18,10 +19,15 @@ from mock_server.operations import Call, Reply
 from mock_server.org.chance import stream
 from mock_server.org.limits.bulk import BulkSettings
 from mock_server.org.schema import SchemaError
+from mock_server.outbound.operations import routes as outgoing
 from mock_server.protocols import bulk1, bulk2, cometd, oauth, pubsub, rest, soap
 from mock_server.routing import Registry
 from mock_server.tuning import Tuning
 from mock_server.world import OrgSpec, World, WrongHook
+
+if TYPE_CHECKING:
+    from mock_server.org.org import Org
+    from mock_server.outbound.carrier import Carriers
 
 log = logging.getLogger("sfmock")
 _KEEP_EVERY = 1.0
@@ -30,17 +36,8 @@ _KEEP_EVERY = 1.0
 
 def registry() -> Registry:
     """Return every operation the server has, protocol by protocol."""
-    return Registry(
-        [
-            *rest.ROUTES,
-            *oauth.ROUTES,
-            *soap.ROUTES,
-            *bulk1.ROUTES,
-            *bulk2.ROUTES,
-            *cometd.ROUTES,
-            *pubsub.ROUTES,
-        ]
-    )
+    protocols = (rest, oauth, soap, bulk1, bulk2, cometd, pubsub)
+    return Registry([*(routes for protocol in protocols for routes in protocol.ROUTES), outgoing])
 
 
 class App:
@@ -50,7 +47,13 @@ class App:
         self.settings = settings
         self.registry = registry()
         try:
-            self.world = World(self.registry, _default_org(settings), latest=settings.latest, cors=settings.cors)
+            self.world = World(
+                self.registry,
+                _default_org(settings),
+                latest=settings.latest,
+                cors=settings.cors,
+                callout_hosts=settings.callout_hosts,
+            )
         except WrongHook as wrong:
             raise _misplaced(settings, wrong) from None
         except SchemaError as error:
@@ -67,6 +70,9 @@ class App:
         self.control = ControlPlane(self.world, settings.control_token)
         self._front: Front | None = None
         self._keeping: asyncio.Task[None] | None = None
+        self._carriers: Carriers | None = None
+        self.ca_file: Path | None = None
+        """The mock's own authority, which what orgs send trusts, too."""
 
     def _plant(self, settings: Settings) -> None:
         """Fill the default org. Raises DocumentError with the place of what is refused."""
@@ -105,8 +111,20 @@ class App:
         for org in self.world.orgs.values():
             org.directory.trust(public_key)
 
+    def _carry(self, org: Org) -> None:
+        """See to it that what an org sends is carried. Late: most orgs send nothing."""
+        if self._carriers is None:
+            from mock_server.outbound.carrier import Carriers
+
+            self._carriers = Carriers(self.world, self.ca_file)
+        self._carriers.add(org)
+
     async def start(self) -> None:
         """Get ready to serve on the running event loop."""
+        self.world.carry = self._carry
+        for org in self.world.orgs.values():
+            if org.sends:
+                self._carry(org)
         self._front = Front(
             self._handle, self.registry.is_upload, stream(self.settings.seed, "request ids"), self.world.cuts_uploads
         )
@@ -133,6 +151,8 @@ class App:
         if self._front is not None:
             await self._front.server.shutdown(2.0)
         self._gate.close()
+        if self._carriers is not None:
+            await self._carriers.close()
         self.world.close()
 
 
@@ -154,6 +174,7 @@ def _default_org(settings: Settings) -> OrgSpec:
         tuning=Tuning(
             settings.transaction_time,
             BulkSettings(settings.bulk_batch_size, settings.bulk_parallel, settings.bulk_page_size),
+            settings.dynamic_channels,
         ),
         limits=settings.limits,
         automation=settings.automation,

@@ -15,20 +15,23 @@ from mock_server.org.limits.catalogue import KNOWN
 if TYPE_CHECKING:
     from mock_server.org.org import Org
 
-KEYS = ("transaction_time", "bulk_batch_size", "bulk_parallel", "bulk_page_size")
+KEYS = ("transaction_time", "dynamic_channels", "bulk_batch_size", "bulk_parallel", "bulk_page_size")
 MOST = {"bulk_batch_size": BATCH, "bulk_parallel": MOST_PARALLEL, "bulk_page_size": MOST_PAGE}
 
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """`transaction_time`: seconds for which the row locks of a transaction outlive it."""
+    """`transaction_time`: seconds for which the row locks of a transaction outlive it. `dynamic_channels`: whether a
+    streaming channel is made when somebody first subscribes to it."""
 
     transaction_time: float = 0.0
     bulk: BulkSettings = field(default_factory=BulkSettings)
+    dynamic_channels: bool = False
 
     def apply(self, org: Org) -> None:
         org.transaction_time = self.transaction_time
         org.bulk = self.bulk
+        org.dynamic_channels = self.dynamic_channels
 
 
 def read(given: Any, path: Path, problems: list[Problem]) -> Tuning:
@@ -42,7 +45,14 @@ def read(given: Any, path: Path, problems: list[Problem]) -> Tuning:
     reader.only(KEYS, "the settings of an org")
     size, parallel, page = (reader.count(key, 1, most) for key, most in MOST.items())
     bulk = BulkSettings(size or BATCH, parallel or PARALLEL, page or PAGE)
-    return Tuning(reader.seconds("transaction_time") or 0.0, bulk)
+    return Tuning(reader.seconds("transaction_time") or 0.0, bulk, _flag(reader, "dynamic_channels"))
+
+
+def _flag(reader: Reader, key: str) -> bool:
+    value = reader.data.get(key)
+    if value is not None and not isinstance(value, bool):
+        reader.refuse(key, f"{key} must be true or false, not {shown(value)}")
+    return value is True
 
 
 def read_limits(given: Any, path: Path, problems: list[Problem]) -> dict[str, int]:
@@ -67,7 +77,7 @@ def read_limits(given: Any, path: Path, problems: list[Problem]) -> dict[str, in
 def shape() -> Shape:
     bulk = {key: {"type": "integer", "minimum": 1, "maximum": most} for key, most in MOST.items()}
     told = "how long transactions last, how jobs are divided"
-    return mapping({"transaction_time": DURATION, **bulk}, description=told)
+    return mapping({"transaction_time": DURATION, "dynamic_channels": {"type": "boolean"}, **bulk}, description=told)
 
 
 def limits_shape() -> Shape:

@@ -28,11 +28,13 @@ from mock_server.org.org import Org, Snapshot
 from mock_server.org.schema import Schema
 from mock_server.org.seeded import write_rows
 from mock_server.org.versions import LATEST
+from mock_server.origins import of_exchange
 from mock_server.routing import Registry
 from mock_server.tuning import Tuning
 
 if TYPE_CHECKING:
-    from mock_server.org.events import Event
+    from mock_server.org.events import Event, EventBus
+    from mock_server.org.outbound import Outbound
 
 _MOST_SCHEMAS = 8
 KEPT_COMMITS = 10_000
@@ -92,13 +94,25 @@ class World:
     """Every org of the process, with its faults and its journal."""
 
     def __init__(
-        self, registry: Registry, default: OrgSpec | None = None, *, latest: int = LATEST, cors: Sequence[str] = ()
+        self,
+        registry: Registry,
+        default: OrgSpec | None = None,
+        *,
+        latest: int = LATEST,
+        cors: Sequence[str] = (),
+        callout_hosts: Sequence[str] = (),
     ) -> None:
         self.registry = registry
         self.latest = latest
         """The newest API version that its orgs serve."""
         self.cors = tuple(cors)
         """Patterns of the origins that all orgs allow, beside those of their own CorsWhitelistEntry records."""
+        self.callout_hosts = frozenset(callout_hosts)
+        """Hosts beyond this machine that orgs may send to."""
+        self.address = ""
+        """The URL at which the server is reached, once it is."""
+        self.carry: Callable[[Org], None] = lambda org: None
+        """Told of each org that has something to send."""
         self.orgs: dict[str, Org] = {}
         self._faults: dict[str, Faults] = {}
         self._journals: dict[str, Journal] = {}
@@ -136,6 +150,7 @@ class World:
             keep_commits=keep,
         )
         org.latest = self.latest
+        org.on_outbound = lambda outbound: self._sends(org, outbound)
         try:
             if template is not None:
                 org.store.load(template.store)
@@ -171,19 +186,41 @@ class World:
         self._faults[org.id] = Faults(org, self.registry, seed=spec.seed)
         self._journals[org.id] = Journal() if keep else Journal(keep=None)
         self._job_saves[org.id] = JobSaves(org, self._faults[org.id], self._journals[org.id])
-        org.on_events = lambda bus: bus.on_published.append(partial(_note_published, self._journals[org.id]))
+        org.on_events = partial(_watch, self._journals[org.id])
+        if org.has_events:
+            org.on_events(org.events)
+        elif org.schema.channels.get("ChangeEvents"):
+            org.captured.changed()
         org.taken_elsewhere = lambda name: any(
             one.directory.knows(name) for one in self.orgs.values() if one is not org
         )
         if template is not None:
             org.resume_topics()
             org.resume_jobs()
+        if org.sends:
+            self.carry(org)
         return org
+
+    def _sends(self, org: Org, outbound: Outbound) -> None:
+        outbound.hosts = self.callout_hosts
+        if self.address:
+            outbound.address = self.address
+        if org.id in self.orgs:
+            self.carry(org)
+
+    def settle_at(self, address: str) -> None:
+        """Let orgs say where they are reached."""
+        self.address = address
+        for org in self.orgs.values():
+            if org.sends:
+                org.outbound.address = address
 
     def plant(self, org: Org, planter: Callable[[Org], object]) -> None:
         """Fill an org with what it holds from the start, and after every reset. An org of an older file has it."""
         if not org.resumed:
-            planter(org)
+            # What an org holds from the start nobody has changed.
+            with org.captured.silenced():
+                planter(org)
         if org.id in self._origins:
             self._origins[org.id] = org.snapshot()
         else:
@@ -263,7 +300,8 @@ class World:
         else:
             org.restore(origin)
         if origin is None and org.id in self._planters:
-            self._planters[org.id](org)
+            with org.captured.silenced():
+                self._planters[org.id](org)
         org.moved = False
         org.limits.reset()
         org.automation.clear()
@@ -346,6 +384,12 @@ class World:
             org.close()
 
 
+def _watch(journal: Journal, bus: EventBus) -> None:
+    """Have the journal know what is published, and changes know where they came from."""
+    bus.on_published.append(partial(_note_published, journal))
+    bus.changes.origin = partial(of_exchange, journal)
+
+
 def _host(url: str) -> str:
     host = urlsplit(url).hostname or ""
     return f"[{host}]" if ":" in host else host
@@ -400,6 +444,10 @@ def _declare(org: Org, spec: OrgSpec) -> None:
 
 def _equip(org: Org, spec: OrgSpec) -> None:
     """Declare what may name users, who are there by now."""
+    if org.schema.outbound_messages or org.schema.named_credentials:
+        from mock_server.org.outbound.given import adopt
+
+        adopt(org)
     for kind, listed in spec.declared.items():
         for place, one in enumerate(listed):
             try:

@@ -37,6 +37,7 @@ def test_the_file_of_the_working_folder_is_read_unless_another_is_named(tmp_path
         ({"SFMOCK_CFG_TUNNEL": "0"}, "tunnel", False),
         ({"SFMOCK_CFG_SCHEMA": "a.yaml:b.yaml"}, "schema", ("a.yaml", "b.yaml")),
         ({"SFMOCK_CFG_TRANSACTION_TIME": "1m30s"}, "transaction_time", 90.0),
+        ({"SFMOCK_CFG_DYNAMIC_CHANNELS": "yes"}, "dynamic_channels", True),
         ({"SFMOCK_CFG_CONTROL_TOKEN": "abc"}, "control_token", "abc"),
         ({"SFMOCK_CFG_BULK_BATCH_SIZE": "200"}, "bulk_batch_size", 200),
         ({"SFMOCK_OTHER": "1", "PORT": "1"}, "port", 8080),

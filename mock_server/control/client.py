@@ -62,8 +62,8 @@ class Activity:
     """How much has happened in an org. `last` is the number of the newest exchange.
 
     `requests` counts those after the one that was asked from, long polls aside; `under_way` are the requests that are
-    not answered yet, `held` the streams and long polls that are open. `notes` counts what was noted of events (subscriptions,
-    deliveries), `commits` changes of records.
+    not answered yet, `held` the streams and long polls that are open. `notes` counts what was noted of events
+    (subscriptions, deliveries), `commits` changes of records.
     """
 
     last: int
@@ -274,7 +274,7 @@ class ControlClient:
         apps: Iterable[Mapping[str, Any]] | None = None,
         security: Mapping[str, Any] | None = None,
         automation: Sequence[Mapping[str, Any]] | None = None,
-        declared: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
+        declared: Mapping[str, Sequence[Any]] | None = None,
     ) -> OrgInfo:
         """Make an org. `template` is the id of an org whose schema and records it starts with.
 
@@ -295,7 +295,7 @@ class ControlClient:
             "login": login or None, "users": None if users is None else list(users), "as": speaker,
             "automation": [dict(hook) for hook in automation] if automation else None,
             "apps": None if apps is None else [dict(app) for app in apps], "security": security or None,
-            **{kind: [dict(one) for one in listed] for kind, listed in (declared or {}).items()},
+            **{kind: [one if isinstance(one, str) else dict(one) for one in listed] for kind, listed in (declared or {}).items()},
         }  # fmt: skip
         body = {key: value for key, value in spec.items() if value is not None}
         return OrgInfo(**self._link.call("POST", "/_mock/orgs", body))
@@ -384,6 +384,25 @@ class ControlClient:
     def commits(self, since: int = 0) -> list[CommitRow]:
         return [CommitRow(**row) for row in self._call("GET", "commits", since=since)["commits"]]
 
+    def events(self, since: int = 0) -> list[dict[str, Any]]:
+        """Return the events that are retained after a replay id, oldest first, each with the names of its channels."""
+        found: list[dict[str, Any]] = self._call("GET", "events", since=since)["events"]
+        return found
+
+    def publish(self, channel: str, payloads: Iterable[Mapping[str, Any]], *, user: str | None = None) -> list[str]:
+        """Publish platform events to a channel (`/event/Order__e`) past limits and faults; return their EventUuids.
+
+        Raises ControlError, with nothing published, where the org refuses one of them.
+        """
+        body = {"channel": channel, "payloads": [dict(one) for one in payloads], "as": user}
+        uuids: list[str] = self._call("POST", "events", body)["uuids"]
+        return uuids
+
+    def subscribers(self) -> list[dict[str, Any]]:
+        """Return the subscriptions that there are: `subscriber`, `channel`, and the replay id that was read last."""
+        found: list[dict[str, Any]] = self._call("GET", "subscribers")["subscribers"]
+        return found
+
     def journal(self, since: int = 0) -> list[dict[str, Any]]:
         """Return the exchanges after a number, oldest first."""
         entries: list[dict[str, Any]] = self._call("GET", "journal", since=since)["entries"]
@@ -443,21 +462,44 @@ class ControlClient:
 
     # -- what else an org's owner declares
 
-    def declared(self, kind: str) -> list[dict[str, Any]]:
+    def declared(self, kind: str) -> list[Any]:
         """Return what the org has of a kind: `apexrest`."""
-        found: list[dict[str, Any]] = self._call("GET", quote(kind, safe=""))
+        found: list[Any] = self._call("GET", quote(kind, safe=""))
         return found
 
-    def declare(self, kind: str, one: Mapping[str, Any]) -> dict[str, Any]:
-        """Declare one more of a kind; return it as the org has it."""
-        made: dict[str, Any] = self._call("POST", quote(kind, safe=""), dict(one))
-        return made
+    def declare(self, kind: str, one: Mapping[str, Any] | str) -> Any:
+        """Declare one more of a kind; return it as the org has it. Objects to capture are given by their names."""
+        return self._call("POST", quote(kind, safe=""), one if isinstance(one, str) else dict(one))
 
     def remove_declared(self, kind: str, name: str) -> None:
         self._call("DELETE", f"{quote(kind, safe='')}/{quote(name, safe='')}")
 
     def clear_declared(self, kind: str) -> None:
         self._call("DELETE", quote(kind, safe=""))
+
+    # -- what the org sends by itself
+
+    def outbound(self) -> dict[str, Any]:
+        """Return what the org has sent and what waits: `messages`, `callouts`, how many `waiting`, when the `next`."""
+        found: dict[str, Any] = self._call("GET", "outbound")
+        return found
+
+    def send_to(self, service: str | None = None, endpoints: Mapping[str, str] | None = None) -> None:
+        """Say which URL `{service}` stands for, and other endpoints of messages and callouts, by name."""
+        given = {"service": service, "endpoints": dict(endpoints) if endpoints else None}
+        self._call("PATCH", "outbound", {key: value for key, value in given.items() if value is not None})
+
+    def wsdl(self, name: str) -> str:
+        """Return the WSDL of an outbound message."""
+        return str(self._call("GET", f"outbound/wsdl/{quote(name, safe='')}", json="true")["wsdl"])
+
+    def retry_outbound(self, identifier: str) -> None:
+        """Have a message or job that waits tried now."""
+        self._call("POST", f"outbound/{quote(identifier, safe='')}/retry")
+
+    def remove_outbound(self, identifier: str) -> None:
+        """Have a message or job that waits sent no more."""
+        self._call("DELETE", f"outbound/{quote(identifier, safe='')}")
 
     # -- limits and time
 

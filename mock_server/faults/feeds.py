@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from mock_server.faults.effects.event import OF_DELIVERIES, OF_EVENTS, EventFault
@@ -198,7 +198,7 @@ class Handling:
                 self.org.events.renew_schema(event)
                 handed.append(Handed(event, name))
             elif effect.gap:
-                handed.append(Handed(gap_of(event), name))
+                handed.append(Handed(_gap_of(event), name))
             place += 1
         return place
 
@@ -248,13 +248,11 @@ def refusal_of(faults: Faults, call: Call, channel: str, replay_id: int) -> str 
     return None
 
 
-def gap_of(event: Event) -> Event:
-    """Return the gap event that comes in the place of a change event: it tells that something happened, not what."""
-    header = dict(event.payload["ChangeEventHeader"])
-    kind = str(header["changeType"])
-    header["changeType"] = kind if kind.startswith("GAP_") else f"GAP_{kind}"
-    header |= {name: [] for name in ("nulledFields", "diffFields", "changedFields") if name in header}
-    return replace(event, payload={"ChangeEventHeader": header}, forms={})
+def _gap_of(event: Event) -> Event:
+    """Return the gap event that comes in the place of a change event."""
+    from mock_server.org.events.changes import gap_of
+
+    return gap_of(event)
 
 
 def _may(effect: EventFault, event: Event, last: bool) -> bool:

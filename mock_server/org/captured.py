@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from mock_server.org.schema import Schema
-from mock_server.org.schema.derived import can_be_captured
+from mock_server.org.schema.derived import can_be_captured, changing
 
 MOST = 5
 """Objects that can be captured without an add-on (Change Data Capture Allocations)."""
@@ -21,30 +22,45 @@ class NotCapturable(ValueError):
         self.known = known
 
 
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """An object that is captured."""
+
+    name: str
+
+
 class Captured:
-    """The names of the objects, in the order in which they were chosen. An org that captures nothing loads nothing."""
+    """The objects, in the order in which they were chosen. An org that captures nothing loads nothing for it."""
 
     def __init__(self, schema: Schema) -> None:
         self._schema = schema
-        self._names: dict[str, None] = {}
+        self._entities: dict[str, Entity] = {}
         self.quiet = False
         """Whether changes are told to nobody: the org is being filled with what it holds from the start."""
         self.changed: Callable[[], object] = lambda: None
         """Called whenever other objects are chosen."""
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
+    def __iter__(self) -> Iterator[Entity]:
+        return iter(tuple(self._entities.values()))
 
     def __len__(self) -> int:
-        return len(self._names)
+        return len(self._entities)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entities
+
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset(self._entities)
+
+    @property
+    def full(self) -> bool:
+        """Whether a user can choose no more of them. Who declares more than that has the add-on."""
+        return len(self._entities) >= MOST
 
     def name_of(self, given: str) -> str:
         """Return the exact name of an object, given by its own name or its event's. Raises NotCapturable."""
-        name = given
-        for suffix, ending in (("__ChangeEvent", "__c"), ("ChangeEvent", "")):
-            if given.endswith(suffix) and given != suffix:
-                name = f"{given.removesuffix(suffix)}{ending}"
-                break
+        name = changing(given) or given
         sobject = self._schema.get(name)
         if sobject is None:
             raise NotCapturable(f"this org has no object {name[:80]}", name, self._schema.names())
@@ -54,34 +70,34 @@ class Captured:
 
     def possible(self) -> tuple[str, ...]:
         """Return the names of all objects that can be captured."""
-        found = (self._schema.get(name) for name in self._schema.names() if not name.endswith("ChangeEvent"))
-        return tuple(one.name for one in found if one is not None and can_be_captured(one))
+        events = (changing(name) for name in self._schema.names() if name.endswith("ChangeEvent"))
+        return tuple(name for name in events if name is not None)
 
-    def add(self, given: str) -> str:
-        """Capture an object; return its exact name. Raises NotCapturable."""
-        name = self.name_of(given)
-        if name not in self._names:
-            self._names[name] = None
+    def add(self, given: str | Entity) -> Entity:
+        """Capture an object. Raises NotCapturable."""
+        name = self.name_of(given if isinstance(given, str) else given.name)
+        if name not in self._entities:
+            self._entities[name] = Entity(name)
             self.changed()
-        return name
+        return self._entities[name]
 
     def remove(self, name: str) -> bool:
         """Capture an object no more; tell whether it was."""
-        if name not in self._names:
+        if name not in self._entities:
             return False
-        del self._names[name]
+        del self._entities[name]
         self.changed()
         return True
 
     def clear(self) -> None:
-        if self._names:
-            self._names.clear()
+        if self._entities:
+            self._entities.clear()
             self.changed()
 
     def become(self, other: Captured) -> None:
         """Capture what another org captures."""
-        if list(self._names) != list(other):
-            self._names = dict.fromkeys(other)
+        if self.names != other.names:
+            self._entities = {one.name: one for one in other}
             self.changed()
 
     @contextmanager

@@ -55,7 +55,9 @@ from mock_server.org.versions import LATEST
 if TYPE_CHECKING:
     from mock_server.org.events import EventBus
     from mock_server.org.events.clients import StreamingClients
+    from mock_server.org.events.triggers import Triggers
     from mock_server.org.jobs import Jobs
+    from mock_server.org.outbound import Outbound
     from mock_server.org.reports import Reports
 
 T = TypeVar("T")
@@ -139,6 +141,7 @@ class Org:
         self.endpoints = Endpoints()
         self.actions = Actions()
         self._pipeline.inner_query = self._inner_query
+        self._pipeline.reach_outbound = lambda: self.outbound
         self.lead_map: Mapping[str, Mapping[str, str]] = {}
         """Which custom fields of a lead go where on conversion: by object, the lead's field and the target's."""
         self.moved = False
@@ -148,6 +151,9 @@ class Org:
         self.closed = False
         self._jobs: Jobs | None = None
         self._events: EventBus | None = None
+        self._outbound: Outbound | None = None
+        self.on_outbound: Callable[[Outbound], None] = lambda outbound: None
+        """Told once, when the org comes to have something to send: who carries it sees to that."""
         self._streaming: StreamingClients | None = None
         self.captured = Captured(self.schema)
         self.captured.changed = lambda: self.events
@@ -182,6 +188,11 @@ class Org:
         return self._jobs
 
     @property
+    def has_events(self) -> bool:
+        """Whether the event bus is loaded."""
+        return self._events is not None
+
+    @property
     def events(self) -> EventBus:
         """The org's event bus; an org where nobody publishes or subscribes does not load it."""
         if self._events is None:
@@ -190,6 +201,21 @@ class Org:
             self._events = EventBus(self, self._pipeline.outbox)
             self.on_events(self._events)
         return self._events
+
+    @property
+    def outbound(self) -> Outbound:
+        """What the org sends by itself; an org where nothing is declared to be does not load it."""
+        if self._outbound is None:
+            from mock_server.org.outbound import Outbound
+
+            self._outbound = self._pipeline.outbound = Outbound(self)
+            self.on_outbound(self._outbound)
+        return self._outbound
+
+    @property
+    def sends(self) -> bool:
+        """Whether the org has anything to send, or had."""
+        return self._outbound is not None
 
     @property
     def streaming(self) -> StreamingClients:
@@ -213,6 +239,13 @@ class Org:
         there = 'SELECT 1 FROM "PushTopic" WHERE "IsDeleted" = 0 LIMIT 1'
         if self.store.has_table("PushTopic") and self.store.connection.execute(there).fetchone():
             self.events.topics.changed()
+
+    @cached_property
+    def event_triggers(self) -> Triggers:
+        """Runs hooks on platform events."""
+        from mock_server.org.events.triggers import Triggers
+
+        return Triggers(self, self._pipeline)
 
     def resume_jobs(self) -> None:
         """Go on with the jobs that the database knows of. Where no event loop runs yet, it is asked again."""
@@ -442,8 +475,11 @@ class Org:
         exchange: int = 0,
         give_up: bool = False,
         watch: transaction.Watch | None = None,
+        later: bool = False,
     ) -> T:
         """Run code as one transaction in a user's name, or with `system` in the system's mode.
+
+        `later` says that it is asynchronous: no callout follows from what it saves.
 
         Raises LockHeld, with nothing done, where a row lock is held; with `give_up` the saves that meet it fail.
         Raises what the code raises, with nothing done, a LimitExceeded or Ended among it.
@@ -459,6 +495,7 @@ class Org:
             exchange=exchange,
             give_up=give_up,
             watch=watch,
+            later=later,
         )
 
     def _own_query(self, who: Session) -> Query:
@@ -538,6 +575,8 @@ class Org:
         self.log.clear()
         if self._jobs is not None:
             self._jobs.recall()
+        if self._outbound is not None:
+            self._outbound.clear()
         self.resume_topics()
         self.resume_jobs()
 
@@ -573,9 +612,14 @@ class Org:
             # A disk that is full now has been told of before.
             self.keep_uses()
         self.closed = True
+        if self._events is not None:
+            # Whoever waits for events finds out that there will be none.
+            self._events.wake()
         self.hang_up()
         if self._jobs is not None:
             self._jobs.close()
+        if self._outbound is not None:
+            self._outbound.clear()
         self.store.close()
 
 

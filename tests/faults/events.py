@@ -76,20 +76,20 @@ class Bus:
         kinds: dict[str, Kind] = {"event": "platform", "data": "change", "topic": "topic", "u": "generic"}
         return self.org.events.channel(name, kinds[name.split("/")[1]])
 
-    def publish(self, count: int, name: str = "/event/Order__e") -> list[int]:
+    def publish(self, count: int, name: str = "/event/Order__e", schema_id: str = "first") -> list[int]:
         """Append events; return their replay ids."""
         channel = self.channel(name)
-        events = [self._event(channel, number) for number in range(count)]
+        events = [self._event(channel, number, schema_id) for number in range(count)]
         self.org.events.publish(events, lambda event: [channel])
         return [event.replay_id for event in events]
 
-    def _event(self, channel: Channel, number: int) -> Event:
+    def _event(self, channel: Channel, number: int, schema_id: str) -> Event:
         name = channel.name.rpartition("/")[2]
         payload: dict[str, Any] = {"Number__c": number}
         if channel.kind == "change":
             header = {"entityName": "Account", "recordIds": ["001"], "changeType": "UPDATE", "changedFields": ["Name"]}
             payload = {"ChangeEventHeader": header, "Name": "A"}
-        return Event(channel.kind, name, payload, uuid=str(number), schema_id="first")
+        return Event(channel.kind, name, payload, uuid=str(number), schema_id=schema_id)
 
     def call(self, operation: str = "pubsub.subscribe") -> Call:
         call = Call(OPERATIONS[operation], "GRPC", "/", "", {}, b"", "")

@@ -107,10 +107,15 @@ async def test_a_gap_event_takes_the_place_of_a_change_event(bus: Bus) -> None:
 
 
 async def test_a_schema_changes_from_an_event_on_for_everybody(bus: Bus) -> None:
+    codecs = bus.org.events.codecs
     bus.fault(on=SUBSCRIBE, event="schema", when={"skip": 1, "times": 1})
-    bus.publish(3)
-    ids = [[event.schema_id == "first" for event in bus.feed().take(bus.call(), 9)] for _ in range(2)]
-    assert ids[1] == [True, False, False]
+    before = codecs.of_event("Order__e").schema_id
+    bus.publish(3, schema_id=before)
+    told = [[event.schema_id for event in bus.feed().take(bus.call(), 9)] for _ in range(2)]
+    after = codecs.of_event("Order__e").schema_id
+    assert after != before
+    assert told == [[before, after, after]] * 2
+    assert codecs.known(before) is not None
 
 
 @pytest.mark.parametrize(("how", "first", "second"), [("disconnect", 2, 2), ({"disconnect": 3}, 3, 1)])

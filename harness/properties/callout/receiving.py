@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from dataclasses import dataclass
 from math import ceil
@@ -90,29 +91,51 @@ def _says_so(baseline: Evidence | None) -> bool:
 
 
 class _Mail:
-    """The messages of a trial, by their ids: how they arrived, and what was made of them."""
+    """The messages of a trial, by their ids: how they arrived, and what was made of them.
+
+    Of two that tell of one record, the newer one is that with the newer values. A callout holds those of the change
+    that caused it, and an outbound message those of the moment at which it is sent, each time anew.
+    """
 
     def __init__(self, evidence: Evidence, effects: list[Handled]) -> None:
         self.quiet = evidence.happenings.quiet
         self.calls: dict[str, list[CalledOut]] = defaultdict(list)
-        self.arrivals: dict[str, int] = defaultdict(int)
+        self._saves: dict[str, list[float]] = defaultdict(list)
+        for commit in evidence.commits:
+            self._saves[commit.id].append(commit.at)
         newest: dict[str, int] = {}
+        arrivals: dict[str, int] = defaultdict(int)
         late: set[str] = set()
         for call in evidence.happenings.called_out:
             name = _short(call.message)
             self.calls[name].append(call)
             if not _arrived(call):
                 continue
-            self.arrivals[name] += 1
+            arrivals[name] += 1
             for record in call.records:
                 if call.sequence < newest.get(record, call.sequence):
                     late.add(name)
                 newest[record] = max(call.sequence, newest.get(record, call.sequence))
-        self.repeated = sum(number > 1 for number in self.arrivals.values())
+        self.repeated = sum(number > 1 for number in arrivals.values())
         self.late = len(late)
         self.effects: dict[str, list[Handled]] = defaultdict(list)
         for one in effects:
             self.effects[_short(one.said["message"])].append(one)
+
+    def _version(self, call: CalledOut, record: str) -> int:
+        """Return how new the values are that a call holds of a record."""
+        if call.kind == "callout" or record not in self._saves:
+            return call.sequence
+        return bisect_right(self._saves[record], call.at)
+
+    def _versions(self, name: str, until: float | None = None) -> dict[str, int]:
+        """Return how new the values of each record are that a message had brought, until an effect of it was seen."""
+        found: dict[str, int] = {}
+        for call in self.calls.get(name, ()):
+            if _arrived(call) and (until is None or call.at <= until):
+                for record in call.records:
+                    found[record] = max(self._version(call, record), found.get(record, 0))
+        return found
 
     def twice(self) -> list[str]:
         """Return the messages with more than one effect, for one record where the effect names it."""
@@ -127,29 +150,27 @@ class _Mail:
         """Return the messages whose effect came after that of a newer one about the same record."""
         newest: dict[str, int] = {}
         found: dict[str, None] = {}
-        in_order = sorted((one.order, name) for name, effects in self.effects.items() for one in effects[:1])
-        for _, name in in_order:
-            for call in self.calls.get(name, ())[:1]:
-                for record in call.records if call.sequence else ():
-                    if call.sequence < newest.get(record, 0):
-                        found[name] = None
-                    newest[record] = max(call.sequence, newest.get(record, 0))
+        firsts = sorted(((effects[0], name) for name, effects in self.effects.items()), key=lambda one: one[0].order)
+        for effect, name in firsts:
+            for record, version in self._versions(name, effect.at).items():
+                if version < newest.get(record, 0):
+                    found[name] = None
+                newest[record] = max(version, newest.get(record, 0))
         return list(found)
 
     def lost(self) -> list[str]:
-        """Return the messages that were acknowledged, and that neither they nor a newer one had an effect."""
+        """Return the messages that were acknowledged and have no effect, where no other brought as new values."""
         if not self.quiet:
             return []
         done: dict[str, int] = {}
         for name in self.effects:
-            for call in self.calls.get(name, ())[:1]:
-                for record in call.records:
-                    done[record] = max(call.sequence, done.get(record, 0))
+            for record, version in self._versions(name).items():
+                done[record] = max(version, done.get(record, 0))
         found = []
         for name, calls in self.calls.items():
-            acknowledged = any(call.acknowledged for call in calls)
-            newer = [done.get(record, -1) > call.sequence for call in calls[:1] for record in call.records]
-            if acknowledged and name not in self.effects and not (newer and all(newer)):
+            versions = self._versions(name)
+            superseded = bool(versions) and all(done.get(record, -1) >= version for record, version in versions.items())
+            if any(call.acknowledged for call in calls) and name not in self.effects and not superseded:
                 found.append(name)
         return found
 

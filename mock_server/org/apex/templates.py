@@ -150,7 +150,7 @@ class Text:
         return self.text(scope)
 
     def text(self, scope: Scope) -> str:
-        return "".join(part if isinstance(part, str) else _written(part.value(scope)) for part in self.parts)
+        return "".join(part if isinstance(part, str) else written(part.value(scope)) for part in self.parts)
 
     def soql(self, scope: Scope) -> str:
         """Return the text as SOQL: a value is a literal of its own, or inside quotes a part of that one, escaped."""
@@ -162,7 +162,7 @@ class Text:
                 quoted = _ends_quoted(part, quoted)
             else:
                 value = part.value(scope)
-                out.append(escaped(_written(value)) if quoted else _literal(value))
+                out.append(escaped(written(value)) if quoted else _literal(value))
         return "".join(out)
 
 
@@ -190,10 +190,11 @@ def _literal(value: Any) -> str:
     if isinstance(value, list):
         # An id is never null, so no row is found by an empty list of them.
         return f"({', '.join(_literal(one) for one in value) or 'null'})"
-    return f"'{escaped(_written(value))}'"
+    return f"'{escaped(written(value))}'"
 
 
-def _written(value: Any) -> str:
+def written(value: Any) -> str:
+    """Return a value as it stands in a longer text."""
     if isinstance(value, Bare):
         return value.text
     if value is None:
@@ -206,7 +207,7 @@ def _written(value: Any) -> str:
 FORMS: dict[str, Callable[[Any], Any]] = {
     "number": _number,
     "boolean": _boolean,
-    "text": _written,
+    "text": written,
     "date": _moment(r"\d{4}-\d\d-\d\d", "date"),
     "datetime": _moment(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:?\d\d)", "date/time"),
 }

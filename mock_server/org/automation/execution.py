@@ -22,6 +22,8 @@ class Execution:
     """The triggers that are running, outermost first, as the text of a stack that is too deep shows them."""
     locked: set[str] = field(default_factory=set)
     """Records whose locks the transaction holds from its end on."""
+    later: bool = False
+    """Whether it runs after the save that caused it, as asynchronous Apex does: it sets no callouts going itself."""
     fatal: BaseException | None = None
     """What ends the transaction whatever a trigger's code does with it: a limit, a lock that is held."""
 

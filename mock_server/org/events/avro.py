@@ -33,10 +33,13 @@ class Codec:
         self.schema_id: str = schema["uuid"]
         self._read, self._write = schemaless_reader, schemaless_writer
         self._fields = _fields(schema, {}, schema)
+        self.header = _header() if self._fields and self._fields[0][0] == _HEADER else None
 
     def encode(self, payload: Mapping[str, Any]) -> bytes:
         """Return an event's bytes. `payload` is as `Event` has it."""
         out = BytesIO()
+        if self.header is not None and _HEADER in payload:
+            payload = {**payload, _HEADER: self.header(payload)}
         get = payload.get
         self._write(out, self._parsed, {name: convert(get(name)) for name, convert in self._fields})
         return out.getvalue()
@@ -65,6 +68,12 @@ def _fields(
         )
         for field in record["fields"]
     )
+
+
+def _header() -> Convert:
+    from mock_server.org.events.changes.telling import nulled
+
+    return lambda payload: {"nulledFields": nulled(payload), **payload[_HEADER]}
 
 
 def _bitmap(schema: Mapping[str, Any]) -> Convert:

@@ -17,7 +17,14 @@ class Codecs:
     def __init__(self, types: Callable[[], Iterator[str]], *sources: Source) -> None:
         self._types = types
         self._codecs: dict[str, Codec] = {}
+        self._learned: dict[str, Mapping[str, Any]] = {}
         self.sources: list[Source] = list(sources)
+        self.earlier: list[Source] = []
+        """Tell the schema of an id: also of one that its type has no more."""
+
+    def learn(self, schema: Mapping[str, Any]) -> None:
+        """Know a schema by its id from now on, whatever becomes of its type."""
+        self._learned[schema["uuid"]] = schema
 
     def of_event(self, name: str) -> Codec:
         """Return the codec of a type of events. Raises KeyError for one that there is not."""
@@ -33,9 +40,15 @@ class Codecs:
     def known(self, schema_id: str) -> Codec | None:
         """Return the codec of a schema's id, None for one that never was."""
         found = self._codecs.get(schema_id)
+        if found is None and schema_id in self._learned:
+            found = self._codecs[schema_id] = Codec(self._learned[schema_id])
         if found is None and schema_id:
             # Told by an earlier life of the server, perhaps.
             for name in self._types():
                 self.of_event(name)
             found = self._codecs.get(schema_id)
+        if found is None:
+            schema = next((one for source in self.earlier if (one := source(schema_id)) is not None), None)
+            if schema is not None:
+                found = self._codecs[schema_id] = Codec(schema)
         return found

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
+from mock_server.org import errors
 from mock_server.org.records.changes import Change, LockHeld
 from mock_server.org.records.commits import Batch, CommitLog
+from mock_server.org.records.rows import Chunk
 from mock_server.org.records.store import Store
 from mock_server.org.schema.types import SObject
 
@@ -31,8 +33,27 @@ class Bus(Protocol):
     def committed(self, batches: Sequence[Batch], events: Sequence[Published]) -> None:
         """Take note of what was committed: changes of records, and the events published in the same transaction."""
 
+    def admit(self, sobject: SObject, waiting: int) -> int:
+        """Return how many further events of a type may be published, where so many wait to be."""
+
     def new_uuid(self) -> str:
         """Return an EventUuid."""
+
+
+class Sends(Protocol):
+    """What records that are saved set going outside the org."""
+
+    def __len__(self) -> int:
+        """How much a transaction that goes on has set going."""
+
+    def forget_after(self, number: int) -> None:
+        """Drop what was set going after a commit number."""
+
+    def taken(self) -> Sequence[Any]:
+        """Return what a transaction has set going, which nobody is to be given again."""
+
+    def leave(self, going: Sequence[Any]) -> None:
+        """Let it go: the transaction was committed."""
 
 
 class Outbox:
@@ -44,6 +65,8 @@ class Outbox:
         self._log = log
         self._events: list[Published] = []
         self._at_once: dict[int, tuple[Change, Published]] = {}
+        self.sends: Sends | None = None
+        """None in an org where nothing was ever declared to be sent."""
         store.ends = self
 
     def watch(self) -> None:
@@ -62,6 +85,12 @@ class Outbox:
         else:
             self._events.append(event)
 
+    def room(self, sobject: SObject) -> int:
+        """Return how many further events of a type the transaction may publish."""
+        waiting = [*self._events, *(event for _, event in self._at_once.values())]
+        volume = sobject.standard_volume
+        return self.bus().admit(sobject, sum(one.sobject.standard_volume == volume for one in waiting))
+
     def forget_after(self, number: int) -> None:
         """Drop what a transaction that is rolled back noted after a commit number; what goes out at once stays."""
         while self._events and self._events[-1].number > number:
@@ -69,16 +98,22 @@ class Outbox:
         fresh = self._log.fresh
         while fresh and fresh[-1].first > number:
             fresh.pop()
+        if self.sends:
+            self.sends.forget_after(number)
 
     def settle(self) -> None:
         """Send what a save without a transaction of its own has to tell, where it is part of no other."""
-        if (self._events or self._at_once or self._log.fresh) and not self._store.busy:
+        if (self._events or self._at_once or self._log.fresh or self.sends) and not self._store.busy:
             self.ended(None)
 
     # -- what the store calls
 
     def ended(self, error: type[BaseException] | None) -> None:
         """Take note that the outermost transaction was committed, or rolled back by an error."""
+        if self.sends:
+            going = self.sends.taken()
+            if error is None:
+                self.sends.leave(going)
         if not (self._events or self._at_once or self._log.fresh):
             return
         batches, events = self._taken(error)
@@ -88,8 +123,11 @@ class Outbox:
     def set_aside(self) -> Callable[[bool], None]:
         """Keep apart what a transaction has to tell that is yet to be written; return what learns whether it was."""
         batches, events = self._taken(None)
+        going = self.sends.taken() if self.sends else ()
 
         def written(all_of_it: bool) -> None:
+            if all_of_it and going and self.sends is not None:
+                self.sends.leave(going)
             if all_of_it and (batches or events):
                 self.bus().committed(batches, events)
 
@@ -105,6 +143,31 @@ class Outbox:
             return batches, [*at_once, *events]
         # Who met a lock begins anew, and publishes then.
         return [], [] if issubclass(error, LockHeld) else at_once
+
+
+MOST_BYTES = 1_000_000
+"""Of the message of an event (Platform Event Allocations: 1 MB)."""
+
+
+def ration(chunk: Chunk, outbox: Outbox) -> None:
+    """Fail the rows of events that are too large, or for which the hour's allocation does not suffice."""
+    for rows in chunk.alive().values():
+        if not rows[0].plan.publishes:
+            continue
+        room = outbox.room(rows[0].sobject)
+        for row in rows:
+            if _size(row.values) > MOST_BYTES:
+                row.fail(errors.EVENT_TOO_LARGE())
+            elif room <= 0:
+                row.fail(errors.EVENTS_EXCEEDED())
+            else:
+                room -= 1
+
+
+def _size(values: Mapping[str, Any]) -> int:
+    texts = [value for value in values.values() if isinstance(value, str)]
+    # No character takes more than four bytes.
+    return 0 if sum(map(len, texts)) * 4 <= MOST_BYTES else sum(len(text.encode()) for text in texts)
 
 
 def _no_bus() -> Bus:

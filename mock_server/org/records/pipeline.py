@@ -6,7 +6,7 @@ before the write, so a chunk that must be refused whole has nothing to undo.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -32,7 +32,7 @@ from mock_server.org.records.headers import header_of
 from mock_server.org.records.leads import protect_converted
 from mock_server.org.records.locking import Locking
 from mock_server.org.records.locks import RowLocks
-from mock_server.org.records.outbox import Outbox
+from mock_server.org.records.outbox import Outbox, ration
 from mock_server.org.records.parents import NamedParents, fill, forsake
 from mock_server.org.records.plans import plan_of
 from mock_server.org.records.recycling import RecycleBin
@@ -56,6 +56,7 @@ from mock_server.org.standard.context import Context
 
 if TYPE_CHECKING:
     from mock_server.org.formula.environment import Environment
+    from mock_server.org.outbound import Outbound
 
 _FLAGS = {
     "create": ("createable", "inserted"),
@@ -97,6 +98,9 @@ class Pipeline:
         """Gives the queries of triggers that run for a user; the org sets it."""
         self.auto_numbers = AutoNumbers(store)
         self.outbox = Outbox(store, log)
+        self._outbound: Outbound | None = None
+        self.reach_outbound: Callable[[], Outbound] = _no_outbound
+        """Gives what the org sends, made where it is asked for first; the org sets it."""
         self.on_saved: dict[str, Callable[[], None]] = {}
         """By object: told of each save of records of it, which may be undone still."""
         self._blocks = Blocks(schema, store, ids, clock, log, self.auto_numbers)
@@ -190,8 +194,26 @@ class Pipeline:
             and self._locks.idle
             and not self.rollups.feeds_of(sobject.name)
             and sobject.name not in companions.MAKERS
+            and not self._sends(sobject)
             and (verb == "create" or not self.approvals)
         )
+
+    @property
+    def outbound(self) -> Outbound | None:
+        """What is sent when records were saved; None in an org where nothing was ever declared to be."""
+        return self._outbound
+
+    @outbound.setter
+    def outbound(self, outbound: Outbound) -> None:
+        self._outbound = self.outbox.sends = outbound
+
+    def call_out(self, user_id: str, exchange: int, name: str | None, wanted: Mapping[str, Any]) -> None:
+        """Take over a callout that code asks for. Raises ApexError."""
+        self.reach_outbound().asked(user_id, exchange, name, wanted)
+
+    def _sends(self, sobject: SObject) -> bool:
+        """Tell whether saves of an object may send something. What is there from the start sends nothing."""
+        return self._outbound is not None and self.automation.metered and bool(self._outbound.sources(sobject))
 
     def _meets_hooks(self, sobjects: set[str]) -> bool:
         """Tell whether rows of some objects, or the masters that are saved with them, meet hooks."""
@@ -328,10 +350,12 @@ class Pipeline:
 
     def _load(self, chunk: Chunk) -> None:
         """Load the stored records of updates and deletes, where later steps need them."""
-        if not self.automation and not any(plan.watched for plan in chunk.plans):
+        sends = self._outbound is not None
+        if not (self.automation or sends) and not any(plan.watched for plan in chunk.plans):
             return
         for (verb, _), rows in chunk.alive().items():
-            if verb == "create" or not (rows[0].plan.watched or (self.automation and hooked(self.automation, rows[0]))):
+            hooks = self.automation and hooked(self.automation, rows[0])
+            if verb == "create" or not (rows[0].plan.watched or hooks or (sends and self._sends(rows[0].sobject))):
                 continue
             stored = self._store.records(rows[0].sobject, [row.id for row in rows if row.id])
             for row in rows:
@@ -433,6 +457,11 @@ class Pipeline:
 
                 assign(self._schema, self._store, wanted, self._environment_of(chunk.user_id))
 
+    def _set_going(self, chunk: Chunk) -> None:
+        """Note what the rows will send; field updates of the rules that say so come later and do not count."""
+        if self._outbound is not None and self.automation.metered:
+            self._outbound.ask(chunk, lambda: self._environment_of(chunk.user_id))
+
     def _act(self, chunk: Chunk) -> None:
         """Set the fields that workflow rules say; what follows from them follows."""
         if not any(plan.acting for plan in chunk.plans):
@@ -463,6 +492,11 @@ class Pipeline:
                 for row in rows:
                     row.values["EventUuid"] = self.outbox.bus().new_uuid()
         fill(chunk)
+
+    def _ration(self, chunk: Chunk) -> None:
+        """Refuse events that are too large, or more than the org may publish now."""
+        if any(plan.publishes for plan in chunk.plans) and self.automation.metered:
+            ration(chunk, self.outbox)
 
     def _match(self, chunk: Chunk) -> None:
         """Refuse records that duplicate rules find already there."""
@@ -534,8 +568,10 @@ class Pipeline:
         _filter,
         _enforce,
         _assign,
+        _set_going,
         _act,
         _number,
+        _ration,
         _match,
         _deduplicate,
         _follow,
@@ -624,6 +660,8 @@ class Pipeline:
                     if name in self.on_saved:
                         self.on_saved[name]()
                 recount.settle(partial(self._save_masters, chunk, save))
+                if self._outbound is not None:
+                    self._outbound.note(chunk)
         except MasterRefused as refused:
             self._forget_after(mark)
             refused.blame(chunk)
@@ -638,6 +676,10 @@ class Pipeline:
         else:
             chunk.execution.locked |= locked
         return True
+
+
+def _no_outbound() -> Outbound:
+    raise LookupError("the org has not given what it sends")
 
 
 def _no_queries(user_id: str) -> Query:

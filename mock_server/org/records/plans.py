@@ -123,6 +123,8 @@ class WritePlan:
         """Whether validation rules are to be asked."""
         self.acting = any(rule.active and rule.updates for rule in sobject.workflow_rules)
         """Whether workflow rules may change what is saved."""
+        self.sending = any(rule.active and rule.sends for rule in sobject.workflow_rules)
+        """Whether workflow rules may send outbound messages."""
         self.assigned = bool(sobject.assignment_rules)
         for field in sobject.fields:
             if field.roll_up is not None and field.roll_up.operation in ("count", "sum"):
@@ -132,7 +134,7 @@ class WritePlan:
         self.typed_defaults = typed_defaults(sobject)
         self.agreements = agreements(sobject)
         looks_back = self.rule is not None and self.rule.looks_back
-        rules = self.ruled or self.acting or self.assigned or bool(sobject.duplicate_rules)
+        rules = self.ruled or self.acting or self.sending or self.assigned or bool(sobject.duplicate_rules)
         self.watched = rules or bool(self.agreements) or looks_back
         """Whether steps need the stored record of an update or delete: it is then loaded into `Row.before`."""
         quiet = self.rule is None or not (self.rule.on_create or self.rule.looks_back)

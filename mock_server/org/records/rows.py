@@ -115,6 +115,8 @@ class Chunk:
         self.execution: Execution | None = None
         """The transaction of triggers that the save is part of; None where no row can meet one."""
         self.inner: InnerOrg | None = None
+        self.calls: list[tuple[object, Row]] = []
+        """What its rows set going outside the org once they are saved; see `org.outbound`."""
         self.plans: list[WritePlan] = []
         """The plans of its rows' objects, each once: a step that none of them needs is over at once."""
 

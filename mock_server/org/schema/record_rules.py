@@ -7,7 +7,7 @@ from typing import Any
 
 from mock_server.org.schema.criteria import Fields, condition_of
 from mock_server.org.schema.errors import Path, SchemaError, brief
-from mock_server.org.schema.given import flag, mapping, text
+from mock_server.org.schema.given import flag, mapping, text, texts
 from mock_server.org.schema.types import AssignmentEntry, AssignmentRule, FieldUpdate, Named, WorkflowRule
 
 _WHENS = ("create", "save", "become")
@@ -16,8 +16,8 @@ _NAMED = {"user": "User", "queue": "Queue", "recordType": "RecordType"}
 
 
 def workflow_rule(path: Path, name: str, given: Any, sobject: str, fields: Fields) -> WorkflowRule:
-    """Read a rule: its condition, `on` (create, save, or become: saved so that it comes to hold), and what it sets."""
-    mapping(path, given, (*_CONDITION, "on", "set", "active", "label", "description", "lenient"))
+    """Read a rule: its condition, `on` (create, save, or become: saved so that it comes to hold), what it does."""
+    mapping(path, given, (*_CONDITION, "on", "set", "send", "active", "label", "description", "lenient"))
     when = text(path, given, "on", "become")
     if when not in _WHENS:
         raise SchemaError.unknown((*path, "on"), "moment", when, _WHENS)
@@ -32,6 +32,7 @@ def workflow_rule(path: Path, name: str, given: Any, sobject: str, fields: Field
         flag(path, given, "active", True),
         text(path, given, "label", name),
         text(path, given, "description", None, most=1000),
+        texts(path, given, "send"),
     )
 
 

@@ -128,7 +128,7 @@ class FieldUpdate:
 
 @dataclass(frozen=True, slots=True)
 class WorkflowRule:
-    """Sets fields of records that are saved where `condition`, a formula, is true."""
+    """Sets fields of records that are saved where `condition`, a formula, is true; `sends` names outbound messages."""
 
     name: str
     condition: str
@@ -138,6 +138,7 @@ class WorkflowRule:
     active: bool = True
     label: str = ""
     description: str | None = None
+    sends: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

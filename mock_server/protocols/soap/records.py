@@ -50,8 +50,17 @@ def _within(count: int, most: int) -> None:
         raise errors.EXCEEDED_ID_LIMIT(limit=most)
 
 
-async def _by_ids(call: Call, api: Api, verb: Verb) -> Reply:
+def _read(call: Call) -> tuple[Node, Node]:
+    """Return the operation's element and that of the header, which may say how the client calls itself."""
     asked, header = read_tree(call.body)
+    client = next((node.text.strip() for one in header.all("CallOptions") for node in one.all("client")), "")
+    if client:
+        call.entry.caller = call.org.redactor.hide(client)
+    return asked, header
+
+
+async def _by_ids(call: Call, api: Api, verb: Verb) -> Reply:
+    asked, header = _read(call)
     ids = [node.text.strip() for node in asked.all("ids")]
     _within(len(ids), MOST_ROWS)
     all_or_none = any(one.flag("allOrNone") for one in header.all("AllOrNoneHeader"))
@@ -68,7 +77,7 @@ def _answer(call: Call, api: Api, asked: Node, items: str) -> Reply:
 
 
 async def _merge(call: Call, api: Api) -> Reply:
-    asked, _ = read_tree(call.body)
+    asked, _ = _read(call)
     requests = list(asked.all("request"))
     misplaced = next((node.name for node in asked.children if node.name != "request"), None)
     if misplaced is not None:
@@ -111,7 +120,7 @@ def _values(record: Node) -> dict[str, str | None]:
 
 
 async def _convert(call: Call, api: Api) -> Reply:
-    asked, _ = read_tree(call.body)
+    asked, _ = _read(call)
     wanted = [_lead_convert(node) for node in asked.all("leadConverts")]
     _within(len(wanted), MOST_LEADS)
     items = []
@@ -155,7 +164,7 @@ def _lead_convert(node: Node) -> LeadConvert:
 
 
 def _span(call: Call) -> tuple[Node, SObject, float, float]:
-    asked, _ = read_tree(call.body)
+    asked, _ = _read(call)
     # The WSDL has a capital O; the first clients had none.
     name = asked.first("sObjectType") or asked.first("sobjectType") or ""
     sobject = call.schema.get(name)

@@ -179,6 +179,7 @@ class Stream:
             "exchange": self.world.exchange("outbound.message", at=self.now, end=self.now + 0.2),
         }
         self.called.append(CalledOut(**{**values, **changes}))
+        self.now = max(self.now, self.called[-1].at)
         if effect:
             self.answer(message)
         return self.called[-1]

@@ -9,6 +9,7 @@ import pytest
 from harness.evidence import ArmedFault
 from harness.judge import judge
 from harness.plans import Policy
+from mock_server.control.client import CommitRow
 from tests.harness.builders import World, strike
 from tests.harness.properties.scenes import Scene, Scenes, check, verdict_of
 from tests.harness.properties.streams import ACCOUNTS, EXPIRED, HOUR, Stream
@@ -880,8 +881,8 @@ def booked_once_more_when_the_answer_was_lost(world: World) -> Options:
 @scene("callout.idempotent_receiver", "held")
 def an_older_message_passed_over(world: World) -> Options:
     stream = Stream(world)
-    stream.call("m2", 2)
-    stream.call("m1", 1, effect=False)
+    stream.call("m2", 2, kind="callout")
+    stream.call("m1", 1, kind="callout", effect=False)
     return stream.options()
 
 
@@ -906,6 +907,35 @@ def refused_the_first_time(world: World) -> Options:
     stream = Stream(world)
     stream.call("m1", 1, status=503, acknowledged=False, effect=False)
     stream.call("m1", 1, attempt=2)
+    return stream.options()
+
+
+def _account_saved(world: World, *moments: float) -> None:
+    for number, at in enumerate(moments, 1):
+        world.commits.append(
+            CommitRow(number, number, "update", "Account", "001000000000001AAA", at, 0, {"Name": str(number)}, True)
+        )
+
+
+@scene("callout.idempotent_receiver", "held")
+def an_older_message_that_tells_of_the_record_as_it_is_now(world: World) -> Options:
+    """It was refused at first, and is sent again with the values that the newer one brought, too."""
+    stream = Stream(world)
+    _account_saved(world, 101, 102)
+    stream.call("m1", 1, at=101.5, status=503, acknowledged=False, effect=False)
+    stream.call("m2", 2, at=103)
+    stream.call("m1", 1, at=163, attempt=2)
+    return stream.options()
+
+
+@scene("callout.idempotent_receiver", "violated")
+def an_older_message_worked_on_for_too_long(world: World) -> Options:
+    stream = Stream(world)
+    _account_saved(world, 101, 102)
+    stream.call("m1", 1, at=101.5, effect=False)
+    stream.call("m1", 1, at=101.6, effect=False)
+    stream.call("m2", 2, at=103)
+    stream.answer("m1")
     return stream.options()
 
 

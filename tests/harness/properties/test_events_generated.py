@@ -42,15 +42,13 @@ class Consumer:
     done: set[str] = field(default_factory=set)
     inbox: list[Published] = field(default_factory=list)
     asked: int = 0
-    since: int = 0
 
     def subscribe(self) -> None:
         stream = self.stream
         retained = [event for event in stream.published if event.at + 72 * HOUR > stream.now + 1]
         if self.kept is not None and not any(event.replay_id == self.kept for event in retained):
             stream.subscribe(self.kept, refused=EXPIRED.format(self.kept))
-            self.since = self.kept
-            self.kept = None
+            # It keeps the old id until an event is handled: who is killed before that is refused again.
             stream.subscribe(-2 if self.oldest else -1)
             self.look_up()
         else:

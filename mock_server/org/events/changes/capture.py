@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mock_server.org.events.access import NotPermitted
 from mock_server.org.events.changes.promise import Promise
+from mock_server.org.events.changes.schema import renewed
 from mock_server.org.events.changes.sight import Seen, may_follow
 from mock_server.org.events.changes.telling import Transaction, gap_of
 from mock_server.org.events.changes.types import EventType, event_type
@@ -58,13 +59,33 @@ class Changes:
 
     def entities(self) -> frozenset[str]:
         """Return the names of all objects whose changes some channel carries."""
-        return frozenset(self._org.captured)
+        members = (self._org.schema.channels.get(ALL) or {}).get("members") or {}
+        deployed = (changing(name) for name in members)
+        return self._org.captured.names.union(name for name in deployed if name and self._org.schema.get(name))
 
     def type_of(self, entity: str) -> EventType:
         """Return the type of an object's change events, as its fields are now."""
         sobject = self._org.schema.get(entity)
         assert sobject is not None
         return event_type(sobject)
+
+    def types(self) -> Iterator[str]:
+        """Yield the names of the types of change events that anybody has to do with."""
+        followed = (name.removeprefix(PREFIX) for name in self._bus.channels if name.startswith(PREFIX))
+        yield from {*map(change_event_name, self._captured), *(one for one in followed if changing(one))}
+
+    def schema_named(self, name: str) -> Mapping[str, Any] | None:
+        """Return the Avro schema of a type of change events, None for what is none."""
+        entity = changing(name)
+        sobject = None if entity is None else self._org.schema.get(entity)
+        if sobject is None or not can_be_captured(sobject):
+            return None
+        return self.schema_of(event_type(sobject))
+
+    def schema_of(self, kind: EventType) -> Mapping[str, Any]:
+        """Return the schema of a type as it is now: it may have been renewed without another field."""
+        times = self._bus.renewals.get(kind.name, 0)
+        return kind.schema if not times else renewed(kind.schema, times)
 
     # -- channels
 
@@ -113,7 +134,9 @@ class Changes:
         batches = [self._whole(batch, types) if batch.verb == "undelete" else batch for batch in batches]
         last = batches[-1]
         self._number = max(self._number + 1, int(last.at * _TICKS))
-        transaction = Transaction(self._org.id, self._number, last.at, self.origin(last.exchange), last.exchange)
+        transaction = Transaction(
+            self._org.id, self._number, last.at, self.origin(last.exchange), last.exchange, self.schema_of
+        )
         # Of an overflow each object is told once.
         count = sum(len(batch.ids) for batch in batches)
         ids = self._bus.reserve(count)
@@ -128,6 +151,8 @@ class Changes:
         found = self._types.get(entity)
         if found is None:
             found = self._types[entity] = self.type_of(entity)
+            # Whoever asks for the schema of an event that lies there finds it, even if it has changed since.
+            self._bus.codecs.learn(found.schema)
         return found
 
     def _whole(self, batch: Batch, types: dict[str, EventType]) -> Batch:

@@ -76,6 +76,12 @@ def identified(schema: Mapping[str, Any]) -> dict[str, Any]:
     return {**schema, "uuid": urlsafe_b64encode(digest).decode().rstrip("=")}
 
 
+def renewed(schema: Mapping[str, Any], times: int) -> dict[str, Any]:
+    """Return a schema of another id that says the same."""
+    plain = {key: value for key, value in schema.items() if key != "uuid"}
+    return identified({**plain, "doc": f"Version {times + 1}"})
+
+
 def _fields(sobject: SObject, fields: Iterable[Carried]) -> Iterator[dict[str, Any]]:
     # A named type is spelled out where it comes first, and called by its name from then on.
     spelled: set[str] = set()

@@ -6,7 +6,7 @@ Events", "Gap Events", "Overflow Events"; recorded events.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
@@ -33,6 +33,7 @@ class Transaction:
     at: float
     origin: str
     exchange: int
+    schema_of: Callable[[EventType], Mapping[str, Any]]
 
     @property
     def key(self) -> str:
@@ -133,7 +134,7 @@ def _event(transaction: Transaction, place: int, one: _Change) -> Event:
         "change",
         one.type.name,
         payload,
-        schema_id=one.type.schema_id,
+        schema_id=transaction.schema_of(one.type)["uuid"],
         exchange=transaction.exchange,
         at=transaction.at,
     )
@@ -150,14 +151,13 @@ def gap_of(event: Event) -> Event:
     )  # fmt: skip
 
 
-def nulled(event: Event) -> list[str]:
-    """Return the fields that an update has emptied: a compound one where all of its parts were."""
+def nulled(payload: Mapping[str, Any]) -> list[str]:
+    """Return the fields that an update has emptied."""
     out = []
-    payload = event.payload
-    for path in payload[HEADER]["changedFields"]:
+    for path in payload[HEADER].get("changedFields", ()):
         name, _, part = path.partition(".")
-        value = payload[name]
-        if value is None or (part and value[part] is None):
+        value = payload.get(name)
+        if value is None or (part and value.get(part) is None):
             out.append(path)
     return out
 

@@ -1,0 +1,8 @@
+"""What the org sends by itself: outbound messages and callouts, waiting in its queue until somebody carries them.
+
+Nothing here knows a network: `mock_server.outbound` takes what is due and tells what became of it.
+"""
+
+from mock_server.org.outbound.outbound import Outbound
+
+__all__ = ["Outbound"]

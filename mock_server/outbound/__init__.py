@@ -1,0 +1,1 @@
+"""What carries an org's outgoing traffic: declarations of it, and the client that sends it."""
