@@ -34,7 +34,7 @@ from mock_server.tuning import Tuning
 
 if TYPE_CHECKING:
     from mock_server.org.events import Event, EventBus
-    from mock_server.org.outbound import Outbound
+    from mock_server.org.outbound.outbound import Outbound
 
 _MOST_SCHEMAS = 8
 KEPT_COMMITS = 10_000

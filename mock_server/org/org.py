@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from mock_server.org.events.clients import StreamingClients
     from mock_server.org.events.triggers import Triggers
     from mock_server.org.jobs import Jobs
-    from mock_server.org.outbound import Outbound
+    from mock_server.org.outbound.outbound import Outbound
     from mock_server.org.reports import Reports
 
 T = TypeVar("T")
@@ -209,7 +209,7 @@ class Org:
     def outbound(self) -> Outbound:
         """What the org sends by itself; an org where nothing is declared to be does not load it."""
         if self._outbound is None:
-            from mock_server.org.outbound import Outbound
+            from mock_server.org.outbound.outbound import Outbound
 
             self._outbound = self._pipeline.outbound = Outbound(self)
             self.on_outbound(self._outbound)
