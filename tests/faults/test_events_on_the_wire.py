@@ -52,6 +52,13 @@ class Wire:
     def fired(self) -> int:
         return sum(fault.fired for fault in self.control.faults())
 
+    def struck(self) -> None:
+        """Wait until a rule has struck."""
+        for _ in range(1000):
+            if self.fired():
+                return
+        raise AssertionError("no rule has struck")
+
     def strikes(self) -> list[tuple[str, str]]:
         return [(entry["operation"], s["effect"]) for entry in self.control.journal() for s in entry["strikes"]]
 
@@ -166,6 +173,7 @@ def test_cometd_is_silent_beyond_its_time(wire: Wire) -> None:
     wire.fault(CONNECT, {"stall": "5m"})
     held = wire.bayeux.hold()
     wire.publish(1)
+    wire.struck()
     wire.control.advance(200)
     assert not held.done()
     wire.control.advance(200)
@@ -271,8 +279,7 @@ def test_pubsub_is_silent_and_goes_on(wire: Wire) -> None:
     wire.fault(SUBSCRIBE, {"stall": "10m"})
     wire.publish(1)
     stream = wire.pubsub.subscribe(preset=EARLIEST)
-    while not wire.fired():
-        pass
+    wire.struck()
     wire.control.advance(400)
     wire.control.advance(400)
     first = stream.next()
