@@ -180,7 +180,12 @@ def test_a_message_of_several_notifications_is_as_many_calls() -> None:
         "acknowledged": False,
         "sequence": 2,
     }
-    sent = entry(7, operation="outbound.message") | {"at": 7.0, "call": call, "strikes": [{"rule": "down"}], "copy_of": None}
+    sent = entry(7, operation="outbound.message") | {
+        "at": 7.0,
+        "call": call,
+        "strikes": [{"rule": "down"}],
+        "copy_of": None,
+    }
     token = entry(8, operation="outbound.token") | {"at": 8.0, "call": {**call, "kind": "token"}, "strikes": []}
     found = link_events(events=[], entries=[sent, token]).called_out
     assert [(one.message, one.records, one.sequence, one.rule, one.attempt) for one in found] == [
