@@ -11,7 +11,7 @@ import contextlib
 import logging
 import ssl
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from mock_server.fronts.http import reset
 from mock_server.fronts.listener import Behind
@@ -135,13 +135,14 @@ class _Outer(_Half):
         """Whether it ended without a good-bye."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        # uvloop's transports are of no class of asyncio's.
+        carrier = cast(asyncio.Transport, transport)
+        self.transport = carrier
         self.secure = transport.get_extra_info("ssl_object") is not None
         self.peer = (transport.get_extra_info("peername") or (LOOPBACK,))[0]
         self._front._open.add(self)
-        transport.pause_reading()
-        self._joining = asyncio.get_running_loop().create_task(self._join(transport))
+        carrier.pause_reading()
+        self._joining = asyncio.get_running_loop().create_task(self._join(carrier))
 
     async def _join(self, transport: asyncio.Transport) -> None:
         try:
