@@ -23,6 +23,8 @@ log = logging.getLogger("sfmock")
 
 HOST = "pubsub.salesforce.com"
 LOOPBACK = "127.0.0.1"
+_MOST_EARLY = 1 << 20
+"""Bytes that a client can send before the server is there to take them."""
 
 
 class PubSubFront:
@@ -102,6 +104,10 @@ class _Half(asyncio.Protocol):
         self.transport: asyncio.Transport | None = None
         self.other: _Half | None = None
 
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop's transports are of no class of asyncio's.
+        self.transport = cast(asyncio.Transport, transport)
+
     def data_received(self, data: bytes) -> None:
         if self.other is not None and self.other.transport is not None:
             self.other.transport.write(data)
@@ -133,6 +139,7 @@ class _Outer(_Half):
         self._front = front
         self._inner_port: int | None = None
         self._joining: asyncio.Task[None] | None = None
+        self._early = bytearray()
         self.peer = LOOPBACK
         self.secure = False
         self.broken = False
@@ -149,27 +156,32 @@ class _Outer(_Half):
             self.end()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # That of uvloop under TLS says of itself that it is none, and is one in all but name.
-        transport = cast(asyncio.Transport, transport)
-        self.transport = transport
+        super().connection_made(transport)
         self.secure = transport.get_extra_info("ssl_object") is not None
         self.peer = (transport.get_extra_info("peername") or (LOOPBACK,))[0]
         self._front._open.add(self)
-        self._joining = asyncio.get_running_loop().create_task(self._join(transport))
+        self._joining = asyncio.get_running_loop().create_task(self._join())
 
-    async def _join(self, transport: asyncio.Transport) -> None:
+    def data_received(self, data: bytes) -> None:
+        if self.other is not None:
+            super().data_received(data)
+        elif len(self._early) + len(data) <= _MOST_EARLY:
+            self._early += data
+        else:
+            # No client sends so much before it has been told what it may.
+            self.end()
+
+    async def _join(self) -> None:
         try:
             port = await self._front._port()
-            loop = asyncio.get_running_loop()
-            # The server speaks first, and may have spoken by the time that its connection is ours.
+            # The server speaks first: what it says has to find its way from the beginning.
             half = _Half()
             half.other = self
-            inner, _ = await loop.create_connection(lambda: half, LOOPBACK, port)
+            inner, _ = await asyncio.get_running_loop().create_connection(lambda: half, LOOPBACK, port)
         except OSError as error:
             log.error("a connection cannot be carried to the gRPC server: %s", error)
             self.end()
             return
-        half.transport = inner
         if self.transport is None:
             inner.close()
             return
@@ -179,6 +191,8 @@ class _Outer(_Half):
         number = inner.get_extra_info("sockname")[1]
         self._inner_port = number
         self._front._by_port[number] = self
+        inner.write(bytes(self._early))
+        self._early.clear()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.broken = self.broken or exc is not None
