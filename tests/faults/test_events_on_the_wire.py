@@ -317,3 +317,33 @@ def test_pubsub_ends_a_stream_whose_session_is_over(wire: Wire) -> None:
         wire.pubsub.call("GetTopic", topic_name=TOPIC)
     assert caught.value.status == "UNAUTHENTICATED"
     assert stream.refusal().status == "UNAUTHENTICATED"
+
+
+@pytest.mark.parametrize(
+    ("effect", "status"),
+    [
+        ({"status": 503}, "UNAVAILABLE"),
+        ({"outage": {"down": "1h"}}, "UNAVAILABLE"),
+        ({"session": "revoke"}, "UNAUTHENTICATED"),
+        ({"reply": "lost"}, ""),
+        ({"reply": "reset"}, ""),
+        ({"reply": "truncated"}, ""),
+        ({"reply": "malformed"}, ""),
+    ],
+    ids=str,
+)
+def test_pubsub_meets_faults_of_requests(wire: Wire, effect: dict[str, Any], status: str) -> None:
+    wire.control.add_fault({"on": "pubsub.get_topic", "when": {"times": 1}, **effect})
+    with pytest.raises(Refused) as caught:
+        wire.pubsub.call("GetTopic", topic_name=TOPIC)
+    assert status in ("", caught.value.status)
+    assert wire.fired() == 1
+
+
+def test_pubsub_has_one_event_refused(wire: Wire) -> None:
+    wire.control.add_fault({"on": "pubsub.publish", "error": "LIMIT_EXCEEDED", "records": {"first": 1}})
+    results = wire.pubsub.publish("1", "2")
+    assert [result.HasField("error") for result in results] == [True, False]
+    stream = wire.pubsub.subscribe(preset=EARLIEST)
+    assert numbers(wire, stream, 1) == ["2"]
+    stream.cancel()
