@@ -12,6 +12,7 @@ from harness.effects import Handling
 from harness.event_names import EventName, event_name
 from harness.evidence import Leg
 from harness.happenings import Announced, CalledOut, Delivered, Fetched, Handled, Happenings, Published, Subscribed
+from harness.outgoing import called_out
 from mock_server.control.client import CommitRow
 
 EARLIEST = -2
@@ -96,7 +97,7 @@ def link_events(
         announced=tuple(_announced(notes, by_leg)),
         delivered=tuple(_delivered(notes, by_leg)),
         handled=tuple(replace(one, order=number, event=names.find(one)) for number, one in enumerate(handled)),
-        called_out=tuple(calls),
+        called_out=tuple(calls) or called_out(entries),
         moved=tuple(moved),
         service=service,
         quiet=quiet,

@@ -93,9 +93,11 @@ def test_the_served_org_speaks_grpc_plain_and_by_tls(
     ready = served[1]
     authority = grpc.ssl_channel_credentials(Path(str(ready["ca_file"])).read_bytes())
     address = str(ready["pubsub_tls" if secure else "pubsub"])
-    with grpc.secure_channel(address, authority) if secure else grpc.insecure_channel(address) as channel:
-        with pytest.raises(grpc.RpcError) as refused:
-            method(channel, "GetTopic")(api.TopicRequest(topic_name="/event/X__e"), timeout=20)
+    channel = grpc.secure_channel(address, authority) if secure else grpc.insecure_channel(address)
+    with channel, pytest.raises(grpc.RpcError) as refused:
+        method(channel, "GetTopic")(
+            api.TopicRequest(topic_name="/event/X__e"), metadata=[("accesstoken", "x")], timeout=20
+        )
     assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
 
 

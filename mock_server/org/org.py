@@ -612,6 +612,9 @@ class Org:
             # A disk that is full now has been told of before.
             self.keep_uses()
         self.closed = True
+        if self._events is not None:
+            # Whoever waits for events finds out that there will be none.
+            self._events.wake()
         self.hang_up()
         if self._jobs is not None:
             self._jobs.close()
