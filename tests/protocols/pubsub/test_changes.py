@@ -11,7 +11,7 @@ import pytest
 from mock_server import api
 from mock_server.control.client import OrgInfo
 from tests.conftest import Rest
-from tests.protocols.pubsub.client import EARLIEST, ORDER, PubSub, connect
+from tests.protocols.pubsub.client import EARLIEST, ORDER, PubSub
 
 CHANGES = "/data/ChangeEvents"
 CONTACTS = "/data/ContactChangeEvent"
