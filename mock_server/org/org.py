@@ -245,8 +245,9 @@ class Org:
     def resume_topics(self) -> None:
         """Tell from now on of what the topics are about that the database knows of."""
         there = 'SELECT 1 FROM "PushTopic" WHERE "IsDeleted" = 0 LIMIT 1'
-        if self.store.has_table("PushTopic") and self.store.connection.execute(there).fetchone():
-            self.events.topics.changed()
+        known = self.store.has_table("PushTopic") and self.store.connection.execute(there).fetchone() is not None
+        if known or self._events is not None:
+            self.events.topics.recalled()
 
     @cached_property
     def event_triggers(self) -> Triggers:
