@@ -11,7 +11,8 @@ from typing import Any
 from harness.effects import Handling
 from harness.event_names import EventName, event_name
 from harness.evidence import Leg
-from harness.happenings import Announced, CalledOut, Delivered, Fetched, Handled, Happenings, Published, Subscribed
+from harness.happenings import Announced, Delivered, Fetched, Handled, Happenings, Published, Subscribed
+from harness.outgoing import called_out
 from mock_server.control.client import CommitRow
 
 EARLIEST = -2
@@ -67,7 +68,6 @@ def link_events(
     place: Place | None = None,
     keys: Mapping[str, str] | None = None,
     user: str | None = None,
-    sent: Sequence[str] = (),
     moved: Sequence[tuple[float, float]] = (),
     service: bool = False,
     quiet: bool = False,
@@ -75,8 +75,7 @@ def link_events(
     """Link the control plane's events and journal entries with the effects of a trial.
 
     `keys` gives the key field of each object or event, by its name in lower case; `user` is the id of the subject's
-    user: what is changed in his name is the subject's own. `sent` are the ids of messages in the order in which what
-    they tell of was saved. `moved`, `service` and `quiet` are handed on.
+    user: what is changed in his name is the subject's own. `moved`, `service` and `quiet` are handed on.
     """
     published = tuple(sorted((_published(row, keys or {}, user) for row in events), key=lambda one: one.replay_id))
     by_leg = _Legs(legs)
@@ -97,7 +96,7 @@ def link_events(
         announced=tuple(_announced(notes, by_leg)),
         delivered=tuple(_delivered(notes, by_leg)),
         handled=tuple(replace(one, order=number, event=names.find(one)) for number, one in enumerate(handled)),
-        called_out=tuple(_called(entries, sent)),
+        called_out=called_out(entries),
         moved=tuple(moved),
         service=service,
         quiet=quiet,
@@ -244,32 +243,6 @@ def _delivered(notes: Sequence[Note], legs: _Legs) -> Iterator[Delivered]:
                 leg=legs.of(entry["number"]),
                 uuid=note["uuid"],
                 rule=note["rule"],
-            )
-
-
-def _called(entries: Sequence[Mapping[str, Any]], sent: Sequence[str]) -> Iterator[CalledOut]:
-    """Yield the attempts to call the service; of an outbound message one for each of its notifications."""
-    places = {message: place for place, message in enumerate(sent, 1)}
-    for entry in entries:
-        call = entry.get("call")
-        if not call or call["kind"] not in ("outbound message", "callout"):
-            continue
-        several = list(zip(call["notifications"], call["records"], strict=False))
-        for message, records in [(one, (record,)) for one, record in several] or [(call["message"], call["records"])]:
-            yield CalledOut(
-                at=entry["at"],
-                kind=call["kind"],
-                name=call["name"],
-                message=message,
-                attempt=call["attempt"],
-                records=tuple(records),
-                seconds=call["seconds"],
-                timeout=call["timeout"],
-                status=call["status"],
-                acknowledged=call["acknowledged"],
-                rule=next((strike["rule"] for strike in entry.get("strikes") or ()), None),
-                sequence=places.get(message, 0),
-                exchange=entry["number"],
             )
 
 

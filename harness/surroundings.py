@@ -116,7 +116,6 @@ class Surroundings:
             place=Place(plan.sobject.lower(), plan.key.lower()) if plan.sobject and plan.key else None,
             keys=self._keys,
             user=self.org.user_id,
-            sent=self._sent() if self.is_called else (),
             moved=tuple(self.moved),
             service=True,
             quiet=self.quiet,
@@ -128,12 +127,6 @@ class Surroundings:
         for event in self.org.control.events(since):
             self._events[event["replay_id"]] = event
         return list(self._events.values())
-
-    def _sent(self) -> list[str]:
-        """Return the ids of all that the org has sent, or will send, in the order in which it was saved."""
-        told = self.org.control.outbound()
-        items = sorted((*told["messages"], *told["callouts"]), key=lambda item: float(item["created"]))
-        return [one["id"] for item in items for one in item.get("notifications") or item.get("callouts") or ()]
 
     def send_what_waits(self) -> bool:
         """Have the org send at once what it would send again later; tell whether there was anything."""

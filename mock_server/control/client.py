@@ -274,7 +274,7 @@ class ControlClient:
         apps: Iterable[Mapping[str, Any]] | None = None,
         security: Mapping[str, Any] | None = None,
         automation: Sequence[Mapping[str, Any]] | None = None,
-        declared: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
+        declared: Mapping[str, Sequence[Any]] | None = None,
     ) -> OrgInfo:
         """Make an org. `template` is the id of an org whose schema and records it starts with.
 
@@ -295,7 +295,7 @@ class ControlClient:
             "login": login or None, "users": None if users is None else list(users), "as": speaker,
             "automation": [dict(hook) for hook in automation] if automation else None,
             "apps": None if apps is None else [dict(app) for app in apps], "security": security or None,
-            **{kind: [dict(one) for one in listed] for kind, listed in (declared or {}).items()},
+            **{kind: [one if isinstance(one, str) else dict(one) for one in listed] for kind, listed in (declared or {}).items()},
         }  # fmt: skip
         body = {key: value for key, value in spec.items() if value is not None}
         return OrgInfo(**self._link.call("POST", "/_mock/orgs", body))
@@ -462,15 +462,14 @@ class ControlClient:
 
     # -- what else an org's owner declares
 
-    def declared(self, kind: str) -> list[dict[str, Any]]:
+    def declared(self, kind: str) -> list[Any]:
         """Return what the org has of a kind: `apexrest`."""
-        found: list[dict[str, Any]] = self._call("GET", quote(kind, safe=""))
+        found: list[Any] = self._call("GET", quote(kind, safe=""))
         return found
 
-    def declare(self, kind: str, one: Mapping[str, Any]) -> dict[str, Any]:
-        """Declare one more of a kind; return it as the org has it."""
-        made: dict[str, Any] = self._call("POST", quote(kind, safe=""), dict(one))
-        return made
+    def declare(self, kind: str, one: Mapping[str, Any] | str) -> Any:
+        """Declare one more of a kind; return it as the org has it. Objects to capture are given by their names."""
+        return self._call("POST", quote(kind, safe=""), one if isinstance(one, str) else dict(one))
 
     def remove_declared(self, kind: str, name: str) -> None:
         self._call("DELETE", f"{quote(kind, safe='')}/{quote(name, safe='')}")

@@ -239,6 +239,7 @@ class Org:
         there = 'SELECT 1 FROM "PushTopic" WHERE "IsDeleted" = 0 LIMIT 1'
         if self.store.has_table("PushTopic") and self.store.connection.execute(there).fetchone():
             self.events.topics.changed()
+
     @cached_property
     def event_triggers(self) -> Triggers:
         """Runs hooks on platform events."""
@@ -611,6 +612,9 @@ class Org:
             # A disk that is full now has been told of before.
             self.keep_uses()
         self.closed = True
+        if self._events is not None:
+            # Whoever waits for events finds out that there will be none.
+            self._events.wake()
         self.hang_up()
         if self._jobs is not None:
             self._jobs.close()

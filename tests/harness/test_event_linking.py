@@ -46,6 +46,7 @@ def entry(number: int, *notes: dict[str, Any], operation: str = "cometd.connect"
         "number": number,
         "operation": operation,
         "end": end,
+        "strikes": [],
         "events": [{**plain, "channel": CHANNEL, "at": float(number), **note} for note in notes],
     }
 
@@ -173,11 +174,13 @@ def test_what_was_asked_for_and_what_was_told_without_an_event() -> None:
 def test_a_message_of_several_notifications_is_as_many_calls() -> None:
     call = {"kind": "outbound message", "name": "Tell", "message": "04l1", "attempt": 2, "records": ["001a", "001b"]}
     call |= {"notifications": ["04l1", "04l2"], "seconds": 0.5, "timeout": 60.0, "status": 500, "acknowledged": False}
-    sent = entry(7, operation="outbound.message") | {"at": 7.0, "call": call, "strikes": [{"rule": "down"}]}
-    token = entry(8, operation="outbound.token") | {"at": 8.0, "call": {**call, "kind": "token"}}
-    found = link_events(events=[], entries=[sent, token], sent=["04l0", "04l1", "04l2"]).called_out
+    call["sequence"] = 2
+    plain = {"at": 7.0, "copy_of": None, "strikes": [{"rule": "down"}]}
+    sent = entry(7, operation="outbound.message") | plain | {"call": call}
+    token = entry(8, operation="outbound.token") | plain | {"call": {**call, "kind": "token"}}
+    found = link_events(events=[], entries=[sent, token]).called_out
     assert [(one.message, one.records, one.sequence, one.rule, one.attempt) for one in found] == [
-        ("04l1", ("001a",), 2, "down", 2), ("04l2", ("001b",), 3, "down", 2),
+        ("04l1", ("001a",), 2, "down", 2), ("04l2", ("001b",), 2, "down", 2),
     ]  # fmt: skip
 
 

@@ -242,14 +242,18 @@ class EventBus:
     def renew_schema(self, first: Event) -> None:
         """Have a type's schema change: its events have the id of the new one, from a given one on."""
         # Once asked for, a schema is known by its id for ever.
-        self.codecs.of_event(first.name)
+        before = self.codecs.of_event(first.name).schema_id
         self.renewals[first.name] = self.renewals.get(first.name, 0) + 1
         schema_id = self.codecs.of_event(first.name).schema_id
         for channel in self.channels.values():
-            for event in channel.after(first.replay_id - 1, len(channel)):
-                if event.name == first.name:
+            for event in channel.after(0, len(channel)):
+                if event.name != first.name:
+                    continue
+                if event.replay_id >= first.replay_id:
                     event.schema_id = schema_id
                     event.forms.clear()
+                elif event.schema_id is None:
+                    event.schema_id = before
 
     def wake(self) -> None:
         for wake in list(self._listeners.values()):
