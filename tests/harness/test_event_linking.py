@@ -233,6 +233,8 @@ def test_what_the_subject_caused_itself_is_its_own() -> None:
     events = [platform(1), platform(2, exchange=4), change(3), change(4, commitUser="005000000000009")]
     found = link_events(events=events, entries=[], user="005000000000009AAA")
     assert [one.own for one in found.published] == [False, True, False, True]
+    seeded = link_events(events=events, entries=[], user="005000000000009AAA", seeded=4)
+    assert [one.own for one in seeded.published] == [False, True, False, False]
 
 
 def test_an_event_is_called_by_its_key_its_record_or_its_replay_id() -> None:
