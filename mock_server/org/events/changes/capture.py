@@ -42,6 +42,7 @@ class Changes:
         self.origin: Callable[[int], str] = lambda exchange: ""
         """Tells the changeOrigin of an exchange; whoever knows exchanges sets it."""
         self._types: dict[str, EventType] = {}
+        self._targets: dict[tuple[str, ...], tuple[tuple[str, frozenset[str]], ...]] = {}
         self._version = -1
         self._watching = False
         self._number = 0
@@ -111,12 +112,14 @@ class Changes:
         channel = self._bus.channel(name, "change")
         return Seen(channel, lambda: self._org.accesses.of(who.user_id), self._org.schema)
 
-    def _channels(self, entities: Sequence[str]) -> Iterator[tuple[Channel, frozenset[str]]]:
-        """Yield the channels of a transaction, each with the types of events that it carries."""
-        names = frozenset(change_event_name(one) for one in entities)
-        yield self._bus.channel(PREFIX + ALL, "change"), names
-        for name in names:
-            yield self._bus.channel(PREFIX + name, "change"), frozenset({name})
+    def _channels(self, entities: tuple[str, ...]) -> tuple[tuple[str, frozenset[str]], ...]:
+        """Return the channels of a transaction by name, each with the types of events that it carries."""
+        found = self._targets.get(entities)
+        if found is None:
+            names = [change_event_name(one) for one in entities]
+            own = [(PREFIX + name, frozenset({name})) for name in names]
+            found = self._targets[entities] = ((PREFIX + ALL, frozenset(names)), *own)
+        return found
 
     # -- what commits say
 
@@ -125,13 +128,17 @@ class Changes:
         kept = [batch for batch in batches if batch.sobject in self._captured]
         if not kept or self._org.captured.quiet:
             return
-        for _, group in groupby(kept, key=lambda batch: batch.whole):
-            self._take(list(group))
+        if len(kept) == 1:
+            self._take(kept)
+        else:
+            for _, group in groupby(kept, key=lambda batch: batch.whole):
+                self._take(list(group))
         self._bus.wake()
 
     def _take(self, batches: list[Batch]) -> None:
         types = {batch.sobject: self._type(batch.sobject) for batch in batches}
-        batches = [self._whole(batch, types) if batch.verb == "undelete" else batch for batch in batches]
+        if any(batch.verb == "undelete" for batch in batches):
+            batches = [self._whole(batch, types) if batch.verb == "undelete" else batch for batch in batches]
         last = batches[-1]
         self._number = max(self._number + 1, int(last.at * _TICKS))
         transaction = Transaction(
@@ -141,8 +148,8 @@ class Changes:
         count = sum(len(batch.ids) for batch in batches)
         ids = self._bus.reserve(count)
         promise = Promise(transaction, batches, types, ids, self.most)
-        for channel, names in self._channels(list(types)):
-            channel.promise(promise.part(names))
+        for name, carried in self._channels(tuple(types)):
+            self._bus.channel(name, "change").promise(promise.part(carried))
 
     def _type(self, entity: str) -> EventType:
         if self._version != self._org.schema.version:
