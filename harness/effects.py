@@ -58,6 +58,8 @@ class BrokenLine:
     line: int
     reason: str
     raw: str
+    cut_off: bool = False
+    """Whether another line follows in it: its writer was ended in the middle of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,7 @@ def _read(line: bytes, number: int) -> Iterator[Line]:
         except orjson.JSONDecodeError:
             continue
         if not isinstance(behind, BrokenLine):
-            yield BrokenLine(number, "cut off in the middle; another line follows in it", raw)
+            yield BrokenLine(number, "cut off in the middle; another line follows in it", raw, cut_off=True)
             yield behind
             return
     yield BrokenLine(number, reason, raw)

@@ -12,8 +12,11 @@ from harness.effects import Handling
 from harness.event_names import EventName, event_name
 from harness.evidence import Leg
 from harness.happenings import Announced, CalledOut, Delivered, Fetched, Handled, Happenings, Published, Subscribed
+from harness.outgoing import called_out
 from mock_server.control.client import CommitRow
 
+EARLIEST = -2
+"""Stands for all that a channel retains: also what is told as 0, before every id."""
 _TOLD = ("published", "announced")
 """Notes of replay ids that came without their events: of a publish result, of a keep-alive."""
 _STAMPS = frozenset({"lastmodifieddate", "systemmodstamp", "lastmodifiedbyid"})
@@ -94,7 +97,7 @@ def link_events(
         announced=tuple(_announced(notes, by_leg)),
         delivered=tuple(_delivered(notes, by_leg)),
         handled=tuple(replace(one, order=number, event=names.find(one)) for number, one in enumerate(handled)),
-        called_out=tuple(calls),
+        called_out=tuple(calls) or called_out(entries),
         moved=tuple(moved),
         service=service,
         quiet=quiet,
@@ -175,7 +178,7 @@ def _subscribed(notes: Sequence[Note], legs: _Legs) -> Iterator[Subscribed]:
             at=note["at"],
             channel=note["channel"],
             subscriber=note["subscriber"] or "",
-            replay_id=note["replay_id"],
+            replay_id=note["replay_id"] or (None if note["replay_id"] is None else EARLIEST),
             refused=note["refused"],
             exchange=entry["number"],
             leg=legs.of(entry["number"]),

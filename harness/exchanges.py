@@ -28,6 +28,8 @@ _USAGE = re.compile(r"api-usage=(\d{1,12})/(\d{1,12})")
 NO_ANSWER = frozenset({"lost", "reset", "abandoned"})
 """Outcomes of which a client sees no more than that the connection is gone, or that its patience is at an end."""
 _UNREADABLE = NO_ANSWER | {"cut", "malformed"}
+_WAITING = ("cometd.connect", "pubsub.subscribe", "pubsub.managed_subscribe", "pubsub.publish_stream")
+"""Operations that wait for what may never come: one that its client leaves has not failed."""
 _WHOLE = frozenset({"subject", "job"})
 """Effects that strike after the work and leave the answer as it is."""
 _PASSING = frozenset({429, 500, 502, 503, 504})
@@ -260,7 +262,8 @@ def read_exchange(entry: Mapping[str, Any]) -> Exchange:
         not strike["rows"] and strike["point"] == "after" and strike["effect"] not in _WHOLE for strike in strikes
     )
     heard = outcome == "answered" and not masked
-    unreadable = outcome in _UNREADABLE
+    gone = outcome == "abandoned" and entry["operation"] in _WAITING
+    unreadable = outcome in _UNREADABLE and not gone
     # The error answer of a single record: its row says it all.
     told_by_rows = heard and any(row.success is not None for row in rows)
     return Exchange(

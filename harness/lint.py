@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.crashes import is_crash
 from harness.plans import InputFile, Policy, Scenario
+from harness.service_plans import SERVICE, ChangeStep, RestartStep, all_steps, place_of
 from harness.stage import fault_rules
 from mock_server.documents import Problem, Steps, duration
 from mock_server.org.errors import BY_CODE
@@ -161,9 +162,43 @@ def _unexercised(scenario: Scenario) -> Iterator[Problem]:
     rules = [rule for _, rule in fault_rules(scenario)]
     for name in scenario.expect:
         wanted = TRIGGERS.get(name)
+        if name in _BY_RESTART and _restarts(scenario, _BY_RESTART[name]):
+            continue
         if wanted is not None and not any(wanted[1](rule) for rule in rules):
             at: Steps = ("expect", name)
             yield Problem(at, f"{name} will not be exercised: no fault here {wanted[0]}", at_key=True)
+
+
+def _restarts(scenario: Scenario, by: tuple[str, ...]) -> bool:
+    return any(isinstance(step, RestartStep) and step.by in by for step in all_steps(scenario.events))
+
+
+# -- services
+
+
+def _idle_services(scenario: Scenario) -> Iterator[Problem]:
+    """Find services that nothing happens to, and that are ready when nobody will ever call them."""
+    plan = scenario.service
+    if plan is None:
+        return
+    if not (scenario.events or scenario.inputs):
+        text = "nothing happens while the service runs: write what does under events, or give it inputs"
+        yield Problem(("service",), text, at_key=True)
+    called = SERVICE in repr(scenario.org.declared)
+    if plan.ready is not None and plan.ready.word == "port" and not called:
+        yield Problem(("service", "ready"), f"no URL of the org names {SERVICE}: nobody will call this service")
+
+
+def _nothing_to_undelete(scenario: Scenario) -> Iterator[Problem]:
+    deleted: set[str] = set()
+    for step in all_steps(scenario.events):
+        if not isinstance(step, ChangeStep):
+            continue
+        if step.verb == "delete":
+            deleted.add(step.sobject.lower())
+        elif step.verb == "undelete" and step.sobject.lower() not in deleted:
+            text = f"no {step.sobject} was deleted by a step before this one: there is nothing to undelete"
+            yield Problem((*place_of(scenario.events, step), "undelete"), text)
 
 
 def _kind(*kinds: str) -> Callable[[Rule], bool]:
@@ -285,4 +320,18 @@ TRIGGERS: dict[str, tuple[str, Callable[[Rule], bool]]] = {
 """What a fault must do before a property can be judged. Properties that need no fault, or more than a look at the rules
 can tell, are not here."""
 
-_CHECKS = (_impossible_policy, _rules_too_late, _rules_without_rows, _rules_in_the_shade, _unexercised)
+_BY_RESTART: dict[str, tuple[str, ...]] = {
+    "report.graceful_stop": ("SIGTERM",),
+    "idempotency.crash_safe": ("SIGKILL", "SIGTERM"),
+}
+"""Properties that the restart of a service puts to the test, too."""
+
+_CHECKS = (
+    _impossible_policy,
+    _rules_too_late,
+    _rules_without_rows,
+    _rules_in_the_shade,
+    _unexercised,
+    _idle_services,
+    _nothing_to_undelete,
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 Work = TypeVar("Work", bound=Callable[..., object])
@@ -276,6 +276,18 @@ class OrgHandle:
     def journal(self, since: int = 0) -> list[dict[str, Any]]:
         """Return the exchanges after a number, oldest first."""
         return self.control.journal(since)
+
+    def events(self, since: int = 0) -> list[dict[str, Any]]:
+        """Return the events that are retained after a replay id, oldest first."""
+        return self.control.events(since)
+
+    def publish(self, channel: str, payloads: Iterable[Mapping[str, Any]]) -> list[str]:
+        """Publish platform events to a channel (`/event/Order__e`) past limits; return their EventUuids."""
+        return self.control.publish(channel, payloads)
+
+    def subscribers(self) -> list[dict[str, Any]]:
+        """Return the subscriptions that there are now."""
+        return self.control.subscribers()
 
     def commits(self, since: int = 0) -> list[CommitRow]:
         """Return the committed changes after a number, oldest first."""

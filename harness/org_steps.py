@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.plans import InputPlan, Scenario
-from harness.service_plans import ChangeStep, Step, all_steps
+from harness.service_plans import ChangeStep, all_steps, place_of
 from mock_server.control.client import ControlError
 from mock_server.documents import Problem
 from mock_server.seeding import values
@@ -94,22 +94,5 @@ class OrgSteps:
         inner = "" if not error.path else f" ({error.path})"
         text = f"{error.message}{inner}"
         return self._scenario.document.error(
-            [Problem(place_of(self._scenario, step), text, error.allowed, error.nearest)]
+            [Problem(place_of(self._scenario.events, step), text, error.allowed, error.nearest)]
         )
-
-
-def place_of(scenario: Scenario, wanted: Step) -> tuple[str | int, ...]:
-    """Return where a step stands in the scenario."""
-
-    def look(steps: Sequence[Step], at: tuple[str | int, ...]) -> tuple[str | int, ...] | None:
-        for place, step in enumerate(steps):
-            here = (*at, place)
-            if step is wanted:
-                return here
-            inner = getattr(step, "meanwhile", ())
-            found = look(inner, (*here, "restart", "meanwhile")) if inner else None
-            if found:
-                return found
-        return None
-
-    return look(scenario.events, ("events",)) or ("events",)

@@ -91,6 +91,9 @@ class TrialRunner:
         There is no baseline. An exception that leaves the block fails the test as it is.
         """
         self.tried = True
+        if self.scenario.service is not None:
+            text = "a service is a function that the harness ends and starts again: call trial.run(function)"
+            raise pytest.UsageError(f"{self.scenario.name}: {text}")
         with told(self.scenario):
             check_crashes(self.scenario)
         rows = None if inputs is None else self._rows(inputs, key, sobject)

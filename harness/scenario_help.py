@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.plans import InputFile, OrgPlan, Policy, Scenario
 from harness.properties import registry
+from harness.service_help import service_words, step_words
 from mock_server.seeding.plans import MadeRecords
 
 _WIDTH = 96
@@ -19,6 +20,8 @@ def describe(scenario: Scenario) -> str:
         ("", [scenario.story] if scenario.story else []),
         ("The org", list(_org(scenario.org))),
         ("Inputs", [_input(plan) for plan in scenario.inputs]),
+        ("The service", list(service_words(scenario))),
+        ("What happens meanwhile", [step_words(step) for step in scenario.events]),
         ("Declared policy", [policy_words(scenario.policy)] if scenario.policy else []),
         ("What goes wrong", list(_troubles(scenario))),
         (
@@ -196,6 +199,24 @@ def _meanwhile(given: Mapping[str, Any]) -> str:
     return f"somebody else's changes meanwhile ({', '.join(said)})"
 
 
+def _event(given: Any) -> str:
+    kind, value = next(iter(given.items())) if isinstance(given, Mapping) else (given, None)
+    words: dict[str, Callable[[Any], str]] = {
+        "duplicate": lambda copies: f"the event comes {_times((copies or 1) + 1)}",
+        "reorder": lambda _: "the event comes behind the one that follows it",
+        "delay": lambda span: f"the event comes {_span(span)} later",
+        "drop": lambda gap: "a gap event comes in its place" if gap == "gap" else "the event never comes",
+        "schema": lambda _: "the type of the event gets another schema",
+        "disconnect": lambda after: f"the connection breaks after {after} events" if after else "the connection breaks",
+        "stall": lambda span: "the stream falls silent" + (f" for {_span(span)}" if span else ""),
+        "slow": lambda _: "the subscriber is taken for too slow and cut off",
+        "forget": lambda _: "the server has restarted and knows no subscriber any more",
+        "replay": lambda how: f"the replay id is told to be {how}",
+        "lost": lambda _: "the event is accepted and never delivered",
+    }
+    return words[kind](value)
+
+
 _EFFECTS: dict[str, Callable[[Any, Mapping[str, Any]], str]] = {
     "error": lambda code, _: str(code),
     "status": _status,
@@ -208,6 +229,7 @@ _EFFECTS: dict[str, Callable[[Any, Mapping[str, Any]], str]] = {
     "meanwhile": lambda given, _: _meanwhile(given),
     "upload": lambda _, __: "the upload breaks off",
     "job": lambda given, _: _job(given),
+    "event": lambda given, _: _event(given),
     "subject": lambda how, _: {"kill": "the subject is killed", "stop": "the subject is asked to stop"}[how],
 }
 

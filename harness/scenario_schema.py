@@ -7,6 +7,7 @@ from typing import Any
 
 from harness.properties import Property, registry
 from harness.scenario_reading import MOST_ATTEMPTS
+from harness.service_schema import effects_shape, events_shape, service_shape
 from mock_server import automation, declarations, tuning
 from mock_server.faults.shapes import DURATION, SHARE, TEXT, Shape, count, mapping, optional, rule
 from mock_server.seeding.files import MOST_ROWS
@@ -74,6 +75,9 @@ def scenario_schema() -> Shape:
             "story": {**TEXT, "description": "why this happens to people"},
             "org": _org(),
             "inputs": {"type": "array", "items": {"anyOf": [_made(), _given()]}},
+            "service": service_shape(),
+            "events": events_shape(_FIELDS),
+            "effects": effects_shape(),
             "policy": _policy(),
             "faults": faults,
             "phases": {

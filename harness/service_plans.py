@@ -11,6 +11,8 @@ from mock_server.seeding.plans import FieldPlan, Records
 ReadyWord = Literal["subscribed", "first_request", "port"]
 Signal = Literal["SIGTERM", "SIGKILL"]
 ChangeVerb = Literal["publish", "create", "update", "delete", "undelete"]
+SERVICE = "{service}"
+"""Stands in URLs for the address where a service that is called shall listen."""
 GRACE = 5.0
 """Seconds that a service has to end when it is asked to."""
 QUIET = 2.0
@@ -111,3 +113,16 @@ def all_steps(steps: Sequence[Step]) -> Iterator[Step]:
         yield step
         if isinstance(step, RestartStep):
             yield from all_steps(step.meanwhile)
+
+
+def place_of(steps: Sequence[Step], wanted: Step, at: tuple[str | int, ...] = ("events",)) -> tuple[str | int, ...]:
+    """Return where a step stands in the scenario; empty for one that is not among them."""
+    for place, step in enumerate(steps):
+        here = (*at, place)
+        if step is wanted:
+            return here
+        if isinstance(step, RestartStep):
+            found = place_of(step.meanwhile, wanted, (*here, "restart", "meanwhile"))
+            if found:
+                return found
+    return ()

@@ -14,7 +14,7 @@ from harness.event_linking import Place, Seen, link_events
 from harness.evidence import Leg
 from harness.happenings import Happenings
 from harness.plans import Scenario
-from harness.service_plans import ChangeStep, all_steps
+from harness.service_plans import SERVICE, ChangeStep, all_steps
 from harness.service_watch import EffectsTail
 from harness.sink import Sink, free_port
 from mock_server.org.clock import wall
@@ -22,9 +22,6 @@ from mock_server.org.clock import wall
 if TYPE_CHECKING:
     from harness.org import OrgHandle
     from mock_server.control.client import CommitRow
-
-SERVICE = "{service}"
-"""Stands in URLs for the address where a service that is called shall listen."""
 
 
 @dataclass
@@ -39,6 +36,7 @@ class Surroundings:
     quiet: bool = False
     org: OrgHandle = field(init=False)
     _offset: float = 0.0
+    _events: dict[int, dict[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.sink = Sink(self.scenario.effects.sink, now=self.now, leg=lambda: self.leg)
@@ -69,6 +67,8 @@ class Surroundings:
         return wall() + self._offset
 
     def advance(self, seconds: float) -> None:
+        """Move the org's clock on. What was published until now is noted: it may not be retained any longer."""
+        self._published()
         self.moved.append((self.now(), seconds))
         self._offset = self.org.clock.advance(seconds) - wall()
 
@@ -102,7 +102,7 @@ class Surroundings:
     ) -> Happenings:
         plan = self.scenario.effects
         return link_events(
-            events=self.org.control.events(),
+            events=self._published(),
             entries=entries,
             commits=commits,
             legs=legs,
@@ -115,6 +115,13 @@ class Surroundings:
             service=True,
             quiet=self.quiet,
         )
+
+    def _published(self) -> list[dict[str, Any]]:
+        """Return all events that were seen published, retained or not."""
+        since = max(self._events, default=0)
+        for event in self.org.control.events(since):
+            self._events[event["replay_id"]] = event
+        return list(self._events.values())
 
     @cached_property
     def _keys(self) -> dict[str, str]:

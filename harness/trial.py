@@ -24,7 +24,6 @@ from harness.inputs import Input
 from harness.judge import judge, judge_laws
 from harness.letters import DeadLetterQueue, JsonlQueue, QueueReader, as_queue
 from harness.org import OrgHandle
-from harness.org_steps import place_of
 from harness.properties import read_parameters, registry
 from harness.properties.bulk.memory import MemoryBounded
 from harness.properties.giving_up import SinkFailureSurvived
@@ -33,7 +32,7 @@ from harness.properties.redrive import NotStale
 from harness.redrive import Redrive, Redriver
 from harness.result import Baseline, TrialResult
 from harness.scenario import Scenario
-from harness.service_plans import RestartStep, all_steps
+from harness.service_plans import RestartStep, all_steps, place_of
 from harness.service_run import ServiceRun
 from harness.stage import Stage, emptied, fault_rules
 from harness.subjects import CallableSubject, CommandSubject, Run, Subject, canaries_of, environment_of
@@ -80,7 +79,7 @@ def check_service(scenario: Scenario, subject: Subject | None) -> None:
         return
     text = "a function cannot be killed: write `by: SIGTERM`, or give the service as a command"
     problems = [
-        Problem((*place_of(scenario, step), "restart"), text)
+        Problem((*place_of(scenario.events, step), "restart"), text)
         for step in all_steps(scenario.events)
         if isinstance(step, RestartStep) and step.by == "SIGKILL"
     ]

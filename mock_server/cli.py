@@ -66,6 +66,7 @@ def _parser(arguments: list[str]) -> argparse.ArgumentParser:
         "ca": _add_ca,
         "env": _add_env,
         "snapshot": _add_snapshot,
+        "outbound": _add_outbound,
         "operations": _add_operations,
         "conform": _add_conform,
         "openapi": _add_openapi,
@@ -273,6 +274,44 @@ def _read_ready(file: str) -> tuple[str, Path]:
 
 _PATIENCE = 600.0
 """Seconds that a snapshot of a very large org may take."""
+
+
+def _add_outbound(commands: Any) -> None:
+    outbound = commands.add_parser(
+        "outbound",
+        help="show what a running mock's org sends by itself, or the WSDL of an outbound message",
+        description="List the outbound messages and callouts of an org that wait or are over, or print the WSDL of an "
+        "outbound message, from which its receiver is generated.",
+    )
+    outbound.add_argument("what", choices=["list", "wsdl"])
+    outbound.add_argument("name", metavar="NAME", nargs="?", help="the outbound message (wsdl)")
+    outbound.add_argument("--org", metavar="ID", help="of which org (default: the mock's own)")
+    _add_where(outbound)
+    outbound.set_defaults(run_command=_outbound)
+
+
+def _outbound(options: argparse.Namespace) -> int:
+    from mock_server.control.client import ControlError
+
+    if (options.what == "wsdl") != (options.name is not None):
+        raise Refused("the WSDL of which outbound message? sfmock outbound wsdl NAME" if options.name is None else
+                      "sfmock outbound list takes no NAME")  # fmt: skip
+    control, _, _ = _running(options, timeout=_PATIENCE)
+    try:
+        chosen = control if options.org is None else control.for_org(options.org)
+        if options.what == "wsdl":
+            print(chosen.wsdl(options.name), end="")
+            return 0
+        told = chosen.outbound()
+        for one in (*told["messages"], *told["callouts"]):
+            why = f"  {one['error']}" if one["error"] else ""
+            print(f"{one['id']}  {one['name']}  {one['state']}  {one['attempts']} attempts{why}")
+        return 0
+    except ControlError as error:
+        near = f"; did you mean {error.nearest!r}?" if error.nearest else ""
+        raise Refused(f"{error.message}{near}") from None
+    finally:
+        control.close()
 
 
 def _add_snapshot(commands: Any) -> None:

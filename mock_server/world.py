@@ -444,6 +444,10 @@ def _declare(org: Org, spec: OrgSpec) -> None:
 
 def _equip(org: Org, spec: OrgSpec) -> None:
     """Declare what may name users, who are there by now."""
+    if org.schema.outbound_messages or org.schema.named_credentials:
+        from mock_server.org.outbound.given import adopt
+
+        adopt(org)
     for kind, listed in spec.declared.items():
         for place, one in enumerate(listed):
             try:

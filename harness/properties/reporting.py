@@ -7,10 +7,10 @@ from collections import Counter
 from dataclasses import dataclass
 
 from harness.effects import Report
-from harness.evidence import Evidence, Outcome, Process
+from harness.evidence import Evidence, Outcome
 from harness.exchanges import UNCOUNTED, Exchange
-from harness.letters import BrokenLetter
 from harness.output import TAIL
+from harness.properties.graceful import GracefulStop
 from harness.properties.property import Claim, NoParameters, Verdict, counted, some
 
 _NEAR = 3
@@ -128,58 +128,6 @@ def _false(last: Report, truth: Counter[Outcome], unknowable: int, *, partial: b
     ):
         return f"{last.failed} reported as failed, {failed} did not land"
     return None
-
-
-class GracefulStop(Claim):
-    name = "report.graceful_stop"
-    trigger = "the subject was asked to stop (SIGTERM) in the middle of its work, and run again"
-    rule = "After the next run nothing is lost and nothing is there twice, and no dead letter was cut off."
-    guidance = (
-        "On SIGTERM take no new batch, finish the one under way, write down what is done, and end; mark a record as "
-        "done only after its result is known. The next run then goes on where this one stopped."
-    )
-    source = "https://12factor.net/disposability"
-    needs = frozenset({"inputs", "commits", "letters", "legs"})
-    consequences = frozenset(
-        {
-            "delivery.nothing_lost",
-            "delivery.nothing_twice",
-            "idempotency.crash_safe",
-            "dead_letter.complete",
-            "dead_letter.informative",
-            "bulk.row_results_read",
-            "retry.transient_retried",
-            "report.truthful",
-        }
-    )
-
-    def judge(self, evidence: Evidence, parameters: NoParameters) -> Verdict:
-        stops = [leg for leg in evidence.legs[:-1] if _was_asked_to_stop(leg.process)]
-        if not stops or not evidence.inputs:
-            return self.not_exercised("the subject was never asked to stop and run again")
-        lost, twice = evidence.with_outcome(Outcome.LOST), evidence.with_outcome(Outcome.DUPLICATED)
-        cut = sum(isinstance(letter, BrokenLetter) for letter in (evidence.letters or ())[: stops[-1].letters])
-        both = [
-            place
-            for place in range(len(evidence.inputs))
-            if evidence.landed(place) and evidence.letters_of[place] and not evidence.unknowable(place)
-        ]
-        faults = [
-            f"{counted(len(places), 'input')} {what}: {some(map(evidence.name, places))}"
-            for places, what in ((lost, "lost"), (twice, "there twice"), (both, "landed and dead-lettered"))
-            if places
-        ]
-        if cut:
-            faults.append(f"{counted(cut, 'dead letter')} cut off")
-        if faults:
-            entries = [stop.last for stop in stops] + list(evidence.last_entries([*lost, *twice, *both]))
-            return self.violated(f"after a SIGTERM, {'; '.join(faults)}", len(stops), entries)
-        return self.held(f"{counted(len(stops), 'stop')} in mid-run, the next run went on", len(stops))
-
-
-def _was_asked_to_stop(process: Process) -> bool:
-    """Tell whether a run was ended on purpose, and not killed. One that ends in good order may exit with any status."""
-    return not process.timed_out and (process.signal == "SIGTERM" or (process.crashed and process.signal != "SIGKILL"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -247,6 +247,8 @@ def _legs(evidence: Evidence | None) -> Iterator[str]:
 
 
 def _well_ended(process: Process) -> bool:
+    if process.stop is not None and not process.error:
+        return not (process.stop.forced or process.timed_out)
     return not (process.timed_out or process.signal or process.error or process.exit_code)
 
 

@@ -119,6 +119,13 @@ def tell_leg(leg: Leg, start: float) -> str:
 
 def tell_process(process: Process) -> str:
     """Return how the subject ended."""
+    stop = process.stop
+    if stop is not None:
+        after = max(0.0, process.seconds - stop.seconds)
+        if stop.forced:
+            return f"asked to stop after {after:.1f}s, and killed when it had not ended {stop.grace:g}s later"
+        late = " although it had not come to rest" if process.timed_out else ""
+        return f"asked to stop after {after:.1f}s{late}, and ended {stop.seconds:.1f}s later"
     if process.crashed:
         return f"killed at a crash point after {process.seconds:.1f}s"
     if process.timed_out:

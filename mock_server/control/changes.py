@@ -41,13 +41,13 @@ async def change(call: ControlCall) -> Reply:
     make_tables(org, name)
     if verb in ("create", "update"):
         check_names(org, name, [one.values for one in changes], ())
-    with _speaker(org, user) as who, org.automation.unmetered():
+    with speaker(org, user) as who, org.automation.unmetered():
         if together:
             with org.transaction():
-                results = _save(org, who, changes)
+                results = save(org, who, changes)
                 _demand(results)
         else:
-            results = _save(org, who, changes)
+            results = save(org, who, changes)
     return answer([_told(result) for result in results])
 
 
@@ -64,7 +64,7 @@ def _changes(verb: Committed, sobject: str, rows: Sequence[Mapping[str, Any]]) -
 
 
 @contextmanager
-def _speaker(org: Org, username: str | None) -> Iterator[Session]:
+def speaker(org: Org, username: str | None) -> Iterator[Session]:
     """Give a session of a user; of the first one, an administrator, where none is named."""
     user = org.directory.default_user if username is None else org.directory.user(username)
     if user is None:
@@ -78,7 +78,8 @@ def _speaker(org: Org, username: str | None) -> Iterator[Session]:
         org.sessions.expire(session.token)
 
 
-def _save(org: Org, who: Session, changes: Sequence[Change]) -> list[RowResult]:
+def save(org: Org, who: Session, changes: Sequence[Change], at: str = "records") -> list[RowResult]:
+    """Save rows, each for itself. Raises Refused, its path below `at`, for a value of a wrong type."""
     results: list[RowResult] = []
     for start in range(0, len(changes), CHUNK):
         chunk = changes[start : start + CHUNK]
@@ -86,7 +87,7 @@ def _save(org: Org, who: Session, changes: Sequence[Change]) -> list[RowResult]:
             results += org.write(who, chunk, all_or_none=False, give_up=True)
         except Misfit as misfit:
             place = next((at for at, one in enumerate(chunk, start) if holds(one.values, misfit)), None)
-            path = ("records", *(() if place is None else (place,)), misfit.field.name)
+            path = (at, *(() if place is None else (place,)), misfit.field.name)
             raise Refused(400, misfit.text, spelt(path)) from None
     return results
 

@@ -384,6 +384,25 @@ class ControlClient:
     def commits(self, since: int = 0) -> list[CommitRow]:
         return [CommitRow(**row) for row in self._call("GET", "commits", since=since)["commits"]]
 
+    def events(self, since: int = 0) -> list[dict[str, Any]]:
+        """Return the events that are retained after a replay id, oldest first, each with the names of its channels."""
+        found: list[dict[str, Any]] = self._call("GET", "events", since=since)["events"]
+        return found
+
+    def publish(self, channel: str, payloads: Iterable[Mapping[str, Any]], *, user: str | None = None) -> list[str]:
+        """Publish platform events to a channel (`/event/Order__e`) past limits and faults; return their EventUuids.
+
+        Raises ControlError, with nothing published, where the org refuses one of them.
+        """
+        body = {"channel": channel, "payloads": [dict(one) for one in payloads], "as": user}
+        uuids: list[str] = self._call("POST", "events", body)["uuids"]
+        return uuids
+
+    def subscribers(self) -> list[dict[str, Any]]:
+        """Return the subscriptions that there are: `subscriber`, `channel`, and the replay id that was read last."""
+        found: list[dict[str, Any]] = self._call("GET", "subscribers")["subscribers"]
+        return found
+
     def journal(self, since: int = 0) -> list[dict[str, Any]]:
         """Return the exchanges after a number, oldest first."""
         entries: list[dict[str, Any]] = self._call("GET", "journal", since=since)["entries"]
@@ -469,6 +488,10 @@ class ControlClient:
         """Say which URL `{service}` stands for, and other endpoints of messages and callouts, by name."""
         given = {"service": service, "endpoints": dict(endpoints) if endpoints else None}
         self._call("PATCH", "outbound", {key: value for key, value in given.items() if value is not None})
+
+    def wsdl(self, name: str) -> str:
+        """Return the WSDL of an outbound message."""
+        return str(self._call("GET", f"outbound/wsdl/{quote(name, safe='')}", json="true")["wsdl"])
 
     def retry_outbound(self, identifier: str) -> None:
         """Have a message or job that waits tried now."""

@@ -141,4 +141,7 @@ async def wsdl(call: ControlCall) -> Reply:
         raise Refused(404, f"there is no outbound message {name}", "name", known, name)
     outbound = org.outbound
     endpoint = filled(outbound.endpoint(message), outbound.service or "http://localhost")
-    return Reply(200, write(message, sobject, endpoint).encode(), "text/xml;charset=UTF-8")
+    text = write(message, sobject, endpoint)
+    if call.query.get("json") == "true":
+        return answer({"wsdl": text})
+    return Reply(200, text.encode(), "text/xml;charset=UTF-8")

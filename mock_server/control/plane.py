@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from mock_server.control import automation as _automation
 from mock_server.control import changes as _changes
 from mock_server.control import declarations as _declarations
+from mock_server.control import events as _events
 from mock_server.control import faults as _faults
 from mock_server.control import jobs as _jobs
 from mock_server.control import orgs as _orgs
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["ControlPlane", "routes"]
 
 log = logging.getLogger("sfmock")
-_DECLARING = (_automation, _changes, _declarations, _faults, _jobs, _orgs, _outbound, _records, _state)
+_DECLARING = (_automation, _changes, _declarations, _events, _faults, _jobs, _orgs, _outbound, _records, _state)
 
 
 class ControlPlane:

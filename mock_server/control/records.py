@@ -16,6 +16,7 @@ from mock_server.org.org import Org
 from mock_server.org.records.changes import Change, Commit
 from mock_server.org.records.pipeline import CHUNK
 from mock_server.org.records.values import Misfit
+from mock_server.org.schema.types import SObject
 
 _BASE = "/services/data/v68.0/sobjects"
 _DELIVERED: dict[str | None, bool | None] = {
@@ -41,11 +42,21 @@ async def seed(call: ControlCall) -> Reply:
         schema = call.org.schema
         if name is None and "sobject" not in body:
             body.refuse("sobject", "seeding needs the name of the object: sobject")
-        elif name is not None and schema.get(name) is None:
+        elif name is not None and object_of(call.org, name) is None:
             body.refuse("sobject", f"this org has no object {name}", schema.names(), name)
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             body.refuse("records", f"records must be a list of objects, not {shown(rows)}")
     return answer([{"id": identifier} for identifier in save(call.org, name or "", rows or [])], 201)
+
+
+def object_of(org: Org, name: str) -> SObject | None:
+    """Return an object of the org, or of its Tooling API alone, by its name."""
+    found = org.schema.get(name)
+    if found is None:
+        from mock_server.org.tooling import objects
+
+        found = objects.load(name) if name in objects.names() else None
+    return found
 
 
 def save(org: Org, sobject: str, rows: Sequence[dict[str, Any]]) -> list[str]:
@@ -62,7 +73,7 @@ def seeding(org: Org) -> Callable[[str, Sequence[Mapping[str, Any]]], list[str]]
 
     def put(sobject: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
         try:
-            if org.schema.get(sobject) is None:
+            if object_of(org, sobject) is None:
                 raise Refused(400, f"this org has no object {sobject}", "sobject", org.schema.names(), sobject)
             return save(org, sobject, [dict(row) for row in rows])
         except Refused as refused:
@@ -76,6 +87,8 @@ def seeding(org: Org) -> Callable[[str, Sequence[Mapping[str, Any]]], list[str]]
 def _save(org: Org, who: Session, sobject: str, rows: Sequence[dict[str, Any]], at: Path) -> list[str]:
     ids: list[str] = []
     make_tables(org, sobject)
+    # What the Tooling API alone has is written as it writes it.
+    tooling = org.schema.get(sobject) is None
     check_names(org, sobject, rows, at)
     for start in range(0, len(rows), CHUNK):
         chunk = rows[start : start + CHUNK]
@@ -85,7 +98,9 @@ def _save(org: Org, who: Session, sobject: str, rows: Sequence[dict[str, Any]], 
             for row, inner in zip(chunk, held, strict=True)
         ]
         try:
-            results = org.write(who, [Change("create", sobject, row) for row in plain], all_or_none=False, give_up=True)
+            results = org.write(
+                who, [Change("create", sobject, row, tooling=tooling) for row in plain], all_or_none=False, give_up=True
+            )
         except Misfit as misfit:
             # A Misfit ends the whole request, as on the platform, without saying which row held the value.
             number = next((n for n, row in enumerate(plain, start) if holds(row, misfit)), None)
@@ -104,7 +119,7 @@ def _save(org: Org, who: Session, sobject: str, rows: Sequence[dict[str, Any]], 
 
 def check_names(org: Org, sobject: str, rows: Sequence[Mapping[str, Any]], at: Path) -> None:
     """Refuse the first name that is no field or relationship of an object. Raises Refused with the nearest one."""
-    found = org.schema.get(sobject)
+    found = object_of(org, sobject)
     assert found is not None
     known = {"attributes"}
     for place, row in enumerate(rows):
@@ -155,11 +170,11 @@ def _save_children(org: Org, who: Session, parent: str, identifier: str, name: s
 
 def make_tables(org: Org, name: str) -> None:
     """Make the tables a save may touch before its transaction: one made inside would vanish with a roll-back."""
-    sobject = org.schema.get(name)
+    sobject = object_of(org, name)
     assert sobject is not None
     names = {target for field in sobject.fields for target in field.reference_to}
     for table in (sobject, *map(org.schema.get, sorted(names))):
-        if table is not None:
+        if table is not None and table.kind != "event":
             org.store.ready(table)
 
 

@@ -11,7 +11,7 @@ import contextlib
 import logging
 import ssl
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from mock_server.fronts.http import reset
 from mock_server.fronts.listener import Behind
@@ -133,9 +133,18 @@ class _Outer(_Half):
         self.secure = False
         self.broken = False
         """Whether it ended without a good-bye."""
+        self._early = bytearray()
+        """What came before the other side was there: of TLS something may, however early one asks it to wait."""
+
+    def data_received(self, data: bytes) -> None:
+        if self.other is None:
+            self._early += data
+        else:
+            super().data_received(data)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+        # That of uvloop under TLS says of itself that it is none, and is one in all but name.
+        transport = cast(asyncio.Transport, transport)
         self.transport = transport
         self.secure = transport.get_extra_info("ssl_object") is not None
         self.peer = (transport.get_extra_info("peername") or (LOOPBACK,))[0]
@@ -157,6 +166,8 @@ class _Outer(_Half):
             inner.close()
             return
         self.other = half
+        inner.write(bytes(self._early))
+        self._early.clear()
         number = inner.get_extra_info("sockname")[1]
         self._inner_port = number
         self._front._by_port[number] = self

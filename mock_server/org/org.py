@@ -55,6 +55,7 @@ from mock_server.org.versions import LATEST
 if TYPE_CHECKING:
     from mock_server.org.events import EventBus
     from mock_server.org.events.clients import StreamingClients
+    from mock_server.org.events.triggers import Triggers
     from mock_server.org.jobs import Jobs
     from mock_server.org.outbound import Outbound
     from mock_server.org.reports import Reports
@@ -140,6 +141,7 @@ class Org:
         self.endpoints = Endpoints()
         self.actions = Actions()
         self._pipeline.inner_query = self._inner_query
+        self._pipeline.reach_outbound = lambda: self.outbound
         self.lead_map: Mapping[str, Mapping[str, str]] = {}
         """Which custom fields of a lead go where on conversion: by object, the lead's field and the target's."""
         self.moved = False
@@ -237,6 +239,13 @@ class Org:
         there = 'SELECT 1 FROM "PushTopic" WHERE "IsDeleted" = 0 LIMIT 1'
         if self.store.has_table("PushTopic") and self.store.connection.execute(there).fetchone():
             self.events.topics.changed()
+
+    @cached_property
+    def event_triggers(self) -> Triggers:
+        """Runs hooks on platform events."""
+        from mock_server.org.events.triggers import Triggers
+
+        return Triggers(self, self._pipeline)
 
     def resume_jobs(self) -> None:
         """Go on with the jobs that the database knows of. Where no event loop runs yet, it is asked again."""
@@ -603,6 +612,9 @@ class Org:
             # A disk that is full now has been told of before.
             self.keep_uses()
         self.closed = True
+        if self._events is not None:
+            # Whoever waits for events finds out that there will be none.
+            self._events.wake()
         self.hang_up()
         if self._jobs is not None:
             self._jobs.close()

@@ -5,8 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
+from jsonschema import Draft202012Validator
 
-from harness.scenario import Scenario, load
+from harness.lint import warnings
+from harness.scenario import Scenario, describe, load
+from harness.scenario_schema import scenario_schema
 from harness.service_plans import (
     AdvanceStep,
     ChangeStep,
@@ -134,3 +138,43 @@ def test_what_is_wrong_is_said_with_its_line(tmp_path: Path, text: str, line: in
     with pytest.raises(DocumentError) as refused:
         read(tmp_path, text)
     assert any(f"case.yaml:{line}:" in one and message in one for one in refused.value.lines), refused.value.lines
+
+
+def test_editors_know_what_the_reader_takes(tmp_path: Path) -> None:
+    validator = Draft202012Validator(scenario_schema())
+    good = yaml.safe_load(f"title: A service\n{STEPS}")
+    assert not list(validator.iter_errors(good))
+    assert list(validator.iter_errors({**good, "events": [{"publsh": {"sobject": "A__e"}}]}))
+    assert list(validator.iter_errors({**good, "service": {"graze": "5s"}}))
+    assert list(validator.iter_errors({**good, "effects": {"sink": {"status": 42}}}))
+
+
+def test_a_scenario_tells_in_words_what_happens(tmp_path: Path) -> None:
+    told = " ".join(describe(read(tmp_path, STEPS)).split())
+    for words in (
+        "50 Order__e published by somebody else, one every 0.02 s",
+        "2 Account with Name != null updated (Phone) by the service's own user",
+        "the service is killed and started again, down for 30 s; meanwhile 1 Account deleted by somebody else, then 1 h go by",
+        "73 h go by on the org's clock",
+        "the sink answers 503 the first 2 times, although it takes what comes",
+        "its effects are also seen in Task records, by Number__c",
+    ):
+        assert words in told
+
+
+@pytest.mark.parametrize(
+    ("text", "warning"),
+    [
+        ("service: {}", "case.yaml:2:1: nothing happens while the service runs"),
+        (
+            "service: {ready: port}\ninputs: [{sobject: Account, key: AccountNumber, count: 1}]",
+            "nobody will call this service",
+        ),
+        ("service: {}\nevents:\n  - undelete: {sobject: Account}", "no Account was deleted by a step before"),
+        ("service: {}\nevents:\n  - restart: SIGKILL\nexpect: {report.graceful_stop: {}}", "will not be exercised"),
+        ("service: {}\nevents:\n  - restart: SIGTERM\nexpect: {report.graceful_stop: {}}", ""),
+    ],
+)
+def test_what_is_pointless_is_warned_of(tmp_path: Path, text: str, warning: str) -> None:
+    found = warnings(read(tmp_path, text))
+    assert any(warning in line for line in found) if warning else not found

@@ -179,12 +179,14 @@ def test_it_is_tried_again_only_where_that_is_declared(world: Make, receiver: Re
     receiver.answer = lambda got: answers.pop(0)
     retry = {"attempts": 3, "wait": "10s", "factor": 3}
     request = {"url": receiver.url, "headers": {"Idempotency-Key": "{callout.id}", "X-Attempt": "{callout.attempt}"}}
+    request["body"] = "{record.Name}"
     org = world(
         fields=FIELDS, clock="virtual",
         callouts=[callout(receiver, request=request, retry=retry, then={"set": {"Ext__c": "{response.body.id}"}})],
     )  # fmt: skip
     account = org.account()
     until(lambda: len(org.sent()) == 1)
+    org.rest.patch(f"/sobjects/Account/{account}", json={"Name": "changed"})
     for wait, count in ((10, 2), (30, 3)):
         org.control.advance(wait - 1)
         assert len(receiver.got) == count - 1
@@ -196,6 +198,8 @@ def test_it_is_tried_again_only_where_that_is_declared(world: Make, receiver: Re
     assert [got.headers["X-Attempt"] for got in receiver.got] == ["1", "2", "3"]
     assert len({got.headers["Idempotency-Key"] for got in receiver.got}) == 1
     assert len({one["call"]["message"] for one in org.sent()}) == 1
+    # What is sent is what the save left, however late it is sent.
+    assert {got.body for got in receiver.got} == {b"Acme"}
 
 
 def test_what_follows_an_answer_calls_out_no_more(world: Make, receiver: Receiver) -> None:

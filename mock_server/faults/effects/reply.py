@@ -67,6 +67,11 @@ class ReplyFault(Effect):
     def point(self, operation: Operation) -> Point:
         return "reply" if self.after else "edge"
 
+    def refuses(self, operation: Operation) -> str | None:
+        if self.kind == "duplicated" and operation.streams:
+            return f"{operation.name} is a stream, which the network does not deliver twice"
+        return None
+
     def applies(self, call: Call, age: float) -> bool:
         return self.kind != "duplicated" or _succeeded(call)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from mock_server.org.automation.attempts import Attempts
@@ -51,7 +52,8 @@ def run(
         results = attempts.nested(execution, changes, all_or_none)
         return results if watch is None else watch.saved(changes, results)
 
-    inner = InnerOrg(execution, query, save, give_up=give_up)
+    calls = partial(pipeline.call_out, user_id, exchange)
+    inner = InnerOrg(execution, query, save, give_up=give_up, calls=calls)
     with pipeline.transaction():
         try:
             value = work(inner)

@@ -82,6 +82,7 @@ class Attempts:
             self.query,
             partial(replace(self, as_user=False).nested, chunk.execution),
             give_up=self.give_up,
+            calls=partial(self.pipeline.call_out, self.user_id, self.exchange),
         )
         try:
             with pipeline.transaction(nested=self.execution is not None):

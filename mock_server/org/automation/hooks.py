@@ -128,6 +128,9 @@ class Automation:
             raise HookError("a hook needs at least one event", "on", EVENTS)
         if at not in MOMENTS:
             raise HookError(f"a hook runs before or after, not {at!r}", "at", MOMENTS, str(at))
+        if found.kind == "event" and (at != "after" or events != ["insert"]):
+            key, word = ("at", "after") if at != "after" else ("on", "insert")
+            raise HookError(f"{found.name} is a platform event: its hooks run after insert alone", key, (word,))
         own = getattr(work, "__name__", "<lambda>")
         title = name or (own if own.isidentifier() else f"{found.name}Trigger")
         return Hook(title, found.name, frozenset(events), at, work, cost or _FREE)  # type: ignore[arg-type]  # checked
@@ -154,7 +157,7 @@ class Automation:
                 key = hook.sobject, event, hook.at
                 places[key] = (*places.get(key, ()), hook)
         self._by_place = places
-        self._objects = frozenset(hook.sobject.lower() for hook in hooks)
+        self._objects = frozenset(hook.sobject.lower() for hook in hooks if not hook.sobject.endswith("__e"))
         self._hooks = hooks
 
     def of(self, sobject: str, event: Event, at: Moment) -> tuple[Hook, ...]:

@@ -18,6 +18,8 @@ Query = Callable[[str, int], Page]
 Save = Callable[[Sequence[Change], bool], list[RowResult]]
 """Saves any number of rows within the transaction: all or none, or each for itself."""
 Records = Mapping[str, Any] | Iterable[Mapping[str, Any]]
+Calls = Callable[[str | None, Mapping[str, Any]], None]
+"""Takes the name of a callout, or none, and what it is to be. Raises ApexError for what can never be sent."""
 
 
 class InnerOrg:
@@ -27,8 +29,11 @@ class InnerOrg:
     row fails, with nothing saved; with `all_or_none=False` it returns one result a row instead.
     """
 
-    def __init__(self, execution: Execution, query: Query, save: Save, *, give_up: bool = False) -> None:
+    def __init__(
+        self, execution: Execution, query: Query, save: Save, *, give_up: bool = False, calls: Calls | None = None
+    ) -> None:
         self._execution = execution
+        self._calls = calls
         self._give_up = give_up
         self._query = query
         self._save = save
@@ -101,6 +106,34 @@ class InnerOrg:
         """Take records out of the recycle bin, by id. Raises DmlError."""
         chosen = [ids] if isinstance(ids, str) else list(ids)
         return self._dml("Undelete", [Change("undelete", sobject, id=identifier) for identifier in chosen], all_or_none)
+
+    def call_out(
+        self,
+        name: str | None = None,
+        *,
+        record: str = "",
+        given: Mapping[str, Any] | None = None,
+        method: str = "POST",
+        url: str = "",
+        headers: Mapping[str, str] | None = None,
+        body: Any = None,
+        credential: str | None = None,
+        timeout: float = 10.0,
+        then: Callable[..., object] | None = None,
+    ) -> None:
+        """Have a service called once the transaction is committed, as asynchronous Apex does.
+
+        By its name a declared callout, about a record, with `given` for its templates; without one a request on the
+        spot: to a URL, or with a credential to a path behind its URL. `body` is a text or a JSON value, `then` a
+        function that is called with the answer and an org like this one. Raises ApexError for what can never be sent.
+        """
+        if self._calls is None:
+            raise ApexError("there is nothing to call out with here")
+        wanted = {
+            "record": record, "given": given, "method": method, "url": url, "headers": headers, "body": body,
+            "credential": credential, "timeout": timeout, "then": then,
+        }  # fmt: skip
+        self._calls(name, wanted)
 
     def _dml(self, verb: str, changes: list[Change], all_or_none: bool) -> list[RowResult]:
         if not changes:

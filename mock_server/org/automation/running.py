@@ -30,7 +30,8 @@ Stored = Callable[[list[Row]], Mapping[str, Mapping[str, Any]]]
 def hooks_of(automation: Automation, row: Row, at: Moment) -> tuple[Hook, ...]:
     """Return the hooks that a row meets at a moment of its save."""
     event = _EVENTS.get(row.verb)
-    return () if event is None else automation.of(row.sobject.name, event, at)
+    # Those of events run once they are published.
+    return () if event is None or row.plan.publishes else automation.of(row.sobject.name, event, at)
 
 
 def hooked(automation: Automation, row: Row) -> bool:
@@ -65,6 +66,17 @@ def run_hooks(chunk: Chunk, at: Moment, automation: Automation, stored: Stored) 
                     row.fail(refused)
                 break
     return met
+
+
+def run_one(hook: Hook, chunk: Chunk, rows: Sequence[Row], stored: Mapping[str, Mapping[str, Any]]) -> str | None:
+    """Run one hook on rows that were created; return what speaks against them, None for nothing."""
+    assert chunk.execution is not None
+    assert chunk.inner is not None
+    trigger = Trigger(
+        list(rows), "insert", "after", stored=stored, org=chunk.inner, execution=chunk.execution, user_id=chunk.user_id
+    )
+    text = _refusal(hook, trigger, rows, chunk.execution)
+    return text or next((error.message for row in rows for error in row.errors), None)
 
 
 def _refusal(hook: Hook, trigger: Trigger, rows: Sequence[Row], execution: Execution) -> str | None:

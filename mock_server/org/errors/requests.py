@@ -97,6 +97,12 @@ CONCURRENT_LIMIT_EXCEEDED = row(
 )
 STORAGE_LIMIT_EXCEEDED = row("STORAGE_LIMIT_EXCEEDED", 400, "storage limit exceeded", "quota", "save", "R")
 LIMIT_EXCEEDED = row("LIMIT_EXCEEDED", 400, "limit exceeded", "quota", "save", "D")
+EVENTS_EXCEEDED = row(
+    "LIMIT_EXCEEDED", 400, "You have exceeded the hourly event publishing limit for your org.", "quota", "save", "K"
+)
+EVENT_TOO_LARGE = row(
+    "LIMIT_EXCEEDED", 400, "The event message is larger than the maximum size of 1 MB.", "permanent", "save", "K"
+)
 
 # --- request bodies
 JSON_PARSER_ERROR = row(

@@ -19,6 +19,7 @@ from mock_server.org.events.changes.capture import Changes
 from mock_server.org.events.channel import RETENTION, Channel
 from mock_server.org.events.model import EARLIEST, LATEST, Event, Kind, UnknownReplay
 from mock_server.org.events.publishing import PlatformEvents
+from mock_server.org.events.schemas import Schemas
 from mock_server.org.events.topics import GenericChannels, Topics
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from mock_server.org.org import Org
     from mock_server.org.records.commits import Batch
     from mock_server.org.records.outbox import Outbox, Published
+    from mock_server.org.schema.types import SObject
 
 _WIDEST_GAP = 3
 _GAPS = bytes(1 + byte % _WIDEST_GAP for byte in range(256))
@@ -38,6 +40,7 @@ class Reader(Protocol):
     """A subscription, as whoever serves it keeps it."""
 
     subscriber: str
+    position: int
 
     @property
     def channel(self) -> Channel: ...
@@ -69,6 +72,7 @@ class EventBus:
         """The subscriptions that there are now, of all protocols."""
         self.renewals: dict[str, int] = {}
         """How often the schema of a type was changed without its fields."""
+        self.schemas = Schemas(org.schema, self.renewals)
         self._doomed: set[int] = set()
         self.generation = 0
         """Which life of the server this is: clients and streams of an earlier one are not known any more."""
@@ -96,9 +100,9 @@ class EventBus:
         """What encodes events and decodes them, by their schemas."""
         from mock_server.org.events.codecs import Codecs
 
-        found = Codecs(self._types, self.platform.schema)
-        found.sources.append(self.changes.schema_named)
-        return found
+        codecs = Codecs(self._types, self.schemas.of_event, self.changes.schema_named)
+        codecs.earlier.append(self.schemas.known)
+        return codecs
 
     def _types(self) -> Iterator[str]:
         yield from (name for name in self._org.schema.names() if name.endswith("__e"))
@@ -111,6 +115,14 @@ class EventBus:
             if channel is not None:
                 return channel
         raise NoChannel(name)
+
+    def every(self) -> Iterator[tuple[str, Channel]]:
+        """Yield all channels that anything was published to, by name."""
+        yield from self.channels.items()
+
+    def admit(self, sobject: SObject, waiting: int) -> int:
+        """Return how many further events of a type may be published, where so many wait to be."""
+        return self.platform.ledger(sobject).remaining - waiting
 
     def new_uuid(self) -> str:
         """Return an EventUuid."""
@@ -130,6 +142,8 @@ class EventBus:
             published = self.platform.publish(events)
             for told in self.on_published:
                 told(published)
+            if self._org.automation:
+                self._org.event_triggers.published(published)
 
     def channel(self, name: str, kind: Kind, retention: float | None = None) -> Channel:
         """Return a channel, made when first asked for. Whether there may be one is for its owner to know."""
@@ -228,14 +242,18 @@ class EventBus:
     def renew_schema(self, first: Event) -> None:
         """Have a type's schema change: its events have the id of the new one, from a given one on."""
         # Once asked for, a schema is known by its id for ever.
-        self.codecs.of_event(first.name)
+        before = self.codecs.of_event(first.name).schema_id
         self.renewals[first.name] = self.renewals.get(first.name, 0) + 1
         schema_id = self.codecs.of_event(first.name).schema_id
         for channel in self.channels.values():
-            for event in channel.after(first.replay_id - 1, len(channel)):
-                if event.name == first.name:
+            for event in channel.after(0, len(channel)):
+                if event.name != first.name:
+                    continue
+                if event.replay_id >= first.replay_id:
                     event.schema_id = schema_id
                     event.forms.clear()
+                elif event.schema_id is None:
+                    event.schema_id = before
 
     def wake(self) -> None:
         for wake in list(self._listeners.values()):

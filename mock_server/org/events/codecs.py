@@ -19,6 +19,8 @@ class Codecs:
         self._codecs: dict[str, Codec] = {}
         self._learned: dict[str, Mapping[str, Any]] = {}
         self.sources: list[Source] = list(sources)
+        self.earlier: list[Source] = []
+        """Tell the schema of an id: also of one that its type has no more."""
 
     def learn(self, schema: Mapping[str, Any]) -> None:
         """Know a schema by its id from now on, whatever becomes of its type."""
@@ -45,4 +47,8 @@ class Codecs:
             for name in self._types():
                 self.of_event(name)
             found = self._codecs.get(schema_id)
+        if found is None:
+            schema = next((one for source in self.earlier if (one := source(schema_id)) is not None), None)
+            if schema is not None:
+                found = self._codecs[schema_id] = Codec(schema)
         return found

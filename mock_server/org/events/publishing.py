@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64encode
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from hashlib import md5
 from typing import TYPE_CHECKING, Any
-
-import orjson
 
 from mock_server.org.clock import stamp
 from mock_server.org.events.access import NotPermitted
 from mock_server.org.events.channel import HOUR, Channel
 from mock_server.org.events.model import Event
 from mock_server.org.records.outbox import Published
-from mock_server.org.schema.event_schema import event_schema
 from mock_server.org.schema.types import Field, SObject
 
 if TYPE_CHECKING:
     from mock_server.org.events.bus import EventBus
     from mock_server.org.identity.sessions import Session
+    from mock_server.org.limits.governor import Ledger
     from mock_server.org.org import Org
 
 PREFIX = "/event/"
@@ -51,39 +48,33 @@ class PlatformEvents:
         retention = STANDARD_VOLUME if sobject.standard_volume else None
         return self._bus.channel(PREFIX + sobject.name, "platform", retention)
 
-    def schema(self, name: str) -> dict[str, Any] | None:
-        """Return the Avro schema of an event by its name, with its id; None for what is no event."""
-        sobject = self._org.schema.get(name)
-        if sobject is None or sobject.kind != "event":
-            return None
-        renewed = self._bus.renewals.get(name, 0)
-        key = f"avro {renewed}"
-        found = sobject.memo.get(key)
-        if found is None:
-            told = event_schema(sobject, compact=True)
-            digest = md5(orjson.dumps([told, renewed] if renewed else told), usedforsecurity=False).digest()
-            found = sobject.memo[key] = {**told, "uuid": urlsafe_b64encode(digest).decode().rstrip("=")}
-        assert isinstance(found, dict)
-        return found
+    def ledger(self, sobject: SObject) -> Ledger:
+        """Return what counts the events of an hour."""
+        volume = "StandardVolume" if sobject.standard_volume else ""
+        return self._org.limits.ledger(f"HourlyPublished{volume}PlatformEvents")
 
     def publish(self, published: Sequence[Published]) -> list[Event]:
         """Append events to their channels; return them."""
         now = stamp(self._org.clock.now()).replace("+0000", "Z")
-        events = [_event(one, now) for one in published]
+        events = [self._event(one, now) for one in published]
         channels = {one.sobject.name: (self.channel(one.sobject),) for one in published}
+        for sobject, count in Counter(one.sobject.name for one in published).items():
+            found = self._org.schema.get(sobject)
+            if found is not None:
+                self.ledger(found).charge(count)
         self._bus.publish(events, lambda event: channels[event.name])
         return events
 
-
-def _event(one: Published, now: str) -> Event:
-    return Event(
-        "platform",
-        one.sobject.name,
-        payload_of(one.sobject, one.values, now, one.user_id),
-        uuid=one.uuid,
-        told={"EventUuid": one.uuid, "EventApiName": one.sobject.name},
-        exchange=one.exchange,
-    )
+    def _event(self, one: Published, now: str) -> Event:
+        return Event(
+            "platform",
+            one.sobject.name,
+            payload_of(one.sobject, one.values, now, one.user_id),
+            uuid=one.uuid,
+            schema_id=self._bus.schemas.of(one.sobject)["uuid"],
+            told={"EventUuid": one.uuid, "EventApiName": one.sobject.name},
+            exchange=one.exchange,
+        )
 
 
 def carried(sobject: SObject) -> tuple[Field, ...]:

@@ -38,8 +38,6 @@ class CalloutError(ApexError):
 
 
 TIMED_OUT = "Read timed out"
-UNCOMMITTED = "You have uncommitted work pending. Please commit or rollback before calling out"
-FROM_TRIGGER = "Callout from triggers are currently not supported."
 OUT_OF_TIME = "Exceeded maximum time allotted for callout (120000 ms)"
 TOO_MANY = "System.LimitException: Too many callouts: 101"
 

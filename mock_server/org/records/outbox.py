@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
+from mock_server.org import errors
 from mock_server.org.records.changes import Change, LockHeld
 from mock_server.org.records.commits import Batch, CommitLog
+from mock_server.org.records.rows import Chunk
 from mock_server.org.records.store import Store
 from mock_server.org.schema.types import SObject
 
@@ -30,6 +32,9 @@ class Published(NamedTuple):
 class Bus(Protocol):
     def committed(self, batches: Sequence[Batch], events: Sequence[Published]) -> None:
         """Take note of what was committed: changes of records, and the events published in the same transaction."""
+
+    def admit(self, sobject: SObject, waiting: int) -> int:
+        """Return how many further events of a type may be published, where so many wait to be."""
 
     def new_uuid(self) -> str:
         """Return an EventUuid."""
@@ -79,6 +84,12 @@ class Outbox:
             self._at_once[id(change)] = (change, event)
         else:
             self._events.append(event)
+
+    def room(self, sobject: SObject) -> int:
+        """Return how many further events of a type the transaction may publish."""
+        waiting = [*self._events, *(event for _, event in self._at_once.values())]
+        volume = sobject.standard_volume
+        return self.bus().admit(sobject, sum(one.sobject.standard_volume == volume for one in waiting))
 
     def forget_after(self, number: int) -> None:
         """Drop what a transaction that is rolled back noted after a commit number; what goes out at once stays."""
@@ -132,6 +143,31 @@ class Outbox:
             return batches, [*at_once, *events]
         # Who met a lock begins anew, and publishes then.
         return [], [] if issubclass(error, LockHeld) else at_once
+
+
+MOST_BYTES = 1_000_000
+"""Of the message of an event (Platform Event Allocations: 1 MB)."""
+
+
+def ration(chunk: Chunk, outbox: Outbox) -> None:
+    """Fail the rows of events that are too large, or for which the hour's allocation does not suffice."""
+    for rows in chunk.alive().values():
+        if not rows[0].plan.publishes:
+            continue
+        room = outbox.room(rows[0].sobject)
+        for row in rows:
+            if _size(row.values) > MOST_BYTES:
+                row.fail(errors.EVENT_TOO_LARGE())
+            elif room <= 0:
+                row.fail(errors.EVENTS_EXCEEDED())
+            else:
+                room -= 1
+
+
+def _size(values: Mapping[str, Any]) -> int:
+    texts = [value for value in values.values() if isinstance(value, str)]
+    # No character takes more than four bytes.
+    return 0 if sum(map(len, texts)) * 4 <= MOST_BYTES else sum(len(text.encode()) for text in texts)
 
 
 def _no_bus() -> Bus:

@@ -6,7 +6,7 @@ before the write, so a chunk that must be refused whole has nothing to undo.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -32,7 +32,7 @@ from mock_server.org.records.headers import header_of
 from mock_server.org.records.leads import protect_converted
 from mock_server.org.records.locking import Locking
 from mock_server.org.records.locks import RowLocks
-from mock_server.org.records.outbox import Outbox
+from mock_server.org.records.outbox import Outbox, ration
 from mock_server.org.records.parents import NamedParents, fill, forsake
 from mock_server.org.records.plans import plan_of
 from mock_server.org.records.recycling import RecycleBin
@@ -99,6 +99,8 @@ class Pipeline:
         self.auto_numbers = AutoNumbers(store)
         self.outbox = Outbox(store, log)
         self._outbound: Outbound | None = None
+        self.reach_outbound: Callable[[], Outbound] = _no_outbound
+        """Gives what the org sends, made where it is asked for first; the org sets it."""
         self.on_saved: dict[str, Callable[[], None]] = {}
         """By object: told of each save of records of it, which may be undone still."""
         self._blocks = Blocks(schema, store, ids, clock, log, self.auto_numbers)
@@ -204,6 +206,10 @@ class Pipeline:
     @outbound.setter
     def outbound(self, outbound: Outbound) -> None:
         self._outbound = self.outbox.sends = outbound
+
+    def call_out(self, user_id: str, exchange: int, name: str | None, wanted: Mapping[str, Any]) -> None:
+        """Take over a callout that code asks for. Raises ApexError."""
+        self.reach_outbound().asked(user_id, exchange, name, wanted)
 
     def _sends(self, sobject: SObject) -> bool:
         """Tell whether saves of an object may send something. What is there from the start sends nothing."""
@@ -487,6 +493,11 @@ class Pipeline:
                     row.values["EventUuid"] = self.outbox.bus().new_uuid()
         fill(chunk)
 
+    def _ration(self, chunk: Chunk) -> None:
+        """Refuse events that are too large, or more than the org may publish now."""
+        if any(plan.publishes for plan in chunk.plans) and self.automation.metered:
+            ration(chunk, self.outbox)
+
     def _match(self, chunk: Chunk) -> None:
         """Refuse records that duplicate rules find already there."""
         if not any(plan.sobject.duplicate_rules for plan in chunk.plans):
@@ -560,6 +571,7 @@ class Pipeline:
         _set_going,
         _act,
         _number,
+        _ration,
         _match,
         _deduplicate,
         _follow,
@@ -664,6 +676,10 @@ class Pipeline:
         else:
             chunk.execution.locked |= locked
         return True
+
+
+def _no_outbound() -> Outbound:
+    raise LookupError("the org has not given what it sends")
 
 
 def _no_queries(user_id: str) -> Query:

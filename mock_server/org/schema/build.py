@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 KINDS = (
     "objects", "fields", "valueSets", "records", "channels", "profiles", "permissionSets", "apps", "quickActions",
+    "outboundMessages", "namedCredentials",
 )  # fmt: skip
 _MOST_MASTERS = 2
 

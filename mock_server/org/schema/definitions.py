@@ -10,6 +10,7 @@ from mock_server.org.schema.errors import Path, Place, Problem, SchemaError
 
 KINDS = (
     "objects", "fields", "valueSets", "records", "channels", "profiles", "permissionSets", "apps", "quickActions",
+    "outboundMessages", "namedCredentials",
 )  # fmt: skip
 """What definitions are of. `records` are by object and name, `channels` (of platform events) by name."""
 _PARTS = ("validationRules", "recordTypes", "compactLayouts", "duplicateRules", "workflowRules", "assignmentRules")
@@ -110,7 +111,9 @@ class Definitions:
                 self._fields(name, definition, other, ("fields", name), index)
             else:
                 self.data["fields"][name] = definition
-        for kind in ("valueSets", "channels", "profiles", "permissionSets", "apps", "quickActions"):
+        for kind in KINDS:
+            if kind in ("objects", "fields", "records"):
+                continue
             self.data[kind].update(other.data[kind])
         for name, rows in other.data["records"].items():
             if name.endswith("__mdt") and isinstance(rows, Mapping):

@@ -1,4 +1,4 @@
-"""The schema of a platform event's messages, as Avro or in its expanded form.
+"""The schema of a platform event's messages.
 
 Source: Platform Events Developer Guide, "Platform Event Schema by Event Name": the order of fields and their `doc`s.
 """
@@ -14,34 +14,10 @@ _NAMESPACE = "com.sforce.eventbus"
 _HEADER = {"CreatedDate": ("CreatedDate", "DateTime"), "CreatedById": ("CreatedBy", "EntityId")}
 
 
-def event_schema(sobject: SObject, *, compact: bool) -> dict[str, Any]:
-    """Return the schema of an event's messages; the compact one is what Avro readers take."""
+def event_schema(sobject: SObject) -> dict[str, Any]:
+    """Return the schema of an event's messages, as Avro readers take it."""
     payload = [*(_header(name) for name in _HEADER), *(_field(sobject, one) for one in sobject.fields if one.custom)]
-    identity = {"name": sobject.name, "namespace": _NAMESPACE}
-    if compact:
-        return {**identity, "type": "record", "fields": payload}
-    return {
-        **identity,
-        "type": "expanded-record",
-        "fields": [
-            {
-                "name": "data",
-                "type": _record(
-                    "Data",
-                    [
-                        {"name": "schema", "type": "string"},
-                        {"name": "payload", "type": {**_record("Payload", payload), "doc": ""}},
-                        {"name": "event", "type": _record("Event", [{"name": "replayId", "type": "long"}])},
-                    ],
-                ),
-            },
-            {"name": "channel", "type": "string"},
-        ],
-    }
-
-
-def _record(name: str, fields: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"type": "record", "name": name, "fields": fields}
+    return {"name": sobject.name, "namespace": _NAMESPACE, "type": "record", "fields": payload}
 
 
 def _header(name: str) -> dict[str, Any]:

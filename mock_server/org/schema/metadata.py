@@ -35,6 +35,7 @@ _ROOTS = {
     "duplicateRule": "DuplicateRule",
     "matchingRule": "MatchingRules",
     "quickAction": "QuickAction",
+    "namedCredential": "NamedCredential",
     "workflow": "Workflow",
     "assignmentRules": "AssignmentRules",
     **metadata_apps.KINDS,
@@ -461,6 +462,25 @@ class _Metadata:
         members[entity] = member
         return f"{entity} in channel {name}"
 
+    def _named_credential(self, file: MetadataFile, element: Element) -> str | None:
+        """Read where a credential leads; metadata holds no secret, so callouts with it say nothing of who calls."""
+        url = element.get("endpoint")
+        for one in element.all("namedCredentialParameters"):
+            if one.get("parameterType") == "Url":
+                url = one.get("parameterValue")
+        if url is None:
+            self._warn(file, element.line, f"named credential {file.name} has no URL, and is left out")
+            return None
+        definition = {"url": url, "label": element.get("label") or file.name}
+        self._out.data["namedCredentials"][file.name] = definition
+        self._out.places["namedCredentials", file.name] = Place(file.path, element.line)
+        if (element.get("protocol") or "NoAuthentication") != "NoAuthentication" or element.get("namedCredentialType"):
+            self._warn(
+                file, element.line,
+                f"of named credential {file.name} the URL is known, and no secret: declare it in namedCredentials",
+            )  # fmt: skip
+        return f"named credential {file.name}"
+
     def _quick_action(self, file: MetadataFile, element: Element) -> str | None:
         """Read an action that makes or changes a record; others open pages, flows and mails."""
         context, _, name = file.name.rpartition(".")
@@ -510,6 +530,7 @@ def _method(kind: str) -> str:
         "assignmentRules": "assignment_rules",
         "platformEventChannel": "channel",
         "quickAction": "quick_action",
+        "namedCredential": "named_credential",
         "platformEventChannelMember": "channel_member",
     }.get(kind, kind)
 

@@ -105,6 +105,15 @@ fullName alerts fieldUpdates flowActions flowAutomation knowledgePublishes outbo
 """
     ),
     "AssignmentRules": _words("fullName assignmentRule"),
+    "NamedCredential": _words(
+        """
+fullName label endpoint protocol principalType username password allowMergeFieldsInBody allowMergeFieldsInHeader
+generateAuthorizationHeader authProvider authTokenEndpointUrl certificate jwtAudience jwtFormulaSubject jwtIssuer
+jwtSigningCertificate jwtTextSubject jwtValidityPeriodSeconds oauthRefreshToken oauthScope oauthToken
+outboundNetworkConnection awsAccessKey awsAccessSecret awsRegion awsService calloutStatus customCredentialKeys
+namedCredentialParameters namedCredentialType
+"""
+    ),
 }
 _OF_VALUE = _words(
     """

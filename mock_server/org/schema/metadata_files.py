@@ -58,6 +58,7 @@ _ALONE = frozenset(
         "duplicateRule",
         "matchingRule",
         "quickAction",
+        "namedCredential",
         "workflow",
         "assignmentRules",
     }

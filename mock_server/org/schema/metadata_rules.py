@@ -26,7 +26,9 @@ class RecordRules:
         self._taken: dict[tuple[str, str], str] = {}
 
     def workflow(self, element: Element) -> str:
+        self._root = element
         updates = {one.get("fullName"): one for one in element.all("fieldUpdates")}
+        sent = set(self._messages(element))
         count = 0
         for rule in element.all("rules"):
             name = self._name(rule, "a workflow rule")
@@ -38,13 +40,53 @@ class RecordRules:
                 "active": rule.is_true("active"),
                 "set": dict(self._updates(rule, updates)),
             }
+            messages = [name for name in self._named(rule, "OutboundMessage") if name in sent]
+            if messages:
+                definition["send"] = messages
             if rule.get("description") is not None:
                 definition["description"] = rule.get("description")
             if rule.first("workflowTimeTriggers") is not None:
                 self._warn(rule, f"actions of rule {name} that wait for a time are left out")
             self._define("workflowRules", name, definition, rule)
             count += 1
-        return f"{count} workflow rules of {self._sobject}"
+        return f"{count} workflow rules of {self._sobject}" + (f", {len(sent)} outbound messages" if sent else "")
+
+    def _messages(self, element: Element) -> Iterator[str]:
+        """Define the outbound messages of the file; yield their names."""
+        for one in element.all("outboundMessages"):
+            name, endpoint = one.get("fullName"), one.get("endpointUrl")
+            if name is None or endpoint is None:
+                self._warn(one, "an outbound message needs a <fullName> and an <endpointUrl>: it is left out")
+                continue
+            definition: dict[str, Any] = {
+                "name": name,
+                "object": self._sobject,
+                "endpoint": endpoint,
+                "fields": [self._names.field(field.text) for field in one.all("fields") if field.text],
+                "includeSessionId": one.is_true("includeSessionId"),
+                "protected": one.is_true("protected"),
+                "label": one.get("name") or name,
+            }
+            for tag, key in (("integrationUser", "integrationUser"), ("description", "description")):
+                if (value := one.get(tag)) is not None:
+                    definition[key] = value
+            version = one.get("apiVersion")
+            if version is not None:
+                definition["apiVersion"] = version if "." in version else f"{version}.0"
+            key = f"{self._sobject}.{name}"
+            self._out.data["outboundMessages"][key] = definition
+            self._out.places["outboundMessages", key] = Place(self._file.path, one.line)
+            if "127.0.0.1" not in endpoint and "localhost" not in endpoint:
+                self._warn(
+                    one,
+                    f"outbound message {name} is sent only where its host is one of callout_hosts, or a declaration of "
+                    "that name in outboundMessages gives it another endpoint",
+                )
+            yield name
+
+    @staticmethod
+    def _named(rule: Element, kind: str) -> Iterator[str]:
+        return (name for one in rule.all("actions") if one.get("type") == kind and (name := one.get("name")))
 
     def assignment(self, element: Element) -> str:
         count = 0
@@ -91,8 +133,13 @@ class RecordRules:
         for action in rule.all("actions"):
             kind, name = action.get("type"), action.get("name")
             found = updates.get(name)
-            if kind != "FieldUpdate":
-                self._warn(action, f"a rule sets fields here, and does nothing else: {kind or 'an action'} is left out")
+            if kind == "OutboundMessage":
+                if not any(one.get("fullName") == name for one in self._root.all("outboundMessages")):
+                    self._warn(action, f"there is no outbound message {str(name)[:80]} in the file: it is left out")
+            elif kind != "FieldUpdate":
+                self._warn(
+                    action, f"a rule sets fields and sends messages here, no more: {kind or 'an action'} is left out"
+                )
             elif found is None:
                 self._warn(action, f"there is no field update {str(name)[:80]} in the file: it is left out")
             elif found.get("targetObject") is not None:

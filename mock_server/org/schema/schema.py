@@ -79,6 +79,9 @@ class Schema:
         """What the Tooling API shows of it, once somebody asked: `org.tooling.view`."""
         self.quick_actions: Mapping[str, Any] = {}
         """Quick actions by name, those of an object as `Account.Call`: `standard.quick_actions` reads them."""
+        self.outbound_messages: Mapping[str, Any] = {}
+        self.named_credentials: Mapping[str, Any] = {}
+        """What orgs send and by whose name, as it was defined: `outbound.given` reads them."""
         self.channels: Mapping[str, Any] = {}
         """Channels of platform events and change events by name, with their members, as they were defined."""
 
@@ -204,6 +207,8 @@ class Schema:
         self.records = dict(other.records)
         self.channels = dict(other.channels)
         self.quick_actions = dict(other.quick_actions)
+        self.outbound_messages = dict(other.outbound_messages)
+        self.named_credentials = dict(other.named_credentials)
         self.profiles = dict(other.profiles)
         self.apps = dict(other.apps)
         self.permission_sets = dict(other.permission_sets)
@@ -257,6 +262,15 @@ class Schema:
             kept, notes = checked(trial, actions)
             build.notes += notes
             trial.quick_actions = {**self.quick_actions, **kept}
+        messages, credentials = (definitions.get(kind) or {} for kind in ("outboundMessages", "namedCredentials"))
+        if (messages or credentials) and not build.problems:
+            from mock_server.org.outbound import given
+
+            problems, notes = given.check(trial, messages, credentials)
+            build.problems += problems
+            build.notes += notes
+        trial.outbound_messages = {**self.outbound_messages, **messages}
+        trial.named_credentials = {**self.named_credentials, **credentials}
         profiles, sets = (definitions.get(kind) or {} for kind in ("profiles", "permissionSets"))
         if (profiles or sets) and not build.problems:
             from mock_server.org.identity.given import check_grants, left_out

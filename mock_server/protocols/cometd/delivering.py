@@ -69,10 +69,13 @@ def take(call: Call, client: StreamingClient) -> list[bytes]:
             raise DeliveriesSpent
         feed = reading.feed
         while len(parts) < MOST_EVENTS and size < LARGEST_ANSWER:
+            most = min(_AT_ONCE, MOST_EVENTS - len(parts), ledger.remaining)
+            if not most:
+                break
             before = feed.position
-            events = feed.take(call, min(_AT_ONCE, MOST_EVENTS - len(parts), ledger.remaining))
+            events = feed.take(call, most)
             for event in events:
-                parts.append(written(event, reading.name))
+                parts.append(written(call.org, event, reading.name))
                 size += len(parts[-1])
             if events:
                 ledger.charge(len(events))

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from mock_server.org.events import Event
 
+if TYPE_CHECKING:
+    from mock_server.org.org import Org
+
 FORM = "cometd"
 
 
-def written(event: Event, channel: str) -> bytes:
+def written(org: Org, event: Event, channel: str) -> bytes:
     """Return the message that brings an event to those who subscribe to a channel."""
     data = event.forms.get(FORM)
     if data is None:
+        if event.schema_id is None and event.kind == "platform":
+            event.schema_id = org.events.codecs.of_event(event.name).schema_id
         data = event.forms[FORM] = orjson.dumps(data_of(event))
     return b'{"data":%b,"channel":%b}' % (data, orjson.dumps(channel))
 

@@ -45,6 +45,7 @@ TOO_MANY_CLIENTS = "403::Organization concurrent user limit exceeded"  # R
 TOO_MANY_EVENTS = "403::Organization total events daily limit exceeded"
 UNKNOWN_CLIENT = "403::Unknown client"  # R
 NO_ENTITY = "403::Subscriber does not have access to the entity in this topic"
+NOT_MADE = "403::Cannot create channel {{{}}}"
 RESTRICTED = "403::Restricted channel"
 NO_PUBLISHING = "403:denied_by_security_policy:publish_denied"  # recall: as CometD 3 words its denials
 UNKNOWN_CHANNEL = "404::Unknown channel"

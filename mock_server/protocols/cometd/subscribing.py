@@ -120,6 +120,8 @@ def _find(call: Call, name: str) -> Channel:
     except NotPermitted as error:
         if name.startswith("/topic/") and error.entity != "PushTopic":
             raise Refused(replies.NO_ENTITY) from None
+        if error.right == "create":
+            raise Refused(replies.NOT_MADE.format(name)) from None
         denial = next((text for start, text in replies.DENIED.items() if name.startswith(start)), replies.RESTRICTED)
         raise Refused(denial) from None
     except _no_filter() as error:

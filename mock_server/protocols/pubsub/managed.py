@@ -52,15 +52,18 @@ async def managed_subscribe(call: Call) -> Reply:
     except errors.ApiError as refusal:
         note(call, topic, replay, refusal.code)
         raise
+    broken = False
     try:
         replay, position = _start(call, channel, managed)
         note(call, channel.name, replay)
         courier = _Manager(call, channel, position, managed)
         if first.num_requested:
             courier.asks(first.num_requested)
-        return await courier.run()
+        reply = await courier.run()
+        broken = reply.delivery != "whole"
+        return reply
     finally:
-        leave(call.stream.broken)
+        leave(broken or call.stream.broken)
 
 
 def _named(call: Call, first: ManagedFetchRequest) -> Managed:

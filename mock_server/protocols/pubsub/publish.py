@@ -48,7 +48,11 @@ def _peek(call: Call) -> list[Change]:
 routes = wire.routes(_peek)
 
 
-@routes(wire.operation("publish", "Publish", "Publishes events, each with its own result", kind="write", rows="many", replay="never"))
+@routes(
+    wire.operation(
+        "publish", "Publish", "Publishes events, each with its own result", kind="write", rows="many", replay="never"
+    )
+)
 async def publish(call: Call) -> Reply:
     from mock_server.protocols.pubsub.messages import api, read
 

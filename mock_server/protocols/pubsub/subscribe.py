@@ -18,9 +18,7 @@ routes = wire.routes()
 
 
 @routes(
-    wire.operation(
-        "subscribe", "Subscribe", "Events of a topic, as many as are asked for", kind="stream", streams=True
-    )
+    wire.operation("subscribe", "Subscribe", "Events of a topic, as many as are asked for", kind="stream", streams=True)
 )
 async def subscribe(call: Call) -> Reply:
     from mock_server.protocols.pubsub.messages import api, read

@@ -1,38 +1,13 @@
-"""What the describe of a few objects leads to: schemas of events, suggested articles, series of events."""
+"""What the describe of a few objects leads to: suggested articles, series of events."""
 
 from __future__ import annotations
 
 from mock_server.operations import Call, Operation, Reply
 from mock_server.org import errors
 from mock_server.org.ids import to_18
-from mock_server.org.schema.event_schema import event_schema
-from mock_server.protocols.rest.describe import OBJECT, sobject_of
-from mock_server.protocols.rest.replies import DATA, answer, routes, version_of
+from mock_server.protocols.rest.replies import DATA, answer, routes
 
-_COMPACT_SINCE = 43
-"""The version that brought the expanded form, which it prefers."""
 _SUGGESTING = ("Case", "WorkOrder", "WorkOrderLineItem")
-
-
-@routes(
-    Operation(
-        "rest.describe.event_schema", "GET", f"{OBJECT}/eventSchema", "read", since=40.0,
-        summary="Describe the messages of a platform event", query=("payloadFormat",),
-    )
-)  # fmt: skip
-async def read_event_schema(call: Call) -> Reply:
-    sobject = sobject_of(call)
-    if sobject.kind != "event":
-        raise errors.NOT_FOUND()
-    wanted = call.query.get("payloadFormat")
-    old = version_of(call.args["version"]) < _COMPACT_SINCE
-    if wanted is None or old:
-        compact = old
-    elif wanted.upper() in ("EXPANDED", "COMPACT"):
-        compact = wanted.upper() == "COMPACT"
-    else:
-        raise errors.INVALID_INPUT(text=f"payloadFormat takes EXPANDED or COMPACT, not {wanted[:80]}")
-    return answer(event_schema(sobject, compact=compact))
 
 
 def _suggesting() -> list[Operation]:

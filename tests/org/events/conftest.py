@@ -26,6 +26,7 @@ class Bus:
     def __init__(self, **options: Any) -> None:
         schema = Schema()
         schema.add(EVENTS, {})
+        schema = options.pop("schema", schema)
         options = {"clock": "virtual", "start": 1_772_000_000.0, **options}
         self.org = Org(1, schema=schema, **options)
         self.org.directory.seed()

@@ -16,6 +16,7 @@ from mock_server.org.events import Channel, Event, Kind, NotPermitted
 if TYPE_CHECKING:
     from mock_server import api
     from mock_server.control.client import ControlClient, OrgInfo
+    from mock_server.org.identity.sessions import Session
     from mock_server.org.org import Org
 
 T = TypeVar("T")
@@ -118,10 +119,12 @@ class Lab:
         for name in names:
             self.do(lambda name=name: self.org.events.channel(name, kind_of(name)))  # type: ignore[misc]
 
-    def find(self, who: object, name: str) -> Channel | None:
+    def find(self, who: Session, name: str) -> Channel | None:
         if name in self.denied:
-            raise NotPermitted(name, name)
-        return self.org.events.channels.get(name)
+            raise NotPermitted(name, "PushTopic" if name.startswith("/topic/") else name)
+        if name.startswith("/data/"):
+            return self.org.events.channels.get(name)
+        return self.org.events.platform.find(who, name)
 
     def publish(self, channel: str, *payloads: Mapping[str, Any], **about: Any) -> list[Event]:
         """Publish payloads to a channel; return the events, whose replay ids are set."""
@@ -147,15 +150,23 @@ def kind_of(channel: str) -> Kind:
     return next(kind for prefix, kind in KINDS.items() if channel.startswith(prefix))
 
 
-ORDER, CASE = "/event/Order__e", "/event/Case_Closed__e"
+ORDER, CASE, TOPIC, NOTES = "/event/Order__e", "/event/Case_Closed__e", "/topic/Accounts", "/u/Notes"
+CHANGES, ALL_CHANGES = "/data/AccountChangeEvent", "/data/ChangeEvents"
+_FIELDS = {"Number__c": {"type": "number", "precision": 18, "scale": 0}, "Note__c": {"type": "text", "length": 80}}
+EVENTS = {name: {"fields": _FIELDS} for name in ("Order__e", "Case_Closed__e")}
+_TOPIC = {
+    "Name": "Accounts", "Query": "SELECT Id, Name, Site FROM Account", "ApiVersion": 60.0, "NotifyForFields": "All",
+}  # fmt: skip
 
 
 @pytest.fixture
 def lab(server: api.Server) -> Iterator[Lab]:
-    info = server.control.create_org(journal="whole")
+    info = server.control.create_org(journal="whole", objects=EVENTS)
     made = Lab(server, info, server.control.for_org(info.id))
-    made.do(lambda: made.org.events.resolvers.update(platform=made.find))
-    made.open(ORDER, CASE, "/topic/Accounts", "/u/Notes", "/data/AccountChangeEvent", "/data/ChangeEvents")
+    made.control.seed("PushTopic", [_TOPIC])
+    made.control.seed("StreamingChannel", [{"Name": NOTES}])
+    made.open(CHANGES, ALL_CHANGES)
+    made.do(lambda: made.org.events.resolvers.update({"platform": made.find}))
     yield made
     server.control.delete_org(info.id)
     for client in made.clients:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import queue
+import time
 from collections.abc import Iterator, Sequence
 from io import BytesIO
 from typing import Any
@@ -11,7 +12,8 @@ from typing import Any
 import fastavro
 import grpc
 
-from mock_server.control.client import OrgInfo
+from mock_server.api import Server
+from mock_server.control.client import ControlClient, OrgInfo
 from mock_server.protocols.pubsub.messages import api
 
 TIMEOUT = 20
@@ -53,6 +55,11 @@ def method(channel: Any, name: str) -> Any:
         request_serializer=request.SerializeToString,
         response_deserializer=response.FromString,
     )
+
+
+def connect(server: Server) -> grpc.Channel:
+    """Return a channel with a connection of its own: others to the same port would share it."""
+    return grpc.insecure_channel(server.pubsub, [("grpc.use_local_subchannel_pool", 1)])
 
 
 class Refused(Exception):
@@ -141,6 +148,16 @@ class PubSub:
 
     def subscribe(self, topic: str = TOPIC, count: int = 100, preset: int = LATEST, **more: Any) -> Stream:
         return self.stream("Subscribe", topic_name=topic, num_requested=count, replay_preset=preset, **more)
+
+    def begun(self, control: ControlClient, streams: int = 1) -> None:
+        """Return once so many subscriptions have begun, so that what comes now comes after their start."""
+        until = time.monotonic() + TIMEOUT
+        while time.monotonic() < until:
+            notes = [note for entry in control.journal() for note in entry["events"]]
+            if sum(note["what"] == "subscribed" for note in notes) >= streams:
+                return
+            time.sleep(0.01)
+        raise AssertionError("the subscriptions have not begun")
 
     def schema(self, schema_id: str) -> Any:
         if schema_id not in self._schemas:

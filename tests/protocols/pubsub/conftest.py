@@ -10,7 +10,7 @@ import pytest
 from mock_server import api
 from mock_server.control.client import ControlClient, OrgInfo
 from tests.conftest import Rest
-from tests.protocols.pubsub.client import ORDER, PubSub
+from tests.protocols.pubsub.client import ORDER, PubSub, connect
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def control(server: api.Server, org: OrgInfo) -> ControlClient:
 
 @pytest.fixture(scope="session")
 def channel(server: api.Server) -> Iterator[grpc.Channel]:
-    with grpc.insecure_channel(server.pubsub) as opened:
+    with connect(server) as opened:
         yield opened
 
 

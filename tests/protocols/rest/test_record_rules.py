@@ -131,7 +131,7 @@ def test_what_is_left_out_is_told(files: Path) -> None:
     schema = Schema.load(definitions)
     told = [note.text for note in definitions.notes if note.verdict == "warning"]
     assert told == [
-        "a rule sets fields here, and does nothing else: Alert is left out",
+        "a rule sets fields and sends messages here, no more: Alert is left out",
         "criteria about 'Account' are not read; a formula can ask for them: rule Of_the_account is left out",
     ]
     case = schema.get("Case")

@@ -20,7 +20,7 @@ class Client:
         self.url = f"{instance}/cometd/{version}"
         self.patience = patience
         self.http = requests.Session()
-        self.http.headers |= {"Authorization": f"Bearer {token}", "User-Agent": name}
+        self.http.headers.update({"Authorization": f"Bearer {token}", "User-Agent": name})
         self.numbers = itertools.count(1)
         self.id = None
 

@@ -150,14 +150,14 @@ class Consumer:
         self.keep(channel, data["event"]["replayId"])
 
     def work(self, data):
-        header = data["payload"].get("ChangeEventHeader")
-        if header and header["changeType"].startswith("GAP_"):
-            self.fill(header)
-            return
         name = self.named(data)
         if self.name_of(name) in self.done:
             return
-        self.apply(data)
+        header = data["payload"].get("ChangeEventHeader")
+        if header and header["changeType"].startswith("GAP_"):
+            self.fill(header)
+        else:
+            self.apply(data)
         self.note(name)
 
     def apply(self, data):

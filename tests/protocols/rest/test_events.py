@@ -1,0 +1,220 @@
+"""Platform events over HTTP: publishing by every way of creating records, their schemas, and who may do what."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from mock_server import api
+from mock_server.control.client import ControlClient, ControlError
+from tests.conftest import Rest, simple_salesforce
+
+OBJECTS = {
+    "Order__e": {"fields": {"Number__c": {"type": "text", "length": 20, "required": True}, "Price__c": {"type": "number"}}},
+    "Now__e": {"publish": "PublishImmediately", "fields": {"Number__c": {"type": "text"}}},
+}  # fmt: skip
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+class Shop:
+    """An org with events, its REST client and what was published in it."""
+
+    def __init__(self, server: api.Server, **options: Any) -> None:
+        self.server = server
+        self.made = server.control.create_org(objects=OBJECTS, journal="whole", **options)
+        self.rest = Rest(server.url, self.made.access_token, self.made)
+        self.control: ControlClient = server.control.for_org(self.made.id)
+
+    def numbers(self, channel: str = "/event/Order__e") -> list[str]:
+        return [one["payload"]["Number__c"] for one in self.control.events() if channel in one["channels"]]
+
+
+@pytest.fixture
+def shop(server: api.Server) -> Iterator[Shop]:
+    made = Shop(server)
+    yield made
+    server.control.delete_org(made.made.id)
+
+
+def single(shop: Shop) -> None:
+    answer = shop.rest.post("/sobjects/Order__e", json={"Number__c": "a"})
+    body = answer.json()
+    assert (answer.status_code, body["success"]) == (201, True)
+    assert re.fullmatch("e[0-9a-zA-Z]{17}", body["id"])
+    (told,) = body["errors"]
+    assert (told["statusCode"], told["fields"]) == ("OPERATION_ENQUEUED", [])
+    assert UUID.fullmatch(told["message"])
+
+
+def collections(shop: Shop) -> None:
+    records = [{"attributes": {"type": "Order__e"}, "Number__c": "a"}]
+    (row,) = shop.rest.post("/composite/sobjects", json={"records": records}).json()
+    assert row["errors"][0]["statusCode"] == "OPERATION_ENQUEUED"
+
+
+def composite(shop: Shop) -> None:
+    one = {
+        "method": "POST",
+        "url": "/services/data/v60.0/sobjects/Order__e",
+        "referenceId": "x",
+        "body": {"Number__c": "a"},
+    }
+    (row,) = shop.rest.post("/composite", json={"compositeRequest": [one], "allOrNone": True}).json()[
+        "compositeResponse"
+    ]
+    assert row["httpStatusCode"] == 201
+
+
+def batch(shop: Shop) -> None:
+    one = {"method": "POST", "url": "v60.0/sobjects/Order__e", "richInput": {"Number__c": "a"}}
+    assert not shop.rest.post("/composite/batch", json={"batchRequests": [one]}).json()["hasErrors"]
+
+
+def graph(shop: Shop) -> None:
+    one = {
+        "method": "POST",
+        "url": "/services/data/v60.0/sobjects/Order__e",
+        "referenceId": "x",
+        "body": {"Number__c": "a"},
+    }
+    body = {"graphs": [{"graphId": "g", "compositeRequest": [one]}]}
+    assert shop.rest.post("/composite/graph", json=body).json()["graphs"][0]["isSuccessful"]
+
+
+def tree(shop: Shop) -> None:
+    record = {"attributes": {"type": "Order__e", "referenceId": "r"}, "Number__c": "a"}
+    answer = shop.rest.post("/composite/tree/Order__e", json={"records": [record]})
+    assert answer.status_code == 201, answer.text
+
+
+def bulk2(shop: Shop) -> None:
+    job = shop.rest.post("/jobs/ingest", json={"object": "Order__e", "operation": "insert"}).json()["id"]
+    shop.rest("PUT", f"/jobs/ingest/{job}/batches", data="Number__c\na\n", headers={"Content-Type": "text/csv"})
+    shop.rest.patch(f"/jobs/ingest/{job}", json={"state": "UploadComplete"})
+    done(lambda: shop.rest.get(f"/jobs/ingest/{job}").json()["state"] == "JobComplete")
+
+
+def bulk1(shop: Shop) -> None:
+    (row,) = simple_salesforce(shop.rest, shop.server).bulk.Order__e.insert([{"Number__c": "a"}])
+    assert row["success"], row
+
+
+def done(is_it: Callable[[], bool]) -> None:
+    for _ in range(200):
+        if is_it():
+            return
+        time.sleep(0.02)
+    raise AssertionError("it was never done")
+
+
+@pytest.mark.parametrize("way", [single, collections, composite, batch, graph, tree, bulk2, bulk1])
+def test_every_way_of_creating_records_publishes(shop: Shop, way: Callable[[Shop], None]) -> None:
+    way(shop)
+    (seen,) = shop.control.events()
+    assert (seen["name"], seen["kind"], seen["channels"]) == ("Order__e", "platform", ["/event/Order__e"])
+    assert seen["payload"]["Number__c"] == "a"
+    assert seen["payload"]["CreatedById"] == shop.made.user_id
+    (noted,) = [note for entry in shop.control.journal() for note in entry["events"]]
+    assert (noted["what"], noted["channel"]) == ("published", "/event/Order__e")
+    assert (noted["replay_id"], noted["uuid"]) == (seen["replay_id"], seen["uuid"])
+    assert shop.control.commits() == []
+
+
+def test_a_composite_that_is_undone_publishes_what_goes_out_at_once(shop: Shop) -> None:
+    def post(kind: str, body: dict[str, Any]) -> dict[str, Any]:
+        return {"method": "POST", "url": f"/services/data/v60.0/sobjects/{kind}", "referenceId": kind, "body": body}
+
+    requests = [post("Order__e", {"Number__c": "a"}), post("Now__e", {"Number__c": "n"}), post("Contact", {})]
+    shop.rest.post("/composite", json={"compositeRequest": requests, "allOrNone": True})
+    assert (shop.numbers(), shop.numbers("/event/Now__e")) == ([], ["n"])
+    shop.rest.post("/composite", json={"compositeRequest": requests, "allOrNone": False})
+    assert (shop.numbers(), shop.numbers("/event/Now__e")) == (["a"], ["n", "n"])
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("PATCH", "/sobjects/Order__e/{id}", 400, "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY"),
+        ("DELETE", "/sobjects/Order__e/{id}", 400, "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY"),
+        ("GET", "/sobjects/Order__e/{id}", 404, "NOT_FOUND"),
+        ("GET", "/query?q=SELECT+ReplayId+FROM+Order__e", 400, "INVALID_TYPE_FOR_OPERATION"),
+        ("GET", "/query?q=SELECT+COUNT()+FROM+Order__e", 400, "INVALID_TYPE_FOR_OPERATION"),
+    ],
+)
+def test_a_published_event_cannot_be_read_or_changed(
+    shop: Shop, method: str, path: str, status: int, code: str
+) -> None:
+    made = shop.rest.post("/sobjects/Order__e", json={"Number__c": "a"}).json()["id"]
+    body = {"json": {"Number__c": "b"}} if method == "PATCH" else {}
+    answer = shop.rest(method, path.format(id=made), **body)
+    assert (answer.status_code, answer.json()[0]["errorCode"]) == (status, code)
+    assert shop.numbers() == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({}, "REQUIRED_FIELD_MISSING"),
+        ({"Number__c": "x" * 21}, "STRING_TOO_LONG"),
+        ({"Number__c": "x", "Nope__c": 1}, "INVALID_FIELD"),
+        ({"Number__c": "x", "CreatedDate": "2026-01-01T00:00:00Z"}, "INVALID_FIELD_FOR_INSERT_UPDATE"),
+        ({"Number__c": "x", "EventUuid": "x"}, "INVALID_FIELD_FOR_INSERT_UPDATE"),
+        ({"Number__c": "x", "ReplayId": "1"}, "INVALID_FIELD_FOR_INSERT_UPDATE"),
+        ({"Number__c": "x", "Price__c": "much"}, "JSON_PARSER_ERROR"),
+    ],
+)
+def test_a_wrong_event_is_refused_as_a_record_would_be(shop: Shop, body: dict[str, Any], code: str) -> None:
+    answer = shop.rest.post("/sobjects/Order__e", json=body)
+    assert (answer.status_code, answer.json()[0]["errorCode"]) == (400, code)
+    assert shop.control.events() == []
+
+
+# -- schemas
+
+
+def schema(shop: Shop, path: str, **params: str) -> Any:
+    return shop.rest.get(path, params=params).json()
+
+
+def test_a_schema_is_found_by_name_and_by_its_id(shop: Shop) -> None:
+    compact = schema(shop, "/sobjects/Order__e/eventSchema", payloadFormat="COMPACT")
+    assert compact["name"] == "Order__e"
+    assert compact["namespace"] == "com.sforce.eventbus"
+    assert compact["type"] == "record"
+    assert compact["fields"][:2] == [
+        {"name": "CreatedDate", "type": "long", "doc": "CreatedDate:DateTime"},
+        {"name": "CreatedById", "type": "string", "doc": "CreatedBy:EntityId"},
+    ]
+    number, price = compact["fields"][2:]
+    assert (number["name"], number["type"], "default" in number) == ("Number__c", "string", False)
+    assert (price["name"], price["type"], price["default"]) == ("Price__c", ["null", "double"], None)
+    assert re.fullmatch("[A-Za-z0-9_-]{22}", compact["uuid"])
+    by_id = f"/event/eventSchema/{compact['uuid']}"
+    assert schema(shop, by_id, payloadFormat="COMPACT") == compact
+    whole = schema(shop, by_id)
+    assert whole == schema(shop, "/sobjects/Order__e/eventSchema", payloadFormat="EXPANDED")
+    assert (whole["type"], whole["uuid"]) == ("expanded-record", compact["uuid"])
+    assert shop.rest.get("/event/eventSchema/K98aAtiNFBjA-PJlcvaQ2g").status_code == 404
+
+
+# -- the control plane
+
+
+def test_events_are_published_and_read_from_outside(shop: Shop) -> None:
+    uuids = shop.control.publish("/event/Order__e", [{"Number__c": str(number)} for number in range(250)])
+    seen = shop.control.events()
+    assert [one["uuid"] for one in seen] == uuids
+    assert shop.numbers() == [str(number) for number in range(250)]
+    assert [one["uuid"] for one in shop.control.events(seen[248]["replay_id"])] == uuids[249:]
+    with pytest.raises(ControlError, match="no platform event .*Ordr__e") as refused:
+        shop.control.publish("/event/Ordr__e", [{}])
+    assert refused.value.nearest == "/event/Order__e"
+    with pytest.raises(ControlError, match="REQUIRED_FIELD_MISSING") as refused:
+        shop.control.publish("/event/Order__e", [{"Number__c": "x"}, {}])
+    assert refused.value.path == "payloads[1]"
+    assert len(shop.control.events()) == 250
+    assert shop.control.subscribers() == []
