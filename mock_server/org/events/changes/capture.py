@@ -47,22 +47,29 @@ class Changes:
         self._watching = False
         self._number = 0
         self._captured: frozenset[str] = frozenset()
+        self._default: frozenset[str] = frozenset()
         org.captured.changed = self.choose
         self.choose()
 
     def choose(self) -> None:
         """Capture the objects that are chosen now."""
-        self._captured = names = self.entities()
+        self._default, self._captured = self.selected(), self.entities()
+        self._targets.clear()
+        names = self._captured
         self._org.log.watch("changes", names)
         if names and not self._watching:
             self._watching = True
             self._bus.on_commit(self.committed)
 
-    def entities(self) -> frozenset[str]:
-        """Return the names of all objects whose changes some channel carries."""
+    def selected(self) -> frozenset[str]:
+        """Return the names of the objects that the standard channel tells of."""
         members = (self._org.schema.channels.get(ALL) or {}).get("members") or {}
         deployed = (changing(name) for name in members)
         return self._org.captured.names.union(name for name in deployed if name and self._org.schema.get(name))
+
+    def entities(self) -> frozenset[str]:
+        """Return the names of all objects whose changes some channel carries."""
+        return self.selected()
 
     def type_of(self, entity: str) -> EventType:
         """Return the type of an object's change events, as its fields are now."""
@@ -117,8 +124,9 @@ class Changes:
         found = self._targets.get(entities)
         if found is None:
             names = [change_event_name(one) for one in entities]
-            own = [(PREFIX + name, frozenset({name})) for name in names]
-            found = self._targets[entities] = ((PREFIX + ALL, frozenset(names)), *own)
+            own = tuple((PREFIX + name, frozenset({name})) for name in names)
+            told = frozenset(change_event_name(one) for one in entities if one in self._default)
+            found = self._targets[entities] = (*(((PREFIX + ALL, told),) if told else ()), *own)
         return found
 
     # -- what commits say
