@@ -11,7 +11,7 @@ from typing import Any
 from harness.effects import Handling
 from harness.event_names import EventName, event_name
 from harness.evidence import Leg
-from harness.happenings import Announced, CalledOut, Delivered, Fetched, Handled, Happenings, Published, Subscribed
+from harness.happenings import Announced, Delivered, Fetched, Handled, Happenings, Published, Subscribed
 from harness.outgoing import called_out
 from mock_server.control.client import CommitRow
 
@@ -19,6 +19,8 @@ EARLIEST = -2
 """Stands for all that a channel retains: also what is told as 0, before every id."""
 _TOLD = ("published", "announced")
 """Notes of replay ids that came without their events: of a publish result, of a keep-alive."""
+_ALL = "*"
+"""Stands for every channel of a client with which it is over."""
 _STAMPS = frozenset({"lastmodifieddate", "systemmodstamp", "lastmodifiedbyid"})
 _STREAMS = ("pubsub.subscribe", "pubsub.managed_subscribe")
 """Operations of which one exchange is the whole subscription: it ends with it."""
@@ -68,7 +70,6 @@ def link_events(
     place: Place | None = None,
     keys: Mapping[str, str] | None = None,
     user: str | None = None,
-    calls: Sequence[CalledOut] = (),
     moved: Sequence[tuple[float, float]] = (),
     service: bool = False,
     quiet: bool = False,
@@ -97,7 +98,7 @@ def link_events(
         announced=tuple(_announced(notes, by_leg)),
         delivered=tuple(_delivered(notes, by_leg)),
         handled=tuple(replace(one, order=number, event=names.find(one)) for number, one in enumerate(handled)),
-        called_out=tuple(calls) or called_out(entries),
+        called_out=called_out(entries),
         moved=tuple(moved),
         service=service,
         quiet=quiet,
@@ -173,7 +174,8 @@ def _subscribed(notes: Sequence[Note], legs: _Legs) -> Iterator[Subscribed]:
         if note["refused"]:
             ended, cut = note["at"], None
         else:
-            ended, cut = _end(entry, note, ends[note["subscriber"], note["channel"]], legs)
+            over = [*ends[note["subscriber"], note["channel"]], *ends[note["subscriber"], _ALL]]
+            ended, cut = _end(entry, note, sorted(over, key=lambda one: one[0]), legs)
         yield Subscribed(
             at=note["at"],
             channel=note["channel"],

@@ -11,17 +11,17 @@ _KINDS = ("outbound message", "callout")
 
 
 def called_out(entries: Iterable[Mapping[str, Any]]) -> tuple[CalledOut, ...]:
-    """Return the attempts that are over, in the order in which they began."""
+    """Return the attempts that are over, in the order in which they began; of a message one for each notification."""
     listed = list(entries)
-    rules = {entry["number"]: _rule(entry) for entry in listed}
+    rules = {entry["number"]: _rule(entry) for entry in listed if entry.get("call") is not None}
     return tuple(
         CalledOut(
             at=entry["at"],
             kind=told["kind"],
             name=told["name"],
-            message=told["message"],
+            message=message,
             attempt=told["attempt"],
-            records=tuple(told["records"]),
+            records=records,
             seconds=told["seconds"],
             timeout=told["timeout"],
             status=told["status"],
@@ -33,7 +33,13 @@ def called_out(entries: Iterable[Mapping[str, Any]]) -> tuple[CalledOut, ...]:
         )
         for entry in listed
         if (told := entry.get("call")) is not None and told["kind"] in _KINDS and entry["end"] is not None
+        for message, records in _parts(told)
     )
+
+
+def _parts(told: Mapping[str, Any]) -> list[tuple[str, tuple[str, ...]]]:
+    several = zip(told["notifications"], told["records"], strict=False)
+    return [(one, (record,)) for one, record in several] or [(told["message"], tuple(told["records"]))]
 
 
 def _rule(entry: Mapping[str, Any]) -> str | None:

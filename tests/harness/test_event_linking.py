@@ -170,6 +170,24 @@ def test_what_was_asked_for_and_what_was_told_without_an_event() -> None:
     assert found.lived(1.0, 70.0) == 9.0
 
 
+def test_a_message_of_several_notifications_is_as_many_calls() -> None:
+    call = {"kind": "outbound message", "name": "Tell", "message": "04l1", "attempt": 2, "records": ["001a", "001b"]}
+    call |= {
+        "notifications": ["04l1", "04l2"],
+        "seconds": 0.5,
+        "timeout": 60.0,
+        "status": 500,
+        "acknowledged": False,
+        "sequence": 2,
+    }
+    sent = entry(7, operation="outbound.message") | {"at": 7.0, "call": call, "strikes": [{"rule": "down"}], "copy_of": None}
+    token = entry(8, operation="outbound.token") | {"at": 8.0, "call": {**call, "kind": "token"}, "strikes": []}
+    found = link_events(events=[], entries=[sent, token]).called_out
+    assert [(one.message, one.records, one.sequence, one.rule, one.attempt) for one in found] == [
+        ("04l1", ("001a",), 2, "down", 2), ("04l2", ("001b",), 2, "down", 2),
+    ]  # fmt: skip
+
+
 def test_the_sink_takes_a_request_and_its_repetition_once() -> None:
     calls = [
         SinkCall(1.0, "POST", "/", {"event": 1}),

@@ -15,6 +15,8 @@ TIP, OLDEST = -1, -2
 _HOUR = 3600.0
 RETENTION = {"platform": 72 * _HOUR, "change": 72 * _HOUR, "topic": 24 * _HOUR, "generic": 24 * _HOUR}
 """Seconds for which an event can be asked for again."""
+_SKEW = 0.1
+"""Seconds by which what the trial notes of the clock may differ from what the org does."""
 Identity = str | int | tuple[str, int]
 
 
@@ -89,14 +91,15 @@ class Story:
         for one in self.happenings.subscribed:
             if one.refused is None:
                 ends = self.run_ended(one.leg)
-                own = one.ended is not None and one.ended < ends
+                own = one.ended is not None and one.ended < ends - _SKEW
                 yield Stay(one, one.ended if own and one.ended is not None else ends, not own)
 
     def run_ended(self, leg: int) -> float:
-        """Return the clock time at which a run of the subject ended; that of the last thing known where it is not."""
+        """Return the clock time at which a run of the subject ended, or was asked to."""
         legs = self.evidence.legs
         if 0 <= leg < len(legs):
-            return legs[leg].ended
+            stop = legs[leg].process.stop
+            return legs[leg].ended if stop is None else min(stop.at, legs[leg].ended)
         return self.last
 
     @property

@@ -61,11 +61,12 @@ class FlowControl(AboutEvents):
                 exposures += 1
                 faults.append(f"{asked.channel}: asked for {asked.asked} events")
                 entries.append(asked.exchange)
-        for asked_for in evidence.happenings.subscribed:
-            if any(text in (asked_for.refused or "") for text in _BAD_NUMBER) and asked_for.exchange not in entries:
+        for one in evidence.happenings.subscribed:
+            told = f"{one.refused} {one.cut}"
+            if any(text in told for text in _BAD_NUMBER) and one.exchange not in entries:
                 exposures += 1
-                faults.append(f"{asked_for.channel}: asked for no events")
-                entries.append(asked_for.exchange)
+                faults.append(f"{one.channel}: asked for no events")
+                entries.append(one.exchange)
         for stream in _streams(story):
             exposures += stream.exposures(story)
             fault = stream.fault(story, parameters.silence)
@@ -116,32 +117,30 @@ def _streams(story: Story) -> Iterator[_Stream]:
     asks: dict[str, list[Fetched]] = defaultdict(list)
     for ask in story.happenings.fetched:
         asks[ask.subscriber].append(ask)
-    stays = list(story.stays())
-    for place, stay in enumerate(stays):
-        one = stay.subscribed
+    brought: dict[tuple[str, str], list[Delivered]] = defaultdict(list)
+    for delivery in story.happenings.delivered:
+        brought[plain(delivery.channel), delivery.subscriber].append(delivery)
+    following: dict[tuple[str, int], Subscribed] = {}
+    found: list[_Stream] = []
+    for granted in reversed(list(story.stays())):
+        stay, one = granted, granted.subscribed
+        resumed = following.get((stay.name, one.leg))
+        following[stay.name, one.leg] = one
         if "?" in one.channel:
             continue  # which events its filter lets through is not known
-        sent = tuple(
-            delivery
-            for delivery in story.delivered_on[stay.name]
-            if delivery.subscriber == one.subscriber and one.at <= delivery.at <= stay.end
-        )
-        brought = {delivery.replay_id for delivery in sent}
+        if resumed is not None and resumed.at < stay.end:
+            # Whoever subscribes again has done with the subscription before, also where nobody ended that one.
+            stay = Stay(one, resumed.at, with_run=False)
+        sent = tuple(delivery for delivery in brought[stay.name, one.subscriber] if one.at <= delivery.at <= stay.end)
+        known = {delivery.replay_id for delivery in sent}
         waiting = tuple(
             event
             for event in story.behind(one)
-            if event.at < stay.end and event.replay_id not in brought and not story.fate_decided(event)
-        )
-        resumed = next(
-            (
-                later.subscribed
-                for later in stays[place + 1 :]
-                if later.name == stay.name and later.subscribed.leg == one.leg
-            ),
-            None,
+            if event.at < stay.end and event.replay_id not in known and not story.fate_decided(event)
         )
         mine = tuple(ask for ask in asks[one.subscriber] if plain(ask.channel) == stay.name and ask.refused is None)
-        yield _Stream(stay, mine, sent, waiting, resumed)
+        found.append(_Stream(stay, mine, sent, waiting, resumed))
+    return reversed(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +227,7 @@ def _ended_itself(evidence: Evidence, leg: int) -> bool:
 
 
 def _asked_to_stop(leg: Leg) -> bool:
-    return getattr(leg.process, "stop", None) is not None
+    return leg.process.stop is not None
 
 
 def _longest_pause(story: Story, stay: Stay, found: Subscribed | None, limit: float) -> float | None:

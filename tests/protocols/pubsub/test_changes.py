@@ -11,7 +11,7 @@ import pytest
 from mock_server import api
 from mock_server.control.client import OrgInfo
 from tests.conftest import Rest
-from tests.protocols.pubsub.client import EARLIEST, ORDER, PubSub, connect
+from tests.protocols.pubsub.client import EARLIEST, ORDER, PubSub
 
 CHANGES = "/data/ChangeEvents"
 CONTACTS = "/data/ContactChangeEvent"
@@ -44,7 +44,9 @@ def fields_of(bitmaps: list[str], schema: dict[str, Any]) -> list[str]:
 
 def test_a_change_is_a_record_whose_header_comes_first(pubsub: PubSub, rest: Rest) -> None:
     stream = pubsub.subscribe(CONTACTS, preset=EARLIEST)
-    made = rest.post("/sobjects/Contact", json={"LastName": "Lovelace", "Phone": "1", "MailingCity": "Paris"}).json()["id"]
+    made = rest.post("/sobjects/Contact", json={"LastName": "Lovelace", "Phone": "1", "MailingCity": "Paris"}).json()[
+        "id"
+    ]
     rest.patch(f"/sobjects/Contact/{made}", json={"FirstName": "Ada", "Phone": None, "MailingCity": "London"})
     rest.delete(f"/sobjects/Contact/{made}")
     created, changed, deleted = stream.events(3)

@@ -161,10 +161,10 @@ def test_schemas_are_read_by_a_reader_of_containers(pubsub: PubSub) -> None:
     out = BytesIO()
     fastavro.writer(out, schema, [{"CreatedDate": 1, "CreatedById": "x", "Urgent__c": False}])
     assert out.tell()
+
+
 def test_a_spent_allocation_is_an_error_of_each_event(pubsub: PubSub, control: ControlClient) -> None:
     control.set_limit("HourlyPublishedPlatformEvents", remaining=1)
     results = [one for number in "123" for one in pubsub.publish(number)]
     assert [one.HasField("error") for one in results] == [False, True, True]
     assert results[1].error.msg.startswith("LIMIT_EXCEEDED")
-
-
