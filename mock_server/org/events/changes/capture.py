@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 PREFIX = "/data/"
 ALL = "ChangeEvents"
 """The standard channel, of all objects that are captured."""
-MOST_CHANGES = 100_000
-"""Changes of one transaction of which events tell; of the others they only tell that there were more."""
 _TICKS = 10_000
 """Commit numbers of a second, at the most: so that they grow even over a restart."""
 
@@ -38,7 +36,6 @@ class Changes:
     def __init__(self, org: Org, bus: EventBus) -> None:
         self._org = org
         self._bus = bus
-        self.most = MOST_CHANGES
         self.origin: Callable[[int], str] = lambda exchange: ""
         """Tells the changeOrigin of an exchange; whoever knows exchanges sets it."""
         self._types: dict[str, EventType] = {}
@@ -155,7 +152,7 @@ class Changes:
         # Of an overflow each object is told once.
         count = sum(len(batch.ids) for batch in batches)
         ids = self._bus.reserve(count)
-        promise = Promise(transaction, batches, types, ids, self.most)
+        promise = Promise(transaction, batches, types, ids, self._org.captured.most_changes)
         for name, carried in self._channels(tuple(types)):
             self._bus.channel(name, "change").promise(promise.part(carried))
 

@@ -296,7 +296,7 @@ def test_an_event_that_is_too_large_leaves_a_gap(capturing: Make) -> None:
 
 def test_beyond_many_changes_it_is_only_told_that_there_were_more(capturing: Make) -> None:
     org = capturing("Account", "Contact")
-    org.org.events.changes.most = 5
+    org.org.captured.most_changes = 5
     with org.org.transaction():
         org.save(*[Change("create", "Account", {"Name": str(n)}) for n in range(4)])
         org.save(*[Change("create", "Contact", {"LastName": str(n)}) for n in range(4)])
@@ -312,7 +312,7 @@ def test_of_an_update_each_field_counts(capturing: Make) -> None:
     org = capturing("Account")
     results = org.save(*[Change("create", "Account", {"Name": str(n)}) for n in range(3)])
     org.news()
-    org.org.events.changes.most = 6
+    org.org.captured.most_changes = 6
     org.save(*[
         Change("update", "Account", {"Name": f"{n}x", "Phone": str(n)}, id=one.id) for n, one in enumerate(results)
     ])  # fmt: skip
