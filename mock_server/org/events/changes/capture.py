@@ -144,17 +144,21 @@ class Changes:
         types = {batch.sobject: self._type(batch.sobject) for batch in batches}
         if any(batch.verb == "undelete" for batch in batches):
             batches = [self._whole(batch, types) if batch.verb == "undelete" else batch for batch in batches]
+        count = sum(len(batch.ids) for batch in batches)
+        if not count:
+            return
         last = batches[-1]
         self._number = max(self._number + 1, int(last.at * _TICKS))
         transaction = Transaction(
             self._org.id, self._number, last.at, self.origin(last.exchange), last.exchange, self.schema_of
         )
-        # Of an overflow each object is told once.
-        count = sum(len(batch.ids) for batch in batches)
         ids = self._bus.reserve(count)
         promise = Promise(transaction, batches, types, ids, self._org.captured.most_changes)
         for name, carried in self._channels(tuple(types)):
-            self._bus.channel(name, "change").promise(promise.part(carried))
+            channel = self._bus.channel(name, "change")
+            # Nobody may ever read it.
+            channel.expire(last.at)
+            channel.promise(promise.part(carried))
 
     def _type(self, entity: str) -> EventType:
         if self._version != self._org.schema.version:

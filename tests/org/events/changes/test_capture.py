@@ -373,6 +373,23 @@ def test_events_are_retained_for_three_days(capturing: Make) -> None:
     assert org.on() == []
 
 
+def test_what_nobody_reads_is_let_go(capturing: Make) -> None:
+    org = capturing("Account")
+    for _ in range(3):
+        org.save(*[Change("create", "Account", {"Name": str(n)}) for n in range(150)])
+        org.org.clock.advance(80 * 3600)
+    channel = org.org.events.channels["/data/AccountChangeEvent"]
+    assert len(channel) == 150
+    assert len(org.org.events._given) == 150
+
+
+def test_an_overflow_within_one_save_comes_last(capturing: Make) -> None:
+    org = capturing("Account")
+    org.org.captured.most_changes = 2
+    org.save(*[Change("create", "Account", {"Name": str(n)}) for n in range(4)])
+    assert [(kind, len(ids)) for _, kind, ids in org.told()] == [("CREATE", 1), ("CREATE", 1), ("GAP_OVERFLOW", 1)]
+
+
 def test_who_listens_is_woken_once_a_commit(capturing: Make) -> None:
     org = capturing("Account")
     woken = []
