@@ -32,6 +32,7 @@ class Bell(asyncio.Event):
         self._client = client
 
     def set(self) -> None:
+        self._client.fresh = True
         held = self._client.held
         if held is not None:
             held.release("news")
@@ -69,6 +70,9 @@ def take(call: Call, client: StreamingClient) -> Taken:
     """
     parts: list[bytes] = []
     ended: Ending | None = None
+    if not client.fresh:
+        return Taken(parts, ended)
+    client.fresh = False
     size = 0
     limits = call.org.limits
     for reading in list(client.subscriptions.values()):
@@ -76,7 +80,9 @@ def take(call: Call, client: StreamingClient) -> Taken:
         room = min(MOST_EVENTS - len(parts), limits.ledger(reading.ledger).remaining)
         if room <= 0:
             if not parts:
+                client.fresh = True
                 raise DeliveriesSpent
+            client.fresh = True
             break
         before = len(parts)
         while room and size < LARGEST_ANSWER:
@@ -89,10 +95,13 @@ def take(call: Call, client: StreamingClient) -> Taken:
             if len(events) < most and (events or feed.position == position):
                 break
         ended = ended or feed.ended
+        # A fault may have kept something back.
+        client.fresh = client.fresh or feed.faulted
         if len(parts) > before:
             limits.ledger(reading.ledger).charge(len(parts) - before)
         if not room or size >= LARGEST_ANSWER:
-            # Next time the others come first.
+            # There may be more; next time the others come first.
+            client.fresh = True
             client.subscriptions[reading.name] = client.subscriptions.pop(reading.name)
             break
     client.carrier = call.entry if parts else None
