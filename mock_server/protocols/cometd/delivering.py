@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from mock_server.deliveries import Feed
 from mock_server.operations import Call
 from mock_server.org.events.clients import StreamingClient
-from mock_server.protocols.cometd.events import written
+from mock_server.protocols.cometd.events import ending_of, written
 
 if TYPE_CHECKING:
     from mock_server.faults.feeds import Ending
@@ -47,10 +47,11 @@ class Bell(asyncio.Event):
 class Reading:
     """A subscription: the name by which the client has asked for it, and what it is given of the channel."""
 
-    __slots__ = ("feed", "ledger", "name", "replay")
+    __slots__ = ("feed", "ledger", "name", "replay", "tail")
 
     def __init__(self, name: str, feed: Feed, ledger: str, replay: int) -> None:
         self.name, self.feed, self.ledger, self.replay = name, feed, ledger, replay
+        self.tail = ending_of(name)
 
     def close(self) -> None:
         self.feed.close()
@@ -89,7 +90,7 @@ def take(call: Call, client: StreamingClient) -> Taken:
             position, most = feed.position, min(_AT_ONCE, room)
             events = feed.take(call, most)
             for event in events:
-                parts.append(written(call.org, event, reading.name))
+                parts.append(written(call.org, event, reading.tail))
                 size += len(parts[-1])
             room -= len(events)
             if len(events) < most and (events or feed.position == position):
