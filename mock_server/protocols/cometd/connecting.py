@@ -30,9 +30,6 @@ class Hold:
             self.why = why
             self.awake.set_result(None)
 
-    def session_ended(self) -> None:
-        self.release("session")
-
     def left(self) -> None:
         self.release("left")
 
@@ -106,12 +103,10 @@ async def _held(call: Call, client: StreamingClient, due: float) -> Release | No
     clock, hold = call.org.clock, Hold()
     client.held, call.leaves = hold, hold.left
     clock.rouse(hold.awake, due)
-    unwatch = call.org.sessions.watch(call.session.token, hold.session_ended)
     try:
         await hold.awake
     finally:
         call.leaves = None
-        unwatch()
         if hold.why is not None or not hold.awake.done() or hold.awake.cancelled():
             clock.let_lie(hold.awake)
         if client.held is hold:
