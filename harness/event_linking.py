@@ -11,13 +11,16 @@ from typing import Any
 from harness.effects import Handling
 from harness.event_names import EventName, event_name
 from harness.evidence import Leg
-from harness.happenings import Announced, CalledOut, Delivered, Fetched, Handled, Happenings, Published, Subscribed
+from harness.happenings import Announced, Delivered, Fetched, Handled, Happenings, Published, Subscribed
+from harness.outgoing import called_out
 from mock_server.control.client import CommitRow
 
 EARLIEST = -2
 """Stands for all that a channel retains: also what is told as 0, before every id."""
 _TOLD = ("published", "announced")
 """Notes of replay ids that came without their events: of a publish result, of a keep-alive."""
+_ALL = "*"
+"""Stands for every channel of a client with which it is over."""
 _STAMPS = frozenset({"lastmodifieddate", "systemmodstamp", "lastmodifiedbyid"})
 _STREAMS = ("pubsub.subscribe", "pubsub.managed_subscribe")
 """Operations of which one exchange is the whole subscription: it ends with it."""
@@ -67,7 +70,7 @@ def link_events(
     place: Place | None = None,
     keys: Mapping[str, str] | None = None,
     user: str | None = None,
-    calls: Sequence[CalledOut] = (),
+    seeded: int = 0,
     moved: Sequence[tuple[float, float]] = (),
     service: bool = False,
     quiet: bool = False,
@@ -75,9 +78,15 @@ def link_events(
     """Link the control plane's events and journal entries with the effects of a trial.
 
     `keys` gives the key field of each object or event, by its name in lower case; `user` is the id of the subject's
-    user: what is changed in his name is the subject's own. `moved`, `service` and `quiet` are handed on.
+    user: what is changed in his name is the subject's own, but for what was published up to the replay id `seeded`.
+    `moved`, `service` and `quiet` are handed on.
     """
-    published = tuple(sorted((_published(row, keys or {}, user) for row in events), key=lambda one: one.replay_id))
+    published = tuple(
+        sorted(
+            (_published(row, keys or {}, user if row["replay_id"] > seeded else None) for row in events),
+            key=lambda one: one.replay_id,
+        )
+    )
     by_leg = _Legs(legs)
     notes = [(entry, note) for entry in entries for note in entry.get("events") or ()]
     handled = sorted(
@@ -96,7 +105,7 @@ def link_events(
         announced=tuple(_announced(notes, by_leg)),
         delivered=tuple(_delivered(notes, by_leg)),
         handled=tuple(replace(one, order=number, event=names.find(one)) for number, one in enumerate(handled)),
-        called_out=tuple(calls),
+        called_out=called_out(entries),
         moved=tuple(moved),
         service=service,
         quiet=quiet,
@@ -172,7 +181,8 @@ def _subscribed(notes: Sequence[Note], legs: _Legs) -> Iterator[Subscribed]:
         if note["refused"]:
             ended, cut = note["at"], None
         else:
-            ended, cut = _end(entry, note, ends[note["subscriber"], note["channel"]], legs)
+            over = [*ends[note["subscriber"], note["channel"]], *ends[note["subscriber"], _ALL]]
+            ended, cut = _end(entry, note, sorted(over, key=lambda one: one[0]), legs)
         yield Subscribed(
             at=note["at"],
             channel=note["channel"],

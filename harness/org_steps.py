@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 SMALL = 5
 """How many of everything a baseline has happen."""
-_AT_ONCE = 2000
-"""Events and records in one transaction."""
 _SOMEBODY = {"firstName": "Somebody", "lastName": "Else", "profile": "System Administrator"}
 
 
@@ -49,7 +47,7 @@ class OrgSteps:
 
     def _portions(self, step: ChangeStep) -> Iterator[Sequence[Mapping[str, Any]]]:
         rows = self._rows(step)
-        size = 1 if step.every else _AT_ONCE
+        size = 1 if step.every else max(1, len(rows))
         for start in range(0, len(rows), size):
             yield rows[start : start + size]
 

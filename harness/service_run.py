@@ -31,6 +31,8 @@ CONVERGE_LIMIT = 60.0
 """Wall seconds that a service may take to come to rest."""
 _BACK_OFF = 5
 """So many times `quiet` a service that is cut off, or owes effects, may take, where it declares no cap of its waits."""
+_MOST_ROUNDS = 5
+"""How often, at the end, what a service did not take is sent to it once more."""
 MOST_FALLS = 5
 """How often a service that ends by itself is started again, as whoever supervises it would do."""
 _FALL_PAUSE = 0.1
@@ -85,7 +87,7 @@ class ServiceRun:
                     self._walk(timeline)
             if not self.small:
                 self.stage.heal()
-            self.quiet = self._around.quiet = self._rest()
+            self.quiet = self._around.quiet = self._converge()
             self._end("SIGTERM", last=True)
         finally:
             if self._service is not None:  # an interrupt, or an error of the harness's own
@@ -204,6 +206,15 @@ class ServiceRun:
             if self._service is None or still >= self._patience() or self._at_rest(pulse):
                 return True
         return False
+
+    def _converge(self) -> bool:
+        """Wait until it has come to rest and nothing waits to be sent to it again; tell whether that came about."""
+        for _ in range(_MOST_ROUNDS):
+            if not self._rest():
+                return False
+            if self._service is None or not self._around.send_what_waits():
+                break
+        return True
 
     def _patience(self) -> float:
         policy = self.stage.scenario.policy

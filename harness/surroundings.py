@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,6 +18,7 @@ from harness.plans import Scenario
 from harness.service_plans import SERVICE, ChangeStep, all_steps
 from harness.service_watch import EffectsTail
 from harness.sink import Sink, free_port
+from mock_server.control.client import ControlError
 from mock_server.org.clock import wall
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ class Surroundings:
     quiet: bool = False
     org: OrgHandle = field(init=False)
     _offset: float = 0.0
+    _seeded: int = 0
     _events: dict[int, dict[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -56,9 +59,12 @@ class Surroundings:
         return {"SFMOCK_SINK": self.sink.url, "SFMOCK_SERVICE_PORT": str(self.port)}
 
     def of(self, org: OrgHandle) -> None:
-        """Take an org for the one whose clock counts."""
+        """Take an org for the one whose clock counts; tell it where it finds the service."""
         self.org = org
         self._offset = org.clock.now() - wall()
+        self._seeded = max((event["replay_id"] for event in self._published()), default=0)
+        if self.is_called:
+            org.control.send_to(f"http://127.0.0.1:{self.port}")
 
     # -- time
 
@@ -79,9 +85,10 @@ class Surroundings:
         """Whether the org is to call the service."""
         return SERVICE in repr(self.scenario.org.declared)
 
-    def located(self, value: Any) -> Any:
-        """Put the service's address in place of `{service}`, in all texts of a value."""
-        return located(value, self.port)
+    def located(self, url: str) -> str:
+        """Put the service's address in place of `{service}`: with its scheme, unless one stands before it."""
+        host = f"127.0.0.1:{self.port}"
+        return url.replace(f"http://{SERVICE}", f"http://{host}").replace(SERVICE, f"http://{host}")
 
     # -- what came of events
 
@@ -111,6 +118,7 @@ class Surroundings:
             place=Place(plan.sobject.lower(), plan.key.lower()) if plan.sobject and plan.key else None,
             keys=self._keys,
             user=self.org.user_id,
+            seeded=self._seeded,
             moved=tuple(self.moved),
             service=True,
             quiet=self.quiet,
@@ -123,6 +131,17 @@ class Surroundings:
             self._events[event["replay_id"]] = event
         return list(self._events.values())
 
+    def send_what_waits(self) -> bool:
+        """Have the org send at once what it would send again later; tell whether there was anything."""
+        if not self.is_called:
+            return False
+        told = self.org.control.outbound()
+        waiting = [item for item in (*told["messages"], *told["callouts"]) if item["state"] == "queued"]
+        for item in waiting:
+            with contextlib.suppress(ControlError):  # it was sent meanwhile
+                self.org.control.retry_outbound(item["id"])
+        return bool(waiting)
+
     @cached_property
     def _keys(self) -> dict[str, str]:
         """The key field of each object, by its name in lower case."""
@@ -133,15 +152,3 @@ class Surroundings:
             if isinstance(step, ChangeStep) and step.key is not None:
                 found.setdefault(step.sobject.lower(), step.key)
         return found
-
-
-def located(value: Any, port: int) -> Any:
-    """Put the address of a service at a port in place of `{service}`: with its scheme, unless one stands before it."""
-    if isinstance(value, str):
-        host = f"127.0.0.1:{port}"
-        return value.replace(f"http://{SERVICE}", f"http://{host}").replace(SERVICE, f"http://{host}")
-    if isinstance(value, Mapping):
-        return {key: located(inner, port) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return type(value)(located(inner, port) for inner in value)
-    return value

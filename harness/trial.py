@@ -36,7 +36,7 @@ from harness.service_plans import RestartStep, all_steps, place_of
 from harness.service_run import ServiceRun
 from harness.stage import Stage, emptied, fault_rules
 from harness.subjects import CallableSubject, CommandSubject, Run, Subject, canaries_of, environment_of
-from harness.surroundings import Surroundings, located
+from harness.surroundings import Surroundings
 from mock_server.control.client import ControlError
 from mock_server.documents import Problem
 from mock_server.org.clock import wall
@@ -275,7 +275,7 @@ class Trial:
             around = None
             if self.scenario.service is not None:
                 around = stack.enter_context(Surroundings(self.scenario, paths["SFMOCK_EFFECTS"]))
-            org = stack.enter_context(self.org(around.port if around else 0))
+            org = stack.enter_context(self.org())
             seeding.seed(org.control, self.scenario.org, seed=self.seed)
             input_rows.write_jsonl(rows, paths["SFMOCK_INPUTS"])
             queue = self._queue(paths["SFMOCK_DLQ"])
@@ -302,8 +302,8 @@ class Trial:
         return QueueReader(as_queue(self.dead_letters, mapping), mapping)
 
     @contextmanager
-    def org(self, port: int = 0) -> Iterator[OrgHandle]:
-        """Make the scenario's org, empty; it is gone after the block. `port` is where a service shall be called."""
+    def org(self) -> Iterator[OrgHandle]:
+        """Make the scenario's org, empty; it is gone after the block."""
         control, plan = self.server.control, self.scenario.org
         info = control.create_org(
             # Without sources the org gets what is written as it is, and says where in it a mistake is.
@@ -313,7 +313,7 @@ class Trial:
             limits=plan.limits,
             settings=plan.settings,
             automation=plan.automation,
-            declared=located(plan.declared, port),
+            declared=plan.declared,
             login=self.login,
             users=plan.users or None,
             speaker=plan.speaker,
@@ -371,7 +371,8 @@ def _unhandled(happenings: Happenings) -> str:
     """Say that a service does not handle what it is delivered although nothing goes wrong."""
     if not happenings.service:
         return ""
-    if not happenings.quiet:
+    # One that answers its own events never does: for `events.no_echo` to say.
+    if not happenings.quiet and not any(one.own for one in happenings.published):
         return "the service did not come to rest: something went on all the time"
     delivered = {one.replay_id for one in happenings.delivered}
     owed = [one for one in happenings.published if one.replay_id in delivered and not one.own]

@@ -81,6 +81,26 @@ def test_serve_writes_its_ready_file_and_ends_cleanly(
     assert not (tmp_path / "ready.json").exists()
 
 
+@pytest.mark.parametrize("secure", [False, True])
+def test_the_served_org_speaks_grpc_plain_and_by_tls(
+    served: tuple[subprocess.Popen[str], dict[str, object]], secure: bool
+) -> None:
+    import grpc
+
+    from mock_server.protocols.pubsub.messages import api
+    from tests.protocols.pubsub.client import method
+
+    ready = served[1]
+    authority = grpc.ssl_channel_credentials(Path(str(ready["ca_file"])).read_bytes())
+    address = str(ready["pubsub_tls" if secure else "pubsub"])
+    channel = grpc.secure_channel(address, authority) if secure else grpc.insecure_channel(address)
+    with channel, pytest.raises(grpc.RpcError) as refused:
+        method(channel, "GetTopic")(
+            api.TopicRequest(topic_name="/event/X__e"), metadata=[("accesstoken", "x")], timeout=20
+        )
+    assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
+
+
 def test_env_prints_what_a_client_needs(
     served: tuple[subprocess.Popen[str], dict[str, object]], tmp_path: Path
 ) -> None:

@@ -10,6 +10,9 @@ from harness.evidence import Evidence, Leg, Outcome, Process
 from harness.letters import BrokenLetter
 from harness.properties.property import Claim, NoParameters, Verdict, counted, some
 
+_TIP = -1
+"""A replay id that stands for what is published from now on."""
+
 
 class GracefulStop(Claim):
     name = "report.graceful_stop"
@@ -35,13 +38,16 @@ class GracefulStop(Claim):
             "bulk.row_results_read",
             "retry.transient_retried",
             "report.truthful",
+            "events.none_missed",
+            "events.handled_once",
+            "events.replay_after_handling",
         }
     )
 
     def judge(self, evidence: Evidence, parameters: NoParameters) -> Verdict:
         unwilling = [leg for leg in evidence.legs if leg.process.stop is not None and leg.process.stop.forced]
         stops = [leg for leg in evidence.legs[:-1] if leg in unwilling or _was_asked_to_stop(leg.process)]
-        at_work = bool(evidence.inputs or evidence.happenings.delivered)
+        at_work = bool(evidence.inputs or evidence.happenings.delivered or evidence.happenings.called_out)
         if not unwilling and not (stops and at_work):
             return self.not_exercised("the subject was never asked to stop and run again")
         faults, entries = [], [stop.last for stop in stops]
@@ -93,15 +99,20 @@ def _of_events(evidence: Evidence, stops: Sequence[Leg]) -> tuple[list[str], lis
         if one.event is not None:
             runs[one.event.replay_id].append(one.leg)
     by_fault = {one.replay_id for one in happenings.delivered if one.rule}
-    again = [
-        number
-        for number, legs in runs.items()
-        if number not in by_fault and any(leg in asked and later > leg for leg, later in pairwise(legs))
-    ]
+    back = {number: _handled_again(legs) - {None} for number, legs in runs.items() if number not in by_fault}
+    again = [number for number, legs in back.items() if legs & asked]
+    if any(legs - asked for legs in back.values()):
+        again = []  # not for having been asked: a crash has the same effect
     # Handled events show that the effects of this subject can be seen at all.
-    owed = dict.fromkeys(one.replay_id for one in happenings.delivered if one.leg in asked) if runs else {}
-    own = {one.replay_id for one in happenings.published if one.own}
-    lost = [number for number in owed if number not in runs and number not in by_fault | own and number in titles]
+    owed = {one.replay_id for one in happenings.delivered if one.leg in asked} if runs else set()
+    missing = [
+        one.replay_id
+        for one in happenings.published
+        if one.replay_id not in runs and one.replay_id not in by_fault and not (one.own or one.rules)
+    ]
+    at_tip = any(one.replay_id == _TIP and one.leg - 1 in asked for one in happenings.subscribed)
+    # Who begins at the tip, or misses others as well, misses them for another reason.
+    lost = missing if owed.issuperset(missing) and not at_tip else []
     faults = [
         f"{counted(len(numbers), 'event')} {what}: {some(titles.get(number, f'#{number}') for number in numbers)}"
         for numbers, what in ((again, "handled again by the next run"), (lost, "delivered and never handled"))
@@ -112,6 +123,11 @@ def _of_events(evidence: Evidence, stops: Sequence[Leg]) -> tuple[list[str], lis
         faults.append(f"{counted(cut, 'line')} of the effects file cut off")
     wanted = {*again, *lost}
     return faults, [one.exchange for one in happenings.delivered if one.replay_id in wanted]
+
+
+def _handled_again(legs: Sequence[int]) -> set[int | None]:
+    """Return the runs after which a later one handled an event again."""
+    return {leg if later > leg else None for leg, later in pairwise(legs)}
 
 
 def _was_asked_to_stop(process: Process) -> bool:

@@ -11,6 +11,7 @@ from harness.output import TAIL
 from harness.properties import registry
 from harness.properties.property import counted
 from harness.report.chains import timelines
+from harness.report.events import event_timelines, tell_events
 from harness.report.secrets import Hide, hider
 from harness.report.story import (
     start_of,
@@ -164,7 +165,7 @@ def digest(result: TrialResult) -> Digest:
             if verdict.status == "violated"
         ),
         outcomes=_outcomes(result.evidence),
-        told_outcomes=tell_outcomes(result.evidence) if result.evidence else "",
+        told_outcomes=_told_outcomes(result.evidence),
         legs=tuple(hide(line) for line in _legs(result.evidence)),
         process=process,
         ending=hide(tell_process(process)) if process else "",
@@ -207,7 +208,7 @@ def _proofs(result: TrialResult, rulings: tuple[Ruling, ...], hide: Hide) -> Ite
         yield Proof(
             ruling=told[verdict.property],
             claim=tell_claim(claim),
-            chain=_lines(timelines(evidence, verdict, journal=False), hide),
+            chain=_lines(event_timelines(evidence, verdict) or timelines(evidence, verdict, journal=False), hide),
             journal=_lines(tell_evidence(evidence, verdict), hide),
             guidance=claim.guidance,
             source=claim.source,
@@ -232,6 +233,15 @@ def _outcomes(evidence: Evidence | None) -> dict[str, int]:
         return {}
     found = Counter(evidence.outcomes)
     return {"total": len(evidence.inputs), **{outcome.value: found[outcome] for outcome in Outcome}}
+
+
+def _told_outcomes(evidence: Evidence | None) -> str:
+    """Say what became of the inputs, and of events."""
+    if evidence is None:
+        return ""
+    events = tell_events(evidence.happenings)
+    parts = [tell_outcomes(evidence) if evidence.inputs or not events else "", events]
+    return "; ".join(part for part in parts if part)
 
 
 def _legs(evidence: Evidence | None) -> Iterator[str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.evidence import Evidence, Process
 from harness.report.digest import Digest, Proof, Ruling, digest
+from harness.report.events import event_rows, summary_rows
 from harness.report.story import start_of, tell_process
 from harness.result import TrialResult
 
@@ -66,8 +67,15 @@ def _trial(told: Digest) -> dict[str, Any]:
         }
         for leg in evidence.legs
     ]
+    if evidence.happenings.service:
+        body["happenings"] = summary_rows(evidence.happenings)
+        body["events"] = [_hidden(row, told) for row in event_rows(evidence)]
     body["after"] = [_after(name, run, told) for name, run in evidence.after.items()]
     return body
+
+
+def _hidden(row: dict[str, Any], told: Digest) -> dict[str, Any]:
+    return {**row, "event": told.hide(row["event"])}
 
 
 def _verdict(ruling: Ruling, proof: Proof | None) -> dict[str, Any]:

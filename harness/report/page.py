@@ -10,7 +10,8 @@ from pathlib import Path
 
 from harness.report.digest import Digest, digest
 from harness.report.page_data import page_data
-from harness.report.page_trial import MARKS, clean, style_of, trial_section
+from harness.report.page_text import clean
+from harness.report.page_trial import MARKS, style_of, trial_section
 from harness.result import TrialResult
 
 _HERE = Path(__file__).parent

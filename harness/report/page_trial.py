@@ -11,8 +11,9 @@ from harness.report.chains import mark_of
 from harness.report.digest import STATUSES, Digest, Proof, Ruling
 from harness.report.flow import count_flow, draw_flow, tell_flow
 from harness.report.page_data import KINDS, MOST_ENTRIES, tell_timeline
+from harness.report.page_events import events_section
+from harness.report.page_text import clean
 from harness.report.story import journal_of
-from harness.report.terminal import printable
 
 MARKS = {"violated": "✕", "held": "✓", "not exercised": "○", "not applicable": "–", "waived": "~"}
 _ENTRY = re.compile(r"#(\d+)")
@@ -21,11 +22,6 @@ _MARK = re.compile(r"-+|[ox?]")
 _STYLES = {"o": "o", "x": "x", "?": "q", "-": "w"}
 _AXIS = re.compile(r"\s+[ox?.-]+  [\d.]+s")
 _STEP = re.compile(r"(\s+\+?[\d.]+s  )(#\d+\s+\S+  )(.*)", re.DOTALL)
-
-
-def clean(text: str) -> str:
-    """Return text for the page, escaped, without control characters."""
-    return escape(printable(text))
 
 
 def _prose(text: str) -> str:
@@ -58,6 +54,7 @@ def trial_section(told: Digest, number: int, *, folded: bool) -> Iterator[str]:
         yield from _flow(told, number)
         yield from _circumstances(told)
         yield "</div>"
+        yield from events_section(told)
         yield from _timeline(told, number)
         yield from _journal(told, number)
         yield from _rulings(told, number)

@@ -41,7 +41,8 @@ async def change(call: ControlCall) -> Reply:
     make_tables(org, name)
     if verb in ("create", "update"):
         check_names(org, name, [one.values for one in changes], ())
-    with speaker(org, user) as who, org.automation.unmetered():
+    # Metered, unlike seeding: what a save sets going (an outbound message, a trigger) is what it is made for.
+    with speaker(org, user) as who:
         if together:
             with org.transaction():
                 results = save(org, who, changes)

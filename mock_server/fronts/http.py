@@ -52,6 +52,8 @@ _COOKIES = (
     "CookieConsentPolicy=0:1; path=/; Max-Age=31536000; secure",
     "LSKey-c$CookieConsentPolicy=0:1; path=/; Max-Age=31536000; secure",
 )
+_STRICT = "/cometd"
+"""Whose clients end in an error at cookies of another domain than they have asked (Faye does)."""
 _OURS = frozenset({"Sforce-Limit-Info", "Last-Modified", "Location", "ETag", "Content-Security-Policy"})
 """Headers that most answers bring, as they write them: nothing else has these names."""
 Handle = Callable[[Call, str], Awaitable[Reply]]
@@ -167,7 +169,8 @@ class Front:
         connection = request.protocol
         assert isinstance(connection, _Handler)
         cookies: tuple[str, ...] = ()
-        if not connection.greeted or _is_salesforces(request.host):
+        strict = request.path.startswith(_STRICT)
+        if _is_salesforces(request.host) or not (connection.greeted or strict):
             # Under another name no client keeps cookies of salesforce.com: it would read them with every answer again.
             cookies = self.cookies(request.raw_path, request.headers, headers["X-Request-Id"])
             connection.greeted = bool(cookies)

@@ -26,7 +26,7 @@ async def deliver(org: Org, exchanges: Exchanges, item: QueuedMessage) -> None:
     item.attempts += 1
     item.status = None
     told = CallTold(
-        "outbound message", message.name, item.id, item.attempts, item.records, TIMEOUT, item.exchange,
+        "outbound message", message.name, item.id, item.attempts, item.records, TIMEOUT, item.exchange, item.sequence,
         tuple(name for name, _ in item.notifications),
     )  # fmt: skip
     try:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
+from mock_server.faults.effects.event import EventFault
 from mock_server.journal import CallTold
 from mock_server.operations import Call, Operation, Reply
 from mock_server.org.errors import ApiError
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Judge = Callable[[Received], "str | None"]
 BROKEN = "Unexpected end of file from server"
+LONGEST_HOLD = 60.0
+"""Seconds that a request is held for another one to come by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,8 @@ class Exchanges:
         self._faults = faults
         self.journal = journal
         self._client = client
+        self._held: dict[tuple[str, int], asyncio.Future[None]] = {}
+        """Requests that let another one by, by their operation and the number of their entry."""
         self.later: Callable[[Coroutine[Any, Any, None]], None] = _nothing
         """Does something beside what is being done: the second delivery of a request."""
 
@@ -80,16 +85,45 @@ class Exchanges:
         received: Received | None = None
         error: str | None = "the org ended"
         failed = True
+        copies = 0
         try:
+            if copy_of is None and not self._faults.empty:
+                copies = await self._befall(call)
+                entry.at = org.clock.now()
             received = await within(org.clock, sending.told.timeout, self._through(call, sending, copy_of is None))
             error, failed = judge(received), False
         except CalloutError as raised:
             error = str(raised)
         finally:
             self._settle(entry, sending, received, error)
+        for _ in range(copies):
+            self.later(self.again(sending, judge, org.clock.now(), entry.number))
         if entry.again_at is not None:
             self.later(self.again(sending, judge, entry.again_at, entry.number))
         return Outcome(entry, received, error, failed)
+
+    async def _befall(self, call: Call) -> int:
+        """Let a request wait as long as `event` faults say; return how often it is to come again."""
+        copies = 0
+        for blow in self._faults.decide(call, "event"):
+            effect = blow.effect
+            assert isinstance(effect, EventFault)
+            if effect.kind == "delay":
+                await self._org.clock.sleep(effect.seconds)
+            elif effect.kind == "reorder":
+                await self._let_another_by((call.operation.name, call.entry.number))
+            copies += effect.number or 0 if effect.kind == "duplicate" else 0
+        return copies
+
+    async def _let_another_by(self, held: tuple[str, int]) -> None:
+        """Wait for the end of an exchange of the kind that begins after this one; not for ever, as none may."""
+        passed = self._held[held] = asyncio.get_running_loop().create_future()
+        try:
+            await within(self._org.clock, LONGEST_HOLD, passed)
+        except CalloutError:
+            return
+        finally:
+            self._held.pop(held, None)
 
     def _settle(self, entry: Entry, sending: Sending, received: Received | None, error: str | None) -> None:
         """Say in the journal how an exchange ended."""
@@ -102,6 +136,9 @@ class Exchanges:
             sending.told, seconds=now - entry.at, status=status, acknowledged=error is None, error=error
         )
         entry.settle(self._org.redactor)
+        for (operation, number), passed in self._held.items():
+            if operation == entry.operation and number < entry.number and not passed.done():
+                passed.set_result(None)
 
     async def again(self, sending: Sending, judge: Judge, due: float, copy_of: int) -> None:
         """Send once more at a moment, as a network does that held back a copy. Nobody is told what comes of it."""

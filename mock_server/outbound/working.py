@@ -6,7 +6,7 @@ As in Apex, a callout that fails is met by the code behind it, and a limit ends 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mock_server.journal import CallTold
@@ -101,7 +101,7 @@ class _Work:
         written = write(callout.request, self._scope(items))
         call = CallTold(
             "callout", callout.name, items[0].id, items[0].attempts, tuple(item.record for item in items), timeout,
-            job.exchange,
+            job.exchange, items[0].sequence,
         )  # fmt: skip
         credential = self._credential()
         url = outbound.endpoints.get(callout.name.lower()) if credential is None else None
@@ -150,7 +150,7 @@ class _Work:
         org, job = self._org, self._job
         directory = org.directory
         user = directory.by_id(job.user_id) or directory.default_user
-        records = [_record(org, item) for item in items]
+        records = [item.old if item.now is None else item.now for item in items]
         first = items[0]
         return {
             "record": records[0], "old": first.old, "records": records, "event": first.verb,
@@ -232,11 +232,3 @@ class _Watched:
     def saved(self, changes: Sequence[Change], results: list[RowResult]) -> list[RowResult]:
         self.results += results
         return results
-
-
-def _record(org: Org, item: CalloutItem) -> Mapping[str, Any] | None:
-    """Return a record as it is now; of a deletion, as it was."""
-    if item.verb == "delete" or not item.record:
-        return item.old
-    (found,) = org.outbound.read(org.outbound.user_of(None), item.sobject, [item.record], None)
-    return found if found is not None else item.old

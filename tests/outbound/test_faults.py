@@ -123,3 +123,54 @@ def test_what_can_befall_no_outgoing_request_is_refused(world: Make, receiver: R
     org = both(world, receiver)
     with pytest.raises(ControlError, match=r"outbound\."):
         org.control.add_fault({"on": "outbound.*", **fault})
+
+
+def test_the_harness_sees_each_attempt(world: Make, receiver: Receiver) -> None:
+    from harness.outgoing import called_out
+
+    org = both(world, receiver)
+    org.control.add_fault({"name": "down", "on": "outbound.message", "status": 503, "when": {"times": 1}})
+    first, second = org.account(Name="one"), org.account(Name="two")
+    until(lambda: len(org.sent()) == 4)
+    org.control.advance(FIRST)
+    until(lambda: len(org.sent()) == 5)
+    calls = called_out(org.control.journal())
+    assert {(one.kind, one.records) for one in calls} == {
+        (kind, (record,)) for kind in ("outbound message", "callout") for record in (first, second)
+    }
+    messages = [one for one in calls if one.kind == "outbound message"]
+    assert [(one.attempt, one.acknowledged, one.rule) for one in messages] == [
+        (1, False, "down"), (1, True, None), (2, True, None),
+    ]  # fmt: skip
+    # The one that was saved first arrives last.
+    assert messages[2].sequence == messages[0].sequence < messages[1].sequence
+    assert (messages[1].status, messages[1].timeout) == (200, 60.0)
+
+
+def test_a_message_is_delayed_or_let_by_or_doubled(world: Make, receiver: Receiver) -> None:
+    org = both(world, receiver)
+    org.control.add_fault({"name": "r", "on": "outbound.message", "event": "reorder", "when": {"times": 1}})
+    one = org.account(Name="one")
+    until(lambda: org.sent("outbound.callout"))
+    assert "/om" not in paths(receiver)
+    two = org.account(Name="two")
+    until(lambda: len(org.sent("outbound.message")) == 2)
+    told = [got.records[0]["Id"] for got in receiver.got if got.path == "/om"]
+    assert told == [two, one]
+    org.control.clear_faults()
+    org.control.add_fault({"name": "d", "on": "outbound.*", "event": {"delay": "90s"}})
+    org.account(Name="three")
+    until(lambda: len(org.control.journal()) == 9)
+    org.control.advance(89)
+    assert len(org.sent()) == 4
+    org.control.advance(1)
+    late = until(lambda: len(org.sent()) == 6 and org.sent()[-1])
+    assert (late["call"]["acknowledged"], late["call"]["seconds"], late["strikes"][0]["rule"]) == (True, 0.0, "d")
+    org.control.clear_faults()
+    org.control.add_fault({"on": "outbound.*", "event": {"duplicate": 2}})
+    org.account(Name="four")
+    until(lambda: len(org.sent()) == 12)
+    assert paths(receiver)[-3:] == ["/om"] * 3
+    for wrong in ({"event": "drop"}, {"event": "stall"}, {"event": {"replay": "expired"}}):
+        with pytest.raises(ControlError, match="not delivered to a subscriber"):
+            org.control.add_fault({"on": "outbound.message", **wrong})

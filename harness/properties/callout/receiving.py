@@ -93,8 +93,8 @@ def _says_so(baseline: Evidence | None) -> bool:
 class _Mail:
     """The messages of a trial, by their ids: how they arrived, and what was made of them.
 
-    Of two that tell of one record, the newer one is that with the newer values. A callout holds those of the change that
-    caused it, and an outbound message those of the moment at which it is sent, each time anew.
+    Of two that tell of one record, the newer one is that with the newer values. A callout holds those of the change
+    that caused it, and an outbound message those of the moment at which it is sent, each time anew.
     """
 
     def __init__(self, evidence: Evidence, effects: list[Handled]) -> None:

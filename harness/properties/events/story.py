@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from harness.evidence import Evidence
+from harness.exchanges import Exchange
 from harness.happenings import Delivered, Handled, Published, Subscribed
 
 TIP, OLDEST = -1, -2
@@ -15,6 +16,8 @@ TIP, OLDEST = -1, -2
 _HOUR = 3600.0
 RETENTION = {"platform": 72 * _HOUR, "change": 72 * _HOUR, "topic": 24 * _HOUR, "generic": 24 * _HOUR}
 """Seconds for which an event can be asked for again."""
+_SKEW = 0.1
+"""Seconds by which what the trial notes of the clock may differ from what the org does."""
 Identity = str | int | tuple[str, int]
 
 
@@ -70,6 +73,10 @@ class Story:
         for one in happenings.subscribed:
             self.asked_on[plain(one.channel)].append(one)
 
+    @cached_property
+    def exchanges(self) -> Mapping[int, Exchange]:
+        return {exchange.number: exchange for exchange in self.evidence.exchanges}
+
     @property
     def says_what_it_handles(self) -> bool:
         """Whether there is anything to learn of what the subject handles, here or in the baseline."""
@@ -78,7 +85,7 @@ class Story:
             baseline is not None and any(one.event is not None for one in baseline.happenings.handled)
         )
 
-    @property
+    @cached_property
     def names_handled(self) -> set[str]:
         """The types of events of which the subject handles any: others of a channel it may pass over."""
         runs = [self.happenings, *([self.evidence.baseline.happenings] if self.evidence.baseline else [])]
@@ -89,14 +96,15 @@ class Story:
         for one in self.happenings.subscribed:
             if one.refused is None:
                 ends = self.run_ended(one.leg)
-                own = one.ended is not None and one.ended < ends
+                own = one.ended is not None and one.ended < ends - _SKEW
                 yield Stay(one, one.ended if own and one.ended is not None else ends, not own)
 
     def run_ended(self, leg: int) -> float:
-        """Return the clock time at which a run of the subject ended; that of the last thing known where it is not."""
+        """Return the clock time at which a run of the subject ended, or was asked to."""
         legs = self.evidence.legs
         if 0 <= leg < len(legs):
-            return legs[leg].ended
+            stop = legs[leg].process.stop
+            return legs[leg].ended if stop is None else min(stop.at, legs[leg].ended)
         return self.last
 
     @property
@@ -105,6 +113,15 @@ class Story:
         happenings = self.happenings
         times = [one.at for part in (happenings.published, happenings.subscribed, happenings.delivered) for one in part]
         return max(times, default=0.0)
+
+    @cached_property
+    def newest_handled(self) -> Mapping[str, int]:
+        """The greatest replay id that was handled of each type of events."""
+        newest: dict[str, int] = {}
+        for one in self.happenings.handled:
+            if one.event is not None:
+                newest[one.event.name] = max(one.event.replay_id, newest.get(one.event.name, 0))
+        return newest
 
     @property
     def last_leg(self) -> int:

@@ -37,6 +37,11 @@ DELIVERING = frozenset({"cometd.connect", "pubsub.subscribe", "pubsub.managed_su
 SUBSCRIBING = frozenset({"cometd.subscribe", "pubsub.subscribe", "pubsub.managed_subscribe"})
 FORGETFUL = DELIVERING | {"cometd.subscribe", "cometd.unsubscribe"}
 PUSH = "rest.streaming.push"
+OUTGOING = {
+    "outbound.message": ("duplicate", "delay", "reorder"),
+    "outbound.callout": ("duplicate", "delay"),
+}
+"""What can befall the org's own calls on their way: they come twice, later, or behind the one that follows."""
 _NO_CREATES = ("update", "delete", "delete_by_key", "undelete", "merge", "emptyRecycleBin", "convertLead")
 """How the names of operations end that publish nothing."""
 
@@ -137,8 +142,8 @@ class EventFault(RowEffect):
             if name == PUSH or (has_rows(operation) and name.rpartition(".")[2] not in _NO_CREATES):
                 return None
             return f"{name} publishes no events that could be lost"
-        if name.startswith("outbound.") and self.kind == "duplicate":
-            return None
+        if operation.outgoing:
+            return None if self.kind in OUTGOING.get(name, ()) else f"{name} is not delivered to a subscriber"
         if self.kind == "replay":
             return None if name in SUBSCRIBING else f"{name} brings no replay id"
         if self.kind == "forget":

@@ -20,6 +20,10 @@ class CalloutItem:
     sobject: str
     verb: str
     old: Mapping[str, Any] | None = None
+    now: Mapping[str, Any] | None = None
+    """The record as its transaction left it: what is sent, however late."""
+    sequence: int = 0
+    """Where the save stands among the commits."""
     id: str = ""
     """What tells this callout from others, the same at each try; `{callout.id}` of templates."""
     answer: Answer | None = None
@@ -66,6 +70,13 @@ class CalloutJob:
         if self.callout.each == "transaction":
             return [left] if left else []
         return [[item] for item in left]
+
+    def release(self) -> None:
+        """Hold no more than what is shown of it: it is over."""
+        for item in self.items:
+            item.old = item.now = item.given = None
+            if item.answer is not None:
+                item.answer = Answer(item.answer.status, error=item.answer.error)
 
     def try_again(self, now: float) -> bool:
         """Tell whether what failed is tried again, and note when."""

@@ -148,16 +148,28 @@ class Outbound:
             if isinstance(what, Callout):
                 names = ids.take_many(_JOB, len(group) + 1)
                 for one, name in zip(group, names[1:], strict=True):
-                    one.item.id = name
+                    one.item.id, one.item.sequence = name, one.number
                 items = [one.item for one in group]
+                self._look(items)
                 self.queue.put(CalloutJob(names[0], what, items, first.user_id, first.exchange, now, now))
                 continue
             for start in range(0, len(group), MOST_NOTIFICATIONS):
                 part = group[start : start + MOST_NOTIFICATIONS]
                 names = ids.take_many(_NOTIFICATION, len(part))
                 pairs = tuple((name, one.item.record) for name, one in zip(names, part, strict=True))
-                self.queue.put(QueuedMessage(names[0], what, pairs, first.exchange, now, now))
+                self.queue.put(QueuedMessage(names[0], what, pairs, first.exchange, part[0].number, now, now))
         self.wake()
+
+    def _look(self, items: Sequence[CalloutItem]) -> None:
+        """Keep the records of callouts as their transaction left them, as code hands them to a job; all are seen."""
+        by_object: dict[str, list[CalloutItem]] = {}
+        for item in items:
+            if item.record and item.verb != "delete":
+                by_object.setdefault(item.sobject, []).append(item)
+        for sobject, listed in by_object.items():
+            found = self.read(self._org.directory.default_user, sobject, [item.record for item in listed], None)
+            for item, record in zip(listed, found, strict=True):
+                item.now = record
 
     def clear(self) -> None:
         """Forget all that waits or is on its way: records and time are those of another life."""

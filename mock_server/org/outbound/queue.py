@@ -25,7 +25,7 @@ class QueuedMessage:
     """One SOAP message, of up to 100 notifications. `id` is that of its first notification.
 
     Times are clock seconds. `error` is why the last attempt was not acknowledged, `exchange` the journal entry of the
-    save that caused it.
+    save that caused it, `sequence` the place of its first record among the commits.
     """
 
     id: str
@@ -33,6 +33,7 @@ class QueuedMessage:
     notifications: tuple[tuple[str, str], ...]
     """Ids of the notification and of its record."""
     exchange: int
+    sequence: int
     created: float
     due: float
     attempts: int = 0
@@ -48,6 +49,9 @@ class QueuedMessage:
     @property
     def records(self) -> tuple[str, ...]:
         return tuple(record for _, record in self.notifications)
+
+    def release(self) -> None:
+        """Hold no more than what is shown of it: it is over."""
 
     def not_acknowledged(self, now: float, error: str) -> None:
         """Note a failed attempt: it is due again, or over."""
@@ -82,6 +86,7 @@ class Queue:
             self._open[item.id] = item
             heapq.heappush(self._heap, (item.due, next(self._order), item))
         elif self._open.pop(item.id, None) is not None:
+            item.release()
             self._over.append(item)
 
     def take(self, now: float) -> QueuedMessage | CalloutJob | None:

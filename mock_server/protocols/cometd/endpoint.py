@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from mock_server.journal import EventNote
 from mock_server.operations import Call, Operation, Reply, Routes
 from mock_server.org import errors
 from mock_server.org.errors import ApiError
@@ -24,6 +25,8 @@ _SUMMARIES = {
     "cometd.disconnect": "Be a client no more",
     "cometd.connect": "Wait for events, or publish (which is refused)",
 }
+_ENDS = frozenset({replies.UNKNOWN_CLIENT, replies.INVALID, replies.UNAUTHENTICATED, replies.TOO_MANY_EVENTS})
+"""What is told to a client with which it is over."""
 _LONGEST = 200
 """Characters of a message that the journal keeps."""
 _PATHS = ("/cometd/{version}", "/cometd/{version}/{step*}", "/cometd")
@@ -62,6 +65,7 @@ def _finish(call: Call, reply: Reply) -> Reply:
         else:
             client = call.org.streaming.find(message.get("clientId"))
             parts.append(told(message, client=client, error=reason, advice=replies.LEAVE))
+            _note_end(call, message, parts[-1:])
     return _answer(call, parts)
 
 
@@ -86,7 +90,9 @@ async def exchange(call: Call) -> Reply:
     given: list[str] = []
     for message in asked:
         try:
-            parts += await _answers(call, api, message, given, alone=len(asked) == 1)
+            answers = await _answers(call, api, message, given, alone=len(asked) == 1)
+            _note_end(call, message, answers)
+            parts += answers
         except Broken as broken:
             parts += broken.parts
             if not broken.parts:
@@ -135,6 +141,15 @@ async def _answers(call: Call, api: Api, message: Message, given: list[str], *, 
     if client.known:
         streaming.answered(client)
     return parts
+
+
+def _note_end(call: Call, message: Message, answers: Sequence[Part]) -> None:
+    """Note that a client was told that it is over with it, and with all that it has subscribed to."""
+    name = message.get("clientId")
+    for part in answers:
+        if isinstance(part, dict) and part.get("error") in _ENDS and isinstance(name, str):
+            note = EventNote(call.org.clock.now(), "unsubscribed", "*", subscriber=name, refused=part["error"])
+            call.journal.told(call.entry, [note])
 
 
 def _was_lost(client: StreamingClient) -> bool:

@@ -121,7 +121,7 @@ class Lab:
 
     def find(self, who: Session, name: str) -> Channel | None:
         if name in self.denied:
-            raise NotPermitted(name, name)
+            raise NotPermitted(name, "PushTopic" if name.startswith("/topic/") else name)
         if name.startswith("/data/"):
             return self.org.events.channels.get(name)
         return self.org.events.platform.find(who, name)
@@ -166,7 +166,7 @@ def lab(server: api.Server) -> Iterator[Lab]:
     made.control.seed("PushTopic", [_TOPIC])
     made.control.seed("StreamingChannel", [{"Name": NOTES}])
     made.open(CHANGES, ALL_CHANGES)
-    made.do(lambda: made.org.events.resolvers.update(platform=made.find))
+    made.do(lambda: made.org.events.resolvers.update({"platform": made.find}))
     yield made
     server.control.delete_org(info.id)
     for client in made.clients:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.conftest import Rest
+from mock_server import api
+from mock_server.control.client import OrgInfo
+from tests.conftest import FIELDS, Rest
+from tests.protocols.cometd.conftest import Bayeux
 
 TOPIC = {"Name": "New", "Query": "SELECT Id, Name FROM Account", "ApiVersion": 60.0, "NotifyForFields": "Referenced"}
 
@@ -83,3 +87,88 @@ def test_a_channel_that_is_not_there(rest: Rest, identifier: str) -> None:
     ):
         assert reply.status_code == 404
         assert reply.json()[0]["errorCode"] == "NOT_FOUND"
+
+
+# -- as subscribers see them
+
+
+@pytest.fixture
+def org(server: api.Server) -> Iterator[OrgInfo]:
+    made = server.control.create_org(fields=FIELDS, journal="whole", settings={"dynamic_channels": True})
+    yield made
+    server.control.delete_org(made.id)
+
+
+@pytest.fixture
+def bayeux(server: api.Server, org: OrgInfo) -> Iterator[Bayeux]:
+    client = Bayeux(server.url, org.access_token)
+    yield client
+    client.http.close()
+    client.threads.shutdown()
+
+
+def data(client: Bayeux) -> list[dict[str, Any]]:
+    return [message["data"] for message in client.connect(advice={"timeout": 0}) if "data" in message]
+
+
+def test_a_topic_tells_its_subscribers(rest: Rest, bayeux: Bayeux) -> None:
+    made(rest, "PushTopic", TOPIC)
+    bayeux.ready("/topic/New")
+    account = made(rest, "Account", {"Name": "A"})
+    (told,) = data(bayeux)
+    assert told["sobject"] == {"Id": account, "Name": "A"}
+    assert set(told["event"]) == {"createdDate", "replayId", "type"}
+    assert told["event"]["type"] == "created"
+    assert told["event"]["createdDate"].endswith("Z")
+
+
+def test_a_filter_keeps_events_from_a_subscriber(rest: Rest, bayeux: Bayeux) -> None:
+    made(rest, "PushTopic", TOPIC)
+    bayeux.ready("/topic/New?Name='B'")
+    for name in ("A", "B"):
+        made(rest, "Account", {"Name": name})
+    assert [one["sobject"]["Name"] for one in data(bayeux)] == ["B"]
+    refused = bayeux.subscribe("/topic/New?Rating='Hot'")
+    assert refused["error"] == "400::Query fields {Rating} do not exist on the topic entity"
+
+
+@pytest.mark.parametrize("channel", ["/topic/Nothing", "/topic/new", "/topic/"])
+def test_a_topic_that_is_not_there(rest: Rest, bayeux: Bayeux, channel: str) -> None:
+    made(rest, "PushTopic", TOPIC)
+    bayeux.ready()
+    assert bayeux.subscribe(channel)["error"].startswith(("400::", "403::", "404::"))
+
+
+def test_what_the_bulk_api_saves_notifies_nobody(rest: Rest, server: api.Server, bayeux: Bayeux) -> None:
+    made(rest, "PushTopic", TOPIC)
+    bayeux.ready("/topic/New")
+    job = rest.post("/jobs/ingest", json={"object": "Account", "operation": "insert"}).json()["id"]
+    rest.http.put(
+        f"{rest.url}/services/data/v60.0/jobs/ingest/{job}/batches",
+        data="Name\nA\nB\n",
+        headers={"Authorization": f"Bearer {rest.token}", "Content-Type": "text/csv"},
+        timeout=20,
+    )
+    rest.patch(f"/jobs/ingest/{job}", json={"state": "UploadComplete"})
+    while rest.get(f"/jobs/ingest/{job}").json()["state"] != "JobComplete":
+        pass
+    made(rest, "Account", {"Name": "C"})
+    assert [one["sobject"]["Name"] for one in data(bayeux)] == ["C"]
+
+
+def test_a_channel_is_made_by_who_subscribes_and_pushed_to(rest: Rest, bayeux: Bayeux) -> None:
+    bayeux.ready("/u/News")
+    (row,) = rest.query("SELECT Id, Name, IsDynamic FROM StreamingChannel").json()["records"]
+    assert (row["Name"], row["IsDynamic"]) == ("/u/News", True)
+    path = f"/sobjects/StreamingChannel/{row['Id']}/push"
+    assert rest.get(path).json()["OnlineUserIds"] == [rest.org.user_id]
+    events = [
+        {"payload": "all", "userIds": []},
+        {"payload": "me", "userIds": [rest.org.user_id]},
+        {"payload": "other", "userIds": ["005000000000001AAA"]},
+    ]
+    reply = rest.post(path, json={"pushEvents": events}).json()
+    assert [one["fanoutCount"] for one in reply] == [-1, 1, 0]
+    found = data(bayeux)
+    assert [one["payload"] for one in found] == ["all", "me"]
+    assert set(found[0]["event"]) == {"createdDate", "replayId"}

@@ -1,4 +1,4 @@
-"""Correct: a service that takes outbound messages. It keeps what has come, answers, and works it off behind that.
+"""Correct: a service that takes outbound messages, and callouts with the same in JSON. It keeps what has come, answers, and works it off behind that.
 
 A message that comes again is answered and passed over; so is one that is older than what it has of the record.
 """
@@ -78,11 +78,12 @@ class Receiver:
 
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                for note in notes_of(body):
+                told = "json" in self.headers["Content-Type"]
+                for note in [json.loads(body)] if told else notes_of(body):
                     service.receive(note)
-                answer = ACKNOWLEDGED.format("true").encode()
+                answer = b"{}" if told else ACKNOWLEDGED.format("true").encode()
                 self.send_response(200)
-                self.send_header("Content-Type", "text/xml; charset=utf-8")
+                self.send_header("Content-Type", "application/json" if told else "text/xml; charset=utf-8")
                 self.send_header("Content-Length", str(len(answer)))
                 self.end_headers()
                 self.wfile.write(answer)

@@ -37,8 +37,8 @@ _NO_RECORD = "000000000000000AAA"
 
 @dataclass(frozen=True, slots=True)
 class TopicQuery:
-    """`selected` and `asked` are the exact names of the fields in SELECT and WHERE; `plan` reads one record, whose id
-    `at` names the place of among the parameters."""
+    """`selected` and `asked` are the exact names of the fields in SELECT and WHERE. `plan` reads those of some records
+    that meet the condition; their ids, as JSON, are its parameter at the place `at`."""
 
     sobject: SObject
     selected: tuple[str, ...]
@@ -88,7 +88,9 @@ def read(soql: str, notify: str, schema: Schema, ready: Callable[[SObject], None
     plan = Binder(schema, ready, version).bind(soql, single, all_rows=True)
     # The one that was added comes last.
     at = max(place for place, value in enumerate(plan.parameters) if value == _NO_RECORD)
-    return TopicQuery(sobject, selected, fields, plan, at)
+    head, _, tail = plan.sql.rpartition('"Id" = ?')
+    some = replace(plan, sql=f'{head}"Id" IN (SELECT value FROM json_each(?)){tail}')  # noqa: S608  # of the binder's own
+    return TopicQuery(sobject, selected, fields, some, at)
 
 
 def _check_clauses(query: Query) -> None:

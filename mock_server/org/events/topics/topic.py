@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from mock_server.org.events.topics.query import SYSTEM, TopicQuery
+from mock_server.org.schema.types import COMPOUND_TYPES
 
 if TYPE_CHECKING:
     from mock_server.org.query import Queries
@@ -38,16 +41,23 @@ class Topic:
 
     def matching(self, queries: Queries, ids: Sequence[str], user_id: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
         """Yield those of some records that meet the condition now, each with what is told of it."""
-        plan, at = self.query.plan, self.query.at
-        sobject = self.query.sobject
-        forms: list[tuple[str, Callable[[Any], Any]]] = [
-            (name, _moment if sobject.by_name[name].type == "datetime" else _plain) for name in self.query.selected
-        ]
-        before, after = plan.parameters[:at], plan.parameters[at + 1 :]
+        query = self.query
+        shown = query.selected
+        moments = [name for name in shown if query.sobject.by_name[name].type == "datetime"]
+        compound = [name for name in shown if query.sobject.by_name[name].type in COMPOUND_TYPES]
+        parameters = (*query.plan.parameters[: query.at], orjson.dumps(list(ids)).decode())
+        plan = replace(query.plan, parameters=(*parameters, *query.plan.parameters[query.at + 1 :]))
+        found = {one["Id"]: one for one in queries.records(plan, user_id=user_id, base="")} if ids else {}
         for identifier in ids:
-            one = replace(plan, parameters=(*before, identifier, *after))
-            for record in queries.records(one, user_id=user_id, base=""):
-                yield identifier, {name: form(record.get(name)) for name, form in forms}
+            record = found.get(identifier)
+            if record is None:
+                continue
+            told = {name: record.get(name) for name in shown}
+            for name in moments:
+                told[name] = _moment(told[name])
+            for name in compound:
+                told[name] = _plain(told[name])
+            yield identifier, told
 
 
 def _moment(value: Any) -> Any:
