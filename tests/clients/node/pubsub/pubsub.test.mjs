@@ -42,7 +42,11 @@ before(async () => {
     client = await connected();
 });
 
-after(() => opened.forEach((one) => one.close()));
+after(() => {
+    opened.forEach((one) => one.close());
+    // Streams that nobody ends keep the process alive.
+    setTimeout(() => process.exit(), 500);
+});
 
 test("what it publishes it gets, from the start and behind a replay id", async () => {
     const first = await client.publish(EVENT, order("1"), "mine");
