@@ -68,6 +68,8 @@ def test_what_befalls_requests_befalls_these(effect: dict[str, Any]) -> None:
     assert refused == set()
 
 
-@pytest.mark.parametrize(("effect", "names"), SOMEWHERE, ids=str)
+@pytest.mark.parametrize(
+    ("effect", "names"), SOMEWHERE, ids=lambda one: str(sorted(one) if isinstance(one, set) else one)
+)
 def test_what_befalls_some_is_refused_for_the_others(effect: dict[str, Any], names: set[str]) -> None:
     assert {name for name in NAMES if taken(name, effect)} == names
