@@ -295,7 +295,10 @@ class ControlClient:
             "login": login or None, "users": None if users is None else list(users), "as": speaker,
             "automation": [dict(hook) for hook in automation] if automation else None,
             "apps": None if apps is None else [dict(app) for app in apps], "security": security or None,
-            **{kind: [one if isinstance(one, str) else dict(one) for one in listed] for kind, listed in (declared or {}).items()},
+            **{
+                kind: [one if isinstance(one, str) else dict(one) for one in listed]
+                for kind, listed in (declared or {}).items()
+            },
         }  # fmt: skip
         body = {key: value for key, value in spec.items() if value is not None}
         return OrgInfo(**self._link.call("POST", "/_mock/orgs", body))

@@ -13,6 +13,7 @@ from mock_server.org.events.changes.sight import Seen, may_follow
 from mock_server.org.events.changes.telling import Transaction, gap_of
 from mock_server.org.events.changes.types import EventType, event_type
 from mock_server.org.events.channel import Channel
+from mock_server.org.events.custom import captured, selected
 from mock_server.org.schema.derived import can_be_captured, change_event_name, changing
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Changes:
     def choose(self) -> None:
         """Capture the objects that are chosen now."""
         self._captured = names = self.entities()
+        self._default = self._org.captured.names | selected(self._org)
         self._org.log.watch("changes", names)
         if names and not self._watching:
             self._watching = True
@@ -59,9 +61,7 @@ class Changes:
 
     def entities(self) -> frozenset[str]:
         """Return the names of all objects whose changes some channel carries."""
-        members = (self._org.schema.channels.get(ALL) or {}).get("members") or {}
-        deployed = (changing(name) for name in members)
-        return self._org.captured.names.union(name for name in deployed if name and self._org.schema.get(name))
+        return self._org.captured.names | captured(self._org)
 
     def type_of(self, entity: str) -> EventType:
         """Return the type of an object's change events, as its fields are now."""
@@ -114,7 +114,9 @@ class Changes:
     def _channels(self, entities: Sequence[str]) -> Iterator[tuple[Channel, frozenset[str]]]:
         """Yield the channels of a transaction, each with the types of events that it carries."""
         names = frozenset(change_event_name(one) for one in entities)
-        yield self._bus.channel(PREFIX + ALL, "change"), names
+        told = frozenset(change_event_name(one) for one in entities if one in self._default)
+        if told:
+            yield self._bus.channel(PREFIX + ALL, "change"), told
         for name in names:
             yield self._bus.channel(PREFIX + name, "change"), frozenset({name})
 
