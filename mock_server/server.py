@@ -178,6 +178,7 @@ def _default_org(settings: Settings) -> OrgSpec:
             settings.transaction_time,
             BulkSettings(settings.bulk_batch_size, settings.bulk_parallel, settings.bulk_page_size),
             settings.dynamic_channels,
+            settings.most_changes,
         ),
         limits=settings.limits,
         automation=settings.automation,

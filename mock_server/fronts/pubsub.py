@@ -93,10 +93,6 @@ class Way:
         self.broken = broken
 
 
-_MOST_EARLY = 1_048_576
-"""Bytes that a client may send before it is answered: more than any does that waits to be let."""
-
-
 class _Half(asyncio.Protocol):
     """One side of a connection; what it hears the other side says."""
 
@@ -144,16 +140,6 @@ class _Outer(_Half):
         self.secure = False
         self.broken = False
         """Whether it ended without a good-bye."""
-        self._early = bytearray()
-        """What came before the other side was there."""
-
-    def data_received(self, data: bytes) -> None:
-        if self.other is not None:
-            super().data_received(data)
-        elif len(self._early) + len(data) <= _MOST_EARLY:
-            self._early += data
-        else:
-            self.end()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -186,8 +172,6 @@ class _Outer(_Half):
             inner.close()
             return
         self.other = half
-        inner.write(bytes(self._early))
-        self._early.clear()
         number = inner.get_extra_info("sockname")[1]
         self._inner_port = number
         self._front._by_port[number] = self

@@ -214,6 +214,7 @@ class EventBus:
     def reserve(self, count: int) -> list[int]:
         """Return replay ids for events that are made later, in order."""
         now = self._clock.now()
+        self._expire()
         # A byte a gap: a large load asks for very many at once.
         gaps = self._gaps.randbytes(count).translate(_GAPS)
         ids = list(accumulate(gaps, initial=self._last))[1:]
