@@ -34,7 +34,7 @@ from mock_server.tuning import Tuning
 
 if TYPE_CHECKING:
     from mock_server.org.events import Event, EventBus
-    from mock_server.org.outbound import Outbound
+    from mock_server.org.outbound.outbound import Outbound
 
 _MOST_SCHEMAS = 8
 KEPT_COMMITS = 10_000
@@ -189,11 +189,10 @@ class World:
         org.on_events = partial(_watch, self._journals[org.id])
         if org.has_events:
             org.on_events(org.events)
-        elif org.schema.channels.get("ChangeEvents"):
-            org.captured.changed()
         org.taken_elsewhere = lambda name: any(
             one.directory.knows(name) for one in self.orgs.values() if one is not org
         )
+        org.resume_channels()
         if template is not None:
             org.resume_topics()
             org.resume_jobs()
@@ -402,11 +401,12 @@ def _note_published(journal: Journal, events: Sequence[Event]) -> None:
         if entry is not None:
             journal.told(
                 entry,
-                [
-                    EventNote(event.at, "published", f"/event/{event.name}", event.replay_id, event.uuid)
-                    for event in caused
-                ],
+                [EventNote(event.at, "published", _channel_of(event), event.replay_id, event.uuid) for event in caused],
             )
+
+
+def _channel_of(event: Event) -> str:
+    return event.name if event.kind == "generic" else f"/event/{event.name}"
 
 
 def _issued(org: Org, token: str) -> bool:

@@ -54,10 +54,11 @@ from mock_server.org.versions import LATEST
 
 if TYPE_CHECKING:
     from mock_server.org.events import EventBus
+    from mock_server.org.events.channel import Channel
     from mock_server.org.events.clients import StreamingClients
     from mock_server.org.events.triggers import Triggers
     from mock_server.org.jobs import Jobs
-    from mock_server.org.outbound import Outbound
+    from mock_server.org.outbound.outbound import Outbound
     from mock_server.org.reports import Reports
 
 T = TypeVar("T")
@@ -75,6 +76,8 @@ class Snapshot:
     next_id: int
     secrets: Mapping[str, Secret] = field(repr=False)
     apps: Mapping[str, ConnectedApp] = field(repr=False)
+    channels: Mapping[str, Channel] = field(default_factory=dict, repr=False)
+    """What the channels of events held."""
 
 
 class Org:
@@ -206,7 +209,7 @@ class Org:
     def outbound(self) -> Outbound:
         """What the org sends by itself; an org where nothing is declared to be does not load it."""
         if self._outbound is None:
-            from mock_server.org.outbound import Outbound
+            from mock_server.org.outbound.outbound import Outbound
 
             self._outbound = self._pipeline.outbound = Outbound(self)
             self.on_outbound(self._outbound)
@@ -234,11 +237,17 @@ class Org:
     def _topics_changed(self) -> None:
         self.events.topics.changed()
 
+    def resume_channels(self) -> None:
+        """Tell from now on of the changes that channels of the schema ask for."""
+        if any(one.get("type") == "data" for one in self.schema.channels.values()):
+            self.events.changes.choose()
+
     def resume_topics(self) -> None:
         """Tell from now on of what the topics are about that the database knows of."""
         there = 'SELECT 1 FROM "PushTopic" WHERE "IsDeleted" = 0 LIMIT 1'
-        if self.store.has_table("PushTopic") and self.store.connection.execute(there).fetchone():
-            self.events.topics.changed()
+        known = self.store.has_table("PushTopic") and self.store.connection.execute(there).fetchone() is not None
+        if known or self._events is not None:
+            self.events.topics.recalled()
 
     @cached_property
     def event_triggers(self) -> Triggers:
@@ -553,6 +562,7 @@ class Org:
             self.ids.next_number,
             dict(self.directory.secrets),
             dict(self.directory.apps),
+            self._events.copy() if self._events is not None else {},
         )
 
     def restore(self, snapshot: Snapshot) -> None:
@@ -577,6 +587,9 @@ class Org:
             self._jobs.recall()
         if self._outbound is not None:
             self._outbound.clear()
+        if self._events is not None or snapshot.channels:
+            self.events.become(snapshot.channels)
+        self.resume_channels()
         self.resume_topics()
         self.resume_jobs()
 

@@ -264,7 +264,7 @@ async def test_chance_is_drawn_by_the_seed() -> None:
         ({"on": "cometd.connect", "event": {"replay": "expired"}}, ("event",), "brings no replay id", None),
         ({"on": "cometd.handshake", "event": "forget"}, ("event",), "not about a client", None),
         ({"on": "rest.sobject.update", "event": "lost"}, ("event",), "publishes no events", None),
-        ({"on": "outbound.message", "event": "stall"}, ("event",), "brings no events", None),
+        ({"on": "outbound.message", "event": "stall"}, ("event",), "not delivered to a subscriber", None),
         ({"event": "drop", "records": {"first": 1}}, ("records",), "saves no rows", None),
         (
             {"event": "drop", "where": {"channel": "/event/Ordr__e"}},

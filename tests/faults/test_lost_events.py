@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import orjson
@@ -61,6 +62,19 @@ async def test_only_the_named_channel_loses(lab: Lab) -> None:
     await lab.send("POST", POST, {"Number__c": 1})
     await lab.create("K-1")
     assert (lab.contacts(), numbers(lab)) == (["K-1"], [])
+
+
+async def test_rows_of_a_load_are_lost(lab: Lab) -> None:
+    lab.fault(on="bulk2.ingest.upload", event="lost", records={"every": 2})
+    reply = await lab.send("POST", "/jobs/ingest", {"object": "Order__e", "operation": "insert"})
+    job = orjson.loads(reply.body)["id"]
+    assert (await lab.put(f"/jobs/ingest/{job}/batches", "Number__c\n1\n2\n3\n4\n")).status == 201
+    await lab.send("PATCH", f"/jobs/ingest/{job}", {"state": "UploadComplete"})
+    for _ in range(200):
+        await asyncio.sleep(0)
+    told = orjson.loads((await lab.send("GET", f"/jobs/ingest/{job}")).body)
+    assert (told["state"], told["numberRecordsProcessed"], told["numberRecordsFailed"]) == ("JobComplete", 4, 0)
+    assert numbers(lab) == [1.0, 3.0]
 
 
 async def test_a_request_inside_another_loses_its_own(lab: Lab) -> None:

@@ -352,3 +352,34 @@ def test_what_cannot_be_is_refused_with_its_place(
     with pytest.raises(ControlError) as refused:
         world(callouts=[callout(receiver, **given)])
     assert refused.value.path == f"callouts[0]{'.' + path if path else ''}"
+
+
+def test_tls_is_verified_against_the_systems_roots_and_the_mocks_own(world: Make, server: Any) -> None:
+    import ssl
+    from http.server import BaseHTTPRequestHandler, HTTPServer
+
+    import trustme
+
+    strange = trustme.CA().issue_cert("localhost", "127.0.0.1")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    strange.configure_cert(context)
+    other = HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
+    other.socket = context.wrap_socket(other.socket, server_side=True)
+    thread = threading.Thread(target=other.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    try:
+        org = world(
+            callouts=[
+                {"name": "Own", "object": "Account", "request": {"url": f"{server.https_url}/services/data"}},
+                {"name": "Strange", "object": "Account", "request": {"url": f"https://127.0.0.1:{other.server_port}/"}},
+            ]
+        )
+        org.account()
+        until(lambda: not org.control.outbound()["waiting"])
+        own, strange_job = sorted(org.control.outbound()["callouts"], key=lambda one: one["name"])
+        assert (own["state"], own["status"]) == ("delivered", 200)
+        assert strange_job["error"].startswith("System.CalloutException: PKIX path building failed")
+    finally:
+        other.shutdown()
+        other.server_close()
+        thread.join(5)

@@ -7,7 +7,7 @@ what was published then is retained, on any channel: an empty answer of the Pub/
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import accumulate, repeat
 from typing import TYPE_CHECKING, Protocol
@@ -17,6 +17,8 @@ from mock_server.org.chance import stream
 from mock_server.org.events.access import NoChannel, Resolver
 from mock_server.org.events.changes.capture import Changes
 from mock_server.org.events.channel import RETENTION, Channel
+from mock_server.org.events.custom import CustomChannels
+from mock_server.org.events.keeping import KeptEvents
 from mock_server.org.events.model import EARLIEST, LATEST, Event, Kind, UnknownReplay
 from mock_server.org.events.publishing import PlatformEvents
 from mock_server.org.events.schemas import Schemas
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 _WIDEST_GAP = 3
 _GAPS = bytes(1 + byte % _WIDEST_GAP for byte in range(256))
 _LONGEST = max(RETENTION.values())
+_LOOKED_AFTER = 4_096
+"""Replay ids after which those are looked for that are good for nothing any more."""
 
 
 class Reader(Protocol):
@@ -76,12 +80,54 @@ class EventBus:
         self._doomed: set[int] = set()
         self.generation = 0
         """Which life of the server this is: clients and streams of an earlier one are not known any more."""
+        self.custom = CustomChannels(org, self)
         self.changes = Changes(org, self)
         self.resolvers["change"] = self.changes.find
         self.topics = Topics(org, self)
         self.resolvers["topic"] = self.topics.find
         self.generic = GenericChannels(org, self)
         self.resolvers["generic"] = self.generic.find
+        self._kept = KeptEvents(org.store, _LONGEST) if org.keeper.active else None
+        if self._kept is not None:
+            self.schemas.keep = self._kept.keep_schema
+            self._recall(self._kept)
+
+    def _recall(self, kept: KeptEvents) -> None:
+        """Know what was published in an earlier life, and give out no replay id of it again."""
+        for schema in kept.schemas():
+            self.schemas.recall(schema)
+        for replay_id, at, channels, event in kept.rows():
+            self._last = replay_id
+            self._given.append(replay_id)
+            self._given_at.append(at)
+            for name in channels if event is not None else ():
+                assert event is not None
+                self._channel_of(event, name).append((event,))
+        # Its draws would be those of the earlier life.
+        self._gaps = stream(self._org.seed, "replay ids", str(self._last))
+        self._uuids = stream(self._org.seed, "event uuids", str(self._last))
+
+    def _channel_of(self, event: Event, name: str) -> Channel:
+        sobject = self._org.schema.get(event.name) if event.kind == "platform" else None
+        return self.channel(name, event.kind) if sobject is None else self.platform.channel(sobject)
+
+    def _keep(self) -> None:
+        if self._kept is not None:
+            self._kept.keep(self.channels.values(), self._last, self._clock.now())
+
+    def copy(self) -> dict[str, Channel]:
+        """Return all channels as they are now."""
+        return {name: channel.copy() for name, channel in self.channels.items()}
+
+    def become(self, channels: Mapping[str, Channel]) -> None:
+        """Have the events of other channels, which were copied before. Replay ids go on: none is given out again."""
+        for name, other in channels.items():
+            self.channel(name, other.kind, other.retention)
+        for name, channel in self.channels.items():
+            channel.become(channels.get(name))
+        if self._kept is not None:
+            self._kept.rewrite(list(self.channels.values()), self._last, self._clock.now())
+        self.wake()
 
     @property
     def last(self) -> int:
@@ -110,7 +156,7 @@ class EventBus:
 
     def find(self, who: Session, name: str) -> Channel:
         """Return the channel of a name for one who subscribes to it. Raises NoChannel, NotPermitted."""
-        for resolve in self.resolvers.values():
+        for resolve in (self.custom.find, *self.resolvers.values()):
             channel = resolve(who, name)
             if channel is not None:
                 return channel
@@ -119,6 +165,7 @@ class EventBus:
     def every(self) -> Iterator[tuple[str, Channel]]:
         """Yield all channels that anything was published to, by name."""
         yield from self.channels.items()
+        yield from self.custom.every()
 
     def admit(self, sobject: SObject, waiting: int) -> int:
         """Return how many further events of a type may be published, where so many wait to be."""
@@ -161,6 +208,7 @@ class EventBus:
             event.replay_id, event.at = self._next(now), now
             for channel in channels(event):
                 channel.append((event,))
+                channel.expire(now)
         self.wake()
 
     def reserve(self, count: int) -> list[int]:
@@ -179,13 +227,16 @@ class EventBus:
         self._last += 1 + self._gaps.randrange(_WIDEST_GAP)
         self._given.append(self._last)
         self._given_at.append(now)
+        if len(self._given) % _LOOKED_AFTER == 0:
+            self._expire()
         return self._last
 
     def tip(self) -> int:
         """Return the newest replay id, a fresh one where the last is retained no more."""
         now = self._clock.now()
         if not self._given or self._given_at[-1] <= now - min(RETENTION.values()):
-            return self._next(now)
+            self._next(now)
+            self._keep()
         return self._last
 
     def start(self, channel: Channel, replay: int) -> int:
@@ -257,5 +308,7 @@ class EventBus:
                     event.schema_id = before
 
     def wake(self) -> None:
+        """Keep what was published, and have whoever waits look for it."""
+        self._keep()
         for wake in list(self._listeners.values()):
             wake()

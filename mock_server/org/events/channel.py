@@ -73,6 +73,16 @@ class Channel:
         self._events[place] = events
         self._ids[place] = [event.replay_id for event in events]
 
+    def copy(self) -> Channel:
+        """Return a channel with the same events that goes on apart from this one."""
+        return Channel(self.name, self.kind, self.retention, list(self._ids), list(self._events), self._first)
+
+    def become(self, other: Channel | None) -> None:
+        """Have another channel's events, or none; who reads it reads on."""
+        self._ids, self._events, self._first = [], [], 0
+        if other is not None:
+            self._ids, self._events, self._first = list(other._ids), list(other._events), other._first
+
     def expire(self, now: float) -> None:
         """Retain no more what is too old."""
         first, until = self._first, now - self.retention

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from mock_server.org.chance import word
 
@@ -51,12 +51,6 @@ class Carrier(Protocol):
     def outcome(self) -> str | None: ...
 
 
-class Subscription(Protocol):
-    """What a client reads of one channel."""
-
-    def close(self) -> None: ...
-
-
 @dataclass(slots=True, eq=False)
 class StreamingClient:
     """One client. `seen` is when it had its last answer (clock seconds)."""
@@ -71,7 +65,8 @@ class StreamingClient:
     generation: int
     connected: bool = False
     """Whether it has connected, and so been told how long it may wait."""
-    subscriptions: dict[str, Subscription] = field(default_factory=dict)
+    subscriptions: dict[str, Any] = field(default_factory=dict)
+    """By the names of their channels; what they are is for the protocol to know, but that they can be closed."""
     held: Held | None = None
     carrier: Carrier | None = None
     """How its last answer with events left."""

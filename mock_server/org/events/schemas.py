@@ -6,7 +6,7 @@ An id is what a schema says, in short: 22 characters, as in Salesforce, and anot
 from __future__ import annotations
 
 from base64 import urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from typing import Any
 
@@ -25,6 +25,8 @@ class Schemas:
         self._renewals = renewals
         self._now: dict[str, tuple[SObject, int, dict[str, Any]]] = {}
         self._known: dict[str, Mapping[str, Any]] = {}
+        self.keep: Callable[[Mapping[str, Any]], None] = lambda schema: None
+        """Told of each schema that events are published with."""
 
     def of_event(self, name: str) -> Mapping[str, Any] | None:
         """Return the schema of a platform event as it is now, its id as `uuid`; None for what is none."""
@@ -43,7 +45,12 @@ class Schemas:
         made["uuid"] = id_of(made, renewed)
         self._now[sobject.name] = (sobject, renewed, made)
         self._known[made["uuid"]] = made
+        self.keep(made)
         return made
+
+    def recall(self, schema: Mapping[str, Any]) -> None:
+        """Know a schema of an earlier life."""
+        self._known[schema["uuid"]] = schema
 
     def known(self, schema_id: str) -> Mapping[str, Any] | None:
         """Return the schema of an id, None for one that never was."""

@@ -442,6 +442,7 @@ class _Metadata:
     def _channel(self, file: MetadataFile, element: Element) -> str:
         channel = self._out.data["channels"].setdefault(file.name, {})
         channel.update(type=element.get("channelType") or "event", label=element.get("label") or file.name)
+        self._out.places["channels", file.name] = Place(file.path, element.line)
         return f"channel {file.name}"
 
     def _channel_member(self, file: MetadataFile, element: Element) -> str:
@@ -460,6 +461,8 @@ class _Metadata:
         if enriched:
             member["enriched"] = enriched
         members[entity] = member
+        self._out.places.setdefault(("channels", name), Place(file.path, element.line))
+        self._out.places["channels", name, "members", entity] = Place(file.path, element.line)
         return f"{entity} in channel {name}"
 
     def _named_credential(self, file: MetadataFile, element: Element) -> str | None:

@@ -250,11 +250,18 @@ class Schema:
         for sobject in build.run():
             trial._put(sobject)
         trial.records |= build.records
-        trial.channels = {**self.channels, **(definitions.get("channels") or {})}
         if not build.problems:
             build.problems += trial._sum_up(definitions.get("fields") or {})
             # Roll-ups have their types by now.
             build.check_formulas(trial)
+        channels = definitions.get("channels") or {}
+        if channels and not build.problems:
+            from mock_server.org.schema.channels import checked as checked_channels
+
+            found, left_out_of, wrong = checked_channels(trial, channels)
+            build.notes += left_out_of
+            build.problems += wrong
+            trial.channels = {**self.channels, **found}
         actions = definitions.get("quickActions") or {}
         if actions and not build.problems:
             from mock_server.org.standard.quick_actions import checked

@@ -9,7 +9,7 @@ from typing import Any
 from mock_server.operations import Call
 from mock_server.org.events.clients import HOLD, Release, StreamingClient
 from mock_server.protocols.cometd import replies
-from mock_server.protocols.cometd.delivering import DeliveriesSpent, ending, may_be_empty, take
+from mock_server.protocols.cometd.delivering import DeliveriesSpent, may_be_empty, take
 from mock_server.protocols.cometd.messages import Message
 from mock_server.protocols.cometd.replies import told
 
@@ -53,12 +53,11 @@ async def connect(call: Call, client: StreamingClient, message: Message, *, alon
     due = clock.now() + (0.0 if first or not alone else _patience(message))
     while True:
         try:
-            parts: list[Part] = list(take(call, client))
+            parts, ended = take(call, client)
         except DeliveriesSpent:
             # The guide: "an error is returned and the subscription is disconnected".
             call.org.streaming.close(client)
             return [told(message, client=client, error=replies.TOO_MANY_EVENTS, advice=replies.LEAVE)]
-        ended = ending(client)
         if ended in ("slow", "forget"):
             call.org.streaming.close(client)
             return _unknown(message)

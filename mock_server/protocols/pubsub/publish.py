@@ -157,7 +157,7 @@ async def _published(call: Call, sobject: SObject, request: PublishRequest) -> b
         refused.append(why)
         if why is None:
             changes.append(Change("create", sobject.name, values))
-    channel = bus.channel(topics.EVENT + sobject.name, "platform")
+    channel = bus.platform.channel(sobject)
     before = bus.last
     saved = iter(await call.write(changes) if changes else ())
     numbers = {event.uuid: event.replay_id for event in _new(channel, before)}

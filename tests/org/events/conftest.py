@@ -30,6 +30,7 @@ class Bus:
         options = {"clock": "virtual", "start": 1_772_000_000.0, **options}
         self.org = Org(1, schema=schema, **options)
         self.org.directory.seed()
+        self.org.resume_channels()
         user, app = self.org.directory.told_user, self.org.directory.default_app
         self.who: Session = self.org.sessions.open(user, app, app.scopes)
 

@@ -345,6 +345,30 @@ def test_a_snapshot_brings_its_topics(bus: Bus) -> None:
     assert types(other) == ["created"]
 
 
+def test_who_waits_for_what_does_not_pass_looks_at_it_once(bus: Bus) -> None:
+    topic(bus)
+    channel = bus.org.events.find(bus.who, "/topic/New?Name='B'")
+    for _ in range(25):
+        create(bus)
+    assert channel.after(0, 10) == channel.after(0, 10) == []
+    create(bus, Name="B")
+    (seen,) = channel.after(0, 10)
+    assert seen.payload["Name"] == "B"
+    assert channel.after(seen.replay_id, 10) == []
+    assert channel.after(0, 10) == [seen]
+
+
+def test_a_snapshot_takes_later_topics_away(bus: Bus) -> None:
+    kept = bus.org.snapshot()
+    topic(bus)
+    bus.org.restore(kept)
+    with pytest.raises(NoChannel):
+        bus.org.events.find(bus.who, "/topic/New")
+    create(bus)
+    topic(bus, Name="Other")
+    assert types(bus, "/topic/Other") == []
+
+
 BIKES = {"Bike__c": {"sharing": "Private", "fields": {"Secret__c": {"type": "number"}}}}
 
 

@@ -13,6 +13,7 @@ from mock_server.org.events.changes.sight import Seen, may_follow
 from mock_server.org.events.changes.telling import Transaction, gap_of
 from mock_server.org.events.changes.types import EventType, event_type
 from mock_server.org.events.channel import Channel
+from mock_server.org.events.custom import captured, selected
 from mock_server.org.schema.derived import can_be_captured, change_event_name, changing
 
 if TYPE_CHECKING:
@@ -50,23 +51,17 @@ class Changes:
 
     def choose(self) -> None:
         """Capture the objects that are chosen now."""
-        self._default, self._captured = self.selected(), self.entities()
+        self._default = self._org.captured.names | selected(self._org)
+        self._captured = names = self.entities()
         self._targets.clear()
-        names = self._captured
         self._org.log.watch("changes", names)
         if names and not self._watching:
             self._watching = True
             self._bus.on_commit(self.committed)
 
-    def selected(self) -> frozenset[str]:
-        """Return the names of the objects that the standard channel tells of."""
-        members = (self._org.schema.channels.get(ALL) or {}).get("members") or {}
-        deployed = (changing(name) for name in members)
-        return self._org.captured.names.union(name for name in deployed if name and self._org.schema.get(name))
-
     def entities(self) -> frozenset[str]:
         """Return the names of all objects whose changes some channel carries."""
-        return self.selected()
+        return self._org.captured.names | captured(self._org)
 
     def type_of(self, entity: str) -> EventType:
         """Return the type of an object's change events, as its fields are now."""

@@ -1,0 +1,163 @@
+"""Channels that users make (`Orders__chn`): events of several types, filtered and enriched, under the same replay ids.
+
+Source: Platform Events Developer Guide and Change Data Capture Developer Guide, "Group Platform Events into One Stream
+with a Custom Channel", "Enrich Change Events with Extra Fields When Subscribed". What they hold is read from the
+channels of their members; extra fields are told as they are when an event is first delivered there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from mock_server.org.events.channel import Channel
+from mock_server.org.events.conditions import Test, test_of
+from mock_server.org.events.model import Event, Kind
+from mock_server.org.schema.channels import DEFAULT, KINDS, entity_of, read
+
+if TYPE_CHECKING:
+    from mock_server.org.events.bus import EventBus
+    from mock_server.org.identity.sessions import Session
+    from mock_server.org.org import Org
+    from mock_server.org.schema.types import SObject
+
+_PREFIXES: dict[str, Kind] = {"event": "platform", "data": "change"}
+_ENRICHED = ("UPDATE", "DELETE", "UNDELETE")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A member of a channel: the channel that has its events, and what is to be done with them."""
+
+    entity: str
+    channel: Channel
+    wanted: Test | None
+    sobject: SObject | None
+    enriched: tuple[str, ...]
+
+
+class CustomChannels:
+    """The custom channels of one org."""
+
+    def __init__(self, org: Org, bus: EventBus) -> None:
+        self._org = org
+        self._bus = bus
+
+    def find(self, who: Session, name: str) -> Channel | None:
+        """Find a channel for a subscriber, who needs permission to read all its members. Raises NotPermitted."""
+        kind, definition = self._named(name)
+        if definition is None:
+            return None
+        return self._mixed(name, kind, definition, lambda member: self._bus.find(who, f"/{kind}/{member}"))
+
+    def every(self) -> Iterator[tuple[str, Channel]]:
+        """Yield all channels with what they hold, whoever may read it."""
+        for name, definition in self._org.schema.channels.items():
+            kind = read(definition).kind
+            if name != DEFAULT:
+                path = f"/{kind}/{name}"
+                yield path, self._mixed(path, kind, definition, lambda member, kind=kind: self._own(kind, member))
+
+    def _own(self, kind: str, member: str) -> Channel:
+        sobject = self._org.schema.get(member)
+        if kind == "event" and sobject is not None:
+            return self._bus.platform.channel(sobject)
+        return self._bus.channel(f"/{kind}/{member}", _PREFIXES[kind])
+
+    def _named(self, name: str) -> tuple[str, Mapping[str, Any] | None]:
+        _, kind, own = (*name.split("/", 2), "", "")[:3]
+        definition = self._org.schema.channels.get(own)
+        fits = definition is not None and own != DEFAULT and kind in KINDS and read(definition).kind == kind
+        return kind, definition if fits else None
+
+    def _mixed(self, name: str, kind: str, definition: Mapping[str, Any], find: Any) -> Channel:
+        parts = []
+        for member, said in read(definition).members.items():
+            sobject = self._org.schema.get(member)
+            wanted = None if said.filter is None or sobject is None else test_of(said.filter, sobject)
+            base = self._org.schema.get(entity_of(member)) if said.enriched else None
+            parts.append(Part(member, find(member), wanted, base, said.enriched))
+        return Mixed(name, _PREFIXES[kind], parts, self._org)
+
+
+class Mixed(Channel):
+    """What the members of a channel hold, in the order of its replay ids."""
+
+    __slots__ = ("_org", "_parts")
+
+    def __init__(self, name: str, kind: Kind, parts: list[Part], org: Org) -> None:
+        # What a member retains no more it does not give either.
+        super().__init__(name, kind, max((part.channel.retention for part in parts), default=0.0))
+        self._parts = parts
+        self._org = org
+
+    def __len__(self) -> int:
+        return sum(len(part.channel) for part in self._parts)
+
+    def expire(self, now: float) -> None:
+        for part in self._parts:
+            part.channel.expire(now)
+
+    def after(self, replay_id: int, most: int) -> list[Event]:
+        while True:
+            held = [(part, part.channel.after(replay_id, most)) for part in self._parts]
+            # Beyond the last of a full answer others may have what that member has not given yet.
+            full = [events[-1].replay_id for _, events in held if len(events) >= most]
+            until = min(full, default=None)
+            found = sorted(
+                (event.replay_id, place, event)
+                for place, (_, events) in enumerate(held)
+                for event in events
+                if until is None or event.replay_id <= until
+            ) if len(held) > 1 else [(event.replay_id, 0, event) for _, events in held for event in events]  # fmt: skip
+            seen = [made for _, place, event in found if (made := self._seen(held[place][0], event)) is not None]
+            if seen or until is None:
+                return seen[:most]
+            replay_id = until
+
+    def _seen(self, part: Part, event: Event) -> Event | None:
+        """Return an event as the channel has it, None for one that it does not want; worked out once."""
+        if part.wanted is None and part.sobject is None:
+            return event
+        key = f"channel {self.name}"
+        if key not in event.forms:
+            made: Event | None = self._enriched(part, event)
+            if part.wanted is not None and made is not None and not part.wanted(made.payload):
+                made = None
+            event.forms[key] = made
+        found = event.forms[key]
+        assert found is None or isinstance(found, Event)
+        return found
+
+    def _enriched(self, part: Part, event: Event) -> Event:
+        header = event.payload.get("ChangeEventHeader")
+        if part.sobject is None or header is None or header.get("changeType") not in _ENRICHED:
+            return event
+        rows = list(self._org.store.records(part.sobject, list(header["recordIds"])).values())
+        more = {}
+        for name in part.enriched:
+            values = [_told(part.sobject, name, row.get(name)) for row in rows]
+            # One event may be about many records: it can only say what is the same for all.
+            if values and name not in event.payload and all(value == values[0] for value in values):
+                more[name] = values[0]
+        return replace(event, payload={**event.payload, **more}, forms={}) if more else event
+
+
+def _told(sobject: SObject, name: str, value: Any) -> Any:
+    kind = sobject.by_name[name].type if name in sobject.by_name else "string"
+    if kind == "boolean":
+        return bool(value)
+    return value.replace("+0000", "Z") if kind == "datetime" and isinstance(value, str) else value
+
+
+def selected(org: Org, channel: str = DEFAULT) -> frozenset[str]:
+    """Return the names of the objects whose change events are members of a channel; of the default one by itself."""
+    definition = org.schema.channels.get(channel)
+    return frozenset() if definition is None else frozenset(map(entity_of, read(definition).members))
+
+
+def captured(org: Org) -> frozenset[str]:
+    """Return the names of all objects whose change events some channel has."""
+    names = [name for name, one in org.schema.channels.items() if name == DEFAULT or read(one).kind == "data"]
+    return frozenset[str]().union(*(selected(org, name) for name in names))

@@ -1,0 +1,119 @@
+"""Events outlive a restart, a snapshot and a reset as records do; replay ids are given out once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mock_server.org.events import UnknownReplay
+from mock_server.org.records.changes import Change
+from mock_server.org.schema import Schema
+from tests.org.events.conftest import EVENTS, Bus, event
+
+
+def opened(path: Path, **options: Any) -> Bus:
+    return Bus(data=path / "org.db", **options)
+
+
+def told(bus: Bus, name: str = "After__e") -> list[Any]:
+    return [(one.replay_id, one.uuid, one.schema_id, one.at, dict(one.payload), dict(one.told)) for one in bus.on(name)]
+
+
+def test_what_was_published_is_there_after_a_kill(tmp_path: Path) -> None:
+    first = opened(tmp_path)
+    first.save(event("After__e", "a"), event("Now__e", "n"), event("After__e", "b", Number__c=2))
+    tip = first.org.events.start(first.org.events.find(first.who, "/event/After__e"), -1)
+    before = told(first)
+    # What a kill -9 leaves behind is what was written by now.
+    first.org.store._let_go()
+    again = opened(tmp_path)
+    assert told(again) == before
+    assert again.texts("Now__e") == ["n"]
+    channel = again.org.events.find(again.who, "/event/After__e")
+    assert again.org.events.start(channel, tip) == tip
+    assert [one.payload["Text__c"] for one in again.org.events.after(channel, before[0][0], 9)] == ["b"]
+    again.save(event("After__e", "c"))
+    ids, uuids = zip(*[(one[0], one[1]) for one in told(again)], strict=True)
+    assert ids[2] > tip
+    assert len(set(uuids)) == 3
+    again.org.close()
+
+
+def test_a_replay_id_that_was_told_without_an_event_is_not_given_out_again(tmp_path: Path) -> None:
+    first = opened(tmp_path)
+    channel = first.org.events.find(first.who, "/event/After__e")
+    tip = first.org.events.tip()
+    first.org.store._let_go()
+    again = opened(tmp_path)
+    assert again.org.events.start(again.org.events.find(again.who, channel.name), tip) == tip
+    again.save(event("After__e", "a"))
+    assert again.on("After__e")[0].replay_id > tip
+    again.org.close()
+
+
+def test_schemas_of_kept_events_are_known_though_their_type_has_changed(tmp_path: Path) -> None:
+    first = opened(tmp_path)
+    first.save(event("After__e", "a"))
+    first.org.close()
+    schema = Schema()
+    fields = {**EVENTS["After__e"]["fields"], "More__c": {"type": "text"}}  # type: ignore[dict-item]
+    schema.add({**EVENTS, "After__e": {"fields": fields}}, {})
+    again = opened(tmp_path, schema=schema)
+    again.save(event("After__e", "b"))
+    old, new = again.on("After__e")
+    codecs = again.org.events.codecs
+    assert old.schema_id != new.schema_id
+    assert [len(codecs.known(one.schema_id or "").schema["fields"]) for one in (old, new)] == [4, 5]  # type: ignore[union-attr]
+    again.org.close()
+
+
+def test_change_events_and_standard_volume_are_kept(tmp_path: Path) -> None:
+    schema = Schema()
+    schema.add(EVENTS, {}, {"channels": {"ChangeEvents": {"members": {"Account": {}}}}})
+    first = opened(tmp_path, schema=schema)
+    first.save(event("Old__e", "o"))
+    first.save(Change("create", "Account", {"Name": "a"}))
+    changed = first.org.events.after(first.org.events.find(first.who, "/data/ChangeEvents"), 0, 9)
+    first.org.close()
+    again = opened(tmp_path, schema=schema)
+    found = again.org.events.after(again.org.events.find(again.who, "/data/AccountChangeEvent"), 0, 9)
+    assert [dict(one.payload) for one in found] == [dict(one.payload) for one in changed]
+    assert again.texts("Old__e") == ["o"]
+    again.org.clock.advance(24 * 3600)
+    assert again.texts("Old__e") == []
+    again.org.close()
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_snapshot_holds_the_events_and_no_replay_id_comes_twice(tmp_path: Path, kept: bool) -> None:
+    bus = opened(tmp_path) if kept else Bus()
+    bus.save(event("After__e", "a"))
+    snapshot = bus.org.snapshot()
+    before = told(bus)
+    bus.save(event("After__e", "b"), event("Now__e", "n"))
+    last = bus.org.events.last
+    bus.org.restore(snapshot)
+    assert told(bus) == before
+    assert bus.on("Now__e") == []
+    bus.save(event("After__e", "c"))
+    assert bus.texts("After__e") == ["a", "c"]
+    assert bus.on("After__e")[-1].replay_id > last
+    bus.org.close()
+    if kept:
+        again = opened(tmp_path)
+        assert again.texts("After__e") == ["a", "c"]
+        again.org.close()
+
+
+def test_what_is_retained_no_more_leaves_the_file(tmp_path: Path) -> None:
+    bus = opened(tmp_path)
+    for _ in range(10):
+        bus.save(*[event("After__e", str(number)) for number in range(200)])
+        bus.org.clock.advance(24 * 3600)
+    (count,) = bus.org.store.connection.execute('SELECT COUNT(*) FROM "sf_events"').fetchone()
+    assert count <= 5 * 200
+    with pytest.raises(UnknownReplay):
+        bus.org.events.start(bus.org.events.find(bus.who, "/event/After__e"), 1)
+    bus.org.close()
