@@ -68,6 +68,15 @@ class Side:
         columns = ("LastName", "FirstName", "Email", "Phone", "Department", "MailingCity", "Key__c")
         return Table("create", "Contact", columns, rows)
 
+    def upserted(self, count: int) -> Table:
+        """Return updates by the key of the first contacts."""
+        self.made += 1
+        rows = [
+            (f"K{place + 1}", f"555-{(self.made + place) % 10_000}", f"T{(self.made + place) % 7}", "X")
+            for place in range(min(count, len(self.ids)))
+        ]
+        return Table("upsert", "Contact", ("Key__c", "Phone", "Title", "LastName"), rows, "Key__c")
+
     def updated(self, count: int) -> Table:
         self.made += 1
         rows = [
@@ -128,6 +137,7 @@ def works(count: int) -> dict[str, Callable[[Side], Callable[[], object]]]:
         "update, 200 in a call": calls(Side.update),
         f"create, blocks of {BLOCK:,}": blocks(Side.created),
         f"update, blocks of {BLOCK:,}": blocks(Side.updated),
+        f"upsert, blocks of {BLOCK:,}": blocks(Side.upserted),
     }
 
 
