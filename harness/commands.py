@@ -29,6 +29,7 @@ def add_parsers(commands: Any) -> None:
     scenario = kinds.add_parser("scenario", help="a scenario that loads and runs, with comments")
     scenario.add_argument("name", metavar="NAME", help="its file, with or without .yaml")
     scenario.add_argument("--from", dest="source", metavar="SCENARIO", help="copy this one in place of the starter")
+    scenario.add_argument("--service", action="store_true", help="one for a service, such as a consumer of events")
     scenario.add_argument("--force", action="store_true", help="write over a file that is there")
     scenario.set_defaults(run_command=run_new)
 
@@ -145,7 +146,7 @@ def run_new(options: argparse.Namespace) -> int:
             if len(found) > 1:
                 raise StarterError(f"{options.source!r} means {len(found)} scenarios; name one")
             source = found[0]
-        file = write(options.name, source=source, force=options.force, schema=SCHEMA_FILE)
+        file = write(options.name, source=source, force=options.force, schema=SCHEMA_FILE, service=options.service)
     except (DocumentError, StarterError) as error:
         print(f"sfmock: {error}" if isinstance(error, StarterError) else error, file=sys.stderr)
         return WRONG

@@ -70,6 +70,7 @@ def link_events(
     place: Place | None = None,
     keys: Mapping[str, str] | None = None,
     user: str | None = None,
+    seeded: int = 0,
     moved: Sequence[tuple[float, float]] = (),
     service: bool = False,
     quiet: bool = False,
@@ -77,9 +78,15 @@ def link_events(
     """Link the control plane's events and journal entries with the effects of a trial.
 
     `keys` gives the key field of each object or event, by its name in lower case; `user` is the id of the subject's
-    user: what is changed in his name is the subject's own. `moved`, `service` and `quiet` are handed on.
+    user: what is changed in his name is the subject's own, but for what was published up to the replay id `seeded`.
+    `moved`, `service` and `quiet` are handed on.
     """
-    published = tuple(sorted((_published(row, keys or {}, user) for row in events), key=lambda one: one.replay_id))
+    published = tuple(
+        sorted(
+            (_published(row, keys or {}, user if row["replay_id"] > seeded else None) for row in events),
+            key=lambda one: one.replay_id,
+        )
+    )
     by_leg = _Legs(legs)
     notes = [(entry, note) for entry in entries for note in entry.get("events") or ()]
     handled = sorted(

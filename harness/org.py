@@ -227,7 +227,8 @@ class OrgHandle:
 
         `declare("apexrest", path="/ping", body={"up": True})`. Raises ControlError for one that can never run.
         """
-        return self.control.declare(kind, {**(declared or {}), **keys})
+        made: dict[str, Any] = self.control.declare(kind, {**(declared or {}), **keys})
+        return made
 
     def __getattr__(self, name: str) -> str:
         if name in ("credentials", "_server"):  # not there before __init__ has run (copying, unpickling)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from harness.happenings import CalledOut
@@ -37,9 +37,12 @@ def called_out(entries: Iterable[Mapping[str, Any]]) -> tuple[CalledOut, ...]:
     )
 
 
-def _parts(told: Mapping[str, Any]) -> list[tuple[str, tuple[str, ...]]]:
-    several = zip(told["notifications"], told["records"], strict=False)
-    return [(one, (record,)) for one, record in several] or [(told["message"], tuple(told["records"]))]
+def _parts(told: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield what a receiver takes for one thing: a notification of a message, with its record, or a whole callout."""
+    if told["kind"] == "outbound message" and told["notifications"]:
+        yield from ((one, (record,)) for one, record in zip(told["notifications"], told["records"], strict=True))
+    else:
+        yield told["message"], tuple(told["records"])
 
 
 def _rule(entry: Mapping[str, Any]) -> str | None:

@@ -64,7 +64,7 @@ def _org(org: OrgPlan) -> Iterator[str]:
         yield f"a trigger of {hook['object']} on {on} that spends {cost}"
     for kind, listed in org.declared.items():
         for one in listed:
-            yield f"{kind}: {one.get('path') or one.get('name')}"
+            yield f"{kind}: {one if isinstance(one, str) else one.get('path') or one.get('name')}"
     for name, count in org.limits.items():
         yield f"{name} limited to {count}"
 

@@ -56,11 +56,49 @@ expect:
 """
 
 
+SERVICE_STARTER = """\
+# yaml-language-server: $schema={schema}
+title: {title}
+story: >
+  Who has lived through this, and what did it cost? A scenario without a story is a riddle to whoever sees it fail.
+
+# The org before the start: a platform event, and an object whose changes are captured.
+org:
+  objects:
+    Order__e: {{fields: {{Number__c: {{type: text, length: 20}}}}}}
+  changeDataCapture: [Account]
+  records:
+    Account: {{count: 5}}
+
+# The subject runs until it is ended. `quiet`: it is at rest when nothing has happened for so long.
+service: {{ready: subscribed, grace: 5s, quiet: 2s}}
+
+# What happens in the org while it runs. Of each event that it has handled it says so in $SFMOCK_EFFECTS.
+events:
+  - publish: {{sobject: Order__e, count: 20, key: Number__c, every: 20ms}}
+  - update: {{sobject: Account, count: 3, fields: {{Phone: phone_number}}}}
+  - restart:
+      by: SIGKILL
+      down: 30s
+      meanwhile:
+        - publish: {{sobject: Order__e, count: 5, key: Number__c}}
+  - restart: {{by: SIGTERM}}
+  - publish: {{sobject: Order__e, count: 5, key: Number__c}}
+
+deadline: 2m
+
+# What must have been put to the test. `sfmock properties` lists what can be claimed; all others are judged too.
+expect:
+  events.none_missed: {{}}
+  report.graceful_stop: {{}}
+"""
+
+
 class StarterError(ValueError):
     """A file that cannot be written, or not without losing another."""
 
 
-def write(name: str, *, source: Path | None = None, force: bool = False, schema: str) -> Path:
+def write(name: str, *, source: Path | None = None, force: bool = False, schema: str, service: bool = False) -> Path:
     """Write a scenario under a name (`my/outage`, or a file) and return the file. `source` is one to copy.
 
     Raises StarterError for a name that is none, and for a file that is there, unless `force` says otherwise.
@@ -72,7 +110,11 @@ def write(name: str, *, source: Path | None = None, force: bool = False, schema:
     if file.exists() and not force:
         raise StarterError(f"{file} is there already; --force writes over it")
     title = Path(plain).name.replace("-", " ").replace("_", " ")
-    text = source.read_text(encoding="utf-8") if source else STARTER.format(title=title.capitalize(), schema=schema)
+    text = (
+        source.read_text(encoding="utf-8")
+        if source
+        else (SERVICE_STARTER if service else STARTER).format(title=title.capitalize(), schema=schema)
+    )
     if source:
         text = f"# yaml-language-server: $schema={schema}\n{text}"
     try:

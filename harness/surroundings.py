@@ -38,6 +38,7 @@ class Surroundings:
     quiet: bool = False
     org: OrgHandle = field(init=False)
     _offset: float = 0.0
+    _seeded: int = 0
     _events: dict[int, dict[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -61,6 +62,7 @@ class Surroundings:
         """Take an org for the one whose clock counts; tell it where it finds the service."""
         self.org = org
         self._offset = org.clock.now() - wall()
+        self._seeded = max((event["replay_id"] for event in self._published()), default=0)
         if self.is_called:
             org.control.send_to(f"http://127.0.0.1:{self.port}")
 
@@ -116,6 +118,7 @@ class Surroundings:
             place=Place(plan.sobject.lower(), plan.key.lower()) if plan.sobject and plan.key else None,
             keys=self._keys,
             user=self.org.user_id,
+            seeded=self._seeded,
             moved=tuple(self.moved),
             service=True,
             quiet=self.quiet,

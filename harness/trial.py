@@ -371,7 +371,8 @@ def _unhandled(happenings: Happenings) -> str:
     """Say that a service does not handle what it is delivered although nothing goes wrong."""
     if not happenings.service:
         return ""
-    if not happenings.quiet:
+    # One that answers its own events never does: for `events.no_echo` to say.
+    if not happenings.quiet and not any(one.own for one in happenings.published):
         return "the service did not come to rest: something went on all the time"
     delivered = {one.replay_id for one in happenings.delivered}
     owed = [one for one in happenings.published if one.replay_id in delivered and not one.own]

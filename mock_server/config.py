@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mock_server import declarations
 from mock_server.documents import Document, DocumentError, Problem, duration, load, nearest
+from mock_server.org.captured import MOST_CHANGES
 from mock_server.org.limits.bulk import BATCH, PAGE, PARALLEL
 from mock_server.org.versions import FURTHEST, LATEST, OLDEST
 from mock_server.tuning import MOST, read_limits
@@ -45,6 +46,8 @@ class Settings:
     transaction_time: float = 0.0
     dynamic_channels: bool = False
     """Whether a streaming channel is made when somebody first subscribes to it."""
+    most_changes: int = MOST_CHANGES
+    """Changes of one transaction of which change events tell; beyond, they only tell that there were more."""
     bulk_batch_size: int = BATCH
     """Records of a batch into which Bulk API 2.0 divides a job."""
     bulk_parallel: int = PARALLEL

@@ -88,7 +88,9 @@ class JobSaves:
         part = slice(batch.done - decided.start, batch.done - decided.start + count)
         changes, keys = decided.changes[part], decided.keys[part]
         refused = {place: change.refusal for place, change in enumerate(changes) if change.refusal is not None}
-        results = self._org.write_table(who, replace(table, refusals=refused), exchange=exchange, give_up=give_up)
+        lost = frozenset(place for place, change in enumerate(changes) if change.lost)
+        table = replace(table, refusals=refused, lost=lost)
+        results = self._org.write_table(who, table, exchange=exchange, give_up=give_up)
         if decided.late:
             results = self._faults.after_rows(results, SavedRows(call, changes, keys))
         if noted:

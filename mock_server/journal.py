@@ -65,8 +65,8 @@ class CallTold:
     `message` tells one from others and is the same for its further attempts and duplicates: the id of a message's first
     notification, that of a callout. `notifications` are all of a message, in the order of `records`. `status` is what
     came back, None where nothing did; it took `seconds` of clock time of the `timeout` that it may. `acknowledged`
-    says whether it counts as received, `error` why not. `cause` is the exchange that saved the records, `sequence` their
-    place among the commits: it orders what is told by when that was saved, however late it is sent.
+    says whether it counts as received, `error` why not. `cause` is the exchange that saved the records, `sequence`
+    their place among the commits: it orders what is told by when that was saved, however late it is sent.
     """
 
     kind: Literal["outbound message", "callout", "token"]
@@ -350,9 +350,13 @@ class Journal:
 
     def told(self, entry: Entry, notes: Sequence[EventNote]) -> None:
         """Note what an exchange, which may go on for hours, had to do with events."""
-        if not isinstance(entry.events, deque):
-            entry.events = deque(maxlen=None if self._keep is None else self._keep_rows)
-        entry.events.extend(notes)
+        if not entry.events:
+            # Of most there are a few, and never any more.
+            entry.events = tuple(notes)
+        else:
+            if not isinstance(entry.events, deque):
+                entry.events = deque(entry.events, None if self._keep is None else self._keep_rows)
+            entry.events.extend(notes)
         self.notes += len(notes)
 
     def take_back(self, entry: Entry, batch: int, left: int) -> None:

@@ -71,6 +71,7 @@ class App:
         self._front: Front | None = None
         self._keeping: asyncio.Task[None] | None = None
         self._carriers: Carriers | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self.ca_file: Path | None = None
         """The mock's own authority, which what orgs send trusts, too."""
 
@@ -116,11 +117,13 @@ class App:
         if self._carriers is None:
             from mock_server.outbound.carrier import Carriers
 
-            self._carriers = Carriers(self.world, self.ca_file)
+            assert self._loop is not None
+            self._carriers = Carriers(self.world, self.ca_file, self._loop)
         self._carriers.add(org)
 
     async def start(self) -> None:
         """Get ready to serve on the running event loop."""
+        self._loop = asyncio.get_running_loop()
         self.world.carry = self._carry
         for org in self.world.orgs.values():
             if org.sends:
@@ -175,6 +178,7 @@ def _default_org(settings: Settings) -> OrgSpec:
             settings.transaction_time,
             BulkSettings(settings.bulk_batch_size, settings.bulk_parallel, settings.bulk_page_size),
             settings.dynamic_channels,
+            settings.most_changes,
         ),
         limits=settings.limits,
         automation=settings.automation,

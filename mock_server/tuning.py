@@ -9,29 +9,35 @@ from typing import TYPE_CHECKING, Any
 from mock_server.documents import Problem
 from mock_server.faults.reader import Path, Reader, shown
 from mock_server.faults.shapes import DURATION, Shape, count, mapping
+from mock_server.org.captured import MOST_CHANGES
 from mock_server.org.limits.bulk import BATCH, MOST_PAGE, MOST_PARALLEL, PAGE, PARALLEL, BulkSettings
 from mock_server.org.limits.catalogue import KNOWN
 
 if TYPE_CHECKING:
     from mock_server.org.org import Org
 
-KEYS = ("transaction_time", "dynamic_channels", "bulk_batch_size", "bulk_parallel", "bulk_page_size")
-MOST = {"bulk_batch_size": BATCH, "bulk_parallel": MOST_PARALLEL, "bulk_page_size": MOST_PAGE}
+KEYS = ("transaction_time", "dynamic_channels", "most_changes", "bulk_batch_size", "bulk_parallel", "bulk_page_size")
+MOST = {
+    "most_changes": MOST_CHANGES, "bulk_batch_size": BATCH, "bulk_parallel": MOST_PARALLEL, "bulk_page_size": MOST_PAGE,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
     """`transaction_time`: seconds for which the row locks of a transaction outlive it. `dynamic_channels`: whether a
-    streaming channel is made when somebody first subscribes to it."""
+    streaming channel is made when somebody first subscribes to it. `most_changes`: how many changes of a transaction
+    change events tell of; of the others they only tell that there were more."""
 
     transaction_time: float = 0.0
     bulk: BulkSettings = field(default_factory=BulkSettings)
     dynamic_channels: bool = False
+    most_changes: int = MOST_CHANGES
 
     def apply(self, org: Org) -> None:
         org.transaction_time = self.transaction_time
         org.bulk = self.bulk
         org.dynamic_channels = self.dynamic_channels
+        org.captured.most_changes = self.most_changes
 
 
 def read(given: Any, path: Path, problems: list[Problem]) -> Tuning:
@@ -43,9 +49,10 @@ def read(given: Any, path: Path, problems: list[Problem]) -> Tuning:
         return Tuning()
     reader = Reader(given, path, problems)
     reader.only(KEYS, "the settings of an org")
-    size, parallel, page = (reader.count(key, 1, most) for key, most in MOST.items())
+    changes, size, parallel, page = (reader.count(key, 1, most) for key, most in MOST.items())
     bulk = BulkSettings(size or BATCH, parallel or PARALLEL, page or PAGE)
-    return Tuning(reader.seconds("transaction_time") or 0.0, bulk, _flag(reader, "dynamic_channels"))
+    dynamic = _flag(reader, "dynamic_channels")
+    return Tuning(reader.seconds("transaction_time") or 0.0, bulk, dynamic, changes or MOST_CHANGES)
 
 
 def _flag(reader: Reader, key: str) -> bool:

@@ -34,7 +34,7 @@ from mock_server.tuning import Tuning
 
 if TYPE_CHECKING:
     from mock_server.org.events import Event, EventBus
-    from mock_server.org.outbound import Outbound
+    from mock_server.org.outbound.outbound import Outbound
 
 _MOST_SCHEMAS = 8
 KEPT_COMMITS = 10_000
@@ -401,11 +401,12 @@ def _note_published(journal: Journal, events: Sequence[Event]) -> None:
         if entry is not None:
             journal.told(
                 entry,
-                [
-                    EventNote(event.at, "published", f"/event/{event.name}", event.replay_id, event.uuid)
-                    for event in caused
-                ],
+                [EventNote(event.at, "published", _channel_of(event), event.replay_id, event.uuid) for event in caused],
             )
+
+
+def _channel_of(event: Event) -> str:
+    return event.name if event.kind == "generic" else f"/event/{event.name}"
 
 
 def _issued(org: Org, token: str) -> bool:

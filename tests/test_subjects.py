@@ -58,6 +58,9 @@ def explained(name: str) -> set[str]:
     return found
 
 
+SERVICES = frozenset(subject for subject in PLANTED if subject.startswith("services/"))
+"""Those that run until they are ended, in real time: `test_service_subjects.py` is about them."""
+
 NEED_A_PROCESS = frozenset(
     {
         "ignores_the_crowd.py",
@@ -82,7 +85,7 @@ MEASURED = frozenset({"loads_everything.py", "bulk_collects_results.py"})
 """Broken subjects whose memory is measured: as commands too, and with very many rows."""
 
 
-@pytest.mark.parametrize("subject", sorted(set(PLANTED) - NEED_A_PROCESS - MEASURED))
+@pytest.mark.parametrize("subject", sorted(set(PLANTED) - NEED_A_PROCESS - MEASURED - SERVICES))
 def test_a_planted_defect_is_named_first_in_virtual_time(server: api.Server, subject: str) -> None:
     name, scenario = PLANTED[subject]
     virtual = replace(found(scenario), time="virtual")
@@ -92,7 +95,10 @@ def test_a_planted_defect_is_named_first_in_virtual_time(server: api.Server, sub
 
 @pytest.mark.parametrize(
     "subject",
-    [pytest.param(one, marks=() if one in NEED_A_PROCESS else pytest.mark.heavy) for one in sorted(PLANTED)],
+    [
+        pytest.param(one, marks=() if one in NEED_A_PROCESS else pytest.mark.heavy)
+        for one in sorted(set(PLANTED) - SERVICES)
+    ],
 )
 def test_a_planted_defect_is_named_first(server: api.Server, subject: str) -> None:
     name, scenario = PLANTED[subject]
@@ -119,6 +125,7 @@ IN_REAL_TIME = ("retry/retry-after-seconds", "partial/row-locks", "idempotency/c
     [
         pytest.param(scenario.name, marks=() if scenario.name in IN_REAL_TIME else pytest.mark.heavy)
         for scenario in catalogue()
+        if not scenario.name.startswith(("events/", "callouts/"))
     ],
 )
 def test_a_correct_integration_is_clean(server: api.Server, scenario: str) -> None:

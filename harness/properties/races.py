@@ -132,6 +132,8 @@ class CrashSafe(Claim):
         crashes = sum(one.process.crashed and two.name == "restart" for one, two in pairwise(evidence.legs))
         if not crashes:
             return self.not_exercised("the subject was not killed and started again")
+        if not evidence.inputs:
+            return self.not_exercised("there were no inputs; what becomes of events is the matter of events.*")
         runs = _Runs(evidence)
         found = [(place, what) for place in range(len(evidence.inputs)) if (what := runs.damage(place))]
         if found:

@@ -127,7 +127,7 @@ def tell_process(process: Process) -> str:
         late = " although it had not come to rest" if process.timed_out else ""
         return f"asked to stop after {after:.1f}s{late}, and ended {stop.seconds:.1f}s later"
     if process.crashed:
-        return f"killed at a crash point after {process.seconds:.1f}s"
+        return f"killed on purpose after {process.seconds:.1f}s"
     if process.timed_out:
         return f"stopped after {process.seconds:.1f}s: it was not done in time"
     if process.signal:

@@ -295,7 +295,7 @@ class ControlClient:
             "login": login or None, "users": None if users is None else list(users), "as": speaker,
             "automation": [dict(hook) for hook in automation] if automation else None,
             "apps": None if apps is None else [dict(app) for app in apps], "security": security or None,
-            **{kind: [one if isinstance(one, str) else dict(one) for one in listed] for kind, listed in (declared or {}).items()},
+            **{kind: [*map(_plain, listed)] for kind, listed in (declared or {}).items()},
         }  # fmt: skip
         body = {key: value for key, value in spec.items() if value is not None}
         return OrgInfo(**self._link.call("POST", "/_mock/orgs", body))
@@ -469,7 +469,7 @@ class ControlClient:
 
     def declare(self, kind: str, one: Mapping[str, Any] | str) -> Any:
         """Declare one more of a kind; return it as the org has it. Objects to capture are given by their names."""
-        return self._call("POST", quote(kind, safe=""), one if isinstance(one, str) else dict(one))
+        return self._call("POST", quote(kind, safe=""), _plain(one))
 
     def remove_declared(self, kind: str, name: str) -> None:
         self._call("DELETE", f"{quote(kind, safe='')}/{quote(name, safe='')}")
@@ -517,3 +517,8 @@ class ControlClient:
     def advance(self, seconds: float) -> float:
         """Move the org's time forward; return the new time."""
         return float(self._call("POST", "clock", {"advance": seconds})["now"])
+
+
+def _plain(one: Mapping[str, Any] | str) -> dict[str, Any] | str:
+    """Return what is declared as JSON can say it."""
+    return one if isinstance(one, str) else dict(one)

@@ -10,8 +10,8 @@ from mock_server.operations import Reply
 from mock_server.org.outbound.targets import BadTarget, admitted, check, filled, host_of
 
 if TYPE_CHECKING:
-    from mock_server.org.outbound import Outbound
     from mock_server.org.outbound.jobs import CalloutJob
+    from mock_server.org.outbound.outbound import Outbound
     from mock_server.org.outbound.queue import QueuedMessage
 
 

@@ -211,9 +211,7 @@ class Handling:
             if effect.kind == "drop":
                 # For one subscriber as for all, and however often they ask again.
                 if event.replay_id not in armed.memory:
-                    if len(armed.memory) >= _REMEMBERED:
-                        del armed.memory[next(iter(armed.memory))]
-                    armed.memory[event.replay_id] = self.faults.meets(armed, event.replay_id)
+                    _remember(armed, event.replay_id, self.faults.meets(armed, event.replay_id))
                 if armed.memory[event.replay_id]:
                     return armed
             elif self.faults.meets(armed, event.replay_id):
@@ -242,10 +240,16 @@ def refusal_of(faults: Faults, call: Call, channel: str, replay_id: int) -> str 
         if effect.kind != "replay" or not (faults.meets(armed, replay_id) or replay_id in armed.memory):
             continue
         if faults.in_force(armed):
-            armed.memory[replay_id] = True
+            _remember(armed, replay_id, True)
             armed.struck(call.entry)
             return effect.how
     return None
+
+
+def _remember(armed: Armed, replay_id: int, struck: bool) -> None:
+    armed.memory[replay_id] = struck
+    if len(armed.memory) > _REMEMBERED:
+        del armed.memory[next(iter(armed.memory))]
 
 
 def _gap_of(event: Event) -> Event:

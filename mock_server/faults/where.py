@@ -69,7 +69,7 @@ class Where:
 
     def concerns_event(self, org: Org, event: Event) -> bool:
         """Tell whether an event is about the rule's object: is of that type, or tells of a record of that object."""
-        return self.sobject is None or self.sobject.lower() == _told_of(org, event).lower()
+        return self.sobject is None or self.sobject.lower() in (_told_of(org, event).lower(), event.name.lower())
 
     def misfits(self, org: Org) -> Iterator[Problem]:
         """Yield what is wrong with a channel: no event of this org could come on it."""
@@ -83,7 +83,8 @@ class Where:
                           nearest(name, CHANNELS))  # fmt: skip
         elif prefix in ("/event/", "/data/") and not name.endswith("__chn"):
             known = tuple(sorted(_channels_of(org, prefix)))
-            if name not in known:
+            own = org.schema.get(name.removeprefix(prefix))
+            if name not in known and (own is None or own.kind != "event"):
                 yield Problem(at, f"this org has no channel {name}", known, nearest(name, known))
 
 

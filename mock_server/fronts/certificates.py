@@ -27,7 +27,7 @@ _PARTITIONS = ("", "sandbox.", "develop.", "scratch.", "demo.", "patch.", "trail
 _DOMAINS = ("my.salesforce.com", "lightning.force.com", "vf.force.com", "file.force.com", "my.site.com")
 _HOSTS = (
     "localhost", "127.0.0.1", "::1", "login.salesforce.com", "test.salesforce.com", "*.salesforce.com",
-    "*.force.com", "*.site.com", "*.pubsub.salesforce.com",
+    "*.force.com", "*.site.com", "*.pubsub.salesforce.com", "*.deu.pubsub.salesforce.com",
     *(f"*.{partition}{domain}" for domain in _DOMAINS for partition in _PARTITIONS),
 )  # fmt: skip
 _AUTHORITY = ("ca.pem", "ca.key")
@@ -35,7 +35,7 @@ _JWT = ("jwt.pub", "jwt.key")
 _LEAF = ("server.pem",)
 _SIGNING = "openid.key"
 _MANIFEST = "manifest.json"
-_EDITION = 2
+_EDITION = 3
 """Raised when the server certificate's contents change, so that kept ones are issued anew."""
 _DAY = 86_400
 _VALID = 800 * _DAY

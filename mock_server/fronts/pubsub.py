@@ -23,6 +23,8 @@ log = logging.getLogger("sfmock")
 
 HOST = "pubsub.salesforce.com"
 LOOPBACK = "127.0.0.1"
+_MOST_EARLY = 1 << 20
+"""Bytes that a client can send before the server is there to take them."""
 
 
 class PubSubFront:
@@ -98,6 +100,10 @@ class _Half(asyncio.Protocol):
         self.transport: asyncio.Transport | None = None
         self.other: _Half | None = None
 
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop's transports are of no class of asyncio's.
+        self.transport = cast(asyncio.Transport, transport)
+
     def data_received(self, data: bytes) -> None:
         if self.other is not None and self.other.transport is not None:
             self.other.transport.write(data)
@@ -129,49 +135,48 @@ class _Outer(_Half):
         self._front = front
         self._inner_port: int | None = None
         self._joining: asyncio.Task[None] | None = None
+        self._early = bytearray()
         self.peer = LOOPBACK
         self.secure = False
         self.broken = False
         """Whether it ended without a good-bye."""
-        self._early = bytearray()
-        """What came before the other side was there: of TLS something may, however early one asks it to wait."""
-
-    def data_received(self, data: bytes) -> None:
-        if self.other is None:
-            self._early += data
-        else:
-            super().data_received(data)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # That of uvloop under TLS says of itself that it is none, and is one in all but name.
-        transport = cast(asyncio.Transport, transport)
-        self.transport = transport
+        super().connection_made(transport)
         self.secure = transport.get_extra_info("ssl_object") is not None
         self.peer = (transport.get_extra_info("peername") or (LOOPBACK,))[0]
         self._front._open.add(self)
-        transport.pause_reading()
-        self._joining = asyncio.get_running_loop().create_task(self._join(transport))
+        self._joining = asyncio.get_running_loop().create_task(self._join())
 
-    async def _join(self, transport: asyncio.Transport) -> None:
+    def data_received(self, data: bytes) -> None:
+        if self.other is not None:
+            super().data_received(data)
+        elif len(self._early) + len(data) <= _MOST_EARLY:
+            self._early += data
+        else:
+            # No client sends so much before it has been told what it may.
+            self.end()
+
+    async def _join(self) -> None:
         try:
             port = await self._front._port()
-            loop = asyncio.get_running_loop()
-            inner, half = await loop.create_connection(_Half, LOOPBACK, port)
+            # The server speaks first: what it says has to find its way from the beginning.
+            half = _Half()
+            half.other = self
+            inner, _ = await asyncio.get_running_loop().create_connection(lambda: half, LOOPBACK, port)
         except OSError as error:
             log.error("a connection cannot be carried to the gRPC server: %s", error)
             self.end()
             return
-        half.transport, half.other = inner, self
         if self.transport is None:
             inner.close()
             return
         self.other = half
-        inner.write(bytes(self._early))
-        self._early.clear()
         number = inner.get_extra_info("sockname")[1]
         self._inner_port = number
         self._front._by_port[number] = self
-        transport.resume_reading()
+        inner.write(bytes(self._early))
+        self._early.clear()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.broken = self.broken or exc is not None

@@ -11,6 +11,8 @@ from mock_server.org.schema.derived import can_be_captured, changing
 
 MOST = 5
 """Objects that can be captured without an add-on (Change Data Capture Allocations)."""
+MOST_CHANGES = 100_000
+"""Changes of one transaction of which events tell; of the others they only tell that there were more."""
 
 
 class NotCapturable(ValueError):
@@ -37,6 +39,7 @@ class Captured:
         self._entities: dict[str, Entity] = {}
         self.quiet = False
         """Whether changes are told to nobody: the org is being filled with what it holds from the start."""
+        self.most_changes = MOST_CHANGES
         self.changed: Callable[[], object] = lambda: None
         """Called whenever other objects are chosen."""
 

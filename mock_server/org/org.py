@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from mock_server.org.events.clients import StreamingClients
     from mock_server.org.events.triggers import Triggers
     from mock_server.org.jobs import Jobs
-    from mock_server.org.outbound import Outbound
+    from mock_server.org.outbound.outbound import Outbound
     from mock_server.org.reports import Reports
 
 T = TypeVar("T")
@@ -211,7 +211,7 @@ class Org:
     def outbound(self) -> Outbound:
         """What the org sends by itself; an org where nothing is declared to be does not load it."""
         if self._outbound is None:
-            from mock_server.org.outbound import Outbound
+            from mock_server.org.outbound.outbound import Outbound
 
             self._outbound = self._pipeline.outbound = Outbound(self)
             self.on_outbound(self._outbound)
@@ -259,8 +259,9 @@ class Org:
     def resume_topics(self) -> None:
         """Tell from now on of what the topics are about that the database knows of."""
         there = 'SELECT 1 FROM "PushTopic" WHERE "IsDeleted" = 0 LIMIT 1'
-        if self.store.has_table("PushTopic") and self.store.connection.execute(there).fetchone():
-            self.events.topics.changed()
+        known = self.store.has_table("PushTopic") and self.store.connection.execute(there).fetchone() is not None
+        if known or self._events is not None:
+            self.events.topics.recalled()
 
     @cached_property
     def event_triggers(self) -> Triggers:

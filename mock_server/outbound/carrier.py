@@ -31,8 +31,9 @@ AT_ONCE = 20
 class Carriers:
     """The carriers of all orgs of a server, which share a client."""
 
-    def __init__(self, world: World, ca_file: Path | None) -> None:
+    def __init__(self, world: World, ca_file: Path | None, loop: asyncio.AbstractEventLoop) -> None:
         self._world = world
+        self._loop = loop
         self._client = Client(ca_file)
         self._all: list[Carrier] = []
 
@@ -41,7 +42,7 @@ class Carriers:
         self._all = [one for one in self._all if not one.over]
         world = self._world
         exchanges = Exchanges(org, world.faults_of(org), world.journal_of(org), self._client)
-        carrier = Carrier(org, exchanges)
+        carrier = Carrier(org, exchanges, self._loop)
         self._all.append(carrier)
         if len(org.outbound.queue):
             carrier.wake()
@@ -53,13 +54,13 @@ class Carriers:
 
 
 class Carrier:
-    """The traffic of one org. Its methods are called on the event loop that serves; `wake` on any thread."""
+    """The traffic of one org, carried on the event loop that serves; `wake` and `stop` are called on any thread."""
 
-    def __init__(self, org: Org, exchanges: Exchanges) -> None:
+    def __init__(self, org: Org, exchanges: Exchanges, loop: asyncio.AbstractEventLoop) -> None:
         self._org = org
+        self._loop = loop
         self._exchanges = exchanges
         self._tokens = Tokens(org, exchanges)
-        self._loop = asyncio.get_running_loop()
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._going: set[asyncio.Task[None]] = set()
@@ -92,10 +93,12 @@ class Carrier:
 
     def stop(self) -> None:
         """Leave everything where it is: nothing of it is to be carried any more."""
-        for task in (*self._going, *self._beside, *([self._task] if self._task is not None else [])):
-            # Whoever is being carried may have asked for it itself.
-            self._loop.call_soon_threadsafe(task.cancel)
+        running = [self._task] if self._task is not None else []
         self._task = None
+        for task in (*self._going, *self._beside, *running):
+            # Not at once: what is being carried may have asked for it itself.
+            with suppress(RuntimeError):  # the loop has ended
+                self._loop.call_soon_threadsafe(task.cancel)
 
     async def _run(self) -> None:
         queue, clock = self._org.outbound.queue, self._org.clock

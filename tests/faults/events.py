@@ -24,7 +24,8 @@ _routes = Routes(lambda error: Reply(error.status))
 
 
 def _operation(name: str, kind: Any = "stream", rows: Any = "none") -> Operation:
-    return Operation(name, "GRPC", f"/{name}", kind, rows=rows, counted=False)
+    outgoing = name.startswith("outbound.")
+    return Operation(name, "GRPC", f"/{name}", kind, rows=rows, counted=False, outgoing=outgoing)
 
 
 OPERATIONS = {

@@ -217,6 +217,7 @@ def test_rows_are_of_uploads_alone(lab: Lab, name: str) -> None:
         {"upload": "cut"},
         {"error": "UNABLE_TO_LOCK_ROW", "level": "row"},
         {"error": "UNABLE_TO_LOCK_ROW", "records": {"first": 1}},
+        {"event": "lost"},
     ]
     for rule in rules:
         if name in ("bulk2.ingest.upload", "bulk1.batch.create"):
@@ -229,7 +230,7 @@ def test_rows_are_of_uploads_alone(lab: Lab, name: str) -> None:
 def test_these_are_all_effects() -> None:
     assert set(BY_KEY) == {
         "error", "status", "latency", "reply", "session", "outage", "limit", "lock", "job", "upload", "meanwhile",
-        "subject",
+        "subject", "event",
     }  # fmt: skip
 
 

@@ -70,7 +70,8 @@ class Wire:
 
 @pytest.fixture
 def wire(server: api.Server) -> Iterator[Wire]:
-    org: OrgInfo = server.control.create_org(objects=ORDER, journal="whole", clock="virtual")
+    captured = {"changeDataCapture": ["Account"]}
+    org: OrgInfo = server.control.create_org(objects=ORDER, journal="whole", clock="virtual", declared=captured)
     control = server.control.for_org(org.id)
     control.seed("PushTopic", [{"Name": "New", "Query": "SELECT Id, Name FROM Account", "ApiVersion": 60.0}])
     bayeux = Bayeux(server.url, org.access_token)
@@ -317,3 +318,75 @@ def test_pubsub_ends_a_stream_whose_session_is_over(wire: Wire) -> None:
         wire.pubsub.call("GetTopic", topic_name=TOPIC)
     assert caught.value.status == "UNAUTHENTICATED"
     assert stream.refusal().status == "UNAUTHENTICATED"
+
+
+@pytest.mark.parametrize(
+    ("effect", "status"),
+    [
+        ({"status": 503}, "UNAVAILABLE"),
+        ({"outage": {"down": "1h"}}, "UNAVAILABLE"),
+        ({"session": "revoke"}, "UNAUTHENTICATED"),
+        ({"reply": "lost"}, ""),
+        ({"reply": "reset"}, ""),
+        ({"reply": "truncated"}, ""),
+        ({"reply": "malformed"}, ""),
+    ],
+    ids=str,
+)
+def test_pubsub_meets_faults_of_requests(wire: Wire, effect: dict[str, Any], status: str) -> None:
+    wire.control.add_fault({"on": "pubsub.get_topic", "when": {"times": 1}, **effect})
+    with pytest.raises(Refused) as caught:
+        wire.pubsub.call("GetTopic", topic_name=TOPIC)
+    assert status in ("", caught.value.status)
+    assert wire.fired() == 1
+
+
+def test_pubsub_has_one_event_refused(wire: Wire) -> None:
+    wire.control.add_fault({"on": "pubsub.publish", "error": "LIMIT_EXCEEDED", "records": {"first": 1}})
+    results = wire.pubsub.publish("1", "2")
+    assert [result.HasField("error") for result in results] == [True, False]
+    stream = wire.pubsub.subscribe(preset=EARLIEST)
+    assert numbers(wire, stream, 1) == ["2"]
+    stream.cancel()
+
+
+# -- change events
+
+
+CHANGES = "/data/AccountChangeEvent"
+
+
+def test_cometd_brings_a_gap_event_in_the_place_of_a_change(wire: Wire) -> None:
+    wire.bayeux.ready(CHANGES)
+    wire.fault(CONNECT, {"drop": "gap"}, where={"channel": "/data/*"})
+    wire.rename("A", "B")
+    first, second = (message["data"] for message in wire.bayeux.connect() if "data" in message)
+    assert set(first["payload"]) == {"ChangeEventHeader"}
+    assert first["payload"]["ChangeEventHeader"]["changeType"] == "GAP_CREATE"
+    assert second["payload"]["ChangeEventHeader"]["changeType"] == "CREATE"
+    assert second["payload"]["Name"] == "B"
+
+
+def test_pubsub_brings_a_gap_event_in_the_place_of_a_change(wire: Wire) -> None:
+    wire.fault(SUBSCRIBE, {"drop": "gap"}, where={"sobject": "Account"})
+    wire.rename("A", "B")
+    stream = wire.pubsub.subscribe(CHANGES, preset=EARLIEST)
+    events = stream.events(2)
+    first, second = map(wire.pubsub.decode, events)
+    stream.cancel()
+    assert first["ChangeEventHeader"]["changeType"] == "GAP_CREATE"
+    assert {name for name, value in first.items() if value is not None} == {"ChangeEventHeader"}
+    assert (second["ChangeEventHeader"]["changeType"], second["Name"]) == ("CREATE", "B")
+    again = wire.pubsub.subscribe(CHANGES, preset=CUSTOM, replay_id=events[0].replay_id)
+    assert wire.pubsub.decode(again.events(1)[0])["Name"] == "B"
+    again.cancel()
+
+
+def test_a_change_event_has_another_schema(wire: Wire) -> None:
+    wire.fault(SUBSCRIBE, "schema", when={"skip": 1, "times": 1})
+    wire.rename("A", "B")
+    stream = wire.pubsub.subscribe(CHANGES, preset=EARLIEST)
+    events = stream.events(2)
+    stream.cancel()
+    assert events[0].event.schema_id != events[1].event.schema_id
+    assert [wire.pubsub.decode(event)["Name"] for event in events] == ["A", "B"]

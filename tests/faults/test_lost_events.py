@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import orjson
@@ -42,6 +43,16 @@ async def test_an_event_is_accepted_and_lost(lab: Lab) -> None:
     assert second.strikes == []
 
 
+async def test_who_waits_for_the_outcome_is_told_that_it_failed(lab: Lab) -> None:
+    failed: list[str] = []
+    lab.org.events.on_lost.append(lambda lost: failed.extend(one.uuid for one in lost))
+    lab.fault(on="rest.sobject.create", event="lost", when={"times": 1})
+    reply = await lab.send("POST", POST, {"Number__c": 1})
+    await lab.send("POST", POST, {"Number__c": 2})
+    (told,) = orjson.loads(reply.body)["errors"]
+    assert (told["statusCode"], failed) == ("OPERATION_ENQUEUED", [told["message"]])
+
+
 async def test_some_events_of_a_collection_are_lost(lab: Lab) -> None:
     lab.fault(on="rest.collections.*", event="lost", records={"every": 2})
     assert await collection(lab, 1, 2, 3, 4) == [True] * 4
@@ -61,6 +72,19 @@ async def test_only_the_named_channel_loses(lab: Lab) -> None:
     await lab.send("POST", POST, {"Number__c": 1})
     await lab.create("K-1")
     assert (lab.contacts(), numbers(lab)) == (["K-1"], [])
+
+
+async def test_rows_of_a_load_are_lost(lab: Lab) -> None:
+    lab.fault(on="bulk2.ingest.upload", event="lost", records={"every": 2})
+    reply = await lab.send("POST", "/jobs/ingest", {"object": "Order__e", "operation": "insert"})
+    job = orjson.loads(reply.body)["id"]
+    assert (await lab.put(f"/jobs/ingest/{job}/batches", "Number__c\n1\n2\n3\n4\n")).status == 201
+    await lab.send("PATCH", f"/jobs/ingest/{job}", {"state": "UploadComplete"})
+    for _ in range(200):
+        await asyncio.sleep(0)
+    told = orjson.loads((await lab.send("GET", f"/jobs/ingest/{job}")).body)
+    assert (told["state"], told["numberRecordsProcessed"], told["numberRecordsFailed"]) == ("JobComplete", 4, 0)
+    assert numbers(lab) == [1.0, 3.0]
 
 
 async def test_a_request_inside_another_loses_its_own(lab: Lab) -> None:

@@ -46,6 +46,7 @@ def entry(number: int, *notes: dict[str, Any], operation: str = "cometd.connect"
         "number": number,
         "operation": operation,
         "end": end,
+        "strikes": [],
         "events": [{**plain, "channel": CHANNEL, "at": float(number), **note} for note in notes],
     }
 
@@ -172,16 +173,11 @@ def test_what_was_asked_for_and_what_was_told_without_an_event() -> None:
 
 def test_a_message_of_several_notifications_is_as_many_calls() -> None:
     call = {"kind": "outbound message", "name": "Tell", "message": "04l1", "attempt": 2, "records": ["001a", "001b"]}
-    call |= {
-        "notifications": ["04l1", "04l2"],
-        "seconds": 0.5,
-        "timeout": 60.0,
-        "status": 500,
-        "acknowledged": False,
-        "sequence": 2,
-    }
-    sent = entry(7, operation="outbound.message") | {"at": 7.0, "call": call, "strikes": [{"rule": "down"}], "copy_of": None}
-    token = entry(8, operation="outbound.token") | {"at": 8.0, "call": {**call, "kind": "token"}, "strikes": []}
+    call |= {"notifications": ["04l1", "04l2"], "seconds": 0.5, "timeout": 60.0, "status": 500, "acknowledged": False}
+    call["sequence"] = 2
+    plain = {"at": 7.0, "copy_of": None, "strikes": [{"rule": "down"}]}
+    sent = entry(7, operation="outbound.message") | plain | {"call": call}
+    token = entry(8, operation="outbound.token") | plain | {"call": {**call, "kind": "token"}}
     found = link_events(events=[], entries=[sent, token]).called_out
     assert [(one.message, one.records, one.sequence, one.rule, one.attempt) for one in found] == [
         ("04l1", ("001a",), 2, "down", 2), ("04l2", ("001b",), 2, "down", 2),
@@ -237,6 +233,8 @@ def test_what_the_subject_caused_itself_is_its_own() -> None:
     events = [platform(1), platform(2, exchange=4), change(3), change(4, commitUser="005000000000009")]
     found = link_events(events=events, entries=[], user="005000000000009AAA")
     assert [one.own for one in found.published] == [False, True, False, True]
+    seeded = link_events(events=events, entries=[], user="005000000000009AAA", seeded=4)
+    assert [one.own for one in seeded.published] == [False, True, False, False]
 
 
 def test_an_event_is_called_by_its_key_its_record_or_its_replay_id() -> None:

@@ -58,6 +58,7 @@ def test_readiness_is_told_in_several_ways(tmp_path: Path, text: str, ready: Rea
 STEPS = """
 service: {}
 org:
+  changeDataCapture: [Account]
   records: {Account: {count: 3}}
 events:
   - publish: {sobject: Order__e, count: 50, fields: {Note__c: word}, key: Number__c, every: 20ms}
@@ -156,6 +157,7 @@ def test_a_scenario_tells_in_words_what_happens(tmp_path: Path) -> None:
         "2 Account with Name != null updated (Phone) by the service's own user",
         "the service is killed and started again, down for 30 s; meanwhile 1 Account deleted by somebody else, then 1 h go by",
         "73 h go by on the org's clock",
+        "changeDataCapture: Account",
         "the sink answers 503 the first 2 times, although it takes what comes",
         "its effects are also seen in Task records, by Number__c",
     ):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sys
 import time
 import urllib.request
@@ -19,6 +18,7 @@ from harness.subjects import CallableSubject, CommandSubject, Run, SubjectError
 from harness.trial import Trial
 from mock_server import api
 from mock_server.documents import DocumentError
+from tests.harness.test_subjects import gone
 
 HEAD = """
 title: Orders
@@ -324,5 +324,4 @@ def test_an_interrupt_leaves_no_process_and_no_port(server: api.Server, tmp_path
     with pytest.raises(KeyboardInterrupt):
         interrupted.run(subject)
     for pid in (tmp_path / "pid").read_text().split():
-        with pytest.raises(ProcessLookupError):
-            os.kill(int(pid), 0)
+        assert gone(int(pid))

@@ -352,3 +352,69 @@ def test_what_cannot_be_is_refused_with_its_place(
     with pytest.raises(ControlError) as refused:
         world(callouts=[callout(receiver, **given)])
     assert refused.value.path == f"callouts[0]{'.' + path if path else ''}"
+
+
+def test_tls_is_verified_against_the_systems_roots_and_the_mocks_own(world: Make, server: Any) -> None:
+    import ssl
+    from http.server import BaseHTTPRequestHandler, HTTPServer
+
+    import trustme
+
+    strange = trustme.CA().issue_cert("localhost", "127.0.0.1")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    strange.configure_cert(context)
+    other = HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
+    other.socket = context.wrap_socket(other.socket, server_side=True)
+    thread = threading.Thread(target=other.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    try:
+        org = world(
+            callouts=[
+                {"name": "Own", "object": "Account", "request": {"url": f"{server.https_url}/services/data"}},
+                {"name": "Strange", "object": "Account", "request": {"url": f"https://127.0.0.1:{other.server_port}/"}},
+            ]
+        )
+        org.account()
+        until(lambda: not org.control.outbound()["waiting"])
+        own, strange_job = sorted(org.control.outbound()["callouts"], key=lambda one: one["name"])
+        assert (own["state"], own["status"]) == ("delivered", 200)
+        assert strange_job["error"].startswith("System.CalloutException: PKIX path building failed")
+    finally:
+        other.shutdown()
+        other.server_close()
+        thread.join(5)
+
+
+def test_steps_may_call_again_before_they_save(world: Make, receiver: Receiver) -> None:
+    receiver.answer = lambda got: (200, JSON, b'{"n": "%d"}' % len(receiver.got))
+    further = {"url": f"{receiver.url}/second/{{response.body.n}}", "method": "PUT", "body": {"name": "{record.Name}"}}
+    save = {"save": "update", "object": "Account", "records": {"Id": "{record.Id}", "Ext__c": "{second.body.n}"}}
+    org = world(fields=FIELDS, callouts=[callout(receiver, then=[{"callout": further, "as": "second"}, save])])
+    account = org.account()
+    assert job_of(org)["state"] == "delivered"
+    second = receiver.got[1]
+    assert (second.method, second.path, json.loads(second.body)) == ("PUT", "/second/1", {"name": "Acme"})
+    assert value(org, account, "Ext__c") == "2"
+    assert len({one["call"]["message"] for one in org.sent()}) == 2
+
+
+def test_a_callout_behind_a_save_meets_uncommitted_work(world: Make, receiver: Receiver) -> None:
+    steps = [
+        {"save": "insert", "object": "Task", "records": {"Subject": "saved"}},
+        {"callout": {"url": f"{receiver.url}/late"}},
+    ]
+    org = world(callouts=[callout(receiver, then=steps)])
+    org.account()
+    assert job_of(org)["error"] == (
+        "System.CalloutException: You have uncommitted work pending. Please commit or rollback before calling out"
+    )
+    assert [got.path for got in receiver.got] == ["/accounts"]
+    assert org.control.records("SELECT Id FROM Task") == []
+
+
+def test_steps_elsewhere_call_nobody(world: Make, receiver: Receiver) -> None:
+    with pytest.raises(ControlError, match="a step is one of query, save, raise and answer"):
+        world(apexrest=[{"path": "/x", "steps": [{"callout": {"url": receiver.url}}]}])
+    with pytest.raises(ControlError) as refused:
+        world(callouts=[callout(receiver, then=[{"callout": {"url": "http://api.example.com/"}}])])
+    assert refused.value.path == "callouts[0].then"

@@ -148,6 +148,10 @@ def test_a_change_event_is_described(rest: Rest) -> None:
     body = rest.get("/sobjects/AccountChangeEvent/describe").json()
     assert (body["name"], body["label"]) == ("AccountChangeEvent", "Account Change Event")
     assert body["urls"]["eventSchema"] == "/services/data/v60.0/sobjects/AccountChangeEvent/eventSchema"
+    schema = rest.get("/sobjects/AccountChangeEvent/eventSchema", params={"payloadFormat": "COMPACT"}).json()
+    assert schema["fields"][0]["name"] == "ChangeEventHeader"
+    again = rest.get(f"/event/eventSchema/{schema['uuid']}", params={"payloadFormat": "COMPACT"}).json()
+    assert again == schema
     listed = {one["name"]: one for one in rest.get("/sobjects").json()["sobjects"]}
     assert listed["AccountChangeEvent"]["associateParentEntity"] == "Account"
     assert listed["Shop__ChangeEvent"]["custom"] is True

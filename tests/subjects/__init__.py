@@ -99,6 +99,21 @@ PLANTED = {
     "is_too_hasty.py": ("retry.slow_is_not_dead", "tests/subjects/slow-save.yaml"),
     "breaker_stays_open.py": ("retry.recovers_after_heal", "tests/subjects/healed.yaml"),
     "sleeps_under_a_lock.py": ("retry.no_starvation", "tests/subjects/a-few-locks.yaml"),
+    "services/stores_on_receipt.py": ("events.replay_after_handling", "events/killed-in-mid-delivery"),
+    "services/aiosfstream_on_receipt.py": ("events.replay_after_handling", "events/killed-in-mid-delivery"),
+    "services/counts_up.py": ("events.replay_opaque", "events/down-meanwhile"),
+    "services/goes_on_at_the_tip.py": ("events.expired_replay_recovered", "events/expired-replay-id"),
+    "services/handles_duplicates.py": ("events.handled_once", "events/duplicates"),
+    "services/ignores_gaps.py": ("events.gap_reconciled", "events/gaps"),
+    "services/never_asks_again.py": ("events.flow_control", "events/used-up"),
+    "services/asks_for_none.py": ("events.flow_control", "events/used-up"),
+    "services/waits_for_ever.py": ("events.flow_control", "events/silent-stream"),
+    "services/reorders.py": ("events.order_per_record", "events/changes-of-one-record"),
+    "services/echoes.py": ("events.no_echo", "events/own-writes"),
+    "services/starts_at_the_tip.py": ("events.none_missed", "events/down-meanwhile"),
+    "services/dies_when_forgotten.py": ("events.resubscribed", "events/forgotten-client"),
+    "services/books_twice.py": ("callout.idempotent_receiver", "callouts/twice-and-late"),
+    "services/works_in_the_call.py": ("callout.answers_in_time", "callouts/long-work"),
 }
 """File of each broken subject -> the property that must be named first, and the scenario that shows it."""
 
@@ -127,6 +142,11 @@ CORRECT = {
 """File of each further correct subject, and of the one above -> scenarios in which nothing may be said against it."""
 
 CORRECT_IN = {
+    "events/": "services/consumer.py",
+    "events/used-up": "services/pubsub_consumer.py",
+    "events/own-writes": "services/two_way.py",
+    "events/silent-stream": "services/watchful.py",
+    "callouts/": "services/receiver.py",
     "session/expired-in-mid-load": "bulk_sync.py",
     "read/": "reader.py",
     "read/query-job": "bulk_reader.py",

@@ -95,8 +95,7 @@ def _pending(story: Story, event: Published) -> bool:
     """Tell whether a subject that was stopped in the middle of its work may still have had an event before it."""
     if story.happenings.quiet:
         return False
-    after = (one.event for one in story.happenings.handled if one.event is not None and one.event.name == event.name)
-    return not any(other.replay_id > event.replay_id for other in after)
+    return story.newest_handled.get(event.name, 0) < event.replay_id
 
 
 def _told(story: Story, event: Published, stays: dict[str, list[Stay]]) -> str:

@@ -41,20 +41,19 @@ class ReplayAfterHandling(AboutEvents):
         if other is not None:
             return other
         overtaken = _Overtaken(story, parameters.in_flight)
+        unhandled = {channel: _unhandled(story, channel) for channel in story.delivered_on}
         returns = 0
         lost: dict[int, Published] = {}
         entries: list[int] = []
         for asked in evidence.happenings.subscribed:
-            place = asked.replay_id
-            if place is None or place <= 0:
+            place, channel = asked.replay_id, plain(asked.channel)
+            if place is None or place <= 0 or not any(_before(one, asked) for one in story.delivered_on[channel][:1]):
                 continue
-            before = [one for one in story.delivered_on[plain(asked.channel)] if _before(one, asked)]
-            returns += bool(before)
-            for delivery in before:
-                event = story.events.get(delivery.replay_id)
-                if event is None or event.replay_id > place or event.replay_id in lost or _nobodys(story, event):
+            returns += 1
+            for delivery, event in unhandled.get(channel, ()):
+                if event.replay_id > place or event.replay_id in lost or not _before(delivery, asked):
                     continue
-                if not story.handled(event) and not overtaken.by_many(delivery):
+                if not overtaken.by_many(delivery):
                     lost[event.replay_id] = event
                     entries += [delivery.exchange, asked.exchange]
         if lost:
@@ -66,6 +65,16 @@ class ReplayAfterHandling(AboutEvents):
         if not returns:
             return self.not_exercised("it never subscribed again from a replay id after deliveries")
         return self.held(f"{counted(returns, 'return')} to a replay id, nothing unhandled before it", returns)
+
+
+def _unhandled(story: Story, channel: str) -> list[tuple[Delivered, Published]]:
+    """Return the deliveries of a channel whose events were never handled, and should have been."""
+    found = ((delivery, story.events.get(delivery.replay_id)) for delivery in story.delivered_on[channel])
+    return [
+        (delivery, event)
+        for delivery, event in found
+        if event is not None and not story.handled(event) and not _nobodys(story, event)
+    ]
 
 
 def _before(delivery: Delivered, asked: Subscribed) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from harness.evidence import Evidence
+from harness.exchanges import Exchange
 from harness.happenings import Delivered, Handled, Published, Subscribed
 
 TIP, OLDEST = -1, -2
@@ -72,6 +73,10 @@ class Story:
         for one in happenings.subscribed:
             self.asked_on[plain(one.channel)].append(one)
 
+    @cached_property
+    def exchanges(self) -> Mapping[int, Exchange]:
+        return {exchange.number: exchange for exchange in self.evidence.exchanges}
+
     @property
     def says_what_it_handles(self) -> bool:
         """Whether there is anything to learn of what the subject handles, here or in the baseline."""
@@ -80,7 +85,7 @@ class Story:
             baseline is not None and any(one.event is not None for one in baseline.happenings.handled)
         )
 
-    @property
+    @cached_property
     def names_handled(self) -> set[str]:
         """The types of events of which the subject handles any: others of a channel it may pass over."""
         runs = [self.happenings, *([self.evidence.baseline.happenings] if self.evidence.baseline else [])]
@@ -108,6 +113,15 @@ class Story:
         happenings = self.happenings
         times = [one.at for part in (happenings.published, happenings.subscribed, happenings.delivered) for one in part]
         return max(times, default=0.0)
+
+    @cached_property
+    def newest_handled(self) -> Mapping[str, int]:
+        """The greatest replay id that was handled of each type of events."""
+        newest: dict[str, int] = {}
+        for one in self.happenings.handled:
+            if one.event is not None:
+                newest[one.event.name] = max(one.event.replay_id, newest.get(one.event.name, 0))
+        return newest
 
     @property
     def last_leg(self) -> int:

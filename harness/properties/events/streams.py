@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
 from harness.evidence import Evidence, Leg
-from harness.happenings import Delivered, Fetched, Published, Subscribed
+from harness.happenings import Announced, Delivered, Fetched, Published, Subscribed
 from harness.properties.events.claim import MISSING, AboutEvents
 from harness.properties.events.story import TIP, Stay, Story, plain
 from harness.properties.property import Verdict, counted, some
@@ -90,6 +91,7 @@ class _Stream:
     sent: tuple[Delivered, ...]
     waiting: tuple[Published, ...]
     resumed: Subscribed | None
+    kept_alive: tuple[Announced, ...] = ()
 
     def exposures(self, story: Story) -> int:
         refills = max(0, len([ask for ask in self.asks if ask.asked > 0]) - 1)
@@ -97,26 +99,47 @@ class _Stream:
         return refills + (went_on and (self.stay.subscribed.cut is not None or bool(self.waiting)))
 
     def fault(self, story: Story, silence: float) -> str | None:
-        if not self.waiting:
-            return None
-        since = max((one.at for one in self.sent), default=self.stay.subscribed.at)
-        lived = story.happenings.lived(max(since, self.waiting[0].at), self.stay.end)
+        if self.waiting:
+            fault = self._never_delivered(story, silence)
+            if fault is not None:
+                return fault
+        heard = self._signs()
+        for delivery in self.sent:
+            event, poll = story.events.get(delivery.replay_id), story.exchanges.get(delivery.exchange)
+            before = heard[max(0, bisect_left(heard, delivery.at) - 1)]
+            since = max(before, event.at if event else 0.0, poll.at if poll else 0.0)
+            quiet = story.happenings.lived(since, delivery.at)
+            if quiet > silence:
+                return f"silent for {quiet:.3g}s while an event waited, and not opened anew"
+        return None
+
+    def _signs(self) -> list[float]:
+        """Return when the stream had a reason to be silent, or gave a sign of life: in order."""
+        times = [self.stay.subscribed.at]
+        for told in (self.sent, self.kept_alive, self.asks):
+            times += [one.at for one in told]
+        return sorted(times)
+
+    def _never_delivered(self, story: Story, silence: float) -> str | None:
+        told = [*(one.at for one in self.sent), *(one.at for one in self.kept_alive)]
+        lived = story.happenings.lived(max([self.stay.subscribed.at, self.waiting[0].at, *told]), self.stay.end)
         asked = sum(ask.asked for ask in self.asks)
+        left = counted(len(self.waiting), "event")
         if self.asks and len(self.sent) >= asked:
             at_rest = self.stay.with_run and story.happenings.quiet and self.stay.subscribed.leg == story.last_leg
             if at_rest or lived > silence:
-                left = counted(len(self.waiting), "event")
                 return f"asked for {asked}, got {len(self.sent)}, and asked for no more while {left} waited"
             return None
-        if lived > silence:
-            return f"silent for {lived:.3g}s while {counted(len(self.waiting), 'event')} waited, and not opened anew"
-        return None
+        return f"silent for {lived:.3g}s while {left} waited, and not opened anew" if lived > silence else None
 
 
 def _streams(story: Story) -> Iterator[_Stream]:
     asks: dict[str, list[Fetched]] = defaultdict(list)
     for ask in story.happenings.fetched:
         asks[ask.subscriber].append(ask)
+    announced: dict[str, list[Announced]] = defaultdict(list)
+    for sign in story.happenings.announced:
+        announced[sign.subscriber].append(sign)
     brought: dict[tuple[str, str], list[Delivered]] = defaultdict(list)
     for delivery in story.happenings.delivered:
         brought[plain(delivery.channel), delivery.subscriber].append(delivery)
@@ -139,7 +162,8 @@ def _streams(story: Story) -> Iterator[_Stream]:
             if event.at < stay.end and event.replay_id not in known and not story.fate_decided(event)
         )
         mine = tuple(ask for ask in asks[one.subscriber] if plain(ask.channel) == stay.name and ask.refused is None)
-        found.append(_Stream(stay, mine, sent, waiting, resumed))
+        signs = tuple(sign for sign in announced[one.subscriber] if one.at <= sign.at <= stay.end)
+        found.append(_Stream(stay, mine, sent, waiting, resumed, signs))
     return reversed(found)
 
 
@@ -194,12 +218,12 @@ class Resubscribed(AboutEvents):
             if found is None and ended_itself:
                 pause: float | None = float("inf")
             else:
-                pause = _longest_pause(story, stay, found, limit)
+                pause = 0.0 if _went_on(evidence, stay) else _longest_pause(story, stay, found, limit)
             if pause is not None and pause > limit:
                 faults.append(_told(stay, found, pause))
                 entries += [stay.subscribed.exchange, *_refusals(evidence, stay)]
             else:
-                back += found is not None
+                back += pause is not None
         if faults:
             return self.violated(some(faults), back + len(faults), entries)
         if not back:
@@ -242,6 +266,21 @@ def _longest_pause(story: Story, stay: Stay, found: Subscribed | None, limit: fl
     pauses = [story.happenings.lived(one, other) for one, other in pairwise(moments)]
     longest = max(pauses, default=0.0)
     return longest if found is not None or longest > limit else None
+
+
+def _went_on(evidence: Evidence, stay: Stay) -> bool:
+    """Tell whether a client whose session had ended went on as the same client with a new one: it was not forgotten."""
+    if not (stay.subscribed.cut or "").startswith("401"):
+        return False
+    later = [
+        exchange
+        for exchange in evidence.exchanges
+        if exchange.at >= stay.end
+        and exchange.operation in ("cometd.connect", "cometd.handshake")
+        and evidence.leg_of(exchange.number) == stay.subscribed.leg
+        and not exchange.codes
+    ]
+    return bool(later) and later[0].operation == "cometd.connect"
 
 
 def _refusals(evidence: Evidence, stay: Stay) -> list[int]:

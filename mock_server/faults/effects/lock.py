@@ -49,6 +49,8 @@ class HoldLock(RowEffect):
         return "row"
 
     def refuses(self, operation: Operation) -> str | None:
+        if operation.name.startswith("pubsub."):
+            return f"{operation.name} publishes events, which nobody locks"
         return None if has_rows(operation) else f"{operation.name} saves no rows that could be locked"
 
     def concerns(self, org: Org, change: Change) -> bool:

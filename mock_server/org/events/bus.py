@@ -72,6 +72,8 @@ class EventBus:
         """By kind: what finds a channel by its name."""
         self.on_published: list[Callable[[Sequence[Event]], None]] = []
         """Told of platform events as they are published."""
+        self.on_lost: list[Callable[[Sequence[Published]], None]] = []
+        """Told of those that were accepted and lost, as a publish callback of Apex is, by their EventUuids."""
         self.feeds: dict[int, Reader] = {}
         """The subscriptions that there are now, of all protocols."""
         self.renewals: dict[str, int] = {}
@@ -189,6 +191,9 @@ class EventBus:
             published = self.platform.publish(events)
             for told in self.on_published:
                 told(published)
+            lost = [event for event in events if event.lost]
+            for failed in self.on_lost if lost else ():
+                failed(lost)
             if self._org.automation:
                 self._org.event_triggers.published(published)
 
@@ -214,6 +219,7 @@ class EventBus:
     def reserve(self, count: int) -> list[int]:
         """Return replay ids for events that are made later, in order."""
         now = self._clock.now()
+        self._expire()
         # A byte a gap: a large load asks for very many at once.
         gaps = self._gaps.randbytes(count).translate(_GAPS)
         ids = list(accumulate(gaps, initial=self._last))[1:]

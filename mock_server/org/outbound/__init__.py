@@ -2,7 +2,3 @@
 
 Nothing here knows a network: `mock_server.outbound` takes what is due and tells what became of it.
 """
-
-from mock_server.org.outbound.outbound import Outbound
-
-__all__ = ["Outbound"]

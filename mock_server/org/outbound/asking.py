@@ -11,7 +11,7 @@ from mock_server.org.outbound.jobs import CalloutItem
 from mock_server.org.outbound.targets import BadTarget, check
 
 if TYPE_CHECKING:
-    from mock_server.org.outbound import Outbound
+    from mock_server.org.outbound.outbound import Outbound
     from mock_server.org.schema import Schema
 
 

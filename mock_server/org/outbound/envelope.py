@@ -75,7 +75,9 @@ def text_of(field: Field, value: Any) -> str:
 
 def _printable(text: str) -> str:
     """Leave out what XML cannot hold."""
-    return "".join(letter for letter in text if letter >= " " or letter in "\t\n\r")
+    if text.isprintable():
+        return text
+    return "".join(letter for letter in text if (letter >= " " and letter not in "\ufffe\uffff") or letter in "\t\n\r")
 
 
 class NotAcknowledged(Exception):

@@ -111,7 +111,10 @@ class Blocks:
         cells = list(zip(*rows, strict=True))
         if not cells:
             raise Unusual
-        creates, ids, key = self._found(plan, header, verb, cells, len(rows))
+        watched = plan.sobject.name in self._log.watched
+        # What they hold until then is read along with them.
+        columns = (*(source.field.name for source in sources), *plan.modified, *plan.modified_by) if watched else ()
+        creates, ids, key, held = self._found(plan, header, verb, cells, len(rows), columns)
         if plan.sobject.name == "Lead" and not all(creates):
             # Converted ones are not changed.
             raise Unusual
@@ -127,8 +130,8 @@ class Blocks:
             group.ids = ids if len(group.places) == len(ids) else [ids[place] for place in group.places]
         self._complete(plan, groups, creates, constants, moment)
         groups = merged(groups)
-        if plan.sobject.name in self._log.watched:
-            remember(self._store, plan, groups, user_id)
+        if watched:
+            remember(self._store, plan, groups, user_id, columns, held)
         note(self._log, plan, groups, len(ids), moment, user_id, exchange)
         for group in groups:
             write(self._store, plan, group, stamp(moment), user_id, key)
@@ -138,13 +141,22 @@ class Blocks:
     # -- which records
 
     def _found(
-        self, plan: WritePlan, header: Header, verb: str, cells: list[tuple[str, ...]], count: int
-    ) -> tuple[list[bool], list[str], tuple[Field, Values] | None]:
-        """Return which rows create, the ids of those that do not, and the key of an upsert with its values."""
+        self,
+        plan: WritePlan,
+        header: Header,
+        verb: str,
+        cells: list[tuple[str, ...]],
+        count: int,
+        columns: tuple[str, ...],
+    ) -> tuple[list[bool], list[str], tuple[Field, Values] | None, dict[str, tuple[Any, ...]]]:
+        """Return which rows create, the ids of those that do not, and the key of an upsert with its values.
+
+        At last what some columns hold of the records that are there, by id, as far as they were read.
+        """
         if verb == "create":
-            return [True] * count, [""] * count, None
+            return [True] * count, [""] * count, None, {}
         if header.key_place is not None:
-            return self._by_key(plan, header, cells[header.key_place])
+            return *self._by_key(plan, header, cells[header.key_place]), {}
         assert header.id_place is not None
         given = cells[header.id_place]
         if verb == "update" and "" in given:
@@ -154,10 +166,10 @@ class Blocks:
         wanted = [one for one in known if one]
         if None in known or len(set(wanted)) < len(wanted):
             raise Unusual
-        stored = dict(self._store.lookup(plan.sobject, "Id", wanted, "Id", "IsDeleted"))
-        if len(stored) < len(wanted) or any(stored.values()):
+        held = {row[0]: row for row in self._store.lookup(plan.sobject, "Id", wanted, "Id", "IsDeleted", *columns)}
+        if len(held) < len(wanted) or any(row[1] for row in held.values()):
             raise Unusual
-        return creates, [one or "" for one in known], None
+        return creates, [one or "" for one in known], None, held if columns else {}
 
     def _by_key(
         self, plan: WritePlan, header: Header, given: tuple[str, ...]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, repeat
+from operator import itemgetter
 from typing import Any
 
 from mock_server.org.clock import stamp
@@ -89,13 +90,30 @@ def note(
             log.append(verb, plan.sobject.name, moment, exchange, names, group.ids[part], rows, user_id, before)
 
 
-def remember(store: Store, plan: WritePlan, groups: list[Group], user_id: str) -> None:
-    """Note what the records that groups change hold until then."""
+def remember(
+    store: Store,
+    plan: WritePlan,
+    groups: list[Group],
+    user_id: str,
+    columns: tuple[str, ...],
+    held: Mapping[str, tuple[Any, ...]],
+) -> None:
+    """Note what the records that groups change hold until then.
+
+    `held` are rows that were read before: their Id, whether they are deleted, and some columns; of no records, or all.
+    """
     for group in groups:
-        if not group.creates:
-            names, _ = _told(plan, group, "", user_id)
-            held = {row[0]: row[1:] for row in store.lookup(plan.sobject, "Id", group.ids, "Id", *names)}
-            group.before = [held[identifier] for identifier in group.ids]
+        if group.creates:
+            continue
+        names, _ = _told(plan, group, "", user_id)
+        if held and names == columns:
+            group.before = [held[identifier][2:] for identifier in group.ids]
+        elif held:
+            places = itemgetter(*(2 + columns.index(name) for name in names))
+            group.before = [places(held[identifier]) for identifier in group.ids]
+        else:
+            found = {row[0]: row[1:] for row in store.lookup(plan.sobject, "Id", group.ids, "Id", *names)}
+            group.before = [found[identifier] for identifier in group.ids]
 
 
 def _told(plan: WritePlan, group: Group, at: str, user_id: str) -> tuple[tuple[str, ...], list[Values | Same]]:

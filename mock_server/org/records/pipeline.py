@@ -56,7 +56,7 @@ from mock_server.org.standard.context import Context
 
 if TYPE_CHECKING:
     from mock_server.org.formula.environment import Environment
-    from mock_server.org.outbound import Outbound
+    from mock_server.org.outbound.outbound import Outbound
 
 _FLAGS = {
     "create": ("createable", "inserted"),

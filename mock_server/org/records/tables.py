@@ -6,7 +6,7 @@ An empty cell says nothing, `#N/A` empties the field. A cell that its field's ty
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mock_server.org import errors
 from mock_server.org.errors import ApiError
@@ -24,7 +24,8 @@ class Table:
     """Rows to save. `rows` are as wide as `columns`; the header is one that `headers.check_header` lets pass.
 
     `key_field` is that of an upsert. `assign` has assignment rules choose owners, as in `Change`. `refusals` are errors
-    that rows get before anything else is asked, by their place: row faults, and rows that could not be read.
+    that rows get before anything else is asked, by their place: row faults, and rows that could not be read. `lost`
+    are the places of platform events that are never delivered.
     """
 
     verb: Verb
@@ -34,11 +35,13 @@ class Table:
     key_field: str | None = None
     assign: str | None = None
     refusals: Mapping[int, ApiError] = field(default_factory=dict)
+    lost: frozenset[int] = frozenset()
 
     def part(self, start: int, end: int) -> Table:
         """Return some of its rows."""
         refusals = {place - start: error for place, error in self.refusals.items() if start <= place < end}
-        return Table(self.verb, self.sobject, self.columns, self.rows[start:end], self.key_field, self.assign, refusals)
+        lost = frozenset(place - start for place in self.lost if start <= place < end)
+        return replace(self, rows=self.rows[start:end], refusals=refusals, lost=lost)
 
     def changes(self, schema: Schema) -> list[Change]:
         """Return the rows as the changes that they ask for."""
@@ -56,6 +59,7 @@ class Table:
             key_field=self.key_field if self.verb == "upsert" else None,
             refusal=self.refusals.get(place),
             assign=self.assign,
+            lost=place in self.lost,
         )
         if change.refusal is not None:
             return change

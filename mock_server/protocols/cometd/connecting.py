@@ -9,7 +9,7 @@ from typing import Any
 from mock_server.operations import Call
 from mock_server.org.events.clients import HOLD, Release, StreamingClient
 from mock_server.protocols.cometd import replies
-from mock_server.protocols.cometd.delivering import DeliveriesSpent, ending, may_be_empty, take
+from mock_server.protocols.cometd.delivering import DeliveriesSpent, may_be_empty, take
 from mock_server.protocols.cometd.messages import Message
 from mock_server.protocols.cometd.replies import told
 
@@ -29,9 +29,6 @@ class Hold:
         if not self.awake.done():
             self.why = why
             self.awake.set_result(None)
-
-    def session_ended(self) -> None:
-        self.release("session")
 
     def left(self) -> None:
         self.release("left")
@@ -53,12 +50,11 @@ async def connect(call: Call, client: StreamingClient, message: Message, *, alon
     due = clock.now() + (0.0 if first or not alone else _patience(message))
     while True:
         try:
-            parts: list[Part] = list(take(call, client))
+            parts, ended = take(call, client)
         except DeliveriesSpent:
             # The guide: "an error is returned and the subscription is disconnected".
             call.org.streaming.close(client)
             return [told(message, client=client, error=replies.TOO_MANY_EVENTS, advice=replies.LEAVE)]
-        ended = ending(client)
         if ended in ("slow", "forget"):
             call.org.streaming.close(client)
             return _unknown(message)
@@ -107,12 +103,10 @@ async def _held(call: Call, client: StreamingClient, due: float) -> Release | No
     clock, hold = call.org.clock, Hold()
     client.held, call.leaves = hold, hold.left
     clock.rouse(hold.awake, due)
-    unwatch = call.org.sessions.watch(call.session.token, hold.session_ended)
     try:
         await hold.awake
     finally:
         call.leaves = None
-        unwatch()
         if hold.why is not None or not hold.awake.done() or hold.awake.cancelled():
             clock.let_lie(hold.awake)
         if client.held is hold:
@@ -132,6 +126,7 @@ def _over(call: Call, client: StreamingClient, message: Message, why: Release | 
     if why == "disconnected":
         return [told(message, client=client, advice=replies.LEAVE)]
     if not org.streaming.knows(client):
+        org.streaming.close(client)
         return _unknown(message)
     barred = call.session.over or call.session.user_id in org.accesses.barred
     if barred or not org.sessions.extend(call.session):

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mock_server.deliveries import Feed
 from mock_server.operations import Call
 from mock_server.org.events.clients import StreamingClient
-from mock_server.protocols.cometd.events import written
+from mock_server.protocols.cometd.events import ending_of, written
 
 if TYPE_CHECKING:
     from mock_server.faults.feeds import Ending
@@ -33,6 +32,7 @@ class Bell(asyncio.Event):
         self._client = client
 
     def set(self) -> None:
+        self._client.fresh = True
         held = self._client.held
         if held is not None:
             held.release("news")
@@ -47,59 +47,68 @@ class Bell(asyncio.Event):
 class Reading:
     """A subscription: the name by which the client has asked for it, and what it is given of the channel."""
 
-    __slots__ = ("feed", "ledger", "name", "replay")
+    __slots__ = ("feed", "ledger", "name", "replay", "tail")
 
     def __init__(self, name: str, feed: Feed, ledger: str, replay: int) -> None:
         self.name, self.feed, self.ledger, self.replay = name, feed, ledger, replay
+        self.tail = ending_of(name)
 
     def close(self) -> None:
         self.feed.close()
 
 
-def take(call: Call, client: StreamingClient) -> list[bytes]:
+class Taken(NamedTuple):
+    """What an answer brings: messages, and how a fault ends what the client reads, if one does."""
+
+    parts: list[bytes]
+    ended: Ending | None
+
+
+def take(call: Call, client: StreamingClient) -> Taken:
     """Take what is new, channel by channel, as much as fits into an answer; note it on the client.
 
     Raises DeliveriesSpent where the org may deliver no more on a channel that the client reads.
     """
     parts: list[bytes] = []
+    ended: Ending | None = None
+    if not client.fresh:
+        return Taken(parts, ended)
+    client.fresh = False
     size = 0
-    for reading in list(_readings(client)):
-        ledger = call.org.limits.ledger(reading.ledger)
-        if not parts and ledger.remaining <= 0:
-            raise DeliveriesSpent
-        feed = reading.feed
-        while len(parts) < MOST_EVENTS and size < LARGEST_ANSWER:
-            most = min(_AT_ONCE, MOST_EVENTS - len(parts), ledger.remaining)
-            if not most:
-                break
-            before = feed.position
+    limits = call.org.limits
+    for reading in list(client.subscriptions.values()):
+        feed: Feed = reading.feed
+        room = min(MOST_EVENTS - len(parts), limits.ledger(reading.ledger).remaining)
+        if room <= 0:
+            if not parts:
+                client.fresh = True
+                raise DeliveriesSpent
+            client.fresh = True
+            break
+        before = len(parts)
+        while room and size < LARGEST_ANSWER:
+            position, most = feed.position, min(_AT_ONCE, room)
             events = feed.take(call, most)
             for event in events:
-                parts.append(written(call.org, event, reading.name))
+                parts.append(written(call.org, event, reading.tail))
                 size += len(parts[-1])
-            if events:
-                ledger.charge(len(events))
-            elif feed.position == before:
+            room -= len(events)
+            if len(events) < most and (events or feed.position == position):
                 break
-        else:
-            # Next time the others come first.
+        ended = ended or feed.ended
+        # A fault may have kept something back.
+        client.fresh = client.fresh or feed.faulted
+        if len(parts) > before:
+            limits.ledger(reading.ledger).charge(len(parts) - before)
+        if not room or size >= LARGEST_ANSWER:
+            # There may be more; next time the others come first.
+            client.fresh = True
             client.subscriptions[reading.name] = client.subscriptions.pop(reading.name)
             break
     client.carrier = call.entry if parts else None
-    return parts
-
-
-def ending(client: StreamingClient) -> Ending | None:
-    """Return how a fault ends what a client reads, None where it goes on."""
-    return next((ended for reading in _readings(client) if (ended := reading.feed.ended) is not None), None)
+    return Taken(parts, ended)
 
 
 def may_be_empty(call: Call, client: StreamingClient) -> bool:
     """Tell whether a client may be told now that there is nothing: a fault may keep the server silent."""
-    return all(reading.feed.keeps_alive(call) for reading in _readings(client))
-
-
-def _readings(client: StreamingClient) -> Iterator[Reading]:
-    for reading in client.subscriptions.values():
-        assert isinstance(reading, Reading)
-        yield reading
+    return all(reading.feed.keeps_alive(call) for reading in client.subscriptions.values())

@@ -43,14 +43,14 @@ def read(call: Call) -> list[Message]:
     if kind in _JSON:
         return _messages(call.body)
     if kind == _FORM:
-        given = parse_qs(call.body, keep_blank_values=True).get(b"message")
+        given = parse_qs(call.body.decode("utf-8", "replace"), keep_blank_values=True).get("message")
         if not given:
             raise Unreadable(400, "The form has no message")
         return [message for text in given for message in _messages(text)]
     raise Unreadable(400, f"Invalid Content-Type {kind[:100]}")
 
 
-def _messages(text: bytes) -> list[Message]:
+def _messages(text: bytes | str) -> list[Message]:
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -63,6 +63,9 @@ def _messages(text: bytes) -> list[Message]:
 
 def operation_of(call: Call) -> str:
     """Return the name of the operation that a request is: that of its weightiest message."""
+    if call.body.count(b"/meta/") == 1 and b'"/meta/connect"' in call.body:
+        # What most requests are is told without reading them.
+        return OPERATIONS[CONNECT]
     try:
         channels = {channel for message in read(call) if isinstance(channel := message.get("channel"), str)}
     except Unreadable:

@@ -17,6 +17,7 @@ from mock_server.protocols.cometd.messages import Message
 
 FIRST = {"interval": 0, "timeout": int(HOLD * 1000), "reconnect": "retry"}
 """What a client is told with the answer to its first connect (R)."""
+_SCALAR = (str, int, float)
 REHANDSHAKE = {"interval": 0, "reconnect": "handshake"}
 LEAVE = {"reconnect": "none", "interval": 0}
 REFUSED = {"reconnect": "none"}
@@ -75,7 +76,7 @@ def told(
         reply["advice"] = advice
     if isinstance(message.get("channel"), str):
         reply["channel"] = message["channel"]
-    if isinstance(message.get("id"), str | int | float):
+    if isinstance(message.get("id"), _SCALAR):
         reply["id"] = message["id"]
     subscription = message.get("subscription")
     if isinstance(subscription, str) or (isinstance(subscription, list) and all(map(_is_text, subscription))):

@@ -67,7 +67,7 @@ def test_the_documented_example_is_what_is_printed() -> None:
 
 def test_the_runs_of_a_trial_are_told() -> None:
     text = terminal.render(in_legs())
-    assert "run faults: from 0.00s to 0.60s, 1 request; killed at a crash point after 2.0s" in text
+    assert "run faults: from 0.00s to 0.60s, 1 request; killed on purpose after 2.0s" in text
     assert "run heal: from 6.50s to 7.50s, 1 request; ended after 1.0s" in text
     assert "run redelivery: from 9.00s, 1 request;" in text
 

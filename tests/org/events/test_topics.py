@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mock_server.org.events import EARLIEST, Event, NoChannel, NotPermitted
 from mock_server.org.events.topics.filters import NoFilter
@@ -343,6 +347,59 @@ def test_a_snapshot_brings_its_topics(bus: Bus) -> None:
     other.org.restore(kept)
     create(other)
     assert types(other) == ["created"]
+
+
+def test_who_waits_for_what_does_not_pass_looks_at_it_once(bus: Bus) -> None:
+    topic(bus)
+    channel = bus.org.events.find(bus.who, "/topic/New?Name='B'")
+    for _ in range(25):
+        create(bus)
+    assert channel.after(0, 10) == channel.after(0, 10) == []
+    create(bus, Name="B")
+    (seen,) = channel.after(0, 10)
+    assert seen.payload["Name"] == "B"
+    assert channel.after(seen.replay_id, 10) == []
+    assert channel.after(0, 10) == [seen]
+
+
+def test_a_snapshot_takes_later_topics_away(bus: Bus) -> None:
+    kept = bus.org.snapshot()
+    topic(bus)
+    bus.org.restore(kept)
+    with pytest.raises(NoChannel):
+        bus.org.events.find(bus.who, "/topic/New")
+    create(bus)
+    topic(bus, Name="Other")
+    assert types(bus, "/topic/Other") == []
+
+
+WORDS = [
+    "SELECT", "Id", "Name", "FROM", "Account", "WHERE", "AND", "OR", "NOT", "(", ")", "=", "!=", "IN", "LIKE", "'A%'",
+    "null", "5", "TODAY", "LAST_N_DAYS:3", "Industry", "Account.Name", "Owner.Name", "COUNT(Id)", "FIELDS(ALL)",
+    "toLabel(Industry)", "LIMIT 1", ",", "BillingAddress", "BillingCity", "AnnualRevenue", "USD5", "IsDeleted", "true",
+    "DISTANCE(BillingAddress, GEOLOCATION(1,2), 'km') < 5", "CALENDAR_YEAR(CreatedDate) = 2026", "ALL ROWS", "é", "\x00",
+]  # fmt: skip
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(st.sampled_from(WORDS), max_size=12), st.booleans(), st.text(max_size=20))
+def test_any_query_makes_a_topic_or_is_refused(words: list[str], begun: bool, filtered: str) -> None:
+    bus = _shared()
+    query = " ".join(["SELECT Id, Name FROM Account WHERE", *words] if begun else words)
+    made = topic(bus, Query=query, NotifyForFields="All")
+    account = create(bus, Industry="Energy")
+    update(bus, account, Name="B")
+    bus.save(Change("delete", "Account", id=account))
+    if made.success:
+        types(bus)
+        with contextlib.suppress(NoFilter):
+            events(bus, f"/topic/New?{filtered}")
+        bus.save(Change("delete", "PushTopic", id=made.id))
+
+
+@functools.cache
+def _shared() -> Bus:
+    return Bus()
 
 
 BIKES = {"Bike__c": {"sharing": "Private", "fields": {"Secret__c": {"type": "number"}}}}

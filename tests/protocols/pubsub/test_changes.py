@@ -19,7 +19,9 @@ CONTACTS = "/data/ContactChangeEvent"
 
 @pytest.fixture
 def org(server: api.Server) -> Iterator[OrgInfo]:
-    made = server.control.create_org(objects=ORDER, journal="whole", change_data_capture=["Account", "Contact"])
+    made = server.control.create_org(
+        objects=ORDER, journal="whole", declared={"changeDataCapture": ["Account", "Contact"]}
+    )
     yield made
     server.control.delete_org(made.id)
 
@@ -28,13 +30,17 @@ def fields_of(bitmaps: list[str], schema: dict[str, Any]) -> list[str]:
     """Read bitmaps as the vendor's own example of a client does."""
     names: list[str] = []
     fields = schema["fields"]
+    # A record's type is spelled out where it comes first, and named from then on.
+    parts = [one for field in fields if isinstance(field["type"], list) for one in field["type"]]
+    known = {one["name"]: one for one in parts if isinstance(one, dict)}
     for bitmap in bitmaps:
         parent, _, digits = bitmap.rpartition("-")
         among, prefix = fields, ""
         if parent:
             field = fields[int(parent)]
             kind = field["type"]
-            record = next(one for one in reversed(kind) if isinstance(one, dict)) if isinstance(kind, list) else kind
+            last = kind[-1] if isinstance(kind, list) else kind
+            record = known[last] if isinstance(last, str) else last
             among, prefix = record["fields"], f"{field['name']}."
         assert digits.startswith("0x")
         bits = bin(int(digits, 16))[2:][::-1]

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 PREFIX = "/data/"
 ALL = "ChangeEvents"
 """The standard channel, of all objects that are captured."""
-MOST_CHANGES = 100_000
-"""Changes of one transaction of which events tell; of the others they only tell that there were more."""
 _TICKS = 10_000
 """Commit numbers of a second, at the most: so that they grow even over a restart."""
 
@@ -39,21 +37,23 @@ class Changes:
     def __init__(self, org: Org, bus: EventBus) -> None:
         self._org = org
         self._bus = bus
-        self.most = MOST_CHANGES
         self.origin: Callable[[int], str] = lambda exchange: ""
         """Tells the changeOrigin of an exchange; whoever knows exchanges sets it."""
         self._types: dict[str, EventType] = {}
+        self._targets: dict[tuple[str, ...], tuple[tuple[str, frozenset[str]], ...]] = {}
         self._version = -1
         self._watching = False
         self._number = 0
         self._captured: frozenset[str] = frozenset()
+        self._default: frozenset[str] = frozenset()
         org.captured.changed = self.choose
         self.choose()
 
     def choose(self) -> None:
         """Capture the objects that are chosen now."""
-        self._captured = names = self.entities()
         self._default = self._org.captured.names | selected(self._org)
+        self._captured = names = self.entities()
+        self._targets.clear()
         self._org.log.watch("changes", names)
         if names and not self._watching:
             self._watching = True
@@ -111,14 +111,15 @@ class Changes:
         channel = self._bus.channel(name, "change")
         return Seen(channel, lambda: self._org.accesses.of(who.user_id), self._org.schema)
 
-    def _channels(self, entities: Sequence[str]) -> Iterator[tuple[Channel, frozenset[str]]]:
-        """Yield the channels of a transaction, each with the types of events that it carries."""
-        names = frozenset(change_event_name(one) for one in entities)
-        told = frozenset(change_event_name(one) for one in entities if one in self._default)
-        if told:
-            yield self._bus.channel(PREFIX + ALL, "change"), told
-        for name in names:
-            yield self._bus.channel(PREFIX + name, "change"), frozenset({name})
+    def _channels(self, entities: tuple[str, ...]) -> tuple[tuple[str, frozenset[str]], ...]:
+        """Return the channels of a transaction by name, each with the types of events that it carries."""
+        found = self._targets.get(entities)
+        if found is None:
+            names = [change_event_name(one) for one in entities]
+            own = tuple((PREFIX + name, frozenset({name})) for name in names)
+            told = frozenset(change_event_name(one) for one in entities if one in self._default)
+            found = self._targets[entities] = (*(((PREFIX + ALL, told),) if told else ()), *own)
+        return found
 
     # -- what commits say
 
@@ -127,24 +128,32 @@ class Changes:
         kept = [batch for batch in batches if batch.sobject in self._captured]
         if not kept or self._org.captured.quiet:
             return
-        for _, group in groupby(kept, key=lambda batch: batch.whole):
-            self._take(list(group))
+        if len(kept) == 1:
+            self._take(kept)
+        else:
+            for _, group in groupby(kept, key=lambda batch: batch.whole):
+                self._take(list(group))
         self._bus.wake()
 
     def _take(self, batches: list[Batch]) -> None:
         types = {batch.sobject: self._type(batch.sobject) for batch in batches}
-        batches = [self._whole(batch, types) if batch.verb == "undelete" else batch for batch in batches]
+        if any(batch.verb == "undelete" for batch in batches):
+            batches = [self._whole(batch, types) if batch.verb == "undelete" else batch for batch in batches]
+        count = sum(len(batch.ids) for batch in batches)
+        if not count:
+            return
         last = batches[-1]
         self._number = max(self._number + 1, int(last.at * _TICKS))
         transaction = Transaction(
             self._org.id, self._number, last.at, self.origin(last.exchange), last.exchange, self.schema_of
         )
-        # Of an overflow each object is told once.
-        count = sum(len(batch.ids) for batch in batches)
         ids = self._bus.reserve(count)
-        promise = Promise(transaction, batches, types, ids, self.most)
-        for channel, names in self._channels(list(types)):
-            channel.promise(promise.part(names))
+        promise = Promise(transaction, batches, types, ids, self._org.captured.most_changes)
+        for name, carried in self._channels(tuple(types)):
+            channel = self._bus.channel(name, "change")
+            # Nobody may ever read it.
+            channel.expire(last.at)
+            channel.promise(promise.part(carried))
 
     def _type(self, entity: str) -> EventType:
         if self._version != self._org.schema.version:

@@ -54,23 +54,25 @@ class Net:
         if self.verb == "delete":
             return []
         row = self.row
-        if self.verb != "update":
-            cells = [(cell, row[place]) for place, cell in self.type.telling(self.columns) if row[place] is not None]
-            return self._started(cells) if self.verb == "create" else cells
+        if self.verb == "create":
+            begun = [
+                (cell, row[place] if place >= 0 else value) for place, cell, value in self.type.beginning(self.columns)
+            ]
+            return [pair for pair in begun if pair[1] is not None]
+        telling = self.type.telling(self.columns)
+        if self.verb == "undelete":
+            return [(cell, row[place]) for place, cell in telling if row[place] is not None]
         assert self.before is not None
         before = self.before
-        telling = self.type.telling(self.columns)
+        if not self.type.wholes:
+            return [
+                (cell, row[place])
+                for place, cell in telling
+                if row[place] != before[place] or cell.name == "LastModifiedDate"
+            ]
         changed = {place for place, cell in telling if row[place] != before[place] or cell.name == "LastModifiedDate"}
-        if self.type.wholes:
-            changed |= self._wholes(changed)
+        changed |= self._wholes(changed)
         return [(cell, row[place]) for place, cell in telling if place in changed]
-
-    def _started(self, cells: Cells) -> Cells:
-        """Add what a new record holds that nobody has said."""
-        missing = [
-            (self.type.cells[name], value) for name, value in self.type.starts.items() if name not in self.columns
-        ]
-        return sorted([*cells, *missing], key=lambda pair: pair[0].order) if missing else cells
 
     def _wholes(self, changed: set[int]) -> set[int]:
         """Return the places of what is told along with changed columns."""

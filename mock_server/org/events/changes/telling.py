@@ -12,19 +12,15 @@ from hashlib import blake2b
 from typing import Any
 
 from mock_server.org.events.changes.nets import Cells, Net
-from mock_server.org.events.changes.types import HEADER, EventType
+from mock_server.org.events.changes.types import HEADER, LARGEST, EventType
 from mock_server.org.events.model import Event
 
 NO_RECORD = "000000000000000AAA"
 """Stands where an overflow event would name its records."""
-LARGEST = 1_000_000
-"""Bytes of an event, at most: of a larger one only its header is told."""
 _VERBS = {"create": "CREATE", "update": "UPDATE", "delete": "DELETE", "undelete": "UNDELETE"}
-# What the names and the header of an event take at the most, and JSON or UTF-8 of a character.
-_WORTH_MEASURING = LARGEST // 8
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Transaction:
     """What all events of a transaction say alike. `at` are clock seconds; `number` grows from commit to commit."""
 
@@ -35,7 +31,6 @@ class Transaction:
     exchange: int
     schema_of: Callable[[EventType], Mapping[str, Any]]
 
-    @property
     def key(self) -> str:
         """The transactionKey, in the recorded form: `000046c7-a642-11e2-c29b-229c6786473e`."""
         digits = blake2b(f"{self.org} {self.number}".encode(), digest_size=16).hexdigest()
@@ -77,7 +72,8 @@ def events(transaction: Transaction, changed: Iterable[Net], most: int) -> list[
         if key is not None:
             alike[key] = one
         changes.append(one)
-    return [_event(transaction, place, one) for place, one in enumerate([*changes, *lost.values()], 1)]
+    key = transaction.key()
+    return [_event(transaction, key, place, one) for place, one in enumerate([*changes, *lost.values()], 1)]
 
 
 def _change(net: Net) -> _Change | None:
@@ -88,7 +84,7 @@ def _change(net: Net) -> _Change | None:
     cells = net.told()
     if net.verb == "update" and not cells:
         return None
-    if _too_large(cells):
+    if net.type.may_be_large and _too_large(cells):
         return _Change(net.type, f"GAP_{kind}", [net.id], net.user)
     return _Change(net.type, kind, [net.id], net.user, cells)
 
@@ -101,13 +97,11 @@ def _key(one: _Change) -> Any:
 
 
 def _too_large(cells: Cells) -> bool:
-    texts = [value for _, value in cells if isinstance(value, str)]
-    if sum(map(len, texts)) <= _WORTH_MEASURING:
-        return False
+    texts = (value for _, value in cells if isinstance(value, str))
     return sum(len(text.encode("utf-8", "surrogatepass")) for text in texts) > LARGEST
 
 
-def _event(transaction: Transaction, place: int, one: _Change) -> Event:
+def _event(transaction: Transaction, key: str, place: int, one: _Change) -> Event:
     paths = [cell.path for cell, _ in one.cells] if one.kind == "UPDATE" else []
     payload: dict[str, Any] = {
         HEADER: {
@@ -115,7 +109,7 @@ def _event(transaction: Transaction, place: int, one: _Change) -> Event:
             "recordIds": one.ids,
             "changeType": one.kind,
             "changeOrigin": transaction.origin,
-            "transactionKey": transaction.key,
+            "transactionKey": key,
             "sequenceNumber": place,
             # Moments of the platform's own are whole seconds.
             "commitTimestamp": int(transaction.at) * 1000,

@@ -49,6 +49,11 @@ class Cell:
 Telling = tuple[tuple[int, Cell], ...]
 """The places of a row that an event carries, with their cells, in the order of the event's fields."""
 
+Beginning = tuple[tuple[int, Cell, Any], ...]
+"""The same for a new record: with the value of a column that nobody has written, whose place is -1."""
+LARGEST = 1_000_000
+"""Bytes of an event, at most: of a larger one only its header is told."""
+
 
 class EventType:
     """What there is to know of the change events of one object; kept in its memo."""
@@ -73,7 +78,10 @@ class EventType:
             for _, part in one.parts
         }
         """Columns that are told together if one of them changes: the parts of a custom geolocation."""
+        self.may_be_large = 4 * sum(field.length for field in sobject.fields if field.length) > LARGEST
+        """Whether an event may be larger than one can be; a character takes four bytes at the most."""
         self._tellings: dict[tuple[str, ...], Telling] = {}
+        self._beginnings: dict[tuple[str, ...], Beginning] = {}
 
     def _cells(self) -> Iterator[tuple[str, Cell]]:
         order = 0
@@ -91,6 +99,15 @@ class EventType:
         if found is None:
             pairs = [(place, self.cells[name]) for place, name in enumerate(columns) if name in self.cells]
             found = self._tellings[columns] = tuple(sorted(pairs, key=lambda pair: pair[1].order))
+        return found
+
+    def beginning(self, columns: tuple[str, ...]) -> Beginning:
+        """Return what the event of a new record carries of some columns, and what is there that nobody has written."""
+        found = self._beginnings.get(columns)
+        if found is None:
+            written: list[tuple[int, Cell, Any]] = [(place, cell, None) for place, cell in self.telling(columns)]
+            others = [(-1, self.cells[name], value) for name, value in self.starts.items() if name not in columns]
+            found = self._beginnings[columns] = tuple(sorted([*written, *others], key=lambda one: one[1].order))
         return found
 
     @cached_property

@@ -131,4 +131,7 @@ class GenericChannels:
             )
         channel = self._bus.channel(name, "generic")
         self._bus.publish(events, lambda event: (channel,))
+        appended = [event for event in events if event.replay_id]
+        for told in self._bus.on_published if appended else ():
+            told(appended)
         return out

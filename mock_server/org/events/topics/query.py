@@ -89,7 +89,7 @@ def read(soql: str, notify: str, schema: Schema, ready: Callable[[SObject], None
     # The one that was added comes last.
     at = max(place for place, value in enumerate(plan.parameters) if value == _NO_RECORD)
     head, _, tail = plan.sql.rpartition('"Id" = ?')
-    some = replace(plan, sql=f'{head}"Id" IN (SELECT value FROM json_each(?)){tail}')
+    some = replace(plan, sql=f'{head}"Id" IN (SELECT value FROM json_each(?)){tail}')  # noqa: S608  # of the binder's own
     return TopicQuery(sobject, selected, fields, some, at)
 
 

@@ -58,6 +58,11 @@ class Topics:
         self._read()
         self._stale = True
 
+    def recalled(self) -> None:
+        """Take note that all records may be others now: those of a snapshot, or of a file."""
+        self._channels.clear()
+        self.changed()
+
     def find(self, who: Session, name: str) -> Channel | None:
         """Find a topic for a subscriber. Raises NotPermitted, NoFilter."""
         if not name.startswith(PREFIX):

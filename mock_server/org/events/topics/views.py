@@ -19,11 +19,13 @@ if TYPE_CHECKING:
 class View(Channel):
     """A channel of which a user sees a part. `name` is the one that he asked for, whatever it is called later."""
 
-    __slots__ = ("_channel", "org", "who")
+    __slots__ = ("_channel", "_passed", "org", "who")
 
     def __init__(self, channel: Channel, org: Org, who: Session) -> None:
         super().__init__(channel.name, channel.kind, channel.retention)
         self._channel = channel
+        self._passed = (0, 0)
+        """Behind which replay id there was nothing to see, and up to which one."""
         self.org = org
         self.who = who
 
@@ -34,12 +36,20 @@ class View(Channel):
         self._channel.expire(now)
 
     def after(self, replay_id: int, most: int) -> list[Event]:
+        asked, passed = replay_id, self._passed
+        if asked == passed[0]:
+            # Who waits for what is not for him is not to look at all of it each time.
+            replay_id = passed[1]
         while True:
             events = self._channel.after(replay_id, most)
             seen = self.seen(events)
-            if seen or len(events) < most:
+            if seen:
                 return seen
-            replay_id = events[-1].replay_id
+            if events:
+                replay_id = events[-1].replay_id
+                self._passed = (asked, replay_id)
+            if len(events) < most:
+                return seen
 
     def seen(self, events: Sequence[Event]) -> list[Event]:
         """Return what the user is told of some events."""

@@ -296,7 +296,7 @@ def test_an_event_that_is_too_large_leaves_a_gap(capturing: Make) -> None:
 
 def test_beyond_many_changes_it_is_only_told_that_there_were_more(capturing: Make) -> None:
     org = capturing("Account", "Contact")
-    org.org.events.changes.most = 5
+    org.org.captured.most_changes = 5
     with org.org.transaction():
         org.save(*[Change("create", "Account", {"Name": str(n)}) for n in range(4)])
         org.save(*[Change("create", "Contact", {"LastName": str(n)}) for n in range(4)])
@@ -312,7 +312,7 @@ def test_of_an_update_each_field_counts(capturing: Make) -> None:
     org = capturing("Account")
     results = org.save(*[Change("create", "Account", {"Name": str(n)}) for n in range(3)])
     org.news()
-    org.org.events.changes.most = 6
+    org.org.captured.most_changes = 6
     org.save(*[
         Change("update", "Account", {"Name": f"{n}x", "Phone": str(n)}, id=one.id) for n, one in enumerate(results)
     ])  # fmt: skip
@@ -371,6 +371,23 @@ def test_events_are_retained_for_three_days(capturing: Make) -> None:
     assert len(org.on()) == 1
     org.org.clock.advance(2)
     assert org.on() == []
+
+
+def test_what_nobody_reads_is_let_go(capturing: Make) -> None:
+    org = capturing("Account")
+    for _ in range(3):
+        org.save(*[Change("create", "Account", {"Name": str(n)}) for n in range(150)])
+        org.org.clock.advance(80 * 3600)
+    channel = org.org.events.channels["/data/AccountChangeEvent"]
+    assert len(channel) == 150
+    assert len(org.org.events._given) == 150
+
+
+def test_an_overflow_within_one_save_comes_last(capturing: Make) -> None:
+    org = capturing("Account")
+    org.org.captured.most_changes = 2
+    org.save(*[Change("create", "Account", {"Name": str(n)}) for n in range(4)])
+    assert [(kind, len(ids)) for _, kind, ids in org.told()] == [("CREATE", 1), ("CREATE", 1), ("GAP_OVERFLOW", 1)]
 
 
 def test_who_listens_is_woken_once_a_commit(capturing: Make) -> None:

@@ -71,6 +71,18 @@ def test_fields_that_a_subscriber_may_not_read_are_left_out(capturing: Make) -> 
     assert org.on("Shop__ChangeEvent", who=who)[0] is created, "it is made once for all who see as much"
 
 
+def test_a_change_event_is_described_as_its_user_sees_it(capturing: Make) -> None:
+    org = capturing("Shop__c")
+    who = user_of(org, objects={"Shop__c": "read"}, fields={"Shop__c": {"Size__c": "none", "Code__c": "read"}})
+    sight = org.org.schema_of(who)
+    found = sight.get("Shop__ChangeEvent")
+    assert found is not None
+    assert "Code__c" in found.by_name
+    assert "Size__c" not in found.by_name
+    assert sight.get("Line__ChangeEvent") is None
+    assert "Line__ChangeEvent" not in sight.names()
+
+
 def test_who_is_given_a_field_sees_it_from_then_on(capturing: Make) -> None:
     org = capturing("Shop__c")
     who = user_of(org, objects={"Shop__c": "viewAll"}, fields={"Shop__c": {"Size__c": "none"}})

@@ -1,0 +1,116 @@
+"""Services are judged right: correct ones are clean whatever happens to events, and each broken one is caught."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+
+from harness.properties.property import Verdict
+from harness.result import TrialResult
+from harness.scenario import Scenario, catalogue
+from harness.trial import Trial
+from mock_server import api
+from tests.subjects import PLANTED, correct_in
+from tests.test_subjects import SERVICES, command, explained, found, told
+
+AT_ONCE = 5
+"""Trials side by side: most of the time a service waits."""
+SLOW = frozenset({"events/forgotten-client", "events/expired-session", "events/silent-stream", "events/own-writes"})
+"""Scenarios in which time has to go by."""
+ALL = sorted(one.name for one in catalogue() if one.name.startswith(("events/", "callouts/")))
+CONSUMERS = {
+    "services/consumer.py": frozenset({"events/used-up", "events/silent-stream", "events/own-writes"}),
+    "services/aiosfstream_consumer.py": frozenset({"events/used-up", "events/silent-stream", "events/own-writes"}),
+    "services/pubsub_consumer.py": frozenset({"events/expired-session", "events/silent-stream", "events/own-writes"}),
+    "services/watchful.py": frozenset({"events/used-up", "events/own-writes"}),
+}
+"""Correct consumers, and the scenarios that are not about them: what they expect cannot happen to them."""
+
+BROKEN = [
+    pytest.param(
+        subject,
+        marks=pytest.mark.heavy if PLANTED[subject][1] in SLOW or subject.startswith("services/aiosfstream") else (),
+        id=subject.removeprefix("services/"),
+    )
+    for subject in sorted(SERVICES)
+]
+CLEAN_AND_QUICK = ("events/killed-in-mid-delivery", "events/used-up", "callouts/twice-and-late")
+
+
+def hasty(name: str) -> Scenario:
+    """Return a scenario that waits no longer than it must for its service to come to rest."""
+    scenario = found(name)
+    assert scenario.service is not None
+    quiet = 0.5 if scenario.service.quiet == 1.0 else scenario.service.quiet
+    return replace(scenario, service=replace(scenario.service, quiet=quiet))
+
+
+def judged(server: api.Server, subject: str, scenario: str, seed: int = 0) -> TrialResult:
+    return Trial(server, hasty(scenario), timeout=60, seed=seed).run(command(subject))
+
+
+class Judging:
+    """Trials that run side by side; a test waits for its own."""
+
+    def __init__(self, server: api.Server, pool: ThreadPoolExecutor) -> None:
+        self._server, self._pool = server, pool
+        self._begun: dict[tuple[str, str], Future[TrialResult]] = {}
+
+    def begin(self, subject: str, scenario: str) -> None:
+        if (subject, scenario) not in self._begun:
+            self._begun[subject, scenario] = self._pool.submit(judged, self._server, subject, scenario)
+
+    def result(self, subject: str, scenario: str) -> TrialResult:
+        self.begin(subject, scenario)
+        return self._begun[subject, scenario].result()
+
+
+@pytest.fixture(scope="module")
+def judging(request: pytest.FixtureRequest) -> Iterator[Judging]:
+    """Begin the trials of all tests that were chosen, and hand out what they come to."""
+    with api.start(port=0) as server, ThreadPoolExecutor(AT_ONCE) as pool:
+        trials = Judging(server, pool)
+        for item in request.session.items:
+            if isinstance(item, pytest.Function) and item.path == request.path and hasattr(item, "callspec"):
+                given = item.callspec.params
+                if item.originalname == "test_a_broken_service_is_caught_by_its_defect":
+                    trials.begin(given["subject"], PLANTED[given["subject"]][1])
+                elif item.originalname == "test_a_correct_service_is_clean":
+                    trials.begin(correct_in(given["scenario"]), given["scenario"])
+        yield trials
+        pool.shutdown(cancel_futures=True)
+
+
+@pytest.mark.parametrize("subject", BROKEN)
+def test_a_broken_service_is_caught_by_its_defect(judging: Judging, subject: str) -> None:
+    name, scenario = PLANTED[subject]
+    result = judging.result(subject, scenario)
+    violated = [verdict.property for verdict in result.violated]
+    assert violated[:1] == [name], told(result)
+    assert set(violated[1:]) <= explained(name)
+    assert result.violated[0].evidence
+
+
+@pytest.mark.parametrize(
+    "scenario", [pytest.param(one, marks=() if one in CLEAN_AND_QUICK else pytest.mark.heavy) for one in ALL]
+)
+def test_a_correct_service_is_clean(judging: Judging, scenario: str) -> None:
+    result = judging.result(correct_in(scenario), scenario)
+    assert result.ok, told(result)
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("seed", range(1, 6))
+@pytest.mark.parametrize("subject", sorted(CONSUMERS))
+def test_no_false_alarm_about_a_consumer_in_any_scenario(server: api.Server, subject: str, seed: int) -> None:
+    names = [name for name in ALL if name.startswith("events/") and name not in CONSUMERS[subject]]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        results = list(pool.map(lambda name: judged(server, subject, name, seed), names))
+    alarms: dict[str, tuple[Verdict, ...]] = {
+        name: result.violated for name, result in zip(names, results, strict=True) if result.violated
+    }
+    assert alarms == {}
+    assert all(result.judgement is not None for result in results), [result.baseline for result in results]
