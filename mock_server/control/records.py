@@ -11,6 +11,7 @@ from mock_server.control.client import ControlError
 from mock_server.faults.reader import shown
 from mock_server.journal import Entry
 from mock_server.operations import Reply
+from mock_server.org.events import managed
 from mock_server.org.identity.sessions import Session
 from mock_server.org.org import Org
 from mock_server.org.records.changes import Change, Commit
@@ -99,7 +100,10 @@ def _save(org: Org, who: Session, sobject: str, rows: Sequence[dict[str, Any]], 
         ]
         try:
             results = org.write(
-                who, [Change("create", sobject, row, tooling=tooling) for row in plain], all_or_none=False, give_up=True
+                who,
+                [managed.whole(org, Change("create", sobject, row, tooling=tooling)) for row in plain],
+                all_or_none=False,
+                give_up=True,
             )
         except Misfit as misfit:
             # A Misfit ends the whole request, as on the platform, without saying which row held the value.

@@ -6,20 +6,58 @@ Only one client at a time reads one. What it commits is where the next one begin
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from mock_server.org.events.model import EARLIEST, LATEST
 from mock_server.org.ids import to_18
 
 if TYPE_CHECKING:
     from mock_server.org.org import Org
+    from mock_server.org.records.changes import Change
 
 OBJECT = "ManagedEventSubscription"
 HELD = 900.0
 """Seconds for which a slot stays taken whose client vanished without a good-bye, as has been seen of Salesforce's."""
 _COLUMNS = ("Id", "DeveloperName", "TopicName", "DefaultReplay", "ErrorRecoveryReplay", "State", "IsDeleted")
 _PRESETS = {"EARLIEST": EARLIEST, "LATEST": LATEST}
+
+
+_METADATA = {
+    "label": "MasterLabel", "topicName": "TopicName", "defaultReplay": "DefaultReplay",
+    "errorRecoveryReplay": "ErrorRecoveryReplay", "state": "State",
+}  # fmt: skip
+"""What the Metadata of a record says, and the fields that say the same."""
+
+
+def whole(org: Org, change: Change) -> Change:
+    """Have the fields and the Metadata of a subscription that is written say the same, whichever the client sent."""
+    if change.sobject.lower() != OBJECT.lower():
+        return change
+    values = {name: value for name, value in change.values.items() if name not in ("Metadata", "FullName")}
+    said = change.values.get("Metadata")
+    if isinstance(said, dict):
+        values = {**values, **{field: said[name] for name, field in _METADATA.items() if name in said}}
+    name = change.values.get("FullName")
+    if isinstance(name, str):
+        values.setdefault("DeveloperName", name)
+        values.setdefault("MasterLabel", name)
+    known: dict[str, Any] = {"State": "RUN", "DefaultReplay": "LATEST", "ErrorRecoveryReplay": "LATEST"}
+    if change.id is not None:
+        from mock_server.org.tooling import objects
+
+        sobject = objects.load(OBJECT)
+        org.store.ready(sobject)
+        known = org.store.records(sobject, [change.id]).get(change.id, {})
+    else:
+        values = {**known, **values}
+    now = {**known, **values}
+    told = {name: now.get(field) for name, field in _METADATA.items()}
+    return replace(
+        change, values=values, derived={"Metadata": orjson.dumps(told).decode(), "FullName": now.get("DeveloperName")}
+    )
 
 
 class SlotTaken(Exception):

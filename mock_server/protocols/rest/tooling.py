@@ -11,6 +11,7 @@ from mock_server.journal import Page as PageNote
 from mock_server.jsontext import misfit_error
 from mock_server.operations import Call, Operation, Reply
 from mock_server.org import errors
+from mock_server.org.events import managed
 from mock_server.org.ids import to_18
 from mock_server.org.query import Page
 from mock_server.org.records.changes import Change, RowResult
@@ -219,7 +220,7 @@ def _id(call: Call) -> str:
 
 async def _save(call: Call, change: Change) -> list[RowResult]:
     try:
-        return await call.write([change])
+        return await call.write([managed.whole(call.org, change)])
     except Misfit as misfit:
         raise misfit_error(call.body, misfit) from None
 

@@ -181,3 +181,16 @@ def test_they_are_seeded_like_any_record(pubsub: PubSub, control: ControlClient)
     )
     pubsub.publish("1")
     assert open_stream(pubsub, developer_name="", subscription_id=made).events(1)
+
+
+def test_the_metadata_of_a_record_says_what_its_fields_do(rest: Rest, pubsub: PubSub) -> None:
+    metadata = {"label": "By metadata", "topicName": TOPIC, "defaultReplay": "EARLIEST", "state": "RUN"}
+    made = rest.post(OBJECT, json={"FullName": "ByMetadata", "Metadata": metadata})
+    assert made.status_code == 201, made.text
+    pubsub.publish("1")
+    assert open_stream(pubsub, developer_name="ByMetadata").events(1)
+    soql = "SELECT DeveloperName, TopicName, Metadata FROM ManagedEventSubscription"
+    rest.patch(f"{OBJECT}/{made.json()['id']}", json={"State": "STOP"})
+    (record,) = rest.get("/tooling/query", params={"q": soql}).json()["records"]
+    assert (record["DeveloperName"], record["TopicName"]) == ("ByMetadata", TOPIC)
+    assert record["Metadata"] == {**metadata, "errorRecoveryReplay": "LATEST", "state": "STOP"}

@@ -218,3 +218,22 @@ def test_events_are_published_and_read_from_outside(shop: Shop) -> None:
     assert refused.value.path == "payloads[1]"
     assert len(shop.control.events()) == 250
     assert shop.control.subscribers() == []
+
+
+# -- permissions
+
+
+def test_who_may_not_create_an_event_cannot_publish_it(shop: Shop) -> None:
+    def user(**objects: str) -> Rest:
+        made = shop.control.create_user({"objects": objects})
+        return Rest(shop.server.url, made.access_token, made)
+
+    reader, writer, nobody = user(Order__e="read"), user(Order__e="read create"), user()
+    refused = reader.post("/sobjects/Order__e", json={"Number__c": "a"})
+    assert (refused.status_code, refused.json()[0]["errorCode"]) == (400, "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY")
+    assert nobody.post("/sobjects/Order__e", json={"Number__c": "a"}).json()[0]["errorCode"] == "NOT_FOUND"
+    assert writer.post("/sobjects/Order__e", json={"Number__c": "a"}).status_code == 201
+    assert shop.numbers() == ["a"]
+    schema_id = schema(shop, "/sobjects/Order__e/eventSchema")["uuid"]
+    assert reader.get(f"/event/eventSchema/{schema_id}").status_code == 200
+    assert nobody.get(f"/event/eventSchema/{schema_id}").status_code == 404
