@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from tests.bench import engine, ingest, query_jobs, trials
+from tests.bench import engine, ingest, pubsub, query_jobs, trials
 from tests.bench.served import serving
 
 CONNECTIONS = 8
@@ -253,6 +253,7 @@ def main() -> int:
     engine.main(1_000_000, show)
     ingest.main(1_000_000, show)
     query_jobs.main(1_000_000, show)
+    pubsub.main(show)
     return 0 if all(ok for *_, ok in rows) else 1
 
 
