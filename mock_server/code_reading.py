@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mock_server.documents import Problem, Steps, nearest
 from mock_server.faults.reader import Reader, shown
 from mock_server.faults.shapes import TEXT, Shape, mapping
 from mock_server.org.apex import templates
-from mock_server.org.apex.steps import VERBS, Answer, Program, Query, Raise, Save, Step
+from mock_server.org.apex.steps import VERBS, Answer, Call, Program, Query, Raise, Save, Step
 from mock_server.org.apex.templates import Place, TemplateError, Text
 from mock_server.org.automation import HookError
 
@@ -23,6 +23,7 @@ _OWN = {
     "save": ("save", "object", "records", "key", "allOrNone", "as", "if", "unless"),
     "raise": ("raise", "if", "unless"),
     "answer": ("answer", "if", "unless"),
+    "callout": ("callout", "as", "if", "unless"),
 }
 ANSWER = ("status", "headers", "body")
 _RAISE = ("exception", "message")
@@ -30,6 +31,7 @@ _NAME = re.compile(r"[A-Za-z_]\w{0,99}", re.ASCII)
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}")
 _EXCEPTION = re.compile(r"[A-Za-z_][\w.]{0,254}", re.ASCII)
 MOST_STEPS = 100
+ReadCall = Callable[[Reader, Sequence[str]], "Call | None"]
 
 
 def flag(reader: Reader, key: str, default: bool) -> bool:
@@ -83,8 +85,13 @@ def _misread(reader: Reader, key: str, error: TemplateError) -> None:
     reader.refuse((key, *error.path), str(error), error.allowed, error.like)
 
 
-def program(reader: Reader, roots: Sequence[str], ending: Mapping[str, Any], *, http: bool) -> Program:
-    """Read `steps` and the answer behind them. `roots` are what places may begin with before the first step."""
+def program(
+    reader: Reader, roots: Sequence[str], ending: Mapping[str, Any], *, http: bool, calls: ReadCall | None = None
+) -> Program:
+    """Read `steps` and the answer behind them. `roots` are what places may begin with before the first step.
+
+    `calls` reads steps that call a service, where the code can wait for one.
+    """
     value = reader.data.get("steps")
     steps: list[Step] = []
     known = list(roots)
@@ -94,7 +101,7 @@ def program(reader: Reader, roots: Sequence[str], ending: Mapping[str, Any], *, 
     if value is not None and len(value) > MOST_STEPS:
         reader.refuse("steps", f"there are at most {MOST_STEPS} steps, not {len(value)}")
     for place, item in enumerate((value or ())[:MOST_STEPS]):
-        step = _step(item, (*reader.path, "steps", place), reader.problems, known, http)
+        step = _step(item, (*reader.path, "steps", place), reader.problems, known, http, calls)
         if step is not None:
             steps.append(step)
             if step.name is not None:
@@ -125,17 +132,21 @@ def answer(reader: Reader, roots: Sequence[str], *, http: bool) -> Answer:
     return Answer(status or 200, found, template(reader, "body", reader.data.get("body"), roots))
 
 
-def _step(value: object, path: Steps, problems: list[Problem], roots: list[str], http: bool) -> Step | None:
+def _step(
+    value: object, path: Steps, problems: list[Problem], roots: list[str], http: bool, calls: ReadCall | None
+) -> Step | None:
     if not isinstance(value, Mapping):
         problems.append(Problem(path, f"a step must be a mapping, not {shown(value)}", KINDS))
         return None
     before = len(problems)
     reader = Reader(value, path, problems)
-    named = [kind for kind in KINDS if kind in reader]
+    kinds = KINDS if calls is None else (*KINDS, "callout")
+    named = [kind for kind in kinds if kind in reader]
     if len(named) != 1:
-        unknown = next((key for key in value if key not in KINDS), None)
-        near = nearest(unknown, KINDS) if unknown is not None and not named else None
-        problems.append(Problem(path, "a step is one of query, save, raise and answer", KINDS, near))
+        unknown = next((key for key in value if key not in kinds), None)
+        near = nearest(unknown, kinds) if unknown is not None and not named else None
+        said = f"{', '.join(kinds[:-1])} and {kinds[-1]}"
+        problems.append(Problem(path, f"a step is one of {said}", kinds, near))
         return None
     kind = named[0]
     reader.only(_OWN[kind], f"a step that is a {kind}")
@@ -144,7 +155,7 @@ def _step(value: object, path: Steps, problems: list[Problem], roots: list[str],
         reader.refuse("unless", "a step has an if or an unless, not both")
     key = "unless" if "unless" in reader else "if"
     condition = _place(reader, key, roots) if key in reader else None
-    what = _READERS[kind](reader, roots, http)
+    what = calls(reader, roots) if calls is not None and kind == "callout" else _READERS[kind](reader, roots, http)
     return None if len(problems) > before or what is None else Step(what, name, condition, key == "unless")
 
 

@@ -77,6 +77,11 @@ class Feed:
         return self._news
 
     @property
+    def faulted(self) -> bool:
+        """Whether faults have had a say: what was not taken may not be told from what is not there."""
+        return self._handling is not None
+
+    @property
     def ended(self) -> Ending | None:
         """Why there is nothing more to take; None while there may be."""
         return None if self._handling is None else self._handling.ended

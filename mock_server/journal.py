@@ -350,9 +350,13 @@ class Journal:
 
     def told(self, entry: Entry, notes: Sequence[EventNote]) -> None:
         """Note what an exchange, which may go on for hours, had to do with events."""
-        if not isinstance(entry.events, deque):
-            entry.events = deque(maxlen=None if self._keep is None else self._keep_rows)
-        entry.events.extend(notes)
+        if not entry.events:
+            # Of most there are a few, and never any more.
+            entry.events = tuple(notes)
+        else:
+            if not isinstance(entry.events, deque):
+                entry.events = deque(entry.events, None if self._keep is None else self._keep_rows)
+            entry.events.extend(notes)
         self.notes += len(notes)
 
     def take_back(self, entry: Entry, batch: int, left: int) -> None:

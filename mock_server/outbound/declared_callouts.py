@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from mock_server import code_reading
-from mock_server.code_reading import check_saves, program, steps_shape, template, text
+from mock_server.code_reading import check_saves, program, steps_shape, template
 from mock_server.documents import Problem, Steps
 from mock_server.faults.reader import Reader, read_each, shown
 from mock_server.faults.shapes import DURATION, TEXT, Shape, mapping
-from mock_server.org.apex.steps import Program, Save, Step
+from mock_server.org.apex.steps import Call, Program, Save, Step
 from mock_server.org.apex.templates import Text
 from mock_server.org.apex.templates import place as place_of
 from mock_server.org.automation import HookError
-from mock_server.org.outbound.callouts import LONGEST_TIMEOUT, METHODS, TIMEOUT, Callout, Request, Retry, Soap
+from mock_server.org.outbound.callouts import LONGEST_TIMEOUT, METHODS, TIMEOUT, Callout, Retry
 from mock_server.org.outbound.causes import Event
 from mock_server.org.outbound.targets import SERVICE
 from mock_server.outbound import causes
 from mock_server.outbound.causes import DeclaredCause, check_url, sobject_of
+from mock_server.outbound.request_reading import ROOTS, read_request, request_of
 
 if TYPE_CHECKING:
     from mock_server.org.org import Org
@@ -30,13 +29,7 @@ NOUN = "a callout"
 EVENTS: tuple[Event, ...] = ("create", "update", "delete", "undelete", "become")
 _EITHER: tuple[Event, ...] = ("create", "update")
 KEYS = ("name", *causes.KEYS, "request", "soap", "credential", "timeout", "each", "retry", "then")
-ROOTS = ("record", "old", "records", "event", "user", "org", "callout", "given")
-"""What places of a request may begin with; `response` is there, too, in `then`."""
-_REQUEST = ("method", "url", "path", "headers", "body")
-_SOAP = ("operation", "namespace", "fields", "action", "url", "path", "headers")
 _RETRY = ("attempts", "wait", "factor")
-_WORD = re.compile(r"[A-Za-z_][\w.-]{0,200}", re.ASCII)
-_MARK = "\x00service\x00"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +52,9 @@ class DeclaredCallout:
             names = sorted(known.name for known in outbound.credentials)
             raise HookError(f"there is no named credential {one.credential}", "credential", names, one.credential)
         if isinstance(one.then, Program):
+            for step in one.then.steps:
+                if isinstance(step.what, Call) and one.credential is None:
+                    check_url(org, _head(step.what.request.url), "then")
             check_saves(one.then, org)
             _check_set(one.then, sobject)
         made = replace(one, sobject=sobject.name, cause=self.cause.check(org, sobject, _EITHER))
@@ -109,7 +105,7 @@ def read_one(value: object, path: Steps, problems: list[Problem]) -> DeclaredCal
     cause = causes.read(reader, EVENTS)
     each = reader.choice("each", ("record", "transaction"))
     credential = reader.text("credential")
-    request = _request(reader, credential)
+    request = read_request(reader, credential)
     timeout = reader.seconds("timeout")
     if timeout is not None and not 0.001 <= timeout <= LONGEST_TIMEOUT:
         reader.refuse("timeout", f"a callout waits for 1ms to 120s, not {shown(reader.data['timeout'])}")
@@ -122,90 +118,6 @@ def read_one(value: object, path: Steps, problems: list[Problem]) -> DeclaredCal
         name, sobject, request, None, credential, timeout or TIMEOUT, kind, retry, then, dict(value),
     )  # fmt: skip
     return DeclaredCallout(callout, cause)
-
-
-def _request(reader: Reader, credential: str | None) -> Request | None:
-    if ("request" in reader) == ("soap" in reader):
-        reader.refuse((), "a callout has a request, or a call of SOAP (soap)")
-        return None
-    key = "request" if "request" in reader else "soap"
-    given = reader.mapping(key)
-    if given is None:
-        return None
-    given.only(_REQUEST if key == "request" else _SOAP, f"a {key}")
-    url = _url(given, credential)
-    headers = given.mapping("headers")
-    listed: dict[str, Text] = {}
-    for name in headers.data if headers is not None else ():
-        assert headers is not None
-        if not isinstance(name, str) or not code_reading.is_header(name):
-            headers.refuse(str(name), f"{shown(name)} is no name of a header")
-        elif (filled := text(headers, name, ROOTS)) is not None:
-            listed[name] = filled
-    if key == "soap":
-        return _soap(given, url, listed)
-    method = given.text("method")
-    if method is not None and method.upper() not in METHODS:
-        given.refuse("method", f"there is no method {shown(method)}", METHODS, method.upper())
-    body = template(given, "body", given.data.get("body"), ROOTS)
-    default = "GET" if body is None else "POST"
-    return None if url is None else Request((method or default).upper(), url, listed, body)
-
-
-def _url(given: Reader, credential: str | None) -> Text | None:
-    """Read `url`, or behind a credential's `path`. `{service}` is no place to be filled from records."""
-    if credential is not None:
-        if "url" in given:
-            given.refuse("url", "a callout with a credential has a path behind the credential's URL")
-        said, key = given.data.get("path", "/"), "path"
-        if isinstance(said, str) and not said.startswith("/"):
-            given.refuse("path", f"a path begins with /, not {shown(said)}")
-            return None
-    else:
-        said, key = given.data.get("url"), "url"
-        if "path" in given:
-            given.refuse("path", "a path needs a credential; without one a callout has a url")
-        if said is None:
-            given.refuse((), "a callout needs a url, or a credential")
-            return None
-    if not isinstance(said, str) or not said:
-        given.refuse(key, f"{key} must be text, not {shown(said)}")
-        return None
-    marked = Reader({key: said.replace(SERVICE, _MARK)}, given.path, given.problems)
-    found = text(marked, key, ROOTS)
-    if found is None:
-        return None
-    return Text(tuple(part.replace(_MARK, SERVICE) if isinstance(part, str) else part for part in found.parts))
-
-
-def _soap(given: Reader, url: Text | None, headers: dict[str, Text]) -> Request | None:
-    operation, namespace = given.text("operation"), given.text("namespace")
-    for key in ("operation", "namespace"):
-        if key not in given:
-            given.refuse((), f"a call of SOAP needs {key}")
-    if operation is not None and not _WORD.fullmatch(operation):
-        given.refuse("operation", f"{shown(operation)} is no name of an element")
-    fields = given.data.get("fields")
-    _check_names(given, ("fields",), fields)
-    filled = template(given, "fields", fields, ROOTS)
-    if url is None or operation is None or namespace is None:
-        return None
-    soap = Soap(operation, namespace, filled, given.text("action") or "")
-    return Request("POST", url, headers, None, soap)
-
-
-def _check_names(given: Reader, at: tuple[str | int, ...], value: object) -> None:
-    """Refuse what cannot be the name of an element."""
-    if isinstance(value, Mapping):
-        for name, inner in value.items():
-            if not isinstance(name, str) or not _WORD.fullmatch(name):
-                given.refuse((*at, str(name)), f"{shown(name)} is no name of an element", at_key=True)
-            _check_names(given, (*at, str(name)), inner)
-    elif isinstance(value, list):
-        for place, inner in enumerate(value):
-            _check_names(given, (*at, place), inner)
-    elif at == ("fields",) and value is not None:
-        given.refuse("fields", f"fields must be a mapping, not {shown(value)}")
 
 
 def _retry(reader: Reader) -> Retry:
@@ -237,10 +149,16 @@ def _then(reader: Reader, cause: DeclaredCause) -> Program | None:
     if value is None:
         return None
     roots = (*ROOTS, "response")
+
+    def calls(step: Reader, known: Sequence[str]) -> Call | None:
+        inner = step.mapping("callout")
+        request = None if inner is None else request_of(inner, reader.text("credential"), known)
+        return None if request is None else Call(request)
+
     if isinstance(value, list):
         inner = Reader({"steps": value}, reader.path, reader.problems)
         before = len(reader.problems)
-        found = program(inner, roots, {}, http=False)
+        found = program(inner, roots, {}, http=False, calls=calls)
         for place, problem in enumerate(reader.problems[before:], before):
             reader.problems[place] = _moved(problem, len(reader.path))
         return found
@@ -256,7 +174,7 @@ def _then(reader: Reader, cause: DeclaredCause) -> Program | None:
         only = place_of("response.ok", roots)
         records = {"Id": Text.read("{record.Id}", roots), **(template(given, _SET, dict(values.data), roots) or {})}
         steps.append(Step(Save("update", reader.text("object") or "", records), _SET, only))
-    more = program(given, (*roots, _SET) if steps else roots, {}, http=False)
+    more = program(given, (*roots, _SET) if steps else roots, {}, http=False, calls=calls)
     return Program((*steps, *more.steps), more.answer)
 
 
@@ -287,6 +205,10 @@ def shape() -> Shape:
         "headers": headers,
     }
     steps = steps_shape(http=False)
+    further = mapping({"method": TEXT, **where, "body": {}})
+    name: Shape = {**TEXT, "description": "what later steps call the answer"}
+    call = mapping({"callout": further, "as": name, "if": TEXT, "unless": TEXT}, required=("callout",))
+    steps["items"]["anyOf"].append(call)
     return mapping(
         {
             "name": {**TEXT, "pattern": "^[A-Za-z][A-Za-z0-9_]*$"},

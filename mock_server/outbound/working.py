@@ -5,8 +5,11 @@ As in Apex, a callout that fails is met by the code behind it, and a limit ends 
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mock_server.journal import CallTold
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from mock_server.journal import Entry
     from mock_server.org.automation.inner import InnerOrg
     from mock_server.org.org import Org
+    from mock_server.org.outbound.callouts import Request
     from mock_server.org.outbound.credentials import NamedCredential
     from mock_server.org.outbound.jobs import CalloutJob
     from mock_server.org.records.changes import Change, RowResult
@@ -41,6 +45,25 @@ async def work_off(org: Org, exchanges: Exchanges, tokens: Tokens, job: CalloutJ
     await _Work(org, exchanges, tokens, job).run()
 
 
+class _Wanted(BaseException):
+    """Leaves a transaction whose code wants the answer to a request. No code can catch it."""
+
+    def __init__(self, request: Request, scope: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.request = request
+        self.scope = scope
+
+
+def _judge(request: Request, received: Received) -> str | None:
+    """Say why an answer does not count as received."""
+    if request.soap is not None:
+        try:
+            soap_answer(received)
+        except CalloutError as error:
+            return str(error)
+    return None if 200 <= received.status < 300 else f"status {received.status}"
+
+
 class _Work:
     def __init__(self, org: Org, exchanges: Exchanges, tokens: Tokens, job: CalloutJob) -> None:
         self._org = org
@@ -50,6 +73,9 @@ class _Work:
         self._governor = Governor()
         self._entry: Entry | None = None
         """The last exchange: what is saved upon the answers is saved because of it."""
+        self._answers: list[Answer] = []
+        """Those to further requests of the code behind the answers, in its order."""
+        self._turn = 0
 
     async def run(self) -> None:
         job = self._job
@@ -61,7 +87,7 @@ class _Work:
                 return
             for item in items:
                 item.attempts += 1
-            answer = await self._call(items)
+            answer = await self._call(job.callout.request, self._scope(items), self._told(items))
             if job.state != "sending":
                 return
             job.status, job.error = answer.status, answer.error or job.error
@@ -84,27 +110,31 @@ class _Work:
 
     # -- one callout
 
-    async def _call(self, items: Sequence[CalloutItem]) -> Answer:
-        callout, begun = self._job.callout, self._org.clock.now()
-        timeout = min(callout.timeout, self._governor.left)
+    async def _call(self, request: Request, scope: Mapping[str, Any], call: CallTold) -> Answer:
+        begun = self._org.clock.now()
+        timeout = min(self._job.callout.timeout, self._governor.left)
         try:
             if timeout <= 0:
                 raise CalloutError(OUT_OF_TIME)
-            return await self._sent(items, timeout)
+            return await self._sent(request, scope, replace(call, timeout=timeout))
         except ApexError as error:
             return Answer(error=told(error))
         finally:
             self._governor.seconds += self._org.clock.now() - begun
 
-    async def _sent(self, items: Sequence[CalloutItem], timeout: float) -> Answer:
-        callout, job, outbound = self._job.callout, self._job, self._org.outbound
-        written = write(callout.request, self._scope(items))
-        call = CallTold(
-            "callout", callout.name, items[0].id, items[0].attempts, tuple(item.record for item in items), timeout,
-            job.exchange, items[0].sequence,
+    def _told(self, items: Sequence[CalloutItem], name: str = "") -> CallTold:
+        first, job = items[0], self._job
+        return CallTold(
+            "callout", job.name, name or first.id, first.attempts, tuple(item.record for item in items), 0.0,
+            job.exchange, first.sequence,
         )  # fmt: skip
+
+    async def _sent(self, request: Request, scope: Mapping[str, Any], call: CallTold) -> Answer:
+        callout, outbound = self._job.callout, self._org.outbound
+        written = write(request, scope)
         credential = self._credential()
-        url = outbound.endpoints.get(callout.name.lower()) if credential is None else None
+        own = credential is None and request is callout.request
+        url = outbound.endpoints.get(callout.name.lower()) if own else None
         url = url or (written.url if credential is None else credential.url + written.url)
         try:
             target = outbound.target(url)
@@ -116,7 +146,7 @@ class _Work:
             if credential is not None:
                 headers |= await self._tokens.headers(credential, call, callout.sobject)
             sending = Sending(CALLOUT, written.method, target, headers, written.body, callout.sobject, call)
-            outcome = await self._exchanges.send(sending, self._judge)
+            outcome = await self._exchanges.send(sending, partial(_judge, request))
             self._entry = outcome.entry
             received = outcome.received
             unauthorized = received is not None and received.status == 401
@@ -126,7 +156,7 @@ class _Work:
                 continue
             if received is None:
                 raise CalloutError(outcome.error or "")
-            return soap_answer(received) if callout.request.soap is not None else answer_of(received)
+            return soap_answer(received) if request.soap is not None else answer_of(received)
 
     def _credential(self) -> NamedCredential | None:
         name = self._job.callout.credential
@@ -136,14 +166,6 @@ class _Work:
         if found is None:
             raise CalloutError(f"The callout couldn't access the endpoint. There is no named credential {name}")
         return found
-
-    def _judge(self, received: Received) -> str | None:
-        if self._job.callout.request.soap is not None:
-            try:
-                soap_answer(received)
-            except CalloutError as error:
-                return str(error)
-        return None if 200 <= received.status < 300 else f"status {received.status}"
 
     def _scope(self, items: Sequence[CalloutItem]) -> dict[str, Any]:
         """Return what the places of a template may begin with."""
@@ -173,6 +195,7 @@ class _Work:
         groups = [items] if job.callout.each == "transaction" else [[item] for item in items]
 
         def code(inner: InnerOrg) -> None:
+            inner.sender = self._further
             for group in groups:
                 answer = group[0].answer or Answer()
                 if isinstance(then, Program):
@@ -182,15 +205,34 @@ class _Work:
 
         def attempt(give_up: bool = False) -> None:
             watched.begin()
+            self._turn = 0
             org.run(
                 who, code, name=job.callout.name, system=True, exchange=self._number, give_up=give_up, watch=watched,
                 later=True,
             )  # fmt: skip
 
-        problem = await _run(org, attempt)
+        while True:
+            try:
+                problem = await _run(org, attempt)
+                break
+            except _Wanted as wanted:
+                # A transaction waits for nobody: once the answer is there the code runs again from its beginning.
+                if not self._governor.admits():
+                    return TOO_MANY
+                call = self._told(items, org.ids.take("707"))
+                self._answers.append(await self._call(wanted.request, wanted.scope, call))
+                if job.state != "sending":
+                    return None
         if self._entry is not None and watched.changes:
             self._exchanges.journal.rows(self._entry, watched.changes, watched.results if problem is None else ())
         return problem
+
+    def _further(self, request: Request, scope: Mapping[str, Any]) -> Any:
+        """Return the answer to a further request of the code, as it has it already."""
+        self._turn += 1
+        if self._turn > len(self._answers):
+            raise _Wanted(request, scope)
+        return self._answers[self._turn - 1].told()
 
     @property
     def _number(self) -> int:
@@ -206,11 +248,9 @@ async def _run(org: Org, attempt: Callable[..., None]) -> str | None:
             attempt(give_up=True)
     except ApexError as error:
         return told(error)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, GeneratorExit, asyncio.CancelledError, _Wanted):
         raise
     except BaseException as error:  # limits are no Exception, and the code is the owner's
-        if isinstance(error, GeneratorExit | SystemExit) or type(error).__name__ == "CancelledError":
-            raise
         log.error("what follows a callout failed: %s", org.redactor.hide(told(error)))
         return told(error)
     return None

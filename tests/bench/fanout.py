@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import resource
 import socket
 import statistics
@@ -197,8 +198,25 @@ def serve_bare(port: int) -> None:
     web.run_app(app, host="127.0.0.1", port=port, access_log=None, print=None)
 
 
-async def compare(mock: Crowd, bare: Crowd, pid: int, count: int) -> tuple[float, float, float, float]:
-    """Return deliveries a second of both, the median of their ratios, and kilobytes a subscriber."""
+def work(pid: int) -> float:
+    """Return the seconds for which a process has had a processor."""
+    told = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(told[11]) + int(told[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Deliveries a second of both, the median of their ratios, that by the servers' own time, and kilobytes a client."""
+
+    mock: float
+    bare: float
+    ratio: float
+    own: float
+    each: float
+
+
+async def compare(mock: Crowd, bare: Crowd, pids: tuple[int, int], count: int) -> Measured:
+    pid = pids[0]
     await mock.gather(50)
     await mock.deliver(3)
     before = memory(pid)
@@ -207,11 +225,22 @@ async def compare(mock: Crowd, bare: Crowd, pid: int, count: int) -> tuple[float
     each = (memory(pid) - before) / (count - 50)
     await bare.gather(count)
     await bare.deliver(3)
-    pairs = [(await mock.deliver(EVENTS), await bare.deliver(EVENTS)) for _ in range(ROUNDS)]
+    rates: list[list[float]] = [[], []]
+    spent: list[list[float]] = [[], []]
+    for _ in range(ROUNDS):
+        for side, (crowd, server) in enumerate(zip((mock, bare), pids, strict=True)):
+            begin = work(server)
+            rates[side].append(await crowd.deliver(EVENTS))
+            spent[side].append(max(0.01, work(server) - begin))
     mock.leave()
     bare.leave()
-    ratio = statistics.median(a / b for a, b in pairs)
-    return statistics.median(a for a, _ in pairs), statistics.median(b for _, b in pairs), ratio, each
+    return Measured(
+        statistics.median(rates[0]),
+        statistics.median(rates[1]),
+        statistics.median(a / b for a, b in zip(*rates, strict=True)),
+        statistics.median(b / a for a, b in zip(*spent, strict=True)),
+        each,
+    )
 
 
 def main(count: int, show: Show) -> None:
@@ -235,14 +264,14 @@ def main(count: int, show: Show) -> None:
         stack.callback(process.terminate)
         time.sleep(1.5)
         crowds = Crowd(Mock(served.port, served.token)), Crowd(Bare(port))
-        fast, slow, ratio, each = uvloop.run(compare(*crowds, served.pid, count))
+        found = uvloop.run(compare(*crowds, (served.pid, process.pid), count))
     show(
         f"events to {count:,} CometD clients",
-        f"{fast:8.0f}/s of {slow:8.0f}/s = {ratio:.2f}",
+        f"{found.mock:8.0f}/s of {found.bare:8.0f}/s = {found.ratio:.2f} (the servers' own time: {found.own:.2f})",
         f">= {BOUND}",
-        ratio >= BOUND,
+        found.ratio >= BOUND,
     )
-    show("memory of a CometD client that is held", f"{each:.1f} KB", f"< {LARGEST:.0f} KB", each < LARGEST)
+    show("memory of a CometD client that is held", f"{found.each:.1f} KB", f"< {LARGEST:.0f} KB", found.each < LARGEST)
 
 
 def _print(work: str, measured: str, bound: str, ok: bool) -> None:

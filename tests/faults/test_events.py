@@ -346,31 +346,53 @@ RULES = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
-@given(RULES, st.lists(st.integers(1, 6), min_size=1, max_size=4), st.integers(1, 7))
-def test_who_replays_behind_what_he_handled_gets_everything_in_order(
-    rules: list[tuple[Any, int, int, str]], waves: list[int], most: int
-) -> None:
-    async def run() -> None:
+def follow(
+    rules: list[tuple[Any, int, int, str]], waves: list[int], most: int, channel: str
+) -> tuple[list[int], list[int]]:
+    """Publish in waves to a subscriber who begins anew behind the newest event he has handled, whenever he is cut off;
+    return what was published, and what he has handled."""
+
+    async def run() -> tuple[list[int], list[int]]:
         bus = new_bus()
         for event, skip, times, per in rules:
             bus.fault(on=SUBSCRIBE, event=event, when={"skip": skip, "times": times, "per": per})
         published: list[int] = []
         handled: list[int] = []
-        feed, idle, coming = bus.feed(), 0, list(waves)
+        feed, idle, coming = bus.feed(channel), 0, list(waves)
         # Longer than all stalls and delays together.
         while coming or idle < 80:
             if coming:
-                published += bus.publish(coming.pop())
+                published += bus.publish(coming.pop(), channel)
             taken = bus.take(feed, most)
             handled += taken
             idle = 0 if taken else idle + 1
             if feed.ended is not None:
                 feed.close()
-                feed = bus.feed(replay=handled[-1] if handled else EARLIEST)
+                feed = bus.feed(channel, replay=max(handled, default=EARLIEST))
             await later(bus, 2)
         bus.close()
-        assert list(dict.fromkeys(handled)) == published
-        assert handled == sorted(handled)
+        return published, handled
 
-    asyncio.run(run())
+    return asyncio.run(run())
+
+
+WAVES = st.lists(st.integers(1, 6), min_size=1, max_size=4)
+
+
+@settings(max_examples=60, deadline=None)
+@given(RULES, WAVES, st.integers(1, 7))
+def test_who_replays_behind_what_he_handled_gets_everything_in_order(
+    rules: list[tuple[Any, int, int, str]], waves: list[int], most: int
+) -> None:
+    published, handled = follow(rules, waves, most, "/event/Order__e")
+    assert list(dict.fromkeys(handled)) == published
+    assert handled == sorted(handled)
+
+
+@settings(max_examples=40, deadline=None)
+@given(RULES, WAVES, st.integers(1, 7), st.integers(0, 3))
+def test_without_an_order_he_gets_everything_as_well(
+    rules: list[tuple[Any, int, int, str]], waves: list[int], most: int, skip: int
+) -> None:
+    published, handled = follow([("reorder", skip, 3, "call"), *rules], waves, most, TOPIC)
+    assert sorted(set(handled)) == published

@@ -43,6 +43,16 @@ async def test_an_event_is_accepted_and_lost(lab: Lab) -> None:
     assert second.strikes == []
 
 
+async def test_who_waits_for_the_outcome_is_told_that_it_failed(lab: Lab) -> None:
+    failed: list[str] = []
+    lab.org.events.on_lost.append(lambda lost: failed.extend(one.uuid for one in lost))
+    lab.fault(on="rest.sobject.create", event="lost", when={"times": 1})
+    reply = await lab.send("POST", POST, {"Number__c": 1})
+    await lab.send("POST", POST, {"Number__c": 2})
+    (told,) = orjson.loads(reply.body)["errors"]
+    assert (told["statusCode"], failed) == ("OPERATION_ENQUEUED", [told["message"]])
+
+
 async def test_some_events_of_a_collection_are_lost(lab: Lab) -> None:
     lab.fault(on="rest.collections.*", event="lost", records={"every": 2})
     assert await collection(lab, 1, 2, 3, 4) == [True] * 4

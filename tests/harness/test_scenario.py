@@ -375,10 +375,13 @@ def test_a_bundled_scenario_is_complete(name: str) -> None:
     (scenario,) = find([name])
     assert scenario.name == name
     assert len(scenario.story) > 150
-    assert scenario.faults or scenario.phases
+    # What goes wrong for a service may be what happens in the org, and to its process.
+    assert scenario.faults or scenario.phases or scenario.events
     assert all("name" in rule for rule in scenario.faults)
-    # Who delivers nothing, reads.
-    assert ("delivery.nothing_lost" if scenario.inputs else "read.") in " ".join(scenario.expect)
+    # Who delivers nothing, reads, or is a service.
+    of_service = "events." if name.startswith("events/") else "callout."
+    named = "delivery.nothing_lost" if scenario.inputs else of_service if scenario.service else "read."
+    assert named in " ".join(scenario.expect)
     text = describe(scenario)
     assert text.startswith(f"{name}: {scenario.title}\n")
     assert all(name in text for name in scenario.expect)

@@ -383,3 +383,38 @@ def test_tls_is_verified_against_the_systems_roots_and_the_mocks_own(world: Make
         other.shutdown()
         other.server_close()
         thread.join(5)
+
+
+def test_steps_may_call_again_before_they_save(world: Make, receiver: Receiver) -> None:
+    receiver.answer = lambda got: (200, JSON, b'{"n": "%d"}' % len(receiver.got))
+    further = {"url": f"{receiver.url}/second/{{response.body.n}}", "method": "PUT", "body": {"name": "{record.Name}"}}
+    save = {"save": "update", "object": "Account", "records": {"Id": "{record.Id}", "Ext__c": "{second.body.n}"}}
+    org = world(fields=FIELDS, callouts=[callout(receiver, then=[{"callout": further, "as": "second"}, save])])
+    account = org.account()
+    assert job_of(org)["state"] == "delivered"
+    second = receiver.got[1]
+    assert (second.method, second.path, json.loads(second.body)) == ("PUT", "/second/1", {"name": "Acme"})
+    assert value(org, account, "Ext__c") == "2"
+    assert len({one["call"]["message"] for one in org.sent()}) == 2
+
+
+def test_a_callout_behind_a_save_meets_uncommitted_work(world: Make, receiver: Receiver) -> None:
+    steps = [
+        {"save": "insert", "object": "Task", "records": {"Subject": "saved"}},
+        {"callout": {"url": f"{receiver.url}/late"}},
+    ]
+    org = world(callouts=[callout(receiver, then=steps)])
+    org.account()
+    assert job_of(org)["error"] == (
+        "System.CalloutException: You have uncommitted work pending. Please commit or rollback before calling out"
+    )
+    assert [got.path for got in receiver.got] == ["/accounts"]
+    assert org.control.records("SELECT Id FROM Task") == []
+
+
+def test_steps_elsewhere_call_nobody(world: Make, receiver: Receiver) -> None:
+    with pytest.raises(ControlError, match="a step is one of query, save, raise and answer"):
+        world(apexrest=[{"path": "/x", "steps": [{"callout": {"url": receiver.url}}]}])
+    with pytest.raises(ControlError) as refused:
+        world(callouts=[callout(receiver, then=[{"callout": {"url": "http://api.example.com/"}}])])
+    assert refused.value.path == "callouts[0].then"

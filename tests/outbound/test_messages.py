@@ -305,3 +305,23 @@ def test_nothing_is_sent_of_an_org_that_is_removed(world: Make, receiver: Receiv
     until(org.sent)
     org.control.reset()
     assert (org.control.outbound()["waiting"], org.control.outbound()["next"]) == (0, None)
+
+
+def test_the_tooling_api_shows_them(world: Make, receiver: Receiver) -> None:
+    org = world(outboundMessages=[message(receiver, includeSessionId=True)])
+    soql = "SELECT Id, Name, FullName, EndpointUrl, IncludeSessionId, EntityDefinitionId, ApiVersion FROM WorkflowOutboundMessage"
+
+    def found() -> list[dict[str, Any]]:
+        answer = org.rest.get("/tooling/query", params={"q": soql})
+        assert answer.status_code == 200, answer.text
+        return list(answer.json()["records"])
+
+    (row,) = found()
+    assert (row["Name"], row["FullName"], row["EndpointUrl"]) == ("Saved", "Account.Saved", receiver.url)
+    assert (row["IncludeSessionId"], row["EntityDefinitionId"], row["ApiVersion"]) == (True, "Account", 66.0)
+    org.account()
+    assert receiver.wait(1)[0].head("ActionId") == row["Id"]
+    org.control.remove_declared("outboundMessages", "Saved")
+    assert found() == []
+    org.control.reset()
+    assert [one["Name"] for one in found()] == ["Saved"]

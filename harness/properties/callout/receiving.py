@@ -28,7 +28,7 @@ def _arrived(call: CalledOut) -> bool:
 
 
 class _AboutCalls(Claim):
-    needs = frozenset({"calls"})
+    needs = frozenset({"happenings"})
 
     def out_of_place(self, evidence: Evidence) -> Verdict | None:
         if not evidence.happenings.service:

@@ -18,7 +18,7 @@ MISSING = frozenset({"events.none_missed", "events.gap_reconciled"})
 class AboutEvents(Claim):
     """A claim about a service that subscribes. `of_effects`: it must say what it has handled."""
 
-    needs: ClassVar[frozenset[str]] = frozenset({"events"})
+    needs: ClassVar[frozenset[str]] = frozenset({"happenings"})
     of_effects: ClassVar[bool] = False
 
     def out_of_place(self, evidence: Evidence, story: Story) -> Verdict | None:

@@ -52,10 +52,17 @@ class Raise:
 
 
 @dataclass(frozen=True, slots=True)
+class Call:
+    """Call a service, and keep its answer; for code that can wait for one. `request` is for who sends it to read."""
+
+    request: Any
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One step; `only` is a value that must be there, or with `unless` must not be, for it to be done."""
 
-    what: Query | Save | Raise | Answer
+    what: Query | Save | Raise | Answer | Call
     name: str | None = None
     only: Place | None = None
     unless: bool = False
@@ -110,9 +117,11 @@ def _filled(answer: Answer, scope: Mapping[str, Any]) -> Answer:
     return Answer(answer.status, headers, fill(answer.body, scope))
 
 
-def _done(what: Query | Save | Raise, scope: Mapping[str, Any], org: InnerOrg) -> Any:
+def _done(what: Query | Save | Raise | Call, scope: Mapping[str, Any], org: InnerOrg) -> Any:
     if isinstance(what, Raise):
         raise Raised(what.kind, what.message.text(scope))
+    if isinstance(what, Call):
+        return org.called(what.request, scope)
     if isinstance(what, Query):
         return org.query(what.soql.soql(scope))
     return [_told(result) for result in _saved(what, _rows(what, fill(what.records, scope)), org)]

@@ -22,6 +22,12 @@ Calls = Callable[[str | None, Mapping[str, Any]], None]
 """Takes the name of a callout, or none, and what it is to be. Raises ApexError for what can never be sent."""
 
 
+class CalloutRefused(ApexError):
+    """A callout that the code may not make where it stands."""
+
+    kind = "System.CalloutException"
+
+
 class InnerOrg:
     """Queries and saves of a trigger.
 
@@ -34,6 +40,8 @@ class InnerOrg:
     ) -> None:
         self._execution = execution
         self._calls = calls
+        self.sender: Callable[[Any, Mapping[str, Any]], Any] | None = None
+        """Sends requests of code that can wait for their answers; there is none in a save."""
         self._give_up = give_up
         self._query = query
         self._save = save
@@ -134,6 +142,14 @@ class InnerOrg:
             "credential": credential, "timeout": timeout, "then": then,
         }  # fmt: skip
         self._calls(name, wanted)
+
+    def called(self, request: Any, scope: Mapping[str, Any]) -> Any:
+        """Return the answer to a request. Raises ApexError where something was saved before it."""
+        if self.sender is None:
+            raise CalloutRefused("Callout from triggers are currently not supported.")
+        if self._execution.budget.spent["dml"]:
+            raise CalloutRefused("You have uncommitted work pending. Please commit or rollback before calling out")
+        return self.sender(request, scope)
 
     def _dml(self, verb: str, changes: list[Change], all_or_none: bool) -> list[RowResult]:
         if not changes:

@@ -72,6 +72,8 @@ class EventBus:
         """By kind: what finds a channel by its name."""
         self.on_published: list[Callable[[Sequence[Event]], None]] = []
         """Told of platform events as they are published."""
+        self.on_lost: list[Callable[[Sequence[Published]], None]] = []
+        """Told of those that were accepted and lost, as a publish callback of Apex is, by their EventUuids."""
         self.feeds: dict[int, Reader] = {}
         """The subscriptions that there are now, of all protocols."""
         self.renewals: dict[str, int] = {}
@@ -189,6 +191,9 @@ class EventBus:
             published = self.platform.publish(events)
             for told in self.on_published:
                 told(published)
+            lost = [event for event in events if event.lost]
+            for failed in self.on_lost if lost else ():
+                failed(lost)
             if self._org.automation:
                 self._org.event_triggers.published(published)
 

@@ -7,7 +7,7 @@ lives no longer). While a request of it is held it has no reason to hurry.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -70,7 +70,17 @@ class StreamingClient:
     held: Held | None = None
     carrier: Carrier | None = None
     """How its last answer with events left."""
+    fresh: bool = True
+    """Whether there may be something to tell that has not been looked for."""
     known: bool = True
+    token: str = ""
+    """That of the session by which it came last."""
+    unwatch: Callable[[], None] = lambda: None
+
+    def session_ended(self) -> None:
+        """Answer the request that is held: its session is over."""
+        if self.held is not None:
+            self.held.release("session")
 
 
 class StreamingClients:
@@ -134,6 +144,12 @@ class StreamingClients:
             return True
         return client.held is None and (client.seen + RECONNECT <= now or client.began + LIFE <= now)
 
+    def attend(self, client: StreamingClient, token: str) -> None:
+        """Note by which session a client comes now."""
+        if client.token != token:
+            client.unwatch()
+            client.token, client.unwatch = token, self._org.sessions.watch(token, client.session_ended)
+
     def answered(self, client: StreamingClient) -> None:
         """Note that a client is given an answer now: its time begins anew."""
         client.seen = self._clock.now()
@@ -143,6 +159,7 @@ class StreamingClients:
     def close(self, client: StreamingClient, why: Release = "forgotten") -> None:
         """Know a client no more."""
         client.known = False
+        client.unwatch()
         self._clients.pop(client.id, None)
         for subscription in client.subscriptions.values():
             subscription.close()

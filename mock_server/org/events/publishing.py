@@ -54,9 +54,9 @@ class PlatformEvents:
         return self._org.limits.ledger(f"HourlyPublished{volume}PlatformEvents")
 
     def publish(self, published: Sequence[Published]) -> list[Event]:
-        """Append events to their channels; return them."""
+        """Append events to their channels; return them. Those that are lost count as published, and come nowhere."""
         now = stamp(self._org.clock.now()).replace("+0000", "Z")
-        events = [self._event(one, now) for one in published]
+        events = [self._event(one, now) for one in published if not one.lost]
         channels = {one.sobject.name: (self.channel(one.sobject),) for one in published}
         for sobject, count in Counter(one.sobject.name for one in published).items():
             found = self._org.schema.get(sobject)

@@ -75,11 +75,10 @@ class Redactor:
 
     def hide(self, text: str) -> str:
         """Return a text with every secret hidden."""
-        values, clean = self._known(), self.clean
-        if text in clean:
+        values, coded = self._known(), self._gives_codes
+        if text in self._clean and not coded:
             return text
         hidden = _FORMS.sub(HIDDEN, text)
-        coded = self._gives_codes
         if coded:
             hidden = _CODES.sub(self._unless_unknown, hidden)
         for value in values:

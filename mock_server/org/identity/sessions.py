@@ -91,7 +91,8 @@ class Sessions:
         self._replaced: dict[str, Grant] = {}
         """What has taken the place of refresh tokens that rotation replaced, by the names under which they are kept."""
         self._opened = 0
-        self._watchers: dict[str, list[Callable[[], None]]] = {}
+        self._watchers: dict[str, dict[int, Callable[[], None]]] = {}
+        self._watched = 0
         self.timeout_of: Callable[[User, ConnectedApp | None], float] = lambda *_: SESSION_TIMEOUT
 
     def open(
@@ -159,19 +160,22 @@ class Sessions:
         session = self._live.pop(name, None)
         if session is not None and self._keeper is not None:
             self._keeper.forget(_SESSION, print_of(name))
-        for wake in self._watchers.get(name, ()):
+        for wake in list(self._watchers.get(name, {}).values()):
             wake()
         return session
 
     def watch(self, token: str, wake: Callable[[], None]) -> Callable[[], None]:
         """Have a function called when a session ends; return what takes that back."""
-        watchers = self._watchers.setdefault(token, [])
-        watchers.append(wake)
+        self._watched += 1
+        number = self._watched
+        # By number: a thousand may watch one session, and each stops by itself.
+        watchers = self._watchers.setdefault(token, {})
+        watchers[number] = wake
 
         def stop() -> None:
-            watchers.remove(wake)
-            if not watchers:
-                self._watchers.pop(token, None)
+            watchers.pop(number, None)
+            if not watchers and self._watchers.get(token) is watchers:
+                del self._watchers[token]
 
         return stop
 

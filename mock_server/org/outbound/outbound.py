@@ -54,7 +54,7 @@ class Outbound:
 
     def __init__(self, org: Org) -> None:
         self._org = org
-        self.messages = Messages(self._settle)
+        self.messages = Messages(self._show)
         self.callouts = Callouts(self._settle)
         self.credentials = Credentials(org)
         self.queue = Queue()
@@ -79,6 +79,13 @@ class Outbound:
             if one.cause is not None:
                 sources[one.sobject] = (*sources.get(one.sobject, ()), (one.cause, one))
         self._sources = sources
+
+    def _show(self) -> None:
+        """Write what the Tooling API shows of outbound messages, where those of an org have changed."""
+        self._settle()
+        from mock_server.org.outbound.rows import write
+
+        write(self._org, self.messages)
 
     # -- saves
 

@@ -27,6 +27,8 @@ class Published(NamedTuple):
     values: Mapping[str, Any]
     user_id: str
     exchange: int
+    lost: bool = False
+    """Whether it is accepted, and never appended to a channel."""
 
 
 class Bus(Protocol):
@@ -76,10 +78,8 @@ class Outbox:
 
     def publish(self, sobject: SObject, change: Change, values: Mapping[str, Any], user_id: str, exchange: int) -> None:
         """Take an event that a row of the transaction publishes; one that is tried again takes its own place."""
-        if change.lost:
-            return
         self._log.last += 1
-        event = Published(self._log.last, sobject, values["EventUuid"], values, user_id, exchange)
+        event = Published(self._log.last, sobject, values["EventUuid"], values, user_id, exchange, change.lost)
         if sobject.publishes_at_once:
             self._at_once[id(change)] = (change, event)
         else:

@@ -30,9 +30,6 @@ class Hold:
             self.why = why
             self.awake.set_result(None)
 
-    def session_ended(self) -> None:
-        self.release("session")
-
     def left(self) -> None:
         self.release("left")
 
@@ -106,12 +103,10 @@ async def _held(call: Call, client: StreamingClient, due: float) -> Release | No
     clock, hold = call.org.clock, Hold()
     client.held, call.leaves = hold, hold.left
     clock.rouse(hold.awake, due)
-    unwatch = call.org.sessions.watch(call.session.token, hold.session_ended)
     try:
         await hold.awake
     finally:
         call.leaves = None
-        unwatch()
         if hold.why is not None or not hold.awake.done() or hold.awake.cancelled():
             clock.let_lie(hold.awake)
         if client.held is hold:
@@ -131,6 +126,7 @@ def _over(call: Call, client: StreamingClient, message: Message, why: Release | 
     if why == "disconnected":
         return [told(message, client=client, advice=replies.LEAVE)]
     if not org.streaming.knows(client):
+        org.streaming.close(client)
         return _unknown(message)
     barred = call.session.over or call.session.user_id in org.accesses.barred
     if barred or not org.sessions.extend(call.session):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from mock_server.deliveries import Feed
 from mock_server.operations import Call
 from mock_server.org.events.clients import StreamingClient
-from mock_server.protocols.cometd.events import written
+from mock_server.protocols.cometd.events import ending_of, written
 
 if TYPE_CHECKING:
     from mock_server.faults.feeds import Ending
@@ -32,6 +32,7 @@ class Bell(asyncio.Event):
         self._client = client
 
     def set(self) -> None:
+        self._client.fresh = True
         held = self._client.held
         if held is not None:
             held.release("news")
@@ -46,10 +47,11 @@ class Bell(asyncio.Event):
 class Reading:
     """A subscription: the name by which the client has asked for it, and what it is given of the channel."""
 
-    __slots__ = ("feed", "ledger", "name", "replay")
+    __slots__ = ("feed", "ledger", "name", "replay", "tail")
 
     def __init__(self, name: str, feed: Feed, ledger: str, replay: int) -> None:
         self.name, self.feed, self.ledger, self.replay = name, feed, ledger, replay
+        self.tail = ending_of(name)
 
     def close(self) -> None:
         self.feed.close()
@@ -69,6 +71,9 @@ def take(call: Call, client: StreamingClient) -> Taken:
     """
     parts: list[bytes] = []
     ended: Ending | None = None
+    if not client.fresh:
+        return Taken(parts, ended)
+    client.fresh = False
     size = 0
     limits = call.org.limits
     for reading in list(client.subscriptions.values()):
@@ -76,23 +81,28 @@ def take(call: Call, client: StreamingClient) -> Taken:
         room = min(MOST_EVENTS - len(parts), limits.ledger(reading.ledger).remaining)
         if room <= 0:
             if not parts:
+                client.fresh = True
                 raise DeliveriesSpent
+            client.fresh = True
             break
         before = len(parts)
         while room and size < LARGEST_ANSWER:
             position, most = feed.position, min(_AT_ONCE, room)
             events = feed.take(call, most)
             for event in events:
-                parts.append(written(call.org, event, reading.name))
+                parts.append(written(call.org, event, reading.tail))
                 size += len(parts[-1])
             room -= len(events)
             if len(events) < most and (events or feed.position == position):
                 break
         ended = ended or feed.ended
+        # A fault may have kept something back.
+        client.fresh = client.fresh or feed.faulted
         if len(parts) > before:
             limits.ledger(reading.ledger).charge(len(parts) - before)
         if not room or size >= LARGEST_ANSWER:
-            # Next time the others come first.
+            # There may be more; next time the others come first.
+            client.fresh = True
             client.subscriptions[reading.name] = client.subscriptions.pop(reading.name)
             break
     client.carrier = call.entry if parts else None

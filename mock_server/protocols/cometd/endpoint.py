@@ -120,6 +120,7 @@ async def _answers(call: Call, api: Api, message: Message, given: list[str], *, 
         return [told(message, client=client, error=replies.OTHER_USER)]
     if cookies.missing(call, client):
         return [told(message, client=client, error=replies.NO_COOKIE.format(client.id, cookies.BROWSER))]
+    streaming.attend(client, call.session.token)
     if channel == messages.CONNECT:
         try:
             parts = await connect(call, client, message, alone=alone)

@@ -14,14 +14,19 @@ if TYPE_CHECKING:
 FORM = "cometd"
 
 
-def written(org: Org, event: Event, channel: str) -> bytes:
-    """Return the message that brings an event to those who subscribe to a channel."""
+def ending_of(channel: str) -> bytes:
+    """Return how the messages of a channel end."""
+    return b',"channel":%b}' % orjson.dumps(channel)
+
+
+def written(org: Org, event: Event, ending: bytes) -> bytes:
+    """Return the message that brings an event to those who subscribe to a channel, which its end names."""
     data = event.forms.get(FORM)
     if data is None:
         if event.schema_id is None and event.kind == "platform":
             event.schema_id = org.events.codecs.of_event(event.name).schema_id
         data = event.forms[FORM] = orjson.dumps(data_of(event))
-    return b'{"data":%b,"channel":%b}' % (data, orjson.dumps(channel))
+    return b'{"data":%b%b' % (data, ending)
 
 
 def data_of(event: Event) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from mock_server.operations import Call
@@ -28,16 +29,21 @@ class Api:
 
 
 def read(call: Call) -> Api:
-    """Return what the version in a path means. Raises Unreadable.
+    """Return what the version in a path means. Raises Unreadable."""
+    return _api(call.args.get("version", ""), call.args.get("step", "").partition("/")[0], call.org.latest)
+
+
+@lru_cache(64)
+def _api(version: str, step: str, latest: int) -> Api:
+    """Return what a version means. Raises Unreadable.
 
     The status of its answer is 400, as a client has recorded of `/cometd/replay/38.0`.
     """
-    version, step = call.args.get("version", ""), call.args.get("step", "")
-    if (version, step.partition("/")[0]) == ("replay", "36.0"):
+    if (version, step) == ("replay", "36.0"):
         # The one version between: in it events could be replayed on request.
         return Api(durable=True)
     if not _VERSION.fullmatch(version):
         raise Unreadable(400, replies.NO_VERSION)
-    if not OLDEST <= float(version) <= call.org.latest:
+    if not OLDEST <= float(version) <= latest:
         raise Unreadable(400, replies.OLD_VERSION)
     return Api(durable=float(version) >= DURABLE)

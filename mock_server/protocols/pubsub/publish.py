@@ -77,8 +77,10 @@ async def publish_stream(call: Call) -> Reply:
 
     assert call.stream is not None
     topic, sobject = "", None
+    heard = call.org.clock.now()
     while True:
-        message = await _next(call)
+        message = await _next(call, heard + SWEEP)
+        heard = call.org.clock.now()
         if message is None:
             return wire.sent(b"")
         request = read(api.PublishRequest, wire.fits(message))
@@ -98,13 +100,12 @@ async def publish_stream(call: Call) -> Reply:
             return wire.sent(b"")
 
 
-async def _next(call: Call) -> bytes | None:
-    """Return the next request of a stream. Raises ApiError when none comes for too long, or the session ends."""
+async def _next(call: Call, until: float) -> bytes | None:
+    """Return the next request of a stream. Raises ApiError when none comes in time, or the session ends."""
     assert call.stream is not None
     wake = asyncio.Event()
-    clock = call.org.clock
     reading = asyncio.ensure_future(call.stream.receive())
-    alarm = asyncio.ensure_future(clock.wait_until(clock.now() + SWEEP))
+    alarm = asyncio.ensure_future(call.org.clock.wait_until(until))
     stop = call.org.sessions.watch(call.session.token, wake.set)
     for one in (reading, alarm):
         one.add_done_callback(lambda _: wake.set())

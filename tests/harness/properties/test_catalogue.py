@@ -16,7 +16,7 @@ from tests.harness.properties.scenes import Scene, Scenes, check, verdict_of
 
 NEEDS = {
     "journal", "commits", "letters", "inputs", "process", "policy", "effects", "legs", "redrive", "broken queue",
-    "redelivery", "rerun", "impostor", "memory", "jobs", "events", "calls",
+    "redelivery", "rerun", "impostor", "memory", "jobs", "happenings",
 }  # fmt: skip
 LOCK, RULE = "UNABLE_TO_LOCK_ROW", "FIELD_CUSTOM_VALIDATION_EXCEPTION"
 LOST = {"outcome": "lost", "status": None, "strikes": [strike(effect="reply", point="reply")]}

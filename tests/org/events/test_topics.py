@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mock_server.org.events import EARLIEST, Event, NoChannel, NotPermitted
 from mock_server.org.events.topics.filters import NoFilter
@@ -367,6 +371,35 @@ def test_a_snapshot_takes_later_topics_away(bus: Bus) -> None:
     create(bus)
     topic(bus, Name="Other")
     assert types(bus, "/topic/Other") == []
+
+
+WORDS = [
+    "SELECT", "Id", "Name", "FROM", "Account", "WHERE", "AND", "OR", "NOT", "(", ")", "=", "!=", "IN", "LIKE", "'A%'",
+    "null", "5", "TODAY", "LAST_N_DAYS:3", "Industry", "Account.Name", "Owner.Name", "COUNT(Id)", "FIELDS(ALL)",
+    "toLabel(Industry)", "LIMIT 1", ",", "BillingAddress", "BillingCity", "AnnualRevenue", "USD5", "IsDeleted", "true",
+    "DISTANCE(BillingAddress, GEOLOCATION(1,2), 'km') < 5", "CALENDAR_YEAR(CreatedDate) = 2026", "ALL ROWS", "é", "\x00",
+]  # fmt: skip
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(st.sampled_from(WORDS), max_size=12), st.booleans(), st.text(max_size=20))
+def test_any_query_makes_a_topic_or_is_refused(words: list[str], begun: bool, filtered: str) -> None:
+    bus = _shared()
+    query = " ".join(["SELECT Id, Name FROM Account WHERE", *words] if begun else words)
+    made = topic(bus, Query=query, NotifyForFields="All")
+    account = create(bus, Industry="Energy")
+    update(bus, account, Name="B")
+    bus.save(Change("delete", "Account", id=account))
+    if made.success:
+        types(bus)
+        with contextlib.suppress(NoFilter):
+            events(bus, f"/topic/New?{filtered}")
+        bus.save(Change("delete", "PushTopic", id=made.id))
+
+
+@functools.cache
+def _shared() -> Bus:
+    return Bus()
 
 
 BIKES = {"Bike__c": {"sharing": "Private", "fields": {"Secret__c": {"type": "number"}}}}
