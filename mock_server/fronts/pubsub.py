@@ -199,6 +199,10 @@ class _Outer(_Half):
     def hang_up(self) -> None:
         """End the connection once what was said to the client has left."""
         self.broken = True
+        if self.other is not None:
+            # Not even how the stream ended is told.
+            self.other.other = None
+            self.other.end()
         self.end()
 
     def reset(self) -> None:
