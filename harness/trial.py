@@ -19,7 +19,6 @@ from harness.definitions import check as check_definitions
 from harness.definitions import definitions
 from harness.evidence import AfterName, Evidence
 from harness.growth import measured
-from harness.happenings import Happenings
 from harness.inputs import Input
 from harness.judge import judge, judge_laws
 from harness.letters import DeadLetterQueue, JsonlQueue, QueueReader, as_queue
@@ -27,7 +26,6 @@ from harness.org import OrgHandle
 from harness.properties import read_parameters, registry
 from harness.properties.bulk.memory import MemoryBounded
 from harness.properties.giving_up import SinkFailureSurvived
-from harness.properties.property import counted, some
 from harness.properties.redrive import NotStale
 from harness.redrive import Redrive, Redriver
 from harness.result import Baseline, TrialResult
@@ -35,6 +33,7 @@ from harness.scenario import Scenario
 from harness.service_plans import RestartStep, all_steps, place_of
 from harness.service_run import ServiceRun
 from harness.stage import Stage, emptied, fault_rules
+from harness.steady import unmet
 from harness.subjects import CallableSubject, CommandSubject, Run, Subject, canaries_of, environment_of
 from harness.surroundings import Surroundings
 from mock_server.control.client import ControlError
@@ -205,7 +204,7 @@ class Trial:
             if stage.around is None:
                 stage.deliver(subject, faults=False)
             evidence = stage.evidence()
-        return Baseline(judge_laws(evidence), evidence, _unmet(evidence, why))
+        return Baseline(judge_laws(evidence), evidence, unmet(evidence, why))
 
     def _serve(self, stage: Stage, subject: Subject, *, small: bool, channels: frozenset[str] = frozenset()) -> str:
         """Run the subject as a service; return what went wrong with it, empty where nothing did."""
@@ -351,40 +350,6 @@ def _notes(evidence: Evidence | None) -> tuple[str, ...]:
     if len(broken) > _MOST_NOTES:
         notes.append(f"SFMOCK_EFFECTS: {len(broken) - _MOST_NOTES} more lines cannot be read")
     return tuple(notes)
-
-
-def _unmet(evidence: Evidence, why: str = "") -> str:
-    """Say why a baseline does not count as a steady state; empty when it does. `why` is what a service lacked."""
-    if why:
-        return f"of the service, {why}"
-    broken = [verdict for verdict in judge_laws(evidence) if verdict.status == "violated"]
-    if broken:
-        return f"{broken[0].property} was violated: {broken[0].reason}"
-    if evidence.process.timed_out:
-        return "the subject did not end in time"
-    if evidence.letters:
-        return f"{len(evidence.letters)} of {len(evidence.inputs)} inputs were dead-lettered"
-    return _unhandled(evidence.happenings)
-
-
-def _unhandled(happenings: Happenings) -> str:
-    """Say that a service does not handle what it is delivered although nothing goes wrong."""
-    if not happenings.service:
-        return ""
-    # One that answers its own events never does: for `events.no_echo` to say.
-    if not happenings.quiet and not any(one.own for one in happenings.published):
-        return "the service did not come to rest: something went on all the time"
-    delivered = {one.replay_id for one in happenings.delivered}
-    owed = [one for one in happenings.published if one.replay_id in delivered and not one.own]
-    seen = {one.event.replay_id for one in happenings.handled if one.event is not None}
-    missing = [one for one in owed if one.replay_id not in seen]
-    if owed and len(missing) == len(owed):
-        text = "let the service write a line to SFMOCK_EFFECTS for each, or send one to SFMOCK_SINK"
-        return f"none of {counted(len(owed), 'delivered event')} was handled, as far as can be seen: {text}"
-    if missing:
-        named = some(one.title for one in missing)
-        return f"{len(missing)} of {counted(len(owed), 'delivered event')} not handled: {named}"
-    return ""
 
 
 def run_trial(

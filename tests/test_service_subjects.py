@@ -11,6 +11,7 @@ import pytest
 from harness.properties.property import Verdict
 from harness.result import TrialResult
 from harness.scenario import Scenario, catalogue
+from harness.subjects import CommandSubject
 from harness.trial import Trial
 from mock_server import api
 from tests.subjects import PLANTED, correct_in
@@ -114,3 +115,35 @@ def test_no_false_alarm_about_a_consumer_in_any_scenario(server: api.Server, sub
     }
     assert alarms == {}
     assert all(result.judgement is not None for result in results), [result.baseline for result in results]
+
+
+JSFORCE = "node tests/subjects/services/node/jsforce_consumer.mjs"
+
+
+@pytest.fixture
+def node(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tests.clients import node_clients
+
+    node_clients.install()
+    monkeypatch.setenv("NODE_CLIENTS", str(node_clients.FOLDER))
+
+
+def about_events(server: api.Server, subject: CommandSubject, scenario: str) -> list[str]:
+    """Return what is said of events; the rest is about requests that the library makes for itself."""
+    result = Trial(server, hasty(scenario), timeout=60).run(subject)
+    assert result.judgement is not None, result.baseline
+    return [verdict.property for verdict in result.violated if verdict.property.startswith("events.")]
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("name", ["killed-in-mid-delivery", "down-meanwhile", "forgotten-client", "expired-session"])
+@pytest.mark.usefixtures("node")
+def test_a_correct_consumer_with_jsforce_is_clean(server: api.Server, name: str) -> None:
+    assert about_events(server, CommandSubject(JSFORCE), f"events/{name}") == []
+
+
+@pytest.mark.heavy
+@pytest.mark.usefixtures("node")
+def test_one_with_jsforce_that_keeps_ids_on_receipt_is_caught(server: api.Server) -> None:
+    found = about_events(server, CommandSubject(f"{JSFORCE} --on-receipt"), "events/killed-in-mid-delivery")
+    assert found == ["events.replay_after_handling", "events.none_missed"]

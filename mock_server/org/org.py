@@ -172,6 +172,8 @@ class Org:
         """Told once, when the org comes to have an event bus."""
         self._pipeline.outbox.bus = lambda: self.events
         self._pipeline.on_saved["PushTopic"] = self._topics_changed
+        for name in ("PlatformEventChannel", "PlatformEventChannelMember"):
+            self._pipeline.on_saved[name] = self._channels_changed
 
     @cached_property
     def reports(self) -> Reports:
@@ -239,8 +241,20 @@ class Org:
 
     def resume_channels(self) -> None:
         """Tell from now on of the changes that channels of the schema ask for."""
-        if any(one.get("type") == "data" for one in self.schema.channels.values()):
+        if any(one.get("type") == "data" for one in self.channels.values()) or self._events is not None:
             self.events.changes.choose()
+
+    def _channels_changed(self) -> None:
+        self.events.changes.choose()
+
+    @property
+    def channels(self) -> Mapping[str, Any]:
+        """The channels that users made, with their members: those of the schema, and those that records define."""
+        if not self.store.has_table("PlatformEventChannelMember") and not self.store.has_table("PlatformEventChannel"):
+            return self.schema.channels
+        from mock_server.org.standard.channels import defined
+
+        return defined(self.schema, self.store)
 
     def resume_topics(self) -> None:
         """Tell from now on of what the topics are about that the database knows of."""

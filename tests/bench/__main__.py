@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from tests.bench import engine, ingest, query_jobs, trials
+from tests.bench import captured, engine, fanout, ingest, pubsub, query_jobs, trials
 from tests.bench.served import serving
 
 CONNECTIONS = 8
@@ -250,9 +250,12 @@ def main() -> int:
     )
     whole = trials.collections()
     show("a trial of 400 inputs with retries", f"{whole:.2f} s, virtual time", "< 0.5 s", whole < 0.5)
+    fanout.main(fanout.SUBSCRIBERS, show)
     engine.main(1_000_000, show)
     ingest.main(1_000_000, show)
     query_jobs.main(1_000_000, show)
+    pubsub.main(show)
+    captured.main(captured.RECORDS, show)
     return 0 if all(ok for *_, ok in rows) else 1
 
 

@@ -128,8 +128,9 @@ class Crowd:
             self.marks.append(await self.target.begin(wire))
         self.publisher = await Wire.open(self.target.port, self.target.headers)
 
-    async def deliver(self, events: int) -> None:
-        """Publish events one after the other, each to all."""
+    async def deliver(self, events: int) -> float:
+        """Publish events one after the other, each to all; return deliveries a second."""
+        begin = time.perf_counter()
         for _ in range(events):
             polls = [
                 asyncio.ensure_future(self.target.poll(wire, mark))
@@ -138,6 +139,7 @@ class Crowd:
             await asyncio.sleep(0)
             await self.target.publish(self.publisher)
             self.marks = await asyncio.gather(*polls)
+        return events * len(self.wires) / (time.perf_counter() - begin)
 
     def leave(self) -> None:
         for wire in self.wires:
@@ -202,11 +204,18 @@ def work(pid: int) -> float:
     return (int(told[11]) + int(told[12])) / os.sysconf("SC_CLK_TCK")
 
 
-async def compare(mock: Crowd, bare: Crowd, pids: tuple[int, int], count: int) -> tuple[float, float, float, float]:
-    """Return deliveries a second of both servers' own time, the median of their ratios, and kilobytes a subscriber.
+@dataclass(frozen=True)
+class Measured:
+    """Deliveries a second of both, the median of their ratios, that by the servers' own time, and kilobytes a client."""
 
-    Not of the wall's: the clients are the slower half, and would make the two look alike.
-    """
+    mock: float
+    bare: float
+    ratio: float
+    own: float
+    each: float
+
+
+async def compare(mock: Crowd, bare: Crowd, pids: tuple[int, int], count: int) -> Measured:
     pid = pids[0]
     await mock.gather(50)
     await mock.deliver(3)
@@ -216,18 +225,22 @@ async def compare(mock: Crowd, bare: Crowd, pids: tuple[int, int], count: int) -
     each = (memory(pid) - before) / (count - 50)
     await bare.gather(count)
     await bare.deliver(3)
-    pairs = []
+    rates: list[list[float]] = [[], []]
+    spent: list[list[float]] = [[], []]
     for _ in range(ROUNDS):
-        spent = []
-        for crowd, server in zip((mock, bare), pids, strict=True):
+        for side, (crowd, server) in enumerate(zip((mock, bare), pids, strict=True)):
             begin = work(server)
-            await crowd.deliver(EVENTS)
-            spent.append(EVENTS * count / max(0.01, work(server) - begin))
-        pairs.append((spent[0], spent[1]))
+            rates[side].append(await crowd.deliver(EVENTS))
+            spent[side].append(max(0.01, work(server) - begin))
     mock.leave()
     bare.leave()
-    ratio = statistics.median(a / b for a, b in pairs)
-    return statistics.median(a for a, _ in pairs), statistics.median(b for _, b in pairs), ratio, each
+    return Measured(
+        statistics.median(rates[0]),
+        statistics.median(rates[1]),
+        statistics.median(a / b for a, b in zip(*rates, strict=True)),
+        statistics.median(b / a for a, b in zip(*spent, strict=True)),
+        each,
+    )
 
 
 def main(count: int, show: Show) -> None:
@@ -251,14 +264,14 @@ def main(count: int, show: Show) -> None:
         stack.callback(process.terminate)
         time.sleep(1.5)
         crowds = Crowd(Mock(served.port, served.token)), Crowd(Bare(port))
-        fast, slow, ratio, each = uvloop.run(compare(*crowds, (served.pid, process.pid), count))
+        found = uvloop.run(compare(*crowds, (served.pid, process.pid), count))
     show(
         f"events to {count:,} CometD clients",
-        f"{fast:8.0f}/s of {slow:8.0f}/s = {ratio:.2f}",
+        f"{found.mock:8.0f}/s of {found.bare:8.0f}/s = {found.ratio:.2f} (the servers' own time: {found.own:.2f})",
         f">= {BOUND}",
-        ratio >= BOUND,
+        found.ratio >= BOUND,
     )
-    show("memory of a CometD client that is held", f"{each:.1f} KB", f"< {LARGEST:.0f} KB", each < LARGEST)
+    show("memory of a CometD client that is held", f"{found.each:.1f} KB", f"< {LARGEST:.0f} KB", found.each < LARGEST)
 
 
 def _print(work: str, measured: str, bound: str, ok: bool) -> None:

@@ -53,7 +53,7 @@ class CustomChannels:
 
     def every(self) -> Iterator[tuple[str, Channel]]:
         """Yield all channels with what they hold, whoever may read it."""
-        for name, definition in self._org.schema.channels.items():
+        for name, definition in self._org.channels.items():
             kind = read(definition).kind
             if name != DEFAULT:
                 path = f"/{kind}/{name}"
@@ -67,7 +67,7 @@ class CustomChannels:
 
     def _named(self, name: str) -> tuple[str, Mapping[str, Any] | None]:
         _, kind, own = (*name.split("/", 2), "", "")[:3]
-        definition = self._org.schema.channels.get(own)
+        definition = self._org.channels.get(own)
         fits = definition is not None and own != DEFAULT and kind in KINDS and read(definition).kind == kind
         return kind, definition if fits else None
 
@@ -153,11 +153,11 @@ def _told(sobject: SObject, name: str, value: Any) -> Any:
 
 def selected(org: Org, channel: str = DEFAULT) -> frozenset[str]:
     """Return the names of the objects whose change events are members of a channel; of the default one by itself."""
-    definition = org.schema.channels.get(channel)
+    definition = org.channels.get(channel)
     return frozenset() if definition is None else frozenset(map(entity_of, read(definition).members))
 
 
 def captured(org: Org) -> frozenset[str]:
     """Return the names of all objects whose change events some channel has."""
-    names = [name for name, one in org.schema.channels.items() if name == DEFAULT or read(one).kind == "data"]
+    names = [name for name, one in org.channels.items() if name == DEFAULT or read(one).kind == "data"]
     return frozenset[str]().union(*(selected(org, name) for name in names))

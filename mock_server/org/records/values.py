@@ -8,6 +8,8 @@ from base64 import b64decode
 from collections.abc import Callable
 from typing import Any
 
+import orjson
+
 from mock_server.org import errors
 from mock_server.org.errors import ApiError
 from mock_server.org.ids import to_18
@@ -77,6 +79,15 @@ def _boolean(field: Field, value: Any) -> int:
     raise Misfit(field, value)
 
 
+def _structure(field: Field, value: Any) -> str:
+    if not isinstance(value, dict):
+        raise Misfit(field, value)
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:
+        raise Misfit(field, value) from None
+
+
 def _reference(field: Field, value: Any) -> str | None:
     if not isinstance(value, str):
         raise Misfit(field, value)
@@ -122,4 +133,5 @@ _SPECIAL: dict[str, Callable[[Field, Any], Any]] = {
     "datetime": moments.moment,
     "time": moments.time,
     "base64": _base64,
+    "complexvalue": _structure,
 }

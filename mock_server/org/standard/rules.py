@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mock_server.org.standard import activities, sales, service, streaming
+from mock_server.org.standard import activities, channels, sales, service, streaming
 
 if TYPE_CHECKING:
     from mock_server.org.records.rows import Row
@@ -73,6 +73,8 @@ RULES: dict[str, Rule] = {
         streaming.topic, "Name", "Query", "ApiVersion", "IsActive", "NotifyForFields", "NotifyForOperationCreate",
         "NotifyForOperationUpdate",
     ),
+    "PlatformEventChannel": _rule(channels.channel, "FullName", "Metadata"),
+    "PlatformEventChannelMember": _rule(channels.member, "FullName", "Metadata"),
     "StreamingChannel": _rule(streaming.channel, "Name"),
     "Task": _rule(activities.task, "Status", "Priority", "WhatId", "WhoId"),
     "Event": _rule(

@@ -126,6 +126,7 @@ def _over(call: Call, client: StreamingClient, message: Message, why: Release | 
     if why == "disconnected":
         return [told(message, client=client, advice=replies.LEAVE)]
     if not org.streaming.knows(client):
+        org.streaming.close(client)
         return _unknown(message)
     barred = call.session.over or call.session.user_id in org.accesses.barred
     if barred or not org.sessions.extend(call.session):

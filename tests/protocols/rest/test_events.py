@@ -237,3 +237,86 @@ def test_who_may_not_create_an_event_cannot_publish_it(shop: Shop) -> None:
     schema_id = schema(shop, "/sobjects/Order__e/eventSchema")["uuid"]
     assert reader.get(f"/event/eventSchema/{schema_id}").status_code == 200
     assert nobody.get(f"/event/eventSchema/{schema_id}").status_code == 404
+
+
+# -- channels by records of the Tooling API
+
+
+def define(shop: Shop, kind: str, name: str, **metadata: Any) -> str:
+    answer = shop.rest.post(f"/tooling/sobjects/{kind}", json={"FullName": name, "Metadata": metadata})
+    assert answer.status_code == 201, answer.text
+    made: str = answer.json()["id"]
+    return made
+
+
+def tooling(shop: Shop, soql: str) -> list[dict[str, Any]]:
+    found = shop.rest.get("/tooling/query", params={"q": soql}).json()["records"]
+    return [{key: value for key, value in one.items() if key != "attributes"} for one in found]
+
+
+def test_a_channel_is_made_and_taken_away_by_records(shop: Shop) -> None:
+    made = define(shop, "PlatformEventChannel", "Big__chn", channelType="event", label="Big")
+    member = define(
+        shop, "PlatformEventChannelMember", "Big_chn_Order_e", eventChannel="Big__chn", selectedEntity="Order__e",
+        filterExpression="Price__c > 10",
+    )  # fmt: skip
+    assert made[:3] == "0YL"
+    assert member[:3] == "0v8"
+    assert tooling(shop, "SELECT DeveloperName, ChannelType, MasterLabel FROM PlatformEventChannel") == [
+        {"DeveloperName": "Big", "ChannelType": "event", "MasterLabel": "Big"}
+    ]
+    assert tooling(shop, "SELECT EventChannel, SelectedEntity, FilterExpression FROM PlatformEventChannelMember") == [
+        {"EventChannel": "Big__chn", "SelectedEntity": "Order__e", "FilterExpression": "Price__c > 10"}
+    ]
+    read = shop.rest.get(f"/tooling/sobjects/PlatformEventChannel/{made}").json()
+    assert (read["FullName"], read["Metadata"]) == ("Big__chn", {"channelType": "event", "label": "Big"})
+    for price in (5, 15):
+        shop.rest.post("/sobjects/Order__e", json={"Number__c": str(price), "Price__c": price})
+    assert shop.numbers("/event/Big__chn") == ["15"]
+    assert shop.rest.delete(f"/tooling/sobjects/PlatformEventChannelMember/{member}").status_code == 204
+    assert shop.numbers("/event/Big__chn") == []
+
+
+def test_objects_are_captured_by_records(shop: Shop) -> None:
+    member = define(
+        shop, "PlatformEventChannelMember", "ChangeEvents_AccountChangeEvent", eventChannel="ChangeEvents",
+        selectedEntity="AccountChangeEvent",
+    )  # fmt: skip
+    shop.rest.post("/sobjects/Account", json={"Name": "a"})
+    (told,) = shop.control.events()
+    assert (told["name"], sorted(told["channels"])) == (
+        "AccountChangeEvent", ["/data/AccountChangeEvent", "/data/ChangeEvents"],
+    )  # fmt: skip
+    shop.rest.delete(f"/tooling/sobjects/PlatformEventChannelMember/{member}")
+    shop.rest.post("/sobjects/Account", json={"Name": "b"})
+    assert len(shop.control.events()) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "metadata", "text"),
+    [
+        ("PlatformEventChannel", "Big", {"channelType": "event"}, "ends in __chn"),
+        ("PlatformEventChannel", "Big__chn", {"channelType": "other"}, "type of channel"),
+        ("PlatformEventChannel", "Big__chn", None, "Metadata is required"),
+        ("PlatformEventChannelMember", "x", {"eventChannel": "No__chn", "selectedEntity": "Order__e"}, "no channel"),
+        (
+            "PlatformEventChannelMember",
+            "x",
+            {"eventChannel": "ChangeEvents", "selectedEntity": "Order__e"},
+            "change event",
+        ),
+        ("PlatformEventChannelMember", "x", {"eventChannel": "ChangeEvents"}, "no events of the type"),
+        (
+            "PlatformEventChannelMember",
+            "x",
+            {"eventChannel": "ChangeEvents", "selectedEntity": "AccountChangeEvent", "filterExpression": "Nope = 1"},
+            "no field Nope",
+        ),
+    ],
+)
+def test_wrong_records_of_channels_are_refused(shop: Shop, kind: str, name: str, metadata: Any, text: str) -> None:
+    body = {"FullName": name, **({} if metadata is None else {"Metadata": metadata})}
+    answer = shop.rest.post(f"/tooling/sobjects/{kind}", json=body)
+    assert answer.status_code == 400, answer.text
+    assert text in answer.json()[0]["message"]
+    assert tooling(shop, f"SELECT Id FROM {kind}") == []
