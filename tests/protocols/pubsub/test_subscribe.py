@@ -280,6 +280,7 @@ def test_a_stream_that_was_woken_comes_to_rest(pubsub: PubSub, rest: Rest, monke
     stream = pubsub.subscribe(preset=EARLIEST)
     pubsub.publish("a")
     stream.events(1)
+    stream.send(num_requested=1)
     for _ in range(50):
         # As many occasions for the server's loop to turn.
         assert rest.get("/limits").status_code == 200
