@@ -143,7 +143,7 @@ def _replay(client: StreamingClient, message: Message, name: str) -> int:
         return LATEST
     base = name.partition("?")[0]
     if base not in asked:
-        shown = ", ".join(f"{key}={value}" for key, value in asked.items())
+        shown = ", ".join(f"{key}={replies.short(value)}" for key, value in asked.items())
         raise Refused(replies.NOT_IN_MAP.format(base, "{" + shown + "}"))
     value = asked[base]
     if (isinstance(value, str) and _NUMBER.fullmatch(value)) or (isinstance(value, float) and value.is_integer()):
