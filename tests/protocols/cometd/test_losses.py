@@ -170,3 +170,19 @@ def test_a_replay_id_is_refused_by_a_fault(lab: Lab) -> None:
     client = lab.client().ready()
     assert client.subscribe(ORDER, event.replay_id)["error"].startswith(f"400::The replayId {{{event.replay_id}}}")
     assert client.subscribe(ORDER, -2)["successful"]
+
+
+def test_the_journal_tells_what_ended_the_subscriptions_of_a_client(lab: Lab) -> None:
+    client = lab.client().ready(ORDER)
+    lab.control.expire_tokens()
+    client.connect()
+    client.token = lab.control.mint_token()
+    lab.control.advance(41)
+    client.connect()
+    ends = [
+        (note["channel"], note["refused"])
+        for entry in lab.control.journal()
+        for note in entry["events"]
+        if note["what"] == "unsubscribed" and note["subscriber"] == client.id
+    ]
+    assert ends == [("*", "401::Authentication invalid"), ("*", "403::Unknown client")]
