@@ -102,6 +102,9 @@ class Handling:
         read = self.org.events.after(self.channel, position, most - len(handed))
         events = [event for event in read if self.wanted(event)]
         if not events or self._holds(events[0]):
+            if self._held is not None and (self._alarm is None or self._alarm.done()):
+                # A stall that came between has had the alarm.
+                self._wake_at(self._held[1])
             return Taken(handed, position if events or not read else read[-1].replay_id)
         rules = self.faults.of_events(call, self.channel.name)
         if not handed:

@@ -93,7 +93,8 @@ def take(call: Call, client: StreamingClient) -> Taken:
                 parts.append(written(call.org, event, reading.tail))
                 size += len(parts[-1])
             room -= len(events)
-            if len(events) < most and (events or feed.position == position):
+            if not events and feed.position == position:
+                # Fewer than asked for do not say so: of what a filter passes over there may be more behind.
                 break
         ended = ended or feed.ended
         # A fault may have kept something back.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from mock_server.journal import EventNote
@@ -47,6 +47,7 @@ class Courier:
         self._ledger = call.org.limits.ledger(DELIVERED)
         self._spoke = self._asked = self.clock.now()
         self._reading: asyncio.Future[bytes | None] | None = None
+        self._unwatch: Callable[[], None] = lambda: None
         self._finished = False
         self._generation = call.org.events.generation
         self.cut = False
@@ -90,9 +91,8 @@ class Courier:
 
     async def run(self) -> Reply:
         """Deliver until the client wants no more; return what ends the stream. Raises ApiError, which ends it, too."""
-        token = self.call.session.token
-        stop = self.call.org.sessions.watch(token, self.wake.set)
         try:
+            self._watch()
             self._read()
             while await self._turn():
                 pass
@@ -100,7 +100,7 @@ class Courier:
             # Nobody is left to deliver to.
             return wire.sent(b"")
         finally:
-            stop()
+            self._unwatch()
             self.feed.close()
             if self._reading is not None:
                 self._reading.cancel()
@@ -117,7 +117,10 @@ class Courier:
             if message is None:
                 self._finished = True
                 break
+            session = self.call.session
             self.request(wire.fits(message))
+            if self.call.session is not session:
+                self._watch()
             self._asked = self.clock.now()
             self._read()
         self._allowed()
@@ -138,6 +141,11 @@ class Courier:
     def _read(self) -> None:
         self._reading = asyncio.ensure_future(self.stream.receive())
         self._reading.add_done_callback(lambda _: self.wake.set())
+
+    def _watch(self) -> None:
+        """Be woken when the caller's session ends: the one that a request has brought, where one has."""
+        self._unwatch()
+        self._unwatch = self.call.org.sessions.watch(self.call.session.token, self.wake.set)
 
     def _allowed(self) -> None:
         """Raise ApiError where the caller's session, or the org, is there no more."""
