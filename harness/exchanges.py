@@ -159,6 +159,11 @@ class Exchange:
         return traits.write or ((traits.composite or traits.role is not None) and bool(self.rows))
 
     @property
+    def is_stream(self) -> bool:
+        """Whether it goes on as long as its client wants; what was said in it is not known to the journal."""
+        return self.operation in _WAITING
+
+    @property
     def replayable(self) -> bool:
         """Whether sending the request again is safe although the first one may have been done."""
         traits = _traits(self.operation)
@@ -286,7 +291,7 @@ def read_exchange(entry: Mapping[str, Any]) -> Exchange:
         failure=_failure(status, codes, unreadable, told_by_rows),
         rows=rows,
         # Not the query's text: a request that was struck before it was read has none, only its print.
-        repeat=(entry["operation"], entry["method"], entry["path"], _said(entry)),
+        repeat=(entry["operation"], entry["method"], entry["path"], entry["fingerprint"] or entry["query"] or ""),
         soql=entry["query"] or "",
         row_rules=tuple(dict.fromkeys(strike["rule"] for strike in strikes if strike["rows"])) if strikes else (),
         slowed=tuple(dict.fromkeys(slowed)) if slowed else (),
@@ -302,12 +307,6 @@ def read_exchange(entry: Mapping[str, Any]) -> Exchange:
         exposed=tuple(entry.get("exposed", ())),
         job=JobTold(**entry["job"]) if entry.get("job") else None,
     )
-
-
-def _said(entry: Mapping[str, Any]) -> str:
-    """Return what tells a request from others of its path. Of what is said on a stream no print is kept."""
-    said = entry["fingerprint"] or entry["query"] or ""
-    return str(said or (f"stream {entry['number']}" if entry["operation"] in _WAITING else ""))
 
 
 def _usage(header: str | None) -> tuple[int, int] | None:

@@ -37,6 +37,8 @@ _OF_HTTP = {
     **dict.fromkeys((429, 502, 503, 504), grpc.StatusCode.UNAVAILABLE),
 }
 _OWN = frozenset({"grpc-status", "grpc-message"})
+_ON_ITS_WAY = 0.25
+"""Seconds that messages have to leave before their connection ends."""
 _PATIENCE = 2.0
 """Seconds that work under way has to notice, at the end, that its client has left."""
 
@@ -140,8 +142,11 @@ class GrpcServer:
         if reply.delivery == "trickle":
             await call.org.clock.sleep(reply.seconds)
         elif reply.delivery in ("none", "cut"):
+            if reply.delivery == "cut":
+                # What was sent before is on its way through gRPC, which does not say when it has left.
+                await asyncio.sleep(_ON_ITS_WAY)
             if way is not None:
-                way.reset()
+                way.hang_up() if reply.delivery == "cut" else way.reset()
             await context.abort(grpc.StatusCode.UNAVAILABLE, "the connection is broken")
         code = _code(reply)
         trailers = [(name.lower(), value) for name, value in reply.headers.items() if name.lower() not in _OWN]

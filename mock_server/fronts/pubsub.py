@@ -66,7 +66,9 @@ class PubSubFront:
 
     def _way(self, port: int) -> Way | None:
         outer = self._by_port.get(port)
-        return None if outer is None else Way(outer.peer, outer.secure, outer.reset, lambda: outer.broken)
+        return (
+            None if outer is None else Way(outer.peer, outer.secure, outer.reset, outer.hang_up, lambda: outer.broken)
+        )
 
     async def close(self) -> None:
         """End all streams, at once."""
@@ -84,12 +86,21 @@ def _load() -> None:
 
 
 class Way:
-    """How a client came in: its address, whether by TLS, and what breaks its connection."""
+    """How a client came in: its address, whether by TLS, and what ends its connection, with all that is under way or
+    once that has left."""
 
-    def __init__(self, peer: str, secure: bool, reset: Callable[[], None], broken: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        peer: str,
+        secure: bool,
+        reset: Callable[[], None],
+        hang_up: Callable[[], None],
+        broken: Callable[[], bool],
+    ) -> None:
         self.peer = peer
         self.secure = secure
         self.reset = reset
+        self.hang_up = hang_up
         self.broken = broken
 
 
@@ -185,6 +196,15 @@ class _Outer(_Half):
         self._front._open.discard(self)
         if self._inner_port is not None and self._front._by_port.get(self._inner_port) is self:
             del self._front._by_port[self._inner_port]
+
+    def hang_up(self) -> None:
+        """End the connection once what was said to the client has left."""
+        self.broken = True
+        if self.other is not None:
+            # Not even how the stream ended is told.
+            self.other.other = None
+            self.other.end()
+        self.end()
 
     def reset(self) -> None:
         """Break the connection so that the client sees it."""

@@ -123,6 +123,8 @@ def _refused_requests(evidence: Evidence) -> tuple[list[tuple[Exchange, Exchange
     times = 0
     leg = 0
     for exchange in evidence.exchanges:
+        if exchange.is_stream:
+            continue  # of two streams nobody knows whether the same was asked for
         if len(evidence.legs) > 1 and evidence.leg_of(exchange.number) != leg:
             leg = evidence.leg_of(exchange.number)
             refused.clear()

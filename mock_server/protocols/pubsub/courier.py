@@ -190,8 +190,9 @@ class Courier:
             await self._say((), self._latest(), self.answers.pop(0))
 
     async def _say(self, events: Sequence[bytes], latest: int, more: bytes = b"") -> None:
-        await self.stream.send(wire.fetched(events, latest, self._rpc, self.pending, more))
+        # Before it leaves: the client may move the clock as soon as it has it.
         self._spoke = self._asked = self.clock.now()
+        await self.stream.send(wire.fetched(events, latest, self._rpc, self.pending, more))
 
     def _latest(self) -> int:
         """Return the replay id from which to go on, where nothing was delivered."""

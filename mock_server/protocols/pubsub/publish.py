@@ -15,9 +15,9 @@ from mock_server.protocols.pubsub.values import row_of
 
 if TYPE_CHECKING:
     from mock_server.org.events import Channel
-    from mock_server.org.records.changes import RowResult
+    from mock_server.org.events.avro import Codec
     from mock_server.org.schema.types import SObject
-    from mock_server.protocols.pubsub.pubsub_api_pb2 import ProducerEvent, PublishRequest, PublishResult
+    from mock_server.protocols.pubsub.pubsub_api_pb2 import ProducerEvent, PublishRequest
 
 SWEEP = 70.0
 """Seconds of the clock within which a stream has to bring something (the comments of the protocol's own file)."""
@@ -77,8 +77,10 @@ async def publish_stream(call: Call) -> Reply:
 
     assert call.stream is not None
     topic, sobject = "", None
+    heard = call.org.clock.now()
     while True:
-        message = await _next(call)
+        message = await _next(call, heard + SWEEP)
+        heard = call.org.clock.now()
         if message is None:
             return wire.sent(b"")
         request = read(api.PublishRequest, wire.fits(message))
@@ -98,13 +100,12 @@ async def publish_stream(call: Call) -> Reply:
             return wire.sent(b"")
 
 
-async def _next(call: Call) -> bytes | None:
-    """Return the next request of a stream. Raises ApiError when none comes for too long, or the session ends."""
+async def _next(call: Call, until: float) -> bytes | None:
+    """Return the next request of a stream. Raises ApiError when none comes in time, or the session ends."""
     assert call.stream is not None
     wake = asyncio.Event()
-    clock = call.org.clock
     reading = asyncio.ensure_future(call.stream.receive())
-    alarm = asyncio.ensure_future(clock.wait_until(clock.now() + SWEEP))
+    alarm = asyncio.ensure_future(call.org.clock.wait_until(until))
     stop = call.org.sessions.watch(call.session.token, wake.set)
     for one in (reading, alarm):
         one.add_done_callback(lambda _: wake.set())
@@ -152,8 +153,11 @@ async def _published(call: Call, sobject: SObject, request: PublishRequest) -> b
     bus = call.org.events
     changes: list[Change] = []
     refused: list[str | None] = []
+    codec: Codec | None = None
     for event in request.events:
-        why, values = _values(call, sobject, event)
+        if codec is None or codec.schema_id != event.schema_id:
+            codec = call.org.events.codecs.known(event.schema_id)
+        why, values = _values(codec, sobject, event)
         refused.append(why)
         if why is None:
             changes.append(Change("create", sobject.name, values))
@@ -162,12 +166,18 @@ async def _published(call: Call, sobject: SObject, request: PublishRequest) -> b
     saved = iter(await call.write(changes) if changes else ())
     numbers = {event.uuid: event.replay_id for event in _new(channel, before)}
     response = api.PublishResponse(schema_id=bus.codecs.of_event(sobject.name).schema_id, rpc_id=wire.rpc_id(call))
-    for event, why in zip(request.events, refused, strict=True):
-        result = response.results.add(correlation_key=event.id)
-        if why is None:
-            _tell(result, next(saved), numbers, bus.last)
-        else:
-            result.error.code, result.error.msg = api.PUBLISH, why
+    newest = bus.last
+    for event, refusal in zip(request.events, refused, strict=True):
+        why = refusal
+        row = None if why is not None else next(saved)
+        if row is not None and row.success:
+            # An event that is accepted, and never gets onto the bus, has a number like any other.
+            number = numbers.get(row.enqueued, newest).to_bytes(8, "big")
+            response.results.add(replay_id=number, correlation_key=event.id or row.enqueued or "")
+            continue
+        if row is not None:
+            why = f"{row.errors[0].code}: {row.errors[0].message}"
+        response.results.add(correlation_key=event.id, error=api.Error(code=api.PUBLISH, msg=why))
     return response.SerializeToString()
 
 
@@ -175,24 +185,10 @@ def _new(channel: Channel, before: int) -> Sequence[Any]:
     return channel.after(before, len(channel))
 
 
-def _tell(result: PublishResult, row: RowResult, numbers: dict[str | None, int], newest: int) -> None:
-    if not row.success:
-        from mock_server.protocols.pubsub.messages import api
-
-        error = row.errors[0]
-        result.error.code, result.error.msg = api.PUBLISH, f"{error.code}: {error.message}"
-        return
-    # An event that is accepted, and never gets onto the bus, has a number like any other.
-    result.replay_id = wire.replay_bytes(numbers.get(row.enqueued, newest))
-    if not result.correlation_key:
-        result.correlation_key = row.enqueued or ""
-
-
-def _values(call: Call, sobject: SObject, event: ProducerEvent) -> tuple[str | None, dict[str, Any]]:
+def _values(codec: Codec | None, sobject: SObject, event: ProducerEvent) -> tuple[str | None, dict[str, Any]]:
     """Return why an event cannot be published, or its values."""
     if len(event.payload) > wire.LARGEST_EVENT:
         return f"The event message is larger than {wire.LARGEST_EVENT} bytes.", {}
-    codec = call.org.events.codecs.known(event.schema_id)
     if codec is None or codec.name != sobject.name:
         return f"The schema ID {event.schema_id!r} isn't one of the events of this topic.", {}
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from mock_server.org.events.avro import NotDecoded
@@ -12,7 +12,7 @@ from mock_server.org.schema.types import SObject
 
 _SET = frozenset({"CreatedDate", "CreatedById"})
 """What the platform sets itself, whatever a publisher says."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH = datetime(1970, 1, 1)  # told as UTC, and quicker without saying so
 
 
 def row_of(sobject: SObject | None, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -23,11 +23,10 @@ def row_of(sobject: SObject | None, values: Mapping[str, Any]) -> dict[str, Any]
     if converts is None:
         converts = {field.name: _CONVERTS[field.type] for field in sobject.fields if field.type in _CONVERTS}
         sobject.memo["avro values"] = converts
-    return {
-        name: converts[name](value) if name in converts else value
-        for name, value in values.items()
-        if value is not None and name not in _SET
-    }
+    row = {name: value for name, value in values.items() if value is not None and name not in _SET}
+    for name in converts.keys() & row.keys():
+        row[name] = converts[name](row[name])
+    return row
 
 
 def _moment(value: int) -> str:
@@ -35,7 +34,7 @@ def _moment(value: int) -> str:
         moment = _EPOCH + timedelta(milliseconds=value)
     except OverflowError:
         raise NotDecoded(f"{value} is no moment") from None
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+    return f"{moment.isoformat(timespec='milliseconds')}Z"
 
 
 def _date(value: int) -> str:

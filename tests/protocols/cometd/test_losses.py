@@ -190,3 +190,19 @@ def test_what_is_for_others_hides_nothing_behind_it(lab: Lab) -> None:
         lab.publish(NOTES, *({"payload": "x"} for _ in range(count)), **about)
     client = lab.client().ready(NOTES, replay=-2)
     assert sum("data" in reply for reply in client.connect()) == 3
+
+
+def test_the_journal_tells_what_ended_the_subscriptions_of_a_client(lab: Lab) -> None:
+    client = lab.client().ready(ORDER)
+    lab.control.expire_tokens()
+    client.connect()
+    client.token = lab.control.mint_token()
+    lab.control.advance(41)
+    client.connect()
+    ends = [
+        (note["channel"], note["refused"])
+        for entry in lab.control.journal()
+        for note in entry["events"]
+        if note["what"] == "unsubscribed" and note["subscriber"] == client.id
+    ]
+    assert ends == [("*", "401::Authentication invalid"), ("*", "403::Unknown client")]

@@ -133,7 +133,7 @@ def test_a_subscriber_is_cut_off(
         if isinstance(event, dict):
             assert len(stream.events(1)) == 1
         assert stream.refusal().status == status
-        assert len(client.subscribe(preset=EARLIEST).events(2)) == 2
+    assert len(pubsub.subscribe(preset=EARLIEST).events(2)) == 2
 
 
 @pytest.mark.parametrize("why", ["expired", "corrupt", "foreign"])
