@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from mock_server.deliveries import DeliveriesSpent
 from mock_server.journal import EventNote
 from mock_server.operations import Reply
 from mock_server.org import errors
@@ -24,7 +25,6 @@ KEEP_ALIVE = 270.0
 """Seconds after which a stream that has nothing to deliver says so."""
 STARVED = 60.0
 """Seconds after which a stream is closed of which nothing is outstanding, unless the client asks again."""
-DELIVERED = "DailyDeliveredPlatformEvents"
 
 
 class Courier:
@@ -44,7 +44,6 @@ class Courier:
         """What is to be told beside events: the further fields of a response each."""
         self.wake = asyncio.Event()
         self._rpc = wire.rpc_id(call)
-        self._ledger = call.org.limits.ledger(DELIVERED)
         self._spoke = self._asked = self.clock.now()
         self._reading: asyncio.Future[bytes | None] | None = None
         self._unwatch: Callable[[], None] = lambda: None
@@ -52,7 +51,7 @@ class Courier:
         self._generation = call.org.events.generation
         self.cut = False
         """Whether a fault breaks the connection."""
-        self.feed = call.feed(channel, str(call.entry.number), position, None, self.wake)
+        self.feed = call.feed(channel, str(call.entry.number), position, self.wake)
 
     # -- what the two kinds of subscription differ in
 
@@ -170,11 +169,11 @@ class Courier:
         most = min(self.pending, MOST)
         if not most:
             return ()
-        left = self._ledger.remaining
-        if left <= 0:
-            raise errors.DELIVERY_LIMIT()
         before = self.feed.position
-        events: Sequence[Event] = self.feed.take(self.call, min(most, left))
+        try:
+            events: Sequence[Event] = self.feed.take(self.call, most)
+        except DeliveriesSpent:
+            raise errors.DELIVERY_LIMIT() from None
         if not events and self.feed.position != before:
             return None
         return events
@@ -182,7 +181,6 @@ class Courier:
     async def _send(self, events: Sequence[Event] | None) -> None:
         for batch in _batches([(event, encoded(self.call, event)) for event in events or ()]):
             self.pending -= len(batch)
-            self._ledger.charge(len(batch))
             latest = batch[-1][0].replay_id
             more = self.answers.pop(0) if self.answers else b""
             await self._say([content for _, content in batch], latest, more)
