@@ -78,6 +78,8 @@ class Snapshot:
     apps: Mapping[str, ConnectedApp] = field(repr=False)
     channels: Mapping[str, Channel] = field(default_factory=dict, repr=False)
     """What the channels of events held."""
+    committed: Mapping[str, int] = field(default_factory=dict, repr=False)
+    """How far managed subscriptions had been read."""
 
 
 class Org:
@@ -578,6 +580,7 @@ class Org:
             dict(self.directory.secrets),
             dict(self.directory.apps),
             self._events.copy() if self._events is not None else {},
+            self._events.managed.copy() if self._events is not None else {},
         )
 
     def restore(self, snapshot: Snapshot) -> None:
@@ -604,6 +607,7 @@ class Org:
             self._outbound.clear()
         if self._events is not None or snapshot.channels:
             self.events.become(snapshot.channels)
+            self.events.managed.become(snapshot.committed)
         self.resume_channels()
         self.resume_topics()
         self.resume_jobs()

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from mock_server.org.schema import Schema
     from mock_server.org.schema.types import SObject
 
-_MANY = 200
 _ALL_DATA_ALONE = frozenset({"Task", "Event"})
 """Objects that have no permission "View All" of their own."""
 
@@ -35,21 +34,15 @@ def may_follow(access: Access, sobject: SObject) -> bool:
 
 
 class Seen(Channel):
-    """A channel as a user sees it. With `strict` it leaves out the events of objects that he may not follow.
+    """A channel as a user sees it: all events, without the fields that he may not read, asked anew at each delivery."""
 
-    Permissions are asked anew at each delivery.
-    """
+    __slots__ = ("_access", "_channel", "_schema")
 
-    __slots__ = ("_access", "_channel", "_schema", "_strict")
-
-    def __init__(
-        self, channel: Channel, access: Callable[[], Access | None], schema: Schema, *, strict: bool = False
-    ) -> None:
+    def __init__(self, channel: Channel, access: Callable[[], Access | None], schema: Schema) -> None:
         super().__init__(channel.name, channel.kind, channel.retention)
         self._channel = channel
         self._access = access
         self._schema = schema
-        self._strict = strict
 
     def __len__(self) -> int:
         return len(self._channel)
@@ -61,20 +54,13 @@ class Seen(Channel):
         access = self._access()
         if access is None:
             return self._channel.after(replay_id, most)
-        while True:
-            events = self._channel.after(replay_id, most)
-            seen = [one for one in (self._seen(event, access) for event in events) if one is not None]
-            if seen or len(events) < most:
-                return seen
-            replay_id = events[-1].replay_id
+        return [self._seen(event, access) for event in self._channel.after(replay_id, most)]
 
-    def _seen(self, event: Event, access: Access) -> Event | None:
+    def _seen(self, event: Event, access: Access) -> Event:
         entity = changing(event.name)
         sobject = None if entity is None else self._schema.get(entity)
         if sobject is None:
             return event
-        if self._strict and not may_follow(access, sobject):
-            return None
         hidden = _hidden(access, sobject)
         if not hidden:
             return event
