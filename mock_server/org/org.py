@@ -78,6 +78,8 @@ class Snapshot:
     apps: Mapping[str, ConnectedApp] = field(repr=False)
     channels: Mapping[str, Channel] = field(default_factory=dict, repr=False)
     """What the channels of events held."""
+    committed: Mapping[str, int] = field(default_factory=dict, repr=False)
+    """How far managed subscriptions had been read."""
 
 
 class Org:
@@ -172,6 +174,7 @@ class Org:
         """Told once, when the org comes to have an event bus."""
         self._pipeline.outbox.bus = lambda: self.events
         self._pipeline.on_saved["PushTopic"] = self._topics_changed
+        self._pipeline.captured = lambda: self.captured.names
         for name in ("PlatformEventChannel", "PlatformEventChannelMember"):
             self._pipeline.on_saved[name] = self._channels_changed
 
@@ -577,6 +580,7 @@ class Org:
             dict(self.directory.secrets),
             dict(self.directory.apps),
             self._events.copy() if self._events is not None else {},
+            self._events.managed.copy() if self._events is not None else {},
         )
 
     def restore(self, snapshot: Snapshot) -> None:
@@ -603,6 +607,7 @@ class Org:
             self._outbound.clear()
         if self._events is not None or snapshot.channels:
             self.events.become(snapshot.channels)
+            self.events.managed.become(snapshot.committed)
         self.resume_channels()
         self.resume_topics()
         self.resume_jobs()

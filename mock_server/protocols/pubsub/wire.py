@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from hashlib import md5
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
@@ -190,8 +191,22 @@ _EVENTS, _LATEST, _RPC, _PENDING = 0x0A, 0x12, 0x1A, 0x20
 
 def consumer_event(uuid: str, schema_id: str, payload: bytes, replay_id: int) -> bytes:
     """Return a ConsumerEvent as an element of `events`."""
-    producer = chunk(0x0A, uuid.encode()) + chunk(0x12, schema_id.encode()) + chunk(0x1A, payload)
-    return chunk(_EVENTS, chunk(0x0A, producer) + chunk(0x12, replay_bytes(replay_id)))
+    producer = chunk(0x0A, uuid.encode()) + _schema(schema_id) + chunk(0x1A, payload)
+    size = varint(len(producer))
+    # Ten bytes are the replay id's, one the tag in front of them.
+    return b"".join(
+        (b"\x0a", varint(len(producer) + len(size) + 11), b"\x0a", size, producer, b"\x12\x08", replay_bytes(replay_id))
+    )
+
+
+@lru_cache(256)
+def _schema(schema_id: str) -> bytes:
+    return chunk(0x12, schema_id.encode())
+
+
+def accepted(replay_id: int, key: str) -> bytes:
+    """Return the PublishResult of an event that was accepted, as an element of `results`."""
+    return chunk(0x0A, b"\x0a\x08" + replay_bytes(replay_id) + chunk(0x1A, key.encode()))
 
 
 def fetched(events: Iterable[bytes], latest: int, rpc: str, pending: int, more: bytes = b"") -> bytes:
