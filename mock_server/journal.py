@@ -157,6 +157,8 @@ class Entry:
     exposed: tuple[str, ...] = ()
     noted: dict[int, int] | None = None
     """Rows of a job that are noted, by the number of their batch."""
+    grown: bool = False
+    """Whether its rows are lists of its own, which grow with each step of a long exchange."""
     part: int = 0
     """Of a request inside this exchange: its place from 1. Such an entry is a note, which is merged into the whole."""
 
@@ -174,8 +176,26 @@ class Entry:
 
     def carried(self, changes: Sequence[Change], results: Sequence[RowResult]) -> None:
         """Note rows, after those that were noted before."""
-        self.changes = [*self.changes, *changes] if self.changes else changes
-        self.results = [*self.results, *results] if self.results else results
+        if not self.changes:
+            # Of most there are some once, and never any more.
+            self.changes, self.results = changes, results
+            return
+        if not self.grown:
+            self.grown, self.changes, self.results = True, list(self.changes), list(self.results)
+        assert isinstance(self.changes, list)
+        assert isinstance(self.results, list)
+        self.changes.extend(changes)
+        self.results.extend(results)
+
+    def forget(self, left: int) -> int:
+        """Keep the newest rows of a stream, so many at the most; return how many are forgotten."""
+        gone = len(self.changes) - left
+        if gone <= 0 or not self.grown:
+            return 0
+        assert isinstance(self.changes, list)
+        assert isinstance(self.results, list)
+        del self.changes[:gone], self.results[: max(0, len(self.results) - left)]
+        return gone
 
     def worked_off(self, batch: int, changes: Sequence[Change], results: Sequence[RowResult]) -> None:
         """Note rows of a job, behind those of the batches before theirs: they stand in the order of its content,
@@ -344,8 +364,15 @@ class Journal:
             entry.carried(changes, results)
         else:
             entry.worked_off(batch, changes, results)
-        self._rows += len(changes)
-        while self._keep is not None and self._rows > self._keep_rows and len(self._entries) > 1:
+        gone = 0
+        if self._keep is not None and len(entry.changes) > 2 * self._keep_rows:
+            # A stream goes on for hours; its own oldest rows go.
+            gone = entry.forget(self._keep_rows)
+        if self.entry(entry.number) is entry:
+            self._rows += len(changes) - gone
+        if self._keep is None:
+            return
+        while self._rows > self._keep_rows and len(self._entries) > 1:
             self._drop()
 
     def told(self, entry: Entry, notes: Sequence[EventNote]) -> None:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import accumulate, repeat
 from typing import TYPE_CHECKING, Protocol
-from uuid import UUID
 
 from mock_server.org.chance import stream
 from mock_server.org.events.access import NoChannel, Resolver
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
 _WIDEST_GAP = 3
 _GAPS = bytes(1 + byte % _WIDEST_GAP for byte in range(256))
 _LONGEST = max(RETENTION.values())
+_UUID_MASK, _UUID_BITS = 0xF000 << 64 | 0xC000 << 48, 0x4000 << 64 | 0x8000 << 48
 _LOOKED_AFTER = 4_096
 """Replay ids after which those are looked for that are good for nothing any more."""
 
@@ -175,7 +175,10 @@ class EventBus:
 
     def new_uuid(self) -> str:
         """Return an EventUuid."""
-        return str(UUID(int=self._uuids.getrandbits(128), version=4))
+        # Of version 4, and of the variant that all are of.
+        number = self._uuids.getrandbits(128) & ~_UUID_MASK | _UUID_BITS
+        text = f"{number:032x}"
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
     def on_commit(self, watcher: Callable[[Sequence[Batch]], None]) -> None:
         """Have a function told what each transaction has changed, once it is committed."""
@@ -207,13 +210,16 @@ class EventBus:
     def publish(self, events: Sequence[Event], channels: Callable[[Event], Iterable[Channel]]) -> None:
         """Append events, each to its channels, in this order, and wake who listens."""
         now = self._clock.now()
-        for event in events:
-            if event.exchange in self._doomed:
-                continue
-            event.replay_id, event.at = self._next(now), now
+        told: dict[int, Channel] = {}
+        if self._doomed:
+            events = [event for event in events if event.exchange not in self._doomed]
+        for event, replay_id in zip(events, self.reserve(len(events)) if events else (), strict=True):
+            event.replay_id, event.at = replay_id, now
             for channel in channels(event):
                 channel.append((event,))
-                channel.expire(now)
+                told[id(channel)] = channel
+        for channel in told.values():
+            channel.expire(now)
         self.wake()
 
     def reserve(self, count: int) -> list[int]:

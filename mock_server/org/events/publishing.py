@@ -56,8 +56,10 @@ class PlatformEvents:
     def publish(self, published: Sequence[Published]) -> list[Event]:
         """Append events to their channels; return them. Those that are lost count as published, and come nowhere."""
         now = stamp(self._org.clock.now()).replace("+0000", "Z")
-        events = [self._event(one, now) for one in published if not one.lost]
-        channels = {one.sobject.name: (self.channel(one.sobject),) for one in published}
+        types = {one.sobject.name: one.sobject for one in published}
+        schemas = {name: self._bus.schemas.of(sobject)["uuid"] for name, sobject in types.items()}
+        events = [self._event(one, now, schemas) for one in published if not one.lost]
+        channels = {name: (self.channel(sobject),) for name, sobject in types.items()}
         for sobject, count in Counter(one.sobject.name for one in published).items():
             found = self._org.schema.get(sobject)
             if found is not None:
@@ -65,13 +67,13 @@ class PlatformEvents:
         self._bus.publish(events, lambda event: channels[event.name])
         return events
 
-    def _event(self, one: Published, now: str) -> Event:
+    def _event(self, one: Published, now: str, schemas: Mapping[str, str]) -> Event:
         return Event(
             "platform",
             one.sobject.name,
             payload_of(one.sobject, one.values, now, one.user_id),
             uuid=one.uuid,
-            schema_id=self._bus.schemas.of(one.sobject)["uuid"],
+            schema_id=schemas[one.sobject.name],
             told={"EventUuid": one.uuid, "EventApiName": one.sobject.name},
             exchange=one.exchange,
         )

@@ -165,20 +165,22 @@ async def _published(call: Call, sobject: SObject, request: PublishRequest) -> b
     before = bus.last
     saved = iter(await call.write(changes) if changes else ())
     numbers = {event.uuid: event.replay_id for event in _new(channel, before)}
-    response = api.PublishResponse(schema_id=bus.codecs.of_event(sobject.name).schema_id, rpc_id=wire.rpc_id(call))
+    results: list[bytes] = []
     newest = bus.last
     for event, refusal in zip(request.events, refused, strict=True):
         why = refusal
         row = None if why is not None else next(saved)
         if row is not None and row.success:
             # An event that is accepted, and never gets onto the bus, has a number like any other.
-            number = numbers.get(row.enqueued, newest).to_bytes(8, "big")
-            response.results.add(replay_id=number, correlation_key=event.id or row.enqueued or "")
+            results.append(wire.accepted(numbers.get(row.enqueued, newest), event.id or row.enqueued or ""))
             continue
         if row is not None:
             why = f"{row.errors[0].code}: {row.errors[0].message}"
-        response.results.add(correlation_key=event.id, error=api.Error(code=api.PUBLISH, msg=why))
-    return response.SerializeToString()
+        result = api.PublishResult(correlation_key=event.id, error=api.Error(code=api.PUBLISH, msg=why))
+        results.append(wire.chunk(0x0A, result.SerializeToString()))
+    schema_id = bus.codecs.of_event(sobject.name).schema_id
+    rest = api.PublishResponse(schema_id=schema_id, rpc_id=wire.rpc_id(call))
+    return b"".join(results) + rest.SerializeToString()
 
 
 def _new(channel: Channel, before: int) -> Sequence[Any]:

@@ -23,9 +23,10 @@ def row_of(sobject: SObject | None, values: Mapping[str, Any]) -> dict[str, Any]
     if converts is None:
         converts = {field.name: _CONVERTS[field.type] for field in sobject.fields if field.type in _CONVERTS}
         sobject.memo["avro values"] = converts
-    row = {name: value for name, value in values.items() if value is not None and name not in _SET}
-    for name in converts.keys() & row.keys():
-        row[name] = converts[name](row[name])
+    row = {}
+    for name, value in values.items():
+        if value is not None and name not in _SET:
+            row[name] = converts[name](value) if name in converts else value
     return row
 
 

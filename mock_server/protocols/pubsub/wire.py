@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from hashlib import md5
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
@@ -26,6 +27,8 @@ _CODES = {
 }  # fmt: skip
 """gRPC's status of an error of the catalogue."""
 _INTERNAL = 13
+_LONGEST = 1_000
+"""Characters of a message, which may repeat what the client said: clients drop a call whose trailers are over 8 KB."""
 _SUFFIX = "sfdc.platform.eventbus.grpc."
 _IN_FRONT = frozenset({errors.UPSTREAM_RESET.code, errors.MANAGED_NO_COMMIT.code})
 """Errors that have no code of the service's own."""
@@ -48,7 +51,8 @@ def operation(name: str, method: str, summary: str, **more: object) -> Operation
 def render(error: ApiError) -> Reply:
     """Write an error as status and trailers."""
     shown = _of_this_api(error)
-    headers = {"grpc-status": str(_CODES.get(shown.status, _INTERNAL)), "grpc-message": quote(shown.message)}
+    text = shown.message if len(shown.message) <= _LONGEST else f"{shown.message[:_LONGEST]}..."
+    headers = {"grpc-status": str(_CODES.get(shown.status, _INTERNAL)), "grpc-message": quote(text)}
     if shown.code not in _IN_FRONT:
         headers["error-code"] = shown.code
     return Reply(error.status, b"", None, headers)
@@ -93,8 +97,7 @@ def guard(call: Call) -> None:
     for name in _NEEDED:
         if not (call.headers.get(name) or "").strip():
             raise errors.SERVICE_AUTH_HEADERS_INVALID(header=name)
-    where = urlsplit(call.headers["instanceurl"].strip())
-    if where.scheme not in ("https", "http") or not where.netloc:
+    if not _is_url(call.headers["instanceurl"].strip()):
         raise errors.SERVICE_AUTH_HEADERS_INVALID(header="instanceurl")
     tenant = call.headers["tenantid"].strip()
     if len(tenant) not in (15, 18) or not tenant.isalnum() or not tenant.startswith("00D"):
@@ -103,6 +106,15 @@ def guard(call: Call) -> None:
     if (to_18(tenant) if len(tenant) == 15 else tenant) != call.org.id:
         raise errors.SERVICE_AUTH_ERROR()
     fits(call.body)
+
+
+def _is_url(text: str) -> bool:
+    try:
+        where = urlsplit(text)
+    except ValueError:
+        # "http://[": half of an address.
+        return False
+    return where.scheme in ("https", "http") and bool(where.netloc)
 
 
 def fits(message: bytes) -> bytes:
@@ -179,8 +191,22 @@ _EVENTS, _LATEST, _RPC, _PENDING = 0x0A, 0x12, 0x1A, 0x20
 
 def consumer_event(uuid: str, schema_id: str, payload: bytes, replay_id: int) -> bytes:
     """Return a ConsumerEvent as an element of `events`."""
-    producer = chunk(0x0A, uuid.encode()) + chunk(0x12, schema_id.encode()) + chunk(0x1A, payload)
-    return chunk(_EVENTS, chunk(0x0A, producer) + chunk(0x12, replay_bytes(replay_id)))
+    producer = chunk(0x0A, uuid.encode()) + _schema(schema_id) + chunk(0x1A, payload)
+    size = varint(len(producer))
+    # Ten bytes are the replay id's, one the tag in front of them.
+    return b"".join(
+        (b"\x0a", varint(len(producer) + len(size) + 11), b"\x0a", size, producer, b"\x12\x08", replay_bytes(replay_id))
+    )
+
+
+@lru_cache(256)
+def _schema(schema_id: str) -> bytes:
+    return chunk(0x12, schema_id.encode())
+
+
+def accepted(replay_id: int, key: str) -> bytes:
+    """Return the PublishResult of an event that was accepted, as an element of `results`."""
+    return chunk(0x0A, b"\x0a\x08" + replay_bytes(replay_id) + chunk(0x1A, key.encode()))
 
 
 def fetched(events: Iterable[bytes], latest: int, rpc: str, pending: int, more: bytes = b"") -> bytes:

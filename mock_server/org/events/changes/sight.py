@@ -34,15 +34,21 @@ def may_follow(access: Access, sobject: SObject) -> bool:
 
 
 class Seen(Channel):
-    """A channel as a user sees it: all events, without the fields that he may not read, asked anew at each delivery."""
+    """A channel as a user sees it. With `strict` it leaves out the events of objects that he may not follow.
 
-    __slots__ = ("_access", "_channel", "_schema")
+    Permissions are asked anew at each delivery.
+    """
 
-    def __init__(self, channel: Channel, access: Callable[[], Access | None], schema: Schema) -> None:
+    __slots__ = ("_access", "_channel", "_schema", "_strict")
+
+    def __init__(
+        self, channel: Channel, access: Callable[[], Access | None], schema: Schema, *, strict: bool = False
+    ) -> None:
         super().__init__(channel.name, channel.kind, channel.retention)
         self._channel = channel
         self._access = access
         self._schema = schema
+        self._strict = strict
 
     def __len__(self) -> int:
         return len(self._channel)
@@ -54,13 +60,20 @@ class Seen(Channel):
         access = self._access()
         if access is None:
             return self._channel.after(replay_id, most)
-        return [self._seen(event, access) for event in self._channel.after(replay_id, most)]
+        while True:
+            events = self._channel.after(replay_id, most)
+            seen = [one for one in (self._seen(event, access) for event in events) if one is not None]
+            if seen or len(events) < most:
+                return seen
+            replay_id = events[-1].replay_id
 
-    def _seen(self, event: Event, access: Access) -> Event:
+    def _seen(self, event: Event, access: Access) -> Event | None:
         entity = changing(event.name)
         sobject = None if entity is None else self._schema.get(entity)
         if sobject is None:
             return event
+        if self._strict and not may_follow(access, sobject):
+            return None
         hidden = _hidden(access, sobject)
         if not hidden:
             return event
