@@ -78,6 +78,8 @@ class Snapshot:
     apps: Mapping[str, ConnectedApp] = field(repr=False)
     channels: Mapping[str, Channel] = field(default_factory=dict, repr=False)
     """What the channels of events held."""
+    commits: Mapping[str, int] = field(default_factory=dict, repr=False)
+    """How far the managed subscriptions were read."""
 
 
 class Org:
@@ -577,6 +579,7 @@ class Org:
             dict(self.directory.secrets),
             dict(self.directory.apps),
             self._events.copy() if self._events is not None else {},
+            self._events.managed.copy() if self._events is not None else {},
         )
 
     def restore(self, snapshot: Snapshot) -> None:
@@ -603,6 +606,7 @@ class Org:
             self._outbound.clear()
         if self._events is not None or snapshot.channels:
             self.events.become(snapshot.channels)
+            self.events.managed.become(snapshot.commits)
         self.resume_channels()
         self.resume_topics()
         self.resume_jobs()

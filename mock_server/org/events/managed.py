@@ -5,7 +5,7 @@ Only one client at a time reads one. What it commits is where the next one begin
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 OBJECT = "ManagedEventSubscription"
 HELD = 900.0
 """Seconds for which a slot stays taken whose client vanished without a good-bye, as has been seen of Salesforce's."""
+_COMMITTED = "committed"
+"""As what commits are kept in an org's file."""
 _COLUMNS = ("Id", "DeveloperName", "TopicName", "DefaultReplay", "ErrorRecoveryReplay", "State", "IsDeleted")
 _PRESETS = {"EARLIEST": EARLIEST, "LATEST": LATEST}
 
@@ -97,6 +99,21 @@ class ManagedSubscriptions:
     org: Org
     slots: dict[str, Slot] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        for identifier, replay_id in self.org.keeper.noted(_COMMITTED):
+            self.slots[identifier] = Slot(replay_id)
+
+    def copy(self) -> dict[str, int]:
+        """Return what is committed now, by subscription."""
+        return {name: slot.committed for name, slot in self.slots.items() if slot.committed is not None}
+
+    def become(self, commits: Mapping[str, int]) -> None:
+        """Have those commits, which were copied before, and no others; who reads a subscription reads on."""
+        for identifier in {*self.slots, *commits}:
+            self.slots.setdefault(identifier, Slot()).committed = commits.get(identifier)
+        for identifier, replay_id in commits.items():
+            self.org.keeper.note(_COMMITTED, identifier, replay_id)
+
     def by_name(self, name: str) -> Managed | None:
         return next((one for one in self._rows("DeveloperName", name) if not one.deleted), None)
 
@@ -155,3 +172,4 @@ class ManagedSubscriptions:
         if slot.committed is not None and replay_id < slot.committed:
             raise CommitRefused("The replay ID is older than the one that is committed.")
         slot.committed = replay_id
+        self.org.keeper.note(_COMMITTED, identifier, replay_id)
