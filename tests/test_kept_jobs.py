@@ -31,10 +31,10 @@ SLOW = "transaction_time: 20ms\n"
 class Served:
     """A server of its own process over one file, which can be ended and started again. Its token outlives it."""
 
-    def __init__(self, folder: Path, config: str) -> None:
+    def __init__(self, folder: Path, config: str, schema: str = SCHEMA) -> None:
         self.folder = folder
         self.file = folder / "org.db"
-        (folder / "schema.yaml").write_text(SCHEMA)
+        (folder / "schema.yaml").write_text(schema)
         (folder / "settings.yaml").write_text(config)
         self.process: subprocess.Popen[str] | None = None
         self.token = ""
@@ -56,7 +56,8 @@ class Served:
             assert self.process.poll() is None, self.process.communicate()[0]
             assert time.monotonic() < until
             time.sleep(0.02)
-        self.url = json.loads(ready.read_text())["url"]
+        self.ready: dict[str, Any] = json.loads(ready.read_text())
+        self.url = self.ready["url"]
 
     def end(self, number: int = signal.SIGKILL) -> str:
         """End the server; return what it has said."""

@@ -10,7 +10,8 @@ from mock_server.org.schema import Schema
 from mock_server.org.schema.derived import can_be_captured, changing
 
 MOST = 5
-"""Objects that can be captured without an add-on (Change Data Capture Allocations)."""
+"""Objects that can be captured without an add-on, whichever channels they are selected for (Change Data Capture
+Allocations)."""
 MOST_CHANGES = 100_000
 """Changes of one transaction of which events tell; of the others they only tell that there were more."""
 
@@ -55,11 +56,6 @@ class Captured:
     @property
     def names(self) -> frozenset[str]:
         return frozenset(self._entities)
-
-    @property
-    def full(self) -> bool:
-        """Whether a user can choose no more of them. Who declares more than that has the add-on."""
-        return len(self._entities) >= MOST
 
     def name_of(self, given: str) -> str:
         """Return the exact name of an object, given by its own name or its event's. Raises NotCapturable."""

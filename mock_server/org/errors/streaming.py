@@ -20,6 +20,10 @@ TOO_MANY_CHANNELS = row(
     "LIMIT_EXCEEDED", 400, "The maximum number of streaming channels ({most}) has been reached", "quota", "save", "K",
     most="200",
 )  # fmt: skip
+TOO_MANY_CAPTURED = row(
+    "LIMIT_EXCEEDED", 400, "The maximum number of entities selected for Change Data Capture ({most}) has been reached",
+    "quota", "save", "K", most="5",
+)  # fmt: skip
 PUSH_TOO_LONG = row(
     "INVALID_INPUT", 400, "The payload cannot exceed {most} characters", "permanent", "statement", "K", most="3000"
 )

@@ -102,7 +102,11 @@ class Pipeline:
         self.reach_outbound: Callable[[], Outbound] = _no_outbound
         """Gives what the org sends, made where it is asked for first; the org sets it."""
         self.on_saved: dict[str, Callable[[], None]] = {}
-        """By object: told of each save of records of it, which may be undone still."""
+        """By object: told of each save of records of it, and once more where that is undone."""
+        self._saved: set[str] = set()
+        """Of these objects, those of which a transaction that goes on, or one before, has saved records."""
+        self.captured: Callable[[], frozenset[str]] = frozenset
+        """Tells the objects whose changes are captured by a declaration; the org sets it."""
         self._blocks = Blocks(schema, store, ids, clock, log, self.auto_numbers)
         store.teach(functions(schema, lambda: self._environment_of("")))
         self.rollups = RollUps(schema, store)
@@ -290,6 +294,10 @@ class Pipeline:
     def _forget(self) -> None:
         self._bin.forget()
         self._permissions.forget()
+        for name in self._saved:
+            self.on_saved[name]()
+        if not self._store.busy:
+            self._saved.clear()
 
     # -- steps
 
@@ -419,7 +427,7 @@ class Pipeline:
                 rule.compute(self._context(), rows)
 
     def _context(self) -> Context:
-        return Context(self._schema, self._store, self._clock.now())
+        return Context(self._schema, self._store, self._clock.now(), self.captured)
 
     def _default_formulas(self, row: Row, chunk: Chunk) -> dict[str, Any]:
         from mock_server.org.formula.defaults import default_values, defaults_of
@@ -658,6 +666,7 @@ class Pipeline:
                 self._permissions.saved(groups, save.moment)
                 for _, name in groups:
                     if name in self.on_saved:
+                        self._saved.add(name)
                         self.on_saved[name]()
                 recount.settle(partial(self._save_masters, chunk, save))
                 if self._outbound is not None:

@@ -6,12 +6,15 @@ Notifications with Metadata API and Tooling API". Their columns follow from `Ful
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from mock_server.org import errors
-from mock_server.org.schema.channels import DEFAULT, checked
+from mock_server.org.captured import MOST
+from mock_server.org.schema.channels import DEFAULT, checked, entity_of
+from mock_server.org.schema.derived import changing
 
 if TYPE_CHECKING:
     from mock_server.org.records.rows import Row
@@ -37,7 +40,8 @@ def channel(context: Context, rows: list[Row]) -> None:
 def member(context: Context, rows: list[Row]) -> None:
     """Check members of channels, and fill their columns."""
     known = defined(context.schema, context.store)
-    taken = {(name, one) for name, channel in known.items() for one in channel["members"]}
+    taken = _members(known)
+    declared = context.captured() | _selected(_members(context.schema.described.channels))
     for row in rows:
         said = _metadata(row)
         name, entity = str(said.get("eventChannel") or ""), str(said.get("selectedEntity") or "")
@@ -49,11 +53,28 @@ def member(context: Context, rows: list[Row]) -> None:
         exact = next(iter(found[name]["members"]), entity) if name in found else entity
         if not row.errors and row.verb == "create" and (name, exact) in taken:
             row.fail(_wrong(f"{exact} is a member of {name} already"))
-        taken.add((name, exact))
+        if row.verb == "update":
+            taken.discard((str(row.before["EventChannel"]), str(row.before["SelectedEntity"])))
+        chosen = declared | _selected(taken)
+        new = kind == "data" and entity_of(exact) not in chosen
+        # Who declares more than that has the add-on, with which there is no such limit.
+        if new and not row.errors and len(declared) <= MOST <= len(chosen):
+            row.fail(errors.TOO_MANY_CAPTURED(most=MOST))
+        if not row.errors:
+            taken.add((name, exact))
         row.values |= {
             "DeveloperName": str(row.now("FullName") or f"{name}_{exact}"), "MasterLabel": exact, "Language": "en_US",
             "EventChannel": name, "SelectedEntity": exact, "FilterExpression": said.get("filterExpression"),
         }  # fmt: skip
+
+
+def _members(channels: Mapping[str, Any]) -> set[tuple[str, str]]:
+    return {(name, one) for name, channel in channels.items() for one in channel["members"]}
+
+
+def _selected(members: set[tuple[str, str]]) -> frozenset[str]:
+    """Return the objects whose change events are members of channels."""
+    return frozenset(entity for _, one in members if (entity := changing(one)) is not None)
 
 
 def _asked(said: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -22,6 +22,8 @@ class Context:
     schema: Schema
     store: Store
     moment: float
+    captured: Callable[[], frozenset[str]]
+    """Tells the objects whose changes are captured by a declaration."""
     _tables: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
 
     @property

@@ -195,7 +195,8 @@ def _answer(call: Call, parts: Sequence[Part], given: Sequence[str] = ()) -> Rep
     if failed:
         call.entry.codes = tuple(code for part in failed for code in _codes(part))
         call.entry.message = call.entry.codes[0][:_LONGEST]
-    return Reply(200, replies.body(parts), cookies=tuple(dict.fromkeys(given)))
+    # Of each name one: the messages of a request may all have asked for it.
+    return Reply(200, replies.body(parts), cookies=tuple({one.partition("=")[0]: one for one in given}.values()))
 
 
 def _codes(part: dict[str, Any]) -> Iterator[str]:

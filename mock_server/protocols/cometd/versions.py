@@ -13,7 +13,7 @@ from mock_server.protocols.cometd import replies
 from mock_server.protocols.cometd.messages import Unreadable
 
 OLDEST = 23.0
-_VERSION = re.compile(r"\d{1,3}\.\d")
+_VERSION = re.compile(r"[0-9]{1,3}\.[0-9]")
 _EXT = {"replay": True, "payload.format": True}
 
 

@@ -207,12 +207,19 @@ class Courier:
                 self._spoke = now
         elif not self.pending and self.starves() and now >= self._asked + STARVED:
             raise errors.STREAM_STARVED(seconds=int(STARVED))
-        alarm = asyncio.ensure_future(self.clock.wait_until(self.due()))
-        alarm.add_done_callback(lambda _: self.wake.set())
+        due = self.due()
+        if due <= now:
+            await asyncio.sleep(0)
+            return
+        alarm: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        # One that is put away must wake nobody: the next wait would end by it, and the one behind that, for ever.
+        alarm.add_done_callback(lambda rung: None if rung.cancelled() else self.wake.set())
+        self.clock.rouse(alarm, due)
         try:
             await self.wake.wait()
         finally:
-            alarm.cancel()
+            if not alarm.done():
+                self.clock.let_lie(alarm)
 
 
 def _batches(events: list[tuple[Event, bytes]]) -> Iterator[list[tuple[Event, bytes]]]:

@@ -27,6 +27,8 @@ _CODES = {
 }  # fmt: skip
 """gRPC's status of an error of the catalogue."""
 _INTERNAL = 13
+_LONGEST = 1_000
+"""Characters of a message, which may repeat what the client said: clients drop a call whose trailers are over 8 KB."""
 _SUFFIX = "sfdc.platform.eventbus.grpc."
 _IN_FRONT = frozenset({errors.UPSTREAM_RESET.code, errors.MANAGED_NO_COMMIT.code})
 """Errors that have no code of the service's own."""
@@ -49,7 +51,8 @@ def operation(name: str, method: str, summary: str, **more: object) -> Operation
 def render(error: ApiError) -> Reply:
     """Write an error as status and trailers."""
     shown = _of_this_api(error)
-    headers = {"grpc-status": str(_CODES.get(shown.status, _INTERNAL)), "grpc-message": quote(shown.message)}
+    text = shown.message if len(shown.message) <= _LONGEST else f"{shown.message[:_LONGEST]}..."
+    headers = {"grpc-status": str(_CODES.get(shown.status, _INTERNAL)), "grpc-message": quote(text)}
     if shown.code not in _IN_FRONT:
         headers["error-code"] = shown.code
     return Reply(error.status, b"", None, headers)
@@ -94,8 +97,7 @@ def guard(call: Call) -> None:
     for name in _NEEDED:
         if not (call.headers.get(name) or "").strip():
             raise errors.SERVICE_AUTH_HEADERS_INVALID(header=name)
-    where = urlsplit(call.headers["instanceurl"].strip())
-    if where.scheme not in ("https", "http") or not where.netloc:
+    if not _is_url(call.headers["instanceurl"].strip()):
         raise errors.SERVICE_AUTH_HEADERS_INVALID(header="instanceurl")
     tenant = call.headers["tenantid"].strip()
     if len(tenant) not in (15, 18) or not tenant.isalnum() or not tenant.startswith("00D"):
@@ -104,6 +106,15 @@ def guard(call: Call) -> None:
     if (to_18(tenant) if len(tenant) == 15 else tenant) != call.org.id:
         raise errors.SERVICE_AUTH_ERROR()
     fits(call.body)
+
+
+def _is_url(text: str) -> bool:
+    try:
+        where = urlsplit(text)
+    except ValueError:
+        # "http://[": half of an address.
+        return False
+    return where.scheme in ("https", "http") and bool(where.netloc)
 
 
 def fits(message: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -177,6 +178,41 @@ def test_change_events_of_a_channel_are_filtered_and_enriched() -> None:
     assert told[1]["Industry"] == "Energy"
     assert "Industry" not in changes(bus, "/data/AccountChangeEvent")[2]
     assert changes(bus, "/data/ChangeEvents") == []
+
+
+class Undone(Exception):
+    """Ends a transaction."""
+
+
+def selection(channel: str, entity: str) -> Change:
+    said = {"eventChannel": channel, "selectedEntity": entity}
+    return Change(
+        "create", "PlatformEventChannelMember", {"FullName": f"{channel}_{entity}", "Metadata": said}, tooling=True
+    )
+
+
+def test_what_a_transaction_selects_that_is_undone_is_not_selected() -> None:
+    bus = Bus()
+    account = Change("create", "Account", {"Name": "a"})
+    with pytest.raises(Undone), bus.org.transaction():
+        bus.save(selection("ChangeEvents", "AccountChangeEvent"))
+        assert bus.org.events.changes.entities() == {"Account"}
+        raise Undone
+    bus.save(account)
+    with bus.org.transaction():
+        with suppress(Undone), bus.org.transaction():
+            bus.save(selection("ChangeEvents", "AccountChangeEvent"))
+            raise Undone
+        bus.save(account)
+    assert changes(bus, "/data/AccountChangeEvent") == []
+    assert not bus.org.log.watched
+    (made,) = bus.save(selection("ChangeEvents", "AccountChangeEvent"))
+    assert made.id is not None
+    with suppress(Undone), bus.org.transaction():
+        bus.save(Change("hard_delete", "PlatformEventChannelMember", id=made.id, tooling=True))
+        raise Undone
+    bus.save(account)
+    assert len(changes(bus, "/data/ChangeEvents")) == 1
 
 
 def test_members_of_the_default_channel_are_captured() -> None:

@@ -81,3 +81,14 @@ def test_deep_messages_end_in_an_answer(known: Bayeux, deep: int) -> None:
     body = json.dumps([message]).replace('"DEEP"', "[" * deep + "]" * deep)
     answer = known.send(data=body, headers={"Content-Type": "application/json"})
     assert answer.status_code in (200, 400)
+
+
+def test_an_answer_to_many_messages_sets_each_cookie_once(lab: Lab) -> None:
+    answer = lab.client().send(*[{"channel": "/meta/connect", "clientId": "gone"}] * 400)
+    assert len(answer.json()) == 400
+    assert [name for name, _ in answer.raw.headers.items() if name.lower() == "set-cookie"] == ["Set-Cookie"]
+
+
+def test_a_version_is_written_in_plain_digits(lab: Lab) -> None:
+    answer = lab.client("\u0666\u0660.0").send({"channel": "/meta/handshake"})
+    assert (answer.status_code, answer.json()[0]["error"][:5]) == (400, "400::")

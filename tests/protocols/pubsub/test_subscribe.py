@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from mock_server.control.client import ControlClient
+from mock_server.protocols.pubsub.courier import Courier
 from tests.conftest import Rest
 from tests.protocols.pubsub.client import CUSTOM, EARLIEST, TOPIC, PubSub, Refused
 
@@ -265,3 +266,22 @@ def test_an_org_that_is_deleted_ends_its_streams(pubsub: PubSub, server: Any) ->
     pubsub.begun(server.control.for_org(made.id))
     server.control.delete_org(made.id)
     assert stream.refusal().status == "UNAVAILABLE"
+
+
+def test_a_stream_that_was_woken_comes_to_rest(pubsub: PubSub, rest: Rest, monkeypatch: pytest.MonkeyPatch) -> None:
+    turns = []
+    turn = Courier._turn
+
+    async def counted(self: Courier) -> bool:
+        turns.append(self)
+        return await turn(self)
+
+    monkeypatch.setattr(Courier, "_turn", counted)
+    stream = pubsub.subscribe(preset=EARLIEST)
+    pubsub.publish("a")
+    stream.events(1)
+    stream.send(num_requested=1)
+    for _ in range(50):
+        # As many occasions for the server's loop to turn.
+        assert rest.get("/limits").status_code == 200
+    assert len(turns) < 10

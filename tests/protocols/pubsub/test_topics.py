@@ -112,3 +112,15 @@ def test_calls_stand_in_the_journal_and_count_against_no_limit_of_requests(pubsu
     assert good["user"] == pubsub.org.username
     assert bad["codes"] == ["sfdc.platform.eventbus.grpc.topic.not.found"]
     assert control.limits()["DailyApiRequests"]["Remaining"] == before  # type: ignore[attr-defined]
+
+
+def test_an_instance_url_that_is_half_an_address_is_refused(pubsub: PubSub) -> None:
+    refused = refusal(pubsub, "GetTopic", metadata(pubsub.org, instanceurl="http://["), topic_name=TOPIC)
+    assert (refused.status, refused.code) == ("UNAUTHENTICATED", "service.auth.headers.invalid")
+
+
+@pytest.mark.parametrize("letter", ["a", "\u20ac"])
+def test_a_refusal_of_a_very_long_name_reaches_the_client(pubsub: PubSub, letter: str) -> None:
+    refused = refusal(pubsub, "GetTopic", topic_name=letter * 100_000)
+    assert (refused.status, refused.code) == ("NOT_FOUND", "topic.not.found")
+    assert letter * 100 in refused.text

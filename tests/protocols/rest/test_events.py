@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import requests
 
 from mock_server import api
 from mock_server.control.client import ControlClient, ControlError
@@ -290,6 +291,34 @@ def test_objects_are_captured_by_records(shop: Shop) -> None:
     shop.rest.delete(f"/tooling/sobjects/PlatformEventChannelMember/{member}")
     shop.rest.post("/sobjects/Account", json={"Name": "b"})
     assert len(shop.control.events()) == 1
+
+
+def select(shop: Shop, entity: str, channel: str = "ChangeEvents") -> requests.Response:
+    metadata = {"eventChannel": channel, "selectedEntity": entity}
+    body = {"FullName": f"{channel.replace('__', '_')}_{entity}", "Metadata": metadata}
+    return shop.rest.post("/tooling/sobjects/PlatformEventChannelMember", json=body)
+
+
+def test_five_objects_can_be_captured_and_no_more(server: api.Server) -> None:
+    shop = Shop(server, declared={"changeDataCapture": ["Account", "Contact"]})
+    define(shop, "PlatformEventChannel", "Some__chn", channelType="data", label="Some")
+    made = [select(shop, f"{one}ChangeEvent") for one in ("Lead", "Case", "Opportunity")]
+    assert [one.status_code for one in made] == [201] * 3
+    refused = select(shop, "TaskChangeEvent")
+    assert (refused.status_code, refused.json()[0]["errorCode"]) == (400, "LIMIT_EXCEEDED")
+    assert select(shop, "TaskChangeEvent", "Some__chn").status_code == 400
+    # An object counts once, however many channels have it.
+    assert select(shop, "LeadChangeEvent", "Some__chn").status_code == 201
+    assert select(shop, "AccountChangeEvent", "Some__chn").status_code == 201
+    shop.rest.delete(f"/tooling/sobjects/PlatformEventChannelMember/{made[1].json()['id']}")
+    assert select(shop, "TaskChangeEvent").status_code == 201
+    server.control.delete_org(shop.made.id)
+
+
+def test_who_declares_more_objects_than_five_has_the_add_on(server: api.Server) -> None:
+    shop = Shop(server, declared={"changeDataCapture": ["Account", "Contact", "Lead", "Case", "Opportunity", "Task"]})
+    assert select(shop, "EventChangeEvent").status_code == 201
+    server.control.delete_org(shop.made.id)
 
 
 @pytest.mark.parametrize(

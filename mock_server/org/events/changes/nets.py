@@ -8,7 +8,7 @@ Considerations"). A record that is made and deleted within a transaction was nev
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mock_server.org.events.changes.types import Cell, EventType
@@ -21,7 +21,10 @@ Cells = list[tuple[Cell, Any]]
 
 @dataclass(slots=True)
 class Net:
-    """What became of one record. `before` holds the former values of an update, None where nobody knows them."""
+    """What became of one record. `before` holds the former values of an update, None where nobody knows them.
+
+    `came` is the change that brought it, where there was no such record for anybody before the transaction.
+    """
 
     type: EventType
     verb: Committed
@@ -30,16 +33,21 @@ class Net:
     columns: tuple[str, ...]
     row: Sequence[Any]
     before: Sequence[Any] | None = None
+    came: Committed | None = None
 
-    def then(self, later: Net) -> Net | None:
-        """Return what comes of this change and a later one; None where nothing has become of the record."""
+    @property
+    def passed(self) -> bool:
+        """Whether it came and went: nobody ever saw it."""
+        return self.verb == "delete" and self.came is not None
+
+    def then(self, later: Net) -> Net:
+        """Return what comes of this change and a later one."""
         if later.verb == "delete":
-            gone = self.verb in ("create", "undelete")
-            return None if gone else later
+            return replace(later, came=self.came)
+        if later.verb == "undelete":
+            return replace(later, verb=self.came or "undelete", came=self.came)
         if self.verb == "delete":
             return later
-        if later.verb == "undelete":
-            return Net(self.type, self.verb, self.id, later.user, later.columns, later.row)
         columns = (*self.columns, *(name for name in later.columns if name not in self.columns))
         now = dict(zip(self.columns, self.row, strict=False)) | dict(zip(later.columns, later.row, strict=False))
         before = None
@@ -47,7 +55,8 @@ class Net:
             was = dict(zip(later.columns, later.before, strict=False))
             was |= dict(zip(self.columns, self.before, strict=False))
             before = [was[name] for name in columns]
-        return Net(self.type, self.verb, self.id, later.user, columns, [now[name] for name in columns], before)
+        row = [now[name] for name in columns]
+        return Net(self.type, self.verb, self.id, later.user, columns, row, before, self.came)
 
     def told(self) -> Cells:
         """Return the values that an event of this change carries; those of an update are the changed ones."""
@@ -85,18 +94,19 @@ def nets(batches: Sequence[Batch], types: Mapping[str, EventType]) -> Iterator[N
     if len(batches) == 1:
         yield from _of(batches[0], types)
         return
-    found: dict[str, Net | None] = {}
+    found: dict[str, Net] = {}
     for batch in batches:
         for one in _of(batch, types):
             earlier = found.get(one.id)
             found[one.id] = one if earlier is None else earlier.then(one)
-    yield from (one for one in found.values() if one is not None)
+    yield from (one for one in found.values() if not one.passed)
 
 
 def _of(batch: Batch, types: Mapping[str, EventType]) -> Iterator[Net]:
     kind = types.get(batch.sobject)
     if kind is None:
         return
+    came = batch.verb if batch.verb in ("create", "undelete") else None
     before: Sequence[Any] = batch.before if batch.before is not None else [None] * len(batch.ids)
     for identifier, row, was in zip(batch.ids, batch.rows, before, strict=True):
-        yield Net(kind, batch.verb, identifier, batch.user, batch.columns, row, was)
+        yield Net(kind, batch.verb, identifier, batch.user, batch.columns, row, was, came)

@@ -152,6 +152,10 @@ def test_what_is_done_together_is_one_transaction(capturing: Make) -> None:
         (["update", "update"], ["UPDATE"]),
         (["update", "delete"], ["DELETE"]),
         (["delete", "undelete"], ["UNDELETE"]),
+        (["delete", "undelete", "delete"], ["DELETE"]),
+        (["update", "delete", "undelete", "update"], ["UNDELETE"]),
+        (["create", "delete", "undelete"], ["CREATE"]),
+        (["create", "delete", "undelete", "delete"], []),
     ],
 )
 def test_within_a_transaction_the_net_change_counts(capturing: Make, steps: list[Any], kinds: list[str]) -> None:

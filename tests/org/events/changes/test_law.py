@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, settings
@@ -34,7 +35,11 @@ NEEDED: dict[str, dict[str, Any]] = {
     "Line__c": {},
 }
 PARENTS = {"Contact": ("AccountId", "Account"), "Line__c": ("Shop__c", "Shop__c")}
-VERBS: tuple[Any, ...] = ("create", "update", "update", "delete", "delete", "undelete", "load")
+VERBS: tuple[Any, ...] = ("create", "update", "update", "delete", "delete", "undelete", "undelete", "load")
+
+
+class Undone(Exception):
+    """Ends a transaction."""
 
 
 class Replica:
@@ -122,6 +127,18 @@ def act(org: Capturing, data: st.DataObject) -> None:
         org.save(*changes, all_or_none=data.draw(st.booleans()))
 
 
+def together(org: Capturing, data: st.DataObject, depth: int = 0) -> None:
+    """Do some things as one transaction, which may be rolled back, or hold others that are."""
+    with suppress(Undone), org.org.transaction():
+        for _ in range(data.draw(st.integers(2, 5))):
+            if depth == 0 and data.draw(st.integers(0, 4)) == 0:
+                together(org, data, 1)
+            else:
+                act(org, data)
+        if data.draw(st.integers(0, 3)) == 0:
+            raise Undone
+
+
 def begun() -> Capturing:
     """Return an org with a few records, two of each kind; what is below others stays."""
     org = Capturing(*NAMES)
@@ -140,9 +157,7 @@ def test_a_replica_that_follows_the_events_is_the_org(data: st.DataObject) -> No
     org, replica, seen = begun(), Replica(), 0
     for _ in range(data.draw(st.integers(3, 12))):
         if data.draw(st.integers(0, 2)) == 0:
-            with org.org.transaction():
-                for _ in range(data.draw(st.integers(2, 4))):
-                    act(org, data)
+            together(org, data)
         else:
             act(org, data)
         if data.draw(st.booleans()):

@@ -71,6 +71,30 @@ def test_fields_that_a_subscriber_may_not_read_are_left_out(capturing: Make) -> 
     assert org.on("Shop__ChangeEvent", who=who)[0] is created, "it is made once for all who see as much"
 
 
+def test_of_a_custom_channel_one_is_told_what_one_may_follow(capturing: Make) -> None:
+    org = capturing()
+    members = {
+        "Shop__ChangeEvent": {"filter": "Size__c > 1", "enriched": ["Size__c", "Code__c"]}, "AccountChangeEvent": {},
+    }  # fmt: skip
+    org.org.schema.described.channels = {"Some__chn": {"type": "data", "members": members}}
+    org.org.resume_channels()
+    rights = {"objects": {"Shop__c": "viewAll", "Account": "read"}}
+    some = user_of(org, **rights, fields={"Shop__c": {"Size__c": "none", "Code__c": "read"}})
+    none = user_of(org, username="none@acme.test", objects={"Account": "read"})
+    org.made("Account", Name="A")
+    shop = org.made("Shop__c", Name="S", Size__c=2, Code__c="x")
+    org.update("Shop__c", shop, Size__c=3)
+    org.save(Change("delete", "Shop__c", {}, id=shop))
+    everything = org.on("Some__chn")
+    assert [header(one)["entityName"] for one in everything] == ["Account", "Shop__c", "Shop__c", "Shop__c"]
+    assert (body(everything[3])["Size__c"], body(everything[3])["Code__c"]) == (3, "x")
+    told = org.on("Some__chn", who=some)
+    assert [one.replay_id for one in told] == [one.replay_id for one in everything[1:]]
+    assert all("Size__c" not in one.payload for one in told)
+    assert body(told[2])["Code__c"] == "x"
+    assert org.on("Some__chn", who=none) == []
+
+
 def test_a_change_event_is_described_as_its_user_sees_it(capturing: Make) -> None:
     org = capturing("Shop__c")
     who = user_of(org, objects={"Shop__c": "read"}, fields={"Shop__c": {"Size__c": "none", "Code__c": "read"}})
