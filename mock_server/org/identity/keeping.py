@@ -76,7 +76,7 @@ class Keeper:
             self._run('DELETE FROM "sf_tokens" WHERE "Kind" = ? AND "Name" = ?', kind, name)
 
     def forget_all(self) -> None:
-        """Keep no session, refresh token or consent any longer."""
+        """Keep no session, refresh token, consent or other thing that was noted any longer."""
         if self.active:
             self._run('DELETE FROM "sf_tokens"')
 

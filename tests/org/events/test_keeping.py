@@ -141,3 +141,49 @@ def test_what_was_committed_outlives_a_restart_and_goes_back_with_a_snapshot(tmp
     last = opened(tmp_path)
     assert last.org.events.managed.copy() == {"18x000000000001AAA": one}
     last.org.close()
+
+
+def committed(bus: Bus) -> tuple[str, int]:
+    """Make a managed subscription, and commit an event; return its id and the replay id."""
+    values = {"DeveloperName": "Mine", "MasterLabel": "Mine", "TopicName": "/event/After__e"}
+    (made,) = bus.save(Change("create", "ManagedEventSubscription", values, tooling=True))
+    assert made.id is not None, made.errors
+    bus.save(event("After__e", "a"), event("After__e", "b"))
+    replay_id = bus.on("After__e")[0].replay_id
+    managed = bus.org.events.managed
+    managed.take(made.id)(False)
+    managed.commit(made.id, replay_id, bus.org.events.last)
+    return made.id, replay_id
+
+
+def test_what_is_committed_outlives_a_kill(tmp_path: Path) -> None:
+    first = opened(tmp_path)
+    name, replay_id = committed(first)
+    first.org.store._let_go()
+    again = opened(tmp_path)
+    assert again.org.events.managed.committed(name) == replay_id
+    assert again.org.events.managed.by_id(name) is not None
+    again.org.close()
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_what_is_committed_is_part_of_a_snapshot(tmp_path: Path, kept: bool) -> None:
+    bus = opened(tmp_path) if kept else Bus()
+    empty = bus.org.snapshot()
+    name, replay_id = committed(bus)
+    full = bus.org.snapshot()
+    managed = bus.org.events.managed
+    managed.commit(name, bus.on("After__e")[1].replay_id, bus.org.events.last)
+    bus.org.restore(full)
+    assert managed.committed(name) == replay_id
+    if kept:
+        bus.org.store._let_go()
+        bus = opened(tmp_path)
+        assert bus.org.events.managed.committed(name) == replay_id
+    bus.org.restore(empty)
+    assert bus.org.events.managed.committed(name) is None
+    bus.org.close()
+    if kept:
+        again = opened(tmp_path)
+        assert again.org.events.managed.committed(name) is None
+        again.org.close()
