@@ -15,6 +15,16 @@ from mock_server.org.errors import CATALOGUE
 
 BEHAVIOURS = documents.load(Path(__file__).with_name("behaviours.yaml")).data
 WITHOUT_ROW = {
+    **{
+        f"sfdc.platform.eventbus.grpc.{suffix}": "of gRPC; tests/protocols/pubsub"
+        for suffix in (
+            "managed.subscription.already.active",
+            "service.auth.error",
+            "topic.meta.permission",
+            "topic.not.found",
+        )
+    },
+    "DEADLINE_EXCEEDED": "of gRPC; tests/protocols/pubsub",
     "FORBIDDEN": "takes Apex",
     "NOT_ACCEPTABLE": "an answer without a body: transport/not_acceptable",
     "URL_NOT_RESET": "of the login host alone",
