@@ -174,7 +174,7 @@ def test_a_spent_allocation_is_an_error_of_each_event(pubsub: PubSub, control: C
 @pytest.mark.parametrize(
     ("cut", "why"),
     [
-        (lambda payload: payload[:-3], "the data ends before the value of Urgent__c does"),
+        (lambda payload: payload[:-1], "the data ends before the value of Urgent__c does"),
         (lambda payload: b"", "the data ends before the value of CreatedDate does"),
         (lambda payload: payload + b"12", "2 bytes are left over"),
     ],
