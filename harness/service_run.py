@@ -58,6 +58,8 @@ class ServiceRun:
     _began: float = 0.0
     _falls: int = 0
     _struck: bool = False
+    _awaited: bool = False
+    """Whether somebody waits for it to be ready."""
     _watch: ExitStack = field(default_factory=ExitStack)
     _pause: threading.Event = field(default_factory=threading.Event)
 
@@ -130,18 +132,27 @@ class ServiceRun:
         self._watch = ExitStack()
         if self._crashes is not None:
             self._watch.enter_context(self._crashes.watched(self._strike))
-        self._wait_until_ready()
+        if not self._awaited:
+            self._awaited = True
+            try:
+                self._wait_until_ready()
+            finally:
+                self._awaited = False
 
     def _strike(self, how: str) -> None:
         self._struck = True
         if self._service is not None:
             self._service.ask("kill" if how == "kill" else "stop")
 
+    def _readiness(self) -> Readiness:
+        return Readiness(self._around, self._plan.ready, self._first, self.channels, self._plan.quiet)
+
     def _wait_until_ready(self) -> None:
-        ready = Readiness(self._around, self._plan.ready, self._first, self.channels, self._plan.quiet)
-        until = min(wall() + READY_LIMIT, self._until)
+        """Wait for the service, or for the one that takes its place: it may be struck down as often as rules will."""
+        service, ready, until = self._service, self._readiness(), min(wall() + READY_LIMIT, self._until)
         while wall() < until:
-            service = self._service
+            if self._service is not service:
+                service, ready, until = self._service, self._readiness(), min(wall() + READY_LIMIT, self._until)
             if service is None or ready.now(service):
                 return
             if not service.alive() and (self.small or self._falls >= MOST_FALLS):

@@ -1,7 +1,8 @@
 """What a subscriber of either protocol is given of a channel: one way for faults, limits and the journal to have a say.
 
 A protocol asks `begin` where a subscription starts to read, makes a `Feed` of it, takes from that what it can send, and
-sleeps until there may be more. After each `take`, and before each keep-alive, it looks at what faults have decided:
+sleeps until there may be more. What it takes is charged to the org's allocation of deliveries, which `take` ends with
+DeliveriesSpent. After each `take`, and before each keep-alive, it looks at what faults have decided:
 
     feed.ended == "disconnect"   what was taken is sent, then the connection breaks
     feed.ended == "slow"         nothing was taken; this subscriber is cut off
@@ -23,9 +24,31 @@ from mock_server.org.events import EARLIEST, LATEST, UnknownReplay
 if TYPE_CHECKING:
     from mock_server.faults.feeds import Ending, Handling
     from mock_server.operations import Call
-    from mock_server.org.events import Channel, Event
+    from mock_server.org.events import Channel, Event, Kind
+    from mock_server.org.limits.governor import Ledger
     from mock_server.org.org import Org
     from mock_server.world import World
+
+ALLOCATIONS: dict[tuple[Kind, bool], str] = {
+    ("platform", True): "DailyDeliveredPlatformEvents",
+    ("platform", False): "DailyDeliveredPlatformEvents",
+    ("change", True): "DailyDeliveredPlatformEvents",
+    ("change", False): "DailyDeliveredPlatformEvents",
+    ("topic", True): "DailyDurableStreamingApiEvents",
+    ("topic", False): "DailyStreamingApiEvents",
+    ("generic", True): "DailyDurableGenericStreamingApiEvents",
+    ("generic", False): "DailyGenericStreamingApiEvents",
+}
+"""Which limit deliveries are charged to, by the kind of channel and whether the client's events can be replayed."""
+
+
+class DeliveriesSpent(Exception):
+    """The org has delivered as many events as it may within 24 hours."""
+
+
+def allocation(org: Org, channel: Channel, *, durable: bool = True) -> Ledger:
+    """Return what counts the deliveries of a channel to clients whose events can be replayed, or cannot."""
+    return org.limits.ledger(ALLOCATIONS[channel.kind, durable])
 
 
 def begin(world: World, call: Call, channel: Channel, replay: int) -> int:
@@ -44,7 +67,7 @@ def begin(world: World, call: Call, channel: Channel, replay: int) -> int:
 class Feed:
     """One subscription: a channel, and how far it has been read. `position` is a replay id.
 
-    `wanted` tells which events of the channel it is about, where it has a filter of its own.
+    `news` is set when there may be something to take. `durable` says whether the subscriber's events can be replayed.
     """
 
     world: World
@@ -52,14 +75,14 @@ class Feed:
     channel: Channel
     subscriber: str
     position: int
-    wanted: Callable[[Event], bool] | None = None
-    _news: asyncio.Event = field(default_factory=asyncio.Event)
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+    durable: bool = True
     _stop: Callable[[], object] = lambda: None
     _handling: Handling | None = None
 
     def __post_init__(self) -> None:
         self._stop = self.org.events.attach(self)
-        self._news.set()
+        self.news.set()
 
     def close(self) -> None:
         """Read no more."""
@@ -69,12 +92,7 @@ class Feed:
 
     def wake(self) -> None:
         """Have whoever waits look for something to take."""
-        self._news.set()
-
-    @property
-    def news(self) -> asyncio.Event:
-        """Is set when there may be something to take."""
-        return self._news
+        self.news.set()
 
     @property
     def faulted(self) -> bool:
@@ -102,23 +120,31 @@ class Feed:
             self.position = position
         if self._handling is not None:
             self._handling.mend()
-        self._news.set()
+        self.news.set()
 
     def take(self, call: Call, most: int) -> Sequence[Event]:
-        """Return the next events to send with a call, a few at most, and note that they are delivered by it."""
-        self._news.clear()
+        """Return the next events to send with a call, a few at most, and note that they are delivered by it.
+
+        Fewer than asked for, or none where `position` has moved, do not say that there are no more: of what a filter
+        passes over some may lie behind. Raises DeliveriesSpent.
+        """
+        self.news.clear()
+        ledger = allocation(self.org, self.channel, durable=self.durable)
+        most = min(most, ledger.remaining)
+        if most <= 0:
+            raise DeliveriesSpent
         handling = self._faulted()
         if handling is not None:
             handed, self.position = handling.take(call, self.position, most)
             events = [event for event, _ in handed]
+            ledger.charge(len(events))
             self._note(call.entry, events, [rule for _, rule in handed])
             return events
         events = self.org.events.after(self.channel, self.position, most)
         if not events:
             return events
         self.position = events[-1].replay_id
-        if self.wanted is not None:
-            events = [event for event in events if self.wanted(event)]
+        ledger.charge(len(events))
         self._note(call.entry, events)
         return events
 
@@ -130,8 +156,7 @@ class Feed:
                 return None
             from mock_server.faults.feeds import Handling
 
-            wanted = self.wanted or (lambda event: True)
-            self._handling = Handling(self.org, faults, self.channel, wanted, self._news.set)
+            self._handling = Handling(self.org, faults, self.channel, self.news.set)
         return self._handling
 
     def _note(self, entry: Entry, events: Sequence[Event], rules: Sequence[str | None] = ()) -> None:

@@ -19,13 +19,13 @@ from tests.test_subjects import SERVICES, command, explained, found, told
 
 AT_ONCE = 5
 """Trials side by side: most of the time a service waits."""
-SLOW = frozenset({"events/forgotten-client", "events/expired-session", "events/silent-stream", "events/own-writes"})
+SLOW = frozenset({"events/forgotten-client", "events/session-ends", "events/silent-stream", "events/own-writes"})
 """Scenarios in which time has to go by."""
 ALL = sorted(one.name for one in catalogue() if one.name.startswith(("events/", "callouts/")))
 CONSUMERS = {
     "services/consumer.py": frozenset({"events/used-up", "events/silent-stream", "events/own-writes"}),
     "services/aiosfstream_consumer.py": frozenset({"events/used-up", "events/silent-stream", "events/own-writes"}),
-    "services/pubsub_consumer.py": frozenset({"events/expired-session", "events/silent-stream", "events/own-writes"}),
+    "services/pubsub_consumer.py": frozenset({"events/session-ends", "events/silent-stream", "events/own-writes"}),
     "services/watchful.py": frozenset({"events/used-up", "events/own-writes"}),
 }
 """Correct consumers, and the scenarios that are not about them: what they expect cannot happen to them."""
@@ -136,7 +136,7 @@ def about_events(server: api.Server, subject: CommandSubject, scenario: str) -> 
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("name", ["killed-in-mid-delivery", "down-meanwhile", "forgotten-client", "expired-session"])
+@pytest.mark.parametrize("name", ["killed-in-mid-delivery", "down-meanwhile", "forgotten-client", "session-ends"])
 @pytest.mark.usefixtures("node")
 def test_a_correct_consumer_with_jsforce_is_clean(server: api.Server, name: str) -> None:
     assert about_events(server, CommandSubject(JSFORCE), f"events/{name}") == []

@@ -48,7 +48,6 @@ class Handling:
     org: Org
     faults: Faults
     channel: Channel
-    wanted: Callable[[Event], bool]
     wake: Callable[[], None]
     ended: Ending | None = None
     _waiting: deque[Handed] = field(default_factory=deque)
@@ -99,22 +98,21 @@ class Handling:
         if self._waiting or len(handed) == most:
             self._break()
             return Taken(handed, position)
-        read = self.org.events.after(self.channel, position, most - len(handed))
-        events = [event for event in read if self.wanted(event)]
+        events = self.org.events.after(self.channel, position, most - len(handed))
         if not events or self._holds(events[0]):
-            return Taken(handed, position if events or not read else read[-1].replay_id)
+            if self._held is not None and (self._alarm is None or self._alarm.done()):
+                # A stall that came between has had the alarm.
+                self._wake_at(self._held[1])
+            return Taken(handed, position)
         rules = self.faults.of_events(call, self.channel.name)
         if not handed:
             self._strike_delivery(rules, call, len(events))
             if self.ended is not None or self.silent:
                 return Taken([], position)
-        whole = self._left is None or self._left >= len(events)
         if self._left is not None:
             events = events[: self._left]
         last = self._strike_events(rules, call, events, handed)
-        if last == len(events) and whole:
-            position = read[-1].replay_id
-        elif last:
+        if last:
             position = events[last - 1].replay_id
         if self._left is not None:
             self._left -= last

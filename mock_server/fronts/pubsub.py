@@ -175,7 +175,8 @@ class _Outer(_Half):
             half = _Half()
             half.other = self
             inner, _ = await asyncio.get_running_loop().create_connection(lambda: half, LOOPBACK, port)
-        except OSError as error:
+        except Exception as error:
+            # gRPC may not even load: a client is not to wait for that.
             log.error("a connection cannot be carried to the gRPC server: %s", error)
             self.end()
             return

@@ -78,8 +78,8 @@ class Snapshot:
     apps: Mapping[str, ConnectedApp] = field(repr=False)
     channels: Mapping[str, Channel] = field(default_factory=dict, repr=False)
     """What the channels of events held."""
-    commits: Mapping[str, int] = field(default_factory=dict, repr=False)
-    """How far the managed subscriptions were read."""
+    committed: Mapping[str, int] = field(default_factory=dict, repr=False)
+    """How far managed subscriptions had been read."""
 
 
 class Org:
@@ -607,7 +607,7 @@ class Org:
             self._outbound.clear()
         if self._events is not None or snapshot.channels:
             self.events.become(snapshot.channels)
-            self.events.managed.become(snapshot.commits)
+            self.events.managed.become(snapshot.committed)
         self.resume_channels()
         self.resume_topics()
         self.resume_jobs()

@@ -174,6 +174,21 @@ async def test_a_stall_ends_by_itself(bus: Bus, rule: dict[str, Any]) -> None:
     assert bus.take(feed) == ids
 
 
+async def test_a_delay_ends_though_a_stall_came_between(bus: Bus) -> None:
+    bus.fault(on=SUBSCRIBE, event={"delay": "10m"}, when={"times": 1})
+    ids = bus.publish(1)
+    feed = bus.feed()
+    assert bus.take(feed) == []
+    bus.fault(on=SUBSCRIBE, event={"stall": "1m"}, when={"times": 1})
+    assert not feed.keeps_alive(bus.call())
+    await later(bus, 61)
+    assert bus.take(feed) == []
+    assert not feed.news.is_set()
+    await later(bus, 540)
+    assert feed.news.is_set()
+    assert bus.take(feed) == ids
+
+
 async def test_a_keep_alive_is_a_delivery_that_can_be_stalled(bus: Bus) -> None:
     bus.fault(on=SUBSCRIBE, event="stall", when={"skip": 1, "times": 1})
     feed = bus.feed()

@@ -6,14 +6,17 @@ import asyncio
 import json
 import sys
 import time
+import traceback
 import urllib.request
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from harness import service_run
 from harness.result import TrialResult
 from harness.scenario import load
+from harness.services import Service
 from harness.subjects import CallableSubject, CommandSubject, Run, SubjectError
 from harness.trial import Trial
 from mock_server import api
@@ -167,6 +170,25 @@ def test_a_crash_point_restarts_a_service(server: api.Server, tmp_path: Path) ->
     assert result.evidence is not None
     assert [leg.process.signal for leg in result.evidence.legs] == ["SIGKILL", "SIGTERM"]
     assert len(handled(result)) == 2
+
+
+def test_a_service_may_be_struck_down_ever_so_often(
+    server: api.Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    depths: list[int] = []
+    begin = service_run.start
+
+    def start(subject: object, run: Run) -> Service:
+        depths.append(sum(1 for _ in traceback.walk_stack(None)))
+        return begin(subject, run)
+
+    monkeypatch.setattr(service_run, "start", start)
+    text = f"events:\n  - {PUBLISH % 2}\nfaults:\n  - {{name: crash, on: rest.limits, when: {{times: 5}}, subject: kill}}\n"
+    result = prove(server, tmp_path, text)
+    assert result.evidence is not None
+    assert [leg.process.signal for leg in result.evidence.legs] == ["SIGKILL"] * 5 + ["SIGTERM"]
+    # None of the runs stands on those before it.
+    assert max(depths[-5:]) - min(depths[-5:]) < 8
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,8 @@ class Carrier(Protocol):
 
     @property
     def outcome(self) -> str | None: ...
+    @property
+    def status(self) -> int | None: ...
 
 
 @dataclass(slots=True, eq=False)

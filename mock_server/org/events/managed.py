@@ -1,6 +1,7 @@
 """Managed subscriptions: ManagedEventSubscription records of the Tooling API, and how far each has been read.
 
-Only one client at a time reads one. What it commits is where the next one begins.
+Only one client at a time reads one. What it commits is where the next one begins, after a restart of an org in a file,
+too.
 """
 
 from __future__ import annotations
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
 OBJECT = "ManagedEventSubscription"
 HELD = 900.0
 """Seconds for which a slot stays taken whose client vanished without a good-bye, as has been seen of Salesforce's."""
-_COMMITTED = "committed"
-"""As what commits are kept in an org's file."""
+_COMMITTED = "committed replay id"
 _COLUMNS = ("Id", "DeveloperName", "TopicName", "DefaultReplay", "ErrorRecoveryReplay", "State", "IsDeleted")
 _PRESETS = {"EARLIEST": EARLIEST, "LATEST": LATEST}
 
@@ -104,15 +104,19 @@ class ManagedSubscriptions:
             self.slots[identifier] = Slot(replay_id)
 
     def copy(self) -> dict[str, int]:
-        """Return what is committed now, by subscription."""
+        """Return what is committed now, by the ids of subscriptions."""
         return {name: slot.committed for name, slot in self.slots.items() if slot.committed is not None}
 
-    def become(self, commits: Mapping[str, int]) -> None:
-        """Have those commits, which were copied before, and no others; who reads a subscription reads on."""
-        for identifier in {*self.slots, *commits}:
-            self.slots.setdefault(identifier, Slot()).committed = commits.get(identifier)
-        for identifier, replay_id in commits.items():
-            self.org.keeper.note(_COMMITTED, identifier, replay_id)
+    def become(self, committed: Mapping[str, int]) -> None:
+        """Have what was committed at another time; nothing else is, for records that come to an id once more."""
+        for slot in self.slots.values():
+            slot.committed = None
+        for identifier, replay_id in committed.items():
+            self._note(identifier, replay_id)
+
+    def _note(self, identifier: str, replay_id: int) -> None:
+        self.slots.setdefault(identifier, Slot()).committed = replay_id
+        self.org.keeper.note(_COMMITTED, identifier, replay_id)
 
     def by_name(self, name: str) -> Managed | None:
         return next((one for one in self._rows("DeveloperName", name) if not one.deleted), None)
@@ -171,5 +175,4 @@ class ManagedSubscriptions:
             raise CommitRefused("The event of the replay ID hasn't been delivered yet.")
         if slot.committed is not None and replay_id < slot.committed:
             raise CommitRefused("The replay ID is older than the one that is committed.")
-        slot.committed = replay_id
-        self.org.keeper.note(_COMMITTED, identifier, replay_id)
+        self._note(identifier, replay_id)

@@ -27,10 +27,14 @@ CHANNEL, MEMBER = "PlatformEventChannel", "PlatformEventChannelMember"
 
 def channel(context: Context, rows: list[Row]) -> None:
     """Check channels, and fill their columns."""
+    taken = set(defined(context.schema, context.store))
     for row in rows:
         said, name = _metadata(row), str(row.now("FullName") or "")
         kind = str(said.get("channelType") or "event")
         _check(context.schema, row, {name: {"type": kind}})
+        if not row.errors and row.verb == "create" and name in taken:
+            row.fail(_wrong(f"there is a channel {name} already"))
+        taken.add(name)
         row.values |= {
             "DeveloperName": name.removesuffix("__chn"), "MasterLabel": said.get("label") or name,
             "Language": "en_US", "ChannelType": kind,

@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+from mock_server.deliveries import DeliveriesSpent
 from mock_server.operations import Call
 from mock_server.org.events.clients import HOLD, Release, StreamingClient
 from mock_server.protocols.cometd import replies
-from mock_server.protocols.cometd.delivering import DeliveriesSpent, may_be_empty, take
+from mock_server.protocols.cometd.delivering import may_be_empty, take
 from mock_server.protocols.cometd.messages import Message
 from mock_server.protocols.cometd.replies import told
 

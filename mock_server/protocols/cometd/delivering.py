@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, NamedTuple
 
-from mock_server.deliveries import Feed
+from mock_server.deliveries import DeliveriesSpent, Feed
 from mock_server.operations import Call
 from mock_server.org.events.clients import StreamingClient
 from mock_server.protocols.cometd.events import ending_of, written
@@ -18,10 +18,6 @@ MOST_EVENTS = 200
 LARGEST_ANSWER = 1 << 20
 """Bytes from which on an answer takes up no more events."""
 _AT_ONCE = 50
-
-
-class DeliveriesSpent(Exception):
-    """The org has delivered as many events as it may within 24 hours."""
 
 
 class Bell(asyncio.Event):
@@ -47,10 +43,10 @@ class Bell(asyncio.Event):
 class Reading:
     """A subscription: the name by which the client has asked for it, and what it is given of the channel."""
 
-    __slots__ = ("feed", "ledger", "name", "replay", "tail")
+    __slots__ = ("feed", "name", "replay", "tail")
 
-    def __init__(self, name: str, feed: Feed, ledger: str, replay: int) -> None:
-        self.name, self.feed, self.ledger, self.replay = name, feed, ledger, replay
+    def __init__(self, name: str, feed: Feed, replay: int) -> None:
+        self.name, self.feed, self.replay = name, feed, replay
         self.tail = ending_of(name)
 
     def close(self) -> None:
@@ -75,33 +71,27 @@ def take(call: Call, client: StreamingClient) -> Taken:
         return Taken(parts, ended)
     client.fresh = False
     size = 0
-    limits = call.org.limits
     for reading in list(client.subscriptions.values()):
         feed: Feed = reading.feed
-        room = min(MOST_EVENTS - len(parts), limits.ledger(reading.ledger).remaining)
-        if room <= 0:
-            if not parts:
+        more = True
+        while more and len(parts) < MOST_EVENTS and size < LARGEST_ANSWER:
+            position = feed.position
+            try:
+                events = feed.take(call, min(_AT_ONCE, MOST_EVENTS - len(parts)))
+            except DeliveriesSpent:
                 client.fresh = True
-                raise DeliveriesSpent
-            client.fresh = True
-            break
-        before = len(parts)
-        while room and size < LARGEST_ANSWER:
-            position, most = feed.position, min(_AT_ONCE, room)
-            events = feed.take(call, most)
+                if not parts:
+                    raise
+                break
             for event in events:
                 parts.append(written(call.org, event, reading.tail))
                 size += len(parts[-1])
-            room -= len(events)
-            if len(events) < most and (events or feed.position == position):
-                break
+            more = bool(events) or feed.position != position
         ended = ended or feed.ended
         # A fault may have kept something back.
         client.fresh = client.fresh or feed.faulted
-        if len(parts) > before:
-            limits.ledger(reading.ledger).charge(len(parts) - before)
-        if not room or size >= LARGEST_ANSWER:
-            # There may be more; next time the others come first.
+        if more:
+            # Next time the others come first.
             client.fresh = True
             client.subscriptions[reading.name] = client.subscriptions.pop(reading.name)
             break

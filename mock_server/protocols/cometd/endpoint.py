@@ -154,12 +154,13 @@ def _note_end(call: Call, message: Message, answers: Sequence[Part]) -> None:
 
 
 def _was_lost(client: StreamingClient) -> bool:
-    """Tell whether the last events that a client was sent did not reach it.
+    """Tell whether the last events that a client was sent did not reach it: another answer may have come instead.
 
     Salesforce knows such a client no more ("How the Client Connects", "After a Network Failure"): it handshakes and
     subscribes anew, from what it has handled. So nothing is lost that can be replayed.
     """
-    return client.carrier is not None and client.carrier.outcome not in (None, "answered")
+    carrier = client.carrier
+    return carrier is not None and (carrier.outcome not in (None, "answered") or carrier.status not in (None, 200))
 
 
 def _no_publishing(channel: object) -> str:

@@ -118,7 +118,12 @@ def denied(message: Message, reason: str, ext: Mapping[str, Any] | None) -> dict
 
 def short(value: object) -> str:
     """Return what a client has said, for a text that tells of it."""
-    return str(value)[:100]
+    try:
+        # As the client has written it: null, not None.
+        return (value if isinstance(value, str) else orjson.dumps(value).decode())[:100]
+    except TypeError:
+        # Read it could be, but it is too deep to be written.
+        return "..."
 
 
 def body(parts: Sequence[dict[str, Any] | bytes]) -> bytes:

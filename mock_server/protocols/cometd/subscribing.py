@@ -5,26 +5,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from mock_server.deliveries import allocation
 from mock_server.journal import EventNote
 from mock_server.operations import Call
-from mock_server.org.events import LATEST, Channel, Kind, NoChannel, NotPermitted, UnknownReplay
+from mock_server.org.events import LATEST, Channel, NoChannel, NotPermitted, UnknownReplay
 from mock_server.org.events.clients import StreamingClient
 from mock_server.protocols.cometd import replies
 from mock_server.protocols.cometd.delivering import Bell, Reading
 from mock_server.protocols.cometd.messages import Message
 from mock_server.protocols.cometd.replies import told
 
-DELIVERIES: dict[tuple[Kind, bool], str] = {
-    ("platform", True): "DailyDeliveredPlatformEvents",
-    ("platform", False): "DailyDeliveredPlatformEvents",
-    ("change", True): "DailyDeliveredPlatformEvents",
-    ("change", False): "DailyDeliveredPlatformEvents",
-    ("topic", True): "DailyDurableStreamingApiEvents",
-    ("topic", False): "DailyStreamingApiEvents",
-    ("generic", True): "DailyDurableGenericStreamingApiEvents",
-    ("generic", False): "DailyGenericStreamingApiEvents",
-}
-"""Which limit deliveries are charged to, by the kind of channel and whether the client's events can be replayed."""
 _REPLAYS = range(-2, 1 << 63)
 if TYPE_CHECKING:
     from mock_server.org.events.topics.filters import NoFilter
@@ -97,8 +87,7 @@ def _reading(call: Call, client: StreamingClient, message: Message, name: Any) -
             raise Refused(replies.RESTRICTED)
         replay = _replay(client, message, name)
         channel = _find(call, name)
-        ledger = DELIVERIES[channel.kind, client.durable]
-        if call.org.limits.ledger(ledger).remaining <= 0:
+        if allocation(call.org, channel, durable=client.durable).remaining <= 0:
             raise Refused(replies.TOO_MANY_EVENTS)
         try:
             position = call.begin(call, channel, replay)
@@ -107,8 +96,8 @@ def _reading(call: Call, client: StreamingClient, message: Message, name: Any) -
     except Refused as refused:
         _note(call, client, name, replay, refused.error)
         raise
-    feed = call.feed(channel, client.id, position, _news=Bell(client))
-    return Reading(name, feed, ledger, replay)
+    feed = call.feed(channel, client.id, position, Bell(client), durable=client.durable)
+    return Reading(name, feed, replay)
 
 
 def _find(call: Call, name: str) -> Channel:
@@ -143,7 +132,7 @@ def _replay(client: StreamingClient, message: Message, name: str) -> int:
         return LATEST
     base = name.partition("?")[0]
     if base not in asked:
-        shown = ", ".join(f"{key}={value}" for key, value in asked.items())
+        shown = ", ".join(f"{key}={replies.short(value)}" for key, value in asked.items())
         raise Refused(replies.NOT_IN_MAP.format(base, "{" + shown + "}"))
     value = asked[base]
     if (isinstance(value, str) and _NUMBER.fullmatch(value)) or (isinstance(value, float) and value.is_integer()):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from mock_server.deliveries import DeliveriesSpent
 from mock_server.journal import EventNote
 from mock_server.operations import Reply
 from mock_server.org import errors
@@ -24,7 +25,6 @@ KEEP_ALIVE = 270.0
 """Seconds after which a stream that has nothing to deliver says so."""
 STARVED = 60.0
 """Seconds after which a stream is closed of which nothing is outstanding, unless the client asks again."""
-DELIVERED = "DailyDeliveredPlatformEvents"
 
 
 class Courier:
@@ -44,14 +44,14 @@ class Courier:
         """What is to be told beside events: the further fields of a response each."""
         self.wake = asyncio.Event()
         self._rpc = wire.rpc_id(call)
-        self._ledger = call.org.limits.ledger(DELIVERED)
         self._spoke = self._asked = self.clock.now()
         self._reading: asyncio.Future[bytes | None] | None = None
+        self._unwatch: Callable[[], None] = lambda: None
         self._finished = False
         self._generation = call.org.events.generation
         self.cut = False
         """Whether a fault breaks the connection."""
-        self.feed = call.feed(channel, str(call.entry.number), position, None, self.wake)
+        self.feed = call.feed(channel, str(call.entry.number), position, self.wake)
 
     # -- what the two kinds of subscription differ in
 
@@ -90,9 +90,8 @@ class Courier:
 
     async def run(self) -> Reply:
         """Deliver until the client wants no more; return what ends the stream. Raises ApiError, which ends it, too."""
-        token = self.call.session.token
-        stop = self.call.org.sessions.watch(token, self.wake.set)
         try:
+            self._watch()
             self._read()
             while await self._turn():
                 pass
@@ -100,7 +99,7 @@ class Courier:
             # Nobody is left to deliver to.
             return wire.sent(b"")
         finally:
-            stop()
+            self._unwatch()
             self.feed.close()
             if self._reading is not None:
                 self._reading.cancel()
@@ -117,7 +116,10 @@ class Courier:
             if message is None:
                 self._finished = True
                 break
+            session = self.call.session
             self.request(wire.fits(message))
+            if self.call.session is not session:
+                self._watch()
             self._asked = self.clock.now()
             self._read()
         self._allowed()
@@ -138,6 +140,11 @@ class Courier:
     def _read(self) -> None:
         self._reading = asyncio.ensure_future(self.stream.receive())
         self._reading.add_done_callback(lambda _: self.wake.set())
+
+    def _watch(self) -> None:
+        """Be woken when the caller's session ends: the one that a request has brought, where one has."""
+        self._unwatch()
+        self._unwatch = self.call.org.sessions.watch(self.call.session.token, self.wake.set)
 
     def _allowed(self) -> None:
         """Raise ApiError where the caller's session, or the org, is there no more."""
@@ -162,11 +169,11 @@ class Courier:
         most = min(self.pending, MOST)
         if not most:
             return ()
-        left = self._ledger.remaining
-        if left <= 0:
-            raise errors.DELIVERY_LIMIT()
         before = self.feed.position
-        events: Sequence[Event] = self.feed.take(self.call, min(most, left))
+        try:
+            events: Sequence[Event] = self.feed.take(self.call, most)
+        except DeliveriesSpent:
+            raise errors.DELIVERY_LIMIT() from None
         if not events and self.feed.position != before:
             return None
         return events
@@ -174,7 +181,6 @@ class Courier:
     async def _send(self, events: Sequence[Event] | None) -> None:
         for batch in _batches([(event, encoded(self.call, event)) for event in events or ()]):
             self.pending -= len(batch)
-            self._ledger.charge(len(batch))
             latest = batch[-1][0].replay_id
             more = self.answers.pop(0) if self.answers else b""
             await self._say([content for _, content in batch], latest, more)

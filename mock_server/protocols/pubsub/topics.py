@@ -87,6 +87,9 @@ async def get_schema(call: Call) -> Reply:
     codec = call.org.events.codecs.known(wanted)
     if codec is None:
         raise errors.SCHEMA_NOT_FOUND(schema=wanted)
+    if call.schema.get(codec.name) is None and published(call, EVENT + codec.name) is None:
+        # Who may neither read nor publish an event does not see its schema either.
+        raise errors.SCHEMA_META_PERMISSION(schema=wanted)
     text = orjson.dumps(codec.schema).decode()
     info = api.SchemaInfo(schema_json=text, schema_id=wanted, rpc_id=wire.rpc_id(call))
     return wire.sent(info.SerializeToString())

@@ -119,6 +119,30 @@ def test_what_is_retained_no_more_leaves_the_file(tmp_path: Path) -> None:
     bus.org.close()
 
 
+def test_what_was_committed_outlives_a_restart_and_goes_back_with_a_snapshot(tmp_path: Path) -> None:
+    first = opened(tmp_path)
+    first.save(event("After__e", "a"), event("After__e", "b"))
+    (one, two) = (told_of[0] for told_of in told(first))
+    managed = first.org.events.managed
+    managed.take("18x000000000001AAA")(False)
+    managed.commit("18x000000000001AAA", one, two)
+    first.org.store._let_go()
+    again = opened(tmp_path)
+    managed = again.org.events.managed
+    assert managed.committed("18x000000000001AAA") == one
+    snapshot = again.org.snapshot()
+    managed.take("18x000000000001AAA")(False)
+    managed.commit("18x000000000001AAA", two, two)
+    managed.take("18x000000000002AAA")(False)
+    managed.commit("18x000000000002AAA", two, two)
+    again.org.restore(snapshot)
+    assert (managed.committed("18x000000000001AAA"), managed.committed("18x000000000002AAA")) == (one, None)
+    again.org.close()
+    last = opened(tmp_path)
+    assert last.org.events.managed.copy() == {"18x000000000001AAA": one}
+    last.org.close()
+
+
 def committed(bus: Bus) -> tuple[str, int]:
     """Make a managed subscription, and commit an event; return its id and the replay id."""
     values = {"DeveloperName": "Mine", "MasterLabel": "Mine", "TopicName": "/event/After__e"}

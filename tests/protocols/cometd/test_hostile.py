@@ -75,9 +75,10 @@ def test_any_bytes_are_answered(known: Bayeux, body: bytes, kind: str) -> None:
     assert answer.status_code in (200, 400)
 
 
-@pytest.mark.parametrize("deep", [100, 900, 5000, 15_000])
-def test_deep_messages_end_in_an_answer(known: Bayeux, deep: int) -> None:
-    message = known.message("/meta/subscribe", subscription=ORDER, ext={"replay": {ORDER: "DEEP"}})
+@pytest.mark.parametrize("deep", [100, 900, 1010, 5000, 15_000])
+@pytest.mark.parametrize("channel", [ORDER, "/event/Other__e"])
+def test_deep_messages_end_in_an_answer(known: Bayeux, deep: int, channel: str) -> None:
+    message = known.message("/meta/subscribe", subscription=ORDER, ext={"replay": {channel: "DEEP"}})
     body = json.dumps([message]).replace('"DEEP"', "[" * deep + "]" * deep)
     answer = known.send(data=body, headers={"Content-Type": "application/json"})
     assert answer.status_code in (200, 400)
@@ -92,3 +93,9 @@ def test_an_answer_to_many_messages_sets_each_cookie_once(lab: Lab) -> None:
 def test_a_version_is_written_in_plain_digits(lab: Lab) -> None:
     answer = lab.client("\u0666\u0660.0").send({"channel": "/meta/handshake"})
     assert (answer.status_code, answer.json()[0]["error"][:5]) == (400, "400::")
+
+
+@pytest.mark.parametrize(("replay", "told"), [(None, "{null}"), (True, "{true}"), ([1], "{[1]}"), ("x", "{x}")])
+def test_a_replay_id_that_is_none_is_told_as_it_was_written(known: Bayeux, replay: Any, told: str) -> None:
+    asked = known.message("/meta/subscribe", subscription=ORDER, ext={"replay": {ORDER: replay}})
+    assert known.one(asked)["error"].startswith(f"400::The replayId {told} you provided was invalid.")

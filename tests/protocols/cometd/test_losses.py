@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.protocols.cometd.conftest import ORDER, Bayeux, Lab
+from tests.protocols.cometd.conftest import NOTES, ORDER, Bayeux, Lab
 
 
 def numbers(replies: list[dict[str, Any]]) -> list[int]:
@@ -170,6 +170,26 @@ def test_a_replay_id_is_refused_by_a_fault(lab: Lab) -> None:
     client = lab.client().ready()
     assert client.subscribe(ORDER, event.replay_id)["error"].startswith(f"400::The replayId {{{event.replay_id}}}")
     assert client.subscribe(ORDER, -2)["successful"]
+
+
+def test_another_answer_in_the_place_of_one_with_events_ends_the_clients_session(lab: Lab) -> None:
+    client = lab.client().ready(ORDER)
+    lab.publish(ORDER, {"Number__c": 1})
+    lab.control.add_fault({"on": "cometd.connect", "status": 503, "at": "after", "when": {"times": 1}})
+    message = client.message("/meta/connect", connectionType="long-polling")
+    assert client.send(message).status_code == 503
+    assert client.connect()[0]["error"] == "403::Unknown client"
+    client.ready()
+    client.subscribe(ORDER, -2)
+    assert numbers(client.connect()) == [1]
+
+
+def test_what_is_for_others_hides_nothing_behind_it(lab: Lab) -> None:
+    ours, others = {}, {"recipients": frozenset(["005000000000009AAA"])}
+    for about, count in ((ours, 1), (others, 120), (ours, 1), (others, 120), (ours, 1)):
+        lab.publish(NOTES, *({"payload": "x"} for _ in range(count)), **about)
+    client = lab.client().ready(NOTES, replay=-2)
+    assert sum("data" in reply for reply in client.connect()) == 3
 
 
 def test_the_journal_tells_what_ended_the_subscriptions_of_a_client(lab: Lab) -> None:

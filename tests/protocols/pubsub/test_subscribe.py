@@ -203,6 +203,9 @@ def test_another_token_keeps_a_stream_alive(pubsub: PubSub, control: ControlClie
     control.expire_tokens(old)
     pubsub.publish("3")
     assert numbers(pubsub, stream.events(1)) == ["3"]
+    # The one that keeps it alive ends it, and at once: the clock stands still.
+    control.expire_tokens(fresh)
+    assert stream.refusal().code == "service.auth.error"
 
 
 def test_deliveries_count_against_the_orgs_allocation(pubsub: PubSub, control: ControlClient) -> None:

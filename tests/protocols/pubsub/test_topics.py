@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 
+import grpc
 import pytest
 
-from tests.protocols.pubsub.client import TOPIC, PubSub, Refused, metadata
+from mock_server import api
+from tests.protocols.pubsub.client import ORDER, TOPIC, PubSub, Refused, metadata
 
 UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 
@@ -124,3 +126,20 @@ def test_a_refusal_of_a_very_long_name_reaches_the_client(pubsub: PubSub, letter
     refused = refusal(pubsub, "GetTopic", topic_name=letter * 100_000)
     assert (refused.status, refused.code) == ("NOT_FOUND", "topic.not.found")
     assert letter * 100 in refused.text
+
+
+@pytest.mark.parametrize(("rights", "told"), [({}, False), ({"objects": {"Order__e": ["read"]}}, True)])
+def test_a_schema_is_told_to_those_who_may_read_the_event(
+    server: api.Server, channel: grpc.Channel, rights: dict[str, object], told: bool
+) -> None:
+    user = {"username": "reader@acme.test", **rights}
+    org = server.control.create_org(objects=ORDER, users=[user], speaker="reader@acme.test")
+    codecs = server._running.app.world.orgs[org.id].events.codecs
+    wanted = codecs.of_event("Order__e").schema_id
+    pubsub = PubSub(channel, org)
+    if told:
+        assert pubsub.call("GetSchema", schema_id=wanted).schema_id == wanted
+    else:
+        refused = refusal(pubsub, "GetSchema", schema_id=wanted)
+        assert (refused.status, refused.code) == ("PERMISSION_DENIED", "schema.meta.permission")
+    server.control.delete_org(org.id)

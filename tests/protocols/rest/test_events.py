@@ -349,3 +349,11 @@ def test_wrong_records_of_channels_are_refused(shop: Shop, kind: str, name: str,
     assert answer.status_code == 400, answer.text
     assert text in answer.json()[0]["message"]
     assert tooling(shop, f"SELECT Id FROM {kind}") == []
+
+
+def test_a_channel_is_defined_once(shop: Shop) -> None:
+    define(shop, "PlatformEventChannel", "Big__chn", channelType="event", label="Big")
+    body = {"FullName": "Big__chn", "Metadata": {"channelType": "data", "label": "Big"}}
+    answer = shop.rest.post("/tooling/sobjects/PlatformEventChannel", json=body)
+    assert (answer.status_code, "already" in answer.text) == (400, True)
+    assert len(tooling(shop, "SELECT Id FROM PlatformEventChannel")) == 1

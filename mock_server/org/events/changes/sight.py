@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from mock_server.org.schema import Schema
     from mock_server.org.schema.types import SObject
 
-_MANY = 200
 _ALL_DATA_ALONE = frozenset({"Task", "Event"})
 """Objects that have no permission "View All" of their own."""
 
