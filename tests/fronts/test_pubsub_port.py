@@ -231,8 +231,16 @@ def _streams(server: api.Server, org: OrgInfo, count: int, at_once: int) -> None
     asyncio.run(churn())
 
 
+@pytest.fixture
+def lonely() -> Iterator[api.Server]:
+    """A server that nobody else is connected to."""
+    with api.start() as own:
+        yield own
+
+
 @pytest.mark.parametrize("count", [300, pytest.param(10_000, marks=pytest.mark.heavy)])
-def test_streams_that_come_and_go_leave_nothing(server: api.Server, org: OrgInfo, count: int) -> None:
+def test_streams_that_come_and_go_leave_nothing(lonely: api.Server, count: int) -> None:
+    server, org = lonely, lonely.control.create_org(objects=ORDER)
     with grpc.insecure_channel(server.pubsub, OWN) as channel:
         PubSub(channel, org).publish("1")
     inside = server.world.orgs[org.id]

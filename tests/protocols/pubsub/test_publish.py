@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from io import BytesIO
 from typing import Any
 
@@ -168,3 +169,19 @@ def test_a_spent_allocation_is_an_error_of_each_event(pubsub: PubSub, control: C
     results = [one for number in "123" for one in pubsub.publish(number)]
     assert [one.HasField("error") for one in results] == [False, True, True]
     assert results[1].error.msg.startswith("LIMIT_EXCEEDED")
+
+
+@pytest.mark.parametrize(
+    ("cut", "why"),
+    [
+        (lambda payload: payload[:-1], "the data ends before the value of Urgent__c does"),
+        (lambda payload: b"", "the data ends before the value of CreatedDate does"),
+        (lambda payload: payload + b"12", "2 bytes are left over"),
+    ],
+)
+def test_a_payload_that_is_none_is_told_in_words(pubsub: PubSub, cut: Callable[[bytes], bytes], why: str) -> None:
+    event = pubsub.event(Number__c="1")
+    event.payload = cut(event.payload)
+    (result,) = pubsub.call("Publish", topic_name=TOPIC, events=[event]).results
+    assert result.error.code == api.PUBLISH
+    assert result.error.msg == f"The payload can't be decoded by the schema {event.schema_id}: {why}"
