@@ -150,7 +150,7 @@ def test_a_hundred_thousand_rows_are_judged_in_seconds() -> None:
         world.send(dict.fromkeys(rows))
     started = time.process_time()
     judgement = judge(world.evidence())
-    assert time.process_time() - started < 8  # of CPU: 94 properties, on a machine that others use too
+    assert time.process_time() - started < 5
     assert "bulk.only_failed_rows_retried" in [verdict.property for verdict in judgement.violated]
 
 
