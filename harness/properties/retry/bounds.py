@@ -63,7 +63,8 @@ class Bounded(Claim):
 
 def tries_of(evidence: Evidence, run: Sequence[Attempt]) -> list[Attempt]:
     """Return the attempts that count against a budget: not those of an ended session, nor a client library's own."""
-    return [attempt for attempt in run if attempt.failure != "session" and attempt.number not in evidence.waits.resends]
+    resends = evidence.waits.resends
+    return [attempt for attempt in run if attempt.failure != "session" and attempt.exchange.number not in resends]
 
 
 def _failing_runs(evidence: Evidence) -> Iterable[list[Exchange]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -67,8 +67,7 @@ def _needless(run: Sequence[Attempt]) -> int:
     told = [attempt for attempt in run if attempt.failure is None]
     if len(told) < 2:
         return 0
-    said = Counter((attempt.verb, attempt.fingerprint) for attempt in told)
-    return sum(said.values()) - len(said)
+    return len(told) - len({(attempt.verb, attempt.fingerprint) for attempt in told})
 
 
 class SingleLayer(Claim):
