@@ -62,6 +62,7 @@ class Courier(ABC):
 
     def check(self) -> None:
         """Raise ApiError where the subscription cannot go on."""
+        return
 
     def due(self) -> float:
         """Return when to check again, in clock seconds, where nothing happens."""
