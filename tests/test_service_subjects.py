@@ -117,14 +117,18 @@ def test_no_false_alarm_about_a_consumer_in_any_scenario(server: api.Server, sub
     assert all(result.judgement is not None for result in results), [result.baseline for result in results]
 
 
-JSFORCE = "node tests/subjects/services/node/jsforce_consumer.mjs"
+FOLDER = "tests/subjects/services/node"
+JSFORCE, PUBSUB = f"node {FOLDER}/jsforce_consumer.mjs", f"node {FOLDER}/pubsub_consumer.mjs"
+AWAY = ("killed-in-mid-delivery", "down-meanwhile", "forgotten-client")
+OF_STREAMS = ("broken-in-mid-batch", "used-up", "new-schema", "duplicates")
 
 
 @pytest.fixture
 def node(monkeypatch: pytest.MonkeyPatch) -> None:
     from tests.clients import node_clients
 
-    node_clients.install()
+    for folder in (node_clients.FOLDER, node_clients.FOLDER / "pubsub"):
+        node_clients.install(folder)
     monkeypatch.setenv("NODE_CLIENTS", str(node_clients.FOLDER))
 
 
@@ -132,18 +136,24 @@ def about_events(server: api.Server, subject: CommandSubject, scenario: str) -> 
     """Return what is said of events; the rest is about requests that the library makes for itself."""
     result = Trial(server, hasty(scenario), timeout=60).run(subject)
     assert result.judgement is not None, result.baseline
+    assert not [verdict for verdict in result.judgement.missing if verdict.property.startswith("events.")]
     return [verdict.property for verdict in result.violated if verdict.property.startswith("events.")]
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("name", ["killed-in-mid-delivery", "down-meanwhile", "forgotten-client", "session-ends"])
+@pytest.mark.parametrize(
+    ("subject", "name"),
+    [*((JSFORCE, name) for name in (*AWAY, "session-ends")), *((PUBSUB, name) for name in (*AWAY, *OF_STREAMS))],
+    ids=lambda one: one.rpartition("/")[2],
+)
 @pytest.mark.usefixtures("node")
-def test_a_correct_consumer_with_jsforce_is_clean(server: api.Server, name: str) -> None:
-    assert about_events(server, CommandSubject(JSFORCE), f"events/{name}") == []
+def test_a_correct_consumer_of_node_is_clean(server: api.Server, subject: str, name: str) -> None:
+    assert about_events(server, CommandSubject(subject), f"events/{name}") == []
 
 
 @pytest.mark.heavy
+@pytest.mark.parametrize("subject", [JSFORCE, PUBSUB], ids=lambda one: one.rpartition("/")[2])
 @pytest.mark.usefixtures("node")
-def test_one_with_jsforce_that_keeps_ids_on_receipt_is_caught(server: api.Server) -> None:
-    found = about_events(server, CommandSubject(f"{JSFORCE} --on-receipt"), "events/killed-in-mid-delivery")
+def test_one_of_node_that_keeps_ids_on_receipt_is_caught(server: api.Server, subject: str) -> None:
+    found = about_events(server, CommandSubject(f"{subject} --on-receipt"), "events/killed-in-mid-delivery")
     assert found == ["events.replay_after_handling", "events.none_missed"]

@@ -106,6 +106,7 @@ PLANTED = {
     "services/goes_on_at_the_tip.py": ("events.expired_replay_recovered", "events/expired-replay-id"),
     "services/handles_duplicates.py": ("events.handled_once", "events/duplicates"),
     "services/ignores_gaps.py": ("events.gap_reconciled", "events/gaps"),
+    "services/looks_for_no_record.py": ("events.gap_reconciled", "events/too-many-changes"),
     "services/never_asks_again.py": ("events.flow_control", "events/used-up"),
     "services/asks_for_none.py": ("events.flow_control", "events/used-up"),
     "services/waits_for_ever.py": ("events.flow_control", "events/silent-stream"),
