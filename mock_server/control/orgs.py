@@ -9,6 +9,7 @@ from typing import Any, get_args
 from mock_server import __version__, automation, declarations, tuning
 from mock_server.control.call import ControlCall, Refused, answer, done, operation, routes, spelt
 from mock_server.faults.reader import Reader
+from mock_server.making import OrgSpec, WrongHook
 from mock_server.operations import Reply
 from mock_server.org.clock import Mode
 from mock_server.org.identity.apps import ConnectedApp
@@ -16,7 +17,6 @@ from mock_server.org.identity.directory import LOGIN_KEYS
 from mock_server.org.records.snapshot_file import SnapshotError
 from mock_server.org.schema import SchemaError
 from mock_server.org.schema.definitions import KINDS
-from mock_server.world import OrgSpec, WrongHook
 
 ORGS = "/_mock/orgs"
 ONE = f"{ORGS}/{{org}}"
