@@ -16,10 +16,12 @@ from mock_server.faults.engine import Faults
 from mock_server.job_saves import JobSaves
 from mock_server.journal import EventNote, Journal
 from mock_server.making import OrgSpec, Schemas, declare, enrol, equip
+from mock_server.org import snapshots
 from mock_server.org.identity.directory import User
 from mock_server.org.identity.signing import SigningKey
-from mock_server.org.org import Org, Snapshot
+from mock_server.org.org import Org
 from mock_server.org.seeded import write_rows
+from mock_server.org.snapshots import Snapshot
 from mock_server.org.versions import LATEST
 from mock_server.origins import of_exchange
 from mock_server.routing import Registry
@@ -204,7 +206,7 @@ class World:
 
     def restore_file(self, org: Org, path: Path) -> None:
         """Put the org's records back to those of a snapshot file. Raises SnapshotError."""
-        org.read_snapshot(path)
+        snapshots.read(org, path)
         self._journals[org.id].clear()
 
     def restore(self, org: Org, name: str) -> None:

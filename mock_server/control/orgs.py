@@ -11,6 +11,7 @@ from mock_server.control.call import ControlCall, Refused, answer, done, operati
 from mock_server.faults.reader import Reader
 from mock_server.making import OrgSpec, WrongHook
 from mock_server.operations import Reply
+from mock_server.org import snapshots
 from mock_server.org.clock import Mode
 from mock_server.org.identity.apps import ConnectedApp
 from mock_server.org.identity.directory import LOGIN_KEYS
@@ -183,7 +184,7 @@ async def snapshot(call: ControlCall) -> Reply:
         return answer({"snapshot": call.world.snapshot(call.org)}, 201)
     path = _path(file)
     try:
-        await call.org.write_snapshot_aside(path)
+        await snapshots.write_aside(call.org, path)
     except OSError as error:
         raise Refused(400, f"cannot write {path}: {error.strerror or error}", "file") from None
     return answer({"file": str(path)}, 201)
