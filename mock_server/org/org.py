@@ -175,6 +175,7 @@ class Org:
         self._pipeline.outbox.bus = lambda: self.events
         self._pipeline.on_saved["PushTopic"] = self._topics_changed
         self._pipeline.captured = lambda: self.captured.names
+        self._pipeline.latest = lambda: self.latest
         for name in ("PlatformEventChannel", "PlatformEventChannelMember"):
             self._pipeline.on_saved[name] = self._channels_changed
 

@@ -182,11 +182,55 @@ def test_http_inside_tls_is_no_grpc(server: api.Server) -> None:
             assert b"200" not in tls.recv(1000)
 
 
-@pytest.mark.parametrize("path", ["/eventbus.v1.PubSub/Nothing", "/other.Service/GetTopic", "/eventbus.v1.PubSub/"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/eventbus.v1.PubSub/Nothing",
+        "/other.Service/GetTopic",
+        "/eventbus.v1.PubSub/",
+        "/eventbus.v1.PubSub/getTopic",
+        "/EventBus.v1.PubSub/GetTopic",
+        "/eventbus.v1.PubSub/GetTopic/",
+        "//eventbus.v1.PubSub/GetTopic",
+    ],
+)
 def test_an_unknown_method_is_unimplemented(server: api.Server, org: OrgInfo, path: str) -> None:
     with grpc.insecure_channel(server.pubsub, OWN) as channel, pytest.raises(grpc.RpcError) as caught:
         channel.unary_unary(path)(b"", metadata=metadata(org), timeout=TIMEOUT)
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+def test_a_stream_of_another_case_is_unimplemented(server: api.Server, org: OrgInfo) -> None:
+    with grpc.insecure_channel(server.pubsub, OWN) as channel, pytest.raises(grpc.RpcError) as caught:
+        list(channel.stream_stream("/eventbus.v1.PubSub/subscribe")(iter([b""]), metadata=metadata(org), timeout=9))
+    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+UNREADABLE = {
+    "GetTopic": (None, "TopicRequest"),
+    "GetSchema": ("schema.validation.failed", "SchemaRequest"),
+    "Publish": (None, "PublishRequest"),
+    "PublishStream": (None, "PublishRequest"),
+    "Subscribe": ("subscription.fetch.request.invalid", "FetchRequest"),
+    "ManagedSubscribe": ("managed.subscription.fetch.request.invalid", "ManagedFetchRequest"),
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_a_message_that_cannot_be_read_is_told_what_it_should_have_been(
+    server: api.Server, org: OrgInfo, name: str
+) -> None:
+    with grpc.insecure_channel(server.pubsub, OWN) as channel, pytest.raises(grpc.RpcError) as caught:
+        if name in ("Subscribe", "PublishStream", "ManagedSubscribe"):
+            path, given = channel.stream_stream(f"/eventbus.v1.PubSub/{name}"), iter([b"\xff\xff\xff"])
+            list(path(given, metadata=metadata(org), timeout=TIMEOUT))
+        else:
+            channel.unary_unary(f"/eventbus.v1.PubSub/{name}")(b"\xff", metadata=metadata(org), timeout=TIMEOUT)
+    refused, (code, form) = Refused(caught.value), UNREADABLE[name]
+    assert refused.status == "INVALID_ARGUMENT"
+    assert f"can't be read as eventbus.v1.{form}." in refused.text
+    assert refused.code == (code or "")
+    assert ("rpc-id" in refused.trailers) is (code is not None)
 
 
 @pytest.mark.parametrize("name", ["GetTopic", "GetSchema", "Publish", "Subscribe", "PublishStream", "ManagedSubscribe"])

@@ -53,6 +53,7 @@ from mock_server.org.schema.types import SObject
 from mock_server.org.standard import companions
 from mock_server.org.standard import reference as beginnings
 from mock_server.org.standard.context import Context
+from mock_server.org.versions import LATEST
 
 if TYPE_CHECKING:
     from mock_server.org.formula.environment import Environment
@@ -107,6 +108,8 @@ class Pipeline:
         """Of these objects, those of which a transaction that goes on, or one before, has saved records."""
         self.captured: Callable[[], frozenset[str]] = frozenset
         """Tells the objects whose changes are captured by a declaration; the org sets it."""
+        self.latest: Callable[[], int] = lambda: LATEST
+        """Tells the newest API version that the org serves; the org sets it."""
         self._blocks = Blocks(schema, store, ids, clock, log, self.auto_numbers)
         store.teach(functions(schema, lambda: self._environment_of("")))
         self.rollups = RollUps(schema, store)
@@ -427,7 +430,7 @@ class Pipeline:
                 rule.compute(self._context(), rows)
 
     def _context(self) -> Context:
-        return Context(self._schema, self._store, self._clock.now(), self.captured)
+        return Context(self._schema, self._store, self._clock.now(), self.captured, self.latest)
 
     def _default_formulas(self, row: Row, chunk: Chunk) -> dict[str, Any]:
         from mock_server.org.formula.defaults import default_values, defaults_of

@@ -213,6 +213,11 @@ def test_a_connect_by_another_transport_is_refused(lab: Lab) -> None:
                  "URI format: '/cometd/60.0'"),
         ("99.0", "400::Unsupported API version. Only API versions '23.0' and above are supported. "
                  "URI format: '/cometd/60.0'"),
+        ("60.5", "400::Unsupported API version. Only API versions '23.0' and above are supported. "
+                 "URI format: '/cometd/60.0'"),
+        ("060.0", "400::Unsupported API version. Only API versions '23.0' and above are supported. "
+                  "URI format: '/cometd/60.0'"),
+        ("v60.0", "400::API version in the URI is mandatory. URI format: '/cometd/60.0'"),
     ],
 )  # fmt: skip
 def test_the_path_must_name_a_version_that_there_is(lab: Lab, version: str, text: str) -> None:
