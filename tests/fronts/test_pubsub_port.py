@@ -312,6 +312,49 @@ def test_streams_that_come_and_go_leave_nothing(lonely: api.Server, count: int) 
     assert inside.sessions._watchers == {}
 
 
+@pytest.mark.heavy
+def test_a_connection_has_a_thousand_streams_and_the_next_one_waits_for_its_turn(lonely: api.Server) -> None:
+    # In virtual time no stream is closed for asking nothing more while the others are opened.
+    org = lonely.control.create_org(objects=ORDER, clock="virtual")
+    with grpc.insecure_channel(lonely.pubsub, OWN) as other:
+        PubSub(other, org).publish("1")
+    asked = messages.FetchRequest(topic_name=TOPIC, num_requested=2, replay_preset=EARLIEST)
+    inside = lonely.world.orgs[org.id].events
+
+    async def crowd() -> None:
+        async with aio.insecure_channel(lonely.pubsub, OWN) as channel:
+            subscribe = method(channel, "Subscribe")
+
+            async def opened() -> Any:
+                call = subscribe(metadata=metadata(org))
+                await call.write(asked)
+                return call
+
+            async def one_more() -> Any:
+                return await (await opened()).read()
+
+            calls = await asyncio.gather(*(opened() for _ in range(1000)))
+            answers = await asyncio.wait_for(asyncio.gather(*(call.read() for call in calls)), 60)
+            assert {len(answer.events) for answer in answers} == {1}
+            assert len(inside.feeds) == 1000
+            further = asyncio.ensure_future(one_more())
+            await asyncio.wait((further,), timeout=1)
+            assert not further.done()
+            assert len(inside.feeds) == 1000
+            # All of them hear what comes meanwhile, and it is nobody's fault that one more would like to.
+            with grpc.insecure_channel(lonely.pubsub, OWN) as other:
+                await asyncio.to_thread(PubSub(other, org).publish, "2")
+            heard = await asyncio.wait_for(asyncio.gather(*(call.read() for call in calls)), 60)
+            assert {(len(answer.events), answer.pending_num_requested) for answer in heard} == {(1, 0)}
+            calls[0].cancel()
+            answer = await asyncio.wait_for(further, 10)
+            assert len(answer.events) == 2
+            for call in calls:
+                call.cancel()
+
+    asyncio.run(crowd())
+
+
 def test_a_server_ends_at_once_with_streams_open() -> None:
     with api.start() as own:
         org = own.control.create_org(objects=ORDER)
