@@ -88,7 +88,7 @@ def take(call: Call, client: StreamingClient) -> Taken:
                 break
             taken.append((feed, drawn))
             for event in drawn.events:
-                parts.append(written(call.org, event, reading.tail))
+                parts.append(written(event, reading.tail))
                 size += len(parts[-1])
             more = bool(drawn.events) or feed.position != position
         if feed.ended in _CUT_OFF:

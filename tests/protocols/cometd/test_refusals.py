@@ -134,6 +134,26 @@ def test_a_subscription_that_is_not_granted_says_why(lab: Lab, subscription: Any
 
 
 @pytest.mark.parametrize(
+    "channel",
+    [
+        "/", "//", "/event", "/event/", "/event//Order__e", f"/{ORDER}", f"{ORDER}/", f"{ORDER} ", f"{ORDER}\n",
+        "/Event/Order__e", f"{ORDER}?Number__c=1", "/data/", "/data/changeevents", "/topic/", "/topic/accounts",
+        f"{TOPIC}/", "/event/\0", "/event/\u00e9__e", f"/event/{'x' * 5000}", f"/topic/{'x' * 26}", "/event/Account",
+    ],
+)  # fmt: skip
+def test_a_name_is_that_of_a_channel_to_the_letter_or_none(lab: Lab, channel: str) -> None:
+    client = lab.client().ready()
+    told = client.subscribe(channel)
+    assert told["error"] == f"400::The channel you requested to subscribe to does not exist {{{channel}}}"
+    assert told["subscription"] == channel
+
+
+@pytest.mark.parametrize("channel", ["/u/", "/u/a b", "/u/" + "x" * 300, "/u/notes"])
+def test_names_of_no_streaming_channel_are_unknown(lab: Lab, channel: str) -> None:
+    assert lab.client().ready().subscribe(channel)["error"] == "404::Unknown channel"
+
+
+@pytest.mark.parametrize(
     ("channel", "error"),
     [
         (ORDER, "403::Restricted channel"),
