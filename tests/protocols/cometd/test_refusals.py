@@ -197,6 +197,16 @@ def test_a_replay_id_expires_with_its_event(lab: Lab) -> None:
     )
 
 
+@pytest.mark.parametrize("channel", [TOPIC, NOTES])
+def test_events_of_topics_and_streaming_channels_are_retained_for_a_day(lab: Lab, channel: str) -> None:
+    (event,) = lab.publish(channel, {"Id": "001000000000001AAA", "payload": "x"})
+    lab.control.advance(23 * 3600)
+    assert lab.client(token=lab.control.mint_token()).ready().subscribe(channel, event.replay_id)["successful"]
+    lab.control.advance(2 * 3600)
+    late = lab.client(token=lab.control.mint_token()).ready()
+    assert late.subscribe(channel, event.replay_id)["error"] == INVALID % event.replay_id
+
+
 def test_a_replay_map_must_name_the_channel_without_its_filter(lab: Lab) -> None:
     client = lab.client().ready()
     channel = f"{TOPIC}?Name='Smith'"
