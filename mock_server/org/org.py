@@ -150,6 +150,7 @@ class Org(Reading):
         self._pipeline.outbox.bus = lambda: self.events
         self._pipeline.on_saved["PushTopic"] = self._topics_changed
         self._pipeline.steps.captured = lambda: self.captured.names
+        self._pipeline.steps.latest = lambda: self.latest
         for name in ("PlatformEventChannel", "PlatformEventChannelMember"):
             self._pipeline.on_saved[name] = self._channels_changed
 
