@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from harness.evidence import Evidence, Leg, Outcome, Process
+from harness.happenings import Delivered
 from harness.letters import BrokenLetter
 from harness.properties.property import Claim, NoParameters, Verdict, counted, some
 
 _TIP = -1
 """A replay id that stands for what is published from now on."""
+
+_PACES, _SLACK = 3.0, 1.0
+"""An event is out of a run's hands after so many times the longest that one took it, and so many seconds."""
 
 
 class GracefulStop(Claim):
@@ -104,7 +108,8 @@ def _of_events(evidence: Evidence, stops: Sequence[Leg]) -> tuple[list[str], lis
     if any(legs - asked for legs in back.values()):
         again = []  # not for having been asked: a crash has the same effect
     # Handled events show that the effects of this subject can be seen at all.
-    owed = {one.replay_id for one in happenings.delivered if one.leg in asked} if runs else set()
+    in_hand = _in_hand(evidence)
+    owed = {one.replay_id for one in happenings.delivered if one.leg in asked and in_hand(one)} if runs else set()
     missing = [
         one.replay_id
         for one in happenings.published
@@ -123,6 +128,29 @@ def _of_events(evidence: Evidence, stops: Sequence[Leg]) -> tuple[list[str], lis
         faults.append(f"{counted(cut, 'line')} of the effects file cut off")
     wanted = {*again, *lost}
     return faults, [one.exchange for one in happenings.delivered if one.replay_id in wanted]
+
+
+def _in_hand(evidence: Evidence) -> Callable[[Delivered], bool]:
+    """Return what tells whether a run was still at work on an event when it ended.
+
+    What it had been given long before, by the pace at which it handles events, it had dropped already.
+    """
+    happenings = evidence.happenings
+    given = {(one.replay_id, one.leg): one.at for one in reversed(happenings.delivered)}
+    took = [
+        happenings.lived(begun, one.at)
+        for one in happenings.handled
+        if one.event is not None and one.at is not None
+        and (begun := given.get((one.event.replay_id, one.leg))) is not None
+    ]  # fmt: skip
+    limit = _PACES * max(took) + _SLACK if took else float("inf")
+
+    def tell(delivery: Delivered) -> bool:
+        leg = evidence.legs[delivery.leg]
+        ended = leg.ended if leg.process.stop is None else leg.process.stop.at
+        return happenings.lived(delivery.at, ended) <= limit
+
+    return tell
 
 
 def _handled_again(legs: Sequence[int]) -> set[int | None]:

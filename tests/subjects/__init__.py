@@ -101,6 +101,7 @@ PLANTED = {
     "sleeps_under_a_lock.py": ("retry.no_starvation", "tests/subjects/a-few-locks.yaml"),
     "services/stores_on_receipt.py": ("events.replay_after_handling", "events/killed-in-mid-delivery"),
     "services/aiosfstream_on_receipt.py": ("events.replay_after_handling", "events/killed-in-mid-delivery"),
+    "services/knows_one_schema.py": ("events.replay_after_handling", "events/new-schema"),
     "services/counts_up.py": ("events.replay_opaque", "events/down-meanwhile"),
     "services/goes_on_at_the_tip.py": ("events.expired_replay_recovered", "events/expired-replay-id"),
     "services/handles_duplicates.py": ("events.handled_once", "events/duplicates"),

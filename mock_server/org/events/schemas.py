@@ -6,7 +6,7 @@ An id is what a schema says, in short: 22 characters, as in Salesforce, and anot
 from __future__ import annotations
 
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 
@@ -15,6 +15,9 @@ import orjson
 from mock_server.org.schema import Schema
 from mock_server.org.schema.event_schema import event_schema
 from mock_server.org.schema.types import SObject
+
+_STANDARD = 2
+"""Fields that every event begins with: CreatedDate and CreatedById."""
 
 
 class Schemas:
@@ -42,6 +45,7 @@ class Schemas:
         if now is not None and now[0] is sobject and now[1] == renewed:
             return now[2]
         made = event_schema(sobject)
+        made["fields"] = rearranged(made["fields"], renewed)
         made["uuid"] = id_of(made, renewed)
         self._now[sobject.name] = (sobject, renewed, made)
         self._known[made["uuid"]] = made
@@ -55,6 +59,16 @@ class Schemas:
     def known(self, schema_id: str) -> Mapping[str, Any] | None:
         """Return the schema of an id, None for one that never was."""
         return self._known.get(schema_id)
+
+
+def rearranged(fields: Sequence[Any], renewed: int) -> list[Any]:
+    """Return the fields of a schema as they stand after so many renewals: the event's own have changed places.
+
+    No client may count on their order. One that decodes with another schema than the event's own gets nonsense.
+    """
+    standard, own = list(fields[:_STANDARD]), list(fields[_STANDARD:])
+    place = renewed % len(own) if own else 0
+    return [*standard, *own[place:], *own[:place]]
 
 
 def id_of(schema: Mapping[str, Any], renewed: int = 0) -> str:

@@ -75,6 +75,21 @@ def test_what_a_fault_or_a_crash_does_too_is_not_blamed_on_the_stop() -> None:
     assert judged(happened([(1, 0), (2, 0)], replay=-1)).status == "held"  # it begins at the tip
 
 
+def test_what_had_been_dropped_long_before_is_not_blamed_on_the_stop() -> None:
+    happenings = happened([(1, 0), (2, 0)])
+    given = {one.replay_id: one.at for one in happenings.delivered}
+
+    def taking(seconds: float) -> Happenings:
+        handled = tuple(
+            replace(one, at=given[one.event.replay_id] + seconds) for one in happenings.handled if one.event
+        )
+        return replace(happenings, handled=handled)
+
+    stops = replace(leg(1, 3), process=replace(leg(1, 3).process, stop=Stop(given[3] + 5.0, 0.1, 5.0, False)))
+    assert judged(taking(0.1), stops, leg(4, 5, end=True)).status == "held"
+    assert judged(taking(2.0), stops, leg(4, 5, end=True)).status == "violated"
+
+
 def test_a_service_that_does_not_end_within_its_grace_is_no_graceful_one() -> None:
     verdict = judged(happened([(1, 0), (2, 0), (3, 0)]), leg(1, 5, forced=True, end=True))
     assert verdict.status == "violated"
