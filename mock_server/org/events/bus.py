@@ -206,6 +206,10 @@ class EventBus:
         yield from self.channels.items()
         yield from self.custom.every()
 
+    def tells_of(self, sobject: str) -> bool:
+        """Tell whether events may follow from changes of an object."""
+        return sobject in self._org.log.watched or self.topics.unsure
+
     def admit(self, sobject: SObject, waiting: int) -> int:
         """Return how many further events of a type may be published, where so many wait to be."""
         return self.platform.ledger(sobject).remaining - waiting

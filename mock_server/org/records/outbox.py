@@ -41,6 +41,9 @@ class Bus(Protocol):
     def prepare(self, batches: Sequence[Batch], events: Sequence[Published]) -> Callable[[bool], None]:
         """Keep what a transaction has to tell as part of it; return what is told whether it was committed."""
 
+    def tells_of(self, sobject: str) -> bool:
+        """Tell whether events may follow from changes of an object."""
+
     def admit(self, sobject: SObject, waiting: int) -> int:
         """Return how many further events of a type may be published, where so many wait to be."""
 
@@ -113,15 +116,19 @@ class Outbox:
     def settle(self) -> None:
         """Send what a save without a transaction of its own has to tell, where it is part of no other."""
         if (self._events or self._at_once or self._log.fresh or self.sends) and not self._store.busy:
-            if self.keeps:
+            fresh = self._log.fresh or ()
+            if self.keeps and (self._events or self._at_once or any(self._told_of(one.sobject) for one in fresh)):
                 with self._store.transaction():
                     pass
             else:
                 self.ended(None)
 
-    def binds(self, *, publishes: bool) -> bool:
+    def binds(self, sobject: SObject) -> bool:
         """Tell whether a save of one row needs a transaction, to be kept with what there is to tell of it."""
-        return self.keeps and (publishes or self._log.fresh is not None) and not self._store.busy
+        return self.keeps and (sobject.kind == "event" or self._told_of(sobject.name)) and not self._store.busy
+
+    def _told_of(self, sobject: str) -> bool:
+        return self._log.fresh is not None and self.bus().tells_of(sobject)
 
     # -- what the store calls
 

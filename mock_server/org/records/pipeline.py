@@ -662,7 +662,7 @@ class Pipeline:
             and first.writes
             and not along
             and not self.rollups.feeds_of(first.sobject.name)
-            and not self.outbox.binds(publishes=first.plan.publishes)
+            and not self.outbox.binds(first.sobject)
         )
         try:
             with nullcontext() if alone else self._store.transaction():
