@@ -177,6 +177,8 @@ class Call:
     """The channels of events that the call is about, as far as whoever made it knows; for rules about one."""
     unread: ApiError | None = None
     """Why the body could not be read. The gate refuses such a call, once it knows who calls."""
+    loses: bool = False
+    """Whether what it publishes is accepted, and reaches nobody."""
     _query: dict[str, str] | None = None
     _token: str | None = None
 

@@ -9,10 +9,9 @@ from mock_server.control.changes import save, speaker
 from mock_server.faults.reader import shown
 from mock_server.operations import Reply
 from mock_server.org.events import Event
+from mock_server.org.events.publishing import PREFIX
 from mock_server.org.org import Org
 from mock_server.org.records.changes import Change
-
-_PREFIX = "/event/"
 
 
 @routes.of_org("events.read", "GET", "events", "List the events that are retained, after a replay id")
@@ -45,14 +44,14 @@ async def publish(call: ControlCall) -> Reply:
     org = call.org
     with call.reading("channel", "payloads", "as", what="events to publish") as body:
         channel, user, payloads = body.text("channel"), body.text("as"), body.data.get("payloads")
-        known = [_PREFIX + name for name in org.schema.own() if name.endswith("__e")]
+        known = [PREFIX + name for name in org.schema.own() if name.endswith("__e")]
         if channel is None or channel not in known:
             body.refuse("channel", f"this org has no platform event {shown(channel)}", known, channel)
         if not isinstance(payloads, list) or not all(isinstance(one, dict) for one in payloads):
             body.refuse("payloads", f"payloads must be a list of objects, not {shown(payloads)}")
     assert channel is not None
     assert payloads is not None
-    name = channel.removeprefix(_PREFIX)
+    name = channel.removeprefix(PREFIX)
     with speaker(org, user) as who, org.automation.unmetered(), org.transaction():
         results = save(org, who, [Change("create", name, payload) for payload in payloads], "payloads")
         for place, result in enumerate(results):

@@ -175,7 +175,7 @@ class Org:
         self._pipeline.outbox.bus = lambda: self.events
         self._pipeline.outbox.keeps = self.keeper.active
         self._pipeline.on_saved["PushTopic"] = self._topics_changed
-        self._pipeline.captured = lambda: self.captured.names
+        self._pipeline.steps.captured = lambda: self.captured.names
         for name in ("PlatformEventChannel", "PlatformEventChannelMember"):
             self._pipeline.on_saved[name] = self._channels_changed
 

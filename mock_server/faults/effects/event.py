@@ -187,7 +187,7 @@ class EventFault(RowEffect):
         if self.kind == "forget":
             call.org.events.restart()
         elif self.kind == "lost":
-            call.org.events.lose(call.entry.number)
+            call.loses = True
         return None
 
     def end(self, org: Org) -> None:

@@ -84,7 +84,6 @@ class EventBus:
         self.renewals: dict[str, int] = {}
         """How often the schema of a type was changed without its fields."""
         self.schemas = Schemas(org.schema, self.renewals)
-        self._doomed: set[int] = set()
         self.generation = 0
         """Which life of the server this is: clients and streams of an earlier one are not known any more."""
         self.custom = CustomChannels(org, self)
@@ -289,8 +288,6 @@ class EventBus:
             return
         now = self._clock.now()
         told: dict[int, Channel] = {}
-        if self._doomed:
-            events = [event for event in events if event.exchange not in self._doomed]
         for event, replay_id in zip(events, self.reserve(len(events)) if events else (), strict=True):
             event.replay_id, event.at = replay_id, now
             for channel in channels(event):
@@ -374,10 +371,6 @@ class EventBus:
         """Begin another life of the server: who was connected is forgotten, and is to find out at once."""
         self.generation += 1
         self.wake()
-
-    def lose(self, exchange: int) -> None:
-        """Have nothing appended of what an exchange is about to publish."""
-        self._doomed.add(exchange)
 
     def renew_schema(self, first: Event) -> None:
         """Have a type's schema change: its events have the id of the new one, from a given one on."""

@@ -33,15 +33,19 @@ class PlatformEvents:
 
     def find(self, who: Session, name: str) -> Channel | None:
         """Find the channel of an event for a subscriber. Raises NotPermitted."""
-        if not name.startswith(PREFIX):
-            return None
-        sobject = self._org.schema.get(name[len(PREFIX) :])
-        if sobject is None or sobject.kind != "event" or sobject.name != name[len(PREFIX) :]:
+        sobject = self.type_of(name)
+        if sobject is None:
             return None
         access = self._org.accesses.of(who.user_id)
         if access is not None and "read" not in access.rights(sobject):
             raise NotPermitted(name, sobject.name)
         return self.channel(sobject)
+
+    def type_of(self, name: str) -> SObject | None:
+        """Return the event that a channel of one is named for, None for any other channel."""
+        event = name.removeprefix(PREFIX)
+        sobject = None if event == name else self._org.schema.get(event)
+        return sobject if sobject is not None and sobject.kind == "event" and sobject.name == event else None
 
     def channel(self, sobject: SObject) -> Channel:
         """Return the channel of an event's own."""

@@ -126,30 +126,8 @@ class Callout:
 class Callouts(Registered[Callout]):
     """The callouts of one org."""
 
-    def __init__(self, changed: Callable[[], None]) -> None:
-        super().__init__()
-        self._changed = changed
-
     def check(self, one: Callout) -> None:
         if not NAME.fullmatch(one.name):
             raise HookError(f"{one.name!r:.60} is no name of a callout: letters, digits and single _", "name")
         if any(other.name.lower() == one.name.lower() for other in self._all):
             raise HookError(f"the callout {one.name} is there already", "name")
-
-    def add(self, one: Callout) -> Callout:
-        super().add(one)
-        self._changed()
-        return one
-
-    def remove(self, name: str) -> bool:
-        found = super().remove(name)
-        self._changed()
-        return found
-
-    def clear(self) -> None:
-        super().clear()
-        self._changed()
-
-    def become(self, other: Callouts) -> None:
-        super().become(other)
-        self._changed()

@@ -76,9 +76,11 @@ class Credentials(Registered[NamedCredential]):
         if known is not None and not known.from_schema:
             raise HookError(f"the named credential {one.name} is there already", "name")
 
+    def replaces(self, one: NamedCredential, other: NamedCredential) -> bool:
+        return other.name.lower() == one.name.lower()
+
     def add(self, one: NamedCredential) -> NamedCredential:
-        self.check(one)
-        self._all = (*(other for other in self._all if other.name.lower() != one.name.lower()), one)
+        super().add(one)
         self._write(one)
         return one
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mock_server.org.outbound.callouts import LONGEST_TIMEOUT, MOST, Answer, Callout
-
-if TYPE_CHECKING:
-    from mock_server.org.outbound.queue import State
+from mock_server.org.outbound.waiting import Waiting
 
 
 @dataclass(slots=True, eq=False)
@@ -38,22 +36,13 @@ class CalloutItem:
         return self.answer is not None and self.answer.ok
 
 
-@dataclass(slots=True, eq=False)
-class CalloutJob:
-    """Times are clock seconds. `error` is what ended the job, or the last callout of it."""
+@dataclass(slots=True, eq=False, kw_only=True)
+class CalloutJob(Waiting):
+    """The items of one transaction and callout. `error` is what ended the job, or the last callout of it."""
 
-    id: str
     callout: Callout
     items: list[CalloutItem]
     user_id: str
-    exchange: int
-    created: float
-    due: float
-    attempts: int = 0
-    state: State = "queued"
-    error: str | None = None
-    status: int | None = None
-    tried: float | None = None
 
     @property
     def name(self) -> str:
@@ -72,7 +61,6 @@ class CalloutJob:
         return [[item] for item in left]
 
     def release(self) -> None:
-        """Hold no more than what is shown of it: it is over."""
         for item in self.items:
             item.old = item.now = item.given = None
             if item.answer is not None:

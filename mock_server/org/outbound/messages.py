@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,34 +47,14 @@ class OutboundMessage:
 class Messages(Registered[OutboundMessage]):
     """The outbound messages of one org."""
 
-    def __init__(self, changed: Callable[[], None]) -> None:
-        super().__init__()
-        self._changed = changed
-
     def check(self, one: OutboundMessage) -> None:
         if not NAME.fullmatch(one.name):
             raise HookError(f"{one.name!r:.60} is no name of a message: letters, digits and single _", "name")
         if any(_same(one, other) and not other.from_schema for other in self._all):
             raise HookError(f"the outbound message {one.name} of {one.sobject} is there already", "name")
 
-    def add(self, one: OutboundMessage) -> OutboundMessage:
-        self.check(one)
-        self._all = (*(other for other in self._all if not _same(one, other)), one)
-        self._changed()
-        return one
-
-    def remove(self, name: str) -> bool:
-        found = super().remove(name)
-        self._changed()
-        return found
-
-    def clear(self) -> None:
-        super().clear()
-        self._changed()
-
-    def become(self, other: Messages) -> None:
-        super().become(other)
-        self._changed()
+    def replaces(self, one: OutboundMessage, other: OutboundMessage) -> bool:
+        return _same(one, other)
 
     def named(self, name: str, sobject: str | None = None) -> OutboundMessage | None:
         """Return a message by its name in any case, of an object where several have one of that name."""

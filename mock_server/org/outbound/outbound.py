@@ -158,13 +158,23 @@ class Outbound:
                     one.item.id, one.item.sequence = name, one.number
                 items = [one.item for one in group]
                 self._look(items)
-                self.queue.put(CalloutJob(names[0], what, items, first.user_id, first.exchange, now, now))
+                self.queue.put(
+                    CalloutJob(
+                        id=names[0], callout=what, items=items, user_id=first.user_id, exchange=first.exchange,
+                        created=now, due=now,
+                    )
+                )  # fmt: skip
                 continue
             for start in range(0, len(group), MOST_NOTIFICATIONS):
                 part = group[start : start + MOST_NOTIFICATIONS]
                 names = ids.take_many(_NOTIFICATION, len(part))
                 pairs = tuple((name, one.item.record) for name, one in zip(names, part, strict=True))
-                self.queue.put(QueuedMessage(names[0], what, pairs, first.exchange, part[0].number, now, now))
+                self.queue.put(
+                    QueuedMessage(
+                        id=names[0], message=what, notifications=pairs, exchange=first.exchange,
+                        sequence=part[0].number, created=now, due=now,
+                    )
+                )  # fmt: skip
         self.wake()
 
     def _look(self, items: Sequence[CalloutItem]) -> None:

@@ -7,40 +7,30 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from mock_server.org.outbound.backoff import next_try
+from mock_server.org.outbound.waiting import Waiting
 
 if TYPE_CHECKING:
     from mock_server.org.outbound.jobs import CalloutJob
     from mock_server.org.outbound.messages import OutboundMessage
 
-State = Literal["queued", "sending", "delivered", "failed", "removed"]
 KEPT = 1_000
 """Items that are over and can still be looked at."""
 
 
-@dataclass(slots=True, eq=False)
-class QueuedMessage:
+@dataclass(slots=True, eq=False, kw_only=True)
+class QueuedMessage(Waiting):
     """One SOAP message, of up to 100 notifications. `id` is that of its first notification.
 
-    Times are clock seconds. `error` is why the last attempt was not acknowledged, `exchange` the journal entry of the
-    save that caused it, `sequence` the place of its first record among the commits.
+    `sequence` is the place of its first record among the commits.
     """
 
-    id: str
     message: OutboundMessage
     notifications: tuple[tuple[str, str], ...]
     """Ids of the notification and of its record."""
-    exchange: int
-    sequence: int
-    created: float
-    due: float
-    attempts: int = 0
-    state: State = "queued"
-    error: str | None = None
-    status: int | None = None
-    tried: float | None = None
+    sequence: int = 0
 
     @property
     def name(self) -> str:
@@ -51,7 +41,7 @@ class QueuedMessage:
         return tuple(record for _, record in self.notifications)
 
     def release(self) -> None:
-        """Hold no more than what is shown of it: it is over."""
+        return
 
     def not_acknowledged(self, now: float, error: str) -> None:
         """Note a failed attempt: it is due again, or over."""

@@ -84,7 +84,7 @@ def take(call: Call, client: StreamingClient) -> Taken:
                     raise
                 break
             for event in events:
-                parts.append(written(call.org, event, reading.tail))
+                parts.append(written(event, reading.tail))
                 size += len(parts[-1])
             more = bool(events) or feed.position != position
         ended = ended or feed.ended

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 
 from mock_server.org.events import Event
-
-if TYPE_CHECKING:
-    from mock_server.org.org import Org
 
 FORM = "cometd"
 
@@ -19,12 +16,10 @@ def ending_of(channel: str) -> bytes:
     return b',"channel":%b}' % orjson.dumps(channel)
 
 
-def written(org: Org, event: Event, ending: bytes) -> bytes:
+def written(event: Event, ending: bytes) -> bytes:
     """Return the message that brings an event to those who subscribe to a channel, which its end names."""
     data = event.forms.get(FORM)
     if data is None:
-        if event.schema_id is None and event.kind == "platform":
-            event.schema_id = org.events.codecs.of_event(event.name).schema_id
         data = event.forms[FORM] = orjson.dumps(data_of(event))
     return b'{"data":%b%b' % (data, ending)
 

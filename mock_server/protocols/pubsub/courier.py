@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,7 @@ STARVED = 60.0
 """Seconds after which a stream is closed of which nothing is outstanding, unless the client asks again."""
 
 
-class Courier:
+class Courier(ABC):
     """One stream of a subscriber. `pending` are the events that it has asked for and not been sent.
 
     All times are those of the org's clock.
@@ -55,12 +56,13 @@ class Courier:
 
     # -- what the two kinds of subscription differ in
 
+    @abstractmethod
     def request(self, message: bytes) -> None:
         """Take note of a further request. Raises ApiError."""
-        raise NotImplementedError
 
     def check(self) -> None:
         """Raise ApiError where the subscription cannot go on."""
+        return
 
     def due(self) -> float:
         """Return when to check again, in clock seconds, where nothing happens."""

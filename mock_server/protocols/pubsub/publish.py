@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mock_server.operations import Call, Reply
 from mock_server.org import errors
 from mock_server.org.events.avro import NotDecoded
+from mock_server.org.events.publishing import PREFIX
 from mock_server.org.records.changes import Change
 from mock_server.protocols.pubsub import topics, wire
 from mock_server.protocols.pubsub.values import row_of
@@ -33,7 +34,7 @@ def _peek(call: Call) -> list[Change]:
         request = read(api.PublishRequest, call.body)
     except errors.ApiError:
         return []
-    name = request.topic_name.removeprefix(topics.EVENT)
+    name = request.topic_name.removeprefix(PREFIX)
     out = []
     for event in request.events:
         codec = call.org.events.codecs.known(event.schema_id)

@@ -9,6 +9,7 @@ import orjson
 from mock_server.operations import Call, Reply
 from mock_server.org import errors
 from mock_server.org.events import access
+from mock_server.org.events.publishing import PREFIX
 from mock_server.protocols.pubsub import wire
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from mock_server.org.schema.types import SObject
 
 routes = wire.routes()
-EVENT = "/event/"
 _KINDS = frozenset({"platform", "change"})
 """What this API carries: PushTopics and generic events are CometD's alone."""
 
@@ -38,13 +38,9 @@ def channel_of(call: Call, topic: str) -> Channel:
 
 def published(call: Call, topic: str) -> SObject | None:
     """Return the event that is published on a topic, if the caller may publish it; None for any other topic."""
-    if not topic.startswith(EVENT):
-        return None
-    sobject = call.org.schema.get(topic[len(EVENT) :])
-    if sobject is None or sobject.kind != "event" or sobject.name != topic[len(EVENT) :]:
-        return None
+    sobject = call.org.events.platform.type_of(topic)
     rights = call.org.accesses.of(call.session.user_id)
-    return sobject if rights is None or "create" in rights.rights(sobject) else None
+    return sobject if sobject is not None and (rights is None or "create" in rights.rights(sobject)) else None
 
 
 def _not_found(call: Call, topic: str) -> errors.ApiError:
@@ -87,7 +83,7 @@ async def get_schema(call: Call) -> Reply:
     codec = call.org.events.codecs.known(wanted)
     if codec is None:
         raise errors.SCHEMA_NOT_FOUND(schema=wanted)
-    if call.schema.get(codec.name) is None and published(call, EVENT + codec.name) is None:
+    if call.schema.get(codec.name) is None and published(call, PREFIX + codec.name) is None:
         # Who may neither read nor publish an event does not see its schema either.
         raise errors.SCHEMA_META_PERMISSION(schema=wanted)
     text = orjson.dumps(codec.schema).decode()

@@ -33,7 +33,8 @@ async def push(call: Call) -> Reply:
     if not isinstance(given, list) or not all(isinstance(one, dict) for one in given):
         raise errors.INVALID_INPUT(text="pushEvents takes a list of events, each with its payload")
     texts = [_text(one) for one in given]
-    pushed = call.org.events.generic.push(call.session, to_18(call.args["id"]) or "", texts, call.entry.number)
+    identifier = to_18(call.args["id"]) or ""
+    pushed = call.org.events.generic.push(call.session, identifier, texts, call.entry.number, lost=call.loses)
     return answer([{"fanoutCount": one.count, "userOnlineStatus": one.online} for one in pushed])
 
 

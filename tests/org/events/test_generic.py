@@ -37,7 +37,7 @@ def channel(bus: Bus, name: str = NEWS) -> RowResult:
 
 
 def push(bus: Bus, record: RowResult, *texts: tuple[str, list[str]], who: Session | None = None) -> list[Any]:
-    pushed = bus.org.events.generic.push(who or bus.who, str(record.id), texts, 0)
+    pushed = bus.org.events.generic.push(who or bus.who, str(record.id), texts, 0, lost=False)
     return [(one.count, one.online) for one in pushed]
 
 

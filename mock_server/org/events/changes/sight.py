@@ -6,16 +6,17 @@ Events".
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from mock_server.org.events.changes.telling import without
 from mock_server.org.events.changes.types import event_type
-from mock_server.org.events.channel import Channel
 from mock_server.org.events.model import Event
+from mock_server.org.events.view import View
 from mock_server.org.schema.derived import changing
 
 if TYPE_CHECKING:
+    from mock_server.org.events.channel import Channel
     from mock_server.org.identity.access import Access
     from mock_server.org.schema import Schema
     from mock_server.org.schema.types import SObject
@@ -33,39 +34,24 @@ def may_follow(access: Access, sobject: SObject) -> bool:
     return sobject.name not in _ALL_DATA_ALONE and "viewAll" in access.rights(sobject)
 
 
-class Seen(Channel):
-    """A channel as a user sees it. With `strict` it leaves out the events of objects that he may not follow.
+class Seen(View):
+    """A channel as a user sees it. With `strict` it leaves out the events of objects that he may not follow."""
 
-    Permissions are asked anew at each delivery.
-    """
-
-    __slots__ = ("_access", "_channel", "_schema", "_strict")
+    __slots__ = ("_access", "_schema", "_strict")
 
     def __init__(
         self, channel: Channel, access: Callable[[], Access | None], schema: Schema, *, strict: bool = False
     ) -> None:
-        super().__init__(channel.name, channel.kind, channel.retention)
-        self._channel = channel
+        super().__init__(channel)
         self._access = access
         self._schema = schema
         self._strict = strict
 
-    def __len__(self) -> int:
-        return len(self._channel)
-
-    def expire(self, now: float) -> None:
-        self._channel.expire(now)
-
-    def after(self, replay_id: int, most: int) -> list[Event]:
+    def seen(self, events: Sequence[Event]) -> list[Event]:
         access = self._access()
         if access is None:
-            return self._channel.after(replay_id, most)
-        while True:
-            events = self._channel.after(replay_id, most)
-            seen = [one for one in (self._seen(event, access) for event in events) if one is not None]
-            if seen or len(events) < most:
-                return seen
-            replay_id = events[-1].replay_id
+            return list(events)
+        return [one for one in (self._seen(event, access) for event in events) if one is not None]
 
     def _seen(self, event: Event, access: Access) -> Event | None:
         entity = changing(event.name)

@@ -15,7 +15,7 @@ from mock_server.org.clock import stamp
 from mock_server.org.events.access import NotPermitted
 from mock_server.org.events.channel import Channel
 from mock_server.org.events.model import Event
-from mock_server.org.events.topics.views import GenericView, View
+from mock_server.org.events.topics.views import GenericView
 from mock_server.org.ids import to_18
 from mock_server.org.records.changes import Change
 from mock_server.org.standard.streaming import channel_fault
@@ -68,7 +68,7 @@ class GenericChannels:
             "read" not in access.rights(sobject) or found not in org.reached(who, sobject, [found])
         ):
             raise NotPermitted(name, SOBJECT)
-        return GenericView(self._bus.channel(name, "generic"), org, who)
+        return GenericView(self._bus.channel(name, "generic"), who.user_id)
 
     def _record(self, name: str) -> str | None:
         """Return the id of the record of a channel."""
@@ -93,16 +93,19 @@ class GenericChannels:
     def listening(self, name: str) -> list[str]:
         """Return the ids of the users who subscribe to a channel now, each once."""
         found = {
-            feed.channel.who.user_id: None
+            feed.channel.user_id: None
             for feed in self._bus.feeds.values()
-            if feed.channel.name == name and isinstance(feed.channel, View)
+            if feed.channel.name == name and isinstance(feed.channel, GenericView)
         }
         return list(found)
 
     def push(
-        self, who: Session, identifier: str, texts: Sequence[tuple[str, Sequence[str]]], exchange: int
+        self, who: Session, identifier: str, texts: Sequence[tuple[str, Sequence[str]]], exchange: int, *, lost: bool
     ) -> list[Pushed]:
-        """Push texts, each to some users, or to all where none is named. Raises ApiError."""
+        """Push texts, each to some users, or to all where none is named; `lost` ones are accepted, and go nowhere.
+
+        Raises ApiError.
+        """
         org, sobject = self._org, self._sobject
         access = org.accesses.of(who.user_id)
         if access is not None and (
@@ -129,9 +132,9 @@ class GenericChannels:
                     recipients=frozenset(named) or None,
                 )
             )
-        channel = self._bus.channel(name, "generic")
-        self._bus.publish(events, lambda event: (channel,))
-        appended = [event for event in events if event.replay_id]
-        for told in self._bus.on_published if appended else ():
-            told(appended)
+        if not lost:
+            channel = self._bus.channel(name, "generic")
+            self._bus.publish(events, lambda event: (channel,))
+            for told in self._bus.on_published:
+                told(events)
         return out
