@@ -148,6 +148,7 @@ class Org(Reading):
         self.on_events: Callable[[EventBus], None] = lambda bus: None
         """Told once, when the org comes to have an event bus."""
         self._pipeline.outbox.bus = lambda: self.events
+        self._pipeline.outbox.keeps = self.keeper.active
         self._pipeline.on_saved["PushTopic"] = self._topics_changed
         self._pipeline.steps.captured = lambda: self.captured.names
         self._pipeline.steps.latest = lambda: self.latest
