@@ -134,7 +134,8 @@ def _pubsub_listener(settings: Settings, front: PubSubFront) -> Listener:
     from mock_server.fronts.listener import Listener
 
     def bind(port: int) -> Listener:
-        return Listener(settings.host, port, front.behind.factory, front.behind.context)
+        usual = front.behind
+        return Listener(settings.host, port, usual.factory, usual.context, farewell=usual.farewell)
 
     try:
         return bind(settings.pubsub_port)

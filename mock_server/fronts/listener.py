@@ -34,10 +34,14 @@ def served(host: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Behind:
-    """What takes connections over: a protocol factory, and the server side of TLS for clients that speak it."""
+    """What takes connections over: a protocol factory, and the server side of TLS for clients that speak it.
+
+    `farewell` are the seconds that a client of TLS has to say good-bye in its turn, None for as long as usual.
+    """
 
     factory: Callable[[], asyncio.BaseProtocol]
     context: ssl.SSLContext
+    farewell: float | None = None
 
 
 class Listener:
@@ -56,8 +60,9 @@ class Listener:
         *,
         tunnel: bool = False,
         behind: Callable[[str, int], Behind | None] = lambda host, port: None,
+        farewell: float | None = None,
     ) -> None:
-        self._usual = Behind(factory, context)
+        self._usual = Behind(factory, context, farewell)
         self._behind = behind
         self._tunnel = tunnel
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -128,7 +133,11 @@ class Listener:
                 context = behind.context if first[0] == _TLS_HANDSHAKE else None
                 handed = True
                 await asyncio.get_running_loop().connect_accepted_socket(
-                    behind.factory, sock, ssl=context, ssl_handshake_timeout=_PATIENCE if context else None
+                    behind.factory,
+                    sock,
+                    ssl=context,
+                    ssl_handshake_timeout=_PATIENCE if context else None,
+                    ssl_shutdown_timeout=behind.farewell if context else None,
                 )
         except (OSError, ssl.SSLError, TimeoutError, ValueError) as error:
             log.debug("a connection ended before its first request: %r", error)

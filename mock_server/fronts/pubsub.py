@@ -25,13 +25,16 @@ HOST = "pubsub.salesforce.com"
 LOOPBACK = "127.0.0.1"
 _MOST_EARLY = 1 << 20
 """Bytes that a client can send before the server is there to take them."""
+_FAREWELL = 0.5
+"""Seconds that a client of TLS has to say good-bye in its turn. gRPC's own never do: to them the connection is alive
+until it is closed."""
 
 
 class PubSubFront:
     """Takes connections over from listeners, plain or through TLS, and serves gRPC on them."""
 
     def __init__(self, serve: Serve, context: ssl.SSLContext) -> None:
-        self.behind = Behind(self._meet, context)
+        self.behind = Behind(self._meet, context, farewell=_FAREWELL)
         self._serve = serve
         self._starting: asyncio.Task[int] | None = None
         self._server: GrpcServer | None = None
