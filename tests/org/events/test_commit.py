@@ -178,6 +178,43 @@ def test_triggers_run_and_subscribers_are_woken_once_it_is_committed(tmp_path: P
     again.org.close()
 
 
+@pytest.mark.parametrize("where", ["write", "commit"])
+def test_a_trigger_that_cannot_be_kept_takes_nothing_down_that_was_published(tmp_path: Path, where: str) -> None:
+    bus = Kept(tmp_path)
+    connection = bus.org.store.connection
+
+    def answer(trigger: Any) -> None:
+        if where == "commit":
+            bus.org.store._open = Failing(connection)  # type: ignore[assignment]
+        else:
+            connection.execute(NO_ROOM)
+        trigger.org.insert("Account", [{"Name": "third"}])
+
+    bus.org.automation.add("After__e", "insert", at="after", work=answer, name="Answer")
+    (result,) = bus.save(event("After__e", "a"))
+    bus.org.store._open = connection
+    assert result.success
+    again = bus.again()
+    assert (again.names, again.texts("After__e")) == (["first"], ["a"])
+    again.org.close()
+
+
+def test_a_push_that_cannot_be_kept_reaches_nobody(tmp_path: Path) -> None:
+    bus = Kept(tmp_path)
+    (made,) = bus.save(Change("create", "StreamingChannel", {"Name": "/u/News"}))
+    last = bus.org.events.last
+    connection = bus.org.store.connection
+    connection.execute(NO_ROOM)
+    with pytest.raises(sqlite3.Error, match="no room"):
+        bus.org.events.generic.push(bus.who, str(made.id), [("a", [])], 0, lost=False)
+    assert (bus.woken, bus.org.events.last) == (0, last)
+    connection.execute("DROP TRIGGER full")
+    bus.org.events.generic.push(bus.who, str(made.id), [("b", [])], 0, lost=False)
+    again = bus.again()
+    assert [payload for _, payload in again.told["/u/News"]] == [{"payload": "b"}]
+    again.org.close()
+
+
 KILLED = """
 import os, signal, sys
 from pathlib import Path
