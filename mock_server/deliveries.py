@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mock_server.journal import Entry, EventNote
 from mock_server.org.events import EARLIEST, LATEST, UnknownReplay
@@ -61,6 +61,13 @@ def begin(world: World, call: Call, channel: Channel, replay: int) -> int:
         if why is not None:
             raise UnknownReplay(replay, why)
     return call.org.events.start(channel, replay)
+
+
+class Drawn(NamedTuple):
+    """Events that were taken from a channel and charged for, with the rule that each is sent by, where one is."""
+
+    events: Sequence[Event]
+    rules: Sequence[str | None] = ()
 
 
 @dataclass(slots=True, eq=False)
@@ -128,6 +135,15 @@ class Feed:
         Fewer than asked for, or none where `position` has moved, do not say that there are no more: of what a filter
         passes over some may lie behind. Raises DeliveriesSpent.
         """
+        drawn = self.draw(call, most)
+        self.delivered(call.entry, drawn)
+        return drawn.events
+
+    def draw(self, call: Call, most: int) -> Drawn:
+        """Take events as `take` does, where it is not certain yet that they are sent.
+
+        What comes of it is for `delivered` or `give_back` to say.
+        """
         self.news.clear()
         ledger = allocation(self.org, self.channel, durable=self.durable)
         most = min(most, ledger.remaining)
@@ -136,17 +152,17 @@ class Feed:
         handling = self._faulted()
         if handling is not None:
             handed, self.position = handling.take(call, self.position, most)
-            events = [event for event, _ in handed]
-            ledger.charge(len(events))
-            self._note(call.entry, events, [rule for _, rule in handed])
-            return events
+            ledger.charge(len(handed))
+            return Drawn([event for event, _ in handed], [rule for _, rule in handed])
         events = self.org.events.after(self.channel, self.position, most)
-        if not events:
-            return events
-        self.position = events[-1].replay_id
-        ledger.charge(len(events))
-        self._note(call.entry, events)
-        return events
+        if events:
+            self.position = events[-1].replay_id
+            ledger.charge(len(events))
+        return Drawn(events)
+
+    def give_back(self, drawn: Drawn) -> None:
+        """Charge nothing for events that are not sent: the subscriber is cut off. `position` stays behind them."""
+        allocation(self.org, self.channel, durable=self.durable).charge(-len(drawn.events))
 
     def _faulted(self) -> Handling | None:
         """Return what handles the faults of the subscription, None where there are and were none."""
@@ -159,7 +175,9 @@ class Feed:
             self._handling = Handling(self.org, faults, self.channel, self.news.set)
         return self._handling
 
-    def _note(self, entry: Entry, events: Sequence[Event], rules: Sequence[str | None] = ()) -> None:
+    def delivered(self, entry: Entry, drawn: Drawn) -> None:
+        """Note that events are delivered by the answer of an exchange."""
+        events, rules = drawn
         if not events:
             return
         now, name = self.org.clock.now(), self.channel.name

@@ -29,9 +29,10 @@ from mock_server.org.errors import ApiError
 from mock_server.org.identity import scopes
 from mock_server.org.identity.redaction import TokenFilter
 from mock_server.org.identity.sessions import Session
-from mock_server.org.org import Org, when_unlocked
+from mock_server.org.org import Org
 from mock_server.org.records.changes import Change, LockHeld, RowResult
 from mock_server.org.records.files import trouble
+from mock_server.org.waiting import when_unlocked
 from mock_server.protocols.instance import at_login_host
 from mock_server.routing import Registry
 from mock_server.subrequests import Subrequests, decide_rows

@@ -109,12 +109,16 @@ class Registry:
         return any(route.operation.upload for route in choice.routes.values())
 
     def streams(self, path: str) -> bool | None:
-        """Tell whether a method of gRPC is one of streams, by its path; None where there is no such method."""
+        """Tell whether a method of gRPC is one of streams, by its path; None where there is no such method.
+
+        Unlike paths of HTTP those of gRPC are taken to the letter.
+        """
         try:
             choice, *_ = self._remembered(GRPC, path)
         except ApiError:
             return None
-        return any(route.operation.streams for route in choice.routes.values())
+        named = [route.operation for route in choice.routes.values() if route.operation.path == path]
+        return any(operation.streams for operation in named) if named else None
 
     def _remembered(self, method: str, raw_path: str) -> _Known:
         key = (method, raw_path)

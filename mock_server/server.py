@@ -15,6 +15,7 @@ from mock_server.control.plane import ControlPlane
 from mock_server.documents import Problem, nearest
 from mock_server.fronts.http import Front
 from mock_server.gate import Gate
+from mock_server.making import OrgSpec, WrongHook
 from mock_server.operations import Call, Reply
 from mock_server.org.chance import stream
 from mock_server.org.limits.bulk import BulkSettings
@@ -23,7 +24,7 @@ from mock_server.outbound.operations import routes as outgoing
 from mock_server.protocols import bulk1, bulk2, cometd, oauth, pubsub, rest, soap
 from mock_server.routing import Registry
 from mock_server.tuning import Tuning
-from mock_server.world import OrgSpec, World, WrongHook
+from mock_server.world import World
 
 if TYPE_CHECKING:
     from mock_server.org.org import Org

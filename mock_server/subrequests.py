@@ -26,8 +26,9 @@ from mock_server.journal import Entry
 from mock_server.operations import Admit, Call, Operation, Reply, Request, Route, operation_saves
 from mock_server.org import errors
 from mock_server.org.errors import BY_CODE, ApiError
-from mock_server.org.org import Org, unlockable, when_unlocked
+from mock_server.org.org import Org
 from mock_server.org.records.changes import Change, LockHeld, RowResult
+from mock_server.org.waiting import unlockable, when_unlocked
 from mock_server.routing import Registry
 
 if TYPE_CHECKING:

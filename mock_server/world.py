@@ -2,92 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import orjson
-
 from mock_server import declarations
-from mock_server.automation import DeclaredHook
-from mock_server.declarations import Declaration
 from mock_server.faults.effects.upload import CutUpload
 from mock_server.faults.engine import Faults
 from mock_server.job_saves import JobSaves
 from mock_server.journal import EventNote, Journal
-from mock_server.org.automation import HookError
-from mock_server.org.clock import Mode
+from mock_server.making import OrgSpec, Schemas, declare, enrol, equip
+from mock_server.org import snapshots
 from mock_server.org.identity.directory import User
 from mock_server.org.identity.signing import SigningKey
-from mock_server.org.org import Org, Snapshot
-from mock_server.org.schema import Schema
+from mock_server.org.org import Org
 from mock_server.org.seeded import write_rows
+from mock_server.org.snapshots import Snapshot
 from mock_server.org.versions import LATEST
 from mock_server.origins import of_exchange
 from mock_server.routing import Registry
-from mock_server.tuning import Tuning
 
 if TYPE_CHECKING:
     from mock_server.org.events import Event, EventBus
     from mock_server.org.outbound.outbound import Outbound
 
-_MOST_SCHEMAS = 8
+__all__ = ["OrgSpec", "World"]
+
 KEPT_COMMITS = 10_000
 """Commits that an org with a bounded journal keeps: what lives long among short-lived objects slows all work down."""
 
 CLIENT_VERSION = "66.0"
 """The API version that clients are told to use; the newest that is served, where that is older still."""
-
-
-@dataclass(frozen=True)
-class OrgSpec:
-    """What a new org is made from.
-
-    `template` is the id of an org whose schema and records it starts with. `login` holds what its user and app are
-    known by, where not by the usual names; of several orgs that share a name the newest is found.
-    `start` is what its clock shows at first, in seconds since 1970; None for the time of day.
-    """
-
-    fields: Mapping[str, Any] = field(default_factory=dict)
-    objects: Mapping[str, Any] = field(default_factory=dict)
-    definitions: Mapping[str, Any] = field(default_factory=dict)
-    """What lies below `objects` and `fields`: all kinds of definitions, as the sources of a schema are read into."""
-    schema: Schema | None = None
-    """A schema that is made already; the definitions come on top."""
-    limits: Mapping[str, int] = field(default_factory=dict)
-    login: Mapping[str, str] = field(default_factory=dict, repr=False)
-    users: Any = field(default=None, repr=False)
-    """Further users, as `identity.given` reads them."""
-    speaker: Any = field(default=None, repr=False)
-    """The user whose credentials clients are told (`as`): a name, or a definition of his own."""
-    apps: Any = field(default=None, repr=False)
-    """Further connected apps, as `identity.given_apps` reads them."""
-    security: Any = None
-    """The security settings, likewise."""
-    seed: int = 0
-    journal: Literal["bounded", "whole"] = "bounded"
-    clock: Mode = "real"
-    start: float | None = None
-    tuning: Tuning = field(default_factory=Tuning)
-    template: str | None = None
-    automation: tuple[DeclaredHook, ...] = ()
-    declared: Mapping[str, tuple[Declaration, ...]] = field(default_factory=dict, repr=False)
-    """What else was declared, by its kind in `declarations.KINDS`."""
-    data: Path | None = None
-
-
-class WrongHook(ValueError):
-    """A declared hook, endpoint or process that the org cannot have; `path` leads to what is wrong."""
-
-    def __init__(self, error: HookError, kind: str, place: int) -> None:
-        super().__init__(str(error))
-        self.error = error
-        self.path: tuple[str | int, ...] = (kind, place, *error.path)
 
 
 class World:
@@ -122,7 +71,7 @@ class World:
         self._origins: dict[str, Snapshot] = {}
         self._planters: dict[str, Callable[[Org], object]] = {}
         self._by_15: dict[str, Org] = {}
-        self._schemas: dict[bytes, Schema] = {}
+        self._schemas = Schemas()
         self._created = 0
         self.pubsub_port: int | None = None
         """Where the Pub/Sub API of all orgs is served; None for a world without a network."""
@@ -137,7 +86,7 @@ class World:
         Raises SchemaError for a wrong definition, WrongHook for a hook, KeyError for an unknown template or limit.
         """
         template = self.orgs[spec.template] if spec.template else None
-        schema = self._schema(spec, template)
+        schema = self._schemas.of(spec, template)
         self._created += 1
         keep = None if spec.journal == "whole" else KEPT_COMMITS
         org = Org(
@@ -159,16 +108,16 @@ class World:
                 org.admission.security = deepcopy(template.admission.security)
                 org.automation.become(template.automation)
                 declarations.inherit(org, template)
-            _declare(org, spec)
+            declare(org, spec)
             if spec.login:
                 org.directory.rename(spec.login)
             org.directory.seed()
             write_rows(org)
-            _enrol(org, spec)
+            enrol(org, spec)
             # What was set in an earlier life counts over what the settings say.
             org.directory.recall()
             org.signing = self.signing
-            _equip(org, spec)
+            equip(org, spec)
             if self.trusted_key is not None:
                 org.directory.trust(self.trusted_key)
             spec.tuning.apply(org)
@@ -225,32 +174,6 @@ class World:
         else:
             self._planters[org.id] = planter
 
-    def _schema(self, spec: OrgSpec, template: Org | None) -> Schema:
-        """Return the schema of a new org; orgs that are made from equal definitions share its objects."""
-        if template is not None:
-            schema = template.schema.copy()
-            schema.add(spec.objects, spec.fields, spec.definitions)
-            return schema
-        if spec.schema is not None:
-            schema = spec.schema.copy()
-            schema.add(spec.objects, spec.fields, spec.definitions)
-            return schema
-        if not (spec.objects or spec.fields or spec.definitions):
-            return Schema()
-        try:
-            key = orjson.dumps([spec.definitions, spec.objects, spec.fields], option=orjson.OPT_NON_STR_KEYS)
-        except TypeError:
-            key = b""
-        known = self._schemas.get(key) if key else None
-        if known is None:
-            known = Schema()
-            known.add(spec.objects, spec.fields, spec.definitions)
-            if key:
-                while len(self._schemas) >= _MOST_SCHEMAS:
-                    del self._schemas[next(iter(self._schemas))]
-                self._schemas[key] = known
-        return known.copy()
-
     def clone(self, org: Org) -> Org:
         spec = self._specs[org.id]
         return self.create(
@@ -283,7 +206,7 @@ class World:
 
     def restore_file(self, org: Org, path: Path) -> None:
         """Put the org's records back to those of a snapshot file. Raises SnapshotError."""
-        org.read_snapshot(path)
+        snapshots.read(org, path)
         self._journals[org.id].clear()
 
     def restore(self, org: Org, name: str) -> None:
@@ -305,8 +228,8 @@ class World:
         org.limits.reset()
         org.automation.clear()
         declarations.clear(org)
-        _declare(org, self._specs[org.id])
-        _equip(org, self._specs[org.id])
+        declare(org, self._specs[org.id])
+        equip(org, self._specs[org.id])
         self._faults[org.id].clear()
         self._journals[org.id].clear()
 
@@ -317,7 +240,7 @@ class World:
             blank.directory.rename(self._specs[org.id].login)
         blank.directory.seed()
         write_rows(blank)
-        _enrol(blank, self._specs[org.id])
+        enrol(blank, self._specs[org.id])
         org.restore(blank.snapshot())
         org.directory.inherit(blank.directory)
 
@@ -411,46 +334,3 @@ def _channel_of(event: Event) -> str:
 
 def _issued(org: Org, token: str) -> bool:
     return org.sessions.issued_refresh(token) is not None or org.authorizations.knows(token) or org.devices.knows(token)
-
-
-def _enrol(org: Org, spec: OrgSpec) -> None:
-    """Write the users and apps that an org is made with; one without any does not even load how that is done."""
-    schema = org.schema
-    said = (spec.users, spec.speaker, spec.apps, spec.security)
-    if all(one is None for one in said) and not (schema.profiles or schema.permission_sets or schema.apps):
-        return
-    from mock_server.org.identity import enrolment, given_apps
-
-    if spec.security is not None:
-        org.admission.security = given_apps.read_security(spec.security)
-    enrolment.declare(org, schema.profiles, schema.permission_sets)
-    enrolment.settle(org, spec.users, spec.speaker, kept=spec.data is not None)
-    for name, definition in schema.apps.items():
-        app = given_apps.read_app(definition, ("apps", name), lenient=True)
-        # Metadata may name a user whom nobody has declared here.
-        known = org.directory.knows(app.run_as)
-        enrolment.add_app(org, app if known else replace(app, run_as=""), ("apps", name), checked=False)
-    for place, app in enumerate(given_apps.read_apps(spec.apps) if spec.apps is not None else ()):
-        enrolment.add_app(org, app, ("apps", place))
-
-
-def _declare(org: Org, spec: OrgSpec) -> None:
-    for place, hook in enumerate(spec.automation):
-        try:
-            hook.add_to(org.automation)
-        except HookError as error:
-            raise WrongHook(error, "automation", place) from None
-
-
-def _equip(org: Org, spec: OrgSpec) -> None:
-    """Declare what may name users, who are there by now."""
-    if org.schema.outbound_messages or org.schema.named_credentials:
-        from mock_server.org.outbound.given import adopt
-
-        adopt(org)
-    for kind, listed in spec.declared.items():
-        for place, one in enumerate(listed):
-            try:
-                one.add_to(org)
-            except HookError as error:
-                raise WrongHook(error, kind, place) from None

@@ -15,6 +15,7 @@ from mock_server.config import ConfigError, resolve
 from mock_server.control.client import ControlError, OrgInfo
 from mock_server.control.records import seeding
 from mock_server.documents import DocumentError, Problem, parse
+from mock_server.org import snapshots
 from mock_server.org.org import Org
 from mock_server.org.schema import Schema
 from mock_server.parts import Part
@@ -123,7 +124,7 @@ def test_the_same_seed_makes_the_same_org_to_the_byte(tmp_path: Path) -> None:
     text = "Account: {count: 30}\nContact: {count: 200, fields: {AccountId: {ref: Account.Id}}}"
     files = []
     for number, seed in enumerate((1, 1, 2)):
-        planted(text, tmp_path, seed=seed).write_snapshot(tmp_path / f"{number}.db")
+        snapshots.write(planted(text, tmp_path, seed=seed), tmp_path / f"{number}.db")
         files.append((tmp_path / f"{number}.db").read_bytes())
     assert files[0] == files[1] != files[2]
 

@@ -25,7 +25,7 @@ ALL = sorted(one.name for one in catalogue() if one.name.startswith(("events/", 
 CONSUMERS = {
     "services/consumer.py": frozenset({"events/used-up", "events/silent-stream", "events/own-writes"}),
     "services/aiosfstream_consumer.py": frozenset({"events/used-up", "events/silent-stream", "events/own-writes"}),
-    "services/pubsub_consumer.py": frozenset({"events/session-ends", "events/silent-stream", "events/own-writes"}),
+    "services/pubsub_consumer.py": frozenset({"events/silent-stream", "events/own-writes"}),
     "services/watchful.py": frozenset({"events/used-up", "events/own-writes"}),
 }
 """Correct consumers, and the scenarios that are not about them: what they expect cannot happen to them."""

@@ -9,14 +9,15 @@ from typing import Any, get_args
 from mock_server import __version__, automation, declarations, tuning
 from mock_server.control.call import ControlCall, Refused, answer, done, operation, routes, spelt
 from mock_server.faults.reader import Reader
+from mock_server.making import OrgSpec, WrongHook
 from mock_server.operations import Reply
+from mock_server.org import snapshots
 from mock_server.org.clock import Mode
 from mock_server.org.identity.apps import ConnectedApp
 from mock_server.org.identity.directory import LOGIN_KEYS
 from mock_server.org.records.snapshot_file import SnapshotError
 from mock_server.org.schema import SchemaError
 from mock_server.org.schema.definitions import KINDS
-from mock_server.world import OrgSpec, WrongHook
 
 ORGS = "/_mock/orgs"
 ONE = f"{ORGS}/{{org}}"
@@ -183,7 +184,7 @@ async def snapshot(call: ControlCall) -> Reply:
         return answer({"snapshot": call.world.snapshot(call.org)}, 201)
     path = _path(file)
     try:
-        await call.org.write_snapshot_aside(path)
+        await snapshots.write_aside(call.org, path)
     except OSError as error:
         raise Refused(400, f"cannot write {path}: {error.strerror or error}", "file") from None
     return answer({"file": str(path)}, 201)

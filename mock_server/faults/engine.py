@@ -132,6 +132,13 @@ class SavedRows:
     keys: Sequence[str]
 
 
+def request_key(call: Call) -> str:
+    """Return what tells a request from others, for rules that count each on its own."""
+    # Of an upload the print stands for the body.
+    body = call.fingerprint.encode() or call.body
+    return fingerprint(f"{call.method} {call.raw_path}?{call.raw_query} ".encode() + body)
+
+
 def _strikes_inside(rule: FaultRule, outer: Call) -> bool:
     """Tell whether a rule is to be asked about a request inside another one.
 
@@ -308,9 +315,7 @@ class Faults:
         rule, entry = armed.rule, call.entry
         if not (rule.where.admits(call) and rule.where.concerns(call)):
             return False
-        # Of an upload the print stands for the body.
-        body = call.fingerprint.encode() or call.body
-        keys: list[object] = [fingerprint(f"{call.method} {call.raw_path}?{call.raw_query} ".encode() + body)]
+        keys: list[object] = [request_key(call)]
         if entry.changes and (rule.records or rule.when.per == "key"):
             rows = [row_key(self._org, change) for change in entry.changes]
             keys = [rows[place] for place in armed.pick(self._org, entry.changes, rows)]
@@ -326,11 +331,14 @@ class Faults:
 
     # -- events
 
-    def of_events(self, call: Call, channel: str) -> list[Armed]:
-        """Return the rules about what a call has to do with the events of a channel, in their order."""
+    def of_events(self, call: Call, channel: str, point: Point = "event") -> list[Armed]:
+        """Return the rules about what a call has to do with the events of a channel, in their order.
+
+        Those of another point are asked of a stream whenever it is what a request would be at that point.
+        """
         return [
             armed
-            for armed in self._plan(call.operation.name, "event")
+            for armed in self._plan(call.operation.name, point)
             if armed.rule.where.concerns_channel(channel) and armed.rule.where.admits(call)
         ]
 

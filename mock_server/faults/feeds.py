@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from mock_server.faults.effects.event import OF_DELIVERIES, OF_EVENTS, EventFault
+from mock_server.faults.effects.session import EndSession
+from mock_server.faults.engine import request_key
 
 if TYPE_CHECKING:
     from mock_server.faults.engine import Armed, Faults
@@ -106,6 +108,8 @@ class Handling:
             return Taken(handed, position)
         rules = self.faults.of_events(call, self.channel.name)
         if not handed:
+            if self._end_session(call, events):
+                return Taken([], position)
             self._strike_delivery(rules, call, len(events))
             if self.ended is not None or self.silent:
                 return Taken([], position)
@@ -126,6 +130,23 @@ class Handling:
             self.ended = "disconnect"
 
     # -- deliveries
+
+    def _end_session(self, call: Call, events: Sequence[Event]) -> bool:
+        """Let the first rule strike that ends sessions; tell whether one has, and so nothing can be sent.
+
+        A client of CometD was asked when it connected: each delivery of it is a request of its own.
+        """
+        if call.stream is None:
+            return False
+        for armed in self.faults.of_events(call, self.channel.name, "session"):
+            effect, where = armed.rule.effect, armed.rule.where
+            if not isinstance(effect, EndSession) or not any(where.concerns_event(self.org, one) for one in events):
+                continue
+            if self.faults.meets(armed, request_key(call)):
+                armed.note(call.entry, "session")
+                effect.end_session(call)
+                return True
+        return False
 
     def _strike_delivery(self, rules: Sequence[Armed], call: Call, events: int) -> None:
         """Let the first rule strike that is about deliveries as a whole."""

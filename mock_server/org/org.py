@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from mock_server.org import errors
 from mock_server.org.apex import transaction
 from mock_server.org.apex.actions import Actions
 from mock_server.org.apex.endpoints import Endpoints
-from mock_server.org.automation.inner import InnerOrg, Query
+from mock_server.org.automation.inner import InnerOrg
 from mock_server.org.captured import Captured
 from mock_server.org.clock import Clock, Mode
-from mock_server.org.courtesy import give_way
-from mock_server.org.errors import ApiError
-from mock_server.org.identity.access import BEYOND_ADMINS, Accesses
+from mock_server.org.identity.access import Accesses
 from mock_server.org.identity.admission import Admission
-from mock_server.org.identity.apps import ConnectedApp
 from mock_server.org.identity.authorizations import Authorizations
 from mock_server.org.identity.devices import Devices
-from mock_server.org.identity.directory import Directory, Secret
+from mock_server.org.identity.directory import Directory
 from mock_server.org.identity.history import LoginHistory
 from mock_server.org.identity.keeping import Keeper
 from mock_server.org.identity.live import LiveRecords
@@ -36,25 +30,22 @@ from mock_server.org.identity.signing import SigningKey
 from mock_server.org.ids import IdSource, checksum, number_of
 from mock_server.org.limits.bulk import BulkSettings
 from mock_server.org.limits.governor import Governor
-from mock_server.org.query import NEWEST, Page, Queries
-from mock_server.org.query.search import Found, Searches
-from mock_server.org.query.sosl import Search
-from mock_server.org.query.sosl import parse as parse_sosl
-from mock_server.org.records import snapshot_file
-from mock_server.org.records.changes import Change, Commit, LockHeld, RowResult
+from mock_server.org.query import Queries
+from mock_server.org.query.search import Searches
+from mock_server.org.reading import Reading
+from mock_server.org.records.changes import Change, Commit, RowResult
 from mock_server.org.records.commits import CommitLog
-from mock_server.org.records.locks import WAIT, RowLocks
+from mock_server.org.records.locks import RowLocks
 from mock_server.org.records.pipeline import Pipeline
 from mock_server.org.records.recycling import RECORDS_A_MB, RecycleBin
 from mock_server.org.records.store import Store
 from mock_server.org.records.tables import Table
 from mock_server.org.schema import Schema
-from mock_server.org.schema.types import SObject
+from mock_server.org.snapshots import Snapshot
 from mock_server.org.versions import LATEST
 
 if TYPE_CHECKING:
     from mock_server.org.events import EventBus
-    from mock_server.org.events.channel import Channel
     from mock_server.org.events.clients import StreamingClients
     from mock_server.org.events.triggers import Triggers
     from mock_server.org.jobs import Jobs
@@ -64,25 +55,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 FIRST_ID = 1000
 _USES = "uses"
-_INNER_BASE = "/services/data/v68.0/sobjects"
 
 
-@dataclass(frozen=True)
-class Snapshot:
-    """An org's records and counters at one moment."""
-
-    store: Store
-    schema: Schema
-    next_id: int
-    secrets: Mapping[str, Secret] = field(repr=False)
-    apps: Mapping[str, ConnectedApp] = field(repr=False)
-    channels: Mapping[str, Channel] = field(default_factory=dict, repr=False)
-    """What the channels of events held."""
-    committed: Mapping[str, int] = field(default_factory=dict, repr=False)
-    """How far managed subscriptions had been read."""
-
-
-class Org:
+class Org(Reading):
     """One Salesforce org: schema, records, users, sessions, limits, on one clock.
 
     `number` tells the orgs of a process apart: it goes into the org's id, its users' names and its clients' ids.
@@ -145,7 +120,7 @@ class Org:
         self.approvals = self._pipeline.approvals
         self.endpoints = Endpoints()
         self.actions = Actions()
-        self._pipeline.inner_query = self._inner_query
+        self._pipeline.inner_query = self.queries_of_system
         self._pipeline.reach_outbound = lambda: self.outbound
         self.lead_map: Mapping[str, Mapping[str, str]] = {}
         """Which custom fields of a lead go where on conversion: by object, the lead's field and the target's."""
@@ -173,8 +148,10 @@ class Org:
         self.on_events: Callable[[EventBus], None] = lambda bus: None
         """Told once, when the org comes to have an event bus."""
         self._pipeline.outbox.bus = lambda: self.events
+        self._pipeline.outbox.keeps = self.keeper.active
         self._pipeline.on_saved["PushTopic"] = self._topics_changed
         self._pipeline.steps.captured = lambda: self.captured.names
+        self._pipeline.steps.latest = lambda: self.latest
         for name in ("PlatformEventChannel", "PlatformEventChannelMember"):
             self._pipeline.on_saved[name] = self._channels_changed
 
@@ -299,159 +276,6 @@ class Org:
     def transaction_time(self, seconds: float) -> None:
         self._pipeline.transaction_time = seconds
 
-    def query(
-        self,
-        who: Session,
-        soql: str,
-        *,
-        all_rows: bool = False,
-        size: int = 2000,
-        base: str,
-        version: int = NEWEST,
-    ) -> Page:
-        """Run a SOQL query. `base` goes into each record's url: `/services/data/v60.0/sobjects`.
-
-        `version` is the API version whose SOQL is meant. A query FOR UPDATE that meets a lock fails at once.
-        """
-        self.bin.expire()
-        try:
-            page = self.queries.run(
-                soql,
-                all_rows=all_rows,
-                size=size,
-                base=base,
-                version=version,
-                **self._asking(who),
-            )
-        except LockHeld as held:
-            raise unlockable(held) from None
-        self._pipeline.hold(page.locked)
-        return page
-
-    def explain(self, who: Session, soql: str, *, version: int = NEWEST, tooling: bool = False) -> list[dict[str, Any]]:
-        """Return how a query would be run: `cardinality`, `fields`, `leadingOperationType` and more, the best first."""
-        return self.queries.explain(
-            soql,
-            version=version,
-            **self._asking(who, tooling=tooling),
-        )
-
-    def columns(self, who: Session, soql: str, *, version: int = NEWEST, tooling: bool = False) -> dict[str, Any]:
-        """Return what the columns of a query are: `columnMetadata`, `entityName` and more."""
-        return self.queries.columns(soql, schema=self._asking(who, tooling=tooling)["schema"], version=version)
-
-    def search(self, who: Session, sosl: str | Search, *, base: str, tooling: bool = False) -> Found:
-        """Run a SOSL search, as text or as a tree; with `tooling`, over the objects of the Tooling API."""
-        asking = self._asking(who, tooling=tooling)
-        if isinstance(sosl, str):
-            return self.searches.run(sosl, base=base, **asking)
-        return self.searches.find("", sosl, base=base, **asking)
-
-    async def search_aside(self, who: Session, sosl: str | Search, *, base: str, tooling: bool = False) -> Found:
-        """Run a search as `search` does, letting others be served while an index is made."""
-        text, search = (sosl, parse_sosl(sosl)) if isinstance(sosl, str) else ("", sosl)
-        for _ in self.searches.steps(text, search, self._asking(who, tooling=tooling)["schema"]):
-            await give_way()
-        return self.search(who, sosl, base=base, tooling=tooling)
-
-    def _asking(self, who: Session, *, tooling: bool = False) -> dict[str, Any]:
-        """Return what a query or search must know of its user: the id, the time zone, what is seen of the schema."""
-        return {
-            "user_id": who.user_id,
-            "time_zone": lambda: self.directory.time_zone(who.user_id),
-            "schema": self.tooling_of(who) if tooling else self.sight(who),
-        }
-
-    def sight(self, who: Session) -> Schema | None:
-        """Return what a user sees of the schema, None for one who sees all of it."""
-        access = self.accesses.of(who.user_id)
-        return None if access is None else access.sight
-
-    def may(self, who: Session, *permissions: str) -> bool:
-        """Tell whether a user has one of some permissions of the system (`ApiEnabled`)."""
-        access = self.accesses.of(who.user_id)
-        return not BEYOND_ADMINS.issuperset(permissions) if access is None else access.may(*permissions)
-
-    def schema_of(self, who: Session) -> Schema:
-        """Return the schema as a user sees it."""
-        return self.sight(who) or self.schema
-
-    def tooling_of(self, who: Session) -> Schema:
-        """Return the Tooling API's objects as a user sees them."""
-        return self.schema_of(who).tools()
-
-    def _inner_query(self, user_id: str) -> Query:
-        """Return how triggers that run for a user query: in the system's mode, within their transaction."""
-
-        return lambda soql, most: self.queries.run(
-            soql,
-            user_id=user_id,
-            size=most,
-            base=_INNER_BASE,
-            time_zone=lambda: self.directory.time_zone(user_id),
-        )
-
-    async def query_aside(
-        self,
-        who: Session,
-        soql: str,
-        *,
-        all_rows: bool = False,
-        size: int = 2000,
-        base: str,
-        version: int = NEWEST,
-        tooling: bool = False,
-    ) -> Page:
-        """Run a query as `query` does, letting others be served while a long one reads.
-
-        A query FOR UPDATE waits for row locks as a save does, and then raises UNABLE_TO_LOCK_ROW; within a transaction
-        it raises LockHeld.
-        """
-        self.bin.expire()
-        if self.locks.shared:
-            # Within a transaction nobody can wait: who began it does, and begins anew.
-            asking = self._asking(who, tooling=tooling)
-            page = self.queries.run(soql, all_rows=all_rows, size=size, base=base, version=version, **asking)
-            self._pipeline.hold(page.locked)
-            return page
-        deadline = self.clock.now() + WAIT
-        while True:
-            try:
-                page = await self.queries.run_aside(
-                    soql,
-                    all_rows=all_rows,
-                    size=size,
-                    base=base,
-                    version=version,
-                    **self._asking(who, tooling=tooling),
-                )
-            except LockHeld as held:
-                if self.clock.now() >= deadline:
-                    raise unlockable(held) from None
-                await self.clock.wait_until(min(held.until, deadline))
-            else:
-                self._pipeline.hold(page.locked)
-                return page
-
-    def more(self, who: Session, cursor: str, *, size: int = 2000, base: str) -> Page:
-        return self.queries.more(cursor, user_id=who.user_id, size=size, base=base)
-
-    def read(
-        self,
-        who: Session,
-        sobject: str,
-        ids: Sequence[str],
-        fields: Sequence[str] | None,
-        *,
-        base: str,
-        tooling: bool = False,
-    ) -> list[dict[str, Any] | None]:
-        """Return records by 18-character id, None for those that are not there; all fields when none are named."""
-        schema = self.tooling_of(who) if tooling else self.schema_of(who)
-        found = schema.get(sobject)
-        assert found is not None
-        return self.queries.read(found, ids, fields, base=base, schema=schema, user_id=who.user_id)
-
     def revoke(self, token: str) -> bool:
         """Take back an access or refresh token; tell whether there was such a token.
 
@@ -464,10 +288,6 @@ class Org:
         ):
             self.authorizations.withdraw(grant.user_id, grant.client_id)
         return had
-
-    def sees(self, who: Session, sobject: str, identifier: str) -> bool:
-        """Tell whether a record is there, and reached by a user."""
-        return self.read(who, sobject, [identifier], ["Id"], base="") != [None]
 
     def write(
         self,
@@ -516,42 +336,13 @@ class Org:
             code,
             name=name,
             user_id=who.user_id,
-            query=self._inner_query(who.user_id) if system else self._own_query(who),
+            query=self.queries_of_system(who.user_id) if system else self.queries_of(who),
             as_user=not system,
             exchange=exchange,
             give_up=give_up,
             watch=watch,
             later=later,
         )
-
-    def _own_query(self, who: Session) -> Query:
-        """Return how code queries in a user's name: it finds what he sees."""
-        return lambda soql, most: self.queries.run(soql, size=most, base=_INNER_BASE, **self._asking(who))
-
-    def file(self, who: Session, sobject: str, identifier: str, field: str) -> bytes | None:
-        """Return the bytes of a record's file, None where there is no such record or no file."""
-        (record,) = self.read(who, sobject, [identifier], ["Id", field], base="")
-        found = self.schema.get(sobject)
-        if record is None or record[field] is None or found is None:
-            return None
-        ((content,),) = self.store.lookup(found, "Id", [identifier], field)
-        return content if isinstance(content, bytes) else None
-
-    def is_deleted(self, who: Session, sobject: str, identifier: str) -> bool:
-        """Tell whether a record lies in the recycle bin, where the user may see it."""
-        found = self.schema.get(sobject)
-        assert found is not None
-        self.bin.expire()
-        self.store.ready(found)
-        there = any(deleted for _, deleted in self.store.lookup(found, "Id", [identifier], "Id", "IsDeleted"))
-        return there and identifier in self.reached(who, found, [identifier])
-
-    def reached(
-        self, who: Session, sobject: SObject, ids: Sequence[str], *, level: Literal["read", "edit"] = "read"
-    ) -> set[str]:
-        """Return those of some records, deleted ones among them, that a user sees, or may edit."""
-        access = self.accesses.of(who.user_id)
-        return set(ids) if access is None else self._permissions.reached(access, sobject, ids, level)
 
     def transaction(self) -> AbstractContextManager[None]:
         """Make the writes of a block one transaction: an exception undoes them all, their commits too."""
@@ -612,27 +403,6 @@ class Org:
         self.resume_topics()
         self.resume_jobs()
 
-    def write_snapshot(self, path: Path) -> None:
-        """Write all records and counters to a file. Raises OSError, for the one that the org lives in too."""
-        snapshot_file.write(self.store, path, lambda: self.ids.next_number)
-
-    async def write_snapshot_aside(self, path: Path) -> None:
-        """Write a snapshot as `write_snapshot` does, letting others be served while a large one is written."""
-        if self.store.in_file and self.clock.mode != "virtual":
-            await asyncio.to_thread(snapshot_file.write, self.store, path, lambda: self.ids.next_number, aside=True)
-        else:
-            self.write_snapshot(path)
-
-    def read_snapshot(self, path: Path) -> None:
-        """Put all records and counters back to those of a file; the schema stays. Raises SnapshotError."""
-        store, next_id = snapshot_file.read(path, self.schema)
-        try:
-            self.restore(Snapshot(store, self.schema.copy(), next_id, self.directory.secrets, self.directory.apps))
-        finally:
-            store.close()
-        # The org goes by its own name, and so do its users.
-        self.directory.seed()
-
     def keep_uses(self) -> None:
         """Note how much of the limits is used, where an org lives in a file: a day's calls outlive a restart."""
         if self.keeper.active and (uses := self.limits.told()) != self._uses:
@@ -653,23 +423,3 @@ class Org:
         if self._outbound is not None:
             self._outbound.clear()
         self.store.close()
-
-
-def unlockable(held: LockHeld) -> ApiError:
-    """Return what somebody is told who has waited for a lock in vain."""
-    return errors.UNABLE_TO_LOCK_ROW(count=len(held.ids), ids=",".join(held.ids), fields=None)
-
-
-async def when_unlocked(org: Org, work: Callable[[], T]) -> T:
-    """Run work again whenever the row locks it met come free, as long as a save waits.
-
-    Raises LockHeld when they do not come free in time.
-    """
-    deadline = org.clock.now() + WAIT
-    while True:
-        try:
-            return work()
-        except LockHeld as held:
-            if org.clock.now() >= deadline:
-                raise
-            await org.clock.wait_until(min(held.until, deadline))

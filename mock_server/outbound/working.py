@@ -16,11 +16,11 @@ from mock_server.journal import CallTold
 from mock_server.org.apex.steps import Program
 from mock_server.org.automation.execution import ApexError, told
 from mock_server.org.identity.sessions import Session
-from mock_server.org.org import when_unlocked
 from mock_server.org.outbound.callouts import OUT_OF_TIME, TOO_MANY, Answer, CalloutError
 from mock_server.org.outbound.jobs import CalloutItem, Governor
 from mock_server.org.outbound.outbound import BadTarget, Unauthorized
 from mock_server.org.records.changes import LockHeld
+from mock_server.org.waiting import when_unlocked
 from mock_server.outbound.exchange import Sending
 from mock_server.outbound.operations import CALLOUT
 from mock_server.outbound.writing import answer_of, soap_answer, write

@@ -182,11 +182,55 @@ def test_http_inside_tls_is_no_grpc(server: api.Server) -> None:
             assert b"200" not in tls.recv(1000)
 
 
-@pytest.mark.parametrize("path", ["/eventbus.v1.PubSub/Nothing", "/other.Service/GetTopic", "/eventbus.v1.PubSub/"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/eventbus.v1.PubSub/Nothing",
+        "/other.Service/GetTopic",
+        "/eventbus.v1.PubSub/",
+        "/eventbus.v1.PubSub/getTopic",
+        "/EventBus.v1.PubSub/GetTopic",
+        "/eventbus.v1.PubSub/GetTopic/",
+        "//eventbus.v1.PubSub/GetTopic",
+    ],
+)
 def test_an_unknown_method_is_unimplemented(server: api.Server, org: OrgInfo, path: str) -> None:
     with grpc.insecure_channel(server.pubsub, OWN) as channel, pytest.raises(grpc.RpcError) as caught:
         channel.unary_unary(path)(b"", metadata=metadata(org), timeout=TIMEOUT)
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+def test_a_stream_of_another_case_is_unimplemented(server: api.Server, org: OrgInfo) -> None:
+    with grpc.insecure_channel(server.pubsub, OWN) as channel, pytest.raises(grpc.RpcError) as caught:
+        list(channel.stream_stream("/eventbus.v1.PubSub/subscribe")(iter([b""]), metadata=metadata(org), timeout=9))
+    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+UNREADABLE = {
+    "GetTopic": (None, "TopicRequest"),
+    "GetSchema": ("schema.validation.failed", "SchemaRequest"),
+    "Publish": (None, "PublishRequest"),
+    "PublishStream": (None, "PublishRequest"),
+    "Subscribe": ("subscription.fetch.request.invalid", "FetchRequest"),
+    "ManagedSubscribe": ("managed.subscription.fetch.request.invalid", "ManagedFetchRequest"),
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_a_message_that_cannot_be_read_is_told_what_it_should_have_been(
+    server: api.Server, org: OrgInfo, name: str
+) -> None:
+    with grpc.insecure_channel(server.pubsub, OWN) as channel, pytest.raises(grpc.RpcError) as caught:
+        if name in ("Subscribe", "PublishStream", "ManagedSubscribe"):
+            path, given = channel.stream_stream(f"/eventbus.v1.PubSub/{name}"), iter([b"\xff\xff\xff"])
+            list(path(given, metadata=metadata(org), timeout=TIMEOUT))
+        else:
+            channel.unary_unary(f"/eventbus.v1.PubSub/{name}")(b"\xff", metadata=metadata(org), timeout=TIMEOUT)
+    refused, (code, form) = Refused(caught.value), UNREADABLE[name]
+    assert refused.status == "INVALID_ARGUMENT"
+    assert f"can't be read as eventbus.v1.{form}." in refused.text
+    assert refused.code == (code or "")
+    assert ("rpc-id" in refused.trailers) is (code is not None)
 
 
 @pytest.mark.parametrize("name", ["GetTopic", "GetSchema", "Publish", "Subscribe", "PublishStream", "ManagedSubscribe"])
@@ -266,6 +310,49 @@ def test_streams_that_come_and_go_leave_nothing(lonely: api.Server, count: int) 
     assert threading.active_count() <= threads
     assert len(os.listdir("/proc/self/fd")) <= files + 5
     assert inside.sessions._watchers == {}
+
+
+@pytest.mark.heavy
+def test_a_connection_has_a_thousand_streams_and_the_next_one_waits_for_its_turn(lonely: api.Server) -> None:
+    # In virtual time no stream is closed for asking nothing more while the others are opened.
+    org = lonely.control.create_org(objects=ORDER, clock="virtual")
+    with grpc.insecure_channel(lonely.pubsub, OWN) as other:
+        PubSub(other, org).publish("1")
+    asked = messages.FetchRequest(topic_name=TOPIC, num_requested=2, replay_preset=EARLIEST)
+    inside = lonely.world.orgs[org.id].events
+
+    async def crowd() -> None:
+        async with aio.insecure_channel(lonely.pubsub, OWN) as channel:
+            subscribe = method(channel, "Subscribe")
+
+            async def opened() -> Any:
+                call = subscribe(metadata=metadata(org))
+                await call.write(asked)
+                return call
+
+            async def one_more() -> Any:
+                return await (await opened()).read()
+
+            calls = await asyncio.gather(*(opened() for _ in range(1000)))
+            answers = await asyncio.wait_for(asyncio.gather(*(call.read() for call in calls)), 60)
+            assert {len(answer.events) for answer in answers} == {1}
+            assert len(inside.feeds) == 1000
+            further = asyncio.ensure_future(one_more())
+            await asyncio.wait((further,), timeout=1)
+            assert not further.done()
+            assert len(inside.feeds) == 1000
+            # All of them hear what comes meanwhile, and it is nobody's fault that one more would like to.
+            with grpc.insecure_channel(lonely.pubsub, OWN) as other:
+                await asyncio.to_thread(PubSub(other, org).publish, "2")
+            heard = await asyncio.wait_for(asyncio.gather(*(call.read() for call in calls)), 60)
+            assert {(len(answer.events), answer.pending_num_requested) for answer in heard} == {(1, 0)}
+            calls[0].cancel()
+            answer = await asyncio.wait_for(further, 10)
+            assert len(answer.events) == 2
+            for call in calls:
+                call.cancel()
+
+    asyncio.run(crowd())
 
 
 def test_a_server_ends_at_once_with_streams_open() -> None:

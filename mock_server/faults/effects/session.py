@@ -1,4 +1,7 @@
-"""`session: expire | revoke | moved`: the caller's session ends just before it is asked for."""
+"""`session: expire | revoke | moved`: the caller's session ends just before it is asked for.
+
+It is asked for when a request begins, and for a stream of events, which goes on for hours, at each delivery.
+"""
 
 from __future__ import annotations
 
@@ -45,10 +48,14 @@ class EndSession(Effect):
         return call.session is not None
 
     async def strike(self, call: Call, point: Point, chance: Random) -> Reply | None:
+        self.end_session(call)
+        return None
+
+    def end_session(self, call: Call) -> None:
+        """End the session by which a call is made now."""
         sessions = call.org.sessions
         if self.how == "revoke":
             sessions.revoke(call.session.token)
         else:
             sessions.expire(call.session.token)
             call.org.moved = call.org.moved or self.how == "moved"
-        return None

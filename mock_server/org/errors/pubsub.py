@@ -102,6 +102,13 @@ SCHEMA_API_UNAVAILABLE = _row(
     "schema.api.unavailable", 503, "The schema information is unavailable. Try again later.", "transient"
 )
 SCHEMA_EMPTY = _row("schema.validation.failed", 400, "The schema ID is blank. Provide a schema ID.", "permanent")
+SCHEMA_UNREADABLE = _row(
+    "schema.validation.failed",
+    400,
+    "The request can't be read as {form}.",
+    "permanent",
+    form="eventbus.v1.SchemaRequest",
+)
 
 REPLAY_CORRUPTED = _row(
     "subscription.fetch.replayid.corrupted",
@@ -252,6 +259,13 @@ MANAGED_FETCH_INVALID = _row(
     "permanent",
     "D",
 )
+MANAGED_UNREADABLE = _row(
+    "managed.subscription.fetch.request.invalid",
+    400,
+    "The fetch request isn't valid: it can't be read as {form}.",
+    "permanent",
+    form="eventbus.v1.ManagedFetchRequest",
+)
 MANAGED_COMMIT_RESTRICTED = _row(
     "managed.subscription.fetch.request.commit.request.restricted",
     400,
@@ -284,6 +298,11 @@ STREAM_STARVED = row(
     "K",
     seconds="60",
 )
+UNREADABLE_REQUEST = row(
+    # Of topics and publishing the service has no code for it: gRPC itself refuses the message.
+    "INVALID_ARGUMENT", 400, "The request can't be read as {form}.", "permanent", "routing", "K",
+    form="eventbus.v1.TopicRequest",
+)  # fmt: skip
 UPSTREAM_RESET = row(
     "UNAVAILABLE",
     503,

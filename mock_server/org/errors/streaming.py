@@ -5,9 +5,7 @@ from __future__ import annotations
 from mock_server.org.errors.catalogue import row
 
 TOPIC_QUERY = row("INVALID_FIELD", 400, "{text}", "permanent", "save", "D", text="Aggregate queries are not supported")
-TOPIC_VERSION = row(
-    "INVALID_FIELD", 400, "API version must be greater than 20.0: {version}", "permanent", "save", "K", version="20.0"
-)
+TOPIC_VERSION = row("INVALID_FIELD", 400, "Invalid ApiVersion", "permanent", "save", "R")  # forcedotcom/EMP-Connector#1
 TOO_MANY_TOPICS = row(
     "LIMIT_EXCEEDED", 400, "The maximum number of active PushTopics ({most}) has been reached", "quota", "save", "K",
     most="40",

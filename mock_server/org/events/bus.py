@@ -2,12 +2,16 @@
 
 Replay ids increase through the whole org and are not consecutive. One that was given out stays good for as long as
 what was published then is retained, on any channel: an empty answer of the Pub/Sub API tells the org's newest.
+
+In an org that lives in a file events are kept by the transaction that they tell of. What was appended is taken back,
+its replay ids too, where that cannot be committed: nobody is woken before.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from itertools import accumulate, repeat
 from typing import TYPE_CHECKING, Protocol
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
     from mock_server.org.records.outbox import Outbox, Published
     from mock_server.org.schema.types import SObject
 
+_RENEWED = "renewed event schema"
 _WIDEST_GAP = 3
 _GAPS = bytes(1 + byte % _WIDEST_GAP for byte in range(256))
 _LONGEST = max(RETENTION.values())
@@ -89,12 +94,15 @@ class EventBus:
         self.generic = GenericChannels(org, self)
         self.resolvers["generic"] = self.generic.find
         self._kept = KeptEvents(org.store, _LONGEST) if org.keeper.active else None
+        self._held = False
+        """Whether events are being appended that nobody is to be woken for yet."""
         if self._kept is not None:
             self.schemas.keep = self._kept.keep_schema
             self._recall(self._kept)
 
     def _recall(self, kept: KeptEvents) -> None:
         """Know what was published in an earlier life, and give out no replay id of it again."""
+        self.renewals.update(self._org.keeper.noted(_RENEWED))
         for schema in kept.schemas():
             self.schemas.recall(schema)
         for replay_id, at, channels, event in kept.rows():
@@ -112,9 +120,31 @@ class EventBus:
         sobject = self._org.schema.get(event.name) if event.kind == "platform" else None
         return self.channel(name, event.kind) if sobject is None else self.platform.channel(sobject)
 
-    def _keep(self) -> None:
+    @contextmanager
+    def _appending(self) -> Iterator[None]:
+        """Keep what is appended in a block as it ends, and wake nobody; an error takes it back."""
+        kept, held, last = self._kept, self._held, self._last
+        until = 0 if kept is None else kept.until
+        self._held = True
+        try:
+            yield
+            if kept is not None:
+                kept.keep(self.channels.values(), self._last, self._clock.now())
+        except BaseException:
+            self._take_back(last, until)
+            raise
+        finally:
+            self._held = held
+
+    def _take_back(self, last: int, until: int) -> None:
+        """Have nothing appended behind a replay id, and nothing kept behind another one."""
+        for channel in self.channels.values():
+            channel.forget_after(last)
+        place = bisect_right(self._given, last)
+        del self._given[place:], self._given_at[place:]
+        self._last = last
         if self._kept is not None:
-            self._kept.keep(self.channels.values(), self._last, self._clock.now())
+            self._kept.until = until
 
     def copy(self) -> dict[str, Channel]:
         """Return all channels as they are now."""
@@ -128,6 +158,8 @@ class EventBus:
             channel.become(channels.get(name))
         if self._kept is not None:
             self._kept.rewrite(list(self.channels.values()), self._last, self._clock.now())
+            for name, times in self.renewals.items():
+                self._org.keeper.note(_RENEWED, name, times)
         self.wake()
 
     @property
@@ -147,13 +179,18 @@ class EventBus:
         """What encodes events and decodes them, by their schemas."""
         from mock_server.org.events.codecs import Codecs
 
-        codecs = Codecs(self._types, self.schemas.of_event, self.changes.schema_named)
+        codecs = Codecs(self._types, self._state, self.schemas.of_event, self.changes.schema_named)
         codecs.earlier.append(self.schemas.known)
         return codecs
 
     def _types(self) -> Iterator[str]:
         yield from (name for name in self._org.schema.names() if name.endswith("__e"))
         yield from self.changes.types()
+
+    def _state(self) -> object:
+        """Return what is another one once there may be other schemas."""
+        schema = self._org.schema
+        return schema, schema.version, len(self.channels), self.changes.captured, sum(self.renewals.values())
 
     def find(self, who: Session, name: str) -> Channel:
         """Return the channel of a name for one who subscribes to it. Raises NoChannel, NotPermitted."""
@@ -167,6 +204,10 @@ class EventBus:
         """Yield all channels that anything was published to, by name."""
         yield from self.channels.items()
         yield from self.custom.every()
+
+    def tells_of(self, sobject: str) -> bool:
+        """Tell whether events may follow from changes of an object."""
+        return sobject in self._org.log.watched or self.topics.unsure
 
     def admit(self, sobject: SObject, waiting: int) -> int:
         """Return how many further events of a type may be published, where so many wait to be."""
@@ -186,11 +227,43 @@ class EventBus:
 
     def committed(self, batches: Sequence[Batch], events: Sequence[Published]) -> None:
         """Take note of a transaction: its changes, and the platform events that it publishes."""
-        if batches:
-            for watcher in self._watchers:
-                watcher(batches)
+        before = self._last
+        self._held = True
+        try:
+            published = self._append(batches, events)
+        finally:
+            self._held = False
+        self._announce(events, published, before)
+
+    def prepare(self, batches: Sequence[Batch], events: Sequence[Published]) -> Callable[[bool], None]:
+        """Do the same for one that is about to be committed; return what is told whether it was."""
+        before, kept = self._last, self._kept
+        until = 0 if kept is None else kept.until
+        with self._appending():
+            published = self._append(batches, events)
+
+        def ended(committed: bool) -> None:
+            if not committed:
+                self._take_back(before, until)
+                return
+            if kept is not None:
+                kept.committed()
+            self._announce(events, published, before)
+
+        return ended
+
+    def _append(self, batches: Sequence[Batch], events: Sequence[Published]) -> list[Event]:
+        """Append what a transaction has to tell; return the platform events."""
+        for watcher in self._watchers if batches else ():
+            watcher(batches)
+        return self.platform.publish(events) if events else []
+
+    def _announce(self, events: Sequence[Published], published: list[Event], before: int) -> None:
+        """Let it be known what a transaction has told, whose replay ids follow a given one."""
+        if self._last != before:
+            self.wake()
         if events:
-            published = self.platform.publish(events)
+            self.platform.charge(events)
             for told in self.on_published:
                 told(published)
             lost = [event for event in events if event.lost]
@@ -208,6 +281,11 @@ class EventBus:
 
     def publish(self, events: Sequence[Event], channels: Callable[[Event], Iterable[Channel]]) -> None:
         """Append events, each to its channels, in this order, and wake who listens."""
+        if not self._held:
+            with self._appending():
+                self.publish(events, channels)
+            self.wake()
+            return
         now = self._clock.now()
         told: dict[int, Channel] = {}
         for event, replay_id in zip(events, self.reserve(len(events)) if events else (), strict=True):
@@ -217,7 +295,6 @@ class EventBus:
                 told[id(channel)] = channel
         for channel in told.values():
             channel.expire(now)
-        self.wake()
 
     def reserve(self, count: int) -> list[int]:
         """Return replay ids for events that are made later, in order."""
@@ -243,8 +320,8 @@ class EventBus:
         """Return the newest replay id, a fresh one where the last is retained no more."""
         now = self._clock.now()
         if not self._given or self._given_at[-1] <= now - min(RETENTION.values()):
-            self._next(now)
-            self._keep()
+            with self._appending():
+                self._next(now)
         return self._last
 
     def start(self, channel: Channel, replay: int) -> int:
@@ -298,21 +375,29 @@ class EventBus:
     def renew_schema(self, first: Event) -> None:
         """Have a type's schema change: its events have the id of the new one, from a given one on."""
         # Once asked for, a schema is known by its id for ever.
-        before = self.codecs.of_event(first.name).schema_id
+        before = self.codecs.of_event(first.name)
         self.renewals[first.name] = self.renewals.get(first.name, 0) + 1
-        schema_id = self.codecs.of_event(first.name).schema_id
+        after = self.codecs.of_event(first.name)
+        renewed: dict[int, Event] = {}
         for channel in self.channels.values():
             for event in channel.after(0, len(channel)):
                 if event.name != first.name:
                     continue
                 if event.replay_id >= first.replay_id:
-                    event.schema_id = schema_id
+                    event.schema_id = after.schema_id
                     event.forms.clear()
                 elif event.schema_id is None:
-                    event.schema_id = before
+                    event.schema_id = before.schema_id
+                else:
+                    continue
+                renewed[event.replay_id] = event
+        if self._kept is not None:
+            self._org.keeper.note(_RENEWED, first.name, self.renewals[first.name])
+            self._kept.renew(renewed.values(), before.schema, after.schema)
 
     def wake(self) -> None:
-        """Keep what was published, and have whoever waits look for it."""
-        self._keep()
+        """Have whoever waits look for what was published, unless it is not yet to be seen."""
+        if self._held:
+            return
         for wake in list(self._listeners.values()):
             wake()

@@ -53,6 +53,12 @@ class Channel:
         self._ids.extend(later.ids)
         self._events.extend(repeat(later, len(later.ids)))
 
+    def forget_after(self, replay_id: int) -> None:
+        """Drop the events behind a replay id, which nobody has read."""
+        place = bisect_right(self._ids, replay_id)
+        del self._ids[place:], self._events[place:]
+        self._first = min(self._first, place)
+
     def after(self, replay_id: int, most: int) -> list[Event]:
         """Return the retained events behind a replay id, whether it is one of this channel or not."""
         while True:

@@ -12,10 +12,16 @@ Source = Callable[[str], "Mapping[str, Any] | None"]
 
 
 class Codecs:
-    """Keeps what encodes by each schema that there was. `types` yields the names of all types of events."""
+    """Keeps what encodes by each schema that there was.
 
-    def __init__(self, types: Callable[[], Iterator[str]], *sources: Source) -> None:
+    `types` yields the names of all types of events; `state` tells something else once they may have other schemas.
+    """
+
+    def __init__(self, types: Callable[[], Iterator[str]], state: Callable[[], object], *sources: Source) -> None:
         self._types = types
+        self._state = state
+        self._walked: object = None
+        """The state in which all types were asked: whoever brings ids that there never were costs no more."""
         self._codecs: dict[str, Codec] = {}
         self._learned: dict[str, Mapping[str, Any]] = {}
         self.sources: list[Source] = list(sources)
@@ -42,10 +48,11 @@ class Codecs:
         found = self._codecs.get(schema_id)
         if found is None and schema_id in self._learned:
             found = self._codecs[schema_id] = Codec(self._learned[schema_id])
-        if found is None and schema_id:
+        if found is None and schema_id and self._walked != (state := self._state()):
             # Told by an earlier life of the server, perhaps.
             for name in self._types():
                 self.of_event(name)
+            self._walked = state
             found = self._codecs.get(schema_id)
         if found is None:
             schema = next((one for source in self.earlier if (one := source(schema_id)) is not None), None)

@@ -58,18 +58,21 @@ class PlatformEvents:
         return self._org.limits.ledger(f"HourlyPublished{volume}PlatformEvents")
 
     def publish(self, published: Sequence[Published]) -> list[Event]:
-        """Append events to their channels; return them. Those that are lost count as published, and come nowhere."""
+        """Append events to their channels; return them. Those that are lost come nowhere."""
         now = stamp(self._org.clock.now()).replace("+0000", "Z")
         types = {one.sobject.name: one.sobject for one in published}
         schemas = {name: self._bus.schemas.of(sobject)["uuid"] for name, sobject in types.items()}
         events = [self._event(one, now, schemas) for one in published if not one.lost]
         channels = {name: (self.channel(sobject),) for name, sobject in types.items()}
+        self._bus.publish(events, lambda event: channels[event.name])
+        return events
+
+    def charge(self, published: Sequence[Published]) -> None:
+        """Count events that were published, those that are lost among them."""
         for sobject, count in Counter(one.sobject.name for one in published).items():
             found = self._org.schema.get(sobject)
             if found is not None:
                 self.ledger(found).charge(count)
-        self._bus.publish(events, lambda event: channels[event.name])
-        return events
 
     def _event(self, one: Published, now: str, schemas: Mapping[str, str]) -> Event:
         return Event(

@@ -8,8 +8,10 @@ that is told to who published. They run as an administrator; in Salesforce as Au
 from __future__ import annotations
 
 import logging
+import sqlite3
 from collections import deque
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -94,7 +96,12 @@ class Triggers:
                     raise _Failed
         except _Failed:
             log.info("%s", wrong)
-        self._note(hook, events[-1], wrong)
+        except sqlite3.Error as error:
+            # The disk is full, or the like. What was published is committed, and stays so.
+            wrong = str(error)
+            log.error("what %s has saved cannot be kept: %s", hook.name, wrong)
+        with suppress(sqlite3.Error):
+            self._note(hook, events[-1], wrong)
 
     def _note(self, hook: Hook, last: Event, wrong: str | None) -> None:
         """Keep the trigger's row of EventBusSubscriber: how far it has come."""

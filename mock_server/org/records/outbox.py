@@ -2,6 +2,9 @@
 
 The outermost transaction of the store decides: its commit sends all, its end by an error sends nothing but the events
 that are published at once, whatever becomes of the transaction (PublishImmediately).
+
+An org that lives in a file keeps its events there. They are written as part of the transaction that they tell of, so
+that no kill comes between the two; subscribers are told once it is committed.
 """
 
 from __future__ import annotations
@@ -35,6 +38,12 @@ class Bus(Protocol):
     def committed(self, batches: Sequence[Batch], events: Sequence[Published]) -> None:
         """Take note of what was committed: changes of records, and the events published in the same transaction."""
 
+    def prepare(self, batches: Sequence[Batch], events: Sequence[Published]) -> Callable[[bool], None]:
+        """Keep what a transaction has to tell as part of it; return what is told whether it was committed."""
+
+    def tells_of(self, sobject: str) -> bool:
+        """Tell whether events may follow from changes of an object."""
+
     def admit(self, sobject: SObject, waiting: int) -> int:
         """Return how many further events of a type may be published, where so many wait to be."""
 
@@ -67,6 +76,9 @@ class Outbox:
         self._log = log
         self._events: list[Published] = []
         self._at_once: dict[int, tuple[Change, Published]] = {}
+        self._prepared: Callable[[bool], None] | None = None
+        self.keeps = False
+        """Whether events are kept in the file of the records: then by the transaction that they tell of."""
         self.sends: Sends | None = None
         """None in an org where nothing was ever declared to be sent."""
         store.ends = self
@@ -104,12 +116,30 @@ class Outbox:
     def settle(self) -> None:
         """Send what a save without a transaction of its own has to tell, where it is part of no other."""
         if (self._events or self._at_once or self._log.fresh or self.sends) and not self._store.busy:
-            self.ended(None)
+            fresh = self._log.fresh or ()
+            if self.keeps and (self._events or self._at_once or any(self._told_of(one.sobject) for one in fresh)):
+                with self._store.transaction():
+                    pass
+            else:
+                self.ended(None)
+
+    def binds(self, sobject: SObject) -> bool:
+        """Tell whether a save of one row needs a transaction, to be kept with what there is to tell of it."""
+        return self.keeps and (sobject.kind == "event" or self._told_of(sobject.name)) and not self._store.busy
+
+    def _told_of(self, sobject: str) -> bool:
+        return self._log.fresh is not None and self.bus().tells_of(sobject)
 
     # -- what the store calls
 
+    def before_commit(self) -> None:
+        """Have what the outermost transaction has to tell be written as part of it, where it is kept."""
+        if self.keeps and (self._events or self._at_once or self._log.fresh):
+            self._prepared = self.bus().prepare(self._log.fresh or [], self._in_order())
+
     def ended(self, error: type[BaseException] | None) -> None:
         """Take note that the outermost transaction was committed, or rolled back by an error."""
+        prepared, self._prepared = self._prepared, None
         if self.sends:
             going = self.sends.taken()
             if error is None:
@@ -117,8 +147,19 @@ class Outbox:
         if not (self._events or self._at_once or self._log.fresh):
             return
         batches, events = self._taken(error)
-        if batches or events:
+        if prepared is not None:
+            prepared(error is None)
+            if error is None:
+                return
+        if self.keeps and events:
+            # What goes out at once, in a transaction of its own.
+            self._events = events
+            self.settle()
+        elif batches or events:
             self.bus().committed(batches, events)
+
+    def _in_order(self) -> list[Published]:
+        return [*(event for _, event in self._at_once.values()), *self._events]
 
     def set_aside(self) -> Callable[[bool], None]:
         """Keep apart what a transaction has to tell that is yet to be written; return what learns whether it was."""
@@ -135,12 +176,12 @@ class Outbox:
 
     def _taken(self, error: type[BaseException] | None) -> tuple[list[Batch], list[Published]]:
         at_once = [event for _, event in self._at_once.values()]
-        batches, events = self._log.fresh or [], self._events
+        batches, events = self._log.fresh or [], self._in_order()
         if self._log.fresh is not None:
             self._log.fresh = []
         self._events, self._at_once = [], {}
         if error is None:
-            return batches, [*at_once, *events]
+            return batches, events
         # Who met a lock begins anew, and publishes then.
         return [], [] if issubclass(error, LockHeld) else at_once
 

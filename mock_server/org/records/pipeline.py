@@ -290,7 +290,13 @@ class Pipeline:
         locked = {identifier for _, ids in held for identifier in ids}
         # One row is one statement, and so a transaction by itself; deletions and roll-ups may reach further.
         first = chunk.rows[0]
-        alone = len(chunk.rows) == 1 and first.writes and not along and not self.rollups.feeds_of(first.sobject.name)
+        alone = (
+            len(chunk.rows) == 1
+            and first.writes
+            and not along
+            and not self.rollups.feeds_of(first.sobject.name)
+            and not self.outbox.binds(first.sobject)
+        )
         try:
             with nullcontext() if alone else self._store.transaction():
                 save.groups(groups)

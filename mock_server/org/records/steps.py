@@ -35,6 +35,7 @@ from mock_server.org.records.validating import require, validate, validate_plain
 from mock_server.org.schema import Schema
 from mock_server.org.schema.types import SObject
 from mock_server.org.standard.context import Context
+from mock_server.org.versions import LATEST
 
 if TYPE_CHECKING:
     from mock_server.org.formula.environment import Environment
@@ -84,6 +85,8 @@ class Steps:
         """What is sent when records were saved; None in an org where nothing was ever declared to be."""
         self.captured: Callable[[], frozenset[str]] = frozenset
         """Tells the objects whose changes are captured by a declaration; the org sets it."""
+        self.latest: Callable[[], int] = lambda: LATEST
+        """Tells the newest API version that the org serves; the org sets it."""
 
     def take(self, chunk: Chunk) -> None:
         """Take the rows through all steps."""
@@ -224,7 +227,7 @@ class Steps:
                 rule.compute(self.context(), rows)
 
     def context(self) -> Context:
-        return Context(self._schema, self._store, self._clock.now(), self.captured)
+        return Context(self._schema, self._store, self._clock.now(), self.captured, self.latest)
 
     def _default_formulas(self, row: Row, chunk: Chunk) -> dict[str, Any]:
         from mock_server.org.formula.defaults import default_values, defaults_of

@@ -46,6 +46,9 @@ _LOOK_AFTER = 20_000
 class Ends(Protocol):
     """Is told how outermost transactions end."""
 
+    def before_commit(self) -> None:
+        """One is about to be committed: what is written now is part of it. An error rolls it back."""
+
     def ended(self, error: type[BaseException] | None) -> None:
         """One was committed, or rolled back by an error."""
 
@@ -496,19 +499,22 @@ class Store:
         self.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def _end(self, error: type[BaseException] | None) -> None:
-        self._depth -= 1
         if self._pending is not None:
+            self._depth -= 1
             self._pending.end(error is not None)
             return
-        level, run = self._depth, self.connection.execute
+        level, run = self._depth - 1, self.connection.execute
         try:
             if level == 0 and error is None:
+                if self.ends is not None:
+                    self.ends.before_commit()
                 run("COMMIT")
-        except sqlite3.Error as wrong:
+        except BaseException as wrong:
             # The disk is full, or the like: nothing of it stays.
             error = type(wrong)
             raise
         finally:
+            self._depth = level
             if error is not None:
                 # SQLite may have done so itself, where the disk is full.
                 if self.connection.in_transaction:

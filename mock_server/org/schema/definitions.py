@@ -55,6 +55,11 @@ class Definitions:
     def note(self, verdict: Literal["taken", "ignored", "warning"], place: Place, text: str) -> None:
         self.notes.append(FileNote(verdict, place, text))
 
+    def lines(self, file: str, path: Path, lines: Mapping[tuple[Any, ...], int]) -> None:
+        """Say at which lines of a file a part is defined, and what is in it, by the paths from there."""
+        for inner, line in lines.items():
+            self.places[(*path, *inner)] = Place(file, line)
+
     def field(self, sobject: str, name: str, definition: dict[str, Any], place: Place | None = None) -> None:
         """Define a field; an earlier definition of it is gone."""
         sobject = _key(self.data["fields"], sobject)

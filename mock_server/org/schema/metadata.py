@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path as FilePath
 from typing import Any
-from urllib.parse import unquote
 
 from mock_server.org.schema import metadata_apps, metadata_grants
 from mock_server.org.schema.definitions import Definitions
 from mock_server.org.schema.errors import Place, Problem, SchemaErrors, brief, close
 from mock_server.org.schema.metadata_duplicates import DuplicateRules
 from mock_server.org.schema.metadata_elements import misspelt_flags, unknown
-from mock_server.org.schema.metadata_fields import Reader, value_of
+from mock_server.org.schema.metadata_fields import value_of
 from mock_server.org.schema.metadata_files import MetadataFile, open_project
+from mock_server.org.schema.metadata_objects import ObjectFile
 from mock_server.org.schema.metadata_rules import RecordRules
 from mock_server.org.schema.namespaces import Namespace
 from mock_server.org.schema.value_sets import STANDARD_VALUE_SETS, STATUS_OBJECTS
@@ -63,14 +63,6 @@ _IGNORED = {
     "autoResponseRules": "no mail is sent: rules of automatic answers have nothing to do",
     "escalationRules": "nothing escalates by itself",
 }
-_SHARING = {"ReadWriteTransfer": "ReadWrite", "FullAccess": "ReadWrite", "ReadSelect": "Read"}
-_OBJECT_FLAGS = {
-    "enableHistory": "history",
-    "enableFeeds": "feeds",
-    "enableActivities": "activities",
-    "enableSearch": "search",
-}
-_SUFFIXES = ("__c", "__e", "__mdt", "__x", "__kav", "__b")
 
 
 def read(path: FilePath) -> Definitions:
@@ -147,7 +139,7 @@ class _Metadata:
         kind, word = _GRANTS[file.kind]
         name = metadata_grants.name_of(file.name)
         self._out.data[kind][name] = definition
-        self._lines(file, (kind, name), lines)
+        self._out.lines(file.path, (kind, name), lines)
         self._out.note("taken", Place(file.path), f"{word} {name}")
         for line, text in warnings:
             self._warn(file, line, text)
@@ -156,7 +148,7 @@ class _Metadata:
         name, definition, lines, warnings = metadata_apps.app_of(file.kind, file.name, element)
         known = self._out.data["apps"].setdefault(name, {})
         known.update(definition)
-        self._lines(file, ("apps", name), lines)
+        self._out.lines(file.path, ("apps", name), lines)
         self._out.note("taken", Place(file.path), f"app {name}")
         for line, text in warnings:
             self._warn(file, line, text)
@@ -172,202 +164,22 @@ class _Metadata:
     def _warn(self, file: MetadataFile, line: int, text: str) -> None:
         self._out.note("warning", Place(file.path, line), text)
 
-    def _lines(self, file: MetadataFile, path: tuple[str | int, ...], lines: Mapping[tuple[Any, ...], int]) -> None:
-        for inner, line in lines.items():
-            self._out.places[(*path, *inner)] = Place(file.path, line)
-
-    def _parent(self, file: MetadataFile) -> str:
-        if file.parent is None:
-            raise SchemaErrors.at(
-                Place(file.path),
-                f"the file of a {file.kind} stands in a folder of its object: objects/OBJECT/{file.kind}s",
-            )
-        return self._names.sobject(file.parent)
-
     # -- objects and what is in them
 
     def _object(self, file: MetadataFile, element: Element) -> str:
-        name = self._names.sobject(file.name)
-        definition: dict[str, Any] = {}
-        lines: dict[tuple[Any, ...], int] = {(): element.line}
-
-        def put(key: str, value: Any, tag: str) -> None:
-            definition[key] = value
-            found = element.first(tag)
-            lines[key,] = found.line if found is not None else element.line
-
-        custom = name.endswith(_SUFFIXES)
-        for tag, key in (("label", "label"), ("pluralLabel", "plural")):
-            value = element.get(tag)
-            if value is not None and value != "null":
-                put(key, value, tag)
-        model = element.get("sharingModel")
-        if model is not None:
-            parent = model.startswith("ControlledBy")
-            put("sharing", "ControlledByParent" if parent else _SHARING.get(model, model), "sharingModel")
-        for tag, key in _OBJECT_FLAGS.items():
-            found = element.get(tag)
-            # What the file of a standard object leaves out stays as it is; a custom one has what it says.
-            if found is not None:
-                put(key, element.is_true(tag), tag)
-            elif custom and key in ("activities", "search"):
-                definition[key] = False
-        if not custom:
-            definition["standard"] = True
-        elif name.endswith("__c"):
-            definition["tab"] = file.name.lower() in self.tabs
-        setting = element.get("customSettingsType")
-        if setting is not None:
-            put("setting", setting, "customSettingsType")
-            definition = {key: value for key, value in definition.items() if key in ("label", "plural", "setting")}
-        if name.endswith("__e"):
-            for tag, key in (("eventType", "event"), ("publishBehavior", "publish")):
-                if (value := element.get(tag)) is not None:
-                    put(key, value, tag)
-        named = element.first("nameField")
-        if named is not None and custom and setting is None:
-            pairs = (("type", "type"), ("label", "label"), ("displayFormat", "format"))
-            given: dict[str, Any] = {key: value for tag, key in pairs if (value := named.get(tag)) is not None}
-            start = named.get("startingNumber") or ""
-            if start.isdecimal() and len(start) < 10:
-                given["startingNumber"] = int(start)
-            put("nameField", given, "nameField")
-        self._out.object(name, definition)
-        self._lines(file, ("objects", name), lines)
-        counts = self._inner(file, element, name)
-        return f"{'object' if custom else 'settings of standard object'} {name}{counts}"
-
-    def _inner(self, file: MetadataFile, element: Element, name: str) -> str:
-        """Read the parts that metadata format keeps in the object's own file."""
-        counts: dict[str, int] = {}
-        parts = {
-            "fields": ("CustomField", self._one_field),
-            "validationRules": ("ValidationRule", self._one_rule),
-            "recordTypes": ("RecordType", self._one_record_type),
-            "compactLayouts": ("CompactLayout", self._one_layout),
-        }
-        for child in element.children:
-            if child.tag not in parts:
-                continue
-            kind, read = parts[child.tag]
-            called = child.get("fullName")
-            if called is None:
-                self._out.problems += SchemaErrors.at(
-                    Place(file.path, child.line), f"a {kind} needs a <fullName>"
-                ).problems
-                continue
-            for inner, message in unknown(child, kind):
-                self._warn(file, inner.line, message)
-            try:
-                read(file, child, name, called)
-            except SchemaErrors as error:
-                self._out.problems += error.problems
-                continue
-            counts[child.tag] = counts.get(child.tag, 0) + 1
-        return "".join(f", {number} {_spaced(tag)}" for tag, number in counts.items())
+        return ObjectFile(self._out, self._names, file).object(element, tab=file.name.lower() in self.tabs)
 
     def _field(self, file: MetadataFile, element: Element) -> str:
-        return self._one_field(file, element, self._parent(file), element.get("fullName") or file.name)
-
-    def _one_field(self, file: MetadataFile, element: Element, sobject: str, name: str) -> str:
-        name = self._names.field(name)
-        reader = Reader(element, file.path, self._names)
-        definition = reader.read(custom=name.endswith("__c"))
-        for line, text in reader.notes:
-            self._warn(file, line, text)
-        # Fields of Activity are fields of both kinds of activities.
-        for target in ("Task", "Event") if sobject == "Activity" else (sobject,):
-            given = dict(definition)
-            if sobject == "Activity":
-                given.pop("relationshipName", None)
-            if not target.endswith(_SUFFIXES):
-                self._out.object(target, {"standard": True})
-                self._out.places.setdefault(("objects", target), Place(file.path))
-            self._out.field(target, name, given)
-            self._lines(file, ("fields", target, name), reader.lines)
-        if len(definition) == 1 and "standard" in definition:
-            return f"field {sobject}.{name}, of which nothing changes what the org answers"
-        return f"field {sobject}.{name}"
+        return ObjectFile(self._out, self._names, file).field(element)
 
     def _validation_rule(self, file: MetadataFile, element: Element) -> str:
-        return self._one_rule(file, element, self._parent(file), element.get("fullName") or file.name)
-
-    def _one_rule(self, file: MetadataFile, element: Element, sobject: str, name: str) -> str:
-        lines: dict[tuple[Any, ...], int] = {(): element.line}
-        definition: dict[str, Any] = {"active": element.is_true("active")}
-        for tag, key in (
-            ("errorConditionFormula", "condition"), ("errorMessage", "message"), ("errorDisplayField", "field"),
-        ):  # fmt: skip
-            found = element.first(tag)
-            if found is not None and found.text:
-                definition[key] = found.text
-                lines[key,] = found.line
-            elif key != "field":
-                raise SchemaErrors.at(Place(file.path, element.line), f"a validation rule needs <{tag}>")
-        definition["condition"] = self._names.formula(definition["condition"])
-        if "field" in definition:
-            definition["field"] = self._names.field(definition["field"])
-        return self._part(
-            file, sobject, "validationRules", self._names.plain(name), definition, lines, "validation rule"
-        )
-
-    def _part(
-        self,
-        file: MetadataFile,
-        sobject: str,
-        key: str,
-        name: str,
-        definition: dict[str, Any],
-        lines: Mapping[tuple[Any, ...], int],
-        what: str,
-    ) -> str:
-        self._out.object(sobject, {key: {name: definition}, **self._standard(sobject)})
-        self._out.places.setdefault(("objects", sobject), Place(file.path))
-        self._lines(file, ("objects", sobject, key, name), lines)
-        return f"{what} {sobject}.{name}" + ("" if definition.get("active", True) else " (not active)")
-
-    @staticmethod
-    def _standard(sobject: str) -> dict[str, Any]:
-        return {} if sobject.endswith(_SUFFIXES) else {"standard": True}
+        return ObjectFile(self._out, self._names, file).validation_rule(element)
 
     def _record_type(self, file: MetadataFile, element: Element) -> str:
-        return self._one_record_type(file, element, self._parent(file), element.get("fullName") or file.name)
-
-    def _one_record_type(self, file: MetadataFile, element: Element, sobject: str, name: str) -> str:
-        definition: dict[str, Any] = {"active": element.is_true("active")}
-        label = element.get("label")
-        if label is not None:
-            definition["label"] = label
-        lines: dict[tuple[Any, ...], int] = {(): element.line}
-        offered: dict[str, Any] = {}
-        for one in element.all("picklistValues"):
-            picklist = one.get("picklist")
-            if picklist is None:
-                raise SchemaErrors.at(Place(file.path, one.line), "<picklistValues> needs a <picklist>")
-            key = self._names.field(picklist)
-            # Names of values are percent-encoded here: `Closed%20Won`.
-            values = [value_of(value) for value in one.all("values")]
-            offered[key] = [
-                unquote(value) if isinstance(value, str) else {**value, "value": unquote(value["value"])}
-                for value in values
-                if value is not None
-            ]
-            lines["picklists", key] = one.line
-        if offered:
-            definition["picklists"] = offered
-        return self._part(file, sobject, "recordTypes", self._names.plain(name), definition, lines, "record type")
+        return ObjectFile(self._out, self._names, file).record_type(element)
 
     def _compact_layout(self, file: MetadataFile, element: Element) -> str:
-        return self._one_layout(file, element, self._parent(file), element.get("fullName") or file.name)
-
-    def _one_layout(self, file: MetadataFile, element: Element, sobject: str, name: str) -> str:
-        shown = [self._names.field(one.text) for one in element.all("fields") if one.text]
-        definition: dict[str, Any] = {"fields": shown}
-        label = element.get("label")
-        if label is not None:
-            definition["label"] = label
-        lines = {(): element.line}
-        return self._part(file, sobject, "compactLayouts", self._names.plain(name), definition, lines, "compact layout")
+        return ObjectFile(self._out, self._names, file).compact_layout(element)
 
     # -- value sets
 
@@ -536,12 +348,6 @@ def _method(kind: str) -> str:
         "namedCredential": "named_credential",
         "platformEventChannelMember": "channel_member",
     }.get(kind, kind)
-
-
-def _spaced(tag: str) -> str:
-    return {
-        "validationRules": "validation rules", "recordTypes": "record types", "compactLayouts": "compact layouts",
-    }.get(tag, tag)  # fmt: skip
 
 
 def _status(element: Element, place: int) -> dict[str, Any]:

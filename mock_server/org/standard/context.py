@@ -24,6 +24,8 @@ class Context:
     moment: float
     captured: Callable[[], frozenset[str]]
     """Tells the objects whose changes are captured by a declaration."""
+    latest: Callable[[], int]
+    """Tells the newest API version that the org serves."""
     _tables: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
 
     @property

@@ -34,8 +34,8 @@ def topic(context: Context, rows: list[Row]) -> None:
     active = {row[0] for row in context.rows("PushTopic", "Id", "IsActive") if row[1]}
     for row in rows:
         version = float(row.now("ApiVersion") or 0)
-        if not version > OLDEST:
-            row.fail(errors.TOPIC_VERSION(version=f"{version:.1f}", fields=("ApiVersion",)))
+        if not OLDEST < version <= context.latest() or not version.is_integer():
+            row.fail(errors.TOPIC_VERSION(fields=("ApiVersion",)))
             continue
         try:
             read(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, NamedTuple
 
-from mock_server.deliveries import DeliveriesSpent, Feed
+from mock_server.deliveries import DeliveriesSpent, Drawn, Feed
 from mock_server.operations import Call
 from mock_server.org.events.clients import StreamingClient
 from mock_server.protocols.cometd.events import ending_of, written
@@ -18,6 +18,7 @@ MOST_EVENTS = 200
 LARGEST_ANSWER = 1 << 20
 """Bytes from which on an answer takes up no more events."""
 _AT_ONCE = 50
+_CUT_OFF = ("slow", "forget")
 
 
 class Bell(asyncio.Event):
@@ -63,9 +64,11 @@ class Taken(NamedTuple):
 def take(call: Call, client: StreamingClient) -> Taken:
     """Take what is new, channel by channel, as much as fits into an answer; note it on the client.
 
-    Raises DeliveriesSpent where the org may deliver no more on a channel that the client reads.
+    A fault that cuts off the client leaves nothing to send, whatever other channels have. Raises DeliveriesSpent where
+    the org may deliver no more on a channel that the client reads.
     """
     parts: list[bytes] = []
+    taken: list[tuple[Feed, Drawn]] = []
     ended: Ending | None = None
     if not client.fresh:
         return Taken(parts, ended)
@@ -77,16 +80,21 @@ def take(call: Call, client: StreamingClient) -> Taken:
         while more and len(parts) < MOST_EVENTS and size < LARGEST_ANSWER:
             position = feed.position
             try:
-                events = feed.take(call, min(_AT_ONCE, MOST_EVENTS - len(parts)))
+                drawn = feed.draw(call, min(_AT_ONCE, MOST_EVENTS - len(parts)))
             except DeliveriesSpent:
                 client.fresh = True
                 if not parts:
                     raise
                 break
-            for event in events:
+            taken.append((feed, drawn))
+            for event in drawn.events:
                 parts.append(written(event, reading.tail))
                 size += len(parts[-1])
-            more = bool(events) or feed.position != position
+            more = bool(drawn.events) or feed.position != position
+        if feed.ended in _CUT_OFF:
+            for other, drawn in taken:
+                other.give_back(drawn)
+            return Taken([], feed.ended)
         ended = ended or feed.ended
         # A fault may have kept something back.
         client.fresh = client.fresh or feed.faulted
@@ -95,6 +103,8 @@ def take(call: Call, client: StreamingClient) -> Taken:
             client.fresh = True
             client.subscriptions[reading.name] = client.subscriptions.pop(reading.name)
             break
+    for feed, drawn in taken:
+        feed.delivered(call.entry, drawn)
     client.carrier = call.entry if parts else None
     return Taken(parts, ended)
 

@@ -13,7 +13,9 @@ from mock_server.protocols.cometd import replies
 from mock_server.protocols.cometd.messages import Unreadable
 
 OLDEST = 23.0
-_VERSION = re.compile(r"[0-9]{1,3}\.[0-9]")
+_VERSION = re.compile(r"[0-9]{1,4}\.[0-9]{1,4}")
+_RELEASE = re.compile(r"[1-9][0-9]{1,2}\.0")
+"""All versions that there have been are whole numbers."""
 _EXT = {"replay": True, "payload.format": True}
 
 
@@ -44,6 +46,6 @@ def _api(version: str, step: str, latest: int) -> Api:
         return Api(durable=True)
     if not _VERSION.fullmatch(version):
         raise Unreadable(400, replies.NO_VERSION)
-    if not OLDEST <= float(version) <= latest:
+    if not _RELEASE.fullmatch(version) or not OLDEST <= float(version) <= latest:
         raise Unreadable(400, replies.OLD_VERSION)
     return Api(durable=float(version) >= DURABLE)

@@ -128,6 +128,9 @@ class Courier(ABC):
         self.check()
         if self.answers or self.pending:
             events = self._take()
+            if not events:
+                # A fault may have ended the session instead.
+                self._allowed()
             if events or (self.answers and not self.feed.silent):
                 await self._send(events)
             if self._ended():

@@ -21,10 +21,17 @@ M = TypeVar("M", bound="Message")
 
 
 def read(kind: type[M], content: bytes) -> M:
-    """Return the message that bytes are. Raises ApiError."""
+    """Return the message that bytes are. Raises ApiError, which tells what they should have been."""
     from google.protobuf.message import DecodeError
 
     try:
         return kind.FromString(content)
     except (DecodeError, UnicodeDecodeError):
-        raise errors.FETCH_INVALID(why="the message can't be read") from None
+        name = kind.DESCRIPTOR.full_name
+        if kind is api.FetchRequest:
+            raise errors.FETCH_INVALID(why=f"it can't be read as {name}") from None
+        if kind is api.ManagedFetchRequest:
+            raise errors.MANAGED_UNREADABLE(form=name) from None
+        if kind is api.SchemaRequest:
+            raise errors.SCHEMA_UNREADABLE(form=name) from None
+        raise errors.UNREADABLE_REQUEST(form=name) from None

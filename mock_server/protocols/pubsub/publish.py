@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mock_server.operations import Call, Reply
 from mock_server.org import errors
 from mock_server.org.events.avro import NotDecoded
 from mock_server.org.events.publishing import PREFIX
-from mock_server.org.records.changes import Change
+from mock_server.org.records.changes import CHUNK, Change
 from mock_server.protocols.pubsub import topics, wire
 from mock_server.protocols.pubsub.values import row_of
 
@@ -164,7 +164,7 @@ async def _published(call: Call, sobject: SObject, request: PublishRequest) -> b
             changes.append(Change("create", sobject.name, values))
     channel = bus.platform.channel(sobject)
     before = bus.last
-    saved = iter(await call.write(changes) if changes else ())
+    saved = iter([row for part in _batches(changes) for row in await call.write(part)])
     numbers = {event.uuid: event.replay_id for event in _new(channel, before)}
     results: list[bytes] = []
     newest = bus.last
@@ -182,6 +182,12 @@ async def _published(call: Call, sobject: SObject, request: PublishRequest) -> b
     schema_id = bus.codecs.of_event(sobject.name).schema_id
     rest = api.PublishResponse(schema_id=schema_id, rpc_id=wire.rpc_id(call))
     return b"".join(results) + rest.SerializeToString()
+
+
+def _batches(changes: list[Change]) -> Iterator[list[Change]]:
+    """Divide changes into what one save takes: a request may bring more than the 200 events that are advised."""
+    for start in range(0, len(changes), CHUNK):
+        yield changes[start : start + CHUNK]
 
 
 def _new(channel: Channel, before: int) -> Sequence[Any]:

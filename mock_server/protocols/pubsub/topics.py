@@ -23,7 +23,7 @@ _KINDS = frozenset({"platform", "change"})
 
 def channel_of(call: Call, topic: str) -> Channel:
     """Return the channel of a topic that the caller may read. Raises ApiError."""
-    if not topic:
+    if not topic.strip():
         raise errors.TOPIC_EMPTY()
     try:
         channel = call.org.events.find(call.session, topic)

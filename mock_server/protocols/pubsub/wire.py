@@ -30,7 +30,7 @@ _INTERNAL = 13
 _LONGEST = 1_000
 """Characters of a message, which may repeat what the client said: clients drop a call whose trailers are over 8 KB."""
 _SUFFIX = "sfdc.platform.eventbus.grpc."
-_IN_FRONT = frozenset({errors.UPSTREAM_RESET.code, errors.MANAGED_NO_COMMIT.code})
+_IN_FRONT = frozenset({errors.UPSTREAM_RESET.code, errors.MANAGED_NO_COMMIT.code, errors.UNREADABLE_REQUEST.code})
 """Errors that have no code of the service's own."""
 _NEEDED = ("accesstoken", "instanceurl", "tenantid")
 

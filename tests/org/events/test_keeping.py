@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,81 @@ def test_schemas_of_kept_events_are_known_though_their_type_has_changed(tmp_path
     codecs = again.org.events.codecs
     assert old.schema_id != new.schema_id
     assert [len(codecs.known(one.schema_id or "").schema["fields"]) for one in (old, new)] == [4, 5]  # type: ignore[union-attr]
+    again.org.close()
+
+
+@pytest.mark.parametrize(("name", "path"), [("After__e", "/event/After__e"), ("Account", "/data/AccountChangeEvent")])
+def test_a_schema_that_was_renewed_stays_so(tmp_path: Path, name: str, path: str) -> None:
+    def save(bus: Bus, text: str) -> None:
+        bus.save(event(name, text) if name == "After__e" else Change("create", name, {"Name": text}))
+
+    def ids(bus: Bus) -> list[str | None]:
+        return [one.schema_id for one in bus.org.events.after(bus.org.events.find(bus.who, path), 0, 9)]
+
+    def begun() -> Bus:
+        bus = opened(tmp_path)
+        bus.org.captured.add("Account")
+        return bus
+
+    first = begun()
+    save(first, "a")
+    save(first, "b")
+    events = first.org.events
+    events.renew_schema(events.after(events.find(first.who, path), 0, 9)[1])
+    old, new = ids(first)
+    assert old != new
+    first.org.store._let_go()
+    again = begun()
+    assert ids(again) == [old, new]
+    for one in (old, new):
+        assert (known := again.org.events.codecs.known(one or "")) is not None
+        assert known.schema_id == one
+    save(again, "c")
+    assert ids(again) == [old, new, new]
+    again.org.restore(again.org.snapshot())
+    again.org.store._let_go()
+    last = begun()
+    save(last, "d")
+    assert ids(last) == [old, new, new, new]
+    last.org.close()
+
+
+def test_schemas_of_change_events_are_known_though_their_object_has_changed(tmp_path: Path) -> None:
+    first = opened(tmp_path)
+    first.org.captured.add("Account")
+    first.save(Change("create", "Account", {"Name": "a"}))
+    first.org.store._let_go()
+    schema = Schema()
+    schema.add({}, {"Account": {"More__c": {"type": "text"}}})
+    again = opened(tmp_path, schema=schema)
+    again.org.captured.add("Account")
+    again.save(Change("create", "Account", {"Name": "b", "More__c": "m"}))
+    bus = again.org.events
+    old, new = bus.after(bus.find(again.who, "/data/AccountChangeEvent"), 0, 9)
+    assert old.schema_id != new.schema_id
+    codecs = [bus.codecs.known(one.schema_id or "") for one in (old, new)]
+    assert [codec is not None and "More__c" in str(codec.schema) for codec in codecs] == [False, True]
+    assert codecs[0] is not None
+    again.org.close()
+
+
+def test_a_schema_of_what_was_rolled_back_is_kept_with_what_is_published_next(tmp_path: Path) -> None:
+    first = opened(tmp_path)
+    connection = first.org.store.connection
+    assert first.org.events.last == 0
+    connection.execute("CREATE TEMP TRIGGER full BEFORE INSERT ON sf_events BEGIN SELECT RAISE(ABORT, 'no room'); END")
+    with pytest.raises(sqlite3.Error, match="no room"):
+        first.save(event("After__e", "a"))
+    connection.execute("DROP TRIGGER full")
+    first.save(event("After__e", "a"))
+    first.org.store._let_go()
+    schema = Schema()
+    schema.add({"After__e": {"fields": {"Other__c": {"type": "text"}}}}, {})
+    again = opened(tmp_path, schema=schema)
+    (old,) = again.on("After__e")
+    codec = again.org.events.codecs.known(old.schema_id or "")
+    assert codec is not None
+    assert "Text__c" in str(codec.schema)
     again.org.close()
 
 

@@ -306,6 +306,9 @@ def test_a_query_that_no_topic_can_have(bus: Bus, query: str, code: str, message
         ({"NotifyForFields": "Where"}, "INVALID_FIELD"),
         ({"NotifyForFields": "Some"}, "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST"),
         ({"ApiVersion": 20.0}, "INVALID_FIELD"),
+        ({"ApiVersion": 60.5}, "INVALID_FIELD"),
+        ({"ApiVersion": 99.0}, "INVALID_FIELD"),
+        ({"ApiVersion": -60.0}, "INVALID_FIELD"),
         ({"ApiVersion": None}, "REQUIRED_FIELD_MISSING"),
         ({"Query": None}, "REQUIRED_FIELD_MISSING"),
         ({"Name": "N" * 26}, "STRING_TOO_LONG"),
@@ -315,6 +318,16 @@ def test_a_query_that_no_topic_can_have(bus: Bus, query: str, code: str, message
 )
 def test_a_record_that_is_no_topic(bus: Bus, values: dict[str, Any], code: str) -> None:
     assert [error.code for error in topic(bus, **values).errors] == [code]
+
+
+def test_what_is_wrong_with_a_topic_is_told_in_the_recorded_words(bus: Bus) -> None:
+    (version,) = topic(bus, ApiVersion=bus.org.latest + 1.0).errors
+    assert (version.message, version.fields) == ("Invalid ApiVersion", ("ApiVersion",))
+    assert topic(bus, ApiVersion=float(bus.org.latest)).success
+    name = "MyLeadPushTopics80xlatestubi9"
+    (long,) = topic(bus, Name=name).errors
+    assert long.message == f"Topic Name: data value too large: {name} (max length=25)"
+    assert topic(bus, Name=name[:25]).success
 
 
 @pytest.mark.parametrize("query", ["SELECT Id FROM Account", "SELECT a.Id, a.Name FROM Account a"])

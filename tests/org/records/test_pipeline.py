@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mock_server.org.identity.sessions import Session
-from mock_server.org.org import Org, when_unlocked
+from mock_server.org.org import Org
 from mock_server.org.records.changes import Change, LockHeld, RowResult
 from mock_server.org.records.values import Misfit
+from mock_server.org.waiting import when_unlocked
 from tests.org.records.conftest import Save, contact
 
 BASE = "/services/data/v60.0/sobjects"

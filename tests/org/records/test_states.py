@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from mock_server.org import snapshots
 from mock_server.org.identity.admission import Visit
 from mock_server.org.identity.sessions import Session
 from mock_server.org.org import Org
@@ -61,11 +62,11 @@ def test_auto_numbers_go_on_in_a_snapshot_and_its_file(tmp_path: Path) -> None:
     identifier, number = make_case(org, who)
     erase(org, who, identifier)
     kept = org.snapshot()
-    org.write_snapshot(tmp_path / "kept")
+    snapshots.write(org, tmp_path / "kept")
     later = [make_case(org, who)[1]]
     org.restore(kept)
     later.append(make_case(org, who)[1])
-    org.read_snapshot(tmp_path / "kept")
+    snapshots.read(org, tmp_path / "kept")
     later.append(make_case(org, who)[1])
     assert [int(one) for one in later] == [int(number) + 1] * 3
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.protocols.cometd.conftest import NOTES, ORDER, Bayeux, Lab
+from tests.protocols.cometd.conftest import CASE, NOTES, ORDER, Bayeux, Lab
 
 
 def numbers(replies: list[dict[str, Any]]) -> list[int]:
@@ -137,6 +137,28 @@ def test_a_server_that_forgets_its_clients_makes_them_begin_anew(lab: Lab, fault
     client.ready()
     client.subscribe(ORDER, -2)
     assert numbers(client.connect()) == [1]
+
+
+@pytest.mark.parametrize("fault", ["slow", "forget"])
+def test_what_other_channels_had_for_a_client_that_is_cut_off_is_neither_charged_nor_delivered(
+    lab: Lab, fault: str
+) -> None:
+    def remaining() -> int:
+        return lab.do(lambda: lab.org.limits.ledger("DailyDeliveredPlatformEvents").remaining)
+
+    client = lab.client().ready(ORDER, CASE)
+    lab.publish(ORDER, *({"Number__c": n} for n in range(70)))
+    lab.publish(CASE, {"Number__c": 1})
+    lab.control.add_fault({"on": "cometd.connect", "event": fault, "where": {"channel": CASE}, "when": {"times": 1}})
+    before = remaining()
+    assert client.connect()[0]["error"] == "403::Unknown client"
+    assert remaining() == before
+    notes = [note for entry in lab.control.journal() for note in entry["events"] if note["what"] == "delivered"]
+    assert notes == []
+    client.ready()
+    client.subscribe(ORDER, -2)
+    assert numbers(client.connect()) == list(range(70))
+    assert remaining() == before - 70
 
 
 def test_a_connection_that_breaks_in_the_middle_of_a_delivery_goes_on_from_a_replay(lab: Lab) -> None:

@@ -134,6 +134,26 @@ def test_a_subscription_that_is_not_granted_says_why(lab: Lab, subscription: Any
 
 
 @pytest.mark.parametrize(
+    "channel",
+    [
+        "/", "//", "/event", "/event/", "/event//Order__e", f"/{ORDER}", f"{ORDER}/", f"{ORDER} ", f"{ORDER}\n",
+        "/Event/Order__e", f"{ORDER}?Number__c=1", "/data/", "/data/changeevents", "/topic/", "/topic/accounts",
+        f"{TOPIC}/", "/event/\0", "/event/\u00e9__e", f"/event/{'x' * 5000}", f"/topic/{'x' * 26}", "/event/Account",
+    ],
+)  # fmt: skip
+def test_a_name_is_that_of_a_channel_to_the_letter_or_none(lab: Lab, channel: str) -> None:
+    client = lab.client().ready()
+    told = client.subscribe(channel)
+    assert told["error"] == f"400::The channel you requested to subscribe to does not exist {{{channel}}}"
+    assert told["subscription"] == channel
+
+
+@pytest.mark.parametrize("channel", ["/u/", "/u/a b", "/u/" + "x" * 300, "/u/notes"])
+def test_names_of_no_streaming_channel_are_unknown(lab: Lab, channel: str) -> None:
+    assert lab.client().ready().subscribe(channel)["error"] == "404::Unknown channel"
+
+
+@pytest.mark.parametrize(
     ("channel", "error"),
     [
         (ORDER, "403::Restricted channel"),
@@ -177,6 +197,16 @@ def test_a_replay_id_expires_with_its_event(lab: Lab) -> None:
     )
 
 
+@pytest.mark.parametrize("channel", [TOPIC, NOTES])
+def test_events_of_topics_and_streaming_channels_are_retained_for_a_day(lab: Lab, channel: str) -> None:
+    (event,) = lab.publish(channel, {"Id": "001000000000001AAA", "payload": "x"})
+    lab.control.advance(23 * 3600)
+    assert lab.client(token=lab.control.mint_token()).ready().subscribe(channel, event.replay_id)["successful"]
+    lab.control.advance(2 * 3600)
+    late = lab.client(token=lab.control.mint_token()).ready()
+    assert late.subscribe(channel, event.replay_id)["error"] == INVALID % event.replay_id
+
+
 def test_a_replay_map_must_name_the_channel_without_its_filter(lab: Lab) -> None:
     client = lab.client().ready()
     channel = f"{TOPIC}?Name='Smith'"
@@ -213,6 +243,11 @@ def test_a_connect_by_another_transport_is_refused(lab: Lab) -> None:
                  "URI format: '/cometd/60.0'"),
         ("99.0", "400::Unsupported API version. Only API versions '23.0' and above are supported. "
                  "URI format: '/cometd/60.0'"),
+        ("60.5", "400::Unsupported API version. Only API versions '23.0' and above are supported. "
+                 "URI format: '/cometd/60.0'"),
+        ("060.0", "400::Unsupported API version. Only API versions '23.0' and above are supported. "
+                  "URI format: '/cometd/60.0'"),
+        ("v60.0", "400::API version in the URI is mandatory. URI format: '/cometd/60.0'"),
     ],
 )  # fmt: skip
 def test_the_path_must_name_a_version_that_there_is(lab: Lab, version: str, text: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from mock_server import api
@@ -134,6 +136,53 @@ def test_a_subscriber_is_cut_off(
             assert len(stream.events(1)) == 1
         assert stream.refusal().status == status
     assert len(pubsub.subscribe(preset=EARLIEST).events(2)) == 2
+
+
+@pytest.mark.parametrize("how", ["expire", "revoke"])
+@pytest.mark.parametrize("managed", [False, True])
+def test_a_session_ends_in_the_middle_of_a_stream(
+    pubsub: PubSub, control: ControlClient, how: str, managed: bool
+) -> None:
+    """It is asked for at each delivery, as CometD asks for it at each connect; what was not sent is there still."""
+    topic = {"DeveloperName": "Mine", "MasterLabel": "Mine", "TopicName": TOPIC, "DefaultReplay": "EARLIEST"}
+    if managed:
+        control.seed("ManagedEventSubscription", [topic])
+        stream = pubsub.stream("ManagedSubscribe", developer_name="Mine", num_requested=50)
+    else:
+        stream = pubsub.subscribe(preset=EARLIEST)
+    pubsub.begun(control)
+    name = control.add_fault(
+        {"on": ["pubsub.subscribe", "pubsub.managed_subscribe"], "session": how, "when": {"skip": 1, "times": 1}}
+    )
+    pubsub.publish("1")
+    assert pubsub.decode(stream.events(1)[0])["Number__c"] == "1"
+    # No delivery, and so nothing to ask a session for.
+    control.advance(270)
+    assert not stream.next().events
+    publisher = PubSub(pubsub.channel, replace(pubsub.org, access_token=control.mint_token()))
+    publisher.publish("2")
+    refused = stream.refusal()
+    assert (refused.status, refused.code) == ("UNAUTHENTICATED", "service.auth.error")
+    (rule,) = control.faults()
+    assert (rule.name, rule.matched, rule.fired) == (name, 2, 1)
+    (entry,) = [entry for entry in control.journal() if entry["strikes"]]
+    assert [(one["effect"], one["point"], one["rows"]) for one in entry["strikes"]] == [("session", "session", 0)]
+    assert sum(note["what"] == "delivered" for note in entry["events"]) == 1
+    if how == "revoke":
+        with pytest.raises(Refused) as caught:
+            pubsub.call("GetTopic", topic_name=TOPIC)
+        assert caught.value.status == "UNAUTHENTICATED"
+    again = publisher.subscribe(preset=EARLIEST)
+    assert [publisher.decode(event)["Number__c"] for event in again.events(2)] == ["1", "2"]
+
+
+def test_a_session_ends_at_deliveries_of_the_named_channel_alone(pubsub: PubSub, control: ControlClient) -> None:
+    stream = pubsub.subscribe(preset=EARLIEST)
+    pubsub.begun(control)
+    control.add_fault({"on": "pubsub.subscribe", "session": "expire", "where": {"channel": "/data/*"}})
+    pubsub.publish("1")
+    assert len(stream.events(1)) == 1
+    assert control.faults()[0].matched == 0
 
 
 @pytest.mark.parametrize("why", ["expired", "corrupt", "foreign"])

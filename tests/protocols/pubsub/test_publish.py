@@ -90,6 +90,20 @@ def test_sizes(pubsub: PubSub) -> None:
         assert caught.value.code == ""
 
 
+def test_what_is_advised_is_no_limit(pubsub: PubSub) -> None:
+    """Salesforce advises 200 events and 3 MB a request, and takes more."""
+    event, long = pubsub.event(Number__c="1"), pubsub.event(Number__c="x" * 21)
+    results = pubsub.call("Publish", topic_name=TOPIC, events=[*[event] * 220, long, *[event] * 230]).results
+    assert [place for place, one in enumerate(results) if one.HasField("error")] == [220]
+    told = [one.replay_id for one in results if one.replay_id]
+    assert len(told) == len(set(told)) == 450
+    assert told == sorted(told)
+    large = api.ProducerEvent(schema_id=event.schema_id, payload=b"\0" * 1024 * 900)
+    results = pubsub.call("Publish", topic_name=TOPIC, events=[large] * 4).results
+    # They are no Avro; but the request has got so far as to be told.
+    assert [one.error.code for one in results] == [api.PUBLISH] * 4
+
+
 def test_a_stream_publishes_batch_by_batch(pubsub: PubSub) -> None:
     stream = pubsub.stream("PublishStream", topic_name=TOPIC, events=[pubsub.event(Number__c="1")])
     assert len(stream.next().results) == 1
@@ -185,3 +199,17 @@ def test_a_payload_that_is_none_is_told_in_words(pubsub: PubSub, cut: Callable[[
     (result,) = pubsub.call("Publish", topic_name=TOPIC, events=[event]).results
     assert result.error.code == api.PUBLISH
     assert result.error.msg == f"The payload can't be decoded by the schema {event.schema_id}: {why}"
+
+
+def test_rows_beyond_the_first_save_are_in_the_journal_too(pubsub: PubSub, control: ControlClient) -> None:
+    control.add_fault(
+        {"on": "pubsub.publish", "event": "lost", "when": {"skip": 0, "times": 1}, "records": {"every": 100}}
+    )
+    event = pubsub.event(Number__c="1")
+    results = pubsub.call("Publish", topic_name=TOPIC, events=[event] * 450).results
+    assert len(results) == 450
+    (entry,) = [one for one in control.journal() if one["operation"] == "pubsub.publish"]
+    assert len(entry["rows"]) == 450
+    assert (
+        sum(note["what"] == "published" for note in entry["events"]) + sum(s["rows"] for s in entry["strikes"]) == 450
+    )

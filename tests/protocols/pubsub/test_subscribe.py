@@ -113,6 +113,24 @@ def test_what_no_subscription_can_ask(pubsub: PubSub, first: dict[str, Any], sta
     assert refused.text.endswith(f"rpcId: {refused.trailers['rpc-id']}")
 
 
+@pytest.mark.parametrize("told", [b"12345678", b"-1", b"-2", b"\xff" * 8, b"\0" * 9, b"\0" * 8 + b"\1\0"])
+def test_bytes_that_were_never_told_are_no_replay_id(pubsub: PubSub, told: bytes) -> None:
+    pubsub.publish("1")
+    refused = refusal(pubsub, replay_preset=CUSTOM, replay_id=told)
+    assert (refused.status, refused.code) == ("INVALID_ARGUMENT", "subscription.fetch.replayid.corrupted")
+
+
+def test_where_to_begin_is_said_once(pubsub: PubSub) -> None:
+    first, _ = pubsub.publish("1", "2")
+    stream = pubsub.subscribe(preset=EARLIEST, count=1)
+    assert numbers(pubsub, stream.events(1)) == ["1"]
+    stream.send(topic_name=TOPIC, num_requested=1, replay_preset=EARLIEST)
+    assert numbers(pubsub, stream.events(1)) == ["2"]
+    stream.send(num_requested=2, replay_preset=CUSTOM, replay_id=first.replay_id)
+    pubsub.publish("3")
+    assert numbers(pubsub, stream.events(1)) == ["3"]
+
+
 @pytest.mark.parametrize(
     ("second", "code"),
     [

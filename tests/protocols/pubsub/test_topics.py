@@ -53,6 +53,8 @@ def test_a_schema_is_avro_whose_uuid_is_its_id(pubsub: PubSub) -> None:
         ("GetTopic", {"topic_name": "Order__e"}, "NOT_FOUND", "topic.not.found"),
         ("GetTopic", {"topic_name": "/event/order__E"}, "NOT_FOUND", "topic.not.found"),
         ("GetTopic", {}, "INVALID_ARGUMENT", "topic.validation.empty"),
+        ("GetTopic", {"topic_name": "  "}, "INVALID_ARGUMENT", "topic.validation.empty"),
+        ("GetTopic", {"topic_name": "/topic/Accounts"}, "NOT_FOUND", "topic.not.found"),
         ("GetSchema", {"schema_id": "AAAAAAAAAAAAAAAAAAAAAA"}, "NOT_FOUND", "schema.meta.permission"),
         ("GetSchema", {"schema_id": " "}, "INVALID_ARGUMENT", "schema.validation.failed"),
         ("Publish", {"topic_name": TOPIC}, "INVALID_ARGUMENT", "publish.event.count.invalid"),

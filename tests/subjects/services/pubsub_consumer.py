@@ -40,6 +40,7 @@ class Streaming(Consumer):
             self.schemas = {}
             self.inbox = queue.Queue()
             self.open = {}
+            self.begun_with, self.logging_in = {}, threading.Lock()
             for channel in self.channels:
                 threading.Thread(target=self.listen, args=(channel,), daemon=True).start()
             while True:
@@ -89,7 +90,10 @@ class Streaming(Consumer):
         print(f"{channel}: {error.code().name}", flush=True)
         codes = dict(error.trailing_metadata() or ())
         if error.code() is grpc.StatusCode.UNAUTHENTICATED:
-            self.log_in()
+            with self.logging_in:
+                # All streams end with the session: the first one renews it for the others.
+                if self.token == self.begun_with[channel]:
+                    self.log_in()
         elif "replayid" in codes.get("error-code", ""):
             self.kept.pop(channel, None)
             self.resync()
@@ -108,6 +112,7 @@ class Streaming(Consumer):
         requests = queue.Queue()
         requests.put(self.first(channel))
         subscribe = self.method("Subscribe", api.FetchRequest, api.FetchResponse, kind="stream_stream")
+        self.begun_with[channel] = self.token
         call = self.open[channel] = subscribe(iter(requests.get, None), metadata=self.metadata())
         dog = Watchdog(self.patience, call.cancel)
         try:

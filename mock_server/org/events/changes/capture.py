@@ -59,6 +59,11 @@ class Changes:
             self._watching = True
             self._bus.on_commit(self.committed)
 
+    @property
+    def captured(self) -> frozenset[str]:
+        """The names of the objects that were captured when it was last chosen."""
+        return self._captured
+
     def entities(self) -> frozenset[str]:
         """Return the names of all objects whose changes some channel carries."""
         return self._org.captured.names | captured(self._org)
@@ -164,6 +169,7 @@ class Changes:
             found = self._types[entity] = self.type_of(entity)
             # Whoever asks for the schema of an event that lies there finds it, even if it has changed since.
             self._bus.codecs.learn(found.schema)
+            self._bus.schemas.keep(self.schema_of(found))
         return found
 
     def _whole(self, batch: Batch, types: dict[str, EventType]) -> Batch:

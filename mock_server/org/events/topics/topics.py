@@ -157,8 +157,17 @@ class Topics:
 
     # -- the records
 
+    @property
+    def _outdated(self) -> bool:
+        return self._stale or self._version != self._org.schema.version
+
+    @property
+    def unsure(self) -> bool:
+        """Whether topics may be about other objects than those that the commit log watches for them."""
+        return self._listens and self._outdated
+
     def _refresh(self) -> None:
-        if self._stale or self._version != self._org.schema.version:
+        if self._outdated:
             self._read()
 
     def _read(self) -> None:
