@@ -16,6 +16,7 @@ import orjson
 from mock_server import declarations
 from mock_server.automation import DeclaredHook
 from mock_server.declarations import Declaration
+from mock_server.documents import Problem
 from mock_server.faults.effects.upload import CutUpload
 from mock_server.faults.engine import Faults
 from mock_server.job_saves import JobSaves
@@ -34,6 +35,7 @@ from mock_server.tuning import Tuning
 
 if TYPE_CHECKING:
     from mock_server.org.events import Event, EventBus
+    from mock_server.org.outbound.callouts import Callout
     from mock_server.org.outbound.outbound import Outbound
 
 _MOST_SCHEMAS = 8
@@ -169,6 +171,7 @@ class World:
             org.directory.recall()
             org.signing = self.signing
             _equip(org, spec)
+            org.resume_outbound()
             if self.trusted_key is not None:
                 org.directory.trust(self.trusted_key)
             spec.tuning.apply(org)
@@ -202,6 +205,7 @@ class World:
 
     def _sends(self, org: Org, outbound: Outbound) -> None:
         outbound.hosts = self.callout_hosts
+        outbound.read_callout = partial(_declared_callout, org)
         if self.address:
             outbound.address = self.address
         if org.id in self.orgs:
@@ -381,6 +385,17 @@ class World:
     def close(self) -> None:
         for org in self.orgs.values():
             org.close()
+
+
+def _declared_callout(org: Org, given: Mapping[str, Any]) -> Callout:
+    """Return a callout as it was declared in an earlier life. Raises HookError."""
+    from mock_server.outbound.declared_callouts import read_one
+
+    problems: list[Problem] = []
+    read = read_one(given, (), problems)
+    if read is None:
+        raise HookError(problems[0].message, ())
+    return read.check(org)
 
 
 def _watch(journal: Journal, bus: EventBus) -> None:

@@ -51,11 +51,11 @@ class Sends(Protocol):
     def forget_after(self, number: int) -> None:
         """Drop what was set going after a commit number."""
 
-    def taken(self) -> Sequence[Any]:
-        """Return what a transaction has set going, which nobody is to be given again."""
+    def ending(self) -> None:
+        """Write what belongs to the transaction, which is about to be committed."""
 
-    def leave(self, going: Sequence[Any]) -> None:
-        """Let it go: the transaction was committed."""
+    def taken(self) -> Callable[[], None]:
+        """Return what lets go all that a transaction has set going, once that is committed; it is given once."""
 
 
 class Outbox:
@@ -108,12 +108,17 @@ class Outbox:
 
     # -- what the store calls
 
+    def ending(self) -> None:
+        """Take note that the outermost transaction is about to be committed."""
+        if self.sends:
+            self.sends.ending()
+
     def ended(self, error: type[BaseException] | None) -> None:
         """Take note that the outermost transaction was committed, or rolled back by an error."""
         if self.sends:
-            going = self.sends.taken()
+            leave = self.sends.taken()
             if error is None:
-                self.sends.leave(going)
+                leave()
         if not (self._events or self._at_once or self._log.fresh):
             return
         batches, events = self._taken(error)
@@ -123,11 +128,11 @@ class Outbox:
     def set_aside(self) -> Callable[[bool], None]:
         """Keep apart what a transaction has to tell that is yet to be written; return what learns whether it was."""
         batches, events = self._taken(None)
-        going = self.sends.taken() if self.sends else ()
+        leave = self.sends.taken() if self.sends else None
 
         def written(all_of_it: bool) -> None:
-            if all_of_it and going and self.sends is not None:
-                self.sends.leave(going)
+            if all_of_it and leave is not None:
+                leave()
             if all_of_it and (batches or events):
                 self.bus().committed(batches, events)
 

@@ -657,7 +657,8 @@ class Pipeline:
         locked = {identifier for _, ids in held for identifier in ids}
         # One row is one statement, and so a transaction by itself; deletions and roll-ups may reach further.
         first = chunk.rows[0]
-        alone = len(chunk.rows) == 1 and first.writes and not along and not self.rollups.feeds_of(first.sobject.name)
+        alone = len(chunk.rows) == 1 and first.writes and not (along or chunk.calls)
+        alone = alone and not self.rollups.feeds_of(first.sobject.name)
         try:
             with nullcontext() if alone else self._store.transaction():
                 save.groups(groups)

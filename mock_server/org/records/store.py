@@ -46,6 +46,9 @@ _LOOK_AFTER = 20_000
 class Ends(Protocol):
     """Is told how outermost transactions end."""
 
+    def ending(self) -> None:
+        """One is about to be committed: what is written now is a part of it."""
+
     def ended(self, error: type[BaseException] | None) -> None:
         """One was committed, or rolled back by an error."""
 
@@ -496,6 +499,12 @@ class Store:
         self.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def _end(self, error: type[BaseException] | None) -> None:
+        if self._depth == 1 and error is None and self._pending is None and self.ends is not None:
+            try:
+                self.ends.ending()
+            except BaseException as wrong:
+                self._end(type(wrong))
+                raise
         self._depth -= 1
         if self._pending is not None:
             self._pending.end(error is not None)
