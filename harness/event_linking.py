@@ -242,8 +242,17 @@ def _announced(notes: Sequence[Note], legs: _Legs) -> Iterator[Announced]:
 
 
 def _delivered(notes: Sequence[Note], legs: _Legs) -> Iterator[Delivered]:
+    """Yield what reached the subscriber, or was on its way to it: what an answer lost on its way brings, nobody got."""
+    overtaken = {
+        (entry["number"], note["subscriber"])
+        for entry, note in notes
+        if note["what"] == "unsubscribed" and note["channel"] == _ALL and note["refused"]
+    }
     for entry, note in notes:
-        if note["what"] == "delivered":
+        # Whoever is told that it is over with it, is told nothing else: events of other channels stay behind.
+        if note["what"] != "delivered" or (entry["number"], note["subscriber"]) in overtaken:
+            continue
+        if _has_left(entry, note):
             yield Delivered(
                 at=note["at"],
                 channel=note["channel"],
@@ -254,6 +263,16 @@ def _delivered(notes: Sequence[Note], legs: _Legs) -> Iterator[Delivered]:
                 uuid=note["uuid"],
                 rule=note["rule"],
             )
+
+
+def _has_left(entry: Mapping[str, Any], note: Mapping[str, Any]) -> bool:
+    """Tell whether a delivery has left the org, for a client that was there to take it.
+
+    One answer brings the events of a long poll, and they share its fate. What a stream brings has left before its end.
+    """
+    if str(entry["operation"]).startswith(_STREAMS):
+        return entry.get("left") is None or note["at"] <= entry["left"]
+    return entry.get("outcome") in (None, "answered") and entry.get("status") in (None, 200)
 
 
 # -- what the subject did with them

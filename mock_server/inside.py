@@ -7,7 +7,7 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from mock_server.control.client import parsed
+from mock_server.control.answers import parsed
 from mock_server.operations import Call, Operation, Reply
 
 _UNKNOWN = Operation("unknown", "*", "", "read")

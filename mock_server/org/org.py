@@ -176,7 +176,7 @@ class Org:
         """Told once, when the org comes to have an event bus."""
         self._pipeline.outbox.bus = lambda: self.events
         self._pipeline.on_saved["PushTopic"] = self._topics_changed
-        self._pipeline.captured = lambda: self.captured.names
+        self._pipeline.steps.captured = lambda: self.captured.names
         for name in ("PlatformEventChannel", "PlatformEventChannelMember"):
             self._pipeline.on_saved[name] = self._channels_changed
 

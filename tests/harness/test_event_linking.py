@@ -171,6 +171,48 @@ def test_what_was_asked_for_and_what_was_told_without_an_event() -> None:
     assert found.lived(1.0, 70.0) == 9.0
 
 
+@pytest.mark.parametrize(
+    ("fate", "arrived"),
+    [
+        ({"outcome": "answered", "status": 200}, True),
+        ({"outcome": None, "status": None}, True),  # it is under way when the trial ends
+        ({"outcome": "answered", "status": 503}, False),  # another answer came in its place
+        ({"outcome": "answered", "status": 401}, False),
+        ({"outcome": "lost", "status": 200}, False),
+        ({"outcome": "reset", "status": None}, False),
+        ({"outcome": "cut", "status": 200}, False),
+        ({"outcome": "malformed", "status": 200}, False),
+        ({"outcome": "abandoned", "status": 200}, False),
+        ({"outcome": "abandoned", "status": 200, "copy_of": 1}, False),  # answered to the network, not to the client
+    ],
+)
+def test_an_answer_that_came_to_nobody_has_delivered_nothing(fate: dict[str, Any], arrived: bool) -> None:
+    poll = entry(2, {"what": "delivered", "replay_id": 5}) | fate
+    assert [one.replay_id for one in link_events(events=[platform(5)], entries=[poll]).delivered] == [5] * arrived
+
+
+@pytest.mark.parametrize("ends", [{"outcome": "cut"}, {"outcome": "reset"}, {"outcome": "answered", "status": 503}])
+def test_how_a_stream_ends_takes_nothing_back_of_what_it_brought(ends: dict[str, Any]) -> None:
+    stream = entry(2, {"what": "delivered", "replay_id": 5}, operation="pubsub.subscribe") | ends
+    assert [one.replay_id for one in link_events(events=[platform(5)], entries=[stream]).delivered] == [5]
+
+
+def test_a_stream_brings_nothing_to_a_client_that_has_left() -> None:
+    notes = [{"what": "delivered", "replay_id": number, "at": float(number)} for number in (5, 6, 7)]
+    stream = entry(2, *notes, operation="pubsub.subscribe") | {"outcome": "abandoned", "left": 6.0}
+    found = link_events(events=[platform(5), platform(6), platform(7)], entries=[stream])
+    assert [one.replay_id for one in found.delivered] == [5, 6]
+
+
+def test_who_is_told_that_it_is_over_is_given_no_events_besides() -> None:
+    over = {"what": "unsubscribed", "channel": "*", "refused": "403::Unknown client"}
+    told = [{"what": "delivered", "replay_id": 5}, over, {"what": "delivered", "replay_id": 6, "subscriber": "c2"}]
+    left = [{"what": "delivered", "replay_id": 7}, {"what": "unsubscribed"}]
+    events = [platform(number) for number in (5, 6, 7)]
+    found = link_events(events=events, entries=[entry(1, *told), entry(2, *left)])
+    assert [one.replay_id for one in found.delivered] == [6, 7]
+
+
 def test_a_message_of_several_notifications_is_as_many_calls() -> None:
     call = {"kind": "outbound message", "name": "Tell", "message": "04l1", "attempt": 2, "records": ["001a", "001b"]}
     call |= {"notifications": ["04l1", "04l2"], "seconds": 0.5, "timeout": 60.0, "status": 500, "acknowledged": False}

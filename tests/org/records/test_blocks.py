@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mock_server.org.org import Org
-from mock_server.org.records import behind, blocks, groups, pipeline, store
+from mock_server.org.records import behind, blocks, groups, pipeline, store, table_saves
 from mock_server.org.records.changes import Change
 from mock_server.org.records.table_sql import quoted
 from mock_server.org.records.tables import Table
@@ -163,15 +163,15 @@ def _run(
     who = _who(org)
     taken: Counter[str] = Counter()
     if by_row:
-        org._pipeline._by_column = lambda table, user_id: None  # type: ignore[method-assign]
-    save = org._pipeline._blocks.save
+        org._pipeline.tables._by_column = lambda table, user_id: None  # type: ignore[method-assign]
+    save = org._pipeline.tables._blocks.save
 
     def counted(*arguments: Any) -> Any:
         results = save(*arguments)
         taken["rows"] += len(results)
         return results
 
-    org._pipeline._blocks.save = counted  # type: ignore[method-assign]
+    org._pipeline.tables._blocks.save = counted  # type: ignore[method-assign]
     out: list[Any] = []
     for verb, sobject, key, columns, rows in given_tables:
         there = sorted(commit.id for commit in org.commits() if commit.sobject == sobject and commit.verb == "create")
@@ -189,9 +189,9 @@ def _run(
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make chunks and blocks so small that few rows fill several."""
-    for module in (pipeline, groups):
+    for module in (pipeline, table_saves, groups):
         monkeypatch.setattr(module, "CHUNK", 3)
-    monkeypatch.setattr(pipeline, "BLOCK", 9)
+    monkeypatch.setattr(table_saves, "BLOCK", 9)
     monkeypatch.setattr(blocks, "BLOCK", 9)
     monkeypatch.setattr(groups, "_SIZES", (9, 4, 2, 1))
     monkeypatch.setattr(behind, "_MANY", 2)
