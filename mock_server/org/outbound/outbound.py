@@ -294,8 +294,13 @@ class Outbound:
         found = directory.user(username) if username is not None else None
         return found or directory.default_user
 
-    def token(self, user: User) -> str:
-        """Return a live session of a user: the one that was sent before, or a new one."""
+    def token(self, user: User) -> str | None:
+        """Return a live session of a user: the one that was sent before, or a new one.
+
+        None for a user who is not active, or frozen: nobody can open a session for him (the page on messages is silent).
+        """
+        if user.id in self._org.accesses.barred:
+            return None
         sessions, app = self._org.sessions, self._org.directory.default_app
         known = self._tokens.get(user.id)
         if known is None or (found := sessions.peek(known)) is None or found.over:
