@@ -297,7 +297,7 @@ class Outbound:
     def token(self, user: User) -> str | None:
         """Return a live session of a user: the one that was sent before, or a new one.
 
-        None for a user who is not active, or frozen: nobody can open a session for him (the page on messages is silent).
+        None for a user who is deactivated or frozen: nobody opens a session for him.
         """
         if user.id in self._org.accesses.barred:
             return None
