@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from mock_server import declarations
+from mock_server.documents import Problem
 from mock_server.faults.effects.upload import CutUpload
 from mock_server.faults.engine import Faults
 from mock_server.job_saves import JobSaves
 from mock_server.journal import EventNote, Journal
 from mock_server.making import OrgSpec, Schemas, declare, enrol, equip
 from mock_server.org import snapshots
+from mock_server.org.automation import HookError
 from mock_server.org.identity.directory import User
 from mock_server.org.identity.signing import SigningKey
 from mock_server.org.org import Org
@@ -28,6 +30,7 @@ from mock_server.routing import Registry
 
 if TYPE_CHECKING:
     from mock_server.org.events import Event, EventBus
+    from mock_server.org.outbound.callouts import Callout
     from mock_server.org.outbound.outbound import Outbound
 
 __all__ = ["OrgSpec", "World"]
@@ -118,6 +121,7 @@ class World:
             org.directory.recall()
             org.signing = self.signing
             equip(org, spec)
+            org.resume_outbound()
             if self.trusted_key is not None:
                 org.directory.trust(self.trusted_key)
             spec.tuning.apply(org)
@@ -151,6 +155,7 @@ class World:
 
     def _sends(self, org: Org, outbound: Outbound) -> None:
         outbound.hosts = self.callout_hosts
+        outbound.read_callout = partial(_declared_callout, org)
         if self.address:
             outbound.address = self.address
         if org.id in self.orgs:
@@ -304,6 +309,17 @@ class World:
     def close(self) -> None:
         for org in self.orgs.values():
             org.close()
+
+
+def _declared_callout(org: Org, given: Mapping[str, Any]) -> Callout:
+    """Return a callout as it was declared in an earlier life. Raises HookError."""
+    from mock_server.outbound.declared_callouts import read_one
+
+    problems: list[Problem] = []
+    read = read_one(given, (), problems)
+    if read is None:
+        raise HookError(problems[0].message, ())
+    return read.check(org)
 
 
 def _watch(journal: Journal, bus: EventBus) -> None:

@@ -85,8 +85,10 @@ class Org(Reading):
         last = self.store.last_id() if data is not None else None
         self.resumed = last is not None
         """Whether the org goes on with the records of a file."""
-        # Ids of kept records are never handed out again. The fixed ids of the first user and profiles lie far below.
-        self.ids = IdSource("Kd0", first=FIRST_ID if last is None else max(FIRST_ID, number_of(last) + 1))
+        # Ids of kept records, and of what was sent, are never handed out again. The fixed ids of the first user and
+        # profiles lie far below.
+        given = self.store.number("sf_outbound") or FIRST_ID
+        self.ids = IdSource("Kd0", first=FIRST_ID if last is None else max(given, number_of(last) + 1))
         self.limits = Governor(self.clock)
         self.locks = RowLocks(self.clock)
         self.log = CommitLog(keep_commits)
@@ -255,6 +257,11 @@ class Org(Reading):
         if self.store.has_table("sf_jobs"):
             self.jobs.resume()
 
+    def resume_outbound(self) -> None:
+        """Go on with what the org's file says waits to be sent, once all is declared."""
+        if self.keeper.active and self.store.has_table("sf_outbound"):
+            self.outbound.resume()
+
     def _bin_room(self) -> int:
         return RECORDS_A_MB * self.limits.ledger("DataStorageMB").maximum
 
@@ -394,8 +401,8 @@ class Org(Reading):
         self.log.clear()
         if self._jobs is not None:
             self._jobs.recall()
-        if self._outbound is not None:
-            self._outbound.clear()
+        if self._outbound is not None or (self.keeper.active and self.store.has_table("sf_outbound")):
+            self.outbound.clear()
         if self._events is not None or snapshot.channels:
             self.events.become(snapshot.channels)
             self.events.managed.become(snapshot.committed)
@@ -421,5 +428,5 @@ class Org(Reading):
         if self._jobs is not None:
             self._jobs.close()
         if self._outbound is not None:
-            self._outbound.clear()
+            self._outbound.close()
         self.store.close()

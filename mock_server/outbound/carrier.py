@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from traceback import format_exc
 from typing import TYPE_CHECKING, Any
@@ -35,31 +35,36 @@ class Carriers:
         self._world = world
         self._loop = loop
         self._client = Client(ca_file)
-        self._all: list[Carrier] = []
+        self._all: set[Carrier] = set()
 
     def add(self, org: Org) -> None:
         """Carry what an org sends from now on, and what waits already."""
-        self._all = [one for one in self._all if not one.over]
         world = self._world
         exchanges = Exchanges(org, world.faults_of(org), world.journal_of(org), self._client)
-        carrier = Carrier(org, exchanges, self._loop)
-        self._all.append(carrier)
+        carrier = Carrier(org, exchanges, self._loop, self._all.discard)
+        self._all.add(carrier)
         if len(org.outbound.queue):
             carrier.wake()
 
     async def close(self) -> None:
-        for one in self._all:
+        for one in list(self._all):
             await one.close()
         await self._client.close()
 
 
 class Carrier:
-    """The traffic of one org, carried on the event loop that serves; `wake` and `stop` are called on any thread."""
+    """The traffic of one org, carried on the event loop that serves; `wake` and `stop` are called on any thread.
 
-    def __init__(self, org: Org, exchanges: Exchanges, loop: asyncio.AbstractEventLoop) -> None:
+    `leave` is called with the carrier once its org is gone, and nothing of it on its way any more.
+    """
+
+    def __init__(
+        self, org: Org, exchanges: Exchanges, loop: asyncio.AbstractEventLoop, leave: Callable[[Carrier], None]
+    ) -> None:
         self._org = org
         self._loop = loop
         self._exchanges = exchanges
+        self._leave = leave
         self._tokens = Tokens(org, exchanges)
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -68,11 +73,6 @@ class Carrier:
         exchanges.later = self._do_beside
         org.outbound.wake = self.wake
         org.outbound.stop = self.stop
-
-    @property
-    def over(self) -> bool:
-        """Whether the org is gone."""
-        return self._org.closed and not self._going
 
     def wake(self) -> None:
         """Look for what is due."""
@@ -99,6 +99,11 @@ class Carrier:
             # Not at once: what is being carried may have asked for it itself.
             with suppress(RuntimeError):  # the loop has ended
                 self._loop.call_soon_threadsafe(task.cancel)
+        self._look_at_the_end()
+
+    def _look_at_the_end(self) -> None:
+        if self._org.closed and not (self._going or self._beside):
+            self._leave(self)
 
     async def _run(self) -> None:
         queue, clock = self._org.outbound.queue, self._org.clock
@@ -124,6 +129,7 @@ class Carrier:
     def _carried(self, task: asyncio.Task[None]) -> None:
         self._going.discard(task)
         self._news.set()
+        self._look_at_the_end()
 
     async def _carry(self, item: QueuedMessage | CalloutJob) -> None:
         try:
@@ -141,7 +147,11 @@ class Carrier:
     def _do_beside(self, work: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(work)
         self._beside.add(task)
-        task.add_done_callback(self._beside.discard)
+        task.add_done_callback(self._done_beside)
+
+    def _done_beside(self, task: asyncio.Task[None]) -> None:
+        self._beside.discard(task)
+        self._look_at_the_end()
 
     async def close(self) -> None:
         """Return once nothing is on its way any more."""

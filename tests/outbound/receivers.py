@@ -52,10 +52,11 @@ Answer = "tuple[int, dict[str, str], bytes] | None"
 
 @dataclass
 class Receiver:
-    """A server on a port of its own. `answer` gives what comes back, by the request; the acknowledgment at first."""
+    """A server on a port of its own, or on the one given. `answer` gives what comes back, by the request; the acknowledgment at first."""
 
     got: list[Got] = field(default_factory=list)
     answer: Callable[[Got], Any] = lambda got: (200, {"Content-Type": "text/xml"}, ACK.format("true").encode())
+    port: int = 0
 
     def __post_init__(self) -> None:
         receiver = self
@@ -91,7 +92,7 @@ class Receiver:
 
             def log_message(self, *_: Any) -> None: ...
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()

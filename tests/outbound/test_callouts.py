@@ -131,6 +131,34 @@ def test_a_slow_answer_times_out(world: Make, receiver: Receiver, timeout: float
     assert (entry["call"]["timeout"], entry["call"]["error"], entry["status"]) == (timeout, "Read timed out", None)
 
 
+def test_an_answer_that_comes_late_is_followed_by_a_second_call_of_the_same_id(world: Make, receiver: Receiver) -> None:
+    go, answered = threading.Event(), threading.Event()
+
+    def late(got: Any) -> Any:
+        if len(receiver.got) == 1:
+            go.wait(20)
+            answered.set()
+        return 201, JSON, b'{"id": "X-%d"}' % len(receiver.got)
+
+    receiver.answer = late
+    request = {"url": receiver.url, "headers": {"Idempotency-Key": "{callout.id}"}, "body": "{record.Name}"}
+    then = {"set": {"Ext__c": "{response.body.id}"}}
+    one = callout(receiver, request=request, then=then, retry={"attempts": 2, "wait": "30s"})
+    org = world(fields=FIELDS, callouts=[one], clock="virtual")
+    account = org.account()
+    receiver.wait(1)
+    org.control.advance(10.1)
+    until(org.sent)
+    go.set()
+    assert answered.wait(10)
+    assert value(org, account, "Ext__c") is None
+    org.control.advance(30)
+    first, second = receiver.wait(2)
+    assert (second.headers["Idempotency-Key"], second.body) == (first.headers["Idempotency-Key"], first.body)
+    job = job_of(org)
+    assert (job["state"], job["attempts"], value(org, account, "Ext__c")) == ("delivered", 2, "X-2")
+
+
 def test_all_callouts_of_a_job_have_120_seconds(world: Make, receiver: Receiver) -> None:
     receiver.answer = lambda got: (200, JSON, b"{}")
     org = world(callouts=[callout(receiver, timeout="100s")], clock="virtual")

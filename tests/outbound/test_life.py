@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 import threading
 import time
+import weakref
 from typing import Any
 
 import pytest
@@ -62,6 +64,23 @@ def test_what_is_on_its_way_ends_with_its_org(server: api.Server, stuck: Receive
     stuck.wait(1)
     server.control.delete_org(org.info.id)
     assert org.info.id not in [one.id for one in server.control.orgs()]
+
+
+@pytest.mark.parametrize("busy", [False, True])
+def test_nothing_is_left_of_an_org_that_is_removed(server: api.Server, stuck: Receiver, busy: bool) -> None:
+    org = World(server, server.control.create_org(declared={"outboundMessages": [message(stuck)]}))
+    if busy:
+        org.account()
+        stuck.wait(1)
+    left = weakref.ref(server.world.orgs[org.info.id])
+    org.rest.http.close()
+    server.control.delete_org(org.info.id)
+
+    def gone() -> bool:
+        gc.collect()
+        return left() is None
+
+    assert until(gone)
 
 
 def test_what_is_there_from_the_start_sends_nothing(world: Make, receiver: Receiver) -> None:

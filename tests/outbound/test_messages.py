@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from itertools import pairwise
 from typing import Any
 
 import pytest
+import requests
 
 from mock_server.control.client import ControlError
 from mock_server.org.outbound.backoff import FIRST, LIFE, LONGEST
@@ -157,8 +159,6 @@ def test_it_is_tried_again_ever_more_rarely_for_24_hours_and_then_dropped(world:
 
 
 def test_a_receiver_that_is_slow_is_waited_for_60_seconds(world: Make, receiver: Receiver) -> None:
-    import threading
-
     go = threading.Event()
     receiver.answer = lambda got: go.wait(10) and (200, {}, ACK.format("true").encode())
     org = world(outboundMessages=[message(receiver)], clock="virtual")
@@ -213,14 +213,78 @@ def test_the_session_calls_back_in_the_name_of_the_user(world: Make, receiver: R
     partner = got.head("PartnerUrl") or ""
     base = partner.partition("/services/")[0]
     assert partner == f"{base}/services/Soap/u/66.0/{org.info.id[:15]}"
-    import requests
-
     headers = {"Authorization": f"Bearer {got.head('SessionId')}"}
     found = requests.get(f"{base}/services/data/v60.0/sobjects/Account/{account}", headers=headers, timeout=10)
     assert found.json()["Name"] == "Acme"
     assert "Industry" not in found.json()
     text = str(org.control.journal())
     assert str(got.head("SessionId")) not in text
+
+
+def test_a_user_who_is_deactivated_sends_no_session_but_the_message(world: Make, receiver: Receiver) -> None:
+    receiver.answer = lambda got: (503, {}, b"")
+    rights = {"objects": {"Account": ["read"]}, "fields": {"Account": {"Industry": "none"}}}
+    org = world(
+        users=[{"username": "boss@acme.test"}, {"username": "sync@acme.test", **rights}],
+        outboundMessages=[message(receiver, includeSessionId=True, integrationUser="sync@acme.test")],
+        clock="virtual",
+    )
+    account = org.account(Industry="Energy")
+    (user,) = org.control.records("SELECT Id FROM User WHERE Username = 'sync@acme.test'")
+
+    def attempt(number: int) -> Any:
+        until(lambda: len(org.sent()) == number)
+        return receiver.got[-1]
+
+    def status(session: str | None) -> int:
+        url = f"{org.rest.url}/services/data/v60.0/sobjects/Account/{account}"
+        return requests.get(url, headers={"Authorization": f"Bearer {session}"}, timeout=10).status_code
+
+    first = attempt(1).head("SessionId")
+    assert status(first) == 200
+    org.control.change("update", "User", [{"Id": user["Id"], "IsActive": False}])
+    org.control.advance(FIRST)
+    # Tried again all the same, and still with his eyes; with nothing to call back with.
+    without = attempt(2)
+    assert without.head("SessionId") is None
+    assert without.records == [{"Id": account, "Name": "Acme"}]
+    assert without.notifications == receiver.got[0].notifications
+    assert status(first) == 401
+    org.control.change("update", "User", [{"Id": user["Id"], "IsActive": True}])
+    org.control.advance(2 * FIRST)
+    again = attempt(3).head("SessionId")
+    assert again not in (None, first)
+    assert (status(again), status(first)) == (200, 401)
+
+
+def test_an_acknowledgment_that_comes_late_is_heard_by_nobody(world: Make, receiver: Receiver) -> None:
+    go = threading.Event()
+    answer, answered = receiver.answer, threading.Event()
+
+    def late(got: Any) -> Any:
+        if len(receiver.got) == 1:
+            go.wait(20)
+            answered.set()
+        return answer(got)
+
+    receiver.answer = late
+    org = world(outboundMessages=[message(receiver)], clock="virtual")
+    org.account()
+    receiver.wait(1)
+    org.control.advance(60.1)
+    until(org.sent)
+    go.set()
+    assert answered.wait(10)
+    (queued,) = org.control.outbound()["messages"]
+    assert (queued["state"], queued["attempts"], queued["error"]) == ("queued", 1, "Read timed out")
+    # So it comes a second time, though the receiver has done its work: by the ids it is known as the same.
+    org.control.advance(FIRST)
+    first, second = receiver.wait(2)
+    assert (second.notifications, second.body) == (first.notifications, first.body)
+    until(lambda: not org.control.outbound()["waiting"])
+    assert [one["call"]["acknowledged"] for one in org.sent()] == [False, True]
+    org.control.advance(LIFE)
+    assert len(receiver.got) == 2
 
 
 def test_without_a_session_its_element_is_nil(world: Make, receiver: Receiver) -> None:

@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mock_server.org.automation.hooks import HookError
 from mock_server.org.identity.sessions import Session
 from mock_server.org.outbound.asking import asked_for
 from mock_server.org.outbound.callouts import Callout, Callouts
 from mock_server.org.outbound.causes import Asking, Cause, values_of
 from mock_server.org.outbound.credentials import Credentials
 from mock_server.org.outbound.jobs import CalloutItem, CalloutJob
+from mock_server.org.outbound.keeping import KeptQueue, item_of
 from mock_server.org.outbound.messages import Messages, OutboundMessage
 from mock_server.org.outbound.queue import Queue, QueuedMessage
 from mock_server.org.outbound.targets import SERVICE, BadTarget, admitted, filled, host_of
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from mock_server.org.formula.environment import Environment
     from mock_server.org.identity.directory import User
     from mock_server.org.org import Org
+    from mock_server.org.outbound.queue import Item
     from mock_server.org.records.rows import Chunk, Row
     from mock_server.org.schema.types import SObject
 
@@ -58,6 +61,11 @@ class Outbound:
         self.callouts = Callouts(self._settle)
         self.credentials = Credentials(org)
         self.queue = Queue()
+        self._kept = KeptQueue(org) if org.keeper.active else None
+        if self._kept is not None:
+            self.queue.note = self._kept.note
+        self.read_callout: Callable[[Mapping[str, Any]], Callout] = _unread
+        """Reads a callout as it was declared. Raises HookError for one that the org cannot have."""
         self.hosts: frozenset[str] = frozenset()
         """Hosts beyond this machine that may be sent to."""
         self.service: str | None = None
@@ -70,6 +78,8 @@ class Outbound:
         self.stop: Callable[[], None] = _nothing
         self._sources: dict[str, tuple[tuple[Cause, OutboundMessage | Callout], ...]] = {}
         self._pending: list[Pending] = []
+        self._made: list[Item] | None = None
+        """What has become of it, where that is kept as a part of its transaction."""
         self._tokens: dict[str, str] = {}
 
     def _settle(self) -> None:
@@ -140,12 +150,26 @@ class Outbound:
         while self._pending and self._pending[-1].number > number:
             self._pending.pop()
 
-    def taken(self) -> Sequence[Pending]:
-        going, self._pending = self._pending, []
-        return going
+    def ending(self) -> None:
+        """Keep what the transaction has set going as a part of it, where the org lives in a file."""
+        if self._kept is not None and self._pending:
+            self._made = self._items(self._pending)
+            self._kept.keep(self._made)
 
-    def leave(self, going: Sequence[Pending]) -> None:
-        """Queue what a transaction that is committed has set going."""
+    def taken(self) -> Callable[[], None]:
+        """Return what queues all that a transaction has set going, once it is committed."""
+        going, made = self._pending, self._made
+        self._pending, self._made = [], None
+        return lambda: self._leave(self._items(going) if made is None else made)
+
+    def _leave(self, items: Sequence[Item]) -> None:
+        for item in items:
+            self.queue.add(item)
+        self.wake()
+
+    def _items(self, going: Sequence[Pending]) -> list[Item]:
+        """Return the messages and jobs that a transaction makes of what it has set going."""
+        out: list[Item] = []
         groups: dict[tuple[int, int], list[Pending]] = {}
         for one in going:
             groups.setdefault((id(one.what), one.exchange), []).append(one)
@@ -158,7 +182,7 @@ class Outbound:
                     one.item.id, one.item.sequence = name, one.number
                 items = [one.item for one in group]
                 self._look(items)
-                self.queue.put(
+                out.append(
                     CalloutJob(
                         id=names[0], callout=what, items=items, user_id=first.user_id, exchange=first.exchange,
                         created=now, due=now,
@@ -169,13 +193,13 @@ class Outbound:
                 part = group[start : start + MOST_NOTIFICATIONS]
                 names = ids.take_many(_NOTIFICATION, len(part))
                 pairs = tuple((name, one.item.record) for name, one in zip(names, part, strict=True))
-                self.queue.put(
+                out.append(
                     QueuedMessage(
                         id=names[0], message=what, notifications=pairs, exchange=first.exchange,
                         sequence=part[0].number, created=now, due=now,
                     )
                 )  # fmt: skip
-        self.wake()
+        return out
 
     def _look(self, items: Sequence[CalloutItem]) -> None:
         """Keep the records of callouts as their transaction left them, as code hands them to a job; all are seen."""
@@ -188,9 +212,24 @@ class Outbound:
             for item, record in zip(listed, found, strict=True):
                 item.now = record
 
+    def resume(self) -> None:
+        """Go on with what waited in an earlier life of the org."""
+        now = self._org.clock.now()
+        for told in list(self._kept.rows()) if self._kept is not None else ():
+            item = item_of(self, told, now)
+            self.queue.add(item)
+            if item.state != "queued":
+                self.queue.note(item)
+
     def clear(self) -> None:
         """Forget all that waits or is on its way: records and time are those of another life."""
-        self._pending = []
+        self.close()
+        if self._kept is not None:
+            self._kept.clear()
+
+    def close(self) -> None:
+        """Send no more; what is kept of it stays."""
+        self._pending, self._made = [], None
         self._tokens.clear()
         self.queue.clear()
         self.stop()
@@ -205,6 +244,10 @@ class Outbound:
         if not admitted(host_of(found), self.hosts):
             raise Unauthorized(found)
         return found
+
+    def knows(self, sobject: str) -> bool:
+        """Tell whether the org has an object."""
+        return self._org.schema.get(sobject) is not None
 
     def endpoint(self, message: OutboundMessage) -> str:
         return self.endpoints.get(message.name.lower(), message.endpoint)
@@ -251,8 +294,13 @@ class Outbound:
         found = directory.user(username) if username is not None else None
         return found or directory.default_user
 
-    def token(self, user: User) -> str:
-        """Return a live session of a user: the one that was sent before, or a new one."""
+    def token(self, user: User) -> str | None:
+        """Return a live session of a user: the one that was sent before, or a new one.
+
+        None for a user who is deactivated or frozen: nobody opens a session for him.
+        """
+        if user.id in self._org.accesses.barred:
+            return None
         sessions, app = self._org.sessions, self._org.directory.default_app
         known = self._tokens.get(user.id)
         if known is None or (found := sessions.peek(known)) is None or found.over:
@@ -268,6 +316,10 @@ def _item(row: Row) -> CalloutItem:
 
 def _nothing() -> None:
     return
+
+
+def _unread(declared: Mapping[str, Any]) -> Callout:
+    raise HookError("nobody is there to read what was declared", ())
 
 
 __all__ = ["BadTarget", "Outbound", "Unauthorized"]

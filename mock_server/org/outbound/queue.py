@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from mock_server.org.outbound.backoff import next_try
 from mock_server.org.outbound.waiting import Waiting
@@ -51,16 +51,28 @@ class QueuedMessage(Waiting):
         self.due = now if again is None else again
 
 
+Item: TypeAlias = "QueuedMessage | CalloutJob"
+
+
+def _nobody(item: Item) -> None:
+    return
+
+
 @dataclass(slots=True)
 class Queue:
-    """Items leave it one by one as they fall due, in whichever order that is, and come back to be tried again."""
+    """Items leave it one by one as they fall due, in whichever order that is, and come back to be tried again.
 
-    _heap: list[tuple[float, int, QueuedMessage | CalloutJob]] = field(default_factory=list)
+    `note` is told of an item that came back, was hurried or is over.
+    """
+
+    note: Callable[[Item], None] = _nobody
+
+    _heap: list[tuple[float, int, Item]] = field(default_factory=list)
     _order: Iterator[int] = field(default_factory=count)
-    _open: dict[str, QueuedMessage | CalloutJob] = field(default_factory=dict)
-    _over: deque[QueuedMessage | CalloutJob] = field(default_factory=lambda: deque(maxlen=KEPT))
+    _open: dict[str, Item] = field(default_factory=dict)
+    _over: deque[Item] = field(default_factory=lambda: deque(maxlen=KEPT))
 
-    def __iter__(self) -> Iterator[QueuedMessage | CalloutJob]:
+    def __iter__(self) -> Iterator[Item]:
         """Yield what is over, the oldest first, then what is not."""
         yield from self._over
         yield from self._open.values()
@@ -69,17 +81,28 @@ class Queue:
         """How many items are not over."""
         return len(self._open)
 
-    def put(self, item: QueuedMessage | CalloutJob) -> None:
-        """Take an item in, or back: one that is over is only kept to be looked at."""
+    def put(self, item: Item) -> None:
+        """Take an item back, where it was not forgotten meanwhile."""
+        if self._open.get(item.id) is item:
+            self.note(item)
+            self._sort(item)
+
+    def add(self, item: Item) -> None:
+        """Take in an item that is new."""
+        self._open[item.id] = item
+        self._sort(item)
+
+    def _sort(self, item: Item) -> None:
+        """Have an item wait; one that is over is only held to be looked at."""
         if item.state in ("queued", "sending"):
             item.state = "queued"
-            self._open[item.id] = item
             heapq.heappush(self._heap, (item.due, next(self._order), item))
-        elif self._open.pop(item.id, None) is not None:
+        else:
+            del self._open[item.id]
             item.release()
             self._over.append(item)
 
-    def take(self, now: float) -> QueuedMessage | CalloutJob | None:
+    def take(self, now: float) -> Item | None:
         """Return the next item that is due, to be sent now; None where none is."""
         if self.next_due() is None or self._heap[0][0] > now:
             return None
@@ -94,16 +117,17 @@ class Queue:
             heapq.heappop(self._heap)
         return self._heap[0][0] if self._heap else None
 
-    def find(self, identifier: str) -> QueuedMessage | CalloutJob | None:
+    def find(self, identifier: str) -> Item | None:
         return self._open.get(identifier)
 
-    def hurry(self, item: QueuedMessage | CalloutJob, now: float) -> None:
+    def hurry(self, item: Item, now: float) -> None:
         """Have an item tried at once."""
         if item.state == "queued":
             item.due = now
+            self.note(item)
             heapq.heappush(self._heap, (now, next(self._order), item))
 
-    def remove(self, item: QueuedMessage | CalloutJob) -> None:
+    def remove(self, item: Item) -> None:
         item.state = "removed"
         self.put(item)
 

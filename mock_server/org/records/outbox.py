@@ -60,11 +60,11 @@ class Sends(Protocol):
     def forget_after(self, number: int) -> None:
         """Drop what was set going after a commit number."""
 
-    def taken(self) -> Sequence[Any]:
-        """Return what a transaction has set going, which nobody is to be given again."""
+    def ending(self) -> None:
+        """Write what belongs to the transaction, which is about to be committed."""
 
-    def leave(self, going: Sequence[Any]) -> None:
-        """Let it go: the transaction was committed."""
+    def taken(self) -> Callable[[], None]:
+        """Return what lets go all that a transaction has set going, once that is committed; it is given once."""
 
 
 class Outbox:
@@ -134,6 +134,8 @@ class Outbox:
 
     def before_commit(self) -> None:
         """Have what the outermost transaction has to tell be written as part of it, where it is kept."""
+        if self.sends:
+            self.sends.ending()
         if self.keeps and (self._events or self._at_once or self._log.fresh):
             self._prepared = self.bus().prepare(self._log.fresh or [], self._in_order())
 
@@ -141,9 +143,9 @@ class Outbox:
         """Take note that the outermost transaction was committed, or rolled back by an error."""
         prepared, self._prepared = self._prepared, None
         if self.sends:
-            going = self.sends.taken()
+            leave = self.sends.taken()
             if error is None:
-                self.sends.leave(going)
+                leave()
         if not (self._events or self._at_once or self._log.fresh):
             return
         batches, events = self._taken(error)
@@ -164,11 +166,11 @@ class Outbox:
     def set_aside(self) -> Callable[[bool], None]:
         """Keep apart what a transaction has to tell that is yet to be written; return what learns whether it was."""
         batches, events = self._taken(None)
-        going = self.sends.taken() if self.sends else ()
+        leave = self.sends.taken() if self.sends else None
 
         def written(all_of_it: bool) -> None:
-            if all_of_it and going and self.sends is not None:
-                self.sends.leave(going)
+            if all_of_it and leave is not None:
+                leave()
             if all_of_it and (batches or events):
                 self.bus().committed(batches, events)
 

@@ -293,7 +293,7 @@ class Pipeline:
         alone = (
             len(chunk.rows) == 1
             and first.writes
-            and not along
+            and not (along or chunk.calls)
             and not self.rollups.feeds_of(first.sobject.name)
             and not self.outbox.binds(first.sobject)
         )

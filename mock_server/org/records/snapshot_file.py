@@ -46,6 +46,8 @@ def write(store: Store, path: Path, next_id: Callable[[], int], *, aside: bool =
         with closing(sqlite3.connect(name, isolation_level=None)) as file:
             file.execute("PRAGMA journal_mode=DELETE")
             file.execute(f"DROP TABLE IF EXISTS {_COUNTERS}")
+            # What waits is sent by the org itself, and by no copy of it.
+            file.execute('DROP TABLE IF EXISTS "sf_outbound"')
             file.execute(f"CREATE TABLE {_COUNTERS} (name TEXT PRIMARY KEY, value INTEGER)")
             # Asked last: no id that is in the file is handed out again.
             rows = [("form", _FORM), ("next_id", next_id())]
