@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from simple_salesforce import Salesforce
 
     from mock_server import api
     from mock_server.control.client import OrgInfo
+
+# How long an example takes tells of what else the machine does, so no law is judged by it.
+settings.register_profile("sfmock", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("sfmock")
 
 FIELDS = {
     "Contact": {

@@ -394,7 +394,7 @@ def follow(
 WAVES = st.lists(st.integers(1, 6), min_size=1, max_size=4)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(RULES, WAVES, st.integers(1, 7))
 def test_who_replays_behind_what_he_handled_gets_everything_in_order(
     rules: list[tuple[Any, int, int, str]], waves: list[int], most: int
@@ -404,7 +404,7 @@ def test_who_replays_behind_what_he_handled_gets_everything_in_order(
     assert handled == sorted(handled)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(RULES, WAVES, st.integers(1, 7), st.integers(0, 3))
 def test_without_an_order_he_gets_everything_as_well(
     rules: list[tuple[Any, int, int, str]], waves: list[int], most: int, skip: int

@@ -202,7 +202,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(letters=st.lists(VALUES, max_size=4), cut=st.integers(0, 200))
 def test_any_queue_is_read_line_by_line(tmp_path: Path, letters: list[Any], cut: int) -> None:
     data = b"".join(json.dumps(letter).encode() + b"\n" for letter in letters)[: cut or None]

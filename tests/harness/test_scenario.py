@@ -327,7 +327,7 @@ PLACES = [(key,) for key in KEYS] + [
 ]  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(place=st.sampled_from(PLACES), value=VALUES)
 def test_any_value_anywhere_is_read_or_refused(write: Any, place: tuple[str | int, ...], value: Any) -> None:
     data = yaml.safe_load(WHOLE)
@@ -343,7 +343,7 @@ def test_any_value_anywhere_is_read_or_refused(write: Any, place: tuple[str | in
         assert describe(scenario)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(text=st.text(max_size=60) | st.binary(max_size=60))
 def test_any_file_is_read_or_refused(write: Any, text: str | bytes) -> None:
     try:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from hashlib import md5
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 from uuid import UUID
 
 from mock_server.operations import Call, Operation, Reply, Routes
@@ -27,8 +28,9 @@ _CODES = {
 }  # fmt: skip
 """gRPC's status of an error of the catalogue."""
 _INTERNAL = 13
-_LONGEST = 1_000
-"""Characters of a message, which may repeat what the client said: clients drop a call whose trailers are over 8 KB."""
+_LONGEST = 4_000
+"""Bytes of a message on the wire. It may repeat what the client said, and of trailers over 8 KB clients drop some calls
+at random, over 16 KB all."""
 _SUFFIX = "sfdc.platform.eventbus.grpc."
 _IN_FRONT = frozenset({errors.UPSTREAM_RESET.code, errors.MANAGED_NO_COMMIT.code, errors.UNREADABLE_REQUEST.code})
 """Errors that have no code of the service's own."""
@@ -51,11 +53,18 @@ def operation(name: str, method: str, summary: str, **more: object) -> Operation
 def render(error: ApiError) -> Reply:
     """Write an error as status and trailers."""
     shown = _of_this_api(error)
-    text = shown.message if len(shown.message) <= _LONGEST else f"{shown.message[:_LONGEST]}..."
-    headers = {"grpc-status": str(_CODES.get(shown.status, _INTERNAL)), "grpc-message": quote(text)}
+    headers = {"grpc-status": str(_CODES.get(shown.status, _INTERNAL)), "grpc-message": _message(shown.message)}
     if shown.code not in _IN_FRONT:
         headers["error-code"] = shown.code
     return Reply(error.status, b"", None, headers)
+
+
+def _message(text: str) -> str:
+    """Return a text as it goes over the wire, cut between two characters where it is too long."""
+    told = quote(text)
+    if len(told) <= _LONGEST:
+        return told
+    return quote(unquote(re.sub("%.?$", "", told[:_LONGEST]), errors="ignore") + "...")
 
 
 def _of_this_api(error: ApiError) -> ApiError:

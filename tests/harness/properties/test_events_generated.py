@@ -143,7 +143,7 @@ def _delivered(stream: Stream) -> set[int]:
     return {one.replay_id for one in stream.delivered}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(steps=STEPS, asks=st.sampled_from([None, 1, 2, 100]), oldest=st.booleans())
 def test_nothing_is_said_against_a_correct_consumer(
     steps: list[tuple[Any, ...]], asks: int | None, oldest: bool
@@ -164,7 +164,7 @@ MAIL = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(mail=MAIL)
 def test_nothing_is_said_against_a_correct_receiver(mail: list[tuple[int, int, str]]) -> None:
     """Messages come in any order, more than once, and get lost; the last try of each is answered."""

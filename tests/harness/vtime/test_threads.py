@@ -53,7 +53,7 @@ def test_fifty_threads_wake_in_the_same_order_on_every_run(world: World) -> None
     assert runs[0] == [(number, float(number * 7 % 10)) for number in sorted(range(50), key=lambda n: (n * 7 % 10, n))]
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(st.lists(st.sampled_from([0.0, 0.25, 1.0, 1.5, 3.0, 60.0]), min_size=1, max_size=4), max_size=8))
 def test_sleepers_wake_by_their_time_and_then_by_their_start(world: World, naps: list[list[float]]) -> None:
     woken: list[tuple[float, int]] = []

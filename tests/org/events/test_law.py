@@ -111,10 +111,10 @@ class Bound(RuleBasedStateMachine):
                         bus.start(channel, guess + 1)
 
 
-Bound.TestCase.settings = settings(max_examples=12, stateful_step_count=12, deadline=None)
+Bound.TestCase.settings = settings(max_examples=12, stateful_step_count=12)
 TestBound = Bound.TestCase
 
 
 class TestThorough(Bound.TestCase):
     pytestmark = pytest.mark.heavy
-    settings = settings(max_examples=80, stateful_step_count=30, deadline=None)
+    settings = settings(max_examples=80, stateful_step_count=30)

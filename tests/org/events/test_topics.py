@@ -394,7 +394,7 @@ WORDS = [
 ]  # fmt: skip
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.lists(st.sampled_from(WORDS), max_size=12), st.booleans(), st.text(max_size=20))
 def test_any_query_makes_a_topic_or_is_refused(words: list[str], begun: bool, filtered: str) -> None:
     bus = _shared()

@@ -39,14 +39,14 @@ def agree(tree: Tree, stored: dict[str, Any]) -> None:
     assert type(found) is type(expected), (text, stored)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=_QUIET)
+@settings(max_examples=300, suppress_health_check=_QUIET)
 @given(TREES, ROWS)
 def test_random_formulas_agree_with_the_naive_evaluator(tree: Tree, stored: dict[str, Any]) -> None:
     agree(tree, stored)
 
 
 @pytest.mark.heavy
-@settings(max_examples=10_000, deadline=None, suppress_health_check=_QUIET)
+@settings(max_examples=10_000, suppress_health_check=_QUIET)
 @given(DEEP_TREES, ROWS)
 def test_ten_thousand_random_formulas_agree(tree: Tree, stored: dict[str, Any]) -> None:
     agree(tree, stored)
@@ -75,7 +75,7 @@ def survives(text: str) -> None:
         return
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=_QUIET)
+@settings(max_examples=300, suppress_health_check=_QUIET)
 @given(mutated())
 @example("")
 @example("\ud800\udfff")
@@ -84,7 +84,7 @@ def test_mutated_formulas_give_a_formula_problem_and_nothing_else(text: str) -> 
 
 
 @pytest.mark.heavy
-@settings(max_examples=10_000, deadline=None, suppress_health_check=_QUIET)
+@settings(max_examples=10_000, suppress_health_check=_QUIET)
 @given(mutated() | st.text(max_size=200) | st.text(alphabet=_CHARACTERS, max_size=200))
 def test_ten_thousand_mutated_formulas(text: str) -> None:
     survives(text)

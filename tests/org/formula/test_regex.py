@@ -107,7 +107,7 @@ _PATTERNS = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(_PATTERNS, st.text(alphabet="ab1", max_size=6))
 def test_both_matchers_agree_with_python(pattern: str, text: str) -> None:
     from mock_server.org.formula import regex
@@ -118,7 +118,7 @@ def test_both_matchers_agree_with_python(pattern: str, text: str) -> None:
     assert matches(text, pattern) is expected
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(alphabet="ab()[]{}|*+?^$.\\-,1&dpQE<=!:", max_size=12), st.text(alphabet="ab1", max_size=5))
 def test_any_pattern_matches_or_is_refused(pattern: str, text: str) -> None:
     with suppress(EvaluationError):

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any, Literal
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mock_server.org.errors import ApiError
@@ -146,7 +146,7 @@ class World:
 
 
 @given(case=cases())
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30)
 def test_queries_return_what_the_rules_say(case: Case) -> None:
     world = World(case)
     for place in (0, 1):
@@ -177,7 +177,7 @@ def test_queries_return_what_the_rules_say(case: Case) -> None:
 
 
 @given(case=cases())
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20)
 def test_saves_change_what_the_rules_say(case: Case) -> None:
     world = World(case)
     for place, who in enumerate(world.sessions):

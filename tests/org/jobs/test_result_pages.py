@@ -6,7 +6,7 @@ import csv
 from io import StringIO
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mock_server.org.jobs.model import Job
@@ -37,7 +37,6 @@ def written(some: list[tuple[str, ...]], mark: str, end: str) -> bytes:
     return out.getvalue().encode()
 
 
-@settings(deadline=None)
 @given(
     st.lists(rows, max_size=5), st.integers(1, 15), st.sampled_from([",", ";", "\t"]), st.sampled_from(["LF", "CRLF"])
 )

@@ -248,9 +248,9 @@ class Life(RuleBasedStateMachine):
 
 
 class TestLife(Life.TestCase):  # type: ignore[misc, name-defined]  # Hypothesis makes the class
-    settings = settings(max_examples=30, stateful_step_count=20, deadline=None)
+    settings = settings(max_examples=30, stateful_step_count=20)
 
 
 @pytest.mark.heavy
 class TestLongLife(Life.TestCase):  # type: ignore[misc, name-defined]  # likewise
-    settings = settings(max_examples=400, stateful_step_count=50, deadline=None)
+    settings = settings(max_examples=400, stateful_step_count=50)

@@ -262,7 +262,7 @@ def key_of(row: dict[str, Any], key: str) -> Any:
     return int(row["Birthdate"][:4]) if "Birthdate" in row else None
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.lists(st.sampled_from(KEYS), min_size=1, max_size=3, unique=True), st.sampled_from(["none", "rollup", "cube"])
 )

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mock_server.org.identity.sessions import Session
@@ -212,7 +212,6 @@ numbers = st.one_of(
 ).map(lambda value: value + 0.0)  # SQLite keeps no negative zero
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(numbers, min_size=1, max_size=20))
 def test_doubles_are_written_as_java_does(values: list[float]) -> None:
     connection = sqlite3.connect(":memory:")

@@ -94,14 +94,14 @@ seeds = st.integers(0, 2**48)
 WORDS = re.compile(r"'(?:\\.|[^'\\])*'|[\w.:%-]+|[<>!]?=|\S")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seeds)
 def test_2000_queries_agree_with_the_naive_evaluator(place: Any, seed: int) -> None:
     check(place, seed)
 
 
 @pytest.mark.heavy
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(seeds)
 def test_20000_queries_agree_with_the_naive_evaluator(place: Any, seed: int) -> None:
     check(place, seed)
@@ -141,7 +141,7 @@ def broken(chance: Random, world: naive.World) -> str:
     return soql
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seeds)
 def test_broken_queries_get_an_error_of_salesforce(place: Any, seed: int) -> None:
     world, run, _ = place

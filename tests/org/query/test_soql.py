@@ -357,7 +357,7 @@ SEEDS = [
 ]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.sampled_from(SEEDS), st.randoms(use_true_random=False), st.text(max_size=5))
 def test_no_text_whatever_breaks_a_query(org: Org, soql: str, chance: random.Random, extra: str) -> None:
     for _ in range(chance.randint(1, 4)):

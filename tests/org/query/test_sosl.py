@@ -354,7 +354,7 @@ def test_patterns_match_soon(pattern: str, word: str, expected: bool) -> None:
 VOCABULARY = ["red", "green", "blue", "reed", "ride", "grün", "gruen", "bleu", "glue"]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 2**48))
 def test_searches_agree_with_a_naive_evaluator(colours: tuple[Look, list[str]], seed: int) -> None:
     look, texts = colours
@@ -422,7 +422,7 @@ SEEDS = [
 ]  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from(SEEDS), st.integers(0, 2**48), st.text(max_size=6))
 def test_no_text_whatever_breaks_a_search(colours: tuple[Look, list[str]], sosl: str, seed: int, extra: str) -> None:
     chance = Random(seed)

@@ -200,7 +200,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "_LOOK_AFTER", 0)
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(tables(), min_size=1, max_size=4))
 def test_rows_become_the_same_by_column_and_row_by_row(given_tables: list[Any]) -> None:
     by_column, _ = _run(given_tables, hooked=False, by_row=False)
@@ -208,7 +208,7 @@ def test_rows_become_the_same_by_column_and_row_by_row(given_tables: list[Any]) 
     assert by_column == by_row
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(tables(), min_size=2, max_size=6))
 def test_rows_become_the_same_when_they_are_written_behind(given_tables: list[Any]) -> None:
     behind_, _ = _run(given_tables, behind=True)
@@ -232,7 +232,7 @@ def test_blocks_are_written_behind_one_after_the_other() -> None:
     assert _run(given_tables, behind=True)[0] == _run(given_tables, by_row=True)[0]
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(tables(), min_size=1, max_size=2))
 def test_an_object_with_a_trigger_is_saved_row_by_row(given_tables: list[Any]) -> None:
     by_column, taken = _run([table for table in given_tables if table[1] == "Contact"], hooked=True, by_row=False)

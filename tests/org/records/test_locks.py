@@ -269,7 +269,7 @@ async def test_writers_of_one_row_come_one_after_the_other_and_the_late_ones_giv
     assert writes == [f"N{number}" for number in range(11)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     batches=st.lists(st.lists(st.integers(0, 5), min_size=1, max_size=4, unique=True), min_size=1, max_size=8),
     all_or_none=st.booleans(),

@@ -313,7 +313,7 @@ names = st.sampled_from(
 ) | text  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.dictionaries(names, anything, max_size=5), st.sampled_from(["create", "update", "upsert"]), anything)
 def test_no_value_whatever_breaks_a_write(values: dict[str, Any], verb: Any, key: Any) -> None:
     org = _shared_org()

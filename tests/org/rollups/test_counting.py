@@ -262,7 +262,7 @@ STEP = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(STEP, max_size=15))
 def test_totals_always_equal_a_fresh_count(steps: list[Any]) -> None:
     desk = desk_of(OBJECTS)

@@ -92,14 +92,14 @@ def check(project: tuple[MetadataFile, ...]) -> None:
     assert {note.place.file for note in found.notes} <= known
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(mutated())
 def test_a_changed_project_is_read_or_refused(project: tuple[MetadataFile, ...]) -> None:
     check(project)
 
 
 @pytest.mark.heavy
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=3000)
 @given(mutated())
 def test_many_changed_projects_are_read_or_refused(project: tuple[MetadataFile, ...]) -> None:
     check(project)

@@ -315,7 +315,7 @@ def test_a_job_makes_batches_of_ten_thousand_records(rest: Rest, server: api.Ser
 CELLS = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     table=st.lists(st.lists(CELLS, min_size=2, max_size=2), max_size=30),
     delimiter=st.sampled_from(sorted(MARKS)),

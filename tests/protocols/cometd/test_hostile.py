@@ -51,9 +51,7 @@ def known(lab: Lab) -> Bayeux:
 
 
 @given(batch=st.lists(messages(), max_size=4))
-@settings(
-    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_any_messages_are_answered(known: Bayeux, batch: list[dict[str, Any]]) -> None:
     if known.connect(advice={"timeout": 0})[-1].get("error") == "403::Unknown client":
         known.ready(ORDER)
@@ -69,7 +67,7 @@ def test_any_messages_are_answered(known: Bayeux, batch: list[dict[str, Any]]) -
 @given(
     body=st.binary(max_size=60), kind=st.sampled_from(["application/json", "application/x-www-form-urlencoded", "x"])
 )
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_any_bytes_are_answered(known: Bayeux, body: bytes, kind: str) -> None:
     answer = known.send(data=body, headers={"Content-Type": kind})
     assert answer.status_code in (200, 400)

@@ -6,7 +6,7 @@ import re
 from urllib.parse import quote, urlencode, urlsplit
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mock_server.operations import Reply
@@ -66,7 +66,7 @@ def harmless(reply: Reply) -> None:
         assert re.fullmatch(r"[^\r\n]*form-action 'self'[^;,]*", reply.headers["Content-Security-Policy"])
 
 
-@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200)
 @given(st.sampled_from(_PATHS), _FIELDS, _FIELDS, st.sampled_from(("", "sid=x", "sid", ";;=", "sid=\N{SNOWMAN}")))
 def test_no_parameters_break_a_page(
     shared: Desk, where: tuple[str, str], query: dict[str, str], body: dict[str, str], cookie: str
@@ -77,7 +77,7 @@ def test_no_parameters_break_a_page(
     harmless(shared.send(method, target, content, {"Content-Type": FORM, "Cookie": cookie}))
 
 
-@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100)
 @given(_FIELDS)
 def test_nor_do_they_for_who_is_logged_in(shared: Desk, fields: dict[str, str]) -> None:
     token = shared.org.sessions.open(shared.org.directory.default_user, None, ("api", "web", "full")).token

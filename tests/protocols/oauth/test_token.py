@@ -259,7 +259,7 @@ def test_a_fault_on_a_login_speaks_oauth(desk: Desk, code: str, expected: dict[s
     assert json_of(desk.post(TOKEN, PASSWORD)) == expected
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     fields=st.dictionaries(
         st.sampled_from([*PASSWORD, "refresh_token", "assertion", "token", "format", "code"]), st.text(max_size=30)

@@ -6,7 +6,7 @@ import json
 from base64 import b64encode
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mock_server import api
@@ -178,7 +178,6 @@ def test_a_body_over_the_limit_is_refused(rest: Rest) -> None:
     assert (answer.status_code, answer.json()[0]["errorCode"]) == (413, "REQUEST_ENTITY_TOO_LARGE")
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.text("abcXYZ_0", min_size=1, max_size=9), st.binary(max_size=200)), max_size=5))
 def test_what_is_put_together_comes_apart(given_parts: list[tuple[str, bytes]]) -> None:
     body = b"".join(
@@ -189,7 +188,6 @@ def test_what_is_put_together_comes_apart(given_parts: list[tuple[str, bytes]]) 
     assert found == [Part(name, None, "", content) for name, content in given_parts]
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=300), st.sampled_from([b"--b", b"--b\r\n", b"\r\n--b--", b""]))
 def test_whatever_comes_is_parts_or_malformed(noise: bytes, around: bytes) -> None:
     try:

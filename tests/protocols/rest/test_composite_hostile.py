@@ -69,7 +69,7 @@ def check(rest: Rest, path: str, body: Any) -> None:
         assert one.get("httpStatusCode", one.get("statusCode", 200)) < 500, (path, body, one)
 
 
-_MANY = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]}
+_MANY = {"suppress_health_check": [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]}
 
 
 @settings(max_examples=30, derandomize=True, **_MANY)  # type: ignore[arg-type]

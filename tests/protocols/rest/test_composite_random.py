@@ -17,7 +17,7 @@ from tests.protocols.rest.composites import DATA, codes, sub
 _REFERENCE = re.compile(r"@\{([^}]*)\}")
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
 _PLAIN = settings(
-    max_examples=10, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=10, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 
 

@@ -445,7 +445,7 @@ WRITABLE = [
 ]
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(field=st.sampled_from(WRITABLE), value=JSON_VALUES)
 def test_any_value_is_stored_in_a_form_that_reads_back_the_same_or_is_refused(
     kit: Rest, field: str, value: Any

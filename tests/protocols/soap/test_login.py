@@ -314,7 +314,7 @@ def test_a_fault_rule_speaks_soap(desk: Desk) -> None:
     assert send(desk, login()).status == 200
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.one_of(st.binary(max_size=200), st.text(st.characters(exclude_categories=["Cs"]), max_size=60).map(envelope)))
 def test_no_body_brings_the_endpoint_down(body: bytes) -> None:
     assert fault_of(send(_SHARED, body))[0] == "soapenv:Client"

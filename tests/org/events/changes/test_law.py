@@ -151,7 +151,7 @@ def begun() -> Capturing:
     return org
 
 
-@settings(max_examples=16, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+@settings(max_examples=16, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_a_replica_that_follows_the_events_is_the_org(data: st.DataObject) -> None:
     org, replica, seen = begun(), Replica(), 0
