@@ -35,6 +35,11 @@ SYSTEM_DEFAULTS: dict[str, dict[str, Any]] = {
 }
 """What a new record of the system says of itself, in stored form; a describe does not tell."""
 _SHARE_DEFAULTS = {"RowCause": "Manual"}
+FEATURES = (
+    "acting", "agreements", "assigned", "convertible", "duplicates", "filtered", "publishes", "rule", "ruled", "unique",
+    "watched",
+)  # fmt: skip
+"""What a plan may have that some step of a save is there for: see `steps.Steps.STEPS`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +52,8 @@ class Slot:
     updateable: bool
 
 
-Shape = tuple[tuple[str, Coerce], ...]
-"""The field name and coercion of each value of a row, in the row's order."""
+Shape = tuple[tuple[str, Coerce, bool], ...]
+"""The field name and coercion of each value of a row, in the row's order, and whether it may not be empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +139,10 @@ class WritePlan:
         self.typed_defaults = typed_defaults(sobject)
         self.agreements = agreements(sobject)
         looks_back = self.rule is not None and self.rule.looks_back
-        rules = self.ruled or self.acting or self.sending or self.assigned or bool(sobject.duplicate_rules)
+        self.duplicates = bool(sobject.duplicate_rules)
+        """Whether rules look for records that are there already."""
+        self.convertible = sobject.name == "Lead"
+        rules = self.ruled or self.acting or self.sending or self.assigned or self.duplicates
         self.watched = rules or bool(self.agreements) or looks_back
         """Whether steps need the stored record of an update or delete: it is then loaded into `Row.before`."""
         quiet = self.rule is None or not (self.rule.on_create or self.rule.looks_back)
@@ -161,6 +169,7 @@ class WritePlan:
         self.created_by = tuple(name for name in ("CreatedById", "LastModifiedById") if name in names)
         self.modified = tuple(name for name in ("LastModifiedDate", "SystemModstamp") if name in names)
         self.modified_by = tuple(name for name in ("LastModifiedById",) if name in names)
+        self.features = frozenset(name for name in FEATURES if getattr(self, name))
 
     def slot(self, name: str) -> Slot | None:
         """Find the target of a write by the field's name in any case."""
@@ -178,15 +187,16 @@ class WritePlan:
     def shape(self, creating: bool, names: tuple[str, ...]) -> Shape | None:
         """Return the targets of a row that names just plain, writable fields and all required ones, else None."""
         key = (creating, names)
-        if key in self._shapes:
+        try:
             return self._shapes[key]
-        cells = []
+        except KeyError:
+            cells = []
         for name in names:
             slot = self.slot(name)
             if slot is None or not (slot.createable if creating else slot.updateable):
                 break
-            cells.append((slot.field.name, slot.coerce))
-        given = {name for name, _ in cells}
+            cells.append((slot.field.name, slot.coerce, slot.field.name in self.not_null))
+        given = {name for name, *_ in cells}
         complete = not creating or all(field.name in given for field in self.required)
         shape = tuple(cells) if len(cells) == len(names) == len(given) and complete else None
         if len(self._shapes) < _MOST_STATEMENTS:

@@ -18,16 +18,17 @@ def validate_plain(row: Row) -> bool:
 
     Rows of a call mostly name the same fields, so what their names mean is worked out once.
     """
-    shape = row.plan.shape(row.verb == "create", tuple(row.change.values))
+    given = row.change.values
+    shape = row.plan.shape(row.verb == "create", tuple(given))
     if shape is None:
         return False
-    values: dict[str, Any] = dict(row.values)
+    values: dict[str, Any] = row.values.copy()
     try:
-        for (name, coerce), value in zip(shape, row.change.values.values(), strict=True):
+        for (name, coerce, needed), value in zip(shape, given.values(), strict=True):
             if value is None:
                 return False
             values[name] = stored = coerce(value)
-            if stored is None and name in row.plan.not_null:
+            if stored is None and needed:
                 return False
     except ApiError:
         return False
