@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import repeat
-from typing import Any
+from typing import Any, NamedTuple
 
 from mock_server.org.clock import Clock, stamp
 from mock_server.org.ids import IdSource, to_15, to_18
@@ -44,6 +44,14 @@ class _Last:
     key: str
     mark: tuple[int, int]
     ids: dict[Any, str]
+
+
+class Key(NamedTuple):
+    """The key of an upsert, and what the rows say of it: as it is stored, and as it is compared."""
+
+    field: Field
+    values: Values
+    compared: Values
 
 
 class Source:
@@ -123,8 +131,11 @@ class Blocks:
             self._read(plan, sources, cells, group, key)
         self._compare(plan, groups, ids, key)
         if any(group.creates for group in groups):
-            new = iter(self._ids.take_many(plan.sobject.key_prefix or "000", creates.count(True)))
-            ids = [next(new) if made else known for made, known in zip(creates, ids, strict=True)]
+            new = self._ids.take_many(plan.sobject.key_prefix or "000", creates.count(True))
+            if len(new) < len(ids):
+                unused = iter(new)
+                new = [next(unused) if made else known for made, known in zip(creates, ids, strict=True)]
+            ids = new
         moment = self._clock.now()
         for group in groups:
             group.ids = ids if len(group.places) == len(ids) else [ids[place] for place in group.places]
@@ -134,8 +145,8 @@ class Blocks:
             remember(plan, groups, user_id, columns, held)
         note(self._log, plan, groups, len(ids), moment, user_id, exchange)
         for group in groups:
-            write(self._store, plan, group, stamp(moment), user_id, key)
-        self._remember(plan, creates, ids, key)
+            write(self._store, plan, group, stamp(moment), user_id, None if key is None else key.field)
+        self._remember(plan, ids, key)
         return list(map(_result, zip(ids, repeat(True), creates, repeat(()), repeat(None), strict=False)))
 
     # -- which records
@@ -155,7 +166,7 @@ class Blocks:
         cells: list[tuple[str, ...]],
         count: int,
         columns: tuple[str, ...],
-    ) -> tuple[list[bool], list[str], tuple[Field, Values] | None, dict[str, tuple[Any, ...]]]:
+    ) -> tuple[list[bool], list[str], Key | None, dict[str, tuple[Any, ...]]]:
         """Return which rows create, the ids of those that do not, and the key of an upsert with its values.
 
         At last, where some columns are asked for, the rows of the records that are there, by id: they begin with what
@@ -181,7 +192,7 @@ class Blocks:
 
     def _by_key(
         self, plan: WritePlan, header: Header, given: tuple[str, ...], columns: tuple[str, ...]
-    ) -> tuple[list[bool], list[str], tuple[Field, Values], dict[str, tuple[Any, ...]]]:
+    ) -> tuple[list[bool], list[str], Key, dict[str, tuple[Any, ...]]]:
         column = header.columns[header.key_place or 0]
         assert column is not None
         key = column.field
@@ -196,12 +207,13 @@ class Blocks:
             raise Unusual
         rows = list(self._living(plan.sobject, key, wanted, columns))
         if not rows:
-            return [True] * len(wanted), [""] * len(wanted), (key, values), {}
+            return [True] * len(wanted), [""] * len(wanted), Key(key, values, wanted), {}
         found = {row[-1]: row[-2] for row in rows}
         if len(found) < len(rows):
             raise Unusual
         ids = [found.get(value, "") for value in wanted]
-        return [not one for one in ids], ids, (key, values), {row[-2]: row for row in rows} if columns else {}
+        held = {row[-2]: row for row in rows} if columns else {}
+        return [not one for one in ids], ids, Key(key, values, wanted), held
 
     def _living(
         self, sobject: SObject, key: Field, wanted: Values, columns: tuple[str, ...] = ()
@@ -228,12 +240,12 @@ class Blocks:
         found = self._store.lookup(sobject, column, wanted, *columns, "IsDeleted", "Id", column, through=through)
         yield from (row for row in found if not row[-3])
 
-    def _remember(self, plan: WritePlan, creates: list[bool], ids: list[str], key: tuple[Field, Values] | None) -> None:
-        """Know the new records of a block until something else is written, for those who look for the same key."""
+    def _remember(self, plan: WritePlan, ids: list[str], key: Key | None) -> None:
+        """Know the records of a block until something else is written, for those who look for the same key."""
         self._last = None
-        if key is not None and all(unique.name == key[0].name for unique in plan.unique):
-            values = folded(key[1]) if key[0].folded else key[1]
-            self._last = _Last(plan.sobject.name, key[0].name, self._log.mark, dict(zip(values, ids, strict=True)))
+        if key is not None and all(unique.name == key.field.name for unique in plan.unique):
+            by_key = dict(zip(key.compared, ids, strict=True))
+            self._last = _Last(plan.sobject.name, key.field.name, self._log.mark, by_key)
 
     # -- what they say
 
@@ -255,12 +267,12 @@ class Blocks:
         sources: list[Source],
         cells: list[tuple[str, ...]],
         group: Group,
-        key: tuple[Field, Values] | None,
+        key: Key | None,
     ) -> None:
         """Read the cells of a group. Raises Unusual for what a row would be refused for."""
         whole = len(group.places) == len(cells[0])
         if key is not None:
-            group.columns[key[0].name] = key[1] if whole else [key[1][place] for place in group.places]
+            group.columns[key.field.name] = key.values if whole else [key.values[place] for place in group.places]
         for source in sources:
             column = cells[source.place]
             given = column if whole else [column[place] for place in group.places]
@@ -316,10 +328,10 @@ class Blocks:
             if wrong or len(live) < len(ids) or (target is not None and target.name == "Lead"):
                 raise Unusual
 
-    def _compare(self, plan: WritePlan, groups: list[Group], ids: list[str], key: tuple[Field, Values] | None) -> None:
+    def _compare(self, plan: WritePlan, groups: list[Group], ids: list[str], key: Key | None) -> None:
         """Raise Unusual where a value of a unique field is another record's, or comes twice."""
         for unique in plan.unique:
-            if key is not None and key[0].name == unique.name:
+            if key is not None and key.field.name == unique.name:
                 # By it the rows were found, or not found.
                 continue
             claims: dict[Any, str] = {}
