@@ -63,7 +63,7 @@ class Group:
     ids: list[str] = field(default_factory=list)
     logged: int = 0
     before: list[tuple[Any, ...]] | None = None
-    """What the columns that it writes held until then, where somebody wants to know."""
+    """What the columns that it writes held until then, where somebody wants to know; rows may be longer than that."""
 
 
 def note(
@@ -91,7 +91,6 @@ def note(
 
 
 def remember(
-    store: Store,
     plan: WritePlan,
     groups: list[Group],
     user_id: str,
@@ -100,20 +99,16 @@ def remember(
 ) -> None:
     """Note what the records that groups change hold until then.
 
-    `held` are rows that were read before: their Id, whether they are deleted, and some columns; of no records, or all.
+    `held` are their rows by id, as they were read before: they begin with some columns, those of the groups among them.
     """
     for group in groups:
         if group.creates:
             continue
+        group.before = list(map(held.__getitem__, group.ids))
         names, _ = _told(plan, group, "", user_id)
-        if held and names == columns:
-            group.before = [held[identifier][2:] for identifier in group.ids]
-        elif held:
-            places = itemgetter(*(2 + columns.index(name) for name in names))
-            group.before = [places(held[identifier]) for identifier in group.ids]
-        else:
-            found = {row[0]: row[1:] for row in store.lookup(plan.sobject, "Id", group.ids, "Id", *names)}
-            group.before = [found[identifier] for identifier in group.ids]
+        if names != columns:
+            # One more than there are names: of a single place this would make no tuple.
+            group.before = list(map(itemgetter(*map(columns.index, names), -1), group.before))
 
 
 def _told(plan: WritePlan, group: Group, at: str, user_id: str) -> tuple[tuple[str, ...], list[Values | Same]]:
