@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from mock_server.org.records.agreements import RECORD_TYPE, agreements, typed_defaults
 from mock_server.org.records.table_sql import fold_column, insert_many_sql, insert_sql, person_name, quoted
@@ -52,8 +52,12 @@ class Slot:
     updateable: bool
 
 
-Shape = tuple[tuple[str, Coerce, bool], ...]
-"""The field name and coercion of each value of a row, in the row's order, and whether it may not be empty."""
+class Shape(NamedTuple):
+    """The field name and coercion of each value of a row, in its order. Those that are `filled` may not be empty."""
+
+    names: tuple[str, ...]
+    coerces: tuple[Coerce, ...]
+    filled: tuple[bool, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +202,8 @@ class WritePlan:
             cells.append((slot.field.name, slot.coerce, slot.field.name in self.not_null))
         given = {name for name, *_ in cells}
         complete = not creating or all(field.name in given for field in self.required)
-        shape = tuple(cells) if len(cells) == len(names) == len(given) and complete else None
+        plain = len(cells) == len(names) == len(given) and complete
+        shape = Shape(*zip(*cells, strict=True)) if plain and cells else None
         if len(self._shapes) < _MOST_STATEMENTS:
             self._shapes[key] = shape
         return shape

@@ -27,9 +27,10 @@ def check_references(schema: Schema, store: Store, chunk: Chunk) -> None:
     for row in chunk.rows:
         if row.errors or not row.writes:
             continue
-        related = row.plan.related
-        for name, value in row.values.items():
-            if name in related and value is not None:
+        values, related = row.values, row.plan.related
+        for name in related.keys() & values.keys():
+            value = values[name]
+            if value is not None:
                 wanted.setdefault(value[:3], {}).setdefault(value, []).append((row, related[name]))
     for prefix, references in wanted.items():
         target, live = living(schema, store, prefix, list(references))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from itertools import compress
+from operator import call
+from typing import TYPE_CHECKING
 
 from mock_server.org import errors
 from mock_server.org.errors import ApiError
@@ -20,19 +22,15 @@ def validate_plain(row: Row) -> bool:
     """
     given = row.change.values
     shape = row.plan.shape(row.verb == "create", tuple(given))
-    if shape is None:
+    if shape is None or None in given.values():
         return False
-    values: dict[str, Any] = row.values.copy()
     try:
-        for (name, coerce, needed), value in zip(shape, given.values(), strict=True):
-            if value is None:
-                return False
-            values[name] = stored = coerce(value)
-            if stored is None and needed:
-                return False
+        stored = tuple(map(call, shape.coerces, given.values()))
     except ApiError:
         return False
-    row.values = values
+    if None in stored and any(value is None for value in compress(stored, shape.filled)):
+        return False
+    row.values.update(zip(shape.names, stored, strict=True))
     return True
 
 
