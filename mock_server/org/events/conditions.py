@@ -23,16 +23,37 @@ _ORDERS: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
 }  # fmt: skip
 LONGEST = 131_072
+_HEADER = "changeeventheader"
 
 
 def test_of(expression: str, sobject: SObject) -> Test:
     """Return what a filter demands of the messages of an event. Raises ApiError for what it cannot be."""
+    return _test(_condition(expression, sobject), sobject)
+
+
+def fields_of(expression: str, sobject: SObject) -> tuple[str, ...]:
+    """Return the names of the record's fields that a filter asks about. Raises ApiError for what it cannot be."""
+    paths = (path for path in _paths(_condition(expression, sobject)) if path.parts[0].lower() != _HEADER)
+    return tuple(dict.fromkeys(_field(path, sobject).name for path in paths))
+
+
+def _paths(condition: Condition) -> Iterator[Path]:
+    if isinstance(condition, Not):
+        yield from _paths(condition.condition)
+    elif isinstance(condition, Junction):
+        for part in condition.parts:
+            yield from _paths(part)
+    elif isinstance(condition.path, Path):
+        yield condition.path
+
+
+def _condition(expression: str, sobject: SObject) -> Condition:
     if len(expression) > LONGEST:
         raise errors.INVALID_INPUT(text=f"A filter expression has at most {LONGEST} characters")
     query = parse(f"SELECT Id FROM {sobject.name} WHERE {expression}")  # noqa: S608
     if query.where is None or query.order or query.limit is not None or query.group or query.mode or query.purposes:
         raise _refused("a filter expression is a condition and nothing else")
-    return _test(query.where, sobject)
+    return query.where
 
 
 def _refused(text: str) -> Exception:

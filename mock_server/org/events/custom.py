@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from mock_server.org.events.channel import Channel
-from mock_server.org.events.conditions import Test, test_of
+from mock_server.org.events.conditions import Test, fields_of, test_of
 from mock_server.org.events.model import Event, Kind
 from mock_server.org.events.view import View
 from mock_server.org.schema.channels import DEFAULT, KINDS, entity_of, read
@@ -99,8 +99,12 @@ class CustomChannels:
         for member, said in read(definition).members.items():
             sobject = self._org.schema.get(member)
             wanted = None if said.filter is None or sobject is None else test_of(said.filter, sobject)
-            base = self._org.schema.get(entity_of(member)) if said.enriched else None
-            parts.append(Part(member, find(member), wanted, base, said.enriched))
+            base = self._org.schema.get(entity_of(member)) if entity_of(member) != member else None
+            enriched = said.enriched
+            if said.filter is not None and sobject is not None and base is not None:
+                # "Auto-Enrichment of Filtered Fields": what an update leaves alone is asked about as well.
+                enriched = tuple(dict.fromkeys((*enriched, *fields_of(said.filter, sobject))))
+            parts.append(Part(member, find(member), wanted, base if enriched else None, enriched))
         return parts
 
 
@@ -178,13 +182,21 @@ def _enriched(org: Org, part: Part, event: Event) -> Event:
     header = event.payload.get("ChangeEventHeader")
     if part.sobject is None or header is None or header.get("changeType") not in _ENRICHED:
         return event
+    from mock_server.org.events.changes.types import event_type
+
     rows = list(org.store.records(part.sobject, list(header["recordIds"])).values())
-    more = {}
-    for name in part.enriched:
-        values = [_told(part.sobject, name, row.get(name)) for row in rows]
+    cells = event_type(part.sobject).cells
+    more: dict[str, Any] = {}
+    for column in part.enriched:
+        cell = cells.get(column)
+        name, piece = (column, None) if cell is None else (cell.name, cell.part)
+        whole = more.get(name, event.payload.get(name))
+        if name in event.payload and (piece is None or (isinstance(whole, Mapping) and piece in whole)):
+            continue
+        values = [_told(part.sobject, column, row.get(column)) for row in rows]
         # One event may be about many records: it can only say what is the same for all, and nothing of blank fields.
-        if values and values[0] is not None and name not in event.payload and all(one == values[0] for one in values):
-            more[name] = values[0]
+        if values and values[0] is not None and all(one == values[0] for one in values):
+            more[name] = values[0] if piece is None else {**(whole or {}), piece: values[0]}
     return replace(event, payload={**event.payload, **more}, forms={}) if more else event
 
 

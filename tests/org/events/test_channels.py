@@ -184,19 +184,44 @@ def test_of_the_standard_channel_members_are_filtered_and_enriched_too() -> None
     members = {"Account": {"filter": "Phone != '2'", "enriched": ["Industry", "Site"]}, "Contact": {}}
     bus = Bus(schema=schema_of({"ChangeEvents": {"members": members}}))
     made = bus.save(Change("create", "Account", {"Name": "a", "Industry": "Energy"}))[0].id
-    for phone in "12":
+    for phone in "123":
         bus.save(Change("update", "Account", {"Phone": phone}, id=made))
     bus.save(Change("create", "Contact", {"LastName": "c"}), Change("delete", "Account", id=made))
     bus.save(Change("undelete", "Account", id=made))
     told = changes(bus, "/data/ChangeEvents")
-    kinds = ["CREATE", "UPDATE", "CREATE", "DELETE"]
+    kinds = ["CREATE", "UPDATE", "UPDATE", "CREATE", "DELETE", "UNDELETE"]
     assert [one["ChangeEventHeader"]["changeType"] for one in told] == kinds
-    assert told[1]["Industry"] == told[3]["Industry"] == "Energy"
+    assert told[1]["Industry"] == told[4]["Industry"] == "Energy"
     assert all("Site" not in one for one in told), "it is blank"
     assert told[1]["ChangeEventHeader"]["changedFields"] == ["Phone", "LastModifiedDate"]
     own = changes(bus, "/data/AccountChangeEvent")
-    assert [one.get("Phone") for one in own] == [None, "1", "2", None, "2"]
-    assert all("Industry" not in one for one in own[1:4]), "channels of one object have no members"
+    assert [one.get("Phone") for one in own] == [None, "1", "2", "3", None, "3"]
+    assert all("Industry" not in one for one in own[1:5]), "channels of one object have no members"
+
+
+@pytest.mark.parametrize(
+    ("condition", "told"),
+    [
+        ("Industry = 'Energy'", {"Industry": "Energy"}),
+        ("Industry = 'Media'", None),
+        ("BillingAddress.City = 'Rome'", {"BillingAddress": {"City": "Rome"}}),
+        ("NOT (Industry = 'Energy' AND AnnualRevenue > 5)", None),
+        ("ChangeEventHeader.changeType = 'UPDATE' AND Site = null", {}),
+    ],
+)
+def test_fields_of_a_filter_are_told_and_asked_about_though_they_did_not_change(condition: str, told: Any) -> None:
+    """As the guide says under "Auto-Enrichment of Filtered Fields"."""
+    members = {"Account": {"filter": condition}}
+    bus = Bus(schema=schema_of({"Some__chn": {"type": "data", "members": members}}))
+    values = {"Name": "a", "Industry": "Energy", "BillingCity": "Rome", "AnnualRevenue": 6}
+    made = bus.save(Change("create", "Account", values))[0].id
+    bus.save(Change("update", "Account", {"Phone": "1"}, id=made))
+    found = [one for one in changes(bus, "/data/Some__chn") if one["ChangeEventHeader"]["changeType"] == "UPDATE"]
+    further = [
+        {name: value for name, value in one.items() if name not in ("ChangeEventHeader", "Phone", "LastModifiedDate")}
+        for one in found
+    ]
+    assert further == ([] if told is None else [told])
 
 
 class Undone(Exception):
