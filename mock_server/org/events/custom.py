@@ -169,13 +169,29 @@ def _told_on(org: Org, channel: str, part: Part, event: Event) -> Event | None:
         return event
     key = f"channel {channel}"
     if key not in event.forms:
-        made: Event | None = _enriched(org, part, event)
-        if part.wanted is not None and made is not None and not part.wanted(made.payload):
-            made = None
-        event.forms[key] = made
+        event.forms[key] = _wanted(org, part, event)
     found = event.forms[key]
     assert found is None or isinstance(found, Event)
     return found
+
+
+def _wanted(org: Org, part: Part, event: Event) -> Event | None:
+    if part.wanted is None:
+        return _enriched(org, part, event)
+    header = event.payload.get("ChangeEventHeader")
+    if part.sobject is not None and header is not None and len(header["recordIds"]) > 1:
+        # Records that changed alike may differ in what is asked of them.
+        alone = ((one, _enriched(org, part, _about(event, [one]))) for one in header["recordIds"])
+        ids = [one for one, told in alone if part.wanted(told.payload)]
+        return _enriched(org, part, _about(event, ids)) if ids else None
+    made = _enriched(org, part, event)
+    return made if part.wanted(made.payload) else None
+
+
+def _about(event: Event, ids: list[str]) -> Event:
+    """Return an event of some of its records."""
+    header = {**event.payload["ChangeEventHeader"], "recordIds": ids}
+    return replace(event, payload={**event.payload, "ChangeEventHeader": header}, forms={})
 
 
 def _enriched(org: Org, part: Part, event: Event) -> Event:

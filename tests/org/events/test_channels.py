@@ -224,6 +224,19 @@ def test_fields_of_a_filter_are_told_and_asked_about_though_they_did_not_change(
     assert further == ([] if told is None else [told])
 
 
+def test_of_records_that_changed_alike_those_are_told_of_that_a_filter_wants() -> None:
+    members = {"Account": {"filter": "Industry = 'Energy'", "enriched": ["Site"]}}
+    bus = Bus(schema=schema_of({"Some__chn": {"type": "data", "members": members}}))
+    values = [("Energy", "a"), ("Media", "a"), ("Energy", "b"), ("Media", "b")]
+    made = [bus.save(Change("create", "Account", {"Name": "a", "Industry": i, "Site": s}))[0].id for i, s in values]
+    bus.save(*(Change("update", "Account", {"Phone": "1"}, id=one) for one in made))
+    bus.save(*(Change("update", "Account", {"Phone": "2"}, id=one) for one in made[1::2]))
+    told = [one for one in changes(bus, "/data/Some__chn") if one["ChangeEventHeader"]["changeType"] == "UPDATE"]
+    assert [one["ChangeEventHeader"]["recordIds"] for one in told] == [[made[0], made[2]]]
+    assert (told[0]["Industry"], told[0].get("Site")) == ("Energy", None)
+    assert changes(bus, "/data/AccountChangeEvent")[4]["ChangeEventHeader"]["recordIds"] == made
+
+
 class Undone(Exception):
     """Ends a transaction."""
 
