@@ -74,6 +74,20 @@ def test_of_a_custom_geolocation_all_is_told(capturing: Make) -> None:
     assert body(org.on()[-1])["Place__c"] == {"Latitude": 3.0, "Longitude": 2.0}
 
 
+def test_of_a_custom_geolocation_all_is_told_where_only_a_part_was_sent(capturing: Make) -> None:
+    org = capturing("Shop__c")
+    made = org.made("Shop__c", Place__Latitude__s=1, Place__Longitude__s=2)
+    org.update("Shop__c", made, Place__Latitude__s=3, Size__c=4)
+    told = org.on()[-1]
+    assert (body(told)["Place__c"], body(told)["Size__c"]) == ({"Latitude": 3.0, "Longitude": 2.0}, 4.0)
+    assert header(told)["changedFields"][-2:] == ["Place__c.Latitude", "Place__c.Longitude"]
+    with org.org.transaction():
+        org.update("Shop__c", made, Place__Latitude__s=5)
+        org.update("Shop__c", made, Place__Latitude__s=3)
+        org.update("Shop__c", made, Place__Longitude__s=7)
+    assert body(org.on()[-1])["Place__c"] == {"Latitude": 3.0, "Longitude": 7.0}
+
+
 def test_another_user_who_changes_it_is_told(capturing: Make) -> None:
     org = capturing("Account")
     made = org.made("Account", Name="A")
