@@ -113,6 +113,8 @@ class Store:
         self._made_inside: list[str] = []
         self.fillers: dict[str, Callable[[], None]] = {}
         """By object: writes the records that its table holds from the start, once the table is made."""
+        self.promised: tuple[str, ...] = ()
+        """Objects of `fillers` that count as used before their tables are made."""
         self.counter: Callable[[SObject], None] | None = None
         """Counts the totals of an object whose table has got columns for new roll-ups."""
 
@@ -362,7 +364,7 @@ class Store:
 
     def used(self) -> tuple[str, ...]:
         """Return the names of all objects that may have rows."""
-        names = (*self._ready, *(name for name in self._kept if name not in self._ready))
+        names = tuple(dict.fromkeys((*self._ready, *self._kept, *self.promised)))
         return tuple(name for name in names if name not in self._derived) if self._derived else names
 
     def _tables(self) -> list[str]:
