@@ -31,6 +31,8 @@ from tests.protocols.pubsub.client import api as messages
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 SETTINGS = b"\0\0\0\4\0\0\0\0\0"
 OWN = [("grpc.use_local_subchannel_pool", 1)]
+START = 120
+"""Seconds after which a server in a process of its own is said to hang; to start may take long on a busy machine."""
 
 
 @pytest.fixture(scope="module")
@@ -374,7 +376,7 @@ def _serve(tmp_path: Path, *more: str) -> tuple[subprocess.Popen[str], dict[str,
     ready = tmp_path / f"ready-{time.monotonic_ns()}"
     command = [sys.executable, "-m", "mock_server", "serve", "--port", "0", "--ready-file", str(ready), *more]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=tmp_path)
-    until = time.monotonic() + TIMEOUT
+    until = time.monotonic() + START
     while not ready.exists() and process.poll() is None and time.monotonic() < until:
         time.sleep(0.02)
     return process, json.loads(ready.read_text()) if ready.exists() else {}
@@ -384,7 +386,7 @@ def test_serve_tells_the_port_and_gives_way_only_where_nobody_named_one(tmp_path
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         process, told = _serve(tmp_path, "--pubsub-port", str(port))
-        out, _ = process.communicate(timeout=TIMEOUT)
+        out, _ = process.communicate(timeout=START)
         assert (process.returncode, told) == (2, {})
         assert f"cannot serve on 127.0.0.1:{port}: Address already in use" in out
         assert "--pubsub-port" in out
@@ -397,7 +399,7 @@ def test_serve_tells_the_port_and_gives_way_only_where_nobody_named_one(tmp_path
             assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
         finally:
             process.send_signal(signal.SIGTERM)
-            out, _ = process.communicate(timeout=TIMEOUT)
+            out, _ = process.communicate(timeout=START)
     assert process.returncode == 0
     assert f"pubsub    {told['pubsub']} (gRPC, plain and TLS; 7443 is taken)" in out
     assert "Traceback" not in out
@@ -427,7 +429,7 @@ def test_grpc_is_not_loaded_before_somebody_speaks_it(tmp_path: Path) -> None:
         [sys.executable, "-c", script],
         capture_output=True,
         text=True,
-        timeout=TIMEOUT,
+        timeout=START,
         check=True,
         cwd=Path(__file__).parents[2],
     )

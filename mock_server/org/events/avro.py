@@ -21,7 +21,7 @@ class Codec:
         self.name: str = schema["name"]
         self.schema_id: str = schema["uuid"]
         fields = schema["fields"]
-        self.header = _header() if fields and fields[0]["name"] == HEADER else None
+        self.completed = _completed() if fields and fields[0]["name"] == HEADER else None
 
     # Who only publishes reads none, and most types nobody reads nor publishes so.
 
@@ -35,8 +35,8 @@ class Codec:
 
     def encode(self, payload: Mapping[str, Any]) -> bytes:
         """Return an event's bytes. `payload` is as `Event` has it."""
-        if self.header is not None and HEADER in payload:
-            payload = {**payload, HEADER: self.header(payload)}
+        if self.completed is not None and HEADER in payload:
+            payload = self.completed(payload)
         return self._write(payload)
 
     def decode(self, content: bytes) -> dict[str, Any]:
@@ -48,10 +48,10 @@ class Codec:
         return values
 
 
-def _header() -> Callable[[Any], Any]:
-    from mock_server.org.events.changes.telling import nulled
+def _completed() -> Callable[[Any], Any]:
+    from mock_server.org.events.changes.telling import completed
 
-    return lambda payload: {"nulledFields": nulled(payload), **payload[HEADER]}
+    return completed
 
 
 __all__ = ["Codec", "NotDecoded", "milliseconds"]

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -575,13 +576,15 @@ class Store:
         *columns: str,
         through: sqlite3.Connection | None = None,
     ) -> Iterator[tuple[Any, ...]]:
-        """Yield the given columns of the rows whose `column` is one of `values`, deleted rows included.
+        """Return the given columns of the rows whose `column` is one of `values`, deleted rows included.
 
         `through` is the connection to read with, where it is not the store's own: see `beside`.
         """
-        for start in range(0, len(values), _MANY):
-            part = values[start : start + _MANY]
-            yield from (through or self._reading).execute(lookup_sql(sobject.name, column, columns, len(part)), part)
+        read = (through or self._reading).execute
+        if 0 < len(values) <= _MANY:
+            return read(lookup_sql(sobject.name, column, columns, len(values)), values)
+        parts = (values[start : start + _MANY] for start in range(0, len(values), _MANY))
+        return chain.from_iterable(read(lookup_sql(sobject.name, column, columns, len(part)), part) for part in parts)
 
     def records(self, sobject: SObject, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Return all stored columns of records by id, deleted ones included."""

@@ -114,6 +114,8 @@ class Changes:
             if access is not None and not may_follow(access, sobject):
                 raise NotPermitted(name, sobject.name)
         channel = self._bus.channel(name, "change")
+        if event == ALL:
+            channel = self._bus.custom.standard(channel)
         return Seen(channel, lambda: self._org.accesses.of(who.user_id), self._org.schema)
 
     def _channels(self, entities: tuple[str, ...]) -> tuple[tuple[str, frozenset[str]], ...]:
@@ -144,6 +146,11 @@ class Changes:
         types = {batch.sobject: self._type(batch.sobject) for batch in batches}
         if any(batch.verb == "undelete" for batch in batches):
             batches = [self._whole(batch, types) if batch.verb == "undelete" else batch for batch in batches]
+        if any(kind.wholes for kind in types.values()):
+            written = {(batch.sobject, column) for batch in batches for column in batch.columns}
+            batches = [
+                self._with_parts(batch, types, written) if batch.verb == "update" else batch for batch in batches
+            ]
         count = sum(len(batch.ids) for batch in batches)
         if not count:
             return
@@ -180,3 +187,23 @@ class Changes:
         }
         ids = [identifier for identifier in batch.ids if identifier in found]
         return batch._replace(columns=kind.columns, ids=ids, rows=[found[identifier] for identifier in ids])
+
+    def _with_parts(self, batch: Batch, types: dict[str, EventType], written: set[tuple[str, str]]) -> Batch:
+        """Return an update with what it left alone of the geolocations that it changes a part of: all is told of them.
+
+        What the transaction writes elsewhere is told by that.
+        """
+        kind = types[batch.sobject]
+        parts = {other for name in batch.columns for other in kind.wholes.get(name, ())}
+        missing = [name for name in kind.columns if name in parts and (batch.sobject, name) not in written]
+        if not missing or batch.before is None:
+            return batch
+        held = {row[0]: row[1:] for row in self._org.store.lookup(kind.sobject, "Id", list(batch.ids), "Id", *missing)}
+        more = [held.get(identifier, (None,) * len(missing)) for identifier in batch.ids]
+        # Behind its columns a row has what the statement needs besides.
+        width = len(batch.columns)
+        return batch._replace(
+            columns=(*batch.columns, *missing),
+            rows=[(*row[:width], *kept) for row, kept in zip(batch.rows, more, strict=True)],
+            before=[(*was[:width], *kept) for was, kept in zip(batch.before, more, strict=True)],
+        )

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from mock_server.org.events.changes import differences
 from mock_server.org.events.changes.types import Cell, EventType
 from mock_server.org.records.changes import Committed
 from mock_server.org.records.commits import Batch
@@ -73,15 +74,14 @@ class Net:
             return [(cell, row[place]) for place, cell in telling if row[place] is not None]
         assert self.before is not None
         before = self.before
-        if not self.type.wholes:
-            return [
-                (cell, row[place])
-                for place, cell in telling
-                if row[place] != before[place] or cell.name == "LastModifiedDate"
-            ]
         changed = {place for place, cell in telling if row[place] != before[place] or cell.name == "LastModifiedDate"}
-        changed |= self._wholes(changed)
-        return [(cell, row[place]) for place, cell in telling if place in changed]
+        if self.type.wholes:
+            changed |= self._wholes(changed)
+        return [
+            (cell, differences.told(before[place], row[place]) if cell.long else row[place])
+            for place, cell in telling
+            if place in changed
+        ]
 
     def _wholes(self, changed: set[int]) -> set[int]:
         """Return the places of what is told along with changed columns."""

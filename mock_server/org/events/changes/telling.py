@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
+from mock_server.org.events.changes.differences import nested, plain
 from mock_server.org.events.changes.nets import Cells, Net
 from mock_server.org.events.changes.types import HEADER, LARGEST, EventType
 from mock_server.org.events.model import Event
@@ -121,7 +122,7 @@ def _event(transaction: Transaction, key: str, place: int, one: _Change) -> Even
     for cell, value in one.cells:
         told = value if value is None or cell.tell is None else cell.tell(value)
         if cell.part is None:
-            payload[cell.name] = told
+            payload[cell.name] = nested(told)
         else:
             payload.setdefault(cell.name, {})[cell.part] = told
     return Event(
@@ -145,7 +146,13 @@ def gap_of(event: Event) -> Event:
     )  # fmt: skip
 
 
-def nulled(payload: Mapping[str, Any]) -> list[str]:
+def completed(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a payload as the Pub/Sub API tells it: with the lists that the Streaming API leaves out."""
+    texts, names = plain(payload)
+    return {**payload, **texts, HEADER: {"nulledFields": _nulled(payload), "diffFields": names, **payload[HEADER]}}
+
+
+def _nulled(payload: Mapping[str, Any]) -> list[str]:
     """Return the fields that an update has emptied."""
     out = []
     for path in payload[HEADER].get("changedFields", ()):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from mock_server.org.events.changes.differences import SHORTEST
 from mock_server.org.events.changes.schema import event_schema, identified
 from mock_server.org.records.table_sql import person_name
 from mock_server.org.schema.derived import carried_fields, change_event_name
@@ -44,6 +45,8 @@ class Cell:
     order: int
     tell: Callable[[Any], Any] | None
     """None where it is told as it is stored."""
+    long: bool = False
+    """Whether only the difference from what was there before may be told of it."""
 
 
 Telling = tuple[tuple[int, Cell], ...]
@@ -87,7 +90,8 @@ class EventType:
         order = 0
         for one in self.fields:
             if not one.parts:
-                yield one.name, Cell(one.name, one.name, None, order, _teller(one.field))
+                long = one.field.type == "textarea" and one.field.length >= SHORTEST
+                yield one.name, Cell(one.name, one.name, None, order, _teller(one.field), long)
                 order += 1
             for name, field in one.parts:
                 yield field.name, Cell(f"{one.name}.{name}", one.name, name, order, _teller(field))
