@@ -53,14 +53,13 @@ def _read(field: Field, cells: Sequence[str], coerce: Coerce) -> Values:
     else:
         values = list(map(str.strip, cells, repeat(BLANK)))
         whole = "\n".join(values)
-        if "\0" in whole or "\r" in whole:
+        # Nor is a text stored that is empty.
+        if "\0" in whole or "\r" in whole or "" in values:
             return _each(field, cells, coerce)
     if field.length and max(map(len, values), default=0) > field.length:
         raise Unusual
     if field.type == "email":
         return _addresses(values, whole) or _each(field, cells, coerce)
-    if "" in values:
-        return [value or None for value in values]
     return values
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, repeat
+from itertools import repeat
 from operator import itemgetter
 from typing import Any
 
@@ -138,14 +138,19 @@ def write(store: Store, plan: WritePlan, group: Group, at: str, user_id: str, ke
         if width * size > _VARIABLES:
             continue
         end = start + (count - start) // size * size
-        parts = [
-            [*shared.values(), *chain.from_iterable(zip(*(one[at : at + size] for one in own.values()), strict=True))]
-            for at in range(start, end, size)
-        ]
+        parts = [[*shared.values(), *_row_by_row(own, at, size)] for at in range(start, end, size)]
         if parts:
             sql = plan.insert_many(tuple(shared), tuple(own), size, not group.creates)
             store.execute_many(sql, parts, end - start)
         start = end
+
+
+def _row_by_row(columns: Mapping[str, Values], start: int, count: int) -> Values:
+    """Return the values of some rows, one row after the other."""
+    values: Values = [None] * (count * len(columns))
+    for place, column in enumerate(columns.values()):
+        values[place :: len(columns)] = column[start : start + count]
+    return values
 
 
 def merged(groups: list[Group]) -> list[Group]:
