@@ -57,9 +57,11 @@ class Output:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._file is not None:
-            with contextlib.suppress(OSError):  # what is still to be written finds the disk full
-                self._file.close()
+        with self._lock:
+            file, self._file = self._file, None  # a process that outlived the subject may still print
+            if file is not None:
+                with contextlib.suppress(OSError):  # what is still to be written finds the disk full
+                    file.close()
 
     def take(self, chunk: bytes, *, stderr: bool = False) -> None:
         """Take in a piece of output."""

@@ -97,10 +97,10 @@ class CommandService:
                 stop = self._ask_to_stop(grace, at)
         finally:
             code = self._group.close()
+            left = end_strays(self._workdir)
+            if left:
+                self._output.take(f"sfmock: ended what outlived the command: {', '.join(left)}\n".encode())
             self._stack.close()
-        left = end_strays(self._workdir)
-        if left:
-            self._output.take(f"sfmock: ended what outlived the command: {', '.join(left)}\n".encode())
         seconds = wall() - self._began
         if code in _CANNOT_START and seconds < _PATIENCE:
             said = self._output.tail.strip().splitlines()

@@ -139,7 +139,9 @@ class Stage:
     @contextmanager
     def faults(self) -> Iterator[Timeline]:
         """Put the scenario's faults in force, and walk through its phases until the block ends."""
-        self.run.org.control.add_faults(rule for _, rule in fault_rules(self.scenario))
+        rules = [rule for _, rule in fault_rules(self.scenario)]
+        if rules:
+            self.run.org.control.add_faults(rules)
         with Timeline(self.run.org.control, self.scenario.phases, self.run.virtual) as timeline:
             yield timeline
 
@@ -171,7 +173,7 @@ class Stage:
         since = self._last_entry(settled=True)
         process = work()
         entries = self._settled()
-        jobs = control.jobs(rows=True)
+        jobs = self._jobs(entries)
         self.after[name] = link(
             entries=entries,
             commits=control.commits(),
@@ -203,7 +205,7 @@ class Stage:
         """Return the evidence of the runs that deliver, with that of the others under `after`."""
         control = self.run.org.control
         entries, commits, letters = self._settled(), control.commits(), self._letters
-        jobs = control.jobs(rows=True)
+        jobs = self._jobs(entries)
         if self._delivered is None:
             letters = self.letters()
         else:
@@ -230,6 +232,10 @@ class Stage:
             seeded=self._seeded,
             happenings=Happenings() if self.around is None else self.around.happenings(entries, commits, self.legs),
         )
+
+    def _jobs(self, entries: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return the org's jobs of the Bulk APIs, which it has only where requests were about any."""
+        return self.run.org.control.jobs(rows=True) if _about_jobs(entries) else []
 
     def _healed(self) -> float | None:
         """Return the clock time at which the faults stopped: for a run of its own, or for a phase named `heal`."""
@@ -262,7 +268,7 @@ class Stage:
         while (self._hurry(entries) or any(entry["end"] is None for entry in entries)) and wall() < until:
             pause.wait(0.02)
             entries = self._journal()
-        if any(entry.get("job") for entry in entries):
+        if _about_jobs(entries):
             finish_jobs(self.run.org)
             # What a job saves is noted on the request that brought its rows, long after that was answered.
             self._over.clear()
@@ -286,6 +292,10 @@ class Stage:
         still = next((place for place, entry in enumerate(news) if entry["end"] is None), len(news))
         self._over += news[:still]
         return [*self._over, *news[still:]]
+
+
+def _about_jobs(entries: Sequence[dict[str, Any]]) -> bool:
+    return any(entry.get("job") for entry in entries)
 
 
 def fault_rules(scenario: Scenario) -> Iterator[tuple[Steps, dict[str, Any]]]:

@@ -129,7 +129,14 @@ def _from_file(path: str) -> dict[str, Any]:
         raise ConfigError(str(error)) from None
 
 
+_OF_SCHEMAS = ("objects", "fields", "valueSets", "channels", "profiles", "permissionSets", "quickActions")
+"""What a file of definitions may say, and a scenario's `org`, but no settings."""
+
+
 def _of_document(document: Document, key: str, value: Any) -> Any:
+    if key in _OF_SCHEMAS:
+        said = f"{key!r} is no setting: it stands in a YAML file of its own, which `schema` names"
+        raise document.error([Problem((key,), said, at_key=True)])
     if key not in KEYS:
         raise document.error([Problem((key,), f"unknown setting {key!r}", KEYS, nearest(key, KEYS), at_key=True)])
     if key in _WRITTEN:

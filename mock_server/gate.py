@@ -90,25 +90,27 @@ class Gate:
             route, call.args = self._registry.match(call)
         except ApiError as error:
             return self._unknown(call, error)
-        call.operation, call.inside = route.operation, self._inside
-        if route.operation.token_parameter and call.token is None:
-            call.present(call.query.get(route.operation.token_parameter, ""))
-        elif route.operation.token_header:
-            call.present(call.headers.get(route.operation.token_header, "").strip())
+        operation = call.operation = route.operation
+        call.inside = self._inside
+        if operation.token_parameter and call.token is None:
+            call.present(call.query.get(operation.token_parameter, ""))
+        elif operation.token_header:
+            call.present(call.headers.get(operation.token_header, "").strip())
         org = self._find_org(call, route)
         call.org = org
         journal = call.journal = self._world.journal_of(org)
         # A login's body is a secret: not even its fingerprint is kept.
-        body = b"" if route.operation.kind == "login" else call.body or call.raw_query.encode()
-        path, agent = org.redactor.hide(call.raw_path), org.redactor.hide(call.headers.get("User-Agent", ""))
-        entry = call.entry = journal.open(org.clock.now(), route.operation.name, call.method, path, agent, body)
+        body = b"" if operation.kind == "login" else call.body or call.raw_query.encode()
+        path, agent = org.redactor.hide_each(call.raw_path, call.headers.get("User-Agent", ""))
+        entry = call.entry = journal.open(org.clock.now(), operation.name, call.method, path, agent, body)
         entry.address, entry.copy_of = call.base_url, call.copy_of
         if (options := call.headers.get("Sforce-Call-Options")) is not None:
             # Early: what the request changes says who has changed it.
             entry.caller = org.redactor.hide(_caller(options) or "") or None
         if call.upload is not None and call.fingerprint:
             entry.fingerprint = call.fingerprint
-        entry.exposed = _exposed(call, org)
+        if call.raw_query:
+            entry.exposed = _exposed(call, org)
         reply = None
         try:
             reply = await self._through(call, route, org, entry)
@@ -118,7 +120,7 @@ class Gate:
             log.error("%s %s failed\n%s", call.method, *map(org.redactor.hide, (call.raw_path, why)))
             reply = route.render(errors.UNKNOWN_EXCEPTION.sample())
         finally:
-            if not entry.changes and operation_saves(route.operation):
+            if not entry.changes and operation_saves(operation):
                 # Refused before its handler read it: which rows it carried still belongs into the evidence.
                 journal.rows(entry, route.peek(call), ())
             entry.end = org.clock.now()
@@ -181,7 +183,8 @@ class Gate:
             if reply is None:
                 route.guard(call)
                 call.save, call.perform = self._save, self._perform
-                call.feed, call.begin = partial(Feed, self._world, org), partial(begin, self._world)
+                if operation.kind == "stream":
+                    call.feed, call.begin = partial(Feed, self._world, org), partial(begin, self._world)
                 lossy = armed and operation.name in losses.DOWNLOADS
                 if lossy:
                     losses.strike(call)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from mock_server.control.answers import parsed
 from mock_server.operations import Call, Operation, Reply
 
+_allocate_lock = threading.Lock  # the real one, whatever stands in for it later
 _UNKNOWN = Operation("unknown", "*", "", "read")
 _PEER = "127.0.0.1"
 _PATIENCE = 30.0
@@ -33,21 +35,34 @@ class InsideLink:
         if token is not None:
             self._headers["X-Sfmock-Token"] = token
 
-    async def _answer(self, call: Call) -> Reply:
-        return await self._handle(call, _PEER)
-
     def call(self, method: str, path: str, body: Any) -> Any:
         path, _, query = path.partition("?")
         data = b"" if body is None else json.dumps(body).encode()
         call = Call(_UNKNOWN, method, path, query, self._headers, data, self._url)
-        answer = self._answer(call)
+        told = _allocate_lock()
+        told.acquire()
+        replies: list[Reply] = []
+        tasks: list[asyncio.Task[None]] = []
+
+        async def answer() -> None:
+            try:
+                replies.append(await self._handle(call, _PEER))
+            finally:
+                told.release()
+
+        def begin() -> None:
+            # The loop itself keeps no hold of its tasks.
+            tasks.append(self._loop.create_task(answer()))
+
         try:
-            asked = asyncio.run_coroutine_threadsafe(answer, self._loop)
+            self._loop.call_soon_threadsafe(begin)
         except RuntimeError:
-            answer.close()
             raise ConnectionRefusedError("the server has been stopped") from None
-        reply = asked.result(_PATIENCE)
-        return parsed(reply.status, reply.body)
+        if not told.acquire(timeout=_PATIENCE):
+            raise TimeoutError(f"the server has not answered within {_PATIENCE:g} s")
+        if not replies:
+            raise ConnectionResetError("the server was stopped meanwhile")
+        return parsed(replies[0].status, replies[0].body)
 
     def close(self) -> None:
         """There is no connection."""

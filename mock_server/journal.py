@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from zlib import crc32
 
@@ -105,7 +106,7 @@ class EventNote(NamedTuple):
     rule: str | None = None
 
 
-@dataclass(slots=True)
+@dataclass(init=False)
 class Entry:
     """One exchange.
 
@@ -129,7 +130,8 @@ class Entry:
     method: str
     path: str
     client: str
-    fingerprint: str | None = None
+    fingerprint: str | None
+    strikes: list[Strike]
     end: float | None = None
     user: str | None = None
     session: str | None = None
@@ -137,7 +139,6 @@ class Entry:
     outcome: Outcome | None = None
     codes: tuple[str, ...] = ()
     unimplemented: bool = False
-    strikes: list[Strike] = field(default_factory=list)
     changes: Sequence[Change] = ()
     results: Sequence[RowResult] = ()
     query: str | None = None
@@ -162,6 +163,26 @@ class Entry:
     part: int = 0
     """Of a request inside this exchange: its place from 1. Such an entry is a note, which is merged into the whole."""
 
+    def __init__(
+        self,
+        number: int,
+        at: float,
+        operation: str,
+        method: str,
+        path: str,
+        client: str,
+        fingerprint: str | None = None,
+    ) -> None:
+        # Most exchanges never come to have anything to tell of the rest: that is as the class has it.
+        self.number = number
+        self.at = at
+        self.operation = operation
+        self.method = method
+        self.path = path
+        self.client = client
+        self.fingerprint = fingerprint
+        self.strikes = []
+
     @property
     def asked(self) -> tuple[int, int]:
         """What tells one request from another, those inside others too."""
@@ -169,10 +190,10 @@ class Entry:
 
     def inside(self, part: int) -> Entry:
         """Return a note for a request inside this exchange."""
-        return Entry(
-            self.number, self.at, self.operation, self.method, self.path, self.client,
-            user=self.user, session=self.session, address=self.address, copy_of=self.copy_of, part=part,
-        )  # fmt: skip
+        note = Entry(self.number, self.at, self.operation, self.method, self.path, self.client)
+        note.user, note.session, note.address, note.copy_of = self.user, self.session, self.address, self.copy_of
+        note.part = part
+        return note
 
     def carried(self, changes: Sequence[Change], results: Sequence[RowResult]) -> None:
         """Note rows, after those that were noted before."""
@@ -231,10 +252,11 @@ class Entry:
 
     def settle(self, redactor: Redactor) -> None:
         """Hide the secrets in what the client said and was told."""
-        clean = redactor.clean
+        if redactor.clean.issuperset(filter(None, _texts_of(self))):
+            return
         for name in _TEXTS:
             text = getattr(self, name)
-            if text is not None and text not in clean:
+            if text is not None:
                 setattr(self, name, redactor.hide(text))
 
     def _plain(self) -> dict[str, Any]:
@@ -277,6 +299,7 @@ class Entry:
 
 
 _TEXTS = ("path", "client", "caller", "message", "query", "address", "user")
+_texts_of = attrgetter(*_TEXTS)
 _SAID = ("path", "query", "client", "user", "caller", "message", "address", "instance", "rows")
 """What holds texts of the client's own."""
 

@@ -127,15 +127,15 @@ class TurnSelector(selectors.DefaultSelector):
         return key
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if not self._turns.held:
+            return _plain_select(self, timeout)
         events = _plain_select(self, 0)
         if events or (timeout is not None and timeout <= 0):
             return events
         if timeout is not None and timeout < _SOON:
             return _plain_select(self, timeout)
-        if self._turns.held:
-            self._turns.hand_back()
-            return _plain_select(self, 0)
-        return _plain_select(self, timeout)
+        self._turns.hand_back()
+        return _plain_select(self, 0)
 
 
 _plain_select: Callable[[Any, float | None], list[tuple[selectors.SelectorKey, int]]] = selectors.DefaultSelector.select

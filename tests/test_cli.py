@@ -300,6 +300,7 @@ def test_help_and_version_name_everything() -> None:
     ("text", "said"),
     [
         ("prot: 1", "sfmock.yaml:1:1: unknown setting 'prot'; did you mean 'port'?"),
+        ("objects: {A__c: {}}", "sfmock.yaml:1:1: 'objects' is no setting: it stands in a YAML file of its own, which"),
         ("port: eighty", "sfmock.yaml:1:7: port: a whole number is needed, not 'eighty'"),
         ("host: 1\nport: 1", "sfmock.yaml:1:7: host: a text is needed, not 1"),
         ("port: 1\nport: 2", "sfmock.yaml:2:1: the key 'port' stands here twice"),

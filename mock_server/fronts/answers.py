@@ -94,23 +94,23 @@ class Answer(web.StreamResponse):
         if not "".join(named.values()).isprintable():
             # One header is one line, whatever a fault or a client put into it.
             named = {name: _printable(value) for name, value in named.items()}
-        lines = [_status_line(self.status)]
-        lines += [f"{name}: {value}\r\n" for name, value in named.items()]
-        # One a line: a cookie's text may hold commas.
-        lines += [f"Set-Cookie: {cookie}\r\n" for cookie in self._set_cookies]
+        lines = [_status_line(self.status), *map(": ".join, named.items())]
+        if self._set_cookies:
+            # One a line: a cookie's text may hold commas.
+            lines += [f"Set-Cookie: {cookie}" for cookie in self._set_cookies]
         if self.status not in _NO_BODY:
-            lines.append(self._length(request))
-        lines.append(f"Date: {rfc822_formatted_time()}\r\n")
+            lines += self._length(request)
+        lines.append(f"Date: {rfc822_formatted_time()}")
         if not self._kept:
-            lines.append("Connection: close\r\n")
+            lines.append("Connection: close")
         elif request.version < (1, 1):
-            lines.append("Connection: keep-alive\r\n")
+            lines.append("Connection: keep-alive")
         lines.append("\r\n")
-        return "".join(lines).encode("utf-8", "replace")
+        return "\r\n".join(lines).encode("utf-8", "replace")
 
-    def _length(self, request: web.BaseRequest) -> str:
-        """Return the header that says where the body ends."""
-        return f"Content-Length: {len(self._content)}\r\n"
+    def _length(self, request: web.BaseRequest) -> tuple[str, ...]:
+        """Return the header that says where the body ends, if one does."""
+        return (f"Content-Length: {len(self._content)}",)
 
 
 class Gradual(Answer):
@@ -166,8 +166,8 @@ class Gradual(Answer):
             raise ConnectionResetError("the client has gone")
         transport.write(data)
 
-    def _length(self, request: web.BaseRequest) -> str:
-        return "Transfer-Encoding: chunked\r\n" if request.version >= (1, 1) else ""
+    def _length(self, request: web.BaseRequest) -> tuple[str, ...]:
+        return ("Transfer-Encoding: chunked",) if request.version >= (1, 1) else ()
 
 
 @lru_cache(256)
@@ -176,7 +176,7 @@ def _status_line(status: int) -> str:
         reason = HTTPStatus(status).phrase
     except ValueError:
         reason = ""
-    return f"HTTP/1.1 {status} {reason}\r\n"
+    return f"HTTP/1.1 {status} {reason}"
 
 
 def _printable(value: str) -> str:

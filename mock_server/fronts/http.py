@@ -169,8 +169,7 @@ class Front:
         connection = request.protocol
         assert isinstance(connection, _Handler)
         cookies: tuple[str, ...] = ()
-        strict = request.path.startswith(_STRICT)
-        if _is_salesforces(request.host) or not (connection.greeted or strict):
+        if _is_salesforces(request.host) or not (connection.greeted or request.path.startswith(_STRICT)):
             # Under another name no client keeps cookies of salesforce.com: it would read them with every answer again.
             cookies = self.cookies(request.raw_path, request.headers, headers["X-Request-Id"])
             connection.greeted = bool(cookies)
@@ -204,6 +203,9 @@ class Front:
         if _is_salesforces(host):
             # Never for a local name: a browser would then refuse plain HTTP to every other server on it.
             headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
+        if reply.headers.keys() <= _OURS:
+            headers.update(reply.headers)
+            return headers
         for name, value in reply.headers.items():
             known = name
             if name not in headers and name not in _OURS:

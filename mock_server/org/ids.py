@@ -78,18 +78,17 @@ class IdSource:
         return self.take_many(prefix, 1)[0]
 
     def take_many(self, prefix: str, count: int) -> list[str]:
-        start = self.next_number
-        self.next_number = start + count
-        out = []
+        start, end = self.next_number, self.next_number + count
+        self.next_number = end
+        out: list[str] = []
         head = prefix + self._instance
-        high, low = divmod(start, 3844)
-        stem, suffix, bits = _stem(head, high)
-        for _ in range(count):
-            if low == 3844:
-                high, low = high + 1, 0
-                stem, suffix, bits = _stem(head, high)
-            out.append(f"{stem}{_PAIRS[low]}{suffix}{_CHECK[bits + _PAIR_BITS[low]]}")
-            low += 1
+        while start < end:
+            high, low = divmod(start, 3844)
+            stem, suffix, bits = _stem(head, high)
+            part = slice(low, low + end - start)
+            pairs, checks = _PAIRS[part], _checks(bits)[part]
+            out += [f"{stem}{pair}{suffix}{check}" for pair, check in zip(pairs, checks, strict=True)]
+            start += len(pairs)
         return out
 
 
@@ -103,6 +102,12 @@ def _stem(head: str, high: int) -> tuple[str, str, int]:
     stem = head[:6] + "".join(reversed(digits))
     padded = checksum(stem + "00")
     return stem, padded[:2], _CHECK.index(padded[2])
+
+
+@lru_cache(8)
+def _checks(bits: int) -> list[str]:
+    """Return the third characters of the checksums of such ids, in their order."""
+    return [_CHECK[bits + more] for more in _PAIR_BITS]
 
 
 _PAIRS = [a + b for a in _BASE62 for b in _BASE62]

@@ -87,7 +87,7 @@ class Org(Reading):
         """Whether the org goes on with the records of a file."""
         # Ids of kept records, and of what was sent, are never handed out again. The fixed ids of the first user and
         # profiles lie far below.
-        given = self.store.number("sf_outbound") or FIRST_ID
+        given = (self.store.number("sf_outbound") if data is not None else None) or FIRST_ID
         self.ids = IdSource("Kd0", first=FIRST_ID if last is None else max(given, number_of(last) + 1))
         self.limits = Governor(self.clock)
         self.locks = RowLocks(self.clock)

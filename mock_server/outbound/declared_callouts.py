@@ -11,7 +11,7 @@ from mock_server.documents import Problem, Steps
 from mock_server.faults.reader import Reader, read_each, shown
 from mock_server.faults.shapes import DURATION, TEXT, Shape, mapping
 from mock_server.org.apex.steps import Call, Program, Save, Step
-from mock_server.org.apex.templates import Text
+from mock_server.org.apex.templates import Text, places
 from mock_server.org.apex.templates import place as place_of
 from mock_server.org.automation import HookError
 from mock_server.org.outbound.callouts import LONGEST_TIMEOUT, METHODS, TIMEOUT, Callout, Retry
@@ -51,6 +51,7 @@ class DeclaredCallout:
         elif outbound.credentials.named(one.credential) is None:
             names = sorted(known.name for known in outbound.credentials)
             raise HookError(f"there is no named credential {one.credential}", "credential", names, one.credential)
+        _check_fields(one, sobject)
         if isinstance(one.then, Program):
             for step in one.then.steps:
                 if isinstance(step.what, Call) and one.credential is None:
@@ -188,6 +189,20 @@ def _moved(problem: Problem, depth: int) -> Problem:
         if path[depth:][:1] == ("steps",)
         else problem
     )
+
+
+def _check_fields(one: Callout, sobject: SObject) -> None:
+    """Raise HookError for a request that takes a value from a field that the record has not."""
+    request = one.request
+    where, key = ("request" if request.soap is None else "soap"), ("url" if one.credential is None else "path")
+    filled = {key: request.url, "headers": request.headers}
+    filled |= {"body": request.body} if request.soap is None else {"fields": request.soap.fields}
+    known = {name.lower() for name in sobject.by_name}
+    for path, place in places(filled, (where,)):
+        # `records[0].Name` has a number before the name.
+        names = [step for step in place.steps if isinstance(step, str)]
+        if place.root in ("record", "old", "records") and names and names[0].lower() not in known:
+            raise HookError(f"{sobject.name} has no field {names[0]}", path, tuple(sobject.by_name), names[0])
 
 
 def as_json(callout: Callout) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sys
 import time
 import traceback
@@ -137,6 +138,19 @@ def test_a_service_that_will_not_stop_is_killed_and_that_is_no_graceful_stop(
     assert stop.forced
     assert [verdict.property for verdict in result.violated] == ["report.graceful_stop"]
     assert "had not ended 0.6s later, and was killed" in result.violated[0].reason
+
+
+def test_a_child_in_a_session_of_its_own_ends_with_the_service(server: api.Server, tmp_path: Path) -> None:
+    child = (
+        "from subprocess import DEVNULL, Popen\n"
+        "Popen(['sleep', '300'], start_new_session=True, stdout=DEVNULL, stderr=DEVNULL)\n"
+    )
+    result = prove(server, tmp_path, f"events:\n  - {PUBLISH % 1}\n", child + SERVICE)
+    assert result.evidence is not None
+    told = re.search(r"sfmock: ended what outlived the command: sleep \((\d+)\)", result.evidence.process.output)
+    assert told is not None
+    assert gone(int(told[1]))
+    assert [(one.property, one.reason) for one in result.violated] == []
 
 
 def test_a_shell_that_ends_before_its_program_does_not_cut_it_short(server: api.Server, tmp_path: Path) -> None:

@@ -108,6 +108,7 @@ def test_a_declaration_says_more_of_a_message_of_the_project(project: Path, rece
         ("outboundMessages:\n  - name: A\n    objct: Account\n", "3:5", "did you mean 'object'?"),
         ("outboundMessages:\n  - name: A\n    object: Acount\n    endpoint: http://localhost/\n", "3:13", "'Account'"),
         ("callouts:\n  - name: A\n    object: Account\n    request: {url: 'http://localhost/{recrd.Id}'}\n", "4:20", "'record'"),
+        ("callouts:\n  - name: A\n    object: Account\n    request:\n      url: http://localhost/\n      body: {n: '{record.Nme}'}\n", "6:17", "did you mean 'Name'?"),
         ("namedCredentials:\n  - name: A\n    url: http://localhost/\n    auth: {basc: {}}\n", "4:12", "did you mean 'basic'?"),
         ("callout_hosts: ['https://a.example.com']\n", "1:16", "without scheme"),
     ],

@@ -237,6 +237,15 @@ def _below(step: str | int, value: Any, roots: Sequence[str]) -> Template:
         raise
 
 
+def places(template: Template, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Place]]:
+    """Yield all places of a template, each with the way to the text that has it."""
+    if isinstance(template, Text):
+        yield from ((path, one) for one in template.places)
+    elif isinstance(template, dict | list):
+        for key, inner in template.items() if isinstance(template, dict) else enumerate(template):
+            yield from places(inner, (*path, key))
+
+
 def fill(template: Template, scope: Scope) -> Any:
     """Return the JSON value that a template stands for. Raises ApexError."""
     if isinstance(template, Text):

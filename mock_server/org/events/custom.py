@@ -1,4 +1,5 @@
 """Channels that users make (`Orders__chn`): events of several types, filtered and enriched, under the same replay ids.
+The members of the standard channel ChangeEvents may be filtered and enriched as well; those of one object are not.
 
 Source: Platform Events Developer Guide and Change Data Capture Developer Guide, "Group Platform Events into One Stream
 with a Custom Channel", "Enrich Change Events with Extra Fields When Subscribed". What they hold is read from the
@@ -7,13 +8,14 @@ channels of their members; extra fields are told as they are when an event is fi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from mock_server.org.events.channel import Channel
 from mock_server.org.events.conditions import Test, test_of
 from mock_server.org.events.model import Event, Kind
+from mock_server.org.events.view import View
 from mock_server.org.schema.channels import DEFAULT, KINDS, entity_of, read
 
 if TYPE_CHECKING:
@@ -23,7 +25,8 @@ if TYPE_CHECKING:
     from mock_server.org.schema.types import SObject
 
 _PREFIXES: dict[str, Kind] = {"event": "platform", "data": "change"}
-_ENRICHED = ("UPDATE", "DELETE", "UNDELETE")
+_ENRICHED = ("UPDATE", "DELETE")
+"""What is told of other changes is all that the record holds."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,13 @@ class CustomChannels:
             return Seen(mixed, lambda: self._org.accesses.of(who.user_id), self._org.schema, strict=True)
         return self._mixed(name, kind, definition, lambda member: self._bus.find(who, f"/{kind}/{member}"))
 
+    def standard(self, channel: Channel) -> Channel:
+        """Return the channel ChangeEvents as its members say: filtered, and with further fields."""
+        definition = self._org.channels.get(DEFAULT)
+        parts = [] if definition is None else self._parts(definition, lambda member: channel)
+        chosen = {part.entity: part for part in parts if part.wanted is not None or part.sobject is not None}
+        return Standard(channel, chosen, self._org) if chosen else channel
+
     def every(self) -> Iterator[tuple[str, Channel]]:
         """Yield all channels with what they hold, whoever may read it."""
         for name, definition in self._org.channels.items():
@@ -82,13 +92,34 @@ class CustomChannels:
         return kind, definition if fits else None
 
     def _mixed(self, name: str, kind: str, definition: Mapping[str, Any], find: Any) -> Channel:
+        return Mixed(name, _PREFIXES[kind], self._parts(definition, find), self._org)
+
+    def _parts(self, definition: Mapping[str, Any], find: Callable[[str], Channel]) -> list[Part]:
         parts = []
         for member, said in read(definition).members.items():
             sobject = self._org.schema.get(member)
             wanted = None if said.filter is None or sobject is None else test_of(said.filter, sobject)
             base = self._org.schema.get(entity_of(member)) if said.enriched else None
             parts.append(Part(member, find(member), wanted, base, said.enriched))
-        return Mixed(name, _PREFIXES[kind], parts, self._org)
+        return parts
+
+
+class Standard(View):
+    """The channel of all captured objects; `parts` are its members that want something, by the types of events."""
+
+    __slots__ = ("_org", "_parts")
+
+    def __init__(self, channel: Channel, parts: Mapping[str, Part], org: Org) -> None:
+        super().__init__(channel)
+        self._parts = parts
+        self._org = org
+
+    def seen(self, events: Sequence[Event]) -> list[Event]:
+        told = (
+            event if (part := self._parts.get(event.name)) is None else _told_on(self._org, self.name, part, event)
+            for event in events
+        )
+        return [event for event in told if event is not None]
 
 
 class Mixed(Channel):
@@ -121,37 +152,40 @@ class Mixed(Channel):
                 for event in events
                 if until is None or event.replay_id <= until
             ) if len(held) > 1 else [(event.replay_id, 0, event) for _, events in held for event in events]  # fmt: skip
-            seen = [made for _, place, event in found if (made := self._seen(held[place][0], event)) is not None]
+            told = (_told_on(self._org, self.name, held[place][0], event) for _, place, event in found)
+            seen = [event for event in told if event is not None]
             if seen or until is None:
                 return seen[:most]
             replay_id = until
 
-    def _seen(self, part: Part, event: Event) -> Event | None:
-        """Return an event as the channel has it, None for one that it does not want; worked out once."""
-        if part.wanted is None and part.sobject is None:
-            return event
-        key = f"channel {self.name}"
-        if key not in event.forms:
-            made: Event | None = self._enriched(part, event)
-            if part.wanted is not None and made is not None and not part.wanted(made.payload):
-                made = None
-            event.forms[key] = made
-        found = event.forms[key]
-        assert found is None or isinstance(found, Event)
-        return found
 
-    def _enriched(self, part: Part, event: Event) -> Event:
-        header = event.payload.get("ChangeEventHeader")
-        if part.sobject is None or header is None or header.get("changeType") not in _ENRICHED:
-            return event
-        rows = list(self._org.store.records(part.sobject, list(header["recordIds"])).values())
-        more = {}
-        for name in part.enriched:
-            values = [_told(part.sobject, name, row.get(name)) for row in rows]
-            # One event may be about many records: it can only say what is the same for all.
-            if values and name not in event.payload and all(value == values[0] for value in values):
-                more[name] = values[0]
-        return replace(event, payload={**event.payload, **more}, forms={}) if more else event
+def _told_on(org: Org, channel: str, part: Part, event: Event) -> Event | None:
+    """Return an event as a channel has it, None for one that it does not want; worked out once."""
+    if part.wanted is None and part.sobject is None:
+        return event
+    key = f"channel {channel}"
+    if key not in event.forms:
+        made: Event | None = _enriched(org, part, event)
+        if part.wanted is not None and made is not None and not part.wanted(made.payload):
+            made = None
+        event.forms[key] = made
+    found = event.forms[key]
+    assert found is None or isinstance(found, Event)
+    return found
+
+
+def _enriched(org: Org, part: Part, event: Event) -> Event:
+    header = event.payload.get("ChangeEventHeader")
+    if part.sobject is None or header is None or header.get("changeType") not in _ENRICHED:
+        return event
+    rows = list(org.store.records(part.sobject, list(header["recordIds"])).values())
+    more = {}
+    for name in part.enriched:
+        values = [_told(part.sobject, name, row.get(name)) for row in rows]
+        # One event may be about many records: it can only say what is the same for all, and nothing of blank fields.
+        if values and values[0] is not None and name not in event.payload and all(one == values[0] for one in values):
+            more[name] = values[0]
+    return replace(event, payload={**event.payload, **more}, forms={}) if more else event
 
 
 def _told(sobject: SObject, name: str, value: Any) -> Any:

@@ -84,45 +84,46 @@ class Lapsing(Generic[T]):
     def __init__(self, clock: Clock, life: float) -> None:
         self._clock = clock
         self._life = life
-        self._kept: dict[str, tuple[float, T | None]] = {}
+        self.kept: dict[str, tuple[float, T | None]] = {}
+        """By name: when it was put here, and the thing itself while it is good."""
 
     def __bool__(self) -> bool:
-        return bool(self._kept)
+        return bool(self.kept)
 
     def __contains__(self, name: str) -> bool:
-        return name in self._kept
+        return name in self.kept
 
     def put(self, name: str, thing: T) -> None:
         now = self._clock.now()
-        while self._kept:
+        while self.kept:
             # In the order in which they came; whoever asks for more than anybody needs loses the oldest.
-            oldest = next(iter(self._kept))
-            if self._kept[oldest][0] + 2 * self._life >= now and len(self._kept) < _MOST:
+            oldest = next(iter(self.kept))
+            if self.kept[oldest][0] + 2 * self._life >= now and len(self.kept) < _MOST:
                 break
-            del self._kept[oldest]
-        self._kept[name] = (now, thing)
+            del self.kept[oldest]
+        self.kept[name] = (now, thing)
 
     def get(self, name: str) -> T | None:
         """Return a thing that has not expired."""
-        kept = self._kept.get(name)
+        kept = self.kept.get(name)
         return kept[1] if kept is not None and not self.expired(name) else None
 
     def expired(self, name: str) -> bool:
         """Tell whether a name was good once, and is no more."""
-        kept = self._kept.get(name)
+        kept = self.kept.get(name)
         return kept is not None and (kept[1] is None or kept[0] + self._life < self._clock.now())
 
     def spend(self, name: str) -> None:
         """Let a name be good no more, as if its thing had expired."""
-        kept = self._kept.get(name)
+        kept = self.kept.get(name)
         if kept is not None:
-            self._kept[name] = (kept[0], None)
+            self.kept[name] = (kept[0], None)
 
     def take(self, name: str) -> T | None:
         """Return a thing that has not expired, and forget it."""
         thing = self.get(name)
         if thing is not None:
-            del self._kept[name]
+            del self.kept[name]
         return thing
 
 
@@ -141,7 +142,8 @@ class Authorizations:
     @property
     def any(self) -> bool:
         """Whether anything was issued that a browser or an app has yet to bring."""
-        return bool(self.waiting or self.codes or self.passes)
+        # Asked of every request.
+        return bool(self.waiting.kept or self.codes.kept or self.passes.kept)
 
     def knows(self, text: str) -> bool:
         """Tell whether a text was issued here, so that its org is this one."""

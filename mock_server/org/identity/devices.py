@@ -43,7 +43,7 @@ class Devices:
     @property
     def any(self) -> bool:
         """Whether there are codes at all."""
-        return bool(self._by_code)
+        return bool(self._by_code.kept)
 
     def knows(self, text: str) -> bool:
         """Tell whether a text is a code of a device of this org."""

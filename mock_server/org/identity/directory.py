@@ -109,11 +109,14 @@ class Directory:
         self._began = org.clock.now()
         self._ahead_of_wall = org.clock.now() - wall()
         org.store.fillers |= {
+            "Profile": self._fill_profiles,
             "PermissionSet": lambda: self._fill("PermissionSet", standard_profiles.permission_set_rows),
             "ObjectPermissions": lambda: self._fill("ObjectPermissions", standard_profiles.object_rows),
             "FieldPermissions": lambda: self._fill("FieldPermissions", standard_profiles.field_rows),
             "UserLogin": self._fill_logins,
         }
+        # Its table has four hundred columns, and most orgs are gone before anybody has asked for a profile.
+        org.store.promised = ("Profile",)
 
     def rename(self, names: Mapping[str, str]) -> None:
         """Give the first user and app other `LOGIN_KEYS`; to be called before the org's records are written."""
@@ -314,13 +317,12 @@ class Directory:
                     "TimeZoneSidKey": "GMT", "FiscalYearStartMonth": 1, **audit,
                 },
             ),
-            *(
-                ("Profile", {"Id": one.id, "Name": one.name, "UserType": "Standard", **audit})
-                for one in standard_profiles.PROFILES
-            ),
             ("User", {**user_row(self._first), **audit}),
         ]  # fmt: skip
-        known = {name: found for name in ("Organization", "Profile", "User") if (found := schema.get(name))}
+        known = {name: found for name in ("Organization", "User") if (found := schema.get(name))}
+        profile = schema.get("Profile")
+        if profile is not None and store.exists(profile):
+            self._fill_profiles()
         store.start_with(*known.values())
         for name, values in rows:
             sobject = known[name]
@@ -329,6 +331,14 @@ class Directory:
             store.put(sobject, {key: value for key, value in values.items() if key in sobject.by_name})
         record_types(schema, store, org.clock.now())
         org.accesses.changed()
+
+    def _fill_profiles(self) -> None:
+        sobject = self._org.schema.get("Profile")
+        assert sobject is not None
+        audit = self.audit(self._began)
+        for one in standard_profiles.PROFILES:
+            values = {"Id": one.id, "Name": one.name, "UserType": "Standard", **audit}
+            self._org.store.put(sobject, {key: value for key, value in values.items() if key in sobject.by_name})
 
     def _fill(self, name: str, rows: Callable[[Schema, dict[str, Any]], Iterable[dict[str, Any]]]) -> None:
         """Write the records that a table of permissions holds from the start."""
@@ -346,9 +356,9 @@ class Directory:
         assert sobject is not None
         self._org.store.put_many(sobject, logins.rows(sorted(self._org.accesses.usernames.values())))
 
-    def audit(self) -> dict[str, Any]:
-        """Return the audit columns of records that the org itself writes."""
-        now = stamp(self._org.clock.now())
+    def audit(self, moment: float | None = None) -> dict[str, Any]:
+        """Return the audit columns of records that the org itself writes, now or at a moment (seconds since 1970)."""
+        now = stamp(self._org.clock.now() if moment is None else moment)
         return {
             "CreatedDate": now, "CreatedById": USER_ID, "LastModifiedDate": now, "LastModifiedById": USER_ID,
             "SystemModstamp": now,

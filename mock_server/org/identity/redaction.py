@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
 from traceback import format_exception
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,7 @@ _LONGEST_REMEMBERED = 256
 """The texts of most requests are those of the ones before: that these hold no secret is remembered."""
 _CODES = re.compile(r"[0-9A-Za-z._]{64,}|(?<![0-9A-Za-z])[0-9A-Za-z]{8}(?![0-9A-Za-z])")
 """What may be a code of the device flow or the key to a browser session; the org knows which of them it gave out."""
-_NOTHING: Set[str] = frozenset()
+_NOTHING: frozenset[str] = frozenset()
 _SHORTEST = 6
 """A shorter secret is a word like others: hiding it would garble texts, and protect nothing."""
 
@@ -68,7 +68,7 @@ class Redactor:
         self._clean: set[str] = set()
 
     @property
-    def clean(self) -> Set[str]:
+    def clean(self) -> set[str] | frozenset[str]:
         """Texts that are known to hold no secret."""
         self._known()
         return _NOTHING if self._gives_codes else self._clean
@@ -89,6 +89,11 @@ class Redactor:
                 self._clean.clear()
             self._clean.add(text)
         return hidden
+
+    def hide_each(self, *texts: str) -> list[str]:
+        """Return several texts as `hide` does."""
+        clean = self.clean
+        return [text if text in clean else self.hide(text) for text in texts]
 
     @property
     def _gives_codes(self) -> bool:

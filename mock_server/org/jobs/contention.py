@@ -81,7 +81,7 @@ class Lane:
 
 
 class Pace:
-    """How many rows a batch saves in one go, as a `with` block around each: as many as take some milliseconds.
+    """How many rows are saved in one go: as many as take some milliseconds. Batches of one job go on at one pace.
 
     Each 200 of them are a chunk of their own. Where a transaction lasts, or time is virtual and a run must be the same
     each time, it is one chunk.
@@ -90,20 +90,14 @@ class Pace:
     def __init__(self, org: Org) -> None:
         self._free = org.clock.mode == "real" and not org.transaction_time
         self.width = CHUNK
-        self._began = 0.0
 
-    def __enter__(self) -> None:
-        self._began = wall()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        took = wall() - self._began
+    def learn(self, rows: int, took: float) -> None:
+        """Take note that so many rows took some seconds. Fewer than were asked for do not tell that more could be."""
         if not self._free:
             return
         if took > SLICE:
             self.width = max(CHUNK, self.width // 2 // CHUNK * CHUNK)
-        elif took < SLICE / 2:
+        elif took < SLICE / 2 and rows >= self.width:
             self.width = min(WIDEST, 2 * self.width)
 
 
@@ -122,6 +116,7 @@ class Going:
     course: Course
     save: Save
     keep: Callable[[], None]
+    pace: Pace
 
     @property
     def _clock(self) -> Clock:
@@ -153,7 +148,7 @@ class Going:
             self.batch.state = "InProgress"
             self.batch.began = self.batch.began or began
             self.keep()
-        pace, saves = Pace(self.org), self.org.jobs.saves
+        pace, saves = self.pace, self.org.jobs.saves
         while left := self._left:
             width = CHUNK if saves.chunked(self.job, self.batch) else pace.width
             asked = self._clock.now()
@@ -162,8 +157,9 @@ class Going:
                 return None
             # Time in which it hung, or took its time, is nobody's work.
             began += self._clock.now() - asked
-            with pace:
-                locked += await self._chunks(room)
+            begun = wall()
+            locked += await self._chunks(room)
+            pace.learn(room, wall() - begun)
             if self.org.transaction_time:
                 # The locks of the chunk are held so long, and gone when the next one begins.
                 await self._clock.sleep(self.org.transaction_time)

@@ -11,6 +11,7 @@ from mock_server.org.courtesy import give_way
 from mock_server.org.errors import ApiError
 from mock_server.org.jobs import reading
 from mock_server.org.jobs.batching import Batching
+from mock_server.org.jobs.contention import Pace
 from mock_server.org.jobs.doom import Course
 from mock_server.org.jobs.line_endings import LineEndings
 from mock_server.org.jobs.model import Batch, Job
@@ -109,6 +110,7 @@ class Ingesting:
         """Work off the batches, several at a time where they can stand in each other's way."""
         side_by_side = self._org.bulk.parallel if self._org.transaction_time else 1
         files = ResultFiles(content.columns, job.delimiter, job.line_ending)
+        pace = Pace(self._org)
         known = {batch.number: batch for batch in self._jobs.batches_of(job)}
         running: set[asyncio.Task[None]] = set()
         number = 0
@@ -123,7 +125,7 @@ class Ingesting:
                 number += 1
                 if batch.state == "Completed":
                     continue
-                work = self._batch(job, batch, content.columns, rows, files, course)
+                work = self._batch(job, batch, content.columns, rows, files, course, pace)
                 if side_by_side == 1:
                     await work
                     continue
@@ -152,6 +154,7 @@ class Ingesting:
         rows: list[reading.Row],
         files: ResultFiles,
         course: Course,
+        pace: Pace,
     ) -> None:
         """Save the rows of a batch, chunk by chunk; what each chunk has done is written along with its rows."""
 
@@ -159,7 +162,7 @@ class Ingesting:
             some = rows[batch.done : batch.done + count]
             return self._save(job, batch, self._table(job, columns, some), some, files, give_up)
 
-        await self._jobs.going(job, batch, len(rows), course, save).run()
+        await self._jobs.going(job, batch, len(rows), course, save, pace).run()
 
     def _table(self, job: Job, columns: tuple[str, ...], rows: Sequence[reading.Row]) -> Table:
         cells, refusals = even(rows, len(columns))

@@ -15,7 +15,7 @@ from mock_server.org.identity.sessions import Session
 from mock_server.org.ids import to_18
 from mock_server.org.jobs import rules
 from mock_server.org.jobs.classic import Classic
-from mock_server.org.jobs.contention import Going, Lanes, Save
+from mock_server.org.jobs.contention import Going, Lanes, Pace, Save
 from mock_server.org.jobs.doom import DEFECT, Course, Doom, Dooms
 from mock_server.org.jobs.downloads import result_file
 from mock_server.org.jobs.ingesting import Ingesting
@@ -260,9 +260,10 @@ class Jobs:
         """Return the way of a job through its rows, which `total` counts where somebody asks for that."""
         return Course(self.dooms, (job.id,), total, lambda: job.over, self.meet, done=job.processed)
 
-    def going(self, job: Job, batch: Batch, size: int, course: Course, save: Save) -> Going:
-        """Return the work on a batch of so many rows."""
-        return Going(self.org, job, batch, size, self.lanes.of(job), course, save, lambda: self.keep(job, batch))
+    def going(self, job: Job, batch: Batch, size: int, course: Course, save: Save, pace: Pace | None = None) -> Going:
+        """Return the work on a batch of so many rows, at the pace of those before it where there is one."""
+        lane, pace = self.lanes.of(job), pace or Pace(self.org)
+        return Going(self.org, job, batch, size, lane, course, save, lambda: self.keep(job, batch), pace)
 
     def keep(self, job: Job, batch: Batch) -> None:
         """Write a batch and its job down as they are."""

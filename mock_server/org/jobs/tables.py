@@ -106,7 +106,8 @@ class JobTables:
     def part(self, owner: str, number: int) -> bytes:
         """Return a part by its number. Raises ApiError where it has vanished."""
         try:
-            row = self._store.connection.execute(_PART, (number, owner)).fetchone()
+            # Parts are written once: one whose number is known is there, whatever is on its way.
+            row = (self._store.beside or self._store.connection).execute(_PART, (number, owner)).fetchone()
         except sqlite3.ProgrammingError:
             row = None  # the org is closed
         if row is None:

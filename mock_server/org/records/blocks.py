@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import repeat
-from typing import Any
+from typing import Any, NamedTuple
 
 from mock_server.org.clock import Clock, stamp
 from mock_server.org.ids import IdSource, to_15, to_18
@@ -44,6 +44,14 @@ class _Last:
     key: str
     mark: tuple[int, int]
     ids: dict[Any, str]
+
+
+class Key(NamedTuple):
+    """The key of an upsert, and what the rows say of it: as it is stored, and as it is compared."""
+
+    field: Field
+    values: Values
+    compared: Values
 
 
 class Source:
@@ -113,7 +121,7 @@ class Blocks:
             raise Unusual
         watched = plan.sobject.name in self._log.watched
         # What they hold until then is read along with them.
-        columns = (*(source.field.name for source in sources), *plan.modified, *plan.modified_by) if watched else ()
+        columns = self._written(plan, header, sources) if watched else ()
         creates, ids, key, held = self._found(plan, header, verb, cells, len(rows), columns)
         if plan.sobject.name == "Lead" and not all(creates):
             # Converted ones are not changed.
@@ -123,22 +131,32 @@ class Blocks:
             self._read(plan, sources, cells, group, key)
         self._compare(plan, groups, ids, key)
         if any(group.creates for group in groups):
-            new = iter(self._ids.take_many(plan.sobject.key_prefix or "000", creates.count(True)))
-            ids = [next(new) if made else known for made, known in zip(creates, ids, strict=True)]
+            new = self._ids.take_many(plan.sobject.key_prefix or "000", creates.count(True))
+            if len(new) < len(ids):
+                unused = iter(new)
+                new = [next(unused) if made else known for made, known in zip(creates, ids, strict=True)]
+            ids = new
         moment = self._clock.now()
         for group in groups:
             group.ids = ids if len(group.places) == len(ids) else [ids[place] for place in group.places]
         self._complete(plan, groups, creates, constants, moment)
         groups = merged(groups)
         if watched:
-            remember(self._store, plan, groups, user_id, columns, held)
+            remember(plan, groups, user_id, columns, held)
         note(self._log, plan, groups, len(ids), moment, user_id, exchange)
         for group in groups:
-            write(self._store, plan, group, stamp(moment), user_id, key)
-        self._remember(plan, creates, ids, key)
+            write(self._store, plan, group, stamp(moment), user_id, None if key is None else key.field)
+        self._remember(plan, ids, key)
         return list(map(_result, zip(ids, repeat(True), creates, repeat(()), repeat(None), strict=False)))
 
     # -- which records
+
+    @staticmethod
+    def _written(plan: WritePlan, header: Header, sources: list[Source]) -> tuple[str, ...]:
+        """Return the columns that an update of whole rows writes, in the order in which groups have them."""
+        key = () if header.key_place is None else (header.columns[header.key_place],)
+        names = (one.field.name for one in (*key, *sources) if one is not None)
+        return *names, *plan.modified, *plan.modified_by
 
     def _found(
         self,
@@ -148,15 +166,16 @@ class Blocks:
         cells: list[tuple[str, ...]],
         count: int,
         columns: tuple[str, ...],
-    ) -> tuple[list[bool], list[str], tuple[Field, Values] | None, dict[str, tuple[Any, ...]]]:
+    ) -> tuple[list[bool], list[str], Key | None, dict[str, tuple[Any, ...]]]:
         """Return which rows create, the ids of those that do not, and the key of an upsert with its values.
 
-        At last what some columns hold of the records that are there, by id, as far as they were read.
+        At last, where some columns are asked for, the rows of the records that are there, by id: they begin with what
+        those columns hold.
         """
         if verb == "create":
             return [True] * count, [""] * count, None, {}
         if header.key_place is not None:
-            return *self._by_key(plan, header, cells[header.key_place]), {}
+            return self._by_key(plan, header, cells[header.key_place], columns)
         assert header.id_place is not None
         given = cells[header.id_place]
         if verb == "update" and "" in given:
@@ -166,14 +185,14 @@ class Blocks:
         wanted = [one for one in known if one]
         if None in known or len(set(wanted)) < len(wanted):
             raise Unusual
-        held = {row[0]: row for row in self._store.lookup(plan.sobject, "Id", wanted, "Id", "IsDeleted", *columns)}
-        if len(held) < len(wanted) or any(row[1] for row in held.values()):
+        held = {row[-2]: row for row in self._store.lookup(plan.sobject, "Id", wanted, *columns, "Id", "IsDeleted")}
+        if len(held) < len(wanted) or any(row[-1] for row in held.values()):
             raise Unusual
-        return creates, [one or "" for one in known], None, held if columns else {}
+        return creates, [one or "" for one in known], None, held
 
     def _by_key(
-        self, plan: WritePlan, header: Header, given: tuple[str, ...]
-    ) -> tuple[list[bool], list[str], tuple[Field, Values]]:
+        self, plan: WritePlan, header: Header, given: tuple[str, ...], columns: tuple[str, ...]
+    ) -> tuple[list[bool], list[str], Key, dict[str, tuple[Any, ...]]]:
         column = header.columns[header.key_place or 0]
         assert column is not None
         key = column.field
@@ -186,38 +205,47 @@ class Blocks:
         wanted = folded(values) if key.folded else values
         if len(set(wanted)) < len(wanted):
             raise Unusual
-        found: dict[Any, str] = {}
-        for value, identifier in self._living(plan.sobject, key, wanted):
-            if value in found:
-                raise Unusual
-            found[value] = identifier
-        if not found:
-            return [True] * len(wanted), [""] * len(wanted), (key, values)
+        rows = list(self._living(plan.sobject, key, wanted, columns))
+        if not rows:
+            return [True] * len(wanted), [""] * len(wanted), Key(key, values, wanted), {}
+        found = {row[-1]: row[-2] for row in rows}
+        if len(found) < len(rows):
+            raise Unusual
         ids = [found.get(value, "") for value in wanted]
-        return [not one for one in ids], ids, (key, values)
+        held = {row[-2]: row for row in rows} if columns else {}
+        return [not one for one in ids], ids, Key(key, values, wanted), held
 
-    def _living(self, sobject: SObject, key: Field, wanted: Values) -> Iterator[tuple[Any, str]]:
-        """Yield value and id of the records that have one of some values, in the form in which it is compared."""
+    def _living(
+        self, sobject: SObject, key: Field, wanted: Values, columns: tuple[str, ...] = ()
+    ) -> Iterator[tuple[Any, ...]]:
+        """Yield what some columns hold, id and value of the records that have one of some values.
+
+        A value is in the form in which it is compared.
+        """
         last = self._last
         through = None
         if last is not None and (last.sobject, last.key, last.mark) == (sobject.name, key.name, self._log.mark):
-            # Nothing was written since the last block, which may still be on its way: what it holds is known.
+            # Nothing was written since the last block, which may still be on its way: what it made is known.
             through = self._store.beside
-        if last is not None and through is not None:
-            yield from ((value, last.ids[value]) for value in wanted if value in last.ids)
-            wanted = [value for value in wanted if value not in last.ids]
+        if last is not None and through is not None and not last.ids.keys().isdisjoint(wanted):
+            if columns:
+                # What those records hold has to be read, once they are there.
+                through = None
+            else:
+                yield from ((last.ids[value], value) for value in wanted if value in last.ids)
+                wanted = [value for value in wanted if value not in last.ids]
         column = fold_column(key.name) if key.folded else key.name
         if not wanted or not self._store.any_between(sobject, column, min(wanted), max(wanted), through=through):
             return
-        found = self._store.lookup(sobject, column, wanted, column, "Id", "IsDeleted", through=through)
-        yield from ((value, identifier) for value, identifier, deleted in found if not deleted)
+        found = self._store.lookup(sobject, column, wanted, *columns, "IsDeleted", "Id", column, through=through)
+        yield from (row for row in found if not row[-3])
 
-    def _remember(self, plan: WritePlan, creates: list[bool], ids: list[str], key: tuple[Field, Values] | None) -> None:
-        """Know the new records of a block until something else is written, for those who look for the same key."""
+    def _remember(self, plan: WritePlan, ids: list[str], key: Key | None) -> None:
+        """Know the records of a block until something else is written, for those who look for the same key."""
         self._last = None
-        if key is not None and all(unique.name == key[0].name for unique in plan.unique):
-            values = folded(key[1]) if key[0].folded else key[1]
-            self._last = _Last(plan.sobject.name, key[0].name, self._log.mark, dict(zip(values, ids, strict=True)))
+        if key is not None and all(unique.name == key.field.name for unique in plan.unique):
+            by_key = dict(zip(key.compared, ids, strict=True))
+            self._last = _Last(plan.sobject.name, key.field.name, self._log.mark, by_key)
 
     # -- what they say
 
@@ -239,12 +267,12 @@ class Blocks:
         sources: list[Source],
         cells: list[tuple[str, ...]],
         group: Group,
-        key: tuple[Field, Values] | None,
+        key: Key | None,
     ) -> None:
         """Read the cells of a group. Raises Unusual for what a row would be refused for."""
         whole = len(group.places) == len(cells[0])
         if key is not None:
-            group.columns[key[0].name] = key[1] if whole else [key[1][place] for place in group.places]
+            group.columns[key.field.name] = key.values if whole else [key.values[place] for place in group.places]
         for source in sources:
             column = cells[source.place]
             given = column if whole else [column[place] for place in group.places]
@@ -300,10 +328,10 @@ class Blocks:
             if wrong or len(live) < len(ids) or (target is not None and target.name == "Lead"):
                 raise Unusual
 
-    def _compare(self, plan: WritePlan, groups: list[Group], ids: list[str], key: tuple[Field, Values] | None) -> None:
+    def _compare(self, plan: WritePlan, groups: list[Group], ids: list[str], key: Key | None) -> None:
         """Raise Unusual where a value of a unique field is another record's, or comes twice."""
         for unique in plan.unique:
-            if key is not None and key[0].name == unique.name:
+            if key is not None and key.field.name == unique.name:
                 # By it the rows were found, or not found.
                 continue
             claims: dict[Any, str] = {}
@@ -317,9 +345,8 @@ class Blocks:
                         count += 1
             if len(claims) < count:
                 raise Unusual
-            for value, identifier in self._living(plan.sobject, unique, list(claims)):
-                if claims[value] != identifier:
-                    raise Unusual
+            if any(claims[row[-1]] != row[-2] for row in self._living(plan.sobject, unique, list(claims))):
+                raise Unusual
 
     # -- what the platform adds
 

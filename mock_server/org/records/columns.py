@@ -53,14 +53,13 @@ def _read(field: Field, cells: Sequence[str], coerce: Coerce) -> Values:
     else:
         values = list(map(str.strip, cells, repeat(BLANK)))
         whole = "\n".join(values)
-        if "\0" in whole or "\r" in whole:
+        # Nor is a text stored that is empty.
+        if "\0" in whole or "\r" in whole or "" in values:
             return _each(field, cells, coerce)
     if field.length and max(map(len, values), default=0) > field.length:
         raise Unusual
     if field.type == "email":
         return _addresses(values, whole) or _each(field, cells, coerce)
-    if "" in values:
-        return [value or None for value in values]
     return values
 
 
@@ -98,16 +97,19 @@ def _addresses(texts: Values, whole: str) -> Values | None:
     signs = set(lines.translate(None, _LETTERS).split(b"\n")[1:-1])
     if not all(map(_SIGNS.fullmatch, signs)):
         return None
-    return whole.lower().split("\n")
+    lowered = whole.lower()
+    return texts if lowered == whole else lowered.split("\n")
 
 
 def folded(values: Values) -> Values:
-    """Return values in the form in which they are compared; what is no text stays as it is."""
+    """Return values in the form in which they are compared, the list itself where they are; others than texts are."""
     try:
         whole = "".join(values)
     except TypeError:
         return [fold(value) if isinstance(value, str) else value for value in values]
-    return list(map(str.lower if whole.isascii() else fold, values))
+    if not whole.isascii():
+        return list(map(fold, values))
+    return values if whole.lower() == whole else list(map(str.lower, values))
 
 
 def reading(column: Column, coerce: Coerce) -> Callable[[Sequence[str]], Values]:

@@ -25,7 +25,8 @@ class Batch(NamedTuple):
     user: str = ""
     """Who made them."""
     before: Sequence[tuple[Any, ...]] | None = None
-    """What the columns of an update held until then, row by row, where somebody wants to know."""
+    """What the columns of an update held until then, row by row, where somebody wants to know. As `rows`, they may end
+    with columns of the store's own."""
     whole: int = 0
     """Tells what was done in one go: a number that all changes of a transaction of several saves have in common."""
 

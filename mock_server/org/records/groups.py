@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, repeat
+from itertools import repeat
 from operator import itemgetter
 from typing import Any
 
@@ -30,16 +30,14 @@ class Same:
 
     value: Any
 
-    def __getitem__(self, part: slice) -> Same:
-        return self
-
 
 class Spread(Sequence[tuple[Any, ...]]):
-    """Rows that are kept as columns, and made when somebody reads them."""
+    """Some of the rows that are kept as columns, made when somebody reads them."""
 
-    def __init__(self, columns: Sequence[Values | Same], count: int) -> None:
+    def __init__(self, columns: Sequence[Values | Same], part: slice) -> None:
         self._columns = columns
-        self._count = count
+        self._part = part
+        self._count: int = part.stop - part.start
 
     def __len__(self) -> int:
         return self._count
@@ -49,7 +47,8 @@ class Spread(Sequence[tuple[Any, ...]]):
 
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
         return zip(
-            *(repeat(one.value, self._count) if isinstance(one, Same) else one for one in self._columns), strict=False
+            *(repeat(one.value, self._count) if isinstance(one, Same) else one[self._part] for one in self._columns),
+            strict=False,
         )
 
 
@@ -63,7 +62,7 @@ class Group:
     ids: list[str] = field(default_factory=list)
     logged: int = 0
     before: list[tuple[Any, ...]] | None = None
-    """What the columns that it writes held until then, where somebody wants to know."""
+    """What the columns that it writes held until then, where somebody wants to know; rows may be longer than that."""
 
 
 def note(
@@ -84,14 +83,13 @@ def note(
             group, (names, columns) = groups[number], told[number]
             part = slice(group.logged, group.logged + shares[number])
             group.logged = part.stop
-            rows = Spread([column[part] for column in columns], part.stop - part.start)
+            rows = Spread(columns, part)
             verb: Committed = "create" if group.creates else "update"
             before = None if group.before is None else group.before[part]
             log.append(verb, plan.sobject.name, moment, exchange, names, group.ids[part], rows, user_id, before)
 
 
 def remember(
-    store: Store,
     plan: WritePlan,
     groups: list[Group],
     user_id: str,
@@ -100,20 +98,16 @@ def remember(
 ) -> None:
     """Note what the records that groups change hold until then.
 
-    `held` are rows that were read before: their Id, whether they are deleted, and some columns; of no records, or all.
+    `held` are their rows by id, as they were read before: they begin with some columns, those of the groups among them.
     """
     for group in groups:
         if group.creates:
             continue
+        group.before = list(map(held.__getitem__, group.ids))
         names, _ = _told(plan, group, "", user_id)
-        if held and names == columns:
-            group.before = [held[identifier][2:] for identifier in group.ids]
-        elif held:
-            places = itemgetter(*(2 + columns.index(name) for name in names))
-            group.before = [places(held[identifier]) for identifier in group.ids]
-        else:
-            found = {row[0]: row[1:] for row in store.lookup(plan.sobject, "Id", group.ids, "Id", *names)}
-            group.before = [found[identifier] for identifier in group.ids]
+        if names != columns:
+            # One more than there are names: of a single place this would make no tuple.
+            group.before = list(map(itemgetter(*map(columns.index, names), -1), group.before))
 
 
 def _told(plan: WritePlan, group: Group, at: str, user_id: str) -> tuple[tuple[str, ...], list[Values | Same]]:
@@ -127,29 +121,36 @@ def _told(plan: WritePlan, group: Group, at: str, user_id: str) -> tuple[tuple[s
     return (*names, *plan.modified, *plan.modified_by), [*columns, *tail]
 
 
-def write(store: Store, plan: WritePlan, group: Group, at: str, user_id: str, key: tuple[Field, Values] | None) -> None:
-    """Insert the records of a group, or change them, in few statements."""
+def write(store: Store, plan: WritePlan, group: Group, at: str, user_id: str, key: Field | None) -> None:
+    """Insert the records of a group, or change them, in few statements. `key` is what an upsert found them by."""
     columns = dict(zip(*_told(plan, group, at, user_id), strict=True))
     shadows = {fold_column(name): _shadow(column) for name, column in columns.items() if plan.folds(name)}
     if not group.creates:
         columns["Id"] = group.ids
         if key is not None:
             # It was found by its key: what that is compared by does not change, and its index stays as it is.
-            (shadows if key[0].folded else columns).pop(fold_column(key[0].name) if key[0].folded else key[0].name)
+            (shadows if key.folded else columns).pop(fold_column(key.name) if key.folded else key.name)
     columns |= shadows
     shared = {name: column.value for name, column in columns.items() if isinstance(column, Same)}
     own = {name: column for name, column in columns.items() if not isinstance(column, Same)}
-    values, width = list(chain.from_iterable(zip(*own.values(), strict=True))), len(own)
-    start, count = 0, len(group.ids)
+    width, start, count = len(own), 0, len(group.ids)
     for size in _SIZES:
         if width * size > _VARIABLES:
             continue
         end = start + (count - start) // size * size
-        parts = [[*shared.values(), *values[at * width : (at + size) * width]] for at in range(start, end, size)]
+        parts = [[*shared.values(), *_row_by_row(own, at, size)] for at in range(start, end, size)]
         if parts:
             sql = plan.insert_many(tuple(shared), tuple(own), size, not group.creates)
             store.execute_many(sql, parts, end - start)
         start = end
+
+
+def _row_by_row(columns: Mapping[str, Values], start: int, count: int) -> Values:
+    """Return the values of some rows, one row after the other."""
+    values: Values = [None] * (count * len(columns))
+    for place, column in enumerate(columns.values()):
+        values[place :: len(columns)] = column[start : start + count]
+    return values
 
 
 def merged(groups: list[Group]) -> list[Group]:

@@ -271,6 +271,11 @@ class Pipeline:
             exchange=chunk.exchange,
         )
 
+    def _locked(self, groups: Mapping[tuple[str, str], list[Row]]) -> frozenset[str]:
+        """Return the records that the write of some rows locks."""
+        held = self._locking.of([row for rows in groups.values() for row in rows])
+        return frozenset(identifier for _, ids in held for identifier in ids)
+
     def store_rows(self, chunk: Chunk) -> bool:
         """Write the rows that have not failed, in one transaction; tell whether they stay written.
 
@@ -286,8 +291,7 @@ class Pipeline:
         recount = Recount(self.rollups, self._store)
         save = self._save_of(chunk, recount)
         # Before the write: a deleted record, or one that changed its parent, no longer says what it held.
-        held = self._locking.of([row for rows in groups.values() for row in rows]) if self.transaction_time else ()
-        locked = {identifier for _, ids in held for identifier in ids}
+        locked = self._locked(groups) if self.transaction_time else frozenset()
         # One row is one statement, and so a transaction by itself; deletions and roll-ups may reach further.
         first = chunk.rows[0]
         alone = (
@@ -339,7 +343,7 @@ def _result(row: Row, rolled_back: bool) -> RowResult:
         return RowResult(None, False, False, tuple(row.errors))
     if rolled_back and not row.plan.publishes_at_once:
         return RowResult(None, False, False, (errors.ALL_OR_NONE_OPERATION_ROLLED_BACK(),))
-    return RowResult(row.id, True, row.verb == "create", enqueued=row.values.get("EventUuid"))
+    return RowResult(row.id, True, row.verb == "create", (), row.values.get("EventUuid"))
 
 
 __all__ = ["CHUNK", "LockHeld", "Pipeline"]

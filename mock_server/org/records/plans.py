@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from mock_server.org.records.agreements import RECORD_TYPE, agreements, typed_defaults
 from mock_server.org.records.table_sql import fold_column, insert_many_sql, insert_sql, person_name, quoted
@@ -35,6 +35,11 @@ SYSTEM_DEFAULTS: dict[str, dict[str, Any]] = {
 }
 """What a new record of the system says of itself, in stored form; a describe does not tell."""
 _SHARE_DEFAULTS = {"RowCause": "Manual"}
+FEATURES = (
+    "acting", "agreements", "assigned", "convertible", "duplicates", "filtered", "publishes", "rule", "ruled", "unique",
+    "watched",
+)  # fmt: skip
+"""What a plan may have that some step of a save is there for: see `steps.Steps.STEPS`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +52,12 @@ class Slot:
     updateable: bool
 
 
-Shape = tuple[tuple[str, Coerce], ...]
-"""The field name and coercion of each value of a row, in the row's order."""
+class Shape(NamedTuple):
+    """The field name and coercion of each value of a row, in its order. Those that are `filled` may not be empty."""
+
+    names: tuple[str, ...]
+    coerces: tuple[Coerce, ...]
+    filled: tuple[bool, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +143,10 @@ class WritePlan:
         self.typed_defaults = typed_defaults(sobject)
         self.agreements = agreements(sobject)
         looks_back = self.rule is not None and self.rule.looks_back
-        rules = self.ruled or self.acting or self.sending or self.assigned or bool(sobject.duplicate_rules)
+        self.duplicates = bool(sobject.duplicate_rules)
+        """Whether rules look for records that are there already."""
+        self.convertible = sobject.name == "Lead"
+        rules = self.ruled or self.acting or self.sending or self.assigned or self.duplicates
         self.watched = rules or bool(self.agreements) or looks_back
         """Whether steps need the stored record of an update or delete: it is then loaded into `Row.before`."""
         quiet = self.rule is None or not (self.rule.on_create or self.rule.looks_back)
@@ -161,6 +173,7 @@ class WritePlan:
         self.created_by = tuple(name for name in ("CreatedById", "LastModifiedById") if name in names)
         self.modified = tuple(name for name in ("LastModifiedDate", "SystemModstamp") if name in names)
         self.modified_by = tuple(name for name in ("LastModifiedById",) if name in names)
+        self.features = frozenset(name for name in FEATURES if getattr(self, name))
 
     def slot(self, name: str) -> Slot | None:
         """Find the target of a write by the field's name in any case."""
@@ -178,17 +191,19 @@ class WritePlan:
     def shape(self, creating: bool, names: tuple[str, ...]) -> Shape | None:
         """Return the targets of a row that names just plain, writable fields and all required ones, else None."""
         key = (creating, names)
-        if key in self._shapes:
+        try:
             return self._shapes[key]
-        cells = []
+        except KeyError:
+            cells = []
         for name in names:
             slot = self.slot(name)
             if slot is None or not (slot.createable if creating else slot.updateable):
                 break
-            cells.append((slot.field.name, slot.coerce))
-        given = {name for name, _ in cells}
+            cells.append((slot.field.name, slot.coerce, slot.field.name in self.not_null))
+        given = {name for name, *_ in cells}
         complete = not creating or all(field.name in given for field in self.required)
-        shape = tuple(cells) if len(cells) == len(names) == len(given) and complete else None
+        plain = len(cells) == len(names) == len(given) and complete
+        shape = Shape(*zip(*cells, strict=True)) if plain and cells else None
         if len(self._shapes) < _MOST_STATEMENTS:
             self._shapes[key] = shape
         return shape

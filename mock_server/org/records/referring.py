@@ -27,11 +27,11 @@ def check_references(schema: Schema, store: Store, chunk: Chunk) -> None:
     for row in chunk.rows:
         if row.errors or not row.writes:
             continue
-        for name in row.plan.related.keys() & row.values.keys():
-            value = row.values[name]
-            reference = row.plan.related[name]
+        values, related = row.values, row.plan.related
+        for name in related.keys() & values.keys():
+            value = values[name]
             if value is not None:
-                wanted.setdefault(value[:3], {}).setdefault(value, []).append((row, reference))
+                wanted.setdefault(value[:3], {}).setdefault(value, []).append((row, related[name]))
     for prefix, references in wanted.items():
         target, live = living(schema, store, prefix, list(references))
         for identifier, users in references.items():

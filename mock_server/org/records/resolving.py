@@ -10,7 +10,7 @@ from mock_server.org import errors
 from mock_server.org.errors import ApiError
 from mock_server.org.identity.permissions import Permissions
 from mock_server.org.ids import to_15, to_18
-from mock_server.org.records.plans import plan_of
+from mock_server.org.records.plans import WritePlan, plan_of
 from mock_server.org.records.recycling import RecycleBin
 from mock_server.org.records.rows import Chunk, Row
 from mock_server.org.records.store import Store
@@ -36,21 +36,21 @@ class Resolving:
         upserts: dict[tuple[str, str], list[Row]] = {}
         known: dict[str, list[Row]] = {}
         binned: dict[str, list[Row]] = {}
+        name, tooling, plan = "", False, None
         for row in chunk.rows:
             change = row.change
             if change.refusal is not None:
                 row.fail(change.refusal)
                 continue
-            sobject = (self._schema.tools() if change.tooling else self._schema).get(change.sobject)
-            if sobject is None or (chunk.access is not None and "read" not in chunk.access.rights(sobject)):
-                row.fail(unsupported_type(change.sobject))
-                continue
-            plan = plan_of(sobject)
+            # Mostly a row is of the object of the one before it.
+            if plan is None or change.sobject != name or change.tooling != tooling:
+                name, tooling = change.sobject, change.tooling
+                plan = self._plan(chunk, name, tooling)
+                if plan is None:
+                    row.fail(unsupported_type(name))
+                    continue
+            sobject = plan.sobject
             row.sobject, row.plan, row.verb = sobject, plan, change.verb
-            if plan not in chunk.plans:
-                chunk.plans.append(plan)
-                if not plan.publishes:
-                    self._store.ready(sobject)
             if change.verb == "upsert":
                 if (change.key_field or "").lower() != "id":
                     upserts.setdefault((sobject.name, change.key_field or ""), []).append(row)
@@ -67,12 +67,25 @@ class Resolving:
                 binned.setdefault(sobject.name, []).append(row)
             elif row.verb != "create":
                 known.setdefault(sobject.name, []).append(row)
-        for (_, name), rows in upserts.items():
-            self._by_key(chunk, rows, name)
+        for (_, key), rows in upserts.items():
+            self._by_key(chunk, rows, key)
         for rows in known.values():
             self._by_id(chunk, rows)
         for rows in binned.values():
             self._in_bin(chunk, rows)
+
+    def _plan(self, chunk: Chunk, name: str, tooling: bool) -> WritePlan | None:
+        """Return how rows of an object are written, known to the chunk from now on; None where its saver sees none."""
+        sobject = (self._schema.tools() if tooling else self._schema).get(name)
+        if sobject is None or (chunk.access is not None and "read" not in chunk.access.rights(sobject)):
+            return None
+        plan = plan_of(sobject)
+        if plan not in chunk.plans:
+            chunk.plans.append(plan)
+            chunk.features |= plan.features
+            if not plan.publishes:
+                self._store.ready(sobject)
+        return plan
 
     def _by_key(self, chunk: Chunk, rows: list[Row], name: str) -> None:
         sobject = rows[0].sobject

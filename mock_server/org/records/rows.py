@@ -118,7 +118,9 @@ class Chunk:
         self.calls: list[tuple[object, Row]] = []
         """What its rows set going outside the org once they are saved; see `org.outbound`."""
         self.plans: list[WritePlan] = []
-        """The plans of its rows' objects, each once: a step that none of them needs is over at once."""
+        """The plans of its rows' objects, each once."""
+        self.features: frozenset[str] = frozenset()
+        """What any of these plans has: a step that is there for something else is left out."""
 
     def alive(self) -> dict[tuple[str, str], list[Row]]:
         """Return the rows that have not failed, by what is to be done and to which object."""

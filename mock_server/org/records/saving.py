@@ -90,7 +90,7 @@ class Saving:
         """Return what some columns hold before the write, row by row, where somebody wants to know."""
         if sobject.name not in self._log.watched:
             return None
-        held = {row[0]: row[1:] for row in self._store.lookup(sobject, "Id", ids, "Id", *columns)}
+        held = {row[-1]: row for row in self._store.lookup(sobject, "Id", ids, *columns, "Id")}
         return [held[identifier] for identifier in ids]
 
     def groups(self, groups: Mapping[tuple[str, str], list[Row]]) -> None:

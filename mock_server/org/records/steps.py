@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from mock_server.org import errors
 from mock_server.org.approvals.processes import Approvals
@@ -50,6 +51,13 @@ _FLAGS = {
 }
 
 
+class Step(NamedTuple):
+    """A step of a save, left out where no row's object has the feature (`plans.FEATURES`) that it is there for."""
+
+    take: Callable[[Steps, Chunk], None]
+    feature: str | None = None
+
+
 class Steps:
     """The steps of one org's saves."""
 
@@ -90,7 +98,8 @@ class Steps:
 
     def take(self, chunk: Chunk) -> None:
         """Take the rows through all steps."""
-        for step in self.STEPS:
+        self._resolve(chunk)
+        for step in _needed(chunk.features):
             step(self, chunk)
 
     def stored(self, rows: list[Row]) -> dict[str, dict[str, Any]]:
@@ -132,10 +141,7 @@ class Steps:
 
     def _protect(self, chunk: Chunk) -> None:
         """Refuse to change or merge leads that are converted."""
-        for row in chunk.rows:
-            if row.sobject is not None and row.sobject.name == "Lead":
-                protect_converted(self._store, [row for row in chunk.rows if not row.errors])
-                return
+        protect_converted(self._store, [row for row in chunk.rows if not row.errors])
 
     def _validate(self, chunk: Chunk) -> None:
         """Turn each value into its stored form; note what is unknown, unwritable, too long or missing."""
@@ -159,7 +165,7 @@ class Steps:
     def _load(self, chunk: Chunk) -> None:
         """Load the stored records of updates and deletes, where later steps need them."""
         sends = self.outbound is not None
-        if not (self._automation or sends) and not any(plan.watched for plan in chunk.plans):
+        if not (self._automation or sends or "watched" in chunk.features):
             return
         for (verb, _), rows in chunk.alive().items():
             hooks = self._automation and hooked(self._automation, rows[0])
@@ -192,8 +198,6 @@ class Steps:
 
     def _agree(self, chunk: Chunk) -> None:
         """Refuse values of one record that do not fit each other; add what follows from them."""
-        if not any(plan.agreements for plan in chunk.plans):
-            return
         for rows in chunk.alive().values():
             if not rows[0].plan.agreements or not rows[0].writes:
                 continue
@@ -219,8 +223,6 @@ class Steps:
 
     def compute(self, chunk: Chunk) -> None:
         """Set the fields of standard objects that follow from others."""
-        if not any(plan.rule for plan in chunk.plans):
-            return
         for (verb, _), rows in chunk.alive().items():
             rule = rows[0].plan.rule
             if rule is not None and verb != "delete":
@@ -241,12 +243,12 @@ class Steps:
 
     def enforce(self, chunk: Chunk) -> None:
         """Refuse what a validation rule forbids."""
-        if not any(plan.ruled for plan in chunk.plans):
-            return
         by_object: dict[str, list[Row]] = {}
         for row in chunk.rows:
             if not row.errors and row.plan.ruled and row.verb in ("create", "update"):
                 by_object.setdefault(row.sobject.name, []).append(row)
+        if not by_object:
+            return
         # Lazily: an org without rules needs no compiler.
         from mock_server.org.formula.rules import enforce
 
@@ -256,8 +258,6 @@ class Steps:
 
     def _assign(self, chunk: Chunk) -> None:
         """Give records to whom an assignment rule names."""
-        if not any(plan.assigned for plan in chunk.plans):
-            return
         for rows in chunk.alive().values():
             wanted = [row for row in rows if row.change.assign is not None] if rows[0].writes else []
             if wanted and wanted[0].plan.assigned:
@@ -272,8 +272,6 @@ class Steps:
 
     def _act(self, chunk: Chunk) -> None:
         """Set the fields that workflow rules say; what follows from them follows."""
-        if not any(plan.acting for plan in chunk.plans):
-            return
         for rows in chunk.alive().values():
             if rows[0].plan.acting and rows[0].writes:
                 from mock_server.org.formula.acting import act
@@ -303,21 +301,17 @@ class Steps:
 
     def _ration(self, chunk: Chunk) -> None:
         """Refuse events that are too large, or more than the org may publish now."""
-        if any(plan.publishes for plan in chunk.plans) and self._automation.metered:
+        if self._automation.metered:
             ration(chunk, self._outbox)
 
     def _match(self, chunk: Chunk) -> None:
         """Refuse records that duplicate rules find already there."""
-        if not any(plan.sobject.duplicate_rules for plan in chunk.plans):
-            return
         for (verb, _), rows in chunk.alive().items():
             if rows[0].sobject.duplicate_rules and verb in ("create", "update"):
                 duplicates.find(self._store, rows)
 
     def _deduplicate(self, chunk: Chunk) -> None:
         """Refuse values of unique fields that another record, or an earlier row of the chunk, has."""
-        if not any(plan.unique for plan in chunk.plans):
-            return
         by_object: dict[str, list[Row]] = {}
         for row in chunk.rows:
             if not row.errors and row.plan.unique:
@@ -360,29 +354,35 @@ class Steps:
         """Refuse rows whose parents were to be made by the same call, and are not."""
         forsake(chunk)
 
-    STEPS: ClassVar[tuple[Callable[[Steps, Chunk], None], ...]] = (
-        _resolve,
-        _permit,
-        _protect,
-        _validate,
-        _relate,
-        _reach,
-        _await_approval,
-        _load,
-        _default,
-        _automate,
-        _agree,
-        compute,
-        _filter,
-        enforce,
-        _assign,
-        _set_going,
-        _act,
-        _number,
-        _ration,
-        _match,
-        _deduplicate,
-        _follow,
-        _lock,
-        _forsake,
+    STEPS: ClassVar[tuple[Step, ...]] = (
+        Step(_permit),
+        Step(_protect, "convertible"),
+        Step(_validate),
+        Step(_relate),
+        Step(_reach),
+        Step(_await_approval),
+        Step(_load),
+        Step(_default),
+        Step(_automate),
+        Step(_agree, "agreements"),
+        Step(compute, "rule"),
+        Step(_filter, "filtered"),
+        Step(enforce, "ruled"),
+        Step(_assign, "assigned"),
+        Step(_set_going),
+        Step(_act, "acting"),
+        Step(_number),
+        Step(_ration, "publishes"),
+        Step(_match, "duplicates"),
+        Step(_deduplicate, "unique"),
+        Step(_follow),
+        Step(_lock),
+        Step(_forsake),
     )
+    """In this order, once `_resolve` has told what the rows are about."""
+
+
+@lru_cache(256)
+def _needed(features: frozenset[str]) -> tuple[Callable[[Steps, Chunk], None], ...]:
+    """Return the steps that rows of objects with some features, and no others, go through."""
+    return tuple(step.take for step in Steps.STEPS if step.feature is None or step.feature in features)

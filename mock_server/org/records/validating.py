@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from itertools import compress
+from operator import call
+from typing import TYPE_CHECKING
 
 from mock_server.org import errors
 from mock_server.org.errors import ApiError
@@ -18,20 +20,17 @@ def validate_plain(row: Row) -> bool:
 
     Rows of a call mostly name the same fields, so what their names mean is worked out once.
     """
-    shape = row.plan.shape(row.verb == "create", tuple(row.change.values))
-    if shape is None:
+    given = row.change.values
+    shape = row.plan.shape(row.verb == "create", tuple(given))
+    if shape is None or None in given.values():
         return False
-    values: dict[str, Any] = dict(row.values)
     try:
-        for (name, coerce), value in zip(shape, row.change.values.values(), strict=True):
-            if value is None:
-                return False
-            values[name] = stored = coerce(value)
-            if stored is None and name in row.plan.not_null:
-                return False
+        stored = tuple(map(call, shape.coerces, given.values()))
     except ApiError:
         return False
-    row.values = values
+    if None in stored and any(value is None for value in compress(stored, shape.filled)):
+        return False
+    row.values.update(zip(shape.names, stored, strict=True))
     return True
 
 

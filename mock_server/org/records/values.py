@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import binascii
 import re
+import sys
 from base64 import b64decode
 from collections.abc import Callable
 from typing import Any
@@ -48,7 +49,7 @@ def coercion(field: Field) -> Coerce:
 
 
 def _text(field: Field) -> Callable[[Any], str | None]:
-    length = field.length
+    length = field.length or sys.maxsize
     lines = field.type == "textarea"
 
     def text(value: Any) -> str | None:
@@ -60,7 +61,7 @@ def _text(field: Field) -> Callable[[Any], str | None]:
         value = value.strip(BLANK)
         if lines and "\r" in value:
             value = _NEWLINES.sub("\n", value)
-        if length and len(value) > length:
+        if len(value) > length:
             raise too_long(field, value)
         return value or None
 

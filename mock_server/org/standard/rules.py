@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mock_server.org.standard import activities, channels, sales, service, streaming
+from mock_server.org.standard import activities, channels, sales, service, streaming, subscriptions
 
 if TYPE_CHECKING:
     from mock_server.org.records.rows import Row
@@ -75,6 +75,9 @@ RULES: dict[str, Rule] = {
     ),
     "PlatformEventChannel": _rule(channels.channel, "FullName", "Metadata"),
     "PlatformEventChannelMember": _rule(channels.member, "FullName", "Metadata"),
+    "ManagedEventSubscription": _rule(
+        subscriptions.subscription, "DeveloperName", "TopicName", "DefaultReplay", "ErrorRecoveryReplay", "State",
+    ),
     "StreamingChannel": _rule(streaming.channel, "Name"),
     "Task": _rule(activities.task, "Status", "Priority", "WhatId", "WhoId"),
     "Event": _rule(

@@ -54,6 +54,8 @@ def note(call: Call, channel: str, replay: int | None, refused: str | None = Non
 
 def _replay(preset: int, told: bytes) -> int:
     """Return from where a client wants to read. Raises ApiError."""
+    if preset not in (0, 1, 2):
+        raise errors.FETCH_INVALID(why=f"there is no replay preset {preset}")
     if preset != 2:
         return EARLIEST if preset == 1 else LATEST
     if not told:

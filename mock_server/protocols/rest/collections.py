@@ -34,7 +34,7 @@ BY_KEY = f"{OF_TYPE}/{{field}}"
 )
 async def create(call: Call) -> Reply:
     records, all_or_none = _records(call)
-    changes = [_change(call, "create", record) for record in records]
+    changes = _changes(call, "create", records)
     _in_few_chunks(changes)
     return _answer(await save(call, changes, all_or_none=all_or_none))
 
@@ -53,12 +53,10 @@ async def create(call: Call) -> Reply:
 )
 async def update(call: Call) -> Reply:
     records, all_or_none = _records(call)
-    changes = []
-    for record in records:
-        change = _change(call, "update", record)
+    changes = _changes(call, "update", records)
+    for change in changes:
         change.id = _take(change.values, "id")
         _refuse_stranger(call, change)
-        changes.append(change)
     _in_few_chunks(changes)
     return _answer(await save(call, changes, all_or_none=all_or_none))
 
@@ -81,16 +79,14 @@ async def upsert(call: Call) -> Reply:
     if key is None or not (key.external_id or key.id_lookup):
         raise errors.NO_SUCH_EXTERNAL_ID_FIELD(segment=call.args["field"])
     records, all_or_none = _records(call)
-    changes = []
-    for record in records:
-        change = _change(call, "upsert", record)
+    changes = _changes(call, "upsert", records)
+    for change in changes:
         change.key_field = key.name
         change.key = _take(change.values, key.name)
         if change.sobject.lower() != sobject.name.lower():
             change.refusal = errors.INVALID_FIELD(
                 text=f"The record's type {change.sobject} is not the type {sobject.name} of the request.", fields=()
             )
-        changes.append(change)
     results = await save(call, changes, all_or_none=all_or_none)
     items = []
     for result in results:
@@ -204,15 +200,18 @@ def _within(count: int, limit: int) -> None:
         raise errors.EXCEEDED_ID_LIMIT(limit=limit)
 
 
-def _change(call: Call, verb: Verb, record: dict[str, Any]) -> Change:
-    attributes = record.pop("attributes", None)
-    kind = attributes.get("type") if isinstance(attributes, dict) else None
-    if not isinstance(kind, str):
-        raise errors.INVALID_INPUT(text="Each record needs the name of its object in attributes.type")
-    change = Change(verb, kind, record)
-    if call.schema.get(kind) is None:
-        change.refusal = unsupported_type(kind)
-    return change
+def _changes(call: Call, verb: Verb, records: Sequence[dict[str, Any]]) -> list[Change]:
+    schema, out = call.schema, []
+    for record in records:
+        attributes = record.pop("attributes", None)
+        kind = attributes.get("type") if isinstance(attributes, dict) else None
+        if not isinstance(kind, str):
+            raise errors.INVALID_INPUT(text="Each record needs the name of its object in attributes.type")
+        change = Change(verb, kind, record)
+        if schema.get(kind) is None:
+            change.refusal = unsupported_type(kind)
+        out.append(change)
+    return out
 
 
 def _take(values: dict[str, Any], name: str) -> Any:

@@ -180,6 +180,25 @@ def test_change_events_of_a_channel_are_filtered_and_enriched() -> None:
     assert changes(bus, "/data/ChangeEvents") == []
 
 
+def test_of_the_standard_channel_members_are_filtered_and_enriched_too() -> None:
+    members = {"Account": {"filter": "Phone != '2'", "enriched": ["Industry", "Site"]}, "Contact": {}}
+    bus = Bus(schema=schema_of({"ChangeEvents": {"members": members}}))
+    made = bus.save(Change("create", "Account", {"Name": "a", "Industry": "Energy"}))[0].id
+    for phone in "12":
+        bus.save(Change("update", "Account", {"Phone": phone}, id=made))
+    bus.save(Change("create", "Contact", {"LastName": "c"}), Change("delete", "Account", id=made))
+    bus.save(Change("undelete", "Account", id=made))
+    told = changes(bus, "/data/ChangeEvents")
+    kinds = ["CREATE", "UPDATE", "CREATE", "DELETE"]
+    assert [one["ChangeEventHeader"]["changeType"] for one in told] == kinds
+    assert told[1]["Industry"] == told[3]["Industry"] == "Energy"
+    assert all("Site" not in one for one in told), "it is blank"
+    assert told[1]["ChangeEventHeader"]["changedFields"] == ["Phone", "LastModifiedDate"]
+    own = changes(bus, "/data/AccountChangeEvent")
+    assert [one.get("Phone") for one in own] == [None, "1", "2", None, "2"]
+    assert all("Industry" not in one for one in own[1:4]), "channels of one object have no members"
+
+
 class Undone(Exception):
     """Ends a transaction."""
 

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from mock_server.org.identity.admission import LoginRefused, Visit
+from mock_server.org.identity.standard_profiles import PROFILES
 from mock_server.org.ids import checksum
 from mock_server.org.org import Org
 from mock_server.org.records.changes import Change
+from mock_server.org.records.tally import record_counts
 
 
 @pytest.fixture
@@ -146,3 +148,17 @@ def test_a_step_of_a_real_clock_leaves_clients_behind() -> None:
     org = Org(1, clock="real")
     org.clock.advance(10_000)
     assert org.clock.now() - org.directory.clients_time() == pytest.approx(10_000, abs=1)
+
+
+def test_profiles_are_there_from_the_start_although_their_table_is_made_when_asked_for() -> None:
+    org = Org(1, clock="virtual", start=1_772_323_200)
+    org.directory.seed()
+    origin = org.snapshot()
+    assert not org.store.has_table("Profile")
+    org.clock.advance(3600)
+    assert record_counts(org, None)["Profile"] == len(PROFILES)
+    for _ in range(2):
+        found = rows(org, "SELECT Name, CreatedDate FROM Profile")
+        assert {row["Name"] for row in found} == {one.name for one in PROFILES}
+        assert {row["CreatedDate"] for row in found} == {"2026-03-01T00:00:00.000+0000"}
+        org.restore(origin)

@@ -149,7 +149,8 @@ def _told(results: Any) -> list[Any]:
 
 def _state(org: Org) -> list[Any]:
     run = org.store.connection.execute
-    tables = {name: run(f"SELECT * FROM {quoted(name)} ORDER BY 1, 2, 3").fetchall() for name in org.store.used()}
+    names = [name for name in org.store.used() if org.store.has_table(name)]
+    tables = {name: run(f"SELECT * FROM {quoted(name)} ORDER BY 1, 2, 3").fetchall() for name in names}
     # An empty table is as good as none.
     stored = sorted((name, rows) for name, rows in tables.items() if rows)
     commits = [(*commit[:8], commit.values) for commit in org.commits()]

@@ -194,3 +194,31 @@ def test_the_metadata_of_a_record_says_what_its_fields_do(rest: Rest, pubsub: Pu
     (record,) = rest.get("/tooling/query", params={"q": soql}).json()["records"]
     assert (record["DeveloperName"], record["TopicName"]) == ("ByMetadata", TOPIC)
     assert record["Metadata"] == {**metadata, "errorRecoveryReplay": "LATEST", "state": "STOP"}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code", "field"),
+    [
+        ({"topicName": "/event/None__e"}, "FIELD_INTEGRITY_EXCEPTION", "TopicName"),
+        ({"topicName": "/topic/None"}, "FIELD_INTEGRITY_EXCEPTION", "TopicName"),
+        ({"topicName": "/data/None__chn"}, "FIELD_INTEGRITY_EXCEPTION", "TopicName"),
+        ({"defaultReplay": "CUSTOM"}, "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", "DefaultReplay"),
+        ({"state": "PAUSE"}, "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", "State"),
+        ({"FullName": "Mine"}, "DUPLICATE_VALUE", "DeveloperName"),
+        ({"FullName": "not a name"}, "FIELD_INTEGRITY_EXCEPTION", "DeveloperName"),
+    ],
+)
+def test_a_subscription_that_nobody_could_read_is_refused(
+    rest: Rest, managed: str, wrong: dict[str, str], code: str, field: str
+) -> None:
+    metadata = {"label": "L", "topicName": TOPIC, "defaultReplay": "EARLIEST", "state": "RUN"}
+    said = {name: value for name, value in wrong.items() if name != "FullName"}
+    made = rest.post(OBJECT, json={"FullName": wrong.get("FullName", "Other"), "Metadata": {**metadata, **said}})
+    assert made.status_code == 400
+    (error,) = made.json()
+    assert (error["errorCode"], error["fields"]) == (code, [field])
+
+
+@pytest.mark.parametrize("topic", ["/data/ChangeEvents", "/data/AccountChangeEvent"])
+def test_a_subscription_may_be_one_to_changes(rest: Rest, managed: str, topic: str) -> None:
+    assert rest.patch(f"{OBJECT}/{managed}", json={"TopicName": topic, "DeveloperName": "Mine"}).status_code == 204

@@ -93,6 +93,7 @@ def test_replay_begins_behind_an_id_at_the_start_or_at_the_tip(pubsub: PubSub, c
         ({"topic_name": "/event/None__e"}, "NOT_FOUND", "topic.not.found"),
         ({"topic_name": "/u/None"}, "NOT_FOUND", "topic.not.found"),
         ({"replay_preset": CUSTOM}, "INVALID_ARGUMENT", "subscription.fetch.replayid.validation.failed"),
+        ({"replay_preset": 7}, "INVALID_ARGUMENT", "subscription.fetch.request.invalid"),
         ({"replay_preset": CUSTOM, "replay_id": b"123"}, "INVALID_ARGUMENT", "subscription.fetch.replayid.corrupted"),
         (
             {"replay_preset": CUSTOM, "replay_id": b"\0\0\0\0\0\1\0\0"},

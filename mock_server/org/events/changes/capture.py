@@ -114,6 +114,8 @@ class Changes:
             if access is not None and not may_follow(access, sobject):
                 raise NotPermitted(name, sobject.name)
         channel = self._bus.channel(name, "change")
+        if event == ALL:
+            channel = self._bus.custom.standard(channel)
         return Seen(channel, lambda: self._org.accesses.of(who.user_id), self._org.schema)
 
     def _channels(self, entities: tuple[str, ...]) -> tuple[tuple[str, frozenset[str]], ...]:

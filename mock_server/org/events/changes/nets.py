@@ -74,13 +74,15 @@ class Net:
             return [(cell, row[place]) for place, cell in telling if row[place] is not None]
         assert self.before is not None
         before = self.before
-        changed = {place for place, cell in telling if row[place] != before[place] or cell.name == "LastModifiedDate"}
+        changed = [
+            (place, cell) for place, cell in telling if row[place] != before[place] or cell.name == "LastModifiedDate"
+        ]
         if self.type.wholes:
-            changed |= self._wholes(changed)
+            places = {place for place, _ in changed}
+            places |= self._wholes(places)
+            changed = [(place, cell) for place, cell in telling if place in places]
         return [
-            (cell, differences.told(before[place], row[place]) if cell.long else row[place])
-            for place, cell in telling
-            if place in changed
+            (cell, differences.told(before[place], row[place]) if cell.long else row[place]) for place, cell in changed
         ]
 
     def _wholes(self, changed: set[int]) -> set[int]:

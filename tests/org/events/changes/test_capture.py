@@ -9,6 +9,7 @@ import pytest
 
 from mock_server.org.events import NoChannel
 from mock_server.org.events.changes import gap_of
+from mock_server.org.records import store
 from mock_server.org.records.changes import Change
 from mock_server.org.records.conversion import LeadConvert, convert
 from mock_server.org.records.merging import changes as merging
@@ -292,6 +293,25 @@ def test_loads_by_column_are_told_row_by_row_and_chunk_by_chunk(capturing: Make)
     assert sum(header(one)["changeType"] == "CREATE" for one in told) == 50
     unchanged = [one for one in told if header(one)["changedFields"] == ["LastModifiedDate"]]
     assert [len(header(one)["recordIds"]) for one in unchanged] == [200, 200]
+
+
+def test_a_load_that_is_still_being_written_is_what_was_there_before_the_next(
+    capturing: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "LARGE", 0)
+    monkeypatch.setattr(store, "_LOOK_AFTER", 0)
+    org = capturing("Contact")
+    # Nothing is written behind that makes its table first.
+    org.load("upsert", "Contact", ["Email", "LastName"], [("nobody@example.com", "Ada")], key_field="Email")
+    org.news()
+    for even, odd in (("1", "1"), ("1", "2"), ("", "3")):
+        rows = [(f"c{n}@example.com", "Ada", odd if n % 2 else even) for n in range(400)]
+        with org.org.behind():
+            org.load("upsert", "Contact", ["Email", "LastName", "Phone"], rows, key_field="Email")
+        assert org.org.store.beside is not None
+    told = [(header(one)["changeType"], len(header(one)["recordIds"]), body(one).get("Phone")) for one in org.news()]
+    changed = [[("UPDATE", 100, None), ("UPDATE", 100, phone)] * 2 for phone in "23"]
+    assert told == [*[("CREATE", 1, "1")] * 400, *changed[0], *changed[1]]
 
 
 # -- gaps
