@@ -101,6 +101,11 @@ def reconciled(evidence: Evidence, story: Story) -> set[int]:
     return {event.replay_id for hole in holes(evidence, story) if hole.fault is None for event in hole.lost}
 
 
+def left_open(evidence: Evidence, story: Story) -> set[int]:
+    """Return the replay ids of events behind a refused id that no subscription brought any more, read or not."""
+    return {event.replay_id for hole in holes(evidence, story) for event in hole.lost}
+
+
 class ExpiredReplayRecovered(AboutEvents):
     name = "events.expired_replay_recovered"
     trigger = "a subscription was refused for its replay id: it had expired, or the org did not know it"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from harness.evidence import Evidence
 from harness.happenings import Delivered, Published, Subscribed
 from harness.properties.events.claim import MISSING, PUB_SUB, AboutEvents
+from harness.properties.events.holes import left_open
 from harness.properties.events.story import Story, identity, plain
 from harness.properties.property import NoParameters, Verdict, counted, some
 
@@ -41,7 +42,9 @@ class ReplayAfterHandling(AboutEvents):
         if other is not None:
             return other
         overtaken = _Overtaken(story, parameters.in_flight)
-        unhandled = {channel: _unhandled(story, channel) for channel in story.delivered_on}
+        # It asked for these again, from before them, and was refused: how it went on is another matter.
+        asked_again = left_open(evidence, story)
+        unhandled = {channel: _unhandled(story, channel, asked_again) for channel in story.delivered_on}
         returns = 0
         lost: dict[int, Published] = {}
         entries: list[int] = []
@@ -67,13 +70,16 @@ class ReplayAfterHandling(AboutEvents):
         return self.held(f"{counted(returns, 'return')} to a replay id, nothing unhandled before it", returns)
 
 
-def _unhandled(story: Story, channel: str) -> list[tuple[Delivered, Published]]:
+def _unhandled(story: Story, channel: str, asked_again: set[int]) -> list[tuple[Delivered, Published]]:
     """Return the deliveries of a channel whose events were never handled, and should have been."""
     found = ((delivery, story.events.get(delivery.replay_id)) for delivery in story.delivered_on[channel])
     return [
         (delivery, event)
         for delivery, event in found
-        if event is not None and not story.handled(event) and not _nobodys(story, event)
+        if event is not None
+        and event.replay_id not in asked_again
+        and not story.handled(event)
+        and not _nobodys(story, event)
     ]
 
 

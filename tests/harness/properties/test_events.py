@@ -131,6 +131,40 @@ def noted_in_a_table_of_its_own_and_done_by_the_next_run(world: World) -> Option
 
 
 @scene("events.replay_after_handling", "held")
+def expired_with_an_event_in_hand_and_looked_up(world: World) -> Options:
+    stream = Stream(world, channel=ACCOUNTS)
+    stream.subscribe()
+    one, two = stream.change("1"), stream.change("2")
+    stream.took(one)
+    stream.deliver(two, handle=False)
+    stream.end()
+    stream.advance(73 * HOUR)
+    stream.subscribe(one.replay_id, refused=EXPIRED.format(one.replay_id))
+    stream.subscribe(-1)
+    world.query("SELECT Id FROM Account", at=stream.tick(), end=stream.now)
+    three = stream.change("3")
+    stream.took(three)
+    stream.end()
+    stream.subscribe(three.replay_id)
+    return stream.options()
+
+
+@scene("events.replay_after_handling", "violated")
+def kept_on_receipt_and_expired(world: World) -> Options:
+    stream = Stream(world, channel=ACCOUNTS)
+    stream.subscribe()
+    one, two = stream.change("1"), stream.change("2")
+    stream.took(one)
+    stream.deliver(two, handle=False)
+    stream.end()
+    stream.advance(73 * HOUR)
+    stream.subscribe(two.replay_id, refused=EXPIRED.format(two.replay_id))
+    stream.subscribe(-1)
+    world.query("SELECT Id FROM Account", at=stream.tick(), end=stream.now)
+    return stream.options()
+
+
+@scene("events.replay_after_handling", "held")
 @scene("events.none_missed", "violated")
 def one_event_dropped_long_before_the_end(world: World) -> Options:
     stream = Stream(world)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from harness.happenings import Published
@@ -144,6 +144,9 @@ def _delivered(stream: Stream) -> set[int]:
 
 
 @settings(max_examples=150)
+@example(  # an event in hand is lost with its run, and its replay id expires before the next
+    [("change", 1, 1), ("kill", False), ("days", 72), ("overflow",), ("take", 1), ("kill", False)], None, False
+)
 @given(steps=STEPS, asks=st.sampled_from([None, 1, 2, 100]), oldest=st.booleans())
 def test_nothing_is_said_against_a_correct_consumer(
     steps: list[tuple[Any, ...]], asks: int | None, oldest: bool
