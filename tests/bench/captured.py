@@ -34,6 +34,7 @@ class Side:
     who: Session
     ids: list[str]
     made: int = 0
+    upserts: int = 0
 
     def create(self, number: int) -> Change:
         self.made += 1
@@ -71,11 +72,13 @@ class Side:
         return Table("create", "Contact", columns, rows)
 
     def upserted(self, count: int) -> Table:
-        """Return updates by the key of the first contacts."""
+        """Return updates by the keys of some contacts, of others each time: a job names a record once."""
+        first = self.upserts * count
         self.made += 1
+        self.upserts += 1
         rows = [
-            (f"K{place + 1}", f"555-{(self.made + place) % 10_000}", f"T{(self.made + place) % 7}", "X")
-            for place in range(min(count, len(self.ids)))
+            (f"K{(first + place) % len(self.ids) + 1}", f"555-{(self.made + place) % 10_000}", f"T{self.made % 7}", "X")
+            for place in range(count)
         ]
         return Table("upsert", "Contact", ("Key__c", "Phone", "Title", "LastName"), rows, "Key__c")
 
@@ -96,7 +99,7 @@ def sides() -> tuple[Side, Side]:
         if captured:
             org.captured.add("Contact")
         side = Side(org, who, [])
-        for first in range(0, BLOCK, 200):
+        for first in range(0, 4 * BLOCK, 200):
             side.ids += side.write([side.create(number) for number in range(first, first + 200)])
         out.append(side)
     return out[0], out[1]

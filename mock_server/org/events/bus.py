@@ -41,8 +41,6 @@ _WIDEST_GAP = 3
 _GAPS = bytes(1 + byte % _WIDEST_GAP for byte in range(256))
 _LONGEST = max(RETENTION.values())
 _UUID_MASK, _UUID_BITS = 0xF000 << 64 | 0xC000 << 48, 0x4000 << 64 | 0x8000 << 48
-_LOOKED_AFTER = 4_096
-"""Replay ids after which those are looked for that are good for nothing any more."""
 
 
 class Reader(Protocol):
@@ -299,7 +297,7 @@ class EventBus:
     def reserve(self, count: int) -> list[int]:
         """Return replay ids for events that are made later, in order."""
         now = self._clock.now()
-        self._expire()
+        self._expire(now)
         # A byte a gap: a large load asks for very many at once.
         gaps = self._gaps.randbytes(count).translate(_GAPS)
         ids = list(accumulate(gaps, initial=self._last))[1:]
@@ -312,8 +310,7 @@ class EventBus:
         self._last += 1 + self._gaps.randrange(_WIDEST_GAP)
         self._given.append(self._last)
         self._given_at.append(now)
-        if len(self._given) % _LOOKED_AFTER == 0:
-            self._expire()
+        self._expire(now)
         return self._last
 
     def tip(self) -> int:
@@ -330,10 +327,11 @@ class EventBus:
             return self.tip()
         if replay == EARLIEST:
             return 0
-        self._expire()
+        now = self._clock.now()
+        self._expire(now)
         place = bisect_left(self._given, replay)
         known = place < len(self._given) and self._given[place] == replay
-        if not known or self._given_at[place] <= self._clock.now() - channel.retention:
+        if not known or self._given_at[place] <= now - channel.retention:
             raise UnknownReplay(replay)
         return replay
 
@@ -342,10 +340,11 @@ class EventBus:
         channel.expire(self._clock.now())
         return channel.after(replay_id, most)
 
-    def _expire(self) -> None:
+    def _expire(self, now: float) -> None:
         """Forget replay ids that are good for no channel any more."""
-        gone = bisect_right(self._given_at, self._clock.now() - _LONGEST)
-        del self._given[:gone], self._given_at[:gone]
+        if self._given_at and self._given_at[0] <= now - _LONGEST:
+            gone = bisect_right(self._given_at, now - _LONGEST)
+            del self._given[:gone], self._given_at[:gone]
 
     def attach(self, feed: Reader) -> Callable[[], None]:
         """Have a subscription woken whenever something was published, and known by; return what ends that."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,16 @@ _TICKS = 10_000
 """Commit numbers of a second, at the most: so that they grow even over a restart."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Course:
+    """What transactions that change the same objects have in common: types by object, and channels by name, each with
+    the types of events that it carries. `parted` says whether an update may have to tell what it left alone."""
+
+    types: Mapping[str, EventType]
+    channels: tuple[tuple[str, frozenset[str]], ...]
+    parted: bool
+
+
 class Changes:
     """The change events of one org."""
 
@@ -40,7 +51,7 @@ class Changes:
         self.origin: Callable[[int], str] = lambda exchange: ""
         """Tells the changeOrigin of an exchange; whoever knows exchanges sets it."""
         self._types: dict[str, EventType] = {}
-        self._targets: dict[tuple[str, ...], tuple[tuple[str, frozenset[str]], ...]] = {}
+        self._courses: dict[tuple[str, ...], _Course] = {}
         self._version = -1
         self._watching = False
         self._number = 0
@@ -53,7 +64,7 @@ class Changes:
         """Capture the objects that are chosen now."""
         self._default = self._org.captured.names | selected(self._org)
         self._captured = names = self.entities()
-        self._targets.clear()
+        self._courses.clear()
         self._org.log.watch("changes", names)
         if names and not self._watching:
             self._watching = True
@@ -118,15 +129,13 @@ class Changes:
             channel = self._bus.custom.standard(channel)
         return Seen(channel, lambda: self._org.accesses.of(who.user_id), self._org.schema)
 
-    def _channels(self, entities: tuple[str, ...]) -> tuple[tuple[str, frozenset[str]], ...]:
-        """Return the channels of a transaction by name, each with the types of events that it carries."""
-        found = self._targets.get(entities)
-        if found is None:
-            names = [change_event_name(one) for one in entities]
-            own = tuple((PREFIX + name, frozenset({name})) for name in names)
-            told = frozenset(change_event_name(one) for one in entities if one in self._default)
-            found = self._targets[entities] = (*(((PREFIX + ALL, told),) if told else ()), *own)
-        return found
+    def _channels(self, entities: tuple[str, ...]) -> Iterator[tuple[str, frozenset[str]]]:
+        """Yield the channels of a transaction by name, each with the types of events that it carries."""
+        told = frozenset(change_event_name(one) for one in entities if one in self._default)
+        if told:
+            yield PREFIX + ALL, told
+        for name in map(change_event_name, entities):
+            yield PREFIX + name, frozenset({name})
 
     # -- what commits say
 
@@ -140,18 +149,18 @@ class Changes:
         else:
             for _, group in groupby(kept, key=lambda batch: batch.whole):
                 self._take(list(group))
-        self._bus.wake()
 
     def _take(self, batches: list[Batch]) -> None:
-        types = {batch.sobject: self._type(batch.sobject) for batch in batches}
-        if any(batch.verb == "undelete" for batch in batches):
+        course = self._course(tuple({batch.sobject: None for batch in batches}))
+        types, verbs = course.types, {batch.verb for batch in batches}
+        if "undelete" in verbs:
             batches = [self._whole(batch, types) if batch.verb == "undelete" else batch for batch in batches]
-        if any(kind.wholes for kind in types.values()):
+        if course.parted and "update" in verbs:
             written = {(batch.sobject, column) for batch in batches for column in batch.columns}
             batches = [
                 self._with_parts(batch, types, written) if batch.verb == "update" else batch for batch in batches
             ]
-        count = sum(len(batch.ids) for batch in batches)
+        count = sum([len(batch.ids) for batch in batches])
         if not count:
             return
         last = batches[-1]
@@ -161,16 +170,25 @@ class Changes:
         )
         ids = self._bus.reserve(count)
         promise = Promise(transaction, batches, types, ids, self._org.captured.most_changes)
-        for name, carried in self._channels(tuple(types)):
+        for name, carried in course.channels:
             channel = self._bus.channel(name, "change")
             # Nobody may ever read it.
             channel.expire(last.at)
             channel.promise(promise.part(carried))
 
-    def _type(self, entity: str) -> EventType:
+    def _course(self, entities: tuple[str, ...]) -> _Course:
         if self._version != self._org.schema.version:
             self._version = self._org.schema.version
             self._types.clear()
+            self._courses.clear()
+        found = self._courses.get(entities)
+        if found is None:
+            types = {one: self._type(one) for one in entities}
+            parted = any(kind.wholes for kind in types.values())
+            found = self._courses[entities] = _Course(types, tuple(self._channels(entities)), parted)
+        return found
+
+    def _type(self, entity: str) -> EventType:
         found = self._types.get(entity)
         if found is None:
             found = self._types[entity] = self.type_of(entity)
@@ -179,7 +197,7 @@ class Changes:
             self._bus.schemas.keep(self.schema_of(found))
         return found
 
-    def _whole(self, batch: Batch, types: dict[str, EventType]) -> Batch:
+    def _whole(self, batch: Batch, types: Mapping[str, EventType]) -> Batch:
         """Return an undeletion with all that the records hold: its events tell them whole."""
         kind = types[batch.sobject]
         found = {
@@ -188,7 +206,7 @@ class Changes:
         ids = [identifier for identifier in batch.ids if identifier in found]
         return batch._replace(columns=kind.columns, ids=ids, rows=[found[identifier] for identifier in ids])
 
-    def _with_parts(self, batch: Batch, types: dict[str, EventType], written: set[tuple[str, str]]) -> Batch:
+    def _with_parts(self, batch: Batch, types: Mapping[str, EventType], written: set[tuple[str, str]]) -> Batch:
         """Return an update with what it left alone of the geolocations that it changes a part of: all is told of them.
 
         What the transaction writes elsewhere is told by that.
