@@ -107,6 +107,11 @@ class Feed:
         return self._handling is not None
 
     @property
+    def behind(self) -> bool:
+        """Whether there may be something to take: the org has published since, or a fault has kept something back."""
+        return self._handling is not None or self.position < self.org.events.last
+
+    @property
     def ended(self) -> Ending | None:
         """Why there is nothing more to take; None while there may be."""
         return None if self._handling is None else self._handling.ended

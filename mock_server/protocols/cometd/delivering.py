@@ -90,7 +90,7 @@ def take(call: Call, client: StreamingClient) -> Taken:
             for event in drawn.events:
                 parts.append(written(event, reading.tail))
                 size += len(parts[-1])
-            more = bool(drawn.events) or feed.position != position
+            more = (bool(drawn.events) or feed.position != position) and feed.behind
         if feed.ended in _CUT_OFF:
             for other, drawn in taken:
                 other.give_back(drawn)
