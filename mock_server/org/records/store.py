@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import sqlite3
 import tempfile
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
 
 from mock_server.org.ids import number_of
+from mock_server.org.records import blanks
 from mock_server.org.records.behind import Pending, Statement, Writer, run
+from mock_server.org.records.databases import connect, make_own_tables
 from mock_server.org.records.files import LONGEST_LOG, Claim, LogKeeper
-from mock_server.org.records.sql_functions import equip
 from mock_server.org.records.table_sql import definition, fold_column, insert_sql, lookup_sql, quoted
 from mock_server.org.schema.types import SObject, fold
 
@@ -28,18 +27,6 @@ from mock_server.org.schema.types import SObject, fold
 _MANY = 500
 
 
-# The recycle bin's tables (see `recycling`), and the last auto numbers. No object's name begins like theirs.
-_OWN_TABLES = (
-    'CREATE TABLE IF NOT EXISTS "sf_bin" ("Id" TEXT PRIMARY KEY NOT NULL, "Object" TEXT NOT NULL, '
-    '"Root" TEXT NOT NULL, "At" REAL NOT NULL, "Gone" INTEGER NOT NULL) WITHOUT ROWID',
-    'CREATE INDEX IF NOT EXISTS "sf_bin.Root" ON "sf_bin" ("Root")',
-    'CREATE INDEX IF NOT EXISTS "sf_bin.At" ON "sf_bin" ("Object", "At")',
-    'CREATE TABLE IF NOT EXISTS "sf_links" ("Parent" TEXT NOT NULL, "Object" TEXT NOT NULL, "Id" TEXT NOT NULL, '
-    '"Field" TEXT NOT NULL, PRIMARY KEY ("Parent", "Id", "Field")) WITHOUT ROWID',
-    'CREATE TABLE IF NOT EXISTS "sf_purged" ("Id" TEXT PRIMARY KEY NOT NULL, "At" REAL NOT NULL) WITHOUT ROWID',
-    'CREATE TABLE IF NOT EXISTS "sf_numbers" ("Field" TEXT PRIMARY KEY NOT NULL, "Last" INTEGER NOT NULL) '
-    "WITHOUT ROWID",
-)
 LARGE = 32 << 20
 """Bytes from which on a database in memory moves into a file."""
 _LOOK_AFTER = 20_000
@@ -56,18 +43,6 @@ class Ends(Protocol):
 
     def set_aside(self) -> Callable[[bool], None]:
         """One has ended that is written behind: what is returned is told whether it could be."""
-
-
-def _connection(path: Path | str) -> sqlite3.Connection:
-    connection = sqlite3.connect(str(path), isolation_level=None, check_same_thread=False, cached_statements=512)
-    # Half as many pages as of the usual size, for the same rows: each is written twice in WAL mode.
-    connection.execute("PRAGMA page_size=8192")
-    connection.execute("PRAGMA temp_store=MEMORY")
-    connection.execute("PRAGMA cache_size=-65536")
-    # A pattern is matched by backtracking: a long one could hold the process for minutes.
-    connection.setlimit(sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1000)
-    equip(connection)
-    return connection
 
 
 class Store:
@@ -103,12 +78,12 @@ class Store:
         self._derived: set[str] = set()
         """Objects whose tables are no part of the database, but of the connection."""
         if path is not None:
-            _make_own_tables(self._open)
+            make_own_tables(self._open)
         elif like is not None:
             like.connection.backup(self._open)
         else:
-            with _blank_lock:
-                _nothing().backup(self._open)
+            with blanks.lock:
+                blanks.nothing().backup(self._open)
         self._kept = frozenset(self._tables()) if path is not None else frozenset()
         self._depth = 0
         self._made_inside: list[str] = []
@@ -120,7 +95,7 @@ class Store:
         """Counts the totals of an object whose table has got columns for new roll-ups."""
 
     def _connect(self) -> sqlite3.Connection:
-        connection = _connection(self._path or ":memory:")
+        connection = connect(self._path or ":memory:")
         for name, count, function in self._taught:
             connection.create_function(name, count, function)
         run = connection.execute
@@ -204,13 +179,13 @@ class Store:
     def further(self) -> sqlite3.Connection:
         """Return a further connection to the file."""
         assert self._path is not None
-        return _connection(self._path)
+        return connect(self._path)
 
     def reader(self) -> sqlite3.Connection:
         """Return a further connection, for one who reads in another thread what is committed when it begins."""
         assert self._path is not None
         self._catch_up()
-        connection = _connection(self._path)
+        connection = connect(self._path)
         connection.execute("PRAGMA query_only=ON")
         # Its cache is empty, and would only copy what the system's cache has.
         connection.execute(f"PRAGMA mmap_size={1 << 40}")
@@ -223,10 +198,10 @@ class Store:
         """
         if self._path is not None:
             self._catch_up()
-            connection = _connection(self._path)
+            connection = connect(self._path)
             connection.execute(f"PRAGMA mmap_size={1 << 40}")
         else:
-            connection = _connection(":memory:")
+            connection = connect(":memory:")
             connection.deserialize(self.connection.serialize())
         connection.execute("PRAGMA temp_store=FILE")
         connection.execute("BEGIN")
@@ -353,8 +328,8 @@ class Store:
     def start_with(self, *sobjects: SObject) -> None:
         """Make several objects' tables. An empty database in memory gets them as a copy: a tenth of the time."""
         if self._path is None and not self._ready and not self._kept:
-            with _blank_lock:
-                self.load(_blank(sobjects))
+            with blanks.lock:
+                self.load(blanks.blank(sobjects, Store))
         else:
             for sobject in sobjects:
                 self.ready(sobject)
@@ -476,7 +451,7 @@ class Store:
         if not self._writing or self._path is None:
             return None
         if self._beside is None:
-            self._beside = _connection(self._path)
+            self._beside = connect(self._path)
             self._beside.execute("PRAGMA query_only=ON")
         return self._beside
 
@@ -632,7 +607,7 @@ class Store:
     def take(self, file: sqlite3.Connection) -> None:
         """Become equal to a database of another process, whose tables are checked as they are used."""
         file.backup(self.connection)
-        _make_own_tables(self.connection)
+        make_own_tables(self.connection)
         self._ready, self._kept = {}, frozenset(self._tables())
         self._wrong = None
         self._look()
@@ -650,37 +625,6 @@ class Store:
         self._wrong = None
         if other._size() >= LARGE:
             self._look()
-
-
-def _make_own_tables(connection: sqlite3.Connection) -> None:
-    for table in _OWN_TABLES:
-        connection.execute(table)
-
-
-@cache
-def _nothing() -> sqlite3.Connection:
-    """Return a database without any object's table. Copying it takes a fifth of the time of making the store's own."""
-    connection = _connection(":memory:")
-    _make_own_tables(connection)
-    return connection
-
-
-_MOST_BLANKS = 8
-_blanks: dict[tuple[int, ...], Store] = {}
-_blank_lock = threading.RLock()
-
-
-def _blank(sobjects: Sequence[SObject]) -> Store:
-    """Return a store with the objects' empty tables. It is known by the objects themselves, which it keeps alive."""
-    key = tuple(map(id, sobjects))
-    known = _blanks.get(key)
-    if known is None:
-        if len(_blanks) == _MOST_BLANKS:
-            _blanks.pop(next(iter(_blanks))).close()
-        known = _blanks[key] = Store()
-        for sobject in sobjects:
-            known.ready(sobject)
-    return known
 
 
 class Transaction:
