@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
-from mock_server.org.records.databases import connect, make_own_tables
+from mock_server.org.records.opening import connect, make_own_tables
 from mock_server.org.schema.types import SObject
 
 if TYPE_CHECKING:
