@@ -19,8 +19,8 @@ from mock_server.org.identity.sessions import Session
 from mock_server.org.jobs.querying import Querying
 from mock_server.org.org import Org
 from mock_server.org.query import extracts, queries, running
-from mock_server.org.query.binder import Chosen
 from mock_server.org.query.extracts import Csv, Form, Part, Records
+from mock_server.org.query.plan import Chosen
 from mock_server.org.records import database
 from mock_server.org.records.changes import Change
 from mock_server.org.records.text import java_double, to_text
