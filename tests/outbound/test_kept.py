@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -18,6 +17,7 @@ from mock_server import api, declarations
 from mock_server.org.outbound.backoff import FIRST, LIFE
 from tests.outbound.conftest import World
 from tests.outbound.receivers import Receiver
+from tests.ports import kept_port
 from tests.test_kept_jobs import Served
 from tests.waiting import PATIENCE, until
 
@@ -36,11 +36,9 @@ callouts:
 
 @pytest.fixture
 def port() -> Iterator[int]:
-    """A port where nobody listens, yet. It is kept from others meanwhile, and free for a server of the test."""
-    with socket.socket() as kept:
-        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        kept.bind(("127.0.0.1", 0))
-        yield int(kept.getsockname()[1])
+    """A port where nobody listens, yet."""
+    with kept_port() as free:
+        yield free
 
 
 def queue(served: Served) -> dict[str, Any]:
