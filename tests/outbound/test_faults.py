@@ -10,7 +10,8 @@ import pytest
 from mock_server.control.client import ControlError
 from mock_server.org.outbound.backoff import FIRST
 from tests.outbound.conftest import Make, World
-from tests.outbound.receivers import Receiver, until
+from tests.outbound.receivers import Receiver
+from tests.waiting import until
 
 
 def both(world: Make, receiver: Receiver) -> World:
