@@ -9,7 +9,7 @@ import pytest
 
 from mock_server.org.events import NoChannel
 from mock_server.org.events.changes import bitmaps, gap_of
-from mock_server.org.records import store
+from mock_server.org.records import database
 from mock_server.org.records.changes import Change
 from mock_server.org.records.conversion import LeadConvert, convert
 from mock_server.org.records.merging import changes as merging
@@ -371,8 +371,8 @@ def test_loads_by_column_are_told_row_by_row_and_chunk_by_chunk(capturing: Make)
 def test_a_load_that_is_still_being_written_is_what_was_there_before_the_next(
     capturing: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "LARGE", 0)
-    monkeypatch.setattr(store, "_LOOK_AFTER", 0)
+    monkeypatch.setattr(database, "LARGE", 0)
+    monkeypatch.setattr(database, "_LOOK_AFTER", 0)
     org = capturing("Contact")
     # Nothing is written behind that makes its table first.
     org.load("upsert", "Contact", ["Email", "LastName"], [("nobody@example.com", "Ada")], key_field="Email")
