@@ -132,11 +132,13 @@ def _fields(schema: Schema, path: tuple[str, ...], kind: str, event: SObject, gi
         raise SchemaError(path, "only change events can be enriched")
     if not isinstance(given, list) or len(given) > MOST_ENRICHED:
         raise SchemaError(path, f"enriched is a list of up to {MOST_ENRICHED} fields")
+    from mock_server.org.events.changes.types import event_type
     from mock_server.org.events.filter_fields import can_be_added
 
     base = schema.get(entity_of(event.name))
     assert base is not None
-    carried = {field.name for field in carried_fields(base)}
+    listed = {part.name for one in event_type(base).fields if one.listed for _, part in one.parts}
+    carried = {field.name for field in carried_fields(base)} - listed
     names = []
     for one in given:
         # A reference goes by the name of its relationship, too.

@@ -141,26 +141,37 @@ class Changes:
 
     def committed(self, batches: Sequence[Batch]) -> None:
         """Take what was committed; each transaction in it is one of its own."""
-        kept = [batch for batch in batches if batch.sobject in self._captured]
-        if not kept or self._org.captured.quiet:
+        captured = self._captured
+        if self._org.captured.quiet or not any(batch.sobject in captured for batch in batches):
             return
-        if len(kept) == 1:
-            self._take(kept)
-        else:
-            for _, group in groupby(kept, key=lambda batch: batch.whole):
-                self._take(list(group))
+        if len(batches) == 1:
+            self._take(list(batches))
+            return
+        for _, group in groupby(batches, key=lambda batch: batch.whole):
+            together = [one for one in group if one.sobject in captured or self._counts(one.sobject)]
+            if any(one.sobject in captured for one in together):
+                self._take(together)
+
+    def _counts(self, name: str) -> bool:
+        """Tell whether changes of an object that is not captured are counted among those of a transaction."""
+        sobject = self._org.schema.get(name)
+        return sobject is not None and can_be_captured(sobject)
 
     def _take(self, batches: list[Batch]) -> None:
-        course = self._course(tuple({batch.sobject: None for batch in batches}))
+        course = self._course(tuple({batch.sobject: None for batch in batches if batch.sobject in self._captured}))
         types, verbs = course.types, {batch.verb for batch in batches}
         if "undelete" in verbs:
-            batches = [self._whole(batch, types) if batch.verb == "undelete" else batch for batch in batches]
+            batches = [
+                self._whole(batch, types) if batch.verb == "undelete" and batch.sobject in types else batch
+                for batch in batches
+            ]
         if course.parted and "update" in verbs:
             written = {(batch.sobject, column) for batch in batches for column in batch.columns}
             batches = [
-                self._with_parts(batch, types, written) if batch.verb == "update" else batch for batch in batches
+                self._with_parts(batch, types, written) if batch.verb == "update" and batch.sobject in types else batch
+                for batch in batches
             ]
-        count = sum([len(batch.ids) for batch in batches])
+        count = sum([len(batch.ids) for batch in batches if batch.sobject in types])
         if not count:
             return
         last = batches[-1]
