@@ -15,6 +15,7 @@ from mock_server.org.events.changes.telling import Transaction, gap_of
 from mock_server.org.events.changes.types import EventType, event_type
 from mock_server.org.events.channel import Channel
 from mock_server.org.events.custom import captured, selected, told_apart
+from mock_server.org.events.model import Event
 from mock_server.org.schema.derived import can_be_captured, change_event_name, changing
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class Changes:
         self._number = 0
         self._captured: frozenset[str] = frozenset()
         self._apart: frozenset[str] = frozenset()
+        self._hooked: list[Promise] = []
         self._default: frozenset[str] = frozenset()
         org.captured.changed = self.choose
         self.choose()
@@ -181,11 +183,20 @@ class Changes:
         )
         ids = self._bus.reserve(count)
         promise = Promise(transaction, batches, types, ids, self._org.captured.most_changes)
+        if self._org.automation and any(
+            self._org.automation.of(kind.name, "insert", "after") for kind in types.values()
+        ):
+            self._hooked.append(promise)
         for name, carried in course.channels:
             channel = self._bus.channel(name, "change")
             # Nobody may ever read it.
             channel.expire(last.at)
             channel.promise(promise.part(carried))
+
+    def for_triggers(self) -> list[Event]:
+        """Return the events that triggers may be waiting for, once."""
+        promises, self._hooked = self._hooked, []
+        return [event for promise in promises for event in promise.events()]
 
     def _course(self, entities: tuple[str, ...]) -> _Course:
         if self._version != self._org.schema.version:
