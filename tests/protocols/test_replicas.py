@@ -173,8 +173,9 @@ class Doors:
         return self.data.draw(st.lists(st.sampled_from(known), unique=True, max_size=3)) if known else []
 
     def single(self) -> None:
-        made = self.rest.post("/sobjects/Shop__c", json={"Name": "s", **self.values()}).json()["id"]
-        self.rest.patch(f"/sobjects/Shop__c/{made}", json=self.values())
+        made = self.rest.post("/sobjects/Shop__c", json={"Name": "s", **self.values()})
+        if made.status_code == 201:
+            self.rest.patch(f"/sobjects/Shop__c/{made.json()['id']}", json=self.values())
 
     def by_key(self) -> None:
         self.rest.patch(f"/sobjects/Shop__c/Code__c/{self.draw('a', 'b')}", json=self.values())
