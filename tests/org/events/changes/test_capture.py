@@ -491,7 +491,7 @@ def test_what_nobody_reads_is_let_go(capturing: Make) -> None:
         org.org.clock.advance(80 * 3600)
     channel = org.org.events.channels["/data/AccountChangeEvent"]
     assert len(channel) == 150
-    assert len(org.org.events._given) == 150
+    assert len(org.org.events._ids) == 150
 
 
 def test_an_overflow_within_one_save_comes_last(capturing: Make) -> None:
