@@ -252,15 +252,15 @@ def test_nobody_waits_for_the_rest_of_a_refused_upload_once_its_client_is_gone(
     streams: api.Server, made: OrgInfo
 ) -> None:
     factory = streams._running.app.factory
-    before = len(factory.connections)
+    before = len(factory.open)
     with raw(streams, made, "Content-Length: 2147483648\r\n", b"Name\n") as sock:
         assert sock.recv(1000).startswith(b"HTTP/1.1 413 ")
-        assert len(factory.connections) == before + 1
+        assert len(factory.open) == before + 1
     for _ in range(200):
-        if len(factory.connections) == before:
+        if len(factory.open) == before:
             return
         time.sleep(0.01)
-    raise AssertionError(factory.connections)
+    raise AssertionError(factory.open)
 
 
 def test_more_than_was_announced_is_no_part_of_it(streams: api.Server, made: OrgInfo, steer: ControlClient) -> None:
