@@ -38,7 +38,7 @@ LARGEST_LINE = 16_384
 """Bytes of the first line, and as many of the headers."""
 PATIENCE = 60.0
 """Seconds that a new connection has for the head of its first request."""
-KEPT = 75.0
+_KEPT = 75.0
 """Seconds that a connection is kept for its next request."""
 _LINGERS = 10.0
 """Seconds that the rest of a body may take that nobody has read: a client reads its answer only when all is sent."""
@@ -241,7 +241,7 @@ class Connection(BaseProtocol):
             if self.transport is None:
                 self._connections.open.discard(self)
             elif kept:
-                self._until = self._loop.time() + KEPT
+                self._until = self._loop.time() + _KEPT
                 if self._timer is None:
                     self._timer = self._loop.call_at(self._until, self._look)
             else:
