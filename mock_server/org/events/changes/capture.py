@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from mock_server.org.clock import stamp
 from mock_server.org.events.access import NotPermitted
 from mock_server.org.events.changes.promise import Promise
 from mock_server.org.events.changes.schema import renewed
@@ -15,6 +16,8 @@ from mock_server.org.events.changes.telling import Transaction, gap_of
 from mock_server.org.events.changes.types import EventType, event_type
 from mock_server.org.events.channel import Channel
 from mock_server.org.events.custom import captured, selected, told_apart
+from mock_server.org.events.model import Event
+from mock_server.org.schema.channels import MEMBER
 from mock_server.org.schema.derived import can_be_captured, change_event_name, changing
 
 if TYPE_CHECKING:
@@ -57,13 +60,16 @@ class Changes:
         self._number = 0
         self._captured: frozenset[str] = frozenset()
         self._apart: frozenset[str] = frozenset()
+        self._hooked: list[Promise] = []
+        self._shown: frozenset[str] = frozenset()
         self._default: frozenset[str] = frozenset()
         org.captured.changed = self.choose
         self.choose()
 
     def choose(self) -> None:
         """Capture the objects that are chosen now."""
-        self._default = self._org.captured.names | selected(self._org)
+        self._tell_records()
+        self._default = self._declared | selected(self._org)
         self._captured = names = self.entities()
         self._apart = told_apart(self._org)
         self._courses.clear()
@@ -79,7 +85,29 @@ class Changes:
 
     def entities(self) -> frozenset[str]:
         """Return the names of all objects whose changes some channel carries."""
-        return self._org.captured.names | captured(self._org)
+        return self._declared | captured(self._org)
+
+    @property
+    def _declared(self) -> frozenset[str]:
+        """The objects that are declared, but for those that somebody has deselected since."""
+        if not self._org.store.has_table(MEMBER):
+            return self._org.captured.names
+        from mock_server.org.standard.channels import still_captured
+
+        return still_captured(self._org.store, self._org.captured.names)
+
+    def _tell_records(self) -> None:
+        """Have the records of what is selected say which objects are declared, where there are such records."""
+        names, before = self._org.captured.names, self._shown
+        self._shown = names
+        if names == before or not self._org.store.has_table(MEMBER):
+            return
+        from mock_server.org.standard.channels import hide_captured, show_captured
+
+        for name in before - names:
+            hide_captured(self._org.store, name)
+        for name in names - before:
+            show_captured(self._org.store, name, stamp(self._org.clock.now()))
 
     def type_of(self, entity: str) -> EventType:
         """Return the type of an object's change events, as its fields are now."""
@@ -181,11 +209,20 @@ class Changes:
         )
         ids = self._bus.reserve(count)
         promise = Promise(transaction, batches, types, ids, self._org.captured.most_changes)
+        if self._org.automation and any(
+            self._org.automation.of(kind.name, "insert", "after") for kind in types.values()
+        ):
+            self._hooked.append(promise)
         for name, carried in course.channels:
             channel = self._bus.channel(name, "change")
             # Nobody may ever read it.
             channel.expire(last.at)
             channel.promise(promise.part(carried))
+
+    def for_triggers(self) -> list[Event]:
+        """Return the events that triggers may be waiting for, once."""
+        promises, self._hooked = self._hooked, []
+        return [event for promise in promises for event in promise.events()]
 
     def _course(self, entities: tuple[str, ...]) -> _Course:
         if self._version != self._org.schema.version:
