@@ -147,8 +147,12 @@ def still_captured(store: Store, names: frozenset[str]) -> frozenset[str]:
 
 
 def show(schema: Schema, store: Store, captured: Iterable[str], table: str, now: str) -> None:
-    """Write the records of what is declared: channels, or their members and the objects that are captured."""
+    """Write the records of what is declared: channels, or their members and the objects that are captured.
+
+    Of what an earlier life of the server declared none is left.
+    """
     sobject = objects.load(table)
+    _forget(store, table)
     if table == CHANNEL:
         for name, one in schema.channels.items():
             if name != DEFAULT:
@@ -174,6 +178,16 @@ def hide_captured(store: Store, entity: str) -> None:
     """Remove the record of an object that is declared to be captured no more."""
     sql = f'DELETE FROM "{MEMBER}" WHERE "Id" = ?'  # noqa: S608
     store.connection.execute(sql, (_member_id(DEFAULT, change_event_name(entity)),))
+
+
+def _forget(store: Store, table: str) -> None:
+    """Remove the records of what is declared, which tell by their ids."""
+    sql = f'SELECT "Id", "Metadata", "FullName" FROM "{table}"'  # noqa: S608
+    for identifier, text, name in store.connection.execute(sql).fetchall():
+        said = orjson.loads(text)
+        made = _channel_id(name) if table == CHANNEL else _member_id(said["eventChannel"], said["selectedEntity"])
+        if identifier == made:
+            store.connection.execute(f'DELETE FROM "{table}" WHERE "Id" = ?', (identifier,))  # noqa: S608
 
 
 def _show_member(store: Store, channel: str, member: str, said: Mapping[str, Any], now: str) -> None:
