@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -73,6 +72,7 @@ class Resolving:
             self._by_id(chunk, rows)
         for rows in binned.values():
             self._in_bin(chunk, rows)
+        chunk.features |= {row.verb for row in chunk.rows}
 
     def _plan(self, chunk: Chunk, name: str, tooling: bool) -> WritePlan | None:
         """Return how rows of an object are written, known to the chunk from now on; None where its saver sees none."""
@@ -137,8 +137,7 @@ class Resolving:
                     row.verb = "create"
 
     def _by_id(self, chunk: Chunk, rows: list[Row]) -> None:
-        times = self._read_ids(rows)
-        stored = dict(self._store.lookup(rows[0].sobject, "Id", list(times), "Id", "IsDeleted"))
+        stored = dict(self._store.lookup(rows[0].sobject, "Id", self._read_ids(rows), "Id", "IsDeleted"))
         hidden = self._hidden(chunk, rows[0].sobject, stored)
         for row in rows:
             if row.errors or row.id is None:
@@ -158,7 +157,7 @@ class Resolving:
 
     def _in_bin(self, chunk: Chunk, rows: list[Row]) -> None:
         """Find rows in the recycle bin. What went along with another record is not there by itself."""
-        found = self._bin.find(list(self._read_ids(rows)))
+        found = self._bin.find(self._read_ids(rows))
         hidden = self._hidden(chunk, rows[0].sobject, found)
         for row in rows:
             if not row.errors and row.id in hidden:
@@ -169,8 +168,8 @@ class Resolving:
                 row.fail(refused(text="Entity is not in the recycle bin"))
 
     @staticmethod
-    def _read_ids(rows: list[Row]) -> Counter[str]:
-        """Bring the rows' ids into their long form, and refuse what is no id or given twice."""
+    def _read_ids(rows: list[Row]) -> list[str]:
+        """Bring the rows' ids into their long form, and refuse what is no id or given twice; return each once."""
         for row in rows:
             given = row.id
             row.id = to_18(given) if isinstance(given, str) else None
@@ -178,11 +177,12 @@ class Resolving:
                 row.fail(errors.MISSING_ARGUMENT())
             elif row.id is None:
                 row.fail(errors.MALFORMED_ID(value=given))
-        times = Counter(row.id for row in rows if row.id)
-        for row in rows:
-            if row.id is not None and times[row.id] > 1:
+        ids = [row.id for row in rows if row.id]
+        once = list(dict.fromkeys(ids))
+        for row in rows if len(once) < len(ids) else ():
+            if row.id is not None and ids.count(row.id) > 1:
                 row.fail(errors.DUPLICATE_ID_SPECIFIED(id=row.id))
-        return times
+        return once
 
 
 def unsupported_type(name: str) -> ApiError:

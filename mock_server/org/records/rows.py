@@ -120,7 +120,7 @@ class Chunk:
         self.plans: list[WritePlan] = []
         """The plans of its rows' objects, each once."""
         self.features: frozenset[str] = frozenset()
-        """What any of these plans has: a step that is there for something else is left out."""
+        """What any of these plans has (`plans.FEATURES`), and what is done to rows: create, update and so on."""
 
     def alive(self) -> dict[tuple[str, str], list[Row]]:
         """Return the rows that have not failed, by what is to be done and to which object."""
