@@ -32,11 +32,13 @@ _TICKS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class _Course:
-    """What transactions that change the same objects have in common: types by object, and channels by name, each with
-    the types of events that it carries. `parted` says whether an update may have to tell what it left alone."""
+    """What transactions that do the same to the same objects have in common: types by object, and channels by name,
+    each with the types of events that it carries. `undeletes` says whether records come back, whose events tell them
+    whole, `parted` whether an update may have to tell what it left alone."""
 
     types: Mapping[str, EventType]
     channels: tuple[tuple[str, frozenset[str]], ...]
+    undeletes: bool
     parted: bool
 
 
@@ -51,7 +53,7 @@ class Changes:
         self.origin: Callable[[int], str] = lambda exchange: ""
         """Tells the changeOrigin of an exchange; whoever knows exchanges sets it."""
         self._types: dict[str, EventType] = {}
-        self._courses: dict[tuple[str, ...], _Course] = {}
+        self._courses: dict[tuple[tuple[str, str], ...], _Course] = {}
         self._version = -1
         self._watching = False
         self._number = 0
@@ -151,11 +153,11 @@ class Changes:
                 self._take(list(group))
 
     def _take(self, batches: list[Batch]) -> None:
-        course = self._course(tuple({batch.sobject: None for batch in batches}))
-        types, verbs = course.types, {batch.verb for batch in batches}
-        if "undelete" in verbs:
+        course = self._course(tuple(dict.fromkeys([(batch.sobject, batch.verb) for batch in batches])))
+        types = course.types
+        if course.undeletes:
             batches = [self._whole(batch, types) if batch.verb == "undelete" else batch for batch in batches]
-        if course.parted and "update" in verbs:
+        if course.parted:
             written = {(batch.sobject, column) for batch in batches for column in batch.columns}
             batches = [
                 self._with_parts(batch, types, written) if batch.verb == "update" else batch for batch in batches
@@ -176,16 +178,19 @@ class Changes:
             channel.expire(last.at)
             channel.promise(promise.part(carried))
 
-    def _course(self, entities: tuple[str, ...]) -> _Course:
+    def _course(self, done: tuple[tuple[str, str], ...]) -> _Course:
+        """Return the course of transactions in which some things are done to objects: pairs of an object and a verb."""
         if self._version != self._org.schema.version:
             self._version = self._org.schema.version
             self._types.clear()
             self._courses.clear()
-        found = self._courses.get(entities)
+        found = self._courses.get(done)
         if found is None:
-            types = {one: self._type(one) for one in entities}
-            parted = any(kind.wholes for kind in types.values())
-            found = self._courses[entities] = _Course(types, tuple(self._channels(entities)), parted)
+            types = {entity: self._type(entity) for entity, _ in done}
+            verbs = {verb for _, verb in done}
+            parted = "update" in verbs and any(kind.wholes for kind in types.values())
+            found = _Course(types, tuple(self._channels(tuple(types))), "undelete" in verbs, parted)
+            self._courses[done] = found
         return found
 
     def _type(self, entity: str) -> EventType:
