@@ -9,6 +9,7 @@ from mock_server.org import errors
 from mock_server.org.errors import ApiError
 from mock_server.org.identity.permissions import Permissions
 from mock_server.org.ids import to_15, to_18
+from mock_server.org.records.commits import CommitLog
 from mock_server.org.records.plans import WritePlan, plan_of
 from mock_server.org.records.recycling import RecycleBin
 from mock_server.org.records.rows import Chunk, Row
@@ -24,9 +25,10 @@ _VERBS = {"update": "updated", "delete": "deleted", "undelete": "undeleted", "er
 class Resolving:
     """Finds records by id, by key and in the recycle bin, as far as the saver sees them."""
 
-    def __init__(self, schema: Schema, store: Store, bin: RecycleBin, permissions: Permissions) -> None:
+    def __init__(self, schema: Schema, store: Store, log: CommitLog, bin: RecycleBin, permissions: Permissions) -> None:
         self._schema = schema
         self._store = store
+        self._log = log
         self._bin = bin
         self._permissions = permissions
 
@@ -137,17 +139,30 @@ class Resolving:
                     row.verb = "create"
 
     def _by_id(self, chunk: Chunk, rows: list[Row]) -> None:
-        stored = dict(self._store.lookup(rows[0].sobject, "Id", self._read_ids(rows), "Id", "IsDeleted"))
-        hidden = self._hidden(chunk, rows[0].sobject, stored)
+        sobject, ids, columns = rows[0].sobject, self._read_ids(rows), self._written(rows)
+        stored = {one[-2]: one for one in self._store.lookup(sobject, "Id", ids, *columns, "Id", "IsDeleted")}
+        hidden = self._hidden(chunk, sobject, stored)
         for row in rows:
             if row.errors or row.id is None:
                 continue
-            if row.id not in stored:
+            found = stored.get(row.id)
+            if found is None:
                 row.fail(errors.INVALID_CROSS_REFERENCE_KEY())
             elif row.id in hidden:
                 row.fail(errors.INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY(id=to_15(row.id)))
-            elif stored[row.id]:
+            elif found[-1]:
                 row.fail(errors.ENTITY_IS_DELETED())
+            elif columns:
+                row.held = columns, found
+
+    def _written(self, rows: list[Row]) -> tuple[str, ...]:
+        """Return what updates of the same plain fields write, where the commit log tells what was there before."""
+        plan = rows[0].plan
+        if plan.sobject.name not in self._log.watched:
+            return ()
+        names = {tuple(row.change.values) for row in rows}
+        shape = plan.shape(False, names.pop()) if len(names) == 1 else None
+        return () if shape is None else plan.update(shape.names).columns
 
     def _hidden(self, chunk: Chunk, sobject: SObject, ids: Iterable[str]) -> set[str]:
         """Return those of some records that the saver does not see."""

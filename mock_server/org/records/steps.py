@@ -18,6 +18,7 @@ from mock_server.org.identity.permissions import Permissions
 from mock_server.org.ids import IdSource
 from mock_server.org.records import duplicates, lookup_filters
 from mock_server.org.records.agreements import RECORD_TYPE
+from mock_server.org.records.commits import CommitLog
 from mock_server.org.records.leads import protect_converted
 from mock_server.org.records.locking import Locking
 from mock_server.org.records.locks import RowLocks
@@ -73,6 +74,7 @@ class Steps:
         clock: Clock,
         locks: RowLocks,
         locking: Locking,
+        log: CommitLog,
         bin: RecycleBin,
         permissions: Permissions,
         automation: Automation,
@@ -89,7 +91,7 @@ class Steps:
         self._automation = automation
         self._approvals = approvals
         self._outbox = outbox
-        self._resolving = Resolving(schema, store, bin, permissions)
+        self._resolving = Resolving(schema, store, log, bin, permissions)
         self._parents = NamedParents(schema, store, permissions)
         self._removal = Removal(schema, store, Relations(schema, store), bin)
         self._restoring = Restoring(schema, store, bin)

@@ -33,11 +33,11 @@ _TICKS = 10_000
 @dataclass(frozen=True, slots=True)
 class _Course:
     """What transactions that do the same to the same objects have in common: types by object, and channels by name,
-    each with the types of events that it carries. `undeletes` says whether records come back, whose events tell them
-    whole, `parted` whether an update may have to tell what it left alone."""
+    each with the types of events that it carries, None for all of them. `undeletes` says whether records come back,
+    whose events tell them whole, `parted` whether an update may have to tell what it left alone."""
 
     types: Mapping[str, EventType]
-    channels: tuple[tuple[str, frozenset[str]], ...]
+    channels: tuple[tuple[str, frozenset[str] | None], ...]
     undeletes: bool
     parted: bool
 
@@ -131,13 +131,13 @@ class Changes:
             channel = self._bus.custom.standard(channel)
         return Seen(channel, lambda: self._org.accesses.of(who.user_id), self._org.schema)
 
-    def _channels(self, entities: tuple[str, ...]) -> Iterator[tuple[str, frozenset[str]]]:
-        """Yield the channels of a transaction by name, each with the types of events that it carries."""
+    def _channels(self, entities: tuple[str, ...]) -> Iterator[tuple[str, frozenset[str] | None]]:
+        """Yield the channels of a transaction by name, each with the types of events that it carries: None for all."""
         told = frozenset(change_event_name(one) for one in entities if one in self._default)
         if told:
-            yield PREFIX + ALL, told
+            yield PREFIX + ALL, told if len(told) < len(entities) else None
         for name in map(change_event_name, entities):
-            yield PREFIX + name, frozenset({name})
+            yield PREFIX + name, frozenset({name}) if len(entities) > 1 else None
 
     # -- what commits say
 
@@ -176,7 +176,7 @@ class Changes:
             channel = self._bus.channel(name, "change")
             # Nobody may ever read it.
             channel.expire(last.at)
-            channel.promise(promise.part(carried))
+            channel.promise(promise if carried is None else promise.part(carried))
 
     def _course(self, done: tuple[tuple[str, str], ...]) -> _Course:
         """Return the course of transactions in which some things are done to objects: pairs of an object and a verb."""
