@@ -867,6 +867,91 @@ def died_of_it(world: World) -> Options:
     return stream.options()
 
 
+@scene("events.resubscribed", "held")
+def died_of_it_and_was_started_again(world: World) -> Options:
+    stream = Stream(world)
+    stream.subscribe()
+    (one,) = stream.publish()
+    stream.took(one)
+    stream.cut()
+    stream.end(signal=None, exit_code=1, down=1.0)
+    stream.subscribe(one.replay_id)
+    return stream.options()
+
+
+@scene("events.resubscribed", "held")
+def died_of_it_at_once_and_was_started_again(world: World) -> Options:
+    stream = Stream(world)
+    stream.subscribe()
+    stream.cut()
+    stream.now -= 0.95
+    stream.end(signal=None, exit_code=1, down=1.0)
+    stream.subscribe(-2)
+    return stream.options()
+
+
+def _refused_for_ever(world: World, **more: Any) -> Stream:
+    """It shakes hands with the session that has ended, again and again."""
+    stream = Stream(world)
+    stream.subscribe()
+    (one,) = stream.publish()
+    stream.took(one)
+    stream.cut("401::Authentication invalid")
+    for _ in range(30):
+        world.exchange(
+            "cometd.handshake", 200, at=stream.tick(5), end=stream.now, codes=["401::Authentication invalid"], **more
+        )
+    return stream
+
+
+@scene("events.resubscribed", "violated")
+def knocks_with_the_session_that_has_ended(world: World) -> Options:
+    return _refused_for_ever(world).options()
+
+
+@scene("events.resubscribed", "not exercised")
+def refused_by_a_fault_to_the_end(world: World) -> Options:
+    return _refused_for_ever(world, strikes=[strike()]).options()
+
+
+@scene("events.resubscribed", "held")
+def in_after_many_tries_with_the_session_that_has_ended(world: World) -> Options:
+    stream = _refused_for_ever(world)
+    stream.subscribe(-2)
+    return stream.options()
+
+
+@scene("events.none_missed", "violated")
+def never_back_and_never_at_rest(world: World) -> Options:
+    stream = _refused_for_ever(world)
+    stream.publish(4)
+    stream.quiet = False
+    return stream.options()
+
+
+@scene("events.none_missed", "violated")
+def published_when_it_had_ceased_to_listen(world: World) -> Options:
+    stream = Stream(world)
+    stream.subscribe()
+    (one,) = stream.publish()
+    stream.took(one)
+    stream.cut()
+    stream.publish(3)
+    return stream.options(ends=stream.now + 200)
+
+
+@scene("events.none_missed", "not exercised")
+def what_expired_before_anybody_came(world: World) -> Options:
+    stream = Stream(world)
+    stream.subscribe()
+    (one,) = stream.publish()
+    stream.took(one)
+    stream.cut()
+    stream.publish(3)
+    stream.advance(73 * HOUR)
+    return stream.options()
+
+
 @scene("events.resubscribed", "not exercised")
 def ended_by_the_subject_itself(world: World) -> Options:
     stream = Stream(world)
@@ -988,6 +1073,31 @@ def one_effect_for_each_of_its_records(world: World) -> Options:
     stream.answer("m1", record="r1")
     stream.answer("m1", record="r2")
     stream.call("m1", 1, records=("r1", "r2"), effect=False)
+    return stream.options()
+
+
+@scene("callout.idempotent_receiver", "violated")
+def refuses_what_it_has_done_already(world: World) -> Options:
+    """Its key is unique, and a message that comes again an error."""
+    stream = Stream(world)
+    stream.call("m1", 1, status=None, acknowledged=False, rule="lost")
+    stream.call("m1", 1, status=500, acknowledged=False, effect=False, attempt=2)
+    return stream.options()
+
+
+@scene("callout.idempotent_receiver", "held")
+def refuses_a_duplicate_of_what_it_has_acknowledged(world: World) -> Options:
+    stream = Stream(world)
+    stream.call("m1", 1)
+    stream.call("m1", 1, status=409, acknowledged=False, effect=False, attempt=2)
+    return stream.options()
+
+
+@scene("callout.idempotent_receiver", "held")
+def a_fault_kept_the_second_answer_too(world: World) -> Options:
+    stream = Stream(world)
+    stream.call("m1", 1, status=None, acknowledged=False, rule="lost")
+    stream.call("m1", 1, status=503, acknowledged=False, rule="busy", effect=False, attempt=2)
     return stream.options()
 
 

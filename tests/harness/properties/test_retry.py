@@ -117,6 +117,15 @@ def refused_for_itself_and_sent_again_after_its_parent(world: World) -> None:
     world.send({2: None})
 
 
+@scene("retry.permanent_not_retried", "not exercised")
+def asks_for_a_websocket_whenever_it_connects(world: World) -> None:
+    for at in (0.0, 1.0):
+        world.exchange(
+            "unknown", 405, method="GET", path="/cometd/66.0", at=at, end=at, codes=["METHOD_NOT_ALLOWED"],
+            fingerprint=None,
+        )  # fmt: skip
+
+
 # -- bounds
 
 
@@ -710,6 +719,15 @@ def hung_in_an_answer_that_never_ended(world: World) -> dict[str, Any]:
 def answered_in_time(world: World) -> dict[str, Any]:
     _held_up(world, 0.0, 4.0)
     return {"policy": DECLARED}
+
+
+@scene("retry.timeout_set", "not exercised")
+def listened_for_a_minute_and_longer(world: World) -> dict[str, Any]:
+    world.exchange(operation="cometd.connect", at=0.0, end=110.0)
+    world.exchange(operation="pubsub.subscribe", at=0.0, end=300.0)
+    world.exchange(operation="pubsub.subscribe", at=0.0, end=70.0, left=70.0, outcome="abandoned")
+    world.exchange(operation="cometd.connect", at=110.0, end=None, outcome=None, status=None)
+    return {"policy": DECLARED, "legs": [leg(world, ended=300.0)]}
 
 
 @scene("retry.slow_is_not_dead", "held")
