@@ -13,7 +13,8 @@ import requests
 from mock_server import api, cli
 from mock_server.config import ConfigError, resolve
 from tests.outbound.conftest import World
-from tests.outbound.receivers import Receiver, until
+from tests.outbound.receivers import Receiver
+from tests.waiting import until
 
 WORKFLOW = """<?xml version="1.0" encoding="UTF-8"?>
 <Workflow xmlns="http://soap.sforce.com/2006/04/metadata">
@@ -150,7 +151,7 @@ def test_the_wsdl_describes_what_is_sent(receiver: Receiver, tmp_path: Path, cap
         account = org.account(AnnualRevenue=12, NumberOfEmployees=7)
         (got,) = receiver.wait(1)
         url = f"{server.url}/_mock/orgs/{org.info.id}/outbound/wsdl/Saved"
-        document = requests.get(url, timeout=10)
+        document = requests.get(url, timeout=30)
         assert document.status_code == 200
         file = tmp_path / "saved.wsdl"
         file.write_bytes(document.content)

@@ -131,7 +131,8 @@ def _replay(client: StreamingClient, message: Message, name: str) -> int:
     if not client.durable or not isinstance(asked, dict) or not asked:
         return LATEST
     base = name.partition("?")[0]
-    if base not in asked:
+    if asked.get(base) is None:
+        # Recorded of null, which some clients send who were given no id: it is as good as no entry.
         shown = ", ".join(f"{key}={replies.short(value)}" for key, value in asked.items())
         raise Refused(replies.NOT_IN_MAP.format(base, "{" + shown + "}"))
     value = asked[base]

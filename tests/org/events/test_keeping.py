@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from mock_server.org.events import UnknownReplay
+from mock_server.org.events.managed import HELD, SlotTaken
 from mock_server.org.records.changes import Change
 from mock_server.org.schema import Schema
 from tests.org.events.conftest import EVENTS, Bus, event
@@ -240,6 +241,23 @@ def test_what_is_committed_outlives_a_kill(tmp_path: Path) -> None:
     assert again.org.events.managed.committed(name) == replay_id
     assert again.org.events.managed.by_id(name) is not None
     again.org.close()
+
+
+def test_a_slot_that_is_held_stays_so_after_a_restart(tmp_path: Path) -> None:
+    first = opened(tmp_path)
+    first.org.events.managed.take("18x000000000001AAA")(True)
+    first.org.events.managed.take("18x000000000002AAA")(False)
+    first.org.store._let_go()
+    again = opened(tmp_path)
+    again.org.events.managed.take("18x000000000002AAA")(False)
+    with pytest.raises(SlotTaken):
+        again.org.events.managed.take("18x000000000001AAA")
+    again.org.clock.advance(HELD)
+    again.org.events.managed.take("18x000000000001AAA")(False)
+    again.org.store._let_go()
+    last = opened(tmp_path)
+    last.org.events.managed.take("18x000000000001AAA")
+    last.org.close()
 
 
 @pytest.mark.parametrize("kept", [False, True])

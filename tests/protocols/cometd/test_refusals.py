@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.protocols.cometd.conftest import ALL_CHANGES, CASE, NOTES, ORDER, TOPIC, Bayeux, Lab
+from tests.waiting import PATIENCE
 
 EXT = {"replay": True, "payload.format": True}
 
@@ -61,6 +62,16 @@ def test_a_request_without_a_token_requires_authentication(lab: Lab) -> None:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("scheme", ["", "Bearer ", "OAuth ", "bearer  "])
+def test_a_token_may_come_without_a_scheme_as_emp_connector_sends_it(lab: Lab, scheme: str) -> None:
+    client = lab.client()
+    client.http.headers["Authorization"] = scheme + lab.info.access_token
+    client.token = None
+    assert client.ready(ORDER)
+    client.http.headers["Authorization"] = scheme + lab.info.access_token[:-1] + "!"
+    assert client.handshake()["ext"]["sfdc"]["failureReason"] == "401::Authentication invalid"
+
+
 def test_a_connect_whose_session_has_ended_is_told_so_and_goes_on_with_another(lab: Lab) -> None:
     client = lab.client().ready(ORDER)
     lab.control.expire_tokens()
@@ -79,7 +90,7 @@ def test_a_session_that_ends_while_a_connect_is_held_ends_the_wait(lab: Lab, end
     held = client.hold()
     lab.held()
     getattr(lab.control, end)()
-    (reply,) = held.result(5)
+    (reply,) = held.result(PATIENCE)
     assert (reply["error"], reply["advice"]["reconnect"]) == ("401::Authentication invalid", "none")
 
 
@@ -89,7 +100,7 @@ def test_a_session_does_not_expire_while_its_client_stays_connected(lab: Lab) ->
         held = client.hold()
         lab.held()
         lab.control.advance(110)
-        assert held.result(5)[0]["successful"]
+        assert held.result(PATIENCE)[0]["successful"]
 
 
 def test_a_client_belongs_to_its_user(lab: Lab) -> None:
@@ -219,6 +230,16 @@ def test_a_replay_map_must_name_the_channel_without_its_filter(lab: Lab) -> None
     assert client.one(right)["successful"]
 
 
+def test_a_replay_map_that_says_null_says_nothing_of_the_channel(lab: Lab) -> None:
+    client = lab.client().ready()
+    asked = client.message("/meta/subscribe", subscription=ORDER, ext={"replay": {ORDER: None}})
+    assert client.one(asked)["error"] == (
+        f"400::The replayId for channel {{{ORDER}}} wasn't found using the provided replay ID map {{{{{ORDER}=null}}}}. "
+        "Ensure that the channel name you provided in the replay map is valid and matches the channel name used for "
+        "subscribing."
+    )
+
+
 @pytest.mark.parametrize("kinds", [["websocket"], ["callback-polling", "websocket"], [], None, "websocket"])
 def test_only_long_polling_is_served(lab: Lab, kinds: Any) -> None:
     reply = lab.client().handshake(supportedConnectionTypes=kinds)
@@ -302,7 +323,7 @@ def test_no_messages_have_no_answers(lab: Lab) -> None:
 def test_there_is_nothing_to_get(lab: Lab) -> None:
     client = lab.client()
     answer = client.http.get(
-        f"{client.url}/cometd/60.0", headers={"Authorization": f"Bearer {client.token}"}, timeout=9
+        f"{client.url}/cometd/60.0", headers={"Authorization": f"Bearer {client.token}"}, timeout=30
     )
     assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from mock_server.org.clock import stamp
 from mock_server.org.events.access import NotPermitted
 from mock_server.org.events.changes.promise import Promise
 from mock_server.org.events.changes.schema import renewed
@@ -14,7 +15,9 @@ from mock_server.org.events.changes.sight import Seen, may_follow
 from mock_server.org.events.changes.telling import Transaction, gap_of
 from mock_server.org.events.changes.types import EventType, event_type
 from mock_server.org.events.channel import Channel
-from mock_server.org.events.custom import captured, selected
+from mock_server.org.events.custom import captured, selected, told_apart
+from mock_server.org.events.model import Event
+from mock_server.org.schema.channels import MEMBER
 from mock_server.org.schema.derived import can_be_captured, change_event_name, changing
 
 if TYPE_CHECKING:
@@ -56,14 +59,19 @@ class Changes:
         self._watching = False
         self._number = 0
         self._captured: frozenset[str] = frozenset()
+        self._apart: frozenset[str] = frozenset()
+        self._hooked: list[Promise] = []
+        self._shown: frozenset[str] = frozenset()
         self._default: frozenset[str] = frozenset()
         org.captured.changed = self.choose
         self.choose()
 
     def choose(self) -> None:
         """Capture the objects that are chosen now."""
-        self._default = self._org.captured.names | selected(self._org)
+        self._tell_records()
+        self._default = self._declared | selected(self._org)
         self._captured = names = self.entities()
+        self._apart = told_apart(self._org)
         self._courses.clear()
         self._org.log.watch("changes", names)
         if names and not self._watching:
@@ -77,7 +85,29 @@ class Changes:
 
     def entities(self) -> frozenset[str]:
         """Return the names of all objects whose changes some channel carries."""
-        return self._org.captured.names | captured(self._org)
+        return self._declared | captured(self._org)
+
+    @property
+    def _declared(self) -> frozenset[str]:
+        """The objects that are declared, but for those that somebody has deselected since."""
+        if not self._org.store.has_table(MEMBER):
+            return self._org.captured.names
+        from mock_server.org.standard.channels import still_captured
+
+        return still_captured(self._org.store, self._org.captured.names)
+
+    def _tell_records(self) -> None:
+        """Have the records of what is selected say which objects are declared, where there are such records."""
+        names, before = self._org.captured.names, self._shown
+        self._shown = names
+        if names == before or not self._org.store.has_table(MEMBER):
+            return
+        from mock_server.org.standard.channels import hide_captured, show_captured
+
+        for name in before - names:
+            hide_captured(self._org.store, name)
+        for name in names - before:
+            show_captured(self._org.store, name, stamp(self._org.clock.now()))
 
     def type_of(self, entity: str) -> EventType:
         """Return the type of an object's change events, as its fields are now."""
@@ -109,19 +139,17 @@ class Changes:
         """Find a channel of change events for a subscriber. Raises NotPermitted.
 
         Who may subscribe sees the changes of all records, whoever they are shared with; of fields, those he may read.
+        To that of all objects anybody may: he is told of those whose changes he may follow.
         """
         if not name.startswith(PREFIX):
             return None
-        access = self._org.accesses.of(who.user_id)
         event = name.removeprefix(PREFIX)
-        if event == ALL:
-            if access is not None and not (access.may("ViewAllData") and access.may("ViewAllUsers")):
-                raise NotPermitted(name, ALL)
-        else:
+        if event != ALL:
             entity = changing(event)
             sobject = None if entity is None else self._org.schema.get(entity)
             if sobject is None or change_event_name(sobject.name) != event or not can_be_captured(sobject):
                 return None
+            access = self._org.accesses.of(who.user_id)
             if access is not None and not may_follow(access, sobject):
                 raise NotPermitted(name, sobject.name)
         channel = self._bus.channel(name, "change")
@@ -141,40 +169,60 @@ class Changes:
 
     def committed(self, batches: Sequence[Batch]) -> None:
         """Take what was committed; each transaction in it is one of its own."""
-        kept = [batch for batch in batches if batch.sobject in self._captured]
-        if not kept or self._org.captured.quiet:
+        captured = self._captured
+        if self._org.captured.quiet or not any(batch.sobject in captured for batch in batches):
             return
-        if len(kept) == 1:
-            self._take(kept)
-        else:
-            for _, group in groupby(kept, key=lambda batch: batch.whole):
-                self._take(list(group))
+        if len(batches) == 1:
+            self._take(list(batches))
+            return
+        for _, group in groupby(batches, key=lambda batch: batch.whole):
+            together = [one for one in group if one.sobject in captured or self._counts(one.sobject)]
+            if any(one.sobject in captured for one in together):
+                self._take(together)
+
+    def _counts(self, name: str) -> bool:
+        """Tell whether changes of an object that is not captured are counted among those of a transaction."""
+        sobject = self._org.schema.get(name)
+        return sobject is not None and can_be_captured(sobject)
 
     def _take(self, batches: list[Batch]) -> None:
-        course = self._course(tuple({batch.sobject: None for batch in batches}))
+        course = self._course(tuple({batch.sobject: None for batch in batches if batch.sobject in self._captured}))
         types, verbs = course.types, {batch.verb for batch in batches}
         if "undelete" in verbs:
-            batches = [self._whole(batch, types) if batch.verb == "undelete" else batch for batch in batches]
+            batches = [
+                self._whole(batch, types) if batch.verb == "undelete" and batch.sobject in types else batch
+                for batch in batches
+            ]
         if course.parted and "update" in verbs:
             written = {(batch.sobject, column) for batch in batches for column in batch.columns}
             batches = [
-                self._with_parts(batch, types, written) if batch.verb == "update" else batch for batch in batches
+                self._with_parts(batch, types, written) if batch.verb == "update" and batch.sobject in types else batch
+                for batch in batches
             ]
-        count = sum([len(batch.ids) for batch in batches])
+        count = sum([len(batch.ids) for batch in batches if batch.sobject in types])
         if not count:
             return
         last = batches[-1]
         self._number = max(self._number + 1, int(last.at * _TICKS))
         transaction = Transaction(
-            self._org.id, self._number, last.at, self.origin(last.exchange), last.exchange, self.schema_of
+            self._org.id, self._number, last.at, self.origin(last.exchange), last.exchange, self.schema_of, self._apart
         )
         ids = self._bus.reserve(count)
         promise = Promise(transaction, batches, types, ids, self._org.captured.most_changes)
+        if self._org.automation and any(
+            self._org.automation.of(kind.name, "insert", "after") for kind in types.values()
+        ):
+            self._hooked.append(promise)
         for name, carried in course.channels:
             channel = self._bus.channel(name, "change")
             # Nobody may ever read it.
             channel.expire(last.at)
             channel.promise(promise.part(carried))
+
+    def for_triggers(self) -> list[Event]:
+        """Return the events that triggers may be waiting for, once."""
+        promises, self._hooked = self._hooked, []
+        return [event for promise in promises for event in promise.events()]
 
     def _course(self, entities: tuple[str, ...]) -> _Course:
         if self._version != self._org.schema.version:
