@@ -7,12 +7,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import requests
+
+from tests.waiting import PATIENCE, until
 
 SFMOCK = [sys.executable, "-m", "mock_server.cli"]
 
@@ -22,7 +23,7 @@ def run(*arguments: str, cwd: Path | None = None, **environment: str) -> subproc
         [*SFMOCK, *arguments],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         cwd=cwd,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), **environment},
         check=False,
@@ -40,10 +41,7 @@ def _serve(folder: Path, *more: str) -> Iterator[tuple[subprocess.Popen[str], di
         [*SFMOCK, "serve", "--port", "0", "--ready-file", str(ready), *more], stdout=subprocess.PIPE, text=True
     )
     try:
-        for _ in range(500):
-            if ready.exists() or process.poll() is not None:
-                break
-            time.sleep(0.02)
+        until(lambda: ready.exists() or process.poll() is not None)
         yield process, json.loads(ready.read_text())
     finally:
         process.kill()
@@ -73,11 +71,11 @@ def test_serve_writes_its_ready_file_and_ends_cleanly(
             "client_id": "sfmock-client-id",
             "client_secret": "sfmock-client-secret",
         },
-        timeout=5,
+        timeout=20,
     )
     assert answer.json()["token_type"] == "Bearer"
     process.send_signal(signal.SIGTERM)
-    assert process.wait(10) == 0
+    assert process.wait(PATIENCE) == 0
     assert not (tmp_path / "ready.json").exists()
 
 
@@ -113,7 +111,7 @@ def test_env_prints_what_a_client_needs(
         f"{variables['SF_INSTANCE_URL']}/services/data/v60.0/limits",
         headers={"Authorization": f"Bearer {variables['SF_ACCESS_TOKEN']}"},
         verify=variables["REQUESTS_CA_BUNDLE"],
-        timeout=5,
+        timeout=20,
     )
     assert answer.status_code == 200
     lines = run("env", "--ready-file", str(tmp_path / "ready.json")).stdout.splitlines()
@@ -133,19 +131,19 @@ def test_records_and_ids_outlive_a_restart(tmp_path: Path) -> None:
                 "client_id": "sfmock-client-id",
                 "client_secret": "sfmock-client-secret",
             },
-            timeout=5,
+            timeout=20,
         ).json()["access_token"]
-        http = {"headers": {"Authorization": f"Bearer {token}"}, "timeout": 5}
+        http = {"headers": {"Authorization": f"Bearer {token}"}, "timeout": 20}
         url = f"{ready['url']}/services/data/v60.0"
         ids.append(requests.post(f"{url}/sobjects/Account", json={"Name": "Acme"}, **http).json()["id"])  # type: ignore[arg-type]
         found = requests.get(f"{url}/query", params={"q": "SELECT Id FROM Account"}, **http).json()  # type: ignore[arg-type]
         assert [row["Id"] for row in found["records"]] == ids
         if len(ids) == 2:
-            requests.post(f"{ready['url']}/_mock/reset", timeout=5)
+            requests.post(f"{ready['url']}/_mock/reset", timeout=20)
             empty = requests.get(f"{url}/query", params={"q": "SELECT COUNT() FROM Account"}, **http).json()  # type: ignore[arg-type]
             assert empty["totalSize"] == 0
         process.terminate()
-        process.wait(10)
+        process.wait(PATIENCE)
         serving.close()
     assert len(set(ids)) == 2
 
@@ -248,7 +246,7 @@ def test_the_state_folder_is_that_of_the_settings(tmp_path: Path, monkeypatch: p
         for arguments in (["--ready-file", str(tmp_path / "ready.json")], ["--url", str(ready["https_url"])]):
             ended = run("env", "--format", "json", *arguments, cwd=tmp_path)
             bundle = json.loads(ended.stdout)["REQUESTS_CA_BUNDLE"]
-            assert requests.get(f"{ready['https_url']}/services/data", verify=bundle, timeout=5).status_code == 200
+            assert requests.get(f"{ready['https_url']}/services/data", verify=bundle, timeout=20).status_code == 200
 
 
 @pytest.mark.parametrize("ready", ["[]", "{}", "{", '{"url": 5, "ca_file": "/"}', '{"url": "http://x", "ca_file": 5}'])

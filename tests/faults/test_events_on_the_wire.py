@@ -14,6 +14,7 @@ from mock_server import api
 from mock_server.control.client import ControlClient, OrgInfo
 from tests.protocols.cometd.conftest import Bayeux
 from tests.protocols.pubsub.client import CUSTOM, EARLIEST, ORDER, TOPIC, PubSub, Refused
+from tests.waiting import PATIENCE, until
 
 CONNECT, SUBSCRIBE = "cometd.connect", "pubsub.subscribe"
 
@@ -54,10 +55,7 @@ class Wire:
 
     def struck(self) -> None:
         """Wait until a rule has struck."""
-        for _ in range(1000):
-            if self.fired():
-                return
-        raise AssertionError("no rule has struck")
+        until(self.fired, "no rule has struck")
 
     def strikes(self) -> list[tuple[str, str]]:
         return [(entry["operation"], s["effect"]) for entry in self.control.journal() for s in entry["strikes"]]
@@ -120,7 +118,7 @@ def test_cometd_brings_a_delayed_event_later(wire: Wire) -> None:
     assert wire.told() == []
     held = wire.bayeux.hold()
     wire.control.advance(6)
-    assert [message["data"]["payload"]["Number__c"] for message in held.result(10)[:-1]] == ["1", "2"]
+    assert [message["data"]["payload"]["Number__c"] for message in held.result(PATIENCE)[:-1]] == ["1", "2"]
 
 
 def test_cometd_breaks_the_connection_and_all_is_there_for_who_subscribes_anew(wire: Wire) -> None:
@@ -154,7 +152,7 @@ def test_cometd_forgets_those_who_wait_too(wire: Wire) -> None:
     other = Bayeux(wire.bayeux.url, wire.bayeux.token)
     other.handshake()
     assert other.subscribe(TOPIC)["error"] == "403::Unknown client"
-    assert held.result(10)[-1]["error"] == "403::Unknown client"
+    assert held.result(PATIENCE)[-1]["error"] == "403::Unknown client"
 
 
 @pytest.mark.parametrize("how", ["expired", "corrupt", "foreign"])
@@ -178,7 +176,7 @@ def test_cometd_is_silent_beyond_its_time(wire: Wire) -> None:
     wire.control.advance(200)
     assert not held.done()
     wire.control.advance(200)
-    assert [message["data"]["payload"]["Number__c"] for message in held.result(10)[:-1]] == ["1"]
+    assert [message["data"]["payload"]["Number__c"] for message in held.result(PATIENCE)[:-1]] == ["1"]
 
 
 def test_cometd_is_told_of_another_schema(wire: Wire) -> None:
@@ -201,9 +199,10 @@ def test_cometd_meets_faults_of_requests(wire: Wire, effect: dict[str, Any], sta
     sent = wire.bayeux.threads.submit(
         wire.bayeux.send, wire.bayeux.message("/meta/connect", connectionType="long-polling")
     )
-    while "latency" in effect and not sent.done():
+    wire.struck()
+    if "latency" in effect:
         wire.control.advance(1)
-    answer = sent.result(10)
+    answer = sent.result(PATIENCE)
     assert answer.status_code == status
     assert wire.fired() == 1
     if "error" in effect:
@@ -226,7 +225,7 @@ def test_cometd_tells_who_waits_that_his_session_is_over(wire: Wire) -> None:
     held = wire.bayeux.hold()
     wire.control.add_fault({"on": "cometd.subscribe", "session": "expire", "when": {"times": 1}})
     assert wire.bayeux.subscribe("/topic/New")["error"] == "401::Authentication invalid"
-    assert held.result(10)[-1]["error"] == "401::Authentication invalid"
+    assert held.result(PATIENCE)[-1]["error"] == "401::Authentication invalid"
 
 
 # -- Pub/Sub
@@ -253,15 +252,18 @@ def test_pubsub_breaks_the_stream_and_goes_on_behind_what_came(wire: Wire) -> No
 
 def _resumed(wire: Wire, replay_id: bytes) -> list[str]:
     """Return the event behind a replay id. gRPC may still put a call on the broken connection, which it is closing."""
-    for _ in range(20):
+
+    def next_one() -> list[str]:
         again = wire.pubsub.subscribe(preset=CUSTOM, replay_id=replay_id)
         try:
             return numbers(wire, again, 1)
         except Refused as refused:
             assert refused.status == "UNAVAILABLE" and not refused.code
+            return []
         finally:
             again.cancel()
-    raise AssertionError("no connection stands")
+
+    return until(next_one, "no connection stands")
 
 
 @pytest.mark.parametrize(

@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 import socket
 import ssl
-import threading
-import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 
 from mock_server import api
-from mock_server.control.client import ControlClient, OrgInfo
-from mock_server.org.clock import wall
+from mock_server.control.client import OrgInfo
+from tests.waiting import PATIENCE, until
 
 Send = Callable[[], bytes]
 # Under TLS, Python reports a reset as an end of file that the protocol did not announce.
@@ -27,7 +24,7 @@ def send(request: pytest.FixtureRequest, server: api.Server, org: OrgInfo) -> It
     opened: list[socket.socket] = []
 
     def run() -> bytes:
-        sock = socket.create_connection(("127.0.0.1", int(server.url.rsplit(":", 1)[1])), 10)
+        sock = socket.create_connection(("127.0.0.1", int(server.url.rsplit(":", 1)[1])), PATIENCE)
         if request.param == "https":
             context = ssl.create_default_context(cafile=str(server.ca_file))
             sock = context.wrap_socket(sock, server_hostname="localhost", suppress_ragged_eofs=False)
@@ -85,17 +82,15 @@ def test_a_trickling_reply_comes_whole_and_slowly(send: Send, server: api.Server
 
 def test_a_client_may_leave_while_a_reply_trickles(server: api.Server, org: OrgInfo) -> None:
     steer = server.control.for_org(org.id)
-    steer.add_fault({"on": "rest.query.run", "reply": "trickle", "lasts": "500ms"})
-    with socket.create_connection(("127.0.0.1", int(server.url.rsplit(":", 1)[1])), 10) as sock:
+    steer.add_fault({"on": "rest.query.run", "reply": "trickle", "lasts": "1h"})
+    with socket.create_connection(("127.0.0.1", int(server.url.rsplit(":", 1)[1])), PATIENCE) as sock:
         sock.sendall(
             b"GET /services/data/v60.0/query?q=SELECT+Id+FROM+User HTTP/1.1\r\nHost: localhost\r\n"
             + f"Authorization: Bearer {org.access_token}\r\n\r\n".encode()
         )
         assert sock.recv(100).startswith(b"HTTP/1.1 200 OK")
         assert steer.journal()[0]["end"] is None
-    until = wall() + 5
-    while steer.journal()[0]["end"] is None and wall() < until:
-        threading.Event().wait(0.05)
+    until(lambda: steer.advance(600) and steer.journal()[0]["end"] is not None)
     assert steer.journal()[0]["outcome"] == "abandoned"
 
 
@@ -111,38 +106,32 @@ def test_a_malformed_reply_is_whole_and_unreadable(send: Send, server: api.Serve
 
 def test_an_outage_by_reset(send: Send, server: api.Server, org: OrgInfo) -> None:
     steer = server.control.for_org(org.id)
-    steer.add_fault({"on": "rest.*", "outage": {"down": "10s", "as": "reset"}})
+    steer.add_fault({"on": "rest.*", "outage": {"down": "1h", "as": "reset"}})
     with pytest.raises(BROKEN):
         send()
-    steer.advance(11)
+    steer.advance(3_601)
     assert send().startswith(b"HTTP/1.1 201 Created")
 
 
-def test_the_journal_knows_when_a_client_gave_up(server: api.Server, org: OrgInfo) -> None:
+def test_the_journal_knows_when_a_client_gave_up(server: api.Server) -> None:
+    org = server.control.create_org(journal="whole", clock="virtual", clock_start=1_800_000_000)
     control = server.control.for_org(org.id)
-    control.add_fault({"on": "rest.versions", "latency": "400ms"})
-    sock = socket.create_connection(("127.0.0.1", int(server.url.rsplit(":", 1)[1])), 10)
-    sock.settimeout(0.1)
-    sock.sendall(
-        f"GET /services/data HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {org.access_token}\r\n\r\n".encode()
-    )
-    with pytest.raises(TimeoutError):
-        sock.recv(1)
-    sock.close()
-    entry = _over(control)
+    control.add_fault({"on": "rest.versions", "latency": "4s"})
+    with socket.create_connection(("127.0.0.1", int(server.url.rsplit(":", 1)[1])), PATIENCE) as sock:
+        sock.sendall(
+            f"GET /services/data HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {org.access_token}\r\n\r\n".encode()
+        )
+        until(control.journal)
+        control.advance(1)
+    until(lambda: control.journal()[0]["left"] is not None)
+    control.advance(3)
+    entry = until(lambda: [one for one in control.journal() if one["end"] is not None])[0]
+    begun = 1_800_000_000
+    assert (entry["at"], entry["left"], entry["end"]) == (begun, begun + 1, begun + 4)
     assert entry["outcome"] == "abandoned"
-    assert entry["at"] + 0.09 <= entry["left"] <= entry["end"] - 0.1
+    server.control.delete_org(org.id)
 
 
 def test_a_client_that_is_answered_has_not_left(server: api.Server, org: OrgInfo, send: Send) -> None:
     assert send().startswith(b"HTTP/1.1 201 Created")
     assert [entry["left"] for entry in server.control.for_org(org.id).journal()] == [None]
-
-
-def _over(control: ControlClient) -> dict[str, Any]:
-    for _ in range(200):
-        (entry,) = control.journal()
-        if entry["outcome"] is not None:
-            return entry
-        time.sleep(0.01)
-    raise AssertionError("the exchange never ended")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import threading
 
 import pytest
 
@@ -19,6 +18,7 @@ from harness.subjects import CallableSubject
 from harness.trial import Trial
 from mock_server import api
 from mock_server.seeding.plans import MadeRecords
+from tests.waiting import until
 
 HOLD = "held = b'x' * ({} << 20); print(len(held), flush=True); input()"
 CHILDREN = f"""
@@ -29,17 +29,16 @@ children = [subprocess.Popen([sys.executable, "-c", {HOLD.format(30)!r}], stdin=
 
 
 def peak_of(code: str, least: float) -> float:
-    """Run Python code until it was seen with so many MiB, or ten seconds; return its peak in MiB."""
-    pause = threading.Event()
+    """Run Python code until it was seen with so many MiB; return its peak in MiB."""
     with Gauge() as measured:
         process = subprocess.Popen(
             (sys.executable, "-c", code), stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
         )
         measured.watch(process)
-        for _ in range(1000):
-            if measured.peak >= least * MIB or pause.wait(0.01):
-                break
-        process.communicate(b"\n\n")
+        try:
+            until(lambda: measured.peak >= least * MIB)
+        finally:
+            process.communicate(b"\n\n")
     return measured.peak / MIB
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from time import thread_time
 from typing import Any
 
 import pytest
@@ -14,7 +15,6 @@ from harness.inputs import Input, generate, given, write_jsonl
 from harness.plans import InputFile, InputPlan, OrgPlan
 from mock_server import api
 from mock_server.control.client import ControlClient, ControlError
-from mock_server.org.clock import wall
 from mock_server.seeding.plans import Fixed, GivenRecords, MadeRecords, Named, Provider, Ref
 from mock_server.seeding.values import DEFAULTS, ProviderError, check, providers
 
@@ -105,9 +105,9 @@ def test_the_defaults_are_providers() -> None:
 
 
 def test_ten_thousand_inputs_take_seconds() -> None:
-    started = wall()
+    started = thread_time()
     assert len(generate([InputPlan("Contact", "K", 10_000, PEOPLE.fields)])) == 10_000
-    assert wall() - started < 5
+    assert thread_time() - started < 5
 
 
 def test_rows_of_a_file_keep_their_values() -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-import time
 from typing import Any
 
 from harness.phases import Timeline
 from harness.plans import PhasePlan as Phase
+from tests.waiting import PATIENCE
 
 
 class Control:
@@ -32,7 +32,7 @@ def timeline(control: Any, *phases: Phase) -> Timeline:
 def test_phases_follow_each_other() -> None:
     control = Control()
     with timeline(control, Phase("calm", 0.01), Phase("outage", 0.01), Phase("heal", None)):
-        assert control.changed.wait(5)
+        assert control.changed.wait(PATIENCE)
     assert control.seen == ["calm", "outage", "heal"]
 
 
@@ -42,22 +42,20 @@ def test_the_clock_of_the_first_phase_starts_with_the_first_request() -> None:
     with timeline(control, Phase("calm", 0.01), Phase("outage", 0.01), Phase("heal", None)):
         assert not control.changed.wait(0.1)
         control.entries = [{}]
-        assert control.changed.wait(5)
+        assert control.changed.wait(PATIENCE)
 
 
 def test_the_first_phase_is_in_force_at_once_and_the_end_of_the_block_ends_the_walk() -> None:
     control = Control()
-    started = time.monotonic()
-    with timeline(control, Phase("calm", 60.0), Phase("outage", None)):
+    with timeline(control, Phase("calm", 86_400.0), Phase("outage", None)):  # nobody waits so long for its end
         assert control.seen == ["calm"]
-    assert time.monotonic() - started < 1
     assert control.seen == ["calm"]
 
 
 def test_two_phases_may_share_a_length_and_a_name() -> None:
     control = Control()
     with timeline(control, Phase("calm", 0.01), Phase("outage", 0.01), Phase("calm", 0.01)):
-        assert control.changed.wait(5)
+        assert control.changed.wait(PATIENCE)
     assert control.seen == ["calm", "outage", "calm"]
 
 

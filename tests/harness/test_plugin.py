@@ -537,7 +537,7 @@ def test_virtual_time_with_built_in_hosts(outer: pytest.Pytester) -> None:
             result = trial.run(subject)
             first, *_, last = [one for one in result.evidence.exchanges if one.is_write]
             assert 900 <= last.at - first.at < 901
-            assert result.seconds < 30
+            assert result.seconds < 450  # half of the shortest wait
 
         @pytest.mark.scenario("locks.yaml")
         def test_block(trial):
@@ -547,7 +547,7 @@ def test_virtual_time_with_built_in_hosts(outer: pytest.Pytester) -> None:
         def test_real_again(salesforce):
             before = time.monotonic()
             time.sleep(0.01)
-            assert 0.01 <= time.monotonic() - before < 5
+            assert 0.01 <= time.monotonic() - before < 60
         """,
         "--sfmock-time",
         "virtual",
@@ -587,8 +587,8 @@ def test_each_worker_has_its_server_and_all_have_the_same_cases(outer: pytest.Py
 
 def test_the_plugin_costs_nothing_until_it_is_used() -> None:
     code = (
-        "import sys, time, pytest; before = set(sys.modules); began = time.perf_counter(); import harness.plugin; "
-        "print((time.perf_counter() - began) * 1000); print(*sorted(set(sys.modules) - before))"
+        "import sys, time, pytest; before = set(sys.modules); began = time.process_time(); import harness.plugin; "
+        "print((time.process_time() - began) * 1000); print(*sorted(set(sys.modules) - before))"
     )
 
     def once() -> tuple[float, list[str]]:

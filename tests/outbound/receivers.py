@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from xml.etree import ElementTree
+
+from tests.waiting import PATIENCE
 
 ACK = (
     '<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/"><soapenv:Body>'
@@ -101,22 +102,13 @@ class Receiver:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
-    def wait(self, count: int, timeout: float = 10.0) -> list[Got]:
+    def wait(self, count: int) -> list[Got]:
         """Return the requests once there are so many."""
         with self._more:
-            assert self._more.wait_for(lambda: len(self.got) >= count, timeout), f"only {len(self.got)} came"
+            assert self._more.wait_for(lambda: len(self.got) >= count, PATIENCE), f"only {len(self.got)} came"
             return list(self.got)
 
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()
-        self._thread.join(5)
-
-
-def until(look: Callable[[], Any], timeout: float = 10.0) -> Any:
-    """Return what a look gives as soon as it is something."""
-    end = time.monotonic() + timeout
-    while not (found := look()):
-        assert time.monotonic() < end, "it did not come to that"
-        time.sleep(0.005)
-    return found
+        self._thread.join(PATIENCE)

@@ -10,7 +10,8 @@ import pytest
 
 from mock_server.control.client import ControlError
 from tests.outbound.conftest import Make, World
-from tests.outbound.receivers import Receiver, until
+from tests.outbound.receivers import Receiver
+from tests.waiting import PATIENCE, until
 
 FIELDS = {"Account": {"Ext__c": {"type": "text", "length": 40}}}
 JSON = {"Content-Type": "application/json"}
@@ -115,7 +116,7 @@ def test_what_is_rolled_back_calls_nobody(world: Make, receiver: Receiver) -> No
 @pytest.mark.parametrize(("timeout", "given"), [(10.0, {}), (2.0, {"timeout": "2s"}), (120.0, {"timeout": "120s"})])
 def test_a_slow_answer_times_out(world: Make, receiver: Receiver, timeout: float, given: dict[str, Any]) -> None:
     go = threading.Event()
-    receiver.answer = lambda got: go.wait(10) and (200, JSON, b"{}")
+    receiver.answer = lambda got: go.wait(PATIENCE) and (200, JSON, b"{}")
     then = {"steps": [{"save": "insert", "object": "Task", "records": {"Subject": "{response.error}"}}]}
     org = world(callouts=[callout(receiver, then=then, **given)], clock="virtual")
     org.account()
@@ -136,7 +137,7 @@ def test_an_answer_that_comes_late_is_followed_by_a_second_call_of_the_same_id(w
 
     def late(got: Any) -> Any:
         if len(receiver.got) == 1:
-            go.wait(20)
+            go.wait(PATIENCE)
             answered.set()
         return 201, JSON, b'{"id": "X-%d"}' % len(receiver.got)
 
@@ -150,7 +151,7 @@ def test_an_answer_that_comes_late_is_followed_by_a_second_call_of_the_same_id(w
     org.control.advance(10.1)
     until(org.sent)
     go.set()
-    assert answered.wait(10)
+    assert answered.wait(PATIENCE)
     assert value(org, account, "Ext__c") is None
     org.control.advance(30)
     first, second = receiver.wait(2)
@@ -166,7 +167,7 @@ def test_all_callouts_of_a_job_have_120_seconds(world: Make, receiver: Receiver)
     rows = [{"attributes": {"type": "Account"}, "Name": f"a{number}"} for number in range(3)]
     org.rest.post("/composite/sobjects", json={"records": rows})
     for seconds, count in ((70, 1), (50, 2)):
-        until(lambda count=count: len(org.control.journal()) == count + 1)
+        until(lambda count=count: org.control.faults()[0].fired == count)
         org.control.advance(seconds)
         until(lambda count=count: len(org.sent()) == count)
     job = job_of(org)
@@ -413,7 +414,7 @@ def test_tls_is_verified_against_the_systems_roots_and_the_mocks_own(world: Make
     finally:
         other.shutdown()
         other.server_close()
-        thread.join(5)
+        thread.join(PATIENCE)
 
 
 def test_steps_may_call_again_before_they_save(world: Make, receiver: Receiver) -> None:

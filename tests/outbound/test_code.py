@@ -11,7 +11,8 @@ import requests
 
 from harness.org import OrgHandle
 from mock_server import api
-from tests.outbound.receivers import Receiver, until
+from tests.outbound.receivers import Receiver
+from tests.waiting import until
 
 JSON = {"Content-Type": "application/json"}
 

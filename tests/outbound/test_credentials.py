@@ -11,7 +11,8 @@ import pytest
 
 from mock_server.control.client import ControlError
 from tests.outbound.conftest import Make, World
-from tests.outbound.receivers import Got, Receiver, until
+from tests.outbound.receivers import Got, Receiver
+from tests.waiting import until
 
 JSON = {"Content-Type": "application/json"}
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -17,8 +16,10 @@ import requests
 from mock_server import api, declarations
 from mock_server.org.outbound.backoff import FIRST, LIFE
 from tests.outbound.conftest import World
-from tests.outbound.receivers import Receiver, until
+from tests.outbound.receivers import Receiver
+from tests.ports import kept_port
 from tests.test_kept_jobs import Served
+from tests.waiting import PATIENCE, until
 
 CONFIG = """
 outboundMessages:
@@ -34,11 +35,10 @@ callouts:
 
 
 @pytest.fixture
-def port() -> int:
+def port() -> Iterator[int]:
     """A port where nobody listens, yet."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+    with kept_port() as free:
+        yield free
 
 
 def queue(served: Served) -> dict[str, Any]:
@@ -82,14 +82,15 @@ def test_what_waits_is_sent_after_a_kill_with_the_same_ids_and_at_its_time(tmp_p
         receiver = Receiver(port=port)
         assert receiver.got == []
         served("POST", "/_mock/clock", json={"advance": FIRST})
-        by_path = {got.path: got for got in receiver.wait(2)[:2]}
-        message, callout = before
-        assert by_path["/om"].notifications == [one["id"] for one in message["notifications"]]
-        assert by_path["/om"].records == [{"Id": account, "Name": "first"}]
-        assert by_path["/push"].headers["X-Call"] == callout["callouts"][0]["id"]
-        assert json.loads(by_path["/push"].body) == {"name": "first"}
-        # What followed the answer sent a further message, and was saved.
+        # What followed the answer to the callout was saved, and sent a further message.
         until(lambda: not queue(served)["waiting"])
+        message, callout = before
+        (pushed,) = [got for got in receiver.got if got.path == "/push"]
+        told = {tuple(got.notifications): got.records for got in receiver.got if got.path == "/om"}
+        assert told[tuple(one["id"] for one in message["notifications"])] == [{"Id": account, "Name": "first"}]
+        assert (len(told), len(receiver.got)) == (2, 3)
+        assert pushed.headers["X-Call"] == callout["callouts"][0]["id"]
+        assert json.loads(pushed.body) == {"name": "first"}
         assert [one["error"] for one in queue(served)["callouts"]] == [None]
         assert served.query("SELECT Description FROM Account")["records"][0]["Description"] == "met 200"
         assert {one["attempts"] for one in queue(served)["callouts"]} == {2}
@@ -133,10 +134,10 @@ def test_records_and_what_they_send_are_one_transaction(tmp_path: Path, port: in
     try:
         for one in workers:
             one.start()
-        until(lambda: len(done) >= acknowledged, 60)
+        until(lambda: len(done) >= acknowledged)
         served.end(signal.SIGKILL)
         for one in workers:
-            one.join(60)
+            one.join(PATIENCE)
         served.start()
         told = queue(served)
         records = [one["record"] for message in told["messages"] for one in message["notifications"]]
@@ -145,7 +146,7 @@ def test_records_and_what_they_send_are_one_transaction(tmp_path: Path, port: in
         assert sorted(records) == sorted(there)
         receiver = Receiver(port=port)
         served("POST", "/_mock/clock", json={"advance": FIRST})
-        until(lambda: not queue(served)["waiting"], 30)
+        until(lambda: not queue(served)["waiting"])
         ids = [one for got in receiver.got for one in got.notifications]
         assert (len(set(ids)), len(ids)) == (len(there), len(there))
     finally:
@@ -247,7 +248,7 @@ def test_what_is_declared_otherwise_by_now_is_sent_so(live: Live, down: Receiver
 def test_the_end_of_a_server_amid_an_attempt_is_no_attempt(live: Live, receiver: Receiver) -> None:
     go = threading.Event()
     answer = receiver.answer
-    receiver.answer = lambda got: go.wait(20) and answer(got)
+    receiver.answer = lambda got: go.wait(PATIENCE) and answer(got)
     with live() as org:
         org.control.declare("outboundMessages", message(receiver))
         org.account()
@@ -350,7 +351,7 @@ def test_what_is_of_objects_that_are_gone_fails(live: Live, down: Receiver, tmp_
 
 def test_a_callout_of_code_is_made_though_the_code_behind_it_is_gone(live: Live, receiver: Receiver) -> None:
     go = threading.Event()
-    receiver.answer = lambda got: (go.wait(20) or True) and (200, {}, b"done")
+    receiver.answer = lambda got: (go.wait(PATIENCE) or True) and (200, {}, b"done")
     heard: list[Any] = []
 
     def push(trigger: Any) -> None:

@@ -12,7 +12,8 @@ import requests
 from mock_server.control.client import ControlError
 from mock_server.org.outbound.backoff import FIRST, LIFE, LONGEST
 from tests.outbound.conftest import Make
-from tests.outbound.receivers import ACK, Receiver, until
+from tests.outbound.receivers import ACK, Receiver
+from tests.waiting import PATIENCE, until
 
 
 def message(receiver: Receiver, **more: Any) -> dict[str, Any]:
@@ -160,7 +161,7 @@ def test_it_is_tried_again_ever_more_rarely_for_24_hours_and_then_dropped(world:
 
 def test_a_receiver_that_is_slow_is_waited_for_60_seconds(world: Make, receiver: Receiver) -> None:
     go = threading.Event()
-    receiver.answer = lambda got: go.wait(10) and (200, {}, ACK.format("true").encode())
+    receiver.answer = lambda got: go.wait(PATIENCE) and (200, {}, ACK.format("true").encode())
     org = world(outboundMessages=[message(receiver)], clock="virtual")
     org.account()
     receiver.wait(1)
@@ -263,7 +264,7 @@ def test_an_acknowledgment_that_comes_late_is_heard_by_nobody(world: Make, recei
 
     def late(got: Any) -> Any:
         if len(receiver.got) == 1:
-            go.wait(20)
+            go.wait(PATIENCE)
             answered.set()
         return answer(got)
 
@@ -274,7 +275,7 @@ def test_an_acknowledgment_that_comes_late_is_heard_by_nobody(world: Make, recei
     org.control.advance(60.1)
     until(org.sent)
     go.set()
-    assert answered.wait(10)
+    assert answered.wait(PATIENCE)
     (queued,) = org.control.outbound()["messages"]
     assert (queued["state"], queued["attempts"], queued["error"]) == ("queued", 1, "Read timed out")
     # So it comes a second time, though the receiver has done its work: by the ids it is known as the same.

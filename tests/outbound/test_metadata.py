@@ -13,7 +13,8 @@ import requests
 from mock_server import api, cli
 from mock_server.config import ConfigError, resolve
 from tests.outbound.conftest import World
-from tests.outbound.receivers import Receiver, until
+from tests.outbound.receivers import Receiver
+from tests.waiting import until
 
 WORKFLOW = """<?xml version="1.0" encoding="UTF-8"?>
 <Workflow xmlns="http://soap.sforce.com/2006/04/metadata">

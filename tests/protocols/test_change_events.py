@@ -16,6 +16,7 @@ from mock_server.control.client import ControlError
 from mock_server.org.events.changes import bitmaps
 from tests.conftest import Rest
 from tests.protocols.pubsub.client import EARLIEST, PubSub
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from mock_server import api
@@ -93,12 +94,8 @@ def _load(rest: Rest, content: str, **options: Any) -> None:
     headers = {"Content-Type": "text/csv", **options["headers"]}
     assert rest("PUT", f"/jobs/ingest/{job}/batches", data=content, headers=headers).status_code == 201
     rest.patch(f"/jobs/ingest/{job}", json={"state": "UploadComplete"}, **options)
-    for _ in range(200):
-        state = rest.get(f"/jobs/ingest/{job}").json()
-        if state["state"] == "JobComplete":
-            assert state["numberRecordsFailed"] == 0
-            return
-    raise AssertionError(state)
+    until(lambda: rest.get(f"/jobs/ingest/{job}").json()["state"] == "JobComplete")
+    assert rest.get(f"/jobs/ingest/{job}").json()["numberRecordsFailed"] == 0
 
 
 def test_a_stream_tells_changes_as_they_are_made(server: api.Server, org: OrgInfo, rest: Rest) -> None:

@@ -51,6 +51,8 @@ class TimeoutSet(Claim):
         exposures = 0
         trickles = {fault.name for fault in evidence.faults if fault.rule.get("reply") == "trickle"}
         for exchange in evidence.exchanges:
+            if exchange.is_stream:
+                continue  # a stream lasts; whether one that fell silent is given up, `events.flow_control` asks
             if exchange.left is None and not exchange.open and not trickles.isdisjoint(exchange.rules):
                 continue
             limit = parameters.of(exchange, declared)

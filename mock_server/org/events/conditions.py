@@ -1,21 +1,23 @@
 """The filter of a channel's member: a condition in SOQL's words, asked of an event's message.
 
-Source: Platform Events Developer Guide, "Filter Your Stream of Platform Events with Custom Channels" and its list of
-operators. What has no value compares as in SOQL: it is equal to null alone, and not equal to everything else.
+Sources: Platform Events Developer Guide and Change Data Capture Developer Guide, "Filter Expression Format" and "Field
+Considerations". What has no value compares as in SOQL: it is equal to null alone, and not equal to everything else; a
+checkbox without one is not checked.
 """
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from typing import Any
 
 from mock_server.org import errors
+from mock_server.org.events.filter_fields import FilterFields, Unaskable
 from mock_server.org.query.grammar import parse
 from mock_server.org.query.literals import pattern_of, text_of
 from mock_server.org.query.syntax import Comparison, Condition, Junction, Not, Path, Value
-from mock_server.org.schema.types import NUMBER_TYPES, Field, SObject, caseless
+from mock_server.org.schema.types import NUMBER_TYPES, Field, caseless
 
 Test = Callable[[Mapping[str, Any]], bool]
 """Tells whether a message is wanted."""
@@ -23,18 +25,23 @@ _ORDERS: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
 }  # fmt: skip
 LONGEST = 131_072
-_HEADER = "changeeventheader"
+MOST_FIELDS = 10
+_LARGEST_WHOLE = 2_147_483_647
+"""Of a number without a decimal point, as SOQL reads it."""
 
 
-def test_of(expression: str, sobject: SObject) -> Test:
+def test_of(expression: str, fields: FilterFields) -> Test:
     """Return what a filter demands of the messages of an event. Raises ApiError for what it cannot be."""
-    return _test(_condition(expression, sobject), sobject)
+    condition = _condition(expression, fields)
+    if len({path.parts for path in _paths(condition)}) > MOST_FIELDS:
+        raise _refused(f"it has more than {MOST_FIELDS} fields")
+    return _test(condition, fields)
 
 
-def fields_of(expression: str, sobject: SObject) -> tuple[str, ...]:
+def fields_of(expression: str, fields: FilterFields) -> tuple[str, ...]:
     """Return the names of the record's fields that a filter asks about. Raises ApiError for what it cannot be."""
-    paths = (path for path in _paths(_condition(expression, sobject)) if path.parts[0].lower() != _HEADER)
-    return tuple(dict.fromkeys(_field(path, sobject).name for path in paths))
+    found = (_field(path, fields) for path in _paths(_condition(expression, fields)))
+    return tuple(dict.fromkeys(field.name for path, field in found if not fields.heads(path)))
 
 
 def _paths(condition: Condition) -> Iterator[Path]:
@@ -47,10 +54,10 @@ def _paths(condition: Condition) -> Iterator[Path]:
         yield condition.path
 
 
-def _condition(expression: str, sobject: SObject) -> Condition:
+def _condition(expression: str, fields: FilterFields) -> Condition:
     if len(expression) > LONGEST:
         raise errors.INVALID_INPUT(text=f"A filter expression has at most {LONGEST} characters")
-    query = parse(f"SELECT Id FROM {sobject.name} WHERE {expression}")  # noqa: S608
+    query = parse(f"SELECT Id FROM {fields.event} WHERE {expression}")  # noqa: S608
     if query.where is None or query.order or query.limit is not None or query.group or query.mode or query.purposes:
         raise _refused("a filter expression is a condition and nothing else")
     return query.where
@@ -60,25 +67,26 @@ def _refused(text: str) -> Exception:
     return errors.INVALID_INPUT(text=f"The filter expression is invalid: {text}")
 
 
-def _test(condition: Condition, sobject: SObject) -> Test:
+def _test(condition: Condition, fields: FilterFields) -> Test:
     if isinstance(condition, Not):
-        inner = _test(condition.condition, sobject)
+        inner = _test(condition.condition, fields)
         return lambda message: not inner(message)
     if isinstance(condition, Junction):
-        parts = [_test(part, sobject) for part in condition.parts]
+        parts = [_test(part, fields) for part in condition.parts]
         if condition.word == "AND":
             return lambda message: all(part(message) for part in parts)
         return lambda message: any(part(message) for part in parts)
-    return _comparison(condition, sobject)
+    return _comparison(condition, fields)
 
 
-def _comparison(one: Comparison, sobject: SObject) -> Test:
+def _comparison(one: Comparison, fields: FilterFields) -> Test:
     if not isinstance(one.path, Path):
         raise _refused("functions are not supported")
-    read, field = _reader(one.path, sobject), _field(one.path, sobject)
+    path, field = _field(one.path, fields)
+    read = _reader(path)
     values = one.value
     if isinstance(values, tuple):
-        if one.operator not in ("IN", "NOT IN"):
+        if one.operator not in fields.among:
             raise _refused(f"the operator {one.operator} is not supported")
         wanted, among = [_literal(value, field) for value in values], one.operator == "IN"
         return lambda message: (_comparable(read(message), field) in wanted) is among
@@ -87,8 +95,8 @@ def _comparison(one: Comparison, sobject: SObject) -> Test:
     if one.operator == "LIKE":
         if values.kind != "string":
             raise _refused("LIKE takes a text")
-        pattern = _pattern(pattern_of(values.text))
-        return lambda message: (found := read(message)) is not None and _matches(pattern, caseless(str(found)))
+        pattern = _pattern(pattern_of(values.text), field)
+        return lambda message: (found := read(message)) is not None and _matches(pattern, _text(str(found), field))
     literal = _literal(values, field)
     if one.operator == "=":
         return lambda message: _comparable(read(message), field) == literal
@@ -98,7 +106,7 @@ def _comparison(one: Comparison, sobject: SObject) -> Test:
     if order is None:
         raise _refused(f"the operator {one.operator} is not supported")
     if literal is None or isinstance(literal, bool):
-        raise _refused(f"{field.name} cannot be compared by {one.operator} with {values.text}")
+        raise _refused(f"{path} cannot be compared by {one.operator} with {values.text}")
 
     def ordered(message: Mapping[str, Any]) -> bool:
         found = _comparable(read(message), field)
@@ -107,62 +115,55 @@ def _comparison(one: Comparison, sobject: SObject) -> Test:
     return ordered
 
 
-def _field(path: Path, sobject: SObject) -> Field:
-    """Return the field that a path means: of a compound one, the part (`BillingAddress.City`)."""
-    field = sobject.field(path.parts[0])
-    if field is None:
-        raise _refused(f"{sobject.name} has no field {path.parts[0][:80]}")
-    if len(path.parts) == 1:
-        return field
-    part = path.parts[1].lower()
-    names = (f"{field.name.removesuffix('Address')}{part}".lower(), f"{field.name}.{part}".lower(), part)
-    found = next((one for one in sobject.fields if one.name.lower() in names), None)
-    if found is None and field.type not in ("address", "complexvalue") and field.name != "Name":
-        raise _refused(f"{field.name} has no field {path.parts[1][:80]}")
-    return found or Field(path.parts[1], path.parts[1], "string")
+def _field(path: Path, fields: FilterFields) -> tuple[str, Field]:
+    """Return what a path means, by its exact name."""
+    try:
+        return fields.find(".".join(path.parts))
+    except Unaskable as error:
+        raise _refused(str(error)) from None
 
 
-def _reader(path: Path, sobject: SObject) -> Callable[[Mapping[str, Any]], Any]:
-    wanted = [part.lower() for part in path.parts]
+def _reader(path: str) -> Callable[[Mapping[str, Any]], Any]:
+    name, _, part = path.partition(".")
+    if not part:
+        return lambda message: message.get(name)
 
     def read(message: Mapping[str, Any]) -> Any:
-        found: Any = message
-        for part in wanted:
-            found = next(_named(found, part), None)
-        return found
+        whole = message.get(name)
+        return whole.get(part) if isinstance(whole, Mapping) else None
 
     return read
-
-
-def _named(message: Any, name: str) -> Iterator[Any]:
-    """Yield the values of a field: of the message itself, or of the compound field that holds it."""
-    if isinstance(message, Mapping):
-        yield from (value for key, value in message.items() if key.lower() == name)
-        for key, value in message.items():
-            if key != "ChangeEventHeader" and isinstance(value, Mapping):
-                yield from (inner for part, inner in value.items() if part.lower() == name)
 
 
 def _literal(value: Value, field: Field) -> Any:
     kind, text = value.kind, value.text
     if kind == "null":
-        return None
+        return False if field.type == "boolean" else None
     if kind == "boolean":
         return text.lower() == "true"
     if field.type == "boolean":
         raise _refused(f"{field.name} is compared with TRUE or FALSE")
     if kind == "number" and field.type in NUMBER_TYPES:
+        if text.lstrip("+-").isdecimal() and abs(int(text)) > _LARGEST_WHOLE:
+            # A limit of SOQL in Salesforce; `1657093404000.0` is taken.
+            raise errors.INVALID_INPUT(text=f"A number format error occurred: {text[:80]} is out of range")
         return float(text)
-    if kind == "string" and field.type not in (*NUMBER_TYPES, "date", "datetime"):
-        return caseless(text_of(text))
-    if kind == field.type and kind in ("date", "datetime"):
+    if kind == "string" and field.type not in (*NUMBER_TYPES, "date", "datetime", "time"):
+        return _text(text_of(text), field)
+    if kind == field.type and kind in ("date", "datetime", "time"):
         return _comparable(text, field)
     raise _refused(f"{field.name} cannot be compared with {text[:80]}")
 
 
+def _text(text: str, field: Field) -> str:
+    return text if field.case_sensitive else caseless(text)
+
+
 def _comparable(value: Any, field: Field) -> Any:
     """Return a value in the form that compares with literals."""
-    if value is None or isinstance(value, bool):
+    if value is None:
+        return False if field.type == "boolean" else None
+    if isinstance(value, bool):
         return value
     if isinstance(value, int | float):
         return float(value)
@@ -173,15 +174,20 @@ def _comparable(value: Any, field: Field) -> Any:
         except ValueError:
             raise _refused(f"{text[:80]} is no moment") from None
         return moment.astimezone(UTC).timestamp()
-    return caseless(text)
+    if field.type == "time":
+        try:
+            return time.fromisoformat(text.upper())
+        except ValueError:
+            raise _refused(f"{text[:80]} is no time") from None
+    return _text(text, field)
 
 
 _ANY, _ONE = 0, 1
 
 
-def _pattern(like: str) -> list[str | int]:
+def _pattern(like: str, field: Field) -> list[str | int]:
     """Return a LIKE pattern as its letters and marks."""
-    letters = iter(caseless(like))
+    letters = iter(_text(like, field))
     marks = {"%": _ANY, "_": _ONE}
     return [next(letters, "\\") if letter == "\\" else marks.get(letter, letter) for letter in letters]
 

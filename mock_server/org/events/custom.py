@@ -3,7 +3,7 @@ The members of the standard channel ChangeEvents may be filtered and enriched as
 
 Source: Platform Events Developer Guide and Change Data Capture Developer Guide, "Group Platform Events into One Stream
 with a Custom Channel", "Enrich Change Events with Extra Fields When Subscribed". What they hold is read from the
-channels of their members; extra fields are told as they are when an event is first delivered there.
+channels of their members; extra fields are told as they are when an event is delivered there.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from mock_server.org.events.channel import Channel
 from mock_server.org.events.conditions import Test, fields_of, test_of
+from mock_server.org.events.filter_fields import of_changes, of_event
 from mock_server.org.events.model import Event, Kind
 from mock_server.org.events.view import View
 from mock_server.org.schema.channels import DEFAULT, KINDS, entity_of, read
@@ -61,7 +62,7 @@ class CustomChannels:
 
             # Fields that a channel adds are left out, too, where he may not read them.
             mixed = self._mixed(name, kind, definition, lambda member: self._own(kind, member))
-            return Seen(mixed, lambda: self._org.accesses.of(who.user_id), self._org.schema, strict=True)
+            return Seen(mixed, lambda: self._org.accesses.of(who.user_id), self._org.schema)
         return self._mixed(name, kind, definition, lambda member: self._bus.find(who, f"/{kind}/{member}"))
 
     def standard(self, channel: Channel) -> Channel:
@@ -98,14 +99,25 @@ class CustomChannels:
         parts = []
         for member, said in read(definition).members.items():
             sobject = self._org.schema.get(member)
-            wanted = None if said.filter is None or sobject is None else test_of(said.filter, sobject)
             base = self._org.schema.get(entity_of(member)) if entity_of(member) != member else None
-            enriched = said.enriched
-            if said.filter is not None and sobject is not None and base is not None:
-                # "Auto-Enrichment of Filtered Fields": what an update leaves alone is asked about as well.
-                enriched = tuple(dict.fromkeys((*enriched, *fields_of(said.filter, sobject))))
+            wanted: Test | None = None
+            enriched = () if base is None else _columns(base, said.enriched)
+            if said.filter is not None and sobject is not None:
+                fields = of_event(sobject) if base is None else of_changes(base)
+                wanted = test_of(said.filter, fields)
+                if base is not None:
+                    # "Auto-Enrichment of Filtered Fields": what an update leaves alone is asked about as well.
+                    enriched = tuple(dict.fromkeys((*enriched, *fields_of(said.filter, fields))))
             parts.append(Part(member, find(member), wanted, base if enriched else None, enriched))
         return parts
+
+
+def _columns(base: SObject, names: Sequence[str]) -> tuple[str, ...]:
+    """Return the columns of the fields that events are enriched with; a compound one is told by all its parts."""
+    from mock_server.org.events.changes.types import event_type
+
+    parts = {one.name: tuple(part.name for _, part in one.parts) or (one.name,) for one in event_type(base).fields}
+    return tuple(dict.fromkeys(column for name in names for column in parts.get(name, (name,))))
 
 
 class Standard(View):
@@ -164,13 +176,17 @@ class Mixed(Channel):
 
 
 def _told_on(org: Org, channel: str, part: Part, event: Event) -> Event | None:
-    """Return an event as a channel has it, None for one that it does not want; worked out once."""
+    """Return an event as a channel has it, None for one that it does not want.
+
+    "Latest Enriched Field Value Returned When Replaying an Event Message": it is worked out anew once records changed.
+    """
     if part.wanted is None and part.sobject is None:
         return event
-    key = f"channel {channel}"
-    if key not in event.forms:
-        event.forms[key] = _wanted(org, part, event)
-    found = event.forms[key]
+    key, mark = f"channel {channel}", None if part.sobject is None else org.log.mark
+    known = event.forms.get(key)
+    if known is None or known[0] != mark:
+        known = event.forms[key] = mark, _wanted(org, part, event)
+    found = known[1]
     assert found is None or isinstance(found, Event)
     return found
 
@@ -221,6 +237,18 @@ def _told(sobject: SObject, name: str, value: Any) -> Any:
     if kind == "boolean":
         return bool(value)
     return value.replace("+0000", "Z") if kind == "datetime" and isinstance(value, str) else value
+
+
+def told_apart(org: Org) -> frozenset[str]:
+    """Return the names of the objects whose records events tell of one by one: some channel enriches or filters them.
+
+    In Salesforce, such a channel takes the events of many records apart ("Duplicate Replay ID for Ungrouped Enriched
+    Event Messages"), others do not. Nobody has to come to terms with equal replay ids here.
+    """
+    data = (read(one).members for name, one in org.channels.items() if name == DEFAULT or read(one).kind == "data")
+    return frozenset(
+        entity_of(name) for members in data for name, one in members.items() if one.filter is not None or one.enriched
+    )
 
 
 def selected(org: Org, channel: str = DEFAULT) -> frozenset[str]:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from mock_server.org import errors
 from mock_server.org.errors import ApiError
 from mock_server.org.jobs.model import Api
-from mock_server.org.query.binder import Plan
 from mock_server.org.query.grouping import is_grouped
+from mock_server.org.query.plan import Plan
 from mock_server.org.query.syntax import Query, TypeOf
 from mock_server.org.schema.types import COMPOUND_TYPES, SObject
 

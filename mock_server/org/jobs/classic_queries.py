@@ -20,9 +20,9 @@ from mock_server.org.errors import ApiError
 from mock_server.org.ids import number_of, numbered, to_18
 from mock_server.org.jobs.model import Batch, BatchState, Job
 from mock_server.org.limits.bulk import PAGE
-from mock_server.org.query.binder import Plan
 from mock_server.org.query.extracts import Csv, Form, Records
 from mock_server.org.query.grammar import parse
+from mock_server.org.query.plan import Plan
 from mock_server.org.query.syntax import Query
 from mock_server.org.records.table_sql import quoted
 

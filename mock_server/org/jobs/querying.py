@@ -17,8 +17,8 @@ from mock_server.org.identity.sessions import Session
 from mock_server.org.jobs.askable import CHUNKABLE, refusal
 from mock_server.org.jobs.model import Api, Job
 from mock_server.org.jobs.reading import DELIMITERS, LINE_ENDINGS
-from mock_server.org.query.binder import Plan
 from mock_server.org.query.extracts import Csv, Form, Part
+from mock_server.org.query.plan import Plan
 
 if TYPE_CHECKING:
     from mock_server.org.jobs.jobs import Jobs

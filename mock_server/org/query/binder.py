@@ -1,41 +1,27 @@
-"""From a syntax tree to one SQL statement a level, and the function that turns its rows into records."""
+"""From a syntax tree to a plan: names are looked up, what cannot be asked is refused."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
-
-import orjson
+from dataclasses import replace
 
 from mock_server.org import errors
 from mock_server.org.errors import ApiError
-from mock_server.org.query import functions, restricted
+from mock_server.org.query import clauses, functions, restricted
 from mock_server.org.query.context import failure
 from mock_server.org.query.derived import Wanted, entities, one_row_only
-from mock_server.org.query.filters import Filters, source_name, unsupported
+from mock_server.org.query.filters import source_name, unsupported
 from mock_server.org.query.grammar import unexpected
 from mock_server.org.query.grouping import MOST_GROUPS, Grouping, is_grouped
-from mock_server.org.query.masks import masking
-from mock_server.org.query.rows import (
-    Build,
-    Children,
-    Compound,
-    File,
-    Leaf,
-    Nested,
-    Shown,
-    Variant,
-    compiled,
-    compound_keys,
-)
-from mock_server.org.query.scope import HINT, Bound, Moment, Parameter, Scope
+from mock_server.org.query.plan import PARENTS, Plan
+from mock_server.org.query.rows import Children, Nested, Variant
+from mock_server.org.query.scope import HINT, Scope
+from mock_server.org.query.selection import Selection
 from mock_server.org.query.syntax import Aliased, Call, Path, Query, TypeOf
 from mock_server.org.records.table_sql import quoted
 from mock_server.org.schema import Schema
-from mock_server.org.schema.types import COMPOUND_TYPES, TEXT_TYPES, Field, SObject
+from mock_server.org.schema.types import COMPOUND_TYPES, SObject
 
-MOST_OFFSET = 2000
 MOST_SUBQUERIES = 20
 MOST_LEVELS = 5
 """Levels of a query with its subqueries, the outermost among them."""
@@ -45,128 +31,6 @@ LEVELS_SINCE = 58
 """The API version whose subqueries may have subqueries; before, there were two levels."""
 NEWEST = 1000
 """An API version later than all that take something away."""
-
-
-PARENTS = object()
-"""Stands among a child query's parameters for the ids of the parents of the page."""
-ME = object()
-"""Stands among a query's parameters for the id of the user who runs it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """A field that a query selects, in the order of its SELECT: `Account.Name`, and the SQL of its value.
-
-    That of a compound field is empty: its parts are columns of their own.
-    """
-
-    name: str
-    sql: str
-    field: Field
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A bound query. Rows come as tuples whose first column is the Id; `parent_column` is a child query's parent.
-
-    `most` is set for groups, which have neither ids nor further pages: more rows are an error.
-    """
-
-    sobject: SObject
-    sql: str
-    parameters: tuple[Parameter, ...]
-    build: Build | None
-    children: tuple[Plan, ...] = ()
-    count: bool = False
-    most: int | None = None
-    touched: tuple[SObject, ...] = ()
-    parent_column: int = 0
-    purposes: frozenset[str] = frozenset()
-    """What the records are read for: VIEW, REFERENCE, UPDATE."""
-    single: bool = False
-    """Whether it may have one record at most."""
-    wanted: Wanted | None = None
-    """What of the schema must be worked out into rows first."""
-    query: Query | None = None
-    chosen: tuple[Chosen, ...] = ()
-    head: str = ""
-    """What `sql` selects, between SELECT and FROM; none of its parameters stands in it."""
-
-    @cached_property
-    def variable(self) -> bool:
-        """Whether a parameter depends on the day the query runs, or on who runs it."""
-        return any(isinstance(value, Moment) or value is ME for value in self.parameters)
-
-
-class Selection:
-    """The columns of a SELECT and the shape of its records."""
-
-    def __init__(self, scope: Scope) -> None:
-        self._scope = scope
-        self._columns = [f'{scope.table}."Id"']
-        self.record = Nested(scope.sobject.name, 0, {}, optional=False)
-        self.chosen: list[Chosen] = []
-
-    def column(self, sql: str) -> int:
-        if sql in self._columns:
-            return self._columns.index(sql)
-        self._columns.append(sql)
-        return len(self._columns) - 1
-
-    def add(self, bound: Bound, at: int, *, name: str | None = None, into: Nested | None = None) -> None:
-        """Select a field, inside the records of the parents on its path. Raises INVALID_FIELD for a second time.
-
-        `name` is an alias, which stands in the record itself; `into` the record to select into, its own by default.
-        """
-        record = into or self.record
-        for parent in bound.parents if name is None else ():
-            nested = record.fields.get(parent.name)
-            if not isinstance(nested, Nested):
-                nested = Nested(parent.sobject.name if parent.sobject else None, self.column(parent.id_sql), {})
-                record.fields[parent.name] = nested
-            record = nested
-        field, key = bound.field, name or bound.field.name
-        if key in record.fields:
-            raise self._scope.fail(at, f"duplicate field selected: {key}")
-        trail = [parent.name for parent in bound.parents] if name is None else []
-        compound = field.type in COMPOUND_TYPES and not field.structured
-        self.chosen.append(Chosen(".".join([*trail, key]), "" if compound else bound.sql, field))
-        if field.structured:
-            record.fields[key] = Shown(self.column(bound.sql), _said)
-        elif field.type in COMPOUND_TYPES:
-            owner = bound.parents[-1].sobject if bound.parents else self._scope.sobject
-            record.fields[key] = self._compound(field, bound.table, owner)
-        elif field.type == "base64" and record.sobject is not None:
-            column = self.column(f"({bound.sql} IS NOT NULL)")
-            record.fields[key] = File(column, record.sobject, record.id_column, field.name)
-        elif field.mask is not None and field.type == "encryptedstring":
-            # Who may see encrypted data is given a schema whose fields have no masks.
-            record.fields[key] = Shown(self.column(bound.sql), masking(field.mask, field.mask_type))
-        else:
-            record.fields[key] = Leaf(self.column(bound.sql), field.type == "boolean")
-
-    def _compound(self, field: Field, table: str, owner: SObject | None) -> Compound:
-        keys = compound_keys(field.type)
-        parts = {
-            one.name.lower(): one
-            for one in (owner.fields if owner else ())
-            if one.compound == field.name and one.name != field.name and one.stored
-        }
-        # MailingCity is the part "city" of MailingAddress, PlaceLatitude__s the part "latitude" of a location.
-        found = [next((one for name, one in parts.items() if key.lower() in name), None) for key in keys]
-        return Compound(keys, tuple(self.column(f"{table}.{quoted(one.name)}") if one else None for one in found))
-
-    def sql(self) -> str:
-        return ", ".join(self._columns)
-
-    def build(self, schema: Schema, *, extra: int = 0) -> Build:
-        """Return the function that builds the records; rows may end with `extra` columns that it does not read."""
-
-        def object_of(identifier: str) -> str:
-            sobject = schema.by_prefix(identifier[:3])
-            return sobject.name if sobject else "Name"
-
-        return compiled(self.record, len(self._columns), extra, object_of)
 
 
 class Binder:
@@ -201,7 +65,7 @@ class Binder:
             raise refused
         every = all_rows or query.all_rows
         if "UPDATE" in query.purposes:
-            _may_lock(query, every)
+            clauses.check_lockable(query, every)
         scope = Scope(self._schema, self._ready, soql, sobject, alias=query.alias, all_rows=every, others=query.others)
         (item, *more) = query.items
         if isinstance(item, Call) and item.name.lower() == "count" and not (item.arguments or more):
@@ -211,7 +75,7 @@ class Binder:
         children: list[Plan] = []
         selection = self._select(scope, query, children, 1)
         # The tail may need further parents, so it comes before the joins are written.
-        tail = self._tail(scope, query)
+        tail = clauses.tail(scope, query)
         sql = f"SELECT {selection.sql()} FROM {scope.source()}{tail}"
         return Plan(
             sobject, sql, tuple(scope.parameters), selection.build(self._schema), tuple(children),
@@ -234,9 +98,9 @@ class Binder:
         scope.joins.append(join)
         scope.add(match)
         selection = self._select(scope, query, [], 1)
-        where = self._where(scope, query)
-        order = self._order(scope, query) if query.order else f'hit.place, {scope.table}."Id"'
-        limit = self._limit(scope, query)
+        where = clauses.where(scope, query)
+        order = clauses.order_by(scope, query) if query.order else f'hit.place, {scope.table}."Id"'
+        limit = clauses.limit(scope, query)
         sql = f"SELECT {selection.sql()} FROM {scope.source()}{where} ORDER BY {order}{limit}"
         return Plan(sobject, sql, tuple(scope.parameters), selection.build(self._schema))
 
@@ -248,7 +112,7 @@ class Binder:
             raise failure(
                 errors.MALFORMED_QUERY, scope.soql, query.order[0].path.at, "ORDER BY has no place beside COUNT()"
             )
-        tail = self._tail(scope, query, order=False)
+        tail = clauses.tail(scope, query, order=False)
         sql = f"SELECT COUNT(*) FROM (SELECT 1 FROM {scope.source()}{tail})"
         return Plan(
             scope.sobject, sql, tuple(scope.parameters), None, count=True, touched=tuple(self._touched.values())
@@ -257,9 +121,9 @@ class Binder:
     def _groups(self, scope: Scope, query: Query) -> Plan:
         grouping = Grouping(scope, query)
         # The joins of all clauses must be known before the first part is written.
-        grouping.sql(lambda inner: self._where(inner, query))
+        grouping.sql(lambda inner: clauses.where(inner, query))
         scope.parameters.clear()
-        sql = grouping.sql(lambda inner: self._where(inner, query)) + self._limit(scope, query)
+        sql = grouping.sql(lambda inner: clauses.where(inner, query)) + clauses.limit(scope, query)
         return Plan(
             scope.sobject, sql, tuple(scope.parameters), grouping.build(), most=MOST_GROUPS,
             touched=tuple(self._touched.values()),
@@ -374,15 +238,15 @@ class Binder:
         )  # fmt: skip
         if is_grouped(query):
             raise unexpected(outer.soql, query.at, "SELECT")
-        if query.offset > MOST_OFFSET:
+        if query.offset > clauses.MOST_OFFSET:
             raise errors.OFFSET_OUT_OF_RANGE()
         children: list[Plan] = []
         selection = self._select(scope, query, children, level)
         parent = f"{scope.table}.{quoted(key)}"
         inside = f"{parent} IN (SELECT value FROM json_each(?))"
         scope.parameters.append(PARENTS)
-        where = self._where(scope, query, extra=inside)
-        order = self._order(scope, query)
+        where = clauses.where(scope, query, extra=inside)
+        order = clauses.order_by(scope, query)
         if query.limit is None and not query.offset:
             sql = f"SELECT {selection.sql()}, {parent} AS parent FROM {scope.source()}{where} ORDER BY {order}"
             column = -1
@@ -399,98 +263,8 @@ class Binder:
         build = selection.build(self._schema, extra=-column)
         return Plan(child, sql, tuple(scope.parameters), build, tuple(children), parent_column=column)
 
-    # -- clauses
-
-    def _tail(self, scope: Scope, query: Query, *, order: bool = True) -> str:
-        out = self._where(scope, query)
-        if order:
-            out += f" ORDER BY {self._order(scope, query)}"
-        return out + self._limit(scope, query)
-
-    @staticmethod
-    def _limit(scope: Scope, query: Query) -> str:
-        if query.offset > MOST_OFFSET:
-            raise errors.OFFSET_OUT_OF_RANGE()
-        if query.limit is None and not query.offset:
-            return ""
-        return f" LIMIT {scope.add(-1 if query.limit is None else query.limit)} OFFSET {scope.add(query.offset)}"
-
-    @staticmethod
-    def _where(scope: Scope, query: Query, extra: str | None = None) -> str:
-        tests = scope.seen()
-        if query.scope is not None and _only_own(scope, query.scope):
-            tests.append(f'{scope.table}."OwnerId" = {scope.add(ME)}')
-        if extra is not None:
-            tests.append(extra)
-        if query.categories:
-            tests.append(_in_category(scope, query.categories[0]))
-        if query.where is not None:
-            tests.append(Filters(scope).sql(query.where))
-        return f" WHERE {' AND '.join(tests)}" if tests else ""
-
-    @staticmethod
-    def _order(scope: Scope, query: Query) -> str:
-        terms = []
-        for key in query.order:
-            bound = functions.bind(scope, key.path)
-            field = bound.field
-            if isinstance(key.path, Path) and (not field.sortable or not field.valued):
-                raise scope.fail(key.path.at, f"field '{field.name}' can not be sorted in a query call")
-            sql = bound.folded() if field.type in TEXT_TYPES else bound.sql
-            place = functions.place_in_picklist(field, bound.sql) if isinstance(key.path, Path) else None
-            way, edge = ("DESC" if key.descending else "ASC"), ("LAST" if key.nulls_last else "FIRST")
-            terms += [f"{value} {way} NULLS {edge}" for value in (place, sql) if value is not None]
-        # Equal keys keep the order of creation, so that every run pages alike.
-        return ", ".join([*terms, f'{scope.table}."Id"'])
-
-
-def _said(text: str | None) -> object:
-    """Return what the JSON text of a complex value says."""
-    return None if text is None else orjson.loads(text)
-
-
-def _may_lock(query: Query, all_rows: bool) -> None:
-    """Refuse FOR UPDATE where no rows can be locked (SOQL and SOSL Reference, FOR UPDATE; Apex, "Locking Statements").
-
-    The rules are documented, their texts are not.
-    """
-    what = None
-    if query.order:
-        what = "ORDER BY"
-    elif all_rows:
-        what = "ALL ROWS"
-    elif is_grouped(query) or any(isinstance(item, Call) and item.name.lower() == "count" for item in query.items):
-        what = "aggregate functions"
-    if what is not None:
-        raise errors.MALFORMED_QUERY(text=f"FOR UPDATE cannot be used with {what}")
-
 
 _KEPT = frozenset({"VIEW", "REFERENCE", "UPDATE"})
-
-
-def _in_category(scope: Scope, group: Path) -> str:
-    """Return the test of WITH DATA CATEGORY: no record is in a category, since an org has none to begin with.
-
-    Raises MALFORMED_QUERY for objects that categories do not apply to.
-    """
-    name = scope.sobject.name
-    if name not in ("KnowledgeArticleVersion", "Question") and not name.endswith("__kav"):
-        text = f"WITH DATA CATEGORY does not apply to {name}"
-        raise failure(errors.MALFORMED_QUERY, scope.soql, group.at, text)
-    return "0"
-
-
-def _only_own(scope: Scope, name: Path) -> bool:
-    """Tell whether USING SCOPE narrows a query to the user's own records. Raises MALFORMED_QUERY for no such scope."""
-    word = ".".join(name.parts).lower()
-    known = {known.lower() for known, _ in scope.sobject.scopes} | {"everything"}
-    owned = "OwnerId" in scope.sobject.by_name
-    if word not in known | ({"mine"} if owned else set()):
-        # The text is from recall.
-        text = f"'{'.'.join(name.parts)}' is not a scope of {scope.sobject.name}"
-        raise failure(errors.MALFORMED_QUERY, scope.soql, name.at, text)
-    # Teams, territories and queues do not exist in the org: nobody shares a record by them, so only one's own is left.
-    return owned and word != "everything"
 
 
 def read_plan(schema: Schema, ready: Callable[[SObject], None], sobject: SObject, fields: Sequence[str] | None) -> Plan:

@@ -13,7 +13,7 @@ from mock_server.org.ids import IdSource
 from mock_server.org.query.rows import Row
 
 if TYPE_CHECKING:
-    from mock_server.org.query.binder import Plan
+    from mock_server.org.query.plan import Plan
 
 CURSOR_LIFE = 2 * 86_400.0
 CURSORS_A_USER = 10

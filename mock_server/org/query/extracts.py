@@ -22,7 +22,7 @@ from mock_server.org.records.text import java_double
 from mock_server.org.schema.types import FLOAT_TYPES
 
 if TYPE_CHECKING:
-    from mock_server.org.query.binder import Chosen, Plan
+    from mock_server.org.query.plan import Chosen, Plan
 
 _THREADS = 4
 _PART = 1 << 18

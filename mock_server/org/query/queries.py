@@ -16,12 +16,13 @@ from mock_server.org import errors
 from mock_server.org.clock import Clock, stamp
 from mock_server.org.courtesy import give_way
 from mock_server.org.query import explain, extracts
-from mock_server.org.query.binder import FIELDS_SINCE, LEVELS_SINCE, NEWEST, Binder, Plan, read_plan
+from mock_server.org.query.binder import FIELDS_SINCE, LEVELS_SINCE, NEWEST, Binder, read_plan
 from mock_server.org.query.columns import describe_columns
 from mock_server.org.query.cursors import Branch, Cursor, Cursors
 from mock_server.org.query.derived import Wanted
 from mock_server.org.query.extracts import Form, Part
 from mock_server.org.query.grammar import parse
+from mock_server.org.query.plan import Plan
 from mock_server.org.query.recent import note_reading, note_viewed
 from mock_server.org.query.rows import Row
 from mock_server.org.query.running import Ground, Lane, TooLong

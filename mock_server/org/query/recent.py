@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import orjson
 
-from mock_server.org.query.binder import Plan
+from mock_server.org.query.plan import Plan
 from mock_server.org.query.rows import Row
 from mock_server.org.records.store import Store
 from mock_server.org.records.table_sql import quoted

@@ -14,9 +14,9 @@ from mock_server.org import errors
 from mock_server.org.clock import Clock
 from mock_server.org.formula.columns import functions as formulas
 from mock_server.org.query import display
-from mock_server.org.query.binder import ME, PARENTS, Plan
 from mock_server.org.query.cursors import Branch
 from mock_server.org.query.dates import Calendar
+from mock_server.org.query.plan import ME, PARENTS, Plan
 from mock_server.org.query.rows import Row
 from mock_server.org.query.scope import Moment
 from mock_server.org.query.spool import Spool

@@ -1,4 +1,4 @@
-"""Columns of cells: what the rows of a table say of one field, brought into stored form with one look for them all.
+"""Columns: what many rows say of one field, brought into stored form with one look for them all.
 
 Whatever one look cannot tell is `Unusual`: those rows are read one by one, and their errors told by the steps that know
 them.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import repeat
 from typing import Any
 
@@ -20,6 +21,7 @@ from mock_server.org.schema.types import FLOAT_TYPES, Field, fold
 
 _OTHER = FLOAT_TYPES | {
     "boolean", "int", "long", "picklist", "multipicklist", "id", "reference", "date", "datetime", "time", "base64",
+    "complexvalue",
 }  # fmt: skip
 # What is left of an address without its letters and digits: one that stands for every text with these signs.
 _LETTERS = bytes(byte for byte in range(128) if chr(byte) not in "@.\n" and not (byte < 33 or byte == 127))
@@ -37,29 +39,41 @@ class Unusual(Exception):
 
 def values_of(field: Field, cells: Sequence[str], coerce: Coerce) -> Values:
     """Return the stored form of cells that say something, `#N/A` among them. Raises Unusual."""
+    one = partial(from_text, field, coerce=coerce)
     if NULL not in cells:
-        return _read(field, cells, coerce)
-    said = iter(_read(field, [cell for cell in cells if cell != NULL], coerce))
+        return _read(field, cells, one)
+    said = iter(_read(field, [cell for cell in cells if cell != NULL], one))
     empty = 0 if field.type == "boolean" else None
     return [empty if cell == NULL else next(said) for cell in cells]
 
 
-def _read(field: Field, cells: Sequence[str], coerce: Coerce) -> Values:
+def stored_of(field: Field, values: Sequence[Any], coerce: Coerce) -> Values:
+    """Return the stored form of JSON values, None not among them. Raises Unusual."""
+    if set(map(type, values)) == {str}:
+        return _read(field, values, coerce)
+    try:
+        return list(map(coerce, values))
+    except (ApiError, Misfit):
+        raise Unusual from None
+
+
+def _read(field: Field, texts: Sequence[str], one: Coerce) -> Values:
+    """Read texts; `one` reads a single one, by itself."""
     if field.type in _OTHER:
-        return _each(field, cells, coerce)
-    whole = "\n".join(cells)
-    if _trim(whole, len(cells)):
-        values = list(cells)
+        return _each(texts, one)
+    whole = "\n".join(texts)
+    if _trim(whole, len(texts)):
+        values = list(texts)
     else:
-        values = list(map(str.strip, cells, repeat(BLANK)))
+        values = list(map(str.strip, texts, repeat(BLANK)))
         whole = "\n".join(values)
         # Nor is a text stored that is empty.
         if "\0" in whole or "\r" in whole or "" in values:
-            return _each(field, cells, coerce)
+            return _each(texts, one)
     if field.length and max(map(len, values), default=0) > field.length:
         raise Unusual
     if field.type == "email":
-        return _addresses(values, whole) or _each(field, cells, coerce)
+        return _addresses(values, whole) or _each(texts, one)
     return values
 
 
@@ -76,13 +90,13 @@ def _trim(whole: str, lines: int) -> bool:
     )
 
 
-def _each(field: Field, cells: Sequence[str], coerce: Coerce) -> Values:
-    """Read each cell; the same text again is the same value."""
+def _each(texts: Sequence[str], one: Coerce) -> Values:
+    """Read each text; the same one again is the same value."""
     try:
-        known = {cell: from_text(field, cell, coerce) for cell in set(cells)}
+        known = {text: one(text) for text in set(texts)}
     except (ApiError, Misfit):
         raise Unusual from None
-    return list(map(known.__getitem__, cells))
+    return list(map(known.__getitem__, texts))
 
 
 def _addresses(texts: Values, whole: str) -> Values | None:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from mock_server.org.records.agreements import RECORD_TYPE, agreements, typed_defaults
+from mock_server.org.records.columns import folded
 from mock_server.org.records.table_sql import fold_column, insert_many_sql, insert_sql, person_name, quoted
 from mock_server.org.records.values import Coerce, coercion
-from mock_server.org.schema.types import Field, SObject, fold
+from mock_server.org.schema.types import Field, SObject
 from mock_server.org.standard.rules import RULES
 
 # Bounds what a client with ever new combinations of fields can make the server remember.
@@ -53,8 +54,9 @@ class Slot:
 
 
 class Shape(NamedTuple):
-    """The field name and coercion of each value of a row, in its order. Those that are `filled` may not be empty."""
+    """The field, its name and coercion of each value of a row, in its order. Those `filled` may not be empty."""
 
+    fields: tuple[Field, ...]
     names: tuple[str, ...]
     coerces: tuple[Coerce, ...]
     filled: tuple[bool, ...]
@@ -68,11 +70,11 @@ class Statement:
     columns: tuple[str, ...]
     folds: tuple[int, ...]
 
-    def shadow(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Return the row with the folded forms of its keys appended."""
-        if self.folds:
-            return (*row, *[None if row[place] is None else fold(row[place]) for place in self.folds])
-        return row
+    def shadow(self, rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+        """Return rows with the folded forms of their keys appended."""
+        for place in self.folds:
+            rows = [(*row, key) for row, key in zip(rows, folded([row[place] for row in rows]), strict=True)]
+        return rows
 
 
 class WritePlan:
@@ -199,8 +201,8 @@ class WritePlan:
             slot = self.slot(name)
             if slot is None or not (slot.createable if creating else slot.updateable):
                 break
-            cells.append((slot.field.name, slot.coerce, slot.field.name in self.not_null))
-        given = {name for name, *_ in cells}
+            cells.append((slot.field, slot.field.name, slot.coerce, slot.field.name in self.not_null))
+        given = {name for _, name, *_ in cells}
         complete = not creating or all(field.name in given for field in self.required)
         plain = len(cells) == len(names) == len(given) and complete
         shape = Shape(*zip(*cells, strict=True)) if plain and cells else None

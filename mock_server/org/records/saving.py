@@ -125,10 +125,9 @@ class Saving:
         tail = [*[self._stamp] * len(plan.created), *[self._user] * len(plan.created_by)]
         for columns, same in groups.items():
             statement = plan.insert(columns)
-            made = [
-                statement.shadow((*row.values.values(), row.id, *(tail if row.audit is None else _audit(row, tail))))
-                for row in same
-            ]
+            made = statement.shadow(
+                [(*row.values.values(), row.id, *(tail if row.audit is None else _audit(row, tail))) for row in same]
+            )
             self._commit("create", name, statement.columns, [str(row.id) for row in same], made)
             self._store.execute_many(statement.sql, made)
         self._recount.created(plan.sobject, rows)
@@ -147,8 +146,9 @@ class Saving:
         tail = [*[self._stamp] * len(plan.modified), *[self._user] * len(plan.modified_by)]
         for columns, same in groups.items():
             statement = plan.update(columns)
-            made = [(*statement.shadow((*row.values.values(), *tail)), row.id) for row in same]
             ids = [str(row.id) for row in same]
+            shadowed = statement.shadow([(*row.values.values(), *tail) for row in same])
+            made = [(*row, identifier) for row, identifier in zip(shadowed, ids, strict=True)]
             before = self._before(plan.sobject, ids, statement.columns)
             self._commit("update", name, statement.columns, ids, made, before)
             # A detail that changes its master concerns both.

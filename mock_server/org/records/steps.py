@@ -32,7 +32,7 @@ from mock_server.org.records.restoring import Restoring
 from mock_server.org.records.rows import Chunk, Row
 from mock_server.org.records.store import Store
 from mock_server.org.records.uniqueness import refuse_duplicates
-from mock_server.org.records.validating import require, validate, validate_plain
+from mock_server.org.records.validating import require, validate, validate_alike, validate_plain
 from mock_server.org.schema import Schema
 from mock_server.org.schema.types import SObject
 from mock_server.org.standard.context import Context
@@ -145,10 +145,11 @@ class Steps:
 
     def _validate(self, chunk: Chunk) -> None:
         """Turn each value into its stored form; note what is unknown, unwritable, too long or missing."""
+        alike = validate_alike(chunk.rows)
         for row in chunk.rows:
             if row.errors or not row.writes:
                 continue
-            if not validate_plain(row):
+            if id(row) not in alike and not validate_plain(row):
                 validate(row, self._parents, chunk.access)
                 # A trigger may still fill what is missing.
                 if not row.errors and not (self._automation and hooks_of(self._automation, row, "before")):

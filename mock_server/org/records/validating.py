@@ -2,17 +2,66 @@
 
 from __future__ import annotations
 
-from itertools import compress
-from operator import call
-from typing import TYPE_CHECKING
+from collections import deque
+from collections.abc import Sequence
+from itertools import compress, repeat
+from operator import call, setitem
+from typing import TYPE_CHECKING, Any
 
 from mock_server.org import errors
 from mock_server.org.errors import ApiError
+from mock_server.org.records.columns import Unusual, stored_of
 from mock_server.org.records.parents import NamedParents
 from mock_server.org.records.rows import Row
 
 if TYPE_CHECKING:
     from mock_server.org.identity.access import Access
+
+
+_FEW = 8
+"""Rows that are validated one by one: one look at all that they say of a field takes as long."""
+
+
+def validate_alike(rows: Sequence[Row]) -> set[int]:
+    """Validate rows as `validate_plain` does, those together that name the same fields.
+
+    Return which rows that was possible for, by their `id()`; with the others nothing is done.
+    """
+    done: set[int] = set()
+    if len(rows) < _FEW:
+        return done
+    groups: dict[tuple[Any, ...], list[Row]] = {}
+    kind: tuple[Any, ...] = ()
+    same: list[Row] = []
+    for row in rows:
+        if row.errors or not row.writes:
+            continue
+        # Mostly a row is like the one before it.
+        if kind != (kind := (row.plan, row.verb, *row.change.values)):
+            same = groups.setdefault(kind, [])
+        same.append(row)
+    for (_, _, *names), same in groups.items():
+        if len(same) >= _FEW and _validate_columns(same, tuple(names)):
+            done.update(map(id, same))
+    return done
+
+
+def _validate_columns(rows: list[Row], names: tuple[str, ...]) -> bool:
+    shape = rows[0].plan.shape(rows[0].verb == "create", names)
+    columns = list(zip(*[row.change.values.values() for row in rows], strict=True))
+    if shape is None or any(None in column for column in columns):
+        return False
+    try:
+        stored = list(map(stored_of, shape.fields, columns, shape.coerces))
+    except Unusual:
+        return False
+    if any(None in column for column in compress(stored, shape.filled)):
+        return False
+    held = [row.values for row in rows]
+    for name, column in zip(shape.names, stored, strict=True):
+        # Of the ways to fill many dictionaries the quickest.
+        deque(map(setitem, held, repeat(name), column), 0)
+    return True
 
 
 def validate_plain(row: Row) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mock_server.org.errors import ApiError
-from mock_server.org.schema.derived import can_be_captured, change_event_name, changing
+from mock_server.org.schema.derived import can_be_captured, carried_fields, change_event_name, changing
 from mock_server.org.schema.errors import SchemaError
 
 if TYPE_CHECKING:
@@ -111,9 +111,13 @@ def _member(schema: Schema, path: tuple[str, ...], kind: str, name: str, said: A
     out: dict[str, Any] = {}
     if said.get("filter") is not None:
         from mock_server.org.events.conditions import test_of
+        from mock_server.org.events.filter_fields import of_changes, of_event
 
+        base = schema.get(entity_of(sobject.name)) if kind == "data" else None
+        if sobject.standard_volume:
+            raise SchemaError((*path, "filter"), "events of standard volume cannot be filtered")
         try:
-            test_of(str(said["filter"]), sobject)
+            test_of(str(said["filter"]), of_event(sobject) if base is None else of_changes(base))
         except ApiError as error:
             raise SchemaError((*path, "filter"), " ".join(error.message.split())) from None
         out["filter"] = str(said["filter"])
@@ -128,13 +132,19 @@ def _fields(schema: Schema, path: tuple[str, ...], kind: str, event: SObject, gi
         raise SchemaError(path, "only change events can be enriched")
     if not isinstance(given, list) or len(given) > MOST_ENRICHED:
         raise SchemaError(path, f"enriched is a list of up to {MOST_ENRICHED} fields")
+    from mock_server.org.events.filter_fields import can_be_added
+
     base = schema.get(entity_of(event.name))
     assert base is not None
+    carried = {field.name for field in carried_fields(base)}
     names = []
     for one in given:
-        found = base.field(str(one))
+        # A reference goes by the name of its relationship, too.
+        found = base.field(str(one)) or next((field for field in base.fields if field.relationship_name == one), None)
         if found is None:
             raise SchemaError.unknown(path, f"field of {base.name}", str(one), [field.name for field in base.fields])
+        if found.name not in carried or not can_be_added(found):
+            raise SchemaError(path, f"{found.name} is of a type that change events cannot be enriched with")
         names.append(found.name)
     return names
 

@@ -712,6 +712,15 @@ def answered_in_time(world: World) -> dict[str, Any]:
     return {"policy": DECLARED}
 
 
+@scene("retry.timeout_set", "not exercised")
+def listened_for_a_minute_and_longer(world: World) -> dict[str, Any]:
+    world.exchange(operation="cometd.connect", at=0.0, end=110.0)
+    world.exchange(operation="pubsub.subscribe", at=0.0, end=300.0)
+    world.exchange(operation="pubsub.subscribe", at=0.0, end=70.0, left=70.0, outcome="abandoned")
+    world.exchange(operation="cometd.connect", at=110.0, end=None, outcome=None, status=None)
+    return {"policy": DECLARED, "legs": [leg(world, ended=300.0)]}
+
+
 @scene("retry.slow_is_not_dead", "held")
 def waited_for_a_slow_answer(world: World) -> dict[str, Any]:
     _held_up(world, 0.0, 4.0)

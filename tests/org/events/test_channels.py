@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from mock_server.org.errors import ApiError
 from mock_server.org.events import NoChannel
 from mock_server.org.events.conditions import test_of as filter_of
+from mock_server.org.events.filter_fields import of_event
 from mock_server.org.records.changes import Change
 from mock_server.org.schema import Schema, SchemaError
 from tests.org.events.conftest import EVENTS, Bus, event
@@ -111,8 +113,9 @@ def test_wrong_filters_are_told_where_they_stand(expression: str) -> None:
 
 
 def test_a_pattern_of_many_marks_takes_no_time() -> None:
-    found = schema_of({}).get("Wide__e")
-    assert found is not None
+    wide = schema_of({}).get("Wide__e")
+    assert wide is not None
+    found = of_event(wide)
     wanted = filter_of(f"Text__c LIKE '{'%a' * 200}%b'", found)
     assert not wanted({"Text__c": "a" * 200})
     with pytest.raises(ApiError):
@@ -224,25 +227,146 @@ def test_fields_of_a_filter_are_told_and_asked_about_though_they_did_not_change(
     assert further == ([] if told is None else [told])
 
 
-def test_of_records_that_changed_alike_those_are_told_of_that_a_filter_wants() -> None:
-    members = {"Account": {"filter": "Industry = 'Energy'", "enriched": ["Site"]}}
-    bus = Bus(schema=schema_of({"Some__chn": {"type": "data", "members": members}}))
-    values = [("Energy", "a"), ("Media", "a"), ("Energy", "b"), ("Media", "b")]
-    made = [bus.save(Change("create", "Account", {"Name": "a", "Industry": i, "Site": s}))[0].id for i, s in values]
+FILTERED = {
+    "Account": {
+        "Long__c": {"type": "longtextarea", "length": 1000}, "Code__c": {"type": "text", "length": 9, "unique": True,
+        "caseSensitive": True, "externalId": True}, "On__c": {"type": "checkbox"}, "Place__c": {"type": "location"},
+        "Opens__c": {"type": "time"}, "Many__c": {"type": "multipicklist", "values": ["a", "b"]},
+        "Hush__c": {"type": "encryptedtext"}, "Twice__c": {"type": "number", "formula": "NumberOfEmployees * 2"},
+    },
+}  # fmt: skip
+
+
+def of_accounts(**said: Any) -> Schema:
+    schema = Schema()
+    members = {"Some__chn": {"type": "data", "members": {"Account": said}}, "Late__chn": {"type": "data"}}
+    schema.add({}, FILTERED, {"channels": members})
+    return schema
+
+
+@pytest.mark.parametrize(
+    ("condition", "wanted"),
+    [
+        ("Code__c = 'aB'", True),
+        ("Code__c = 'AB'", False),
+        ("Code__c LIKE 'A%'", False),
+        ("Name = 'A' AND Name >= 'a'", True),
+        ("On__c = null", True),
+        ("On__c != FALSE", False),
+        ("Place__c.Latitude > 40", True),
+        ("Opens__c >= 14:30:00Z", True),
+        ("Opens__c < 14:30:00Z", False),
+        ("Many__c = 'a;b'", True),
+        ("NumberOfEmployees < 1657093404000.0", True),
+        ("ChangeEventHeader.sequenceNumber = 1 AND ChangeEventHeader.entityName = 'account'", True),
+        ("changeeventheader.CHANGETYPE != 'CREATE'", False),
+        ("(NOT(Industry = 'Banking')) AND (NumberOfEmployees>1000)", False),
+        ("OwnerId != null AND ParentId = null", True),
+    ],
+)
+def test_filters_ask_what_changes_tell(condition: str, wanted: bool) -> None:
+    bus = Bus(schema=of_accounts(filter=condition))
+    values = {
+        "Name": "a", "Code__c": "aB", "Place__Latitude__s": 41, "Place__Longitude__s": 3, "Opens__c": "14:30:00.000Z",
+        "Many__c": "b;a", "NumberOfEmployees": 7,
+    }  # fmt: skip
+    (made,) = bus.save(Change("create", "Account", values))
+    assert made.success, made.errors
+    assert bool(changes(bus, "/data/Some__chn")) is wanted
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ({"filter": "Long__c LIKE 'a%'"}, "Long__c is a long or an encrypted text"),
+        ({"filter": "Description = 'a'"}, "Description is a long"),
+        ({"filter": "Hush__c = 'a'"}, "Hush__c is a long or an encrypted text"),
+        ({"filter": "Twice__c = 2"}, "no field Twice__c"),
+        ({"filter": "BillingCity = 'Rome'"}, "asked about as BillingAddress.City"),
+        ({"filter": "BillingAddress = 'Rome'"}, "a compound field"),
+        ({"filter": "Owner.Name = 'Ada'"}, "no field Owner.Name"),
+        ({"filter": "IsDeleted = FALSE"}, "no field IsDeleted"),
+        ({"filter": "ChangeEventHeader.recordIds = '001'"}, "lists cannot be asked"),
+        ({"filter": "Industry IN ('a', 'b')"}, "operator IN is not supported"),
+        ({"filter": "Many__c INCLUDES ('a')"}, "operator INCLUDES is not supported"),
+        ({"filter": "NumberOfEmployees > 1657093404000"}, "A number format error occurred"),
+        ({"filter": " OR ".join(f"{name} = null" for name in (
+            "Name", "Phone", "Fax", "Site", "Sic", "Type", "Rating", "Industry", "Website", "OwnerId", "ParentId",
+        ))}, "more than 10 fields"),
+        ({"enriched": ["Long__c"]}, "Long__c is of a type"),
+        ({"enriched": ["Twice__c"]}, "Twice__c is of a type"),
+        ({"enriched": ["Owner.Name"]}, "Owner.Name"),
+    ],
+)  # fmt: skip
+def test_what_changes_cannot_be_filtered_by_or_enriched_with(said: dict[str, Any], why: str) -> None:
+    with pytest.raises(SchemaError, match=re.escape(why)):
+        of_accounts(**said)
+
+
+def test_events_of_standard_volume_are_not_filtered() -> None:
+    with pytest.raises(SchemaError, match="standard volume"):
+        schema_of({"Some__chn": {"members": {"Old__e": {"filter": "Text__c = 'a'"}}}})
+
+
+def test_a_compound_field_is_added_whole_and_a_reference_by_its_relationship() -> None:
+    bus = Bus(schema=of_accounts(enriched=["BillingAddress", "Place__c", "Owner", "Phone"]))
+    values = {
+        "Name": "a",
+        "BillingCity": "Rome",
+        "BillingStreet": "S",
+        "Place__Latitude__s": 1,
+        "Place__Longitude__s": 2,
+    }
+    made = bus.save(Change("create", "Account", values))[0].id
+    bus.save(Change("update", "Account", {"BillingStreet": None}, id=made))
+    bus.save(Change("delete", "Account", id=made))
+    _, updated, deleted = changes(bus, "/data/Some__chn")
+    place = {"Latitude": 1.0, "Longitude": 2.0}
+    assert updated["BillingAddress"] == {"Street": None, "City": "Rome"}
+    assert updated["ChangeEventHeader"]["changedFields"] == ["BillingAddress.Street", "LastModifiedDate"]
+    assert deleted.keys() == {"ChangeEventHeader", "BillingAddress", "Place__c", "OwnerId"}, "the phone is blank"
+    assert (deleted["BillingAddress"], updated["Place__c"], deleted["Place__c"]) == ({"City": "Rome"}, place, place)
+
+
+def test_extra_fields_are_told_as_they_are_when_an_event_is_replayed() -> None:
+    bus = Bus(schema=of_accounts(enriched=["Industry", "Site"]))
+    made = bus.save(Change("create", "Account", {"Name": "a", "Industry": "Energy"}))[0].id
+    bus.save(Change("update", "Account", {"Site": "s"}, id=made))
+    assert [(one["Industry"], one["Site"]) for one in changes(bus, "/data/Some__chn")[1:]] == [("Energy", "s")]
+    bus.save(Change("update", "Account", {"Industry": "Media", "Site": "t"}, id=made))
+    told = [(one["Industry"], one["Site"]) for one in changes(bus, "/data/Some__chn")[1:]]
+    assert told == [("Media", "s"), ("Media", "t")], "what the event itself is about stays"
+
+
+def test_records_that_changed_alike_are_told_of_one_by_one_where_a_channel_enriches_or_filters() -> None:
+    """Each may have another value, an external id above all."""
+    for said in ({"enriched": ["Code__c"]}, {"filter": "Code__c != 'b'"}):
+        bus = Bus(schema=of_accounts(**said))
+        made = [bus.save(Change("create", "Account", {"Name": "x", "Code__c": code}))[0].id for code in "ab"]
+        bus.save(*(Change("update", "Account", {"Phone": "1"}, id=one) for one in made))
+        told = [one for one in changes(bus, "/data/Some__chn") if one["ChangeEventHeader"]["changeType"] == "UPDATE"]
+        found = [(one["ChangeEventHeader"]["recordIds"], one["Code__c"]) for one in told]
+        assert found == [([one], code) for one, code in zip(made, "ab", strict=True)][: len(told)]
+        assert len(told) == (2 if "enriched" in said else 1)
+        own = changes(bus, "/data/AccountChangeEvent")
+        assert [one["ChangeEventHeader"]["recordIds"] for one in own[2:]] == [[made[0]], [made[1]]]
+
+
+def test_events_of_many_records_that_lie_there_already_are_parted_by_a_filter() -> None:
+    bus = Bus(schema=of_accounts())
+    made = [bus.save(Change("create", "Account", {"Name": "x", "Industry": one}))[0].id for one in ("Energy", "Media")]
     bus.save(*(Change("update", "Account", {"Phone": "1"}, id=one) for one in made))
-    bus.save(*(Change("update", "Account", {"Phone": "2"}, id=one) for one in made[1::2]))
-    told = [one for one in changes(bus, "/data/Some__chn") if one["ChangeEventHeader"]["changeType"] == "UPDATE"]
-    assert [one["ChangeEventHeader"]["recordIds"] for one in told] == [[made[0], made[2]]]
-    assert (told[0]["Industry"], told[0].get("Site")) == ("Energy", None)
-    assert changes(bus, "/data/AccountChangeEvent")[4]["ChangeEventHeader"]["recordIds"] == made
+    bus.save(selection("Late__chn", "AccountChangeEvent", filterExpression="Industry = 'Energy'"))
+    (last,) = [one for one in changes(bus, "/data/Late__chn") if one["ChangeEventHeader"]["changeType"] == "UPDATE"]
+    assert (last["ChangeEventHeader"]["recordIds"], last["Industry"]) == ([made[0]], "Energy")
 
 
 class Undone(Exception):
     """Ends a transaction."""
 
 
-def selection(channel: str, entity: str) -> Change:
-    said = {"eventChannel": channel, "selectedEntity": entity}
+def selection(channel: str, entity: str, **more: str) -> Change:
+    said = {"eventChannel": channel, "selectedEntity": entity, **more}
     return Change(
         "create", "PlatformEventChannelMember", {"FullName": f"{channel}_{entity}", "Metadata": said}, tooling=True
     )

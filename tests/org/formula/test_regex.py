@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from time import perf_counter
+from time import thread_time
 
 import pytest
 from hypothesis import given, settings
@@ -84,12 +84,12 @@ def test_patterns_that_are_refused(pattern: str) -> None:
     ],
 )
 def test_patterns_that_explode_come_to_an_end(pattern: str, text: str) -> None:
-    start = perf_counter()
+    start = thread_time()
     try:
         matches(text, pattern)
     except EvaluationError as error:
         assert "runtime exceeded" in str(error)
-    assert perf_counter() - start < 5
+    assert thread_time() - start < 5
 
 
 _ATOMS = st.sampled_from(["a", "b", ".", "[ab]", "[^a]", r"\d", "^", "$"])

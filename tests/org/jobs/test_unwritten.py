@@ -15,7 +15,7 @@ import pytest
 from mock_server.journal import Journal
 from mock_server.org.jobs import NewJob, scheduler
 from mock_server.org.org import Org
-from mock_server.org.records import behind, store
+from mock_server.org.records import behind, database
 from mock_server.org.records.behind import Statement
 from mock_server.org.records.changes import Change, RowResult
 from tests.org.jobs.test_ingesting import begin, org_of, result, run, titles
@@ -156,7 +156,7 @@ def test_rows_whose_transaction_was_undone_are_noted_no_more() -> None:
 
 
 async def test_an_org_leaves_no_threads_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "LARGE", 0)
+    monkeypatch.setattr(database, "LARGE", 0)
     before = set(threading.enumerate())
     org, who = org_of()
     await run(begin(org, who, CONTENT), 1_000)

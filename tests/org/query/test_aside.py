@@ -12,7 +12,7 @@ from mock_server.org.identity.sessions import Session
 from mock_server.org.org import Org
 from mock_server.org.query import queries, running
 from mock_server.org.query.spool import Spool
-from mock_server.org.records import store
+from mock_server.org.records import database
 from mock_server.org.records.changes import Change
 
 BASE = "/services/data/v60.0/sobjects"
@@ -21,8 +21,8 @@ BASE = "/services/data/v60.0/sobjects"
 @pytest.fixture
 def large(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Org, Session]]:
     """An org whose database has moved into a file, with 1,000 contacts."""
-    monkeypatch.setattr(store, "LARGE", 1 << 16)
-    monkeypatch.setattr(store, "_LOOK_AFTER", 400)
+    monkeypatch.setattr(database, "LARGE", 1 << 16)
+    monkeypatch.setattr(database, "_LOOK_AFTER", 400)
     monkeypatch.setattr(running, "_STEPS", 100)
     monkeypatch.setattr(running, "_IN_MEMORY", 500)
     org = Org(1)

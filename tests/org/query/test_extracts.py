@@ -19,9 +19,9 @@ from mock_server.org.identity.sessions import Session
 from mock_server.org.jobs.querying import Querying
 from mock_server.org.org import Org
 from mock_server.org.query import extracts, queries, running
-from mock_server.org.query.binder import Chosen
 from mock_server.org.query.extracts import Csv, Form, Part, Records
-from mock_server.org.records import store
+from mock_server.org.query.plan import Chosen
+from mock_server.org.records import database
 from mock_server.org.records.changes import Change
 from mock_server.org.records.text import java_double, to_text
 from mock_server.org.schema import Schema
@@ -47,8 +47,8 @@ def filled(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
         monkeypatch.setattr(running, "_STEPS", 100)
         monkeypatch.setattr(queries, "_BRIEF", 0)
     if request.param == "file":
-        monkeypatch.setattr(store, "LARGE", 1 << 16)
-        monkeypatch.setattr(store, "_LOOK_AFTER", 400)
+        monkeypatch.setattr(database, "LARGE", 1 << 16)
+        monkeypatch.setattr(database, "_LOOK_AFTER", 400)
     schema = Schema()
     schema.add({}, FIELDS)
 
@@ -150,13 +150,13 @@ async def test_an_extract_that_nobody_takes_is_given_up(
 ) -> None:
     org, who = filled
     made: list[sqlite3.Connection] = []
-    snapshot = store.Store.snapshot
+    snapshot = database.Database.snapshot
 
-    def remembered(self: store.Store) -> sqlite3.Connection:
+    def remembered(self: database.Database) -> sqlite3.Connection:
         made.append(snapshot(self))
         return made[-1]
 
-    monkeypatch.setattr(store.Store, "snapshot", remembered)
+    monkeypatch.setattr(database.Database, "snapshot", remembered)
     querying: Querying = org.jobs.querying
     plan = querying.plan(who, QUERY, api="query", version=60)
     async with aclosing(querying.rows(who, plan, Csv())) as parts:  # type: ignore[type-var]

@@ -300,9 +300,9 @@ def test_a_wide_chain_and_a_long_list_run(ask: Ask) -> None:
 def test_a_pattern_that_backtracks_ends_soon(ask: Ask, org: Org) -> None:
     import time
 
-    begin = time.monotonic()
+    begin = time.thread_time()
     assert found(ask, "LastName LIKE '" + "%a" * 30 + "%b%c'") == []
-    assert time.monotonic() - begin < 1
+    assert time.thread_time() - begin < 1
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mock_server.org.org import Org
-from mock_server.org.records import behind, blocks, groups, pipeline, store, table_saves
+from mock_server.org.records import behind, blocks, database, groups, pipeline, table_saves
 from mock_server.org.records.changes import Change
 from mock_server.org.records.table_sql import quoted
 from mock_server.org.records.tables import Table
@@ -197,8 +197,8 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(groups, "_SIZES", (9, 4, 2, 1))
     monkeypatch.setattr(behind, "_MANY", 2)
     # A database of any size moves into a file.
-    monkeypatch.setattr(store, "LARGE", 0)
-    monkeypatch.setattr(store, "_LOOK_AFTER", 0)
+    monkeypatch.setattr(database, "LARGE", 0)
+    monkeypatch.setattr(database, "_LOOK_AFTER", 0)
 
 
 @settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])

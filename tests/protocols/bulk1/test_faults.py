@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
@@ -10,6 +9,7 @@ import requests
 
 from tests.conftest import Rest
 from tests.protocols.bulk1.wire import JSON, XML, Wire, info, told
+from tests.waiting import until
 
 ROWS = "LastName\n" + "".join(f"L{number}\n" for number in range(6))
 
@@ -24,12 +24,7 @@ def state(answer: requests.Response) -> tuple[str, str]:
 
 
 def becomes(wire: Wire, path: str, expected: tuple[str, str]) -> None:
-    for _ in range(400):
-        found = state(wire("GET", path))
-        if found == expected:
-            return
-        time.sleep(0.005)
-    raise AssertionError(found)
+    until(lambda: state(wire("GET", path)) == expected, f"it never was {expected}")
 
 
 def test_a_batch_that_hangs_lets_others_by_and_goes_on(wire: Wire, control: Any) -> None:

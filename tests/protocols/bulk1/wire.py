@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import time
 from typing import Any
 
 import requests
 
 from tests.conftest import Rest
+from tests.waiting import until
 
 XML = {"Content-Type": "application/xml; charset=UTF-8"}
 JSON = {"Content-Type": "application/json"}
@@ -57,12 +57,8 @@ class Wire:
 
     def ended(self, batch: str) -> requests.Response:
         """Poll a batch until it has ended."""
-        for _ in range(1000):
-            answer = self("GET", batch)
-            if told(answer, "state") not in UNDER_WAY:
-                return answer
-            time.sleep(0.005)
-        raise AssertionError(answer.text)
+        until(lambda: told(self("GET", batch), "state") not in UNDER_WAY)
+        return self("GET", batch)
 
     def load(self, content: str | bytes, kind: str = "text/csv", **fields: str) -> tuple[requests.Response, Any]:
         """Take one batch from its job's creation to its end; return its last state and its result."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-import time
 from io import StringIO
 from typing import Any
 
 from requests import Response
 
 from tests.conftest import Rest
+from tests.waiting import until
 
 CSV = {"Content-Type": "text/csv"}
 JOBS = "/jobs/ingest"
@@ -43,12 +43,8 @@ def told(rest: Rest, job: str) -> dict[str, Any]:
 
 def ended(rest: Rest, job: str) -> dict[str, Any]:
     """Poll a job until it has ended."""
-    for _ in range(1000):
-        answer = told(rest, job)
-        if answer["state"] in ("JobComplete", "Failed", "Aborted"):
-            return answer
-        time.sleep(0.01)
-    raise AssertionError(answer)
+    until(lambda: told(rest, job)["state"] in ("JobComplete", "Failed", "Aborted"))
+    return told(rest, job)
 
 
 def load(rest: Rest, content: str | bytes, **said: Any) -> dict[str, Any]:

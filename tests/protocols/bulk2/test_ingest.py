@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import csv
-import time
 from io import StringIO
 from typing import Any
 
 from tests.conftest import Rest
+from tests.waiting import until
 
 CSV = {"Content-Type": "text/csv"}
 
@@ -21,12 +21,13 @@ def new_job(rest: Rest, **said: Any) -> dict[str, Any]:
 
 def ended(rest: Rest, job: dict[str, Any]) -> dict[str, Any]:
     """Poll a job until it has ended."""
-    for _ in range(400):
-        told: dict[str, Any] = rest.get(f"/jobs/ingest/{job['id']}").json()
-        if told["state"] in ("JobComplete", "Failed", "Aborted"):
-            return told
-        time.sleep(0.01)
-    raise AssertionError(told)
+
+    def told() -> dict[str, Any]:
+        found: dict[str, Any] = rest.get(f"/jobs/ingest/{job['id']}").json()
+        return found
+
+    until(lambda: told()["state"] in ("JobComplete", "Failed", "Aborted"))
+    return told()
 
 
 def load(rest: Rest, content: str, **said: Any) -> dict[str, Any]:

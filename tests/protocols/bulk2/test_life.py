@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import time
 from typing import Any
 
 import pytest
@@ -24,6 +23,7 @@ from tests.protocols.bulk2.desk import (
     told,
     upload,
 )
+from tests.waiting import PATIENCE, until
 
 CLOSE = "bulk2.ingest.close"
 ROWS = "LastName\n" + "".join(f"L{n}\n" for n in range(1000))
@@ -40,11 +40,8 @@ def half_done(rest: Rest, control: ControlClient, content: str = ROWS) -> str:
     job = new_job(rest)
     upload(rest, job, content)
     change(rest, job, "UploadComplete")
-    for _ in range(500):
-        if told(rest, job).get("numberRecordsProcessed") == content.count("\n") // 2:
-            return job
-        time.sleep(0.01)
-    raise AssertionError(told(rest, job))
+    until(lambda: told(rest, job).get("numberRecordsProcessed") == content.count("\n") // 2)
+    return job
 
 
 def put_in(rest: Rest, control: ControlClient, wanted: str) -> str:
@@ -308,15 +305,12 @@ def test_a_job_lasts_as_long_as_its_transactions(server: api.Server) -> None:
     job = new_job(rest)
     upload(rest, job, "LastName\n" + "x\n" * 600)
     change(rest, job, "UploadComplete")
-    seen = []
-    for _ in range(5):
-        time.sleep(0.05)
-        after = told(rest, job)
-        seen.append((after["state"], after["numberRecordsProcessed"]))
-        control.advance(1)
-    assert seen == [
+    for expected in (
         ("InProgress", 200), ("InProgress", 400), ("InProgress", 600), ("JobComplete", 600), ("JobComplete", 600),
-    ]  # fmt: skip
+    ):  # fmt: skip
+        until(lambda: ((now := told(rest, job))["state"], now["numberRecordsProcessed"]) == expected)  # noqa: B023
+        control.advance(1)
+    after = told(rest, job)
     assert (after["totalProcessingTime"], after["apiActiveProcessingTime"]) == (3000, 3000)
     server.control.delete_org(made.id)
 
@@ -339,12 +333,13 @@ def test_a_job_is_told_in_the_journal_at_each_call(rest: Rest, control: ControlC
 def test_an_upload_that_breaks_off_leaves_nothing(rest: Rest, server: api.Server) -> None:
     job = new_job(rest)
     host, port = server.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=5) as raw:
+    with socket.create_connection((host, int(port)), timeout=PATIENCE) as raw:
         raw.sendall(
             f"PUT /services/data/v60.0/jobs/ingest/{job}/batches HTTP/1.1\r\nHost: {host}\r\nContent-Type: text/csv\r\n"
             f"Authorization: Bearer {rest.token}\r\nContent-Length: 1000\r\n\r\nLastName\nA".encode()
         )
-    time.sleep(0.1)
+    control = server.control.for_org(rest.org.id)
+    until(lambda: control.journal()[-1]["end"] is not None)
     assert told(rest, job)["state"] == "Open"
     assert upload(rest, job, "LastName\nB\n").status_code == 201
     change(rest, job, "UploadComplete")
@@ -354,7 +349,7 @@ def test_an_upload_that_breaks_off_leaves_nothing(rest: Rest, server: api.Server
 def test_two_gigabytes_are_refused_before_they_come(rest: Rest, server: api.Server) -> None:
     job = new_job(rest)
     host, port = server.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=5) as raw:
+    with socket.create_connection((host, int(port)), timeout=PATIENCE) as raw:
         raw.sendall(
             f"PUT /services/data/v60.0/jobs/ingest/{job}/batches HTTP/1.1\r\nHost: {host}\r\nContent-Type: text/csv\r\n"
             f"Authorization: Bearer {rest.token}\r\nContent-Length: {2 << 30}\r\n\r\nLastName\nA".encode()

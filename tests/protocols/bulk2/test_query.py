@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import time
 from base64 import urlsafe_b64decode
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +13,7 @@ import pytest
 import requests
 
 from tests.conftest import Rest
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from mock_server.api import Server
@@ -30,12 +30,12 @@ def ask(rest: Rest, soql: str, **said: Any) -> dict[str, Any]:
 
 def polled(rest: Rest, job: dict[str, Any], *states: str) -> dict[str, Any]:
     """Poll a job until it has ended, or is in one of some states."""
-    for _ in range(3000):
-        told: dict[str, Any] = rest.get(f"/jobs/query/{job['id']}").json()
-        if told["state"] in (states or ENDED):
-            return told
-        time.sleep(0.01)
-    raise AssertionError(told)
+
+    def told() -> dict[str, Any]:
+        found: dict[str, Any] = rest.get(f"/jobs/query/{job['id']}").json()
+        return found if found["state"] in (states or ENDED) else {}
+
+    return until(told)
 
 
 def done(rest: Rest, soql: str, **said: Any) -> dict[str, Any]:

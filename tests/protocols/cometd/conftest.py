@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from mock_server.org.events import Channel, Event, Kind, NotPermitted
+from tests.waiting import PATIENCE, until
 
 if TYPE_CHECKING:
     from mock_server import api
@@ -95,7 +96,7 @@ class Bayeux:
 
 @dataclass
 class Lab:
-    """An org whose channels a test makes and publishes to by hand."""
+    """An org whose channels a test makes and publishes to by hand. Its clock stands still until a test moves it."""
 
     server: api.Server
     info: OrgInfo
@@ -113,7 +114,7 @@ class Lab:
         async def run() -> T:
             return work()
 
-        return asyncio.run_coroutine_threadsafe(run(), self.server._loop).result(10)
+        return asyncio.run_coroutine_threadsafe(run(), self.server._loop).result(PATIENCE)
 
     def open(self, *names: str) -> None:
         for name in names:
@@ -140,10 +141,11 @@ class Lab:
 
     def held(self, most: int = 1) -> None:
         """Wait until so many requests are held."""
-        for _ in range(2000):
-            if self.do(lambda: sum(client.held is not None for client in self.org.streaming)) >= most:
-                return
-        raise AssertionError("no request is held")
+        until(lambda: self.holding() >= most, "no request is held")
+
+    def holding(self) -> int:
+        """Return how many requests are held now."""
+        return self.do(lambda: sum(client.held is not None for client in self.org.streaming))
 
 
 def kind_of(channel: str) -> Kind:
@@ -161,7 +163,7 @@ _TOPIC = {
 
 @pytest.fixture
 def lab(server: api.Server) -> Iterator[Lab]:
-    info = server.control.create_org(journal="whole", objects=EVENTS)
+    info = server.control.create_org(journal="whole", objects=EVENTS, clock="virtual")
     made = Lab(server, info, server.control.for_org(info.id))
     made.control.seed("PushTopic", [_TOPIC])
     made.control.seed("StreamingChannel", [{"Name": NOTES}])

@@ -8,6 +8,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.protocols.cometd.conftest import CASE, ORDER, TOPIC, Bayeux, Lab
+from tests.waiting import PATIENCE
 
 
 def test_a_handshake_is_granted_in_the_recorded_words(lab: Lab) -> None:
@@ -57,7 +58,7 @@ def test_a_later_connect_is_held_for_110_seconds_of_the_orgs_clock_and_gives_no_
     lab.control.advance(109)
     assert not held.done()
     lab.control.advance(1)
-    assert held.result(5) == [
+    assert held.result(PATIENCE) == [
         {"clientId": client.id, "channel": "/meta/connect", "id": str(client.count), "successful": True}
     ]
 
@@ -67,7 +68,7 @@ def test_what_is_published_meanwhile_answers_a_held_connect_at_once(lab: Lab) ->
     held = client.hold()
     lab.held()
     (event,) = lab.publish(ORDER, {"Number__c": 7}, uuid="u-1", schema_id="s" * 22)
-    message, reply = held.result(5)
+    message, reply = held.result(PATIENCE)
     assert message == {
         "data": {"schema": "s" * 22, "payload": {"Number__c": 7}, "event": {"replayId": event.replay_id}},
         "channel": ORDER,
@@ -83,7 +84,7 @@ def test_news_of_other_channels_does_not_answer_it(lab: Lab) -> None:
     lab.control.advance(50)
     assert not held.done()
     lab.publish(ORDER, {"n": 2})
-    assert [message["channel"] for message in held.result(5)] == [ORDER, "/meta/connect"]
+    assert [message["channel"] for message in held.result(PATIENCE)] == [ORDER, "/meta/connect"]
 
 
 def test_what_was_published_between_two_connects_comes_with_the_next_one(lab: Lab) -> None:
@@ -126,7 +127,7 @@ def test_one_who_says_goodbye_is_known_no_more_and_what_he_waits_for_is_answered
     assert client.disconnect() == {
         "clientId": client.id, "channel": "/meta/disconnect", "id": str(number + 1), "successful": True,
     }  # fmt: skip
-    assert held.result(5) == [
+    assert held.result(PATIENCE) == [
         {"clientId": client.id, "advice": {"reconnect": "none", "interval": 0}, "channel": "/meta/connect",
          "id": str(number), "successful": True}
     ]  # fmt: skip
@@ -138,11 +139,11 @@ def test_a_second_connect_of_a_client_releases_the_first_and_gets_what_comes(lab
     first = client.hold()
     lab.held()
     second = client.hold()
-    (reply,) = first.result(5)
+    (reply,) = first.result(PATIENCE)
     assert reply["successful"]
     lab.held()
     lab.publish(ORDER, {"n": 1})
-    assert [message["channel"] for message in second.result(5)] == [ORDER, "/meta/connect"]
+    assert [message["channel"] for message in second.result(PATIENCE)] == [ORDER, "/meta/connect"]
 
 
 def test_a_client_may_ask_for_an_answer_at_once(lab: Lab) -> None:

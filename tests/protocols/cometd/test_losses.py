@@ -10,6 +10,7 @@ import pytest
 import requests
 
 from tests.protocols.cometd.conftest import CASE, NOTES, ORDER, Bayeux, Lab
+from tests.waiting import PATIENCE, until
 
 
 def numbers(replies: list[dict[str, Any]]) -> list[int]:
@@ -58,10 +59,7 @@ def leave_held(lab: Lab, client: Bayeux) -> None:
             f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
         )
         lab.held()
-    for _ in range(2000):
-        if lab.do(lambda: all(one.held is None for one in lab.org.streaming)):
-            return
-    raise AssertionError("the request is held still")
+    until(lambda: not lab.holding(), "the request is held still")
 
 
 def test_one_who_left_is_forgotten_after_40_seconds_too(lab: Lab) -> None:
@@ -130,7 +128,7 @@ def test_a_server_that_forgets_its_clients_makes_them_begin_anew(lab: Lab, fault
     lab.control.add_fault({"on": "cometd.connect", "event": fault, "when": {"times": 1}})
     lab.publish(ORDER, {"Number__c": 1})
     if fault == "slow":
-        assert held.result(5)[0]["error"] == "403::Unknown client"
+        assert held.result(PATIENCE)[0]["error"] == "403::Unknown client"
     else:
         held.cancel()
         assert client.connect()[0]["error"] == "403::Unknown client"
@@ -183,7 +181,7 @@ def test_a_silent_server_says_nothing_until_its_time_is_over(lab: Lab) -> None:
     lab.held()
     assert not held.done()
     lab.control.advance(101)
-    assert numbers(held.result(5)) == [1]
+    assert numbers(held.result(PATIENCE)) == [1]
 
 
 def test_a_replay_id_is_refused_by_a_fault(lab: Lab) -> None:

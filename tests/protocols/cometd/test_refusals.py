@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.protocols.cometd.conftest import ALL_CHANGES, CASE, NOTES, ORDER, TOPIC, Bayeux, Lab
+from tests.waiting import PATIENCE
 
 TOO_BUSY = "503::Server is too busy. Please try your request again later."
 EXT = {"replay": True, "payload.format": True}
@@ -90,7 +91,7 @@ def test_a_session_that_ends_while_a_connect_is_held_ends_the_wait(lab: Lab, end
     held = client.hold()
     lab.held()
     getattr(lab.control, end)()
-    (reply,) = held.result(5)
+    (reply,) = held.result(PATIENCE)
     assert (reply["error"], reply["advice"]["reconnect"]) == ("401::Authentication invalid", "none")
 
 
@@ -100,7 +101,7 @@ def test_a_session_does_not_expire_while_its_client_stays_connected(lab: Lab) ->
         held = client.hold()
         lab.held()
         lab.control.advance(110)
-        assert held.result(5)[0]["successful"]
+        assert held.result(PATIENCE)[0]["successful"]
 
 
 def test_a_client_belongs_to_its_user(lab: Lab) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from mock_server import api
 from mock_server.control.client import ControlClient, OrgInfo
 from tests.conftest import FIELDS, Rest
 from tests.protocols.rest.composites import codes, composite, count, statuses, sub
+from tests.waiting import pass_time, until
 
 
 @pytest.fixture
@@ -194,16 +195,14 @@ def slow(server: api.Server, still: OrgInfo) -> Any:
     client.http.close()
 
 
-def moved(control: ControlClient, ask: Callable[[], Any], step: float = 0.5) -> tuple[Any, float]:
+def moved(server: api.Server, org: OrgInfo, ask: Callable[[], Any], step: float = 0.5) -> tuple[Any, float]:
     """Return an answer and the clock seconds that had to pass for it."""
+    control = server.control.for_org(org.id)
     start = control.clock().now
     with ThreadPoolExecutor(1) as pool:
         asked: Future[Any] = pool.submit(ask)
-        for _ in range(400):
-            if not wait([asked], timeout=0.03).not_done:
-                break
-            control.advance(step)
-        return asked.result(20), control.clock().now - start
+        pass_time(server, org.id, [asked], step)
+        return asked.result(), control.clock().now - start
 
 
 @pytest.mark.parametrize("all_or_none", [False, True])
@@ -213,7 +212,7 @@ def test_latencies_add_up_and_faults_are_asked_once(
     control = server.control.for_org(still.id)
     control.add_fault({"on": "rest.sobject.create", "latency": "2s"})
     control.add_fault({"on": "rest.sobject.create", "error": LOCK, "when": {"skip": 3}})
-    answers, waited = moved(control, lambda: composite(slow, *accounts(3), allOrNone=all_or_none))
+    answers, waited = moved(server, still, lambda: composite(slow, *accounts(3), allOrNone=all_or_none))
     assert statuses(answers) == [201, 201, 201]
     assert 6 <= waited <= 8
     assert fired(control) == [(3, 3), (3, 0)]
@@ -234,12 +233,12 @@ def test_nothing_of_a_transaction_is_there_while_it_waits(server: api.Server, st
     start = control.clock().now
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(ask)
-        for _ in range(100):
-            if not wait([asked], timeout=0.03).not_done:
-                break
-            seen.append(len(control.records("SELECT Id FROM Account")))
-            control.advance(0.5)
-        assert statuses(asked.result(20)) == [201, 201, 204]
+        until(lambda: fired(control) == [(1, 1)])
+        seen.append(len(control.records("SELECT Id FROM Account")))
+        control.advance(4.5)
+        seen.append(len(control.records("SELECT Id FROM Account")))
+        pass_time(server, still.id, [asked], 0.5)
+        assert statuses(asked.result()) == [201, 201, 204]
     assert 5 <= control.clock().now - start <= 6.5
     assert set(seen) == {1}
     assert fired(control) == [(1, 1)]
@@ -259,10 +258,10 @@ def test_a_lock_that_stays_ends_the_transaction_after_ten_seconds(
     change = sub("PATCH", f"/sobjects/Account/{held}", "p", {"Name": "B"})
     nodes = [*accounts(1), change, sub("POST", "/sobjects/Account", "z", {"Name": "Z"})]
     if kind == "composite":
-        answers, waited = moved(control, lambda: composite(slow, *nodes, allOrNone=True))
+        answers, waited = moved(server, still, lambda: composite(slow, *nodes, allOrNone=True))
     else:
         body = {"graphs": [{"graphId": "g", "compositeRequest": nodes}]}
-        answer, waited = moved(control, lambda: slow.post("/composite/graph", json=body).json())
+        answer, waited = moved(server, still, lambda: slow.post("/composite/graph", json=body).json())
         answers = answer["graphs"][0]["graphResponse"]["compositeResponse"]
     assert codes(answers) == ["PROCESSING_HALTED", LOCK, "PROCESSING_HALTED"]
     assert 10 <= waited <= 12
@@ -277,7 +276,7 @@ def test_a_tree_waits_for_the_parent_of_its_records(
     (held,) = control.seed("Account", [{"Name": "Held"}])
     control.add_fault({"on": "rest.composite.tree", "lock": "hold", "lasts": lasts, "when": {"times": 1}})
     child = {"attributes": {"type": "Contact", "referenceId": "c"}, "LastName": "X", "AccountId": held}
-    answer, waited = moved(control, lambda: slow.post("/composite/tree/Contact", json={"records": [child]}))
+    answer, waited = moved(server, still, lambda: slow.post("/composite/tree/Contact", json={"records": [child]}))
     assert answer.status_code == status
     assert least <= waited <= least + 2
     if status == 400:
@@ -307,11 +306,8 @@ def test_many_transactions_over_the_same_records_are_done_one_after_the_other(se
 
     with ThreadPoolExecutor(5) as pool:
         asked = [pool.submit(write, number) for number in range(5)]
-        for _ in range(400):
-            if not wait(asked, timeout=0.02).not_done:
-                break
-            control.advance(0.2)
-        assert [one.result(20) for one in asked] == [[204, 204, 204, 204, 201]] * 5
+        pass_time(server, org.id, asked, 0.2)
+        assert [one.result() for one in asked] == [[204, 204, 204, 204, 201]] * 5
     # Each transaction's changes stand together in the commit log, a second apart from the next.
     changes = [commit for commit in control.commits() if commit.verb == "update" and commit.exchange]
     groups = [{commit.exchange for commit in changes[start : start + 4]} for start in range(0, len(changes), 4)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,6 +12,7 @@ import requests
 from mock_server import api
 from mock_server.control.client import ControlClient, ControlError
 from tests.conftest import Rest, simple_salesforce
+from tests.waiting import until
 
 OBJECTS = {
     "Order__e": {"fields": {"Number__c": {"type": "text", "length": 20, "required": True}, "Price__c": {"type": "number"}}},
@@ -96,20 +96,12 @@ def bulk2(shop: Shop) -> None:
     job = shop.rest.post("/jobs/ingest", json={"object": "Order__e", "operation": "insert"}).json()["id"]
     shop.rest("PUT", f"/jobs/ingest/{job}/batches", data="Number__c\na\n", headers={"Content-Type": "text/csv"})
     shop.rest.patch(f"/jobs/ingest/{job}", json={"state": "UploadComplete"})
-    done(lambda: shop.rest.get(f"/jobs/ingest/{job}").json()["state"] == "JobComplete")
+    until(lambda: shop.rest.get(f"/jobs/ingest/{job}").json()["state"] == "JobComplete")
 
 
 def bulk1(shop: Shop) -> None:
     (row,) = simple_salesforce(shop.rest, shop.server).bulk.Order__e.insert([{"Number__c": "a"}])
     assert row["success"], row
-
-
-def done(is_it: Callable[[], bool]) -> None:
-    for _ in range(200):
-        if is_it():
-            return
-        time.sleep(0.02)
-    raise AssertionError("it was never done")
 
 
 @pytest.mark.parametrize("way", [single, collections, composite, batch, graph, tree, bulk2, bulk1])

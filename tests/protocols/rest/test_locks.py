@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
 
@@ -13,6 +13,7 @@ import pytest
 from mock_server import api
 from mock_server.control.client import ControlClient, OrgInfo
 from tests.conftest import Rest
+from tests.waiting import pass_time
 
 WRITERS = 12
 
@@ -30,15 +31,12 @@ def control(server: api.Server, org: OrgInfo) -> ControlClient:
     return server.control.for_org(org.id)
 
 
-def all_done(control: ControlClient, asked: list[Future[Any]], begun: threading.Semaphore) -> list[Any]:
+def all_done(server: api.Server, org: OrgInfo, asked: list[Future[Any]], begun: threading.Semaphore) -> list[Any]:
     """Move the clock in small steps until every client has its answer."""
     for _ in asked:
         begun.acquire()
-    for _ in range(3000):
-        if not wait(asked, timeout=0.005).not_done:
-            break
-        control.advance(0.1)
-    return [one.result(20) for one in asked]
+    pass_time(server, org.id, asked, 0.1)
+    return [one.result() for one in asked]
 
 
 @pytest.mark.parametrize("all_or_none", [False, True])
@@ -63,7 +61,7 @@ def test_many_clients_of_the_same_rows_are_served_one_after_the_other(
         return found
 
     with ThreadPoolExecutor(WRITERS) as pool:
-        answers = all_done(control, [pool.submit(write, number) for number in range(WRITERS)], begun)
+        answers = all_done(server, org, [pool.submit(write, number) for number in range(WRITERS)], begun)
     saved = {number for number, answer in enumerate(answers) if all(row["success"] for row in answer)}
     # One a second, for the ten seconds that the last ones wait.
     assert 9 <= len(saved) <= WRITERS
@@ -98,7 +96,7 @@ def test_a_query_for_update_waits_and_holds_until_its_transaction_ends(
 
     with ThreadPoolExecutor(1) as pool:
         before = control.clock().now
-        (status,) = all_done(control, [pool.submit(write)], begun)
+        (status,) = all_done(server, org, [pool.submit(write)], begun)
     assert status == 204
     assert control.commits()[-1].at >= before + 0.999
     answer = rest.query("SELECT Id FROM Account ORDER BY Name FOR UPDATE")

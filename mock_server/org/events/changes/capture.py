@@ -14,7 +14,7 @@ from mock_server.org.events.changes.sight import Seen, may_follow
 from mock_server.org.events.changes.telling import Transaction, gap_of
 from mock_server.org.events.changes.types import EventType, event_type
 from mock_server.org.events.channel import Channel
-from mock_server.org.events.custom import captured, selected
+from mock_server.org.events.custom import captured, selected, told_apart
 from mock_server.org.schema.derived import can_be_captured, change_event_name, changing
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ class Changes:
         self._watching = False
         self._number = 0
         self._captured: frozenset[str] = frozenset()
+        self._apart: frozenset[str] = frozenset()
         self._default: frozenset[str] = frozenset()
         org.captured.changed = self.choose
         self.choose()
@@ -64,6 +65,7 @@ class Changes:
         """Capture the objects that are chosen now."""
         self._default = self._org.captured.names | selected(self._org)
         self._captured = names = self.entities()
+        self._apart = told_apart(self._org)
         self._courses.clear()
         self._org.log.watch("changes", names)
         if names and not self._watching:
@@ -109,19 +111,17 @@ class Changes:
         """Find a channel of change events for a subscriber. Raises NotPermitted.
 
         Who may subscribe sees the changes of all records, whoever they are shared with; of fields, those he may read.
+        To that of all objects anybody may: he is told of those whose changes he may follow.
         """
         if not name.startswith(PREFIX):
             return None
-        access = self._org.accesses.of(who.user_id)
         event = name.removeprefix(PREFIX)
-        if event == ALL:
-            if access is not None and not (access.may("ViewAllData") and access.may("ViewAllUsers")):
-                raise NotPermitted(name, ALL)
-        else:
+        if event != ALL:
             entity = changing(event)
             sobject = None if entity is None else self._org.schema.get(entity)
             if sobject is None or change_event_name(sobject.name) != event or not can_be_captured(sobject):
                 return None
+            access = self._org.accesses.of(who.user_id)
             if access is not None and not may_follow(access, sobject):
                 raise NotPermitted(name, sobject.name)
         channel = self._bus.channel(name, "change")
@@ -166,7 +166,7 @@ class Changes:
         last = batches[-1]
         self._number = max(self._number + 1, int(last.at * _TICKS))
         transaction = Transaction(
-            self._org.id, self._number, last.at, self.origin(last.exchange), last.exchange, self.schema_of
+            self._org.id, self._number, last.at, self.origin(last.exchange), last.exchange, self.schema_of, self._apart
         )
         ids = self._bus.reserve(count)
         promise = Promise(transaction, batches, types, ids, self._org.captured.most_changes)

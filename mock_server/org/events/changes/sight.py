@@ -35,17 +35,14 @@ def may_follow(access: Access, sobject: SObject) -> bool:
 
 
 class Seen(View):
-    """A channel as a user sees it. With `strict` it leaves out the events of objects that he may not follow."""
+    """A channel as a user sees it, without the events of objects that he may not follow (any more)."""
 
-    __slots__ = ("_access", "_schema", "_strict")
+    __slots__ = ("_access", "_schema")
 
-    def __init__(
-        self, channel: Channel, access: Callable[[], Access | None], schema: Schema, *, strict: bool = False
-    ) -> None:
+    def __init__(self, channel: Channel, access: Callable[[], Access | None], schema: Schema) -> None:
         super().__init__(channel)
         self._access = access
         self._schema = schema
-        self._strict = strict
 
     def seen(self, events: Sequence[Event]) -> list[Event]:
         access = self._access()
@@ -58,7 +55,7 @@ class Seen(View):
         sobject = None if entity is None else self._schema.get(entity)
         if sobject is None:
             return event
-        if self._strict and not may_follow(access, sobject):
+        if not may_follow(access, sobject):
             return None
         hidden = _hidden(access, sobject)
         if not hidden:

@@ -31,6 +31,8 @@ class Transaction:
     origin: str
     exchange: int
     schema_of: Callable[[EventType], Mapping[str, Any]]
+    apart: frozenset[str] = frozenset()
+    """Objects of whose records each has an event of its own, however alike they changed."""
 
     def key(self) -> str:
         """The transactionKey, in the recorded form: `000046c7-a642-11e2-c29b-229c6786473e`."""
@@ -65,7 +67,7 @@ def events(transaction: Transaction, changed: Iterable[Net], most: int) -> list[
             entity = net.type.entity
             lost.setdefault(entity, _Change(net.type, "GAP_OVERFLOW", [NO_RECORD], net.user))
             continue
-        key = _key(one)
+        key = None if net.type.entity in transaction.apart else _key(one)
         known = alike.get(key) if key is not None else None
         if known is not None:
             known.ids.append(net.id)

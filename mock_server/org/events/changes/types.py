@@ -58,6 +58,10 @@ LARGEST = 1_000_000
 """Bytes of an event, at most: of a larger one only its header is told."""
 
 
+_LATE = {"PricebookEntry": frozenset({"CreatedDate", "CreatedById", "LastModifiedDate", "LastModifiedById"})}
+"""Fields that are not there yet when the event of a new record is made ("Change Events for PricebookEntry")."""
+
+
 class EventType:
     """What there is to know of the change events of one object; kept in its memo."""
 
@@ -77,10 +81,10 @@ class EventType:
         self.wholes = {
             part.name: tuple(other.name for _, other in one.parts)
             for one in self.fields
-            if one.field.type == "location" and one.field.custom
+            if one.field.type == "location" and sobject.custom
             for _, part in one.parts
         }
-        """Columns that are told together if one of them changes: the parts of a custom geolocation."""
+        """Columns that are told together if one of them changes: the parts of a custom object's geolocation."""
         self.may_be_large = 4 * sum(field.length for field in sobject.fields if field.length) > LARGEST
         """Whether an event may be larger than one can be; a character takes four bytes at the most."""
         self._tellings: dict[tuple[str, ...], Telling] = {}
@@ -111,7 +115,9 @@ class EventType:
         if found is None:
             written: list[tuple[int, Cell, Any]] = [(place, cell, None) for place, cell in self.telling(columns)]
             others = [(-1, self.cells[name], value) for name, value in self.starts.items() if name not in columns]
-            found = self._beginnings[columns] = tuple(sorted([*written, *others], key=lambda one: one[1].order))
+            late = _LATE.get(self.entity, ())
+            begun = [one for one in (*written, *others) if one[1].name not in late]
+            found = self._beginnings[columns] = tuple(sorted(begun, key=lambda one: one[1].order))
         return found
 
     @cached_property

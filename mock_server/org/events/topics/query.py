@@ -16,7 +16,7 @@ from mock_server.org.query.syntax import Call, Comparison, Condition, Junction, 
 from mock_server.org.records.table_sql import person_name
 
 if TYPE_CHECKING:
-    from mock_server.org.query.binder import Plan
+    from mock_server.org.query.plan import Plan
     from mock_server.org.schema import Schema
     from mock_server.org.schema.types import SObject
 

@@ -42,8 +42,10 @@ class Capturing:
     """An org that captures some objects."""
 
     def __init__(self, *captured: str, **options: Any) -> None:
-        schema = Schema()
-        schema.add(OBJECTS, {})
+        schema = options.pop("schema", None)
+        if schema is None:
+            schema = Schema()
+            schema.add(OBJECTS, {})
         self.org = Org(1, schema=schema, **{"clock": "virtual", "start": 1_772_000_000.0, **options})
         self.org.directory.seed()
         user, app = self.org.directory.told_user, self.org.directory.default_app

@@ -9,10 +9,11 @@ import pytest
 
 from mock_server.org.events import NoChannel
 from mock_server.org.events.changes import gap_of
-from mock_server.org.records import store
+from mock_server.org.records import database
 from mock_server.org.records.changes import Change
 from mock_server.org.records.conversion import LeadConvert, convert
 from mock_server.org.records.merging import changes as merging
+from mock_server.org.schema import Schema
 from tests.org.events.changes.conftest import Capturing, body, header
 
 Make = Callable[..., Capturing]
@@ -86,6 +87,28 @@ def test_of_a_custom_geolocation_all_is_told_where_only_a_part_was_sent(capturin
         org.update("Shop__c", made, Place__Latitude__s=3)
         org.update("Shop__c", made, Place__Longitude__s=7)
     assert body(org.on()[-1])["Place__c"] == {"Latitude": 3.0, "Longitude": 7.0}
+
+
+def test_of_a_geolocation_of_a_standard_object_what_changed_is_told() -> None:
+    schema = Schema()
+    schema.add({}, {"Account": {"Place__c": {"type": "location"}}})
+    org = Capturing("Account", schema=schema)
+    made = org.made("Account", Name="a", Place__Latitude__s=1, Place__Longitude__s=2)
+    org.update("Account", made, Place__Latitude__s=3)
+    assert body(org.on()[-1])["Place__c"] == {"Latitude": 3.0}
+
+
+def test_a_new_price_is_told_without_who_made_it_and_when(capturing: Make) -> None:
+    org = capturing("PricebookEntry")
+    product = org.made("Product2", Name="p")
+    books = "SELECT Id FROM Pricebook2 WHERE IsStandard = true"
+    (book,) = org.org.query(org.who, books, base="").records
+    made = org.made("PricebookEntry", Product2Id=product, Pricebook2Id=book["Id"], UnitPrice=5)
+    org.update("PricebookEntry", made, UnitPrice=6)
+    created, updated = org.on()
+    assert created.payload["UnitPrice"] == 5.0
+    assert not created.payload.keys() & {"CreatedDate", "CreatedById", "LastModifiedDate", "LastModifiedById"}
+    assert updated.payload.keys() == {"ChangeEventHeader", "UnitPrice", "LastModifiedDate"}
 
 
 def test_another_user_who_changes_it_is_told(capturing: Make) -> None:
@@ -298,8 +321,8 @@ def test_loads_by_column_are_told_row_by_row_and_chunk_by_chunk(capturing: Make)
 def test_a_load_that_is_still_being_written_is_what_was_there_before_the_next(
     capturing: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "LARGE", 0)
-    monkeypatch.setattr(store, "_LOOK_AFTER", 0)
+    monkeypatch.setattr(database, "LARGE", 0)
+    monkeypatch.setattr(database, "_LOOK_AFTER", 0)
     org = capturing("Contact")
     # Nothing is written behind that makes its table first.
     org.load("upsert", "Contact", ["Email", "LastName"], [("nobody@example.com", "Ada")], key_field="Email")
