@@ -270,13 +270,13 @@ NASTY = "/home/o'brien/a b$HOME`id`\"\\x"
     ],
 )
 def test_values_are_quoted_for_their_shell(format: str, line: str) -> None:
-    from mock_server.cli import _FORMATS
+    from mock_server.running_commands import FORMATS
 
-    assert _FORMATS[format]("A", NASTY) == line
+    assert FORMATS[format]("A", NASTY) == line
     if format == "sh":
         shown = subprocess.run(["sh", "-c", f'{line}; printf %s "$A"'], capture_output=True, text=True, check=True)
         assert shown.stdout == NASTY
-    assert _FORMATS["dotenv"]("A", "http://[::1]:8080") == "A=http://[::1]:8080"
+    assert FORMATS["dotenv"]("A", "http://[::1]:8080") == "A=http://[::1]:8080"
 
 
 @pytest.mark.parametrize("command", ["serve", "ca", "env", "operations", "version"])

@@ -15,9 +15,7 @@ def _row(suffix: str, status: int, message: str, kind: ErrorClass, source: str =
     return row(_PREFIX + suffix, status, message, kind, "routing", source, **defaults)
 
 
-SERVICE_UNAVAILABLE = _row(
-    "service.unavailable", 503, "The Pub/Sub API service is unavailable. Try again later.", "transient"
-)
+SERVICE_UNAVAILABLE = _row("service.unavailable", 503, "The service is unavailable. Try again later.", "transient", "R")
 SERVICE_AUTH_ERROR = _row(
     "service.auth.error",
     401,
@@ -101,7 +99,9 @@ SCHEMA_NOT_FOUND = _row(
 SCHEMA_API_UNAVAILABLE = _row(
     "schema.api.unavailable", 503, "The schema information is unavailable. Try again later.", "transient"
 )
-SCHEMA_EMPTY = _row("schema.validation.failed", 400, "The schema ID is blank. Provide a schema ID.", "permanent")
+SCHEMA_EMPTY = _row(
+    "schema.validation.failed", 400, "Schema validation failed. The schema ID can't be blank.", "permanent", "R"
+)
 SCHEMA_UNREADABLE = _row(
     "schema.validation.failed",
     400,
@@ -113,10 +113,9 @@ SCHEMA_UNREADABLE = _row(
 REPLAY_CORRUPTED = _row(
     "subscription.fetch.replayid.corrupted",
     400,
-    "The replay ID isn't valid: it is corrupted, or its event is no longer within the retention window. Subscribe with "
-    "a valid replay ID, or with another replay option.",
+    "The Replay ID validation failed. Ensure that the Replay ID is valid.",
     "permanent",
-    "D",
+    "R",
 )
 REPLAY_MISSING = _row(
     "subscription.fetch.replayid.validation.failed",
@@ -203,8 +202,8 @@ PUBLISH_TOPIC_EMPTY = _row(
 MANAGED_ACTIVE = _row(
     "managed.subscription.already.active",
     409,
-    "A managed subscription with the same ID is active already. There can be a delay before it expires. Try "
-    "subscribing again later.",
+    "An active managed subscription with the same ID already exists. If a previous subscription with the same ID was "
+    "stopped, there can be a delay before it expires. Try subscribing again later.",
     "transient",
     "R",
 )

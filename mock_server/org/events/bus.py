@@ -9,11 +9,9 @@ its replay ids too, where that cannot be committed: nobody is woken before.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from itertools import accumulate, repeat
 from typing import TYPE_CHECKING, Protocol
 
 from mock_server.org.chance import stream
@@ -24,6 +22,7 @@ from mock_server.org.events.custom import CustomChannels
 from mock_server.org.events.keeping import KeptEvents
 from mock_server.org.events.model import EARLIEST, LATEST, Event, Kind, UnknownReplay
 from mock_server.org.events.publishing import PlatformEvents
+from mock_server.org.events.replay_ids import LONGEST, ReplayIds
 from mock_server.org.events.schemas import Schemas
 from mock_server.org.events.topics import GenericChannels, Topics
 
@@ -37,9 +36,6 @@ if TYPE_CHECKING:
     from mock_server.org.schema.types import SObject
 
 _RENEWED = "renewed event schema"
-_WIDEST_GAP = 3
-_GAPS = bytes(1 + byte % _WIDEST_GAP for byte in range(256))
-_LONGEST = max(RETENTION.values())
 _UUID_MASK, _UUID_BITS = 0xF000 << 64 | 0xC000 << 48, 0x4000 << 64 | 0x8000 << 48
 
 
@@ -60,10 +56,7 @@ class EventBus:
     def __init__(self, org: Org, outbox: Outbox) -> None:
         self._org = org
         self._clock = org.clock
-        self._gaps = stream(org.seed, "replay ids")
-        self._last = 0
-        self._given: list[int] = []
-        self._given_at: list[float] = []
+        self._ids = ReplayIds(org.seed)
         self.channels: dict[str, Channel] = {}
         self._listeners: dict[int, Callable[[], None]] = {}
         self._listener = 0
@@ -91,7 +84,7 @@ class EventBus:
         self.resolvers["topic"] = self.topics.find
         self.generic = GenericChannels(org, self)
         self.resolvers["generic"] = self.generic.find
-        self._kept = KeptEvents(org.store, _LONGEST) if org.keeper.active else None
+        self._kept = KeptEvents(org.store, LONGEST) if org.keeper.active else None
         self._held = False
         """Whether events are being appended that nobody is to be woken for yet."""
         if self._kept is not None:
@@ -104,15 +97,13 @@ class EventBus:
         for schema in kept.schemas():
             self.schemas.recall(schema)
         for replay_id, at, channels, event in kept.rows():
-            self._last = replay_id
-            self._given.append(replay_id)
-            self._given_at.append(at)
+            self._ids.note(replay_id, at)
             for name in channels if event is not None else ():
                 assert event is not None
                 self._channel_of(event, name).append((event,))
         # Its draws would be those of the earlier life.
-        self._gaps = stream(self._org.seed, "replay ids", str(self._last))
-        self._uuids = stream(self._org.seed, "event uuids", str(self._last))
+        self._ids.begin_anew()
+        self._uuids = stream(self._org.seed, "event uuids", str(self.last))
 
     def _channel_of(self, event: Event, name: str) -> Channel:
         sobject = self._org.schema.get(event.name) if event.kind == "platform" else None
@@ -121,13 +112,13 @@ class EventBus:
     @contextmanager
     def _appending(self) -> Iterator[None]:
         """Keep what is appended in a block as it ends, and wake nobody; an error takes it back."""
-        kept, held, last = self._kept, self._held, self._last
+        kept, held, last = self._kept, self._held, self._ids.last
         until = 0 if kept is None else kept.until
         self._held = True
         try:
             yield
             if kept is not None:
-                kept.keep(self.channels.values(), self._last, self._clock.now())
+                kept.keep(self.channels.values(), self._ids.last, self._clock.now())
         except BaseException:
             self._take_back(last, until)
             raise
@@ -138,9 +129,7 @@ class EventBus:
         """Have nothing appended behind a replay id, and nothing kept behind another one."""
         for channel in self.channels.values():
             channel.forget_after(last)
-        place = bisect_right(self._given, last)
-        del self._given[place:], self._given_at[place:]
-        self._last = last
+        self._ids.forget_after(last)
         if self._kept is not None:
             self._kept.until = until
 
@@ -155,7 +144,7 @@ class EventBus:
         for name, channel in self.channels.items():
             channel.become(channels.get(name))
         if self._kept is not None:
-            self._kept.rewrite(list(self.channels.values()), self._last, self._clock.now())
+            self._kept.rewrite(list(self.channels.values()), self._ids.last, self._clock.now())
             for name, times in self.renewals.items():
                 self._org.keeper.note(_RENEWED, name, times)
         self.wake()
@@ -163,7 +152,7 @@ class EventBus:
     @property
     def last(self) -> int:
         """The replay id that was given out last."""
-        return self._last
+        return self._ids.last
 
     @cached_property
     def managed(self) -> ManagedSubscriptions:
@@ -225,7 +214,7 @@ class EventBus:
 
     def committed(self, batches: Sequence[Batch], events: Sequence[Published]) -> None:
         """Take note of a transaction: its changes, and the platform events that it publishes."""
-        before = self._last
+        before = self._ids.last
         self._held = True
         try:
             published = self._append(batches, events)
@@ -235,7 +224,7 @@ class EventBus:
 
     def prepare(self, batches: Sequence[Batch], events: Sequence[Published]) -> Callable[[bool], None]:
         """Do the same for one that is about to be committed; return what is told whether it was."""
-        before, kept = self._last, self._kept
+        before, kept = self._ids.last, self._kept
         until = 0 if kept is None else kept.until
         with self._appending():
             published = self._append(batches, events)
@@ -243,6 +232,7 @@ class EventBus:
         def ended(committed: bool) -> None:
             if not committed:
                 self._take_back(before, until)
+                self.changes.for_triggers()
                 return
             if kept is not None:
                 kept.committed()
@@ -258,7 +248,7 @@ class EventBus:
 
     def _announce(self, events: Sequence[Published], published: list[Event], before: int) -> None:
         """Let it be known what a transaction has told, whose replay ids follow a given one."""
-        if self._last != before:
+        if self._ids.last != before:
             self.wake()
         if events:
             self.platform.charge(events)
@@ -267,8 +257,8 @@ class EventBus:
             lost = [event for event in events if event.lost]
             for failed in self.on_lost if lost else ():
                 failed(lost)
-            if self._org.automation:
-                self._org.event_triggers.published(published)
+        if self._org.automation:
+            self._org.event_triggers.published([*published, *self.changes.for_triggers()])
 
     def channel(self, name: str, kind: Kind, retention: float | None = None) -> Channel:
         """Return a channel, made when first asked for. Whether there may be one is for its owner to know."""
@@ -296,30 +286,15 @@ class EventBus:
 
     def reserve(self, count: int) -> list[int]:
         """Return replay ids for events that are made later, in order."""
-        now = self._clock.now()
-        self._expire(now)
-        # A byte a gap: a large load asks for very many at once.
-        gaps = self._gaps.randbytes(count).translate(_GAPS)
-        ids = list(accumulate(gaps, initial=self._last))[1:]
-        self._given.extend(ids)
-        self._given_at.extend(repeat(now, count))
-        self._last = ids[-1]
-        return ids
-
-    def _next(self, now: float) -> int:
-        self._last += 1 + self._gaps.randrange(_WIDEST_GAP)
-        self._given.append(self._last)
-        self._given_at.append(now)
-        self._expire(now)
-        return self._last
+        return self._ids.reserve(count, self._clock.now())
 
     def tip(self) -> int:
         """Return the newest replay id, a fresh one where the last is retained no more."""
         now = self._clock.now()
-        if not self._given or self._given_at[-1] <= now - min(RETENTION.values()):
+        if not self._ids.given_since(now - min(RETENTION.values())):
             with self._appending():
-                self._next(now)
-        return self._last
+                self._ids.skip(now)
+        return self.last
 
     def start(self, channel: Channel, replay: int) -> int:
         """Return the replay id behind which a subscription begins to read. Raises UnknownReplay."""
@@ -328,10 +303,8 @@ class EventBus:
         if replay == EARLIEST:
             return 0
         now = self._clock.now()
-        self._expire(now)
-        place = bisect_left(self._given, replay)
-        known = place < len(self._given) and self._given[place] == replay
-        if not known or self._given_at[place] <= now - channel.retention:
+        at = self._ids.given_at(replay, now)
+        if at is None or at <= now - channel.retention:
             raise UnknownReplay(replay)
         return replay
 
@@ -339,12 +312,6 @@ class EventBus:
         """Return what a channel retains behind a replay id, the oldest first."""
         channel.expire(self._clock.now())
         return channel.after(replay_id, most)
-
-    def _expire(self, now: float) -> None:
-        """Forget replay ids that are good for no channel any more."""
-        if self._given_at and self._given_at[0] <= now - _LONGEST:
-            gone = bisect_right(self._given_at, now - _LONGEST)
-            del self._given[:gone], self._given_at[:gone]
 
     def attach(self, feed: Reader) -> Callable[[], None]:
         """Have a subscription woken whenever something was published, and known by; return what ends that."""

@@ -59,6 +59,9 @@ def of_changes(base: SObject) -> FilterFields:
         "fields of the header that are lists cannot be asked about",
     )  # fmt: skip
     for one in kind.fields:
+        if one.listed:
+            refused |= {part.name.lower(): f"{part.name} is told in a list" for _, part in one.parts}
+            continue
         for part, of_record in one.parts:
             path = f"{one.name}.{part}"
             known[path.lower()] = path, of_record

@@ -1,7 +1,7 @@
 """Managed subscriptions: ManagedEventSubscription records of the Tooling API, and how far each has been read.
 
-Only one client at a time reads one. What it commits is where the next one begins, after a restart of an org in a file,
-too.
+Only one client at a time reads one. What it commits is where the next one begins. That is kept with an org in a file,
+and so is for how long a slot is held.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ OBJECT = "ManagedEventSubscription"
 HELD = 900.0
 """Seconds for which a slot stays taken whose client vanished without a good-bye, as has been seen of Salesforce's."""
 _COMMITTED = "committed replay id"
+_TAKEN = "managed subscription held until"
 _COLUMNS = ("Id", "DeveloperName", "TopicName", "DefaultReplay", "ErrorRecoveryReplay", "State", "IsDeleted")
 _PRESETS = {"EARLIEST": EARLIEST, "LATEST": LATEST}
 
@@ -102,6 +103,10 @@ class ManagedSubscriptions:
     def __post_init__(self) -> None:
         for identifier, replay_id in self.org.keeper.noted(_COMMITTED):
             self.slots[identifier] = Slot(replay_id)
+        latest = self.org.clock.now() + HELD
+        for identifier, until in self.org.keeper.noted(_TAKEN):
+            # The clock may have been set back meanwhile.
+            self.slots.setdefault(identifier, Slot()).free_at = min(until, latest)
 
     def copy(self) -> dict[str, int]:
         """Return what is committed now, by the ids of subscriptions."""
@@ -155,12 +160,18 @@ class ManagedSubscriptions:
         now = self.org.clock.now()
         if slot.holder is not None or now < slot.free_at:
             raise SlotTaken
+        if slot.free_at:
+            slot.free_at = 0.0
+            self.org.keeper.forget(_TAKEN, identifier)
         holder = slot.holder = object()
 
         def leave(broken: bool) -> None:
             if slot.holder is holder:
                 slot.holder = None
-                slot.free_at = self.org.clock.now() + HELD if broken else 0.0
+                if broken:
+                    slot.free_at = self.org.clock.now() + HELD
+                    if not self.org.closed:
+                        self.org.keeper.note(_TAKEN, identifier, slot.free_at)
 
         return leave
 

@@ -8,22 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
-from mock_server.org.formula.environment import PERMISSION_OBJECTS
 from mock_server.org.formula.grammar import parse, too_long
-from mock_server.org.formula.kinds import TEXTUAL, Kind, incoming, is_long, kind_of, unsupported_name
+from mock_server.org.formula.kinds import TEXTUAL, Kind, incoming, kind_of
+from mock_server.org.formula.named import named
 from mock_server.org.formula.operators import chain, unary
+from mock_server.org.formula.pieces import Piece
 from mock_server.org.formula.problems import FormulaError
 from mock_server.org.formula.references import (
     FieldReference,
-    GlobalReference,
     Input,
-    OriginReference,
-    PermissionReference,
-    RecordTypeReference,
     resolve,
 )
 from mock_server.org.formula.syntax import Call, Chain, Expression, Name, Unary, names
@@ -44,23 +39,6 @@ _LONGEST_TRAIL = 40
 """Formulas that refer to each other in a row."""
 _NESTED = 30
 """Levels of one Python expression; deeper parts become helpers, since Python's own parser has a bound."""
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A compiled part: its kind, the Python expression of its value, and what its surroundings may ask about it."""
-
-    kind: Kind
-    code: str
-    at: int
-    nullable: bool = True
-    nest: int = 0
-    reference: FieldReference | None = None
-    """Set for a bare field."""
-    literal: Decimal | str | bool | None = None
-    """Set for a text, number or truth value as written."""
-    is_literal: bool = False
-    prior: bool = False
 
 
 @dataclass(frozen=True)
@@ -149,7 +127,7 @@ class Unit:
 
             return call(self, node)
         if isinstance(node, Name):
-            return self._name(node)
+            return named(self, node)
         if isinstance(node, Constant):
             return self._literal(node)
         if isinstance(node, Chain):
@@ -165,104 +143,6 @@ class Unit:
             return Piece("Boolean", str(value), node.at, False, literal=value, is_literal=True)
         kind: Kind = "Text" if isinstance(value, str) else "Number"
         return Piece(kind, self.constant(value), node.at, False, literal=value, is_literal=True)
-
-    def _name(self, node: Name) -> Piece:
-        found = resolve(self.schema, self.sobject, node.text, node.at)
-        if isinstance(found, FieldReference):
-            return self.field(found, node)
-        if isinstance(found, GlobalReference):
-            return self._global(found, node)
-        if isinstance(found, RecordTypeReference):
-            return self._record_type(found, node)
-        if isinstance(found, PermissionReference):
-            self.objects.update(dict.fromkeys(("User", *PERMISSION_OBJECTS)))
-            return Piece("Boolean", f"E.permission({self.constant(found.name)})", node.at, False)
-        assert isinstance(found, OriginReference)
-        return Piece("DateTime", self.constant(datetime(1900, 1, 1)), node.at, False)
-
-    def field(self, found: FieldReference, node: Name, *, prior: bool = False) -> Piece:
-        """Compile a reference to a field of the record or of a parent."""
-        field = found.field
-        kind = kind_of(field)
-        self.depends.update((step.target.name, step.target) for step in found.path)
-        if self.mode == "default":
-            raise FormulaError(f"Field {node.text[:255]} may not be used in this type of formula", node.at)
-        if kind is None or (self.mode == "field" and is_long(field)):
-            called = unsupported_name(field) if kind is None else "Rich Text Area" if field.html else "Long Text Area"
-            raise FormulaError(
-                f'You referenced an unsupported field type called "{called}" using the following field: '
-                f"{node.text[:255]}",
-                node.at,
-            )
-        if field.formula is not None:
-            return self._inlined(found, kind, node)
-        if kind == "Geolocation":
-            return self._location(found, node)
-        code = self.seen(Input(found.path, field, prior))
-        never = kind in TEXTUAL or kind == "Boolean" or (kind == "Number" and self.blank_as_zero)
-        return Piece(kind, code, node.at, not never, reference=found, prior=prior)
-
-    def _inlined(self, found: FieldReference, kind: Kind, node: Name) -> Piece:
-        inner = field_formula(self.schema, found.owner, found.field)
-        self.size += inner.size
-        self.height = max(self.height, inner.height + 1)
-        self.asks = self.asks or inner.asks
-        self.depends.update((one.name, one) for one in inner.depends)
-        self.objects.update(dict.fromkeys(inner.objects))
-        arguments = [self.stored(needed.under(found.path)) for needed in inner.inputs]
-        code = f"{self.constant(inner.run)}({', '.join(['E', *arguments])})"
-        if kind == "Number" and self.blank_as_zero:
-            return Piece(kind, f"or_zero({code})", node.at, False, 1, found)
-        if kind == "Boolean":
-            return Piece(kind, f"({code} is True)", node.at, False, 1, found)
-        return Piece(kind, code, node.at, kind not in TEXTUAL, 1, found)
-
-    def _location(self, found: FieldReference, node: Name) -> Piece:
-        parts = {
-            word: next(
-                (one for one in found.owner.fields if one.compound == found.field.name and word in one.name), None
-            )
-            for word in ("Latitude", "Longitude")
-        }
-        latitude, longitude = parts["Latitude"], parts["Longitude"]
-        if latitude is None or longitude is None:
-            raise FormulaError(f"Field {node.text[:255]} does not exist. Check spelling.", node.at)
-        north, west = (f"number_in({self.stored(Input(found.path, part))})" for part in (latitude, longitude))
-        return Piece("Geolocation", f"location({north}, {west})", node.at, True, 1, found)
-
-    def _global(self, found: GlobalReference, node: Name) -> Piece:
-        kind = kind_of(found.field)
-        if kind is None or kind == "Geolocation":
-            raise FormulaError(
-                f'You referenced an unsupported field type called "{unsupported_name(found.field)}" using the '
-                f"following field: {node.text[:255]}",
-                node.at,
-            )
-        self.objects.update(dict.fromkeys((*_READ.get(found.source, ("User", "Organization")), *found.key[:1])))
-        arguments = [self.constant(word) for word in (found.source, found.field.name, *found.key)]
-        raw = f"E.read({', '.join(arguments)})"
-        code = incoming(found.field, blank_as_zero=self.blank_as_zero)
-        if code.count("{0}") > 1:
-            variable = self.variable()
-            # The first place in the text is the condition, which Python works out first.
-            code = code.replace("{0}", f"({variable} := {raw})", 1).replace("{0}", variable)
-        else:
-            code = code.format(raw)
-        never = kind in TEXTUAL or kind == "Boolean"
-        return Piece(kind, code, node.at, not never, 1)
-
-    def _record_type(self, found: RecordTypeReference, node: Name) -> Piece:
-        if self.mode == "default" and found.field is not None:
-            raise FormulaError(f"Field {node.text[:255]} may not be used in this type of formula", node.at)
-        self.depends.update((step.target.name, step.target) for step in found.path)
-        told = {
-            one.id: {"id": one.id[:15], "name": one.label, "developername": one.name}[found.attribute]
-            for one in found.types
-        }
-        if found.field is None:
-            return Piece("Text", '""', node.at, False)
-        raw = self.stored(Input(found.path, found.field))
-        return Piece("Text", f'{self.constant(told)}.get({raw}, "")', node.at, False, 1)
 
     # -- what functions ask of their arguments
 
@@ -334,15 +214,6 @@ class Unit:
             self.asks or "E." in source or any(needed.path for _, needed in inputs),
             self.height,
         )
-
-
-_READ: dict[str, tuple[str, ...]] = {
-    "User": ("User",),
-    "Profile": ("User", "Profile"),
-    "UserRole": ("User", "UserRole"),
-    "Organization": ("Organization",),
-    "Metadata": (),
-}
 
 
 def compiled(

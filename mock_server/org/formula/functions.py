@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from mock_server.org.formula import regex
 from mock_server.org.formula.kinds import TEXTUAL, Kind, incoming, kind_of
+from mock_server.org.formula.named import compile_field
 from mock_server.org.formula.operators import logical
 from mock_server.org.formula.plain import LETTERS, PLAIN, Plain
 from mock_server.org.formula.problems import FormulaError
@@ -18,7 +19,8 @@ from mock_server.org.formula.syntax import IF_CHAIN, Call, Expression, Name
 from mock_server.org.schema.types import Field, SObject
 
 if TYPE_CHECKING:
-    from mock_server.org.formula.compiler import Piece, Unit
+    from mock_server.org.formula.compiler import Unit
+    from mock_server.org.formula.pieces import Piece
 
 _ONLY_ELSEWHERE = frozenset(
     {"GETRECORDIDS", "INCLUDE", "LINKTO", "REQUIRESCRIPT", "URLFOR", "HTMLENCODE", "JSENCODE", "JSINHTMLENCODE",
@@ -354,7 +356,7 @@ def _is_changed(unit: Unit, node: Call) -> Piece:
 def _prior_value(unit: Unit, node: Call) -> Piece:
     found, name = _own_field(unit, node)
     # Of a new record the current value is given (Formula Operators and Functions, PRIORVALUE).
-    now, before = unit.field(found, name), unit.field(found, name, prior=True)
+    now, before = compile_field(unit, found, name), compile_field(unit, found, name, prior=True)
     code = f"({now.code} if E.new else {before.code})"
     return replace(unit.piece(before.kind, code, node.at, now, before, nullable=before.nullable), reference=found)
 

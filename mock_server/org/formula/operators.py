@@ -9,7 +9,8 @@ from mock_server.org.formula.problems import FormulaError
 from mock_server.org.formula.syntax import Chain, Unary
 
 if TYPE_CHECKING:
-    from mock_server.org.formula.compiler import Piece, Unit
+    from mock_server.org.formula.compiler import Unit
+    from mock_server.org.formula.pieces import Piece
 
 _NULL_SAFE = {"+": "add", "-": "subtract", "*": "multiply", "/": "divide", "^": "power"}
 _RELATIONS = {

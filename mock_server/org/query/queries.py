@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +18,11 @@ from mock_server.org.courtesy import give_way
 from mock_server.org.query import explain, extracts
 from mock_server.org.query.binder import FIELDS_SINCE, LEVELS_SINCE, NEWEST, Binder, read_plan
 from mock_server.org.query.columns import describe_columns
-from mock_server.org.query.cursors import Branch, Cursor, Cursors
+from mock_server.org.query.cursors import Cursor, Cursors
 from mock_server.org.query.derived import Wanted
 from mock_server.org.query.extracts import Form, Part
 from mock_server.org.query.grammar import parse
+from mock_server.org.query.pages import Page, Pages
 from mock_server.org.query.plan import Plan
 from mock_server.org.query.recent import note_reading, note_viewed
 from mock_server.org.query.rows import Row
@@ -62,17 +63,6 @@ def _readers() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(_READERS, "sfmock-query")
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Part of a query's result. `cursor` leads to the rest: a locator, a dash, the number of rows read so far."""
-
-    total: int
-    records: list[dict[str, Any]]
-    cursor: str | None = None
-    locked: tuple[str, ...] = ()
-    """The ids of records that the query reads FOR UPDATE."""
-
-
 class Queries:
     """Runs queries on one org's store."""
 
@@ -83,6 +73,7 @@ class Queries:
         # What a user sees belongs to the key: a plan has its conditions built in.
         self._plans: OrderedDict[tuple[str, bool, bool, bool, Schema | None], tuple[int, Plan]] = OrderedDict()
         self._cursors = Cursors(clock, seed)
+        self._pages = Pages(self._cursors)
         self.live: dict[str, Callable[[], None]] = {}
         """By object whose records change by themselves: writes them as they are now."""
         self._lane = Lane(store.connection, Ground(clock, self._environment), schema)
@@ -102,36 +93,15 @@ class Queries:
         time_zone: Callable[[], str] = str,
         schema: Schema | None = None,
         version: int = NEWEST,
-        short: bool = False,
-        at_once: bool = True,
     ) -> Page:
         """Run a query and return its first page. Raises ApiError with Salesforce's message.
 
         `schema` is what the user sees of the org's, by default all.
-        `time_zone` tells the name of the user's time zone. With `short`, TooLong is raised for a query that takes
-        longer than some 20 ms; unless all is to be done `at_once`, Underived for one that wants the whole schema.
+        `time_zone` tells the name of the user's time zone.
         """
-        lane = self._own_lane()
-        lane.ground.become(user_id, time_zone)
+        lane = self._lane_of(user_id, time_zone)
         plan = self._plan(soql, all_rows, version, schema)
-        if plan.sobject.name in self.live:
-            self.live[plan.sobject.name]()
-        if plan.wanted is not None:
-            if not at_once and plan.wanted.entities is None:
-                raise Underived(plan.wanted)
-            # What is derived lies in tables of this connection: no other one sees them.
-            self._derive(plan.wanted, schema, user_id)
-            short = False
-        if short and plan.sql in self._long:
-            raise TooLong
-        try:
-            rows = lane.fetch(plan, short=short)
-        except TooLong:
-            if len(self._long) == _CACHED:
-                self._long.clear()
-            self._long.add(plan.sql)
-            raise
-        return self._first(lane, plan, rows, size, base)
+        return self._first(lane, plan, self._rows(lane, plan, schema), size, base)
 
     async def run_aside(
         self,
@@ -149,23 +119,23 @@ class Queries:
 
         Only a database in a file can be read so; one in memory is small.
         """
-        aside = self._store.in_file and self._clock.mode != "virtual"
+        lane = self._lane_of(user_id, time_zone)
+        plan = self._plan(soql, all_rows, version, schema)
         try:
-            return self.run(
-                soql, user_id=user_id, all_rows=all_rows, size=size, base=base, time_zone=time_zone, version=version,
-                schema=schema,
-                short=aside, at_once=False,
-            )  # fmt: skip
+            aside = self._store.in_file and self._clock.mode != "virtual"
+            rows = self._rows(lane, plan, schema, short=aside, at_once=False)
         except Underived as lacking:
             for _ in self._reflected().steps(lacking.wanted, schema or self._schema, user_id):
                 await give_way()
-            return self.run(
-                soql, user_id=user_id, all_rows=all_rows, size=size, base=base, time_zone=time_zone, version=version,
-                schema=schema,
-            )  # fmt: skip
-        except TooLong:
+            # Meanwhile others have asked, and the schema may have changed.
+            lane = self._lane_of(user_id, time_zone)
             plan = self._plan(soql, all_rows, version, schema)
-        zone = time_zone()
+            rows = self._rows(lane, plan, schema)
+        except TooLong:
+            return await self._aside(plan, user_id, time_zone(), size, base)
+        return self._first(lane, plan, rows, size, base)
+
+    async def _aside(self, plan: Plan, user_id: str, zone: str, size: int, base: str) -> Page:
         reader = self._store.reader()
         ground = Ground(self._clock, lambda user: self._environment(user, reader), user_id, lambda: zone)
         lane = Lane(reader, ground, self._schema)
@@ -180,9 +150,35 @@ class Queries:
             lane.given_up = True
             reading.add_done_callback(lambda _: reader.close())
 
+    def _rows(
+        self, lane: Lane, plan: Plan, schema: Schema | None, *, short: bool = False, at_once: bool = True
+    ) -> Sequence[Row]:
+        """Fetch the rows of a plan for the user of the lane.
+
+        With `short`, TooLong is raised for a query that takes longer than some 20 ms; unless all is to be done
+        `at_once`, Underived for one that wants the whole schema.
+        """
+        if plan.sobject.name in self.live:
+            self.live[plan.sobject.name]()
+        if plan.wanted is not None:
+            if not at_once and plan.wanted.entities is None:
+                raise Underived(plan.wanted)
+            # What is derived lies in tables of this connection: no other one sees them.
+            self._derive(plan.wanted, schema, lane.ground.user_id)
+            short = False
+        if short and plan.sql in self._long:
+            raise TooLong
+        try:
+            return lane.fetch(plan, short=short)
+        except TooLong:
+            if len(self._long) == _CACHED:
+                self._long.clear()
+            self._long.add(plan.sql)
+            raise
+
     def become(self, user_id: str, time_zone: Callable[[], str]) -> None:
         """Ask in a user's name what follows at once."""
-        self._own_lane().ground.become(user_id, time_zone)
+        self._lane_of(user_id, time_zone)
 
     def plan(
         self,
@@ -206,8 +202,7 @@ class Queries:
         self, plan: Plan, form: Form, *, user_id: str, time_zone: Callable[[], str] = str, schema: Schema | None = None
     ) -> AsyncIterator[Part]:
         """Yield all rows of a plan as a form writes them, those of one moment, letting others be served meanwhile."""
-        lane = self._own_lane()
-        lane.ground.become(user_id, time_zone)
+        lane = self._lane_of(user_id, time_zone)
         extracts.prepare(lane.connection)
         if plan.sobject.name in self.live:
             self.live[plan.sobject.name]()
@@ -256,13 +251,15 @@ class Queries:
         if len(rows) <= max(size, _MOST_WITH_CHILDREN):
             branches = [lane.branch(child, rows) for child in plan.children]
         cursor = Cursor(plan, rows, branches, self._cursors.family(lane.ground.user_id))
-        page = self._page(lane, cursor, 0, size, base)
+        page = self._pages.page(lane, cursor, 0, size, base)
         return replace(page, locked=locked) if locked else page
 
-    def _own_lane(self) -> Lane:
-        """Return the lane on the store's own connection, which changes when the database moves into a file."""
+    def _lane_of(self, user_id: str, time_zone: Callable[[], str]) -> Lane:
+        """Return the lane on the store's own connection, which asks in a user's name from now on."""
         if self._lane.connection is not self._store.connection:
+            # It changes when the database moves into a file.
             self._lane = Lane(self._store.connection, self._lane.ground, self._schema)
+        self._lane.ground.become(user_id, time_zone)
         return self._lane
 
     def _environment(self, user_id: str, reader: Connection | None = None) -> Environment:
@@ -274,9 +271,8 @@ class Queries:
     def more(self, locator: str, *, user_id: str, size: int = 2000, base: str) -> Page:
         """Return the page at a locator. Raises INVALID_QUERY_LOCATOR for one that is unknown, foreign or too old."""
         cursor, start = self._cursors.find(locator, user_id)
-        lane = self._own_lane()
-        lane.ground.become(user_id, str)
-        return self._page(lane, cursor, start, size, base)
+        lane = self._lane_of(user_id, str)
+        return self._pages.page(lane, cursor, start, size, base)
 
     def explain(
         self,
@@ -288,8 +284,7 @@ class Queries:
         schema: Schema | None = None,
     ) -> list[dict[str, Any]]:
         """Return the plans of a query, the best first; it is bound, not run. Raises ApiError as `run` does."""
-        lane = self._own_lane()
-        lane.ground.become(user_id, time_zone)
+        lane = self._lane_of(user_id, time_zone)
         query = parse(soql)
         seen = schema or self._schema
         sobject = Binder(seen, self._store.ready, version).bind(soql, query, all_rows=False).sobject
@@ -312,50 +307,12 @@ class Queries:
         self, plan: Plan, *, user_id: str, base: str, time_zone: Callable[[], str] = str
     ) -> list[dict[str, Any]]:
         """Return all records of a bound query without children."""
-        lane = self._own_lane()
-        lane.ground.become(user_id, time_zone)
+        lane = self._lane_of(user_id, time_zone)
         return lane.build(plan, lane.fetch(plan), base)
 
     def note_viewed(self, sobject: SObject, ids: Sequence[str]) -> None:
         """Put records into the list of recent items."""
         note_viewed(self._store, self._schema.get("RecentlyViewed"), sobject, ids, stamp(self._clock.now()))
-
-    def _page(self, lane: Lane, cursor: Cursor, start: int, size: int, base: str) -> Page:
-        rows, end, build = cursor.rows, start + size, cursor.plan.build
-        assert build is not None
-        shown = rows if start == 0 and len(rows) <= size else rows[start:end]
-        following = self._cursors.locator(cursor, end) if end < len(rows) else None
-        branches = cursor.branches
-        if branches is None:
-            branches = [lane.branch(child, shown) for child in cursor.plan.children]
-        children = [self._children(cursor, branch, shown, size, base) for branch in branches]
-        return Page(len(rows), build(shown, base, children), following)
-
-    def _children(
-        self, cursor: Cursor, branch: Branch, parents: Sequence[Row], size: int, base: str
-    ) -> Mapping[str, Any]:
-        """Return the answer's form of each parent's children by its id. More than a page's have a locator."""
-        build = branch.plan.build
-        assert build is not None
-        out: dict[str, dict[str, Any]] = {}
-        shown: list[Row] = []
-        for parent in parents:
-            rows = branch.rows.get(parent[0])
-            if rows is None:
-                continue
-            listed: dict[str, Any] = {"totalSize": len(rows), "done": len(rows) <= size}
-            if len(rows) > size:
-                own = Cursor(branch.plan, rows, branch.branches, cursor.family)
-                listed["nextRecordsUrl"] = f"{base.removesuffix('sobjects')}query/{self._cursors.locator(own, size)}"
-                rows = rows[:size]
-            listed["records"] = rows
-            shown += rows
-            out[parent[0]] = listed
-        nested = [self._children(cursor, one, shown, size, base) for one in branch.branches]
-        records = iter(build(shown, base, nested))
-        for listed in out.values():
-            listed["records"] = [next(records) for _ in listed["records"]]
-        return out
 
     def read(
         self,
@@ -371,7 +328,7 @@ class Queries:
 
         `sobject` and `schema` are what the user sees of them.
         """
-        self._own_lane().ground.become(user_id, str)
+        self._lane_of(user_id, str)
         self._store.ready(sobject)
         if sobject.name in self.live:
             self.live[sobject.name]()

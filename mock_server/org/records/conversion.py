@@ -103,8 +103,7 @@ class Conversion:
         owner = self._owner(lead)
         account = self._account(lead, owner)
         contact = self._contact(lead, owner, account)
-        opportunity = self._opportunity(lead, owner, account, contact)
-        self._move_activities(lead["Id"], contact)
+        opportunity = self._opportunity(lead, owner, account)
         # The day of the org, whose time zone is GMT.
         today = datetime.fromtimestamp(self._org.clock.now(), UTC).date()
         derived = {
@@ -112,6 +111,10 @@ class Conversion:
             "ConvertedContactId": contact, "ConvertedOpportunityId": opportunity,
         }  # fmt: skip
         self._save(Change("update", "Lead", {}, id=lead["Id"], derived=derived))
+        if opportunity is not None and not asked.opportunity_id:
+            role = {"OpportunityId": opportunity, "ContactId": contact, "IsPrimary": True}
+            self._create("OpportunityContactRole", role)
+        self._move_activities(lead["Id"], contact)
         return LeadConverted(lead["Id"], account, contact, opportunity)
 
     # -- what is asked for
@@ -165,7 +168,7 @@ class Conversion:
             more["LeadSource"] = lead["LeadSource"]
         return self._fill("Contact", contact, lead, more)
 
-    def _opportunity(self, lead: Mapping[str, Any], owner: str, account: str, contact: str) -> str | None:
+    def _opportunity(self, lead: Mapping[str, Any], owner: str, account: str) -> str | None:
         if self._asked.opportunity_id:
             return str(self._record("Opportunity", self._asked.opportunity_id)["Id"])
         if self._asked.do_not_create_opportunity:
@@ -174,7 +177,7 @@ class Conversion:
         assert sobject is not None
         stages = [entry for entry in sobject.by_name["StageName"].picklist if entry.active]
         stage = next((entry for entry in stages if entry.default), stages[0] if stages else None)
-        made = self._create(
+        return self._create(
             "Opportunity",
             self._mapped("Opportunity", lead)
             | {
@@ -185,9 +188,6 @@ class Conversion:
                 "CloseDate": _end_of_quarter(datetime.fromtimestamp(self._org.clock.now(), UTC).date()).isoformat(),
             },
         )
-        role = {"OpportunityId": made, "ContactId": contact, "IsPrimary": True}
-        self._create("OpportunityContactRole", role)
-        return made
 
     def _move_activities(self, lead: str, contact: str) -> None:
         """Give the lead's open and closed activities, and its places in campaigns, to the contact."""

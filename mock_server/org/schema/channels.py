@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from mock_server.org.schema.schema import Schema
     from mock_server.org.schema.types import SObject
 
+CHANNEL, MEMBER = "PlatformEventChannel", "PlatformEventChannelMember"
+"""The objects of the Tooling API that define them."""
+CHANNELS = (CHANNEL, MEMBER)
 DEFAULT = "ChangeEvents"
 KINDS = ("event", "data")
 _KEYS = ("type", "label", "members")
@@ -132,11 +135,13 @@ def _fields(schema: Schema, path: tuple[str, ...], kind: str, event: SObject, gi
         raise SchemaError(path, "only change events can be enriched")
     if not isinstance(given, list) or len(given) > MOST_ENRICHED:
         raise SchemaError(path, f"enriched is a list of up to {MOST_ENRICHED} fields")
+    from mock_server.org.events.changes.types import event_type
     from mock_server.org.events.filter_fields import can_be_added
 
     base = schema.get(entity_of(event.name))
     assert base is not None
-    carried = {field.name for field in carried_fields(base)}
+    listed = {part.name for one in event_type(base).fields if one.listed for _, part in one.parts}
+    carried = {field.name for field in carried_fields(base)} - listed
     names = []
     for one in given:
         # A reference goes by the name of its relationship, too.

@@ -35,7 +35,7 @@ def _field(sobject: SObject, field: Field) -> dict[str, Any]:
     elif field.type in ("date", "datetime"):
         kind = "long"
     number = stable_id("00N", f"{sobject.name}.{field.name}")[:15]
-    said = _KINDS.get(field.type, "Number" if kind == "double" else "Text")
+    said = _KINDS.get(field.type, "Double" if kind == "double" else "Text")
     return {
         "name": field.name,
         "type": ["null", kind] if field.nillable else kind,

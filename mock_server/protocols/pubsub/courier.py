@@ -13,6 +13,7 @@ from mock_server.operations import Reply
 from mock_server.org import errors
 from mock_server.protocols.pubsub import wire
 from mock_server.protocols.pubsub.encoding import encoded
+from mock_server.protocols.pubsub.topics import channel_of
 
 if TYPE_CHECKING:
     from mock_server.operations import Call
@@ -43,6 +44,8 @@ class Courier(ABC):
         self.pending = 0
         self.answers: list[bytes] = []
         """What is to be told beside events: the further fields of a response each."""
+        self.told = 0
+        """The newest replay id that the client has been told."""
         self.wake = asyncio.Event()
         self._rpc = wire.rpc_id(call)
         self._spoke = self._asked = self.clock.now()
@@ -50,6 +53,7 @@ class Courier(ABC):
         self._unwatch: Callable[[], None] = lambda: None
         self._finished = False
         self._generation = call.org.events.generation
+        self._granted = self._grounds()
         self.cut = False
         """Whether a fault breaks the connection."""
         self.feed = call.feed(channel, str(call.entry.number), position, self.wake)
@@ -158,6 +162,17 @@ class Courier(ABC):
             raise errors.SERVICE_UNAVAILABLE()
         if org.sessions.peek(session.token) is None or session.user_id in org.accesses.barred:
             raise errors.SERVICE_AUTH_ERROR()
+        grounds = self._grounds()
+        if grounds != self._granted:
+            # Raises where the topic is there no more, or the caller may read it no longer.
+            channel_of(self.call, self.channel.name)
+            self._granted = grounds
+
+    def _grounds(self) -> tuple[object, ...]:
+        """Return what is another one once the caller may be told something else about the topic."""
+        org = self.call.org
+        access = org.accesses.of(self.call.session.user_id)
+        return access, org.schema.version, org.channels.get(self.channel.name.rpartition("/")[2])
 
     def _ended(self) -> bool:
         """Tell whether a fault breaks the connection now. Raises ApiError where it ends the stream in another way."""
@@ -186,15 +201,15 @@ class Courier(ABC):
     async def _send(self, events: Sequence[Event] | None) -> None:
         for batch in _batches([(event, encoded(self.call, event)) for event in events or ()]):
             self.pending -= len(batch)
-            latest = batch[-1][0].replay_id
-            more = self.answers.pop(0) if self.answers else b""
-            await self._say([content for _, content in batch], latest, more)
+            await self._say([content for _, content in batch], batch[-1][0].replay_id)
+        # Apart from events: clients commit what comes without the answer to a commit.
         while self.answers:
             await self._say((), self._latest(), self.answers.pop(0))
 
     async def _say(self, events: Sequence[bytes], latest: int, more: bytes = b"") -> None:
         # Before it leaves: the client may move the clock as soon as it has it.
         self._spoke = self._asked = self.clock.now()
+        self.told = max(self.told, latest)
         await self.stream.send(wire.fetched(events, latest, self._rpc, self.pending, more))
 
     def _latest(self) -> int:

@@ -143,7 +143,8 @@ class _Manager(Courier):
         )
         try:
             number = self._commitable(wanted.replay_id)
-            self.call.org.events.managed.commit(self._managed.id, number, self._latest())
+            # What an answer without events has told can be committed, though one has been published since.
+            self.call.org.events.managed.commit(self._managed.id, number, max(self.told, self._latest()))
         except CommitRefused as refused:
             answer.error.code, answer.error.msg = api.COMMIT, str(refused)
         else:

@@ -77,7 +77,7 @@ async def publish_stream(call: Call) -> Reply:
     from mock_server.protocols.pubsub.messages import api, read
 
     assert call.stream is not None
-    topic, sobject = "", None
+    topic: str | None = None
     heard = call.org.clock.now()
     while True:
         message = await _next(call, heard + SWEEP)
@@ -86,15 +86,16 @@ async def publish_stream(call: Call) -> Reply:
             return wire.sent(b"")
         request = read(api.PublishRequest, wire.fits(message))
         _still_open(call)
-        if sobject is None:
+        if topic is None:
             if request.auth_refresh:
                 raise errors.PUBLISH_REFRESH_INVALID()
-            topic, sobject = request.topic_name, _event_of(call, request.topic_name)
+            topic = request.topic_name
         elif request.topic_name and request.topic_name != topic:
             raise errors.PUBLISH_TOPIC_MISMATCH(topic=request.topic_name, first=topic)
         elif request.auth_refresh:
             wire.renewed(call, request.auth_refresh)
-        answer = await _published(call, sobject, request)
+        # Anew each time: its fields may have changed since, and what the caller may do.
+        answer = await _published(call, _event_of(call, topic), request)
         try:
             await call.stream.send(answer)
         except ConnectionError:

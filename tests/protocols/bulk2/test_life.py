@@ -289,7 +289,9 @@ def test_seven_days_after_its_end_a_job_is_gone(rest: Rest, control: ControlClie
     assert rest.query("SELECT COUNT() FROM Contact").json()["totalSize"] == 1
 
 
-def test_hooks_have_their_time(rest: Rest, control: ControlClient) -> None:
+def test_hooks_have_their_time(server: api.Server) -> None:
+    made = server.control.create_org(fields=FIELDS, clock="virtual")
+    rest, control = Rest(server.url, made.access_token, made), server.control.for_org(made.id)
     plain = load(rest, "LastName\n" + "x\n" * 400)
     assert plain["apexProcessingTime"] == 0
     control.add_automation({"object": "Contact", "on": ["insert"], "cost": {"cpu": "2 per record"}})

@@ -16,7 +16,7 @@ from mock_server.api import Server
 from mock_server.control.client import ControlClient, OrgInfo
 from mock_server.protocols.pubsub.messages import api
 
-TIMEOUT = 20
+TIMEOUT = 60
 LATEST, EARLIEST, CUSTOM = range(3)
 TOPIC = "/event/Order__e"
 ORDER = {

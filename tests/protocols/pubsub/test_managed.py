@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import grpc
 import pytest
 
 from mock_server.api import Server
 from mock_server.control.client import ControlClient
 from tests.conftest import Rest
-from tests.protocols.pubsub.client import TOPIC, PubSub, Stream, connect
+from tests.protocols.pubsub.client import ORDER, TOPIC, PubSub, Stream, connect
 
 OBJECT = "/services/data/v60.0/tooling/sobjects/ManagedEventSubscription"
 
@@ -70,6 +71,7 @@ def test_one_client_at_a_time(pubsub: PubSub, managed: str) -> None:
     first.events(1)
     refused = open_stream(pubsub, developer_name="", subscription_id=managed[:15]).refusal()
     assert (refused.status, refused.code) == ("ALREADY_EXISTS", "managed.subscription.already.active")
+    assert refused.text.startswith("An active managed subscription with the same ID already exists. If a previous ")
     first.close()
     with pytest.raises(StopIteration):
         first.next()
@@ -116,6 +118,37 @@ def test_commits_that_fail_leave_the_stream_open(pubsub: PubSub, managed: str) -
     assert commit(stream, first.replay_id).error.code == 2
     stream.send(num_requested=1)
     assert numbers(pubsub, stream.events(1)) == ["3"]
+
+
+def test_the_answer_to_a_commit_comes_apart_from_events(pubsub: PubSub, managed: str) -> None:
+    pubsub.publish("1", "2")
+    stream = open_stream(pubsub, num_requested=1)
+    (event,) = stream.events(1)
+    stream.send(num_requested=1, commit_replay_id_request={"commit_request_id": "c", "replay_id": event.replay_id})
+    told = [stream.next(), stream.next()]
+    # Clients that commit every response which is no answer to a commit would pass over events that come with one.
+    assert sorted((len(one.events), one.HasField("commit_response")) for one in told) == [(0, True), (1, False)]
+
+
+def test_what_was_told_can_be_committed_though_an_event_came_since(server: Server, channel: grpc.Channel) -> None:
+    org = server.control.create_org(objects={**ORDER, "Other__e": ORDER["Order__e"]}, clock="virtual")
+    control, pubsub = server.control.for_org(org.id), PubSub(channel, org)
+    row = {"DeveloperName": "Mine", "MasterLabel": "Mine", "TopicName": TOPIC, "DefaultReplay": "EARLIEST"}
+    control.seed("ManagedEventSubscription", [row])
+    pubsub.publish("1")
+    stream = open_stream(pubsub, num_requested=1)
+    (event,) = stream.events(1)
+    (elsewhere,) = pubsub.publish("x", topic="/event/Other__e")
+    stream.send(commit_replay_id_request={"commit_request_id": "c", "replay_id": event.replay_id})
+    newest = stream.next().latest_replay_id
+    assert newest == elsewhere.replay_id
+    pubsub.publish("2")
+    assert not commit(stream, newest).HasField("error")
+    stream.close()
+    with pytest.raises(StopIteration):
+        stream.next()
+    assert numbers(pubsub, open_stream(pubsub).events(1)) == ["2"]
+    server.control.delete_org(org.id)
 
 
 def test_what_was_committed_too_long_ago_begins_anew(pubsub: PubSub, managed: str, control: ControlClient) -> None:

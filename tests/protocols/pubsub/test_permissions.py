@@ -8,6 +8,7 @@ import grpc
 import pytest
 
 from mock_server.control.client import ControlClient
+from tests.conftest import Rest
 from tests.protocols.pubsub.client import EARLIEST, TOPIC, PubSub, Refused
 
 Client = Callable[[str | None], PubSub]
@@ -61,6 +62,35 @@ def test_who_may_read_and_no_more_subscribes_and_is_told_so(pubsub: PubSub, rest
 def test_a_topic_that_a_user_has_no_right_on_is_refused(restricted: Client) -> None:
     with pytest.raises(Refused) as caught:
         restricted(None).call("GetTopic", topic_name=TOPIC)
+    assert (caught.value.status, caught.value.code) == ("PERMISSION_DENIED", "topic.meta.permission")
+
+
+def revoked(rest: Rest) -> None:
+    """Take the rights on the event from all who have them by a permission set."""
+    soql = "SELECT Id FROM ObjectPermissions WHERE SobjectType = 'Order__e' AND Parent.IsOwnedByProfile = false"
+    for record in rest.get("/query", params={"q": soql}).json()["records"]:
+        assert rest.delete(f"/sobjects/ObjectPermissions/{record['Id']}").status_code == 204
+
+
+def test_who_may_read_no_longer_is_told_nothing_more(pubsub: PubSub, restricted: Client, rest: Rest) -> None:
+    stream = restricted("read").subscribe(preset=EARLIEST)
+    pubsub.publish("1")
+    assert len(stream.events(1)) == 1
+    revoked(rest)
+    pubsub.publish("2")
+    with pytest.raises(Refused) as caught:
+        stream.next()
+    assert (caught.value.status, caught.value.code) == ("PERMISSION_DENIED", "subscription.topic.cannot.subscribe")
+
+
+def test_who_may_create_no_longer_publishes_nothing_more(pubsub: PubSub, restricted: Client, rest: Rest) -> None:
+    event = pubsub.event(Number__c="1")
+    stream = restricted("read create").stream("PublishStream", topic_name=TOPIC, events=[event])
+    assert not stream.next().results[0].HasField("error")
+    revoked(rest)
+    stream.send(events=[event])
+    with pytest.raises(Refused) as caught:
+        stream.next()
     assert (caught.value.status, caught.value.code) == ("PERMISSION_DENIED", "topic.meta.permission")
 
 

@@ -125,6 +125,7 @@ def test_bytes_that_were_never_told_are_no_replay_id(pubsub: PubSub, told: bytes
     pubsub.publish("1")
     refused = refusal(pubsub, replay_preset=CUSTOM, replay_id=told)
     assert (refused.status, refused.code) == ("INVALID_ARGUMENT", "subscription.fetch.replayid.corrupted")
+    assert refused.text.startswith("The Replay ID validation failed. Ensure that the Replay ID is valid. rpcId: ")
 
 
 def test_where_to_begin_is_said_once(pubsub: PubSub) -> None:
@@ -286,6 +287,25 @@ def test_large_events_come_in_several_answers(pubsub: PubSub, server: Any) -> No
     assert max(sizes) < 4 * 1024 * 1024
     stream.cancel()
     server.control.delete_org(made.id)
+
+
+def test_a_channel_that_is_deleted_ends_its_streams(pubsub: PubSub, rest: Rest) -> None:
+    tools = "/tooling/sobjects"
+    channel = {"FullName": "Mine__chn", "Metadata": {"channelType": "event", "label": "Mine"}}
+    made = rest.post(f"{tools}/PlatformEventChannel", json=channel).json()["id"]
+    member = {
+        "FullName": "Mine_chn_Order_e",
+        "Metadata": {"eventChannel": "Mine__chn", "selectedEntity": "Order__e"},
+    }
+    part = rest.post(f"{tools}/PlatformEventChannelMember", json=member).json()["id"]
+    stream = pubsub.subscribe("/event/Mine__chn", preset=EARLIEST)
+    pubsub.publish("1")
+    assert numbers(pubsub, stream.events(1)) == ["1"]
+    for path in (f"PlatformEventChannelMember/{part}", f"PlatformEventChannel/{made}"):
+        assert rest.delete(f"{tools}/{path}").status_code == 204
+    pubsub.publish("2")
+    refused = stream.refusal()
+    assert (refused.status, refused.code) == ("NOT_FOUND", "topic.not.found")
 
 
 def test_an_org_that_is_deleted_ends_its_streams(pubsub: PubSub, server: Any) -> None:

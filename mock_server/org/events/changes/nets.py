@@ -91,23 +91,27 @@ class Net:
         return {place for place, name in enumerate(self.columns) if name in names}
 
 
-def nets(batches: Sequence[Batch], types: Mapping[str, EventType]) -> Iterator[Net]:
-    """Yield what became of the records of some objects in one transaction, in the order of their first changes."""
+def nets(batches: Sequence[Batch], types: Mapping[str, EventType]) -> Iterator[Net | None]:
+    """Yield what became of the records of some objects in one transaction, in the order of their first changes.
+
+    None stands where those of another object changed, of which nothing is told.
+    """
     if len(batches) == 1:
-        yield from _of(batches[0], types)
+        yield from _of(batches[0], types[batches[0].sobject])
         return
-    found: dict[str, Net] = {}
+    found: dict[str | int, Net | None] = {}
     for batch in batches:
-        for one in _of(batch, types):
+        kind = types.get(batch.sobject)
+        if kind is None:
+            found[batch.first] = None
+            continue
+        for one in _of(batch, kind):
             earlier = found.get(one.id)
             found[one.id] = one if earlier is None else earlier.then(one)
-    yield from (one for one in found.values() if not one.passed)
+    yield from (one for one in found.values() if one is None or not one.passed)
 
 
-def _of(batch: Batch, types: Mapping[str, EventType]) -> Iterator[Net]:
-    kind = types.get(batch.sobject)
-    if kind is None:
-        return
+def _of(batch: Batch, kind: EventType) -> Iterator[Net]:
     came = batch.verb if batch.verb in ("create", "undelete") else None
     before: Sequence[Any] = batch.before if batch.before is not None else [None] * len(batch.ids)
     for identifier, row, was in zip(batch.ids, batch.rows, before, strict=True):

@@ -90,12 +90,15 @@ def _fields(sobject: SObject, fields: Iterable[Carried]) -> Iterator[dict[str, A
         if one.field.extra_type == "switchablepersonname":
             # The name of an account is a text, that of a person account a record.
             kind += ["string", _record(spelled, "Switchable_PersonName", _PERSON_NAME)]
+        elif one.listed:
+            kind.append(_STRINGS)
         elif one.parts:
             record = {"address": "Address", "location": "Location"}.get(one.field.type, "PersonName")
             kind.append(_record(spelled, record, [(name, _kind(part)) for name, part in one.parts]))
         else:
             kind.append(_kind(one.field))
-        yield {"name": one.name, "type": kind, "doc": _doc(sobject, one.field), "default": None}
+        doc = "Data:MultiEnum" if one.listed else _doc(sobject, one.field)
+        yield {"name": one.name, "type": kind, "doc": doc, "default": None}
 
 
 _PERSON_NAME = [(name, "string") for name in ("Salutation", "FirstName", "LastName")]

@@ -13,8 +13,9 @@ from typing import Any
 
 from mock_server.org.events.changes.differences import nested, plain
 from mock_server.org.events.changes.nets import Cells, Net
-from mock_server.org.events.changes.types import HEADER, LARGEST, EventType
+from mock_server.org.events.changes.types import HEADER, LARGEST, EventType, event_type
 from mock_server.org.events.model import Event
+from mock_server.org.schema.types import SObject
 
 NO_RECORD = "000000000000000AAA"
 """Stands where an overflow event would name its records."""
@@ -49,15 +50,24 @@ class _Change:
     ids: list[str]
     user: str
     cells: Cells = field(default_factory=list)
+    place: int = 0
 
 
-def events(transaction: Transaction, changed: Iterable[Net], most: int) -> list[Event]:
-    """Return the events of a transaction, in order. Beyond `most` changes they only tell that there were more."""
+def events(transaction: Transaction, changed: Iterable[Net | None], most: int) -> list[Event]:
+    """Return the events of a transaction, in order. Beyond `most` changes they only tell that there were more.
+
+    "If not all objects involved in a transaction are enabled for Change Data Capture, there will be a gap in the
+    sequence numbers" (Change Data Capture Developer Guide, "Transaction-Based Replication Approach").
+    """
     changes: list[_Change] = []
+    place = 0
     alike: dict[Any, _Change] = {}
     lost: dict[str, _Change] = {}
     count = 0
     for net in changed:
+        if net is None:
+            place += 1
+            continue
         one = _change(net)
         if one is None:
             continue
@@ -74,9 +84,14 @@ def events(transaction: Transaction, changed: Iterable[Net], most: int) -> list[
             continue
         if key is not None:
             alike[key] = one
+        place += 1
+        one.place = place
         changes.append(one)
+    for one in lost.values():
+        place += 1
+        one.place = place
     key = transaction.key()
-    return [_event(transaction, key, place, one) for place, one in enumerate([*changes, *lost.values()], 1)]
+    return [_event(transaction, key, one) for one in (*changes, *lost.values())]
 
 
 def _change(net: Net) -> _Change | None:
@@ -104,8 +119,9 @@ def _too_large(cells: Cells) -> bool:
     return sum(len(text.encode("utf-8", "surrogatepass")) for text in texts) > LARGEST
 
 
-def _event(transaction: Transaction, key: str, place: int, one: _Change) -> Event:
-    paths = [cell.path for cell, _ in one.cells] if one.kind == "UPDATE" else []
+def _event(transaction: Transaction, key: str, one: _Change) -> Event:
+    updated = one.kind == "UPDATE"
+    paths = list(dict.fromkeys(cell.path for cell, _ in one.cells)) if updated else []
     payload: dict[str, Any] = {
         HEADER: {
             "entityName": one.type.entity,
@@ -113,7 +129,7 @@ def _event(transaction: Transaction, key: str, place: int, one: _Change) -> Even
             "changeType": one.kind,
             "changeOrigin": transaction.origin,
             "transactionKey": key,
-            "sequenceNumber": place,
+            "sequenceNumber": one.place,
             # Moments of the platform's own are whole seconds.
             "commitTimestamp": int(transaction.at) * 1000,
             "commitNumber": transaction.number,
@@ -125,6 +141,9 @@ def _event(transaction: Transaction, key: str, place: int, one: _Change) -> Even
         told = value if value is None or cell.tell is None else cell.tell(value)
         if cell.part is None:
             payload[cell.name] = nested(told)
+        elif cell.listed:
+            if told or (updated and cell.name not in payload):
+                payload[cell.name] = [*(payload.get(cell.name) or ()), cell.part] if told else None
         else:
             payload.setdefault(cell.name, {})[cell.part] = told
     return Event(
@@ -152,6 +171,18 @@ def completed(payload: Mapping[str, Any]) -> dict[str, Any]:
     """Return a payload as the Pub/Sub API tells it: with the lists that the Streaming API leaves out."""
     texts, names = plain(payload)
     return {**payload, **texts, HEADER: {"nulledFields": _nulled(payload), "diffFields": names, **payload[HEADER]}}
+
+
+def flat(payload: Mapping[str, Any], base: SObject) -> dict[str, Any]:
+    """Return an event as Apex sees it: its header, and the fields of the record, those that did not change empty."""
+    whole = completed(payload)
+    out: dict[str, Any] = {HEADER: whole[HEADER]}
+    for column, cell in event_type(base).cells.items():
+        value = whole.get(cell.name)
+        if cell.part is not None and value is not None:
+            value = cell.part in value if cell.listed else value.get(cell.part)
+        out[column] = value
+    return out
 
 
 def _nulled(payload: Mapping[str, Any]) -> list[str]:

@@ -22,6 +22,9 @@ _ADDRESS = (
     "Street", "City", "State", "PostalCode", "Country", "StateCode", "CountryCode", "Latitude", "Longitude",
     "GeocodeAccuracy",
 )  # fmt: skip
+_FLAGS = {"User": ("EmailPreferences", "UserPermissions", "UserPreferences")}
+"""Checkboxes that an event tells as a list of those that are checked, without this part of their names ("Change Events
+for Users")."""
 _PERSON = ("Salutation", "FirstName", "LastName", "MiddleName", "InformalName", "Suffix")
 
 
@@ -32,6 +35,8 @@ class Carried:
     name: str
     field: Field
     parts: tuple[tuple[str, Field], ...] = ()
+    listed: bool = False
+    """Whether it is the list of those of its parts, checkboxes all, that are checked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,8 @@ class Cell:
     """None where it is told as it is stored."""
     long: bool = False
     """Whether only the difference from what was there before may be told of it."""
+    listed: bool = False
+    """Whether its part is among a list of those that are checked."""
 
 
 Telling = tuple[tuple[int, Cell], ...]
@@ -81,10 +88,11 @@ class EventType:
         self.wholes = {
             part.name: tuple(other.name for _, other in one.parts)
             for one in self.fields
-            if one.field.type == "location" and sobject.custom
+            if one.listed or (one.field.type == "location" and sobject.custom)
             for _, part in one.parts
         }
-        """Columns that are told together if one of them changes: the parts of a custom object's geolocation."""
+        """Columns that are told together if one of them changes: the parts of a custom object's geolocation, and of a
+        list of checkboxes."""
         self.may_be_large = 4 * sum(field.length for field in sobject.fields if field.length) > LARGEST
         """Whether an event may be larger than one can be; a character takes four bytes at the most."""
         self._tellings: dict[tuple[str, ...], Telling] = {}
@@ -98,7 +106,8 @@ class EventType:
                 yield one.name, Cell(one.name, one.name, None, order, _teller(one.field), long)
                 order += 1
             for name, field in one.parts:
-                yield field.name, Cell(f"{one.name}.{name}", one.name, name, order, _teller(field))
+                path = one.name if one.listed else f"{one.name}.{name}"
+                yield field.name, Cell(path, one.name, name, order, _teller(field), listed=one.listed)
                 order += 1
 
     def telling(self, columns: tuple[str, ...]) -> Telling:
@@ -151,6 +160,8 @@ def _carried(sobject: SObject) -> Iterator[Carried]:
             parts = {_part_name(field, one): one for one in sobject.fields if one.compound == field.name}
             order = [part for part in _ADDRESS if part in parts]
             compounds[field.name] = tuple((part, parts[part]) for part in order)
+    lists = dict(_lists(sobject))
+    compounds |= lists
     whole = {part.name: compound for compound, parts in compounds.items() for _, part in parts}
     told: set[str] = set()
     for field in carried_fields(sobject):
@@ -159,7 +170,13 @@ def _carried(sobject: SObject) -> Iterator[Carried]:
             yield Carried(field.name, field)
         elif compound not in told and compounds[compound]:
             told.add(compound)
-            yield Carried(compound, names[compound], compounds[compound])
+            yield Carried(compound, names.get(compound, field), compounds[compound], compound in lists)
+
+
+def _lists(sobject: SObject) -> Iterator[tuple[str, tuple[tuple[str, Field], ...]]]:
+    for name in _FLAGS.get(sobject.name, ()):
+        flags = (one for one in sobject.fields if one.name.startswith(name) and one.type == "boolean")
+        yield name, tuple((one.name.removeprefix(name), one) for one in flags)
 
 
 def _part_name(compound: Field, part: Field) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mock_server.org.events import NoChannel
-from mock_server.org.events.changes import gap_of
+from mock_server.org.events.changes import bitmaps, gap_of
 from mock_server.org.records import database
 from mock_server.org.records.changes import Change
 from mock_server.org.records.conversion import LeadConvert, convert
@@ -109,6 +109,33 @@ def test_a_new_price_is_told_without_who_made_it_and_when(capturing: Make) -> No
     assert created.payload["UnitPrice"] == 5.0
     assert not created.payload.keys() & {"CreatedDate", "CreatedById", "LastModifiedDate", "LastModifiedById"}
     assert updated.payload.keys() == {"ChangeEventHeader", "UnitPrice", "LastModifiedDate"}
+
+
+def test_of_preferences_those_are_told_that_are_chosen(capturing: Make) -> None:
+    org = capturing("User")
+    profile = org.org.directory.default_user.profile_id
+    values = {
+        "Username": "olga@acme.test", "LastName": "Brown", "Email": "olga@acme.test", "Alias": "o", "TimeZoneSidKey": "GMT",
+        "CommunityNickname": "o", "LocaleSidKey": "en_US", "EmailEncodingKey": "UTF-8", "LanguageLocaleKey": "en_US",
+        "ProfileId": profile, "UserPreferencesSortFeedByComment": True, "UserPreferencesActivityRemindersPopup": True,
+    }  # fmt: skip
+    made = org.made("User", **values)
+    org.update("User", made, Title="Dr", UserPreferencesSortFeedByComment=True)
+    org.update("User", made, UserPreferencesDisableLikeEmail=True)
+    chosen = ("SortFeedByComment", "ActivityRemindersPopup", "DisableLikeEmail")
+    org.update("User", made, **{f"UserPreferences{name}": False for name in chosen})
+    created, titled, further, none = org.on()
+    assert created.payload["UserPreferences"] == ["ActivityRemindersPopup", "SortFeedByComment"]
+    assert not any(name.startswith(("UserPreferencesS", "UserPermissions", "EmailPref")) for name in created.payload)
+    assert "UserPreferences" not in titled.payload
+    assert sorted(further.payload["UserPreferences"]) == sorted(chosen)
+    assert header(further)["changedFields"] == ["LastModifiedDate", "UserPreferences"]
+    assert none.payload["UserPreferences"] is None
+    codec = org.org.events.codecs.of_event("UserChangeEvent")
+    for event in (created, titled, further, none):
+        told = codec.decode(codec.encode(event.payload))
+        assert told["UserPreferences"] == event.payload.get("UserPreferences")
+    assert bitmaps.decode(codec.schema, told["ChangeEventHeader"]["nulledFields"]) == ["UserPreferences"]
 
 
 def test_another_user_who_changes_it_is_told(capturing: Make) -> None:
@@ -284,18 +311,41 @@ def test_a_merge_tells_of_the_master_and_of_those_that_went(capturing: Make) -> 
     assert len({header(one)["transactionKey"] for one in told}) == 1
 
 
-def test_a_converted_lead_is_one_transaction(capturing: Make) -> None:
-    org = capturing("Account", "Contact", "Lead", "Opportunity")
+@pytest.mark.parametrize(
+    "captured",
+    [
+        ("Account", "Contact", "Opportunity", "Lead", "OpportunityContactRole", "Task"),
+        ("Account", "Contact", "Opportunity", "Lead"),
+        ("Account", "Lead", "Task"),
+        ("Lead",),
+    ],
+)
+def test_a_converted_lead_is_one_transaction(capturing: Make, captured: tuple[str, ...]) -> None:
+    """What is not captured leaves gaps in the sequence ("Transaction-Based Replication Approach")."""
+    org = capturing(*captured)
     lead = org.made("Lead", LastName="L", Company="C")
+    org.made("Task", Subject="T", WhoId=lead)
     org.news()
     came = convert(org.org, org.who, LeadConvert(lead, "Closed - Converted"))
     assert came.success, came.errors
     told = [header(one) for one in org.news()]
-    assert [(one["entityName"], one["changeType"]) for one in told] == [
-        ("Account", "CREATE"), ("Contact", "CREATE"), ("Opportunity", "CREATE"), ("Lead", "UPDATE"),
+    assert [(one["sequenceNumber"], one["entityName"], one["changeType"]) for one in told] == [
+        (place, name, kind)
+        for place, name, kind in (
+            (1, "Account", "CREATE"), (2, "Contact", "CREATE"), (3, "Opportunity", "CREATE"), (4, "Lead", "UPDATE"),
+            (5, "OpportunityContactRole", "CREATE"), (6, "Task", "UPDATE"),
+        )
+        if name in captured
     ]  # fmt: skip
-    assert [one["sequenceNumber"] for one in told] == [1, 2, 3, 4]
     assert len({one["transactionKey"] for one in told}) == 1
+
+
+def test_what_no_change_event_tells_of_is_not_counted(capturing: Make) -> None:
+    org = capturing("Account")
+    with org.org.transaction():
+        org.made("Note", Title="n", ParentId=org.made("Account", Name="a"))
+        org.made("Account", Name="b")
+    assert [header(one)["sequenceNumber"] for one in org.on()] == [1, 2]
 
 
 def test_loads_by_column_are_told_row_by_row_and_chunk_by_chunk(capturing: Make) -> None:
@@ -441,7 +491,7 @@ def test_what_nobody_reads_is_let_go(capturing: Make) -> None:
         org.org.clock.advance(80 * 3600)
     channel = org.org.events.channels["/data/AccountChangeEvent"]
     assert len(channel) == 150
-    assert len(org.org.events._given) == 150
+    assert len(org.org.events._ids) == 150
 
 
 def test_an_overflow_within_one_save_comes_last(capturing: Make) -> None:
