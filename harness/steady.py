@@ -39,4 +39,17 @@ def _unhandled(happenings: Happenings) -> str:
     if missing:
         named = some(one.title for one in missing)
         return f"{len(missing)} of {counted(len(owed), 'delivered event')} not handled: {named}"
-    return ""
+    return _unacknowledged(happenings)
+
+
+def _unacknowledged(happenings: Happenings) -> str:
+    """Say that a service answers what the org sends it, and takes in nothing of it. Some it may put off."""
+    answered = [one for one in happenings.called_out if one.status is not None and one.seconds < one.timeout]
+    if not answered or any(one.acknowledged for one in answered):
+        return ""
+    first = answered[0]
+    what = f"{counted(len(answered), 'call')} of the org" if len(answered) > 1 else "the org's one call"
+    why = f"{first.name} was answered {first.status}"
+    if first.kind == "outbound message":
+        why += "; a message is acknowledged by status 200 and a notificationsResponse with <Ack>true</Ack>"
+    return f"none of {what} was acknowledged: {why}" if len(answered) > 1 else f"{what} was not acknowledged: {why}"

@@ -61,6 +61,7 @@ class InsideLink:
         if not told.acquire(timeout=_PATIENCE):
             raise TimeoutError(f"the server has not answered within {_PATIENCE:g} s")
         if not replies:
+            # A defect is answered too (`Control.handle` never raises): only what was cancelled has no reply.
             raise ConnectionResetError("the server was stopped meanwhile")
         return parsed(replies[0].status, replies[0].body)
 

@@ -8,11 +8,10 @@ import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aiohttp.web import Server
-
 from mock_server.config import Settings
 from mock_server.control.plane import ControlPlane
 from mock_server.documents import Problem, nearest
+from mock_server.fronts.connections import Connections
 from mock_server.fronts.http import Front
 from mock_server.gate import Gate
 from mock_server.making import OrgSpec, WrongHook
@@ -97,7 +96,7 @@ class App:
         return self._front
 
     @property
-    def factory(self) -> Server:
+    def factory(self) -> Connections:
         """The protocol factory for the listener."""
         return self.front.server
 

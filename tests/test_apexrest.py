@@ -271,7 +271,7 @@ def test_only_users_of_the_named_profiles_call_it_and_see_what_they_may_see(hand
 
 def test_without_a_session_nothing_is_told(server: api.Server, declared: OrgHandle) -> None:
     for path in ("/orders/7", "/nothing", "/"):
-        answer = requests.get(f"{server.url}/services/apexrest{path}", timeout=5)
+        answer = requests.get(f"{server.url}/services/apexrest{path}", timeout=30)
         assert (answer.status_code, answer.json()[0]["errorCode"]) == (401, "INVALID_SESSION_ID")
 
 
@@ -307,7 +307,7 @@ def test_a_scenario_judges_who_syncs_over_an_endpoint(server: api.Server, tmp_pa
                 f"{run.credentials.instance_url}/services/apexrest/contacts",
                 json=[row.record for row in rows],
                 headers={"Authorization": f"Bearer {run.credentials.access_token}"},
-                timeout=10,
+                timeout=30,
             )
             if answer.status_code == 200:
                 told = zip(rows, answer.json(), strict=True)

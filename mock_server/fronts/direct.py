@@ -14,7 +14,8 @@ from multidict import CIMultiDict
 
 from mock_server.fronts import bodies
 from mock_server.fronts.answers import PIECES
-from mock_server.fronts.http import LARGEST_LINE, Front, bad_message, joined, make_call, readable
+from mock_server.fronts.connections import LARGEST_LINE, bad_message
+from mock_server.fronts.http import Front, joined, make_call, readable
 from mock_server.operations import Call, Reply
 
 SLACK = 0.5

@@ -1,4 +1,4 @@
-"""The HTTP front: aiohttp's low-level server on one side, the gate on the other."""
+"""The HTTP front: connections on one side, the gate on the other."""
 
 from __future__ import annotations
 
@@ -12,15 +12,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from traceback import format_exc
-from typing import Any
 from urllib.parse import unquote_plus, urlsplit
 
-from aiohttp import web
-from aiohttp.http_exceptions import LineTooLong
+from aiohttp.web import RequestPayloadError
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from mock_server.fronts import bodies
 from mock_server.fronts.answers import Answer, Gradual
+from mock_server.fronts.connections import Connections, Request, refusal
 from mock_server.jsontext import pretty
 from mock_server.operations import JSON, Call, Operation, Reply
 from mock_server.org.chance import Random
@@ -29,15 +28,10 @@ from mock_server.org.errors import ApiError
 
 log = logging.getLogger("sfmock")
 
-LARGEST_LINE = 16_384
 _COMPRESS_FROM = 1024
 _COMPRESS_APART_FROM = 262_144
-_TARGET = re.compile(r"reading: (?:bytearray\()?b['\"](?:/|https?:)")
-"""In aiohttp's message about an overlong line: it was the request's target, not a header."""
 _TARGETS = ("/", "http://", "https://", "*")
 _HOST = re.compile(r"[A-Za-z0-9\-._~%:\[\]]*")
-_PATIENCE = 60.0
-"""Seconds that a new connection has for the head of its first request; later ones have the keep-alive time."""
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _UNKNOWN = Operation("unknown", "*", "", "read")
 
@@ -65,7 +59,7 @@ IsUpload = Callable[[str, str], bool]
 class Front:
     """Turns HTTP requests into calls and replies into bytes.
 
-    Make it inside the event loop that serves; `server` is aiohttp's protocol factory for the listener.
+    Make it inside the event loop that serves; `server` is the protocol factory for the listener.
     """
 
     def __init__(
@@ -75,49 +69,38 @@ class Front:
         self.is_upload = is_upload
         self._may_cut = may_cut
         self._chance = chance
-        self.server = _Server(
-            self._serve,
-            handler_cancellation=False,
-            auto_decompress=False,  # a packing that ends early would pass for whole
-            access_log=None,
-            max_line_size=LARGEST_LINE,
-            max_field_size=LARGEST_LINE,
-            keepalive_timeout=75.0,
-        )
+        self.server = Connections(self._serve)
 
-    async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
-        connection = request.protocol
-        assert isinstance(connection, _Handler)
-        connection.heard()
+    async def _serve(self, request: Request) -> Answer:
         if _dubious(request):
-            page = bad_message(400, "Bad Request").encode()
-            return Answer(400, {"Content-Type": "text/html"}, page, close=True)
+            return refusal(400, "Bad Request")
+        connection = request.connection
         call = _call(request)
-        call.gone = partial(_gone, request)
+        call.gone = request.gone
         connection.call = call
-        if request.body_exists:
+        if request.has_body:
             upload = self.is_upload(call.method, call.raw_path)
             if upload and self._may_cut():
                 # A rule is asked first: a connection that breaks off in the middle of a body has not taken it all.
                 call.rest = partial(_receive, call, request, upload)
             else:
                 await _receive(call, request, upload)
-            if call.unread is not None and _gone(request) and not upload:
+            if call.unread is not None and request.gone() and not upload:
                 return Answer(400, {}, b"")
         try:
-            reply = await self.handle(call, request.remote or "")
+            reply = await self.handle(call, connection.peer)
         finally:
             connection.call = None
             if call.upload is not None:
                 call.upload.close()
-        if _gone(request) and call.entry is not None and call.entry.outcome == "answered":
+        if call.entry is not None and call.entry.outcome == "answered" and request.gone():
             # The work is done, and nobody is left to hear of it.
             call.entry.outcome = "abandoned"
         if reply.delivery == "trickle" or reply.pieces is not None:
             return await self._gradually(request, call, reply)
-        return await self._respond(request, reply, close=call.unread is not None or reply.last)
+        return await self._respond(request, call, reply, close=call.unread is not None or reply.last)
 
-    async def _gradually(self, request: web.BaseRequest, call: Call, reply: Reply) -> web.StreamResponse:
+    async def _gradually(self, request: Request, call: Call, reply: Reply) -> Answer:
         """Answer while the exchange goes on; the journal has its end when the last byte has left."""
         clock, entry = call.org.clock, call.entry
         start, entry.end = clock.now(), None
@@ -125,10 +108,10 @@ class Front:
         async def pause(share: float) -> None:
             await clock.wait_until(start + share * reply.seconds)
 
-        answer: web.StreamResponse = Answer(reply.status, {}, b"")
+        answer = Answer(reply.status, {}, b"")
         try:
-            answer = await self._respond(request, reply, pause=pause if reply.delivery == "trickle" else None)
-            await answer.prepare(request)
+            answer = await self._respond(request, call, reply, pause=pause if reply.delivery == "trickle" else None)
+            await answer.send(request)
         except ConnectionError:
             entry.outcome = "abandoned"
         except Exception as failure:
@@ -136,8 +119,8 @@ class Front:
             why = failure.message if isinstance(failure, ApiError) else format_exc()
             log.error("the answer to %s %s broke off\n%s", entry.method, entry.path, call.org.redactor.hide(why))
             entry.outcome = "cut"
-            if request.transport is not None:
-                request.transport.abort()
+            if request.connection.transport is not None:
+                request.connection.transport.abort()
         finally:
             reply.close()
             entry.end = clock.now()
@@ -145,15 +128,18 @@ class Front:
 
     async def _respond(
         self,
-        request: web.BaseRequest,
+        request: Request,
+        call: Call,
         reply: Reply,
         close: bool = False,
         pause: Callable[[float], Awaitable[None]] | None = None,
-    ) -> web.StreamResponse:
+    ) -> Answer:
+        connection = request.connection
         if reply.delivery == "none":
-            reset(request.transport)
+            reset(connection.transport)
             return Answer(reply.status, {}, b"")
-        headers = self.headers(request.method, request.host, reply)
+        host = request.host
+        headers = self.headers(request.method, host, reply)
         squeezed = "gzip" in request.headers.get("Accept-Encoding", "")
         if reply.pieces is not None and reply.delivery != "whole":
             reply = await joined(reply)
@@ -166,12 +152,10 @@ class Front:
             squeezed = False
         if squeezed:
             headers["Content-Encoding"] = "gzip"
-        connection = request.protocol
-        assert isinstance(connection, _Handler)
         cookies: tuple[str, ...] = ()
-        if _is_salesforces(request.host) or not (connection.greeted or request.path.startswith(_STRICT)):
+        if _is_salesforces(host) or not (connection.greeted or call.raw_path.startswith(_STRICT)):
             # Under another name no client keeps cookies of salesforce.com: it would read them with every answer again.
-            cookies = self.cookies(request.raw_path, request.headers, headers["X-Request-Id"])
+            cookies = self.cookies(request.target, request.headers, headers["X-Request-Id"])
             connection.greeted = bool(cookies)
         cookies += reply.cookies
         if reply.pieces is not None:
@@ -219,22 +203,30 @@ def _is_salesforces(host: str) -> bool:
     return host.endswith((".salesforce.com", ".force.com"))
 
 
-async def _receive(call: Call, request: web.BaseRequest, upload: bool) -> None:
+async def _receive(call: Call, request: Request, upload: bool) -> None:
     """Read the body of a call, or why there is none to read."""
     try:
-        await bodies.receive(call, request.content, partial(request.writer.write, _CONTINUE), upload=upload)
+        await bodies.receive(call, request.content, partial(_go_on, request), upload=upload)
     except bodies.Unreadable as unreadable:
         call.unread = unreadable.refusal
-    except (web.RequestPayloadError, ValueError):
+    except (RequestPayloadError, ValueError):
         call.unread = bodies.broken().refusal
     except (TimeoutError, ConnectionError):
         # The client broke off in the middle of its request, or sends no more: nobody waits for an answer.
-        if request.transport is not None:
-            request.transport.close()
+        if request.connection.transport is not None:
+            request.connection.transport.close()
         call.unread = bodies.broken().refusal
 
 
-def _dubious(request: web.BaseRequest) -> bool:
+async def _go_on(request: Request) -> None:
+    """Tell a client to send its body. Raises ConnectionError when it has gone."""
+    transport = request.connection.transport
+    if transport is None or transport.is_closing():
+        raise ConnectionResetError("the client has gone")
+    transport.write(_CONTINUE)
+
+
+def _dubious(request: Request) -> bool:
     """Tell whether others could take a request for a different one: no such request is read any further."""
     coding = request.headers.get("Transfer-Encoding")
     if coding is not None and (request.version < (1, 1) or coding.strip().lower() != "chunked"):
@@ -243,18 +235,18 @@ def _dubious(request: web.BaseRequest) -> bool:
     # A tunnel is asked for at the beginning of a connection, where the listener reads it.
     return (
         request.method == "CONNECT"
-        or not request.raw_path.startswith(_TARGETS)
+        or not request.target.startswith(_TARGETS)
         or not _HOST.fullmatch(request.headers.get("Host", ""))
     )
 
 
-def _call(request: web.BaseRequest) -> Call:
-    headers, host = request.headers, request.host
-    if not request.raw_path.startswith("/") and (named := urlsplit(request.raw_path).netloc):
+def _call(request: Request) -> Call:
+    headers, host, target = request.headers, request.host, request.target
+    if not target.startswith("/") and (named := urlsplit(target).netloc):
         # RFC 9112, 3.2.2: the host of an absolute target counts, whatever the Host header says.
         host = named.rpartition("@")[2]
         headers = CIMultiDictProxy(CIMultiDict([*_without_host(headers), ("Host", host)]))
-    return make_call(request.method, request.raw_path, headers, f"{request.scheme}://{host}")
+    return make_call(request.method, target, headers, f"{request.connection.scheme}://{host}")
 
 
 def _without_host(headers: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -288,10 +280,6 @@ def _method_of(query: str) -> str | None:
         if name in ("_HttpMethod", "%5FHttpMethod", "%5fHttpMethod"):
             return unquote_plus(value).strip().upper() or None
     return None
-
-
-def _gone(request: web.BaseRequest) -> bool:
-    return request.transport is None or request.transport.is_closing()
 
 
 def readable(headers: Mapping[str, str], reply: Reply) -> bytes:
@@ -348,69 +336,3 @@ def reset(transport: asyncio.Transport | None) -> None:
     if sock is not None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()
-
-
-class _Server(web.Server):
-    """An aiohttp server whose refusals of unreadable requests are Salesforce's."""
-
-    def __call__(self) -> web.RequestHandler:
-        return _Handler(self, loop=self._loop, **self._kwargs)
-
-
-class _Handler(web.RequestHandler):
-    __slots__ = ("call", "greeted", "silence")
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.call: Call | None = None
-        """The call that is being answered."""
-        self.greeted = False
-        """Whether an answer has gone out that a browser's first visit gets its cookies with."""
-        self.silence: asyncio.TimerHandle | None = None
-        """Ends a connection on which no request comes."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        self.silence = asyncio.get_running_loop().call_later(_PATIENCE, transport.close)
-
-    def heard(self) -> None:
-        """Note that a request has come."""
-        if self.silence is not None:
-            self.silence.cancel()
-            self.silence = None
-
-    def connection_lost(self, exc: BaseException | None) -> None:
-        self.heard()
-        call = self.call
-        if call is not None and call.entry is not None:
-            # How long a client was ready to wait can be told only now.
-            call.entry.left = call.org.clock.now()
-            if call.leaves is not None:
-                call.leaves()
-        task, busy = self._task_handler, self._request_in_progress
-        super().connection_lost(exc)
-        if task is not None and not busy:
-            # aiohttp goes on for ten seconds to wait for what a broken request did not send.
-            task.cancel()
-
-    def handle_error(
-        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
-    ) -> web.StreamResponse:
-        if isinstance(exc, LineTooLong) and _TARGET.search(str(exc)):
-            # Salesforce's edge answers in HTML; it allows 16,384 bytes for the line, and as many for headers.
-            status, reason = 414, "URI Too Long"
-        elif isinstance(exc, LineTooLong) or "Too many headers" in str(exc):
-            status, reason = 431, "Request Header Fields Too Large"
-        elif status >= 500:
-            log.error("a request failed", exc_info=exc)
-            status, reason = 500, "Server Error"
-        else:
-            reason = "Bad Request"
-        response = web.Response(status=status, text=bad_message(status, reason), content_type="text/html")
-        response.force_close()
-        return response
-
-
-def bad_message(status: int, reason: str) -> str:
-    """Return the page by which Salesforce's edge refuses a request that it does not read."""
-    return f"<h1>Bad Message {status}</h1><pre>reason: {reason}</pre>"

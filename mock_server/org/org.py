@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,7 +14,7 @@ from mock_server.org.apex.actions import Actions
 from mock_server.org.apex.endpoints import Endpoints
 from mock_server.org.automation.inner import InnerOrg
 from mock_server.org.captured import Captured
-from mock_server.org.clock import Clock, Mode
+from mock_server.org.clock import Clock, Mode, stamp
 from mock_server.org.identity.access import Accesses
 from mock_server.org.identity.admission import Admission
 from mock_server.org.identity.authorizations import Authorizations
@@ -41,6 +41,7 @@ from mock_server.org.records.recycling import RECORDS_A_MB, RecycleBin
 from mock_server.org.records.store import Store
 from mock_server.org.records.tables import Table
 from mock_server.org.schema import Schema
+from mock_server.org.schema.channels import CHANNELS
 from mock_server.org.snapshots import Snapshot
 from mock_server.org.versions import LATEST
 
@@ -154,8 +155,9 @@ class Org(Reading):
         self._pipeline.on_saved["PushTopic"] = self._topics_changed
         self._pipeline.steps.captured = lambda: self.captured.names
         self._pipeline.steps.latest = lambda: self.latest
-        for name in ("PlatformEventChannel", "PlatformEventChannelMember"):
+        for name in CHANNELS:
             self._pipeline.on_saved[name] = self._channels_changed
+            self.store.fillers[name] = partial(self.show_channels, name)
 
     @cached_property
     def reports(self) -> Reports:
@@ -232,11 +234,17 @@ class Org(Reading):
     @property
     def channels(self) -> Mapping[str, Any]:
         """The channels that users made, with their members: those of the schema, and those that records define."""
-        if not self.store.has_table("PlatformEventChannelMember") and not self.store.has_table("PlatformEventChannel"):
+        if not any(map(self.store.has_table, CHANNELS)):
             return self.schema.channels
         from mock_server.org.standard.channels import defined
 
         return defined(self.schema, self.store)
+
+    def show_channels(self, table: str) -> None:
+        """Write the records of the channels that are declared, or of their members."""
+        from mock_server.org.standard.channels import show
+
+        show(self.schema, self.store, self.captured.names, table, stamp(self.clock.now()))
 
     def resume_topics(self) -> None:
         """Tell from now on of what the topics are about that the database knows of."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mock_server.org.clock import stamp
 from mock_server.org.identity.directory import USER_ID
+from mock_server.org.schema.channels import CHANNELS
 from mock_server.org.schema.types import SObject
 
 if TYPE_CHECKING:
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 
 def write_rows(org: Org) -> None:
     """Write them past the pipeline: a deployment does what no user may. Rows that are there already give way."""
+    for name in CHANNELS:
+        # An org that is kept in a file may have older ones.
+        if org.store.has_table(name):
+            org.show_channels(name)
     now = stamp(org.clock.now())
     audit = {
         "CreatedDate": now, "CreatedById": USER_ID, "LastModifiedDate": now, "LastModifiedById": USER_ID,

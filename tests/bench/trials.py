@@ -52,7 +52,7 @@ def upsert_each(base: str, token: str, rows: Sequence[Any]) -> None:
         for row in rows:
             values = {name: value for name, value in row.record.items() if name != row.key_field}
             url = f"{base}/services/data/v60.0/sobjects/Contact/{row.key_field}/{row.key}"
-            session.patch(url, json=values, timeout=10).raise_for_status()
+            session.patch(url, json=values, timeout=30).raise_for_status()
 
 
 def deliver_collections(run: Any) -> None:

@@ -48,7 +48,7 @@ def by_password(org: OrgInfo) -> PasswordAuthenticator:
 
 
 async def soon(work: Awaitable[T]) -> T:
-    return await asyncio.wait_for(work, 15)
+    return await asyncio.wait_for(work, 60)
 
 
 async def publish(rest: Rest, *numbers: int) -> None:

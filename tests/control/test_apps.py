@@ -19,7 +19,7 @@ APP = {"name": "Sync", "clientId": "3MVG9sync", "clientSecret": "hush-hush", "sc
 
 
 def ask(server: api.Server, **form: str) -> dict[str, str]:
-    found: dict[str, str] = requests.post(f"{server.url}/services/oauth2/token", data=form, timeout=5).json()
+    found: dict[str, str] = requests.post(f"{server.url}/services/oauth2/token", data=form, timeout=30).json()
     return found
 
 
@@ -41,7 +41,7 @@ def test_each_app_of_an_org_has_its_own_key_and_scopes(server: api.Server, decla
     assert token["scope"] == "api"
     assert token["access_token"].startswith(declared.id[:15])
     headers = {"Authorization": f"Bearer {token['access_token']}"}
-    told = requests.get(f"{server.url}/services/oauth2/userinfo", headers=headers, timeout=5).json()
+    told = requests.get(f"{server.url}/services/oauth2/userinfo", headers=headers, timeout=30).json()
     assert told["preferred_username"] == "sync@apps.test"
     assert client_credentials(server, "3MVG9ids")["scope"] == "id"
     assert client_credentials(server, declared.client_id, declared.client_secret)["scope"].startswith("api")
@@ -259,7 +259,7 @@ def test_an_org_in_a_file_remembers_passwords_and_apps(tmp_path: Path) -> None:
             (server.world.default.directory.default_user.id, "chosen-by-api"),
         ):
             url = f"{server.url}/services/data/v60.0/sobjects/User/{who}/password"
-            assert requests.post(url, json={"NewPassword": password}, headers=headers, timeout=5).status_code == 204
+            assert requests.post(url, json={"NewPassword": password}, headers=headers, timeout=30).status_code == 204
     with api.start(data=data, users=users) as server:
         for name, password in (("kept@apps.test", "chosen-by-kept"), ("integration@sfmock.test", "chosen-by-api")):
             assert "access_token" in ask(server, **form, username=name, password=password)

@@ -28,13 +28,13 @@ def running(folder: Path) -> Iterator[api.Server]:
 
 
 def ask(server: api.Server, /, **form: str) -> dict[str, Any]:
-    found: dict[str, Any] = requests.post(f"{server.url}/services/oauth2/token", data=form, timeout=5).json()
+    found: dict[str, Any] = requests.post(f"{server.url}/services/oauth2/token", data=form, timeout=30).json()
     return found
 
 
 def status(server: api.Server, token: str) -> int:
     headers = {"Authorization": f"Bearer {token}"}
-    return requests.get(f"{server.url}/services/data/v60.0/sobjects", headers=headers, timeout=5).status_code
+    return requests.get(f"{server.url}/services/data/v60.0/sobjects", headers=headers, timeout=30).status_code
 
 
 def refresh(server: api.Server, token: str, client: dict[str, str] = ROTATING) -> dict[str, Any]:
@@ -47,16 +47,16 @@ def walk(server: api.Server) -> tuple[list[str], dict[str, Any]]:
     pressed = []
     with requests.Session() as http:
         target, sent = f"{server.url}/services/oauth2/authorize", None
-        reply = http.get(target, params=asked, allow_redirects=False, timeout=5)
+        reply = http.get(target, params=asked, allow_redirects=False, timeout=30)
         while not (where := reply.headers.get("Location", "")).startswith(CALLBACK):
             if where:
-                reply = http.get(server.url + where, allow_redirects=False, timeout=5)
+                reply = http.get(server.url + where, allow_redirects=False, timeout=30)
                 continue
             forms = read_forms(reply.text)
             button = "Login" if "Login" in forms.buttons else "save"
             pressed.append(button)
             sent = {**forms.fields, button: "1", **({"username": USER, "pw": PASSWORD} if button == "Login" else {})}
-            reply = http.post(server.url + (forms.action or ""), data=sent, allow_redirects=False, timeout=5)
+            reply = http.post(server.url + (forms.action or ""), data=sent, allow_redirects=False, timeout=30)
     code = dict(parse_qsl(urlsplit(where).query))["code"]
     return pressed, ask(server, grant_type="authorization_code", code=code, redirect_uri=CALLBACK, **ROTATING)
 
@@ -86,7 +86,7 @@ def test_what_is_revoked_after_a_restart_is_gone_for_good(tmp_path: Path, which:
         told = walk(server)[1]
     with running(tmp_path) as server:
         url = f"{server.url}/services/oauth2/revoke"
-        assert requests.post(url, data={"token": told[which]}, timeout=5).status_code == 200
+        assert requests.post(url, data={"token": told[which]}, timeout=30).status_code == 200
         assert status(server, told["access_token"]) == 401
     with running(tmp_path) as server:
         assert status(server, told["access_token"]) == 401
@@ -104,7 +104,7 @@ def test_the_name_under_which_a_token_is_kept_opens_nothing(tmp_path: Path) -> N
             name = print_of(told[which])
             assert status(server, name) == 401
             assert refresh(server, name)["error"] == "invalid_grant"
-            reply = requests.post(f"{server.url}/services/oauth2/revoke", data={"token": name}, timeout=5)
+            reply = requests.post(f"{server.url}/services/oauth2/revoke", data={"token": name}, timeout=30)
             assert reply.status_code == 400
         assert status(server, told["access_token"]) == 200
         assert "access_token" in refresh(server, told["refresh_token"])
@@ -142,8 +142,8 @@ def test_the_records_of_kept_sessions_can_be_deleted(tmp_path: Path) -> None:
         base = f"{server.url}/services/data/v60.0"
         headers = {"Authorization": f"Bearer {server.control.mint_token()}"}
         query = {"q": "SELECT Id FROM AuthSession"}
-        found = requests.get(f"{base}/query", params=query, headers=headers, timeout=5).json()["records"]
+        found = requests.get(f"{base}/query", params=query, headers=headers, timeout=30).json()["records"]
         for one in found:
-            requests.delete(f"{base}/sobjects/AuthSession/{one['Id']}", headers=headers, timeout=5)
+            requests.delete(f"{base}/sobjects/AuthSession/{one['Id']}", headers=headers, timeout=30)
         assert len(found) > 1
         assert status(server, told["access_token"]) == 401

@@ -25,7 +25,7 @@ def named(server: api.Server) -> Iterator[OrgInfo]:
 
 
 def grant(server: api.Server, **form: str) -> dict[str, str]:
-    found: dict[str, str] = requests.post(f"{server.url}/services/oauth2/token", data=form, timeout=5).json()
+    found: dict[str, str] = requests.post(f"{server.url}/services/oauth2/token", data=form, timeout=30).json()
     return found
 
 

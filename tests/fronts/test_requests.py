@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import zlib
 from functools import cache
@@ -11,7 +12,7 @@ import pytest
 
 from mock_server import api
 from mock_server.control.client import OrgInfo
-from mock_server.fronts import http
+from mock_server.fronts import connections
 from tests.conftest import Rest
 from tests.waiting import PATIENCE
 
@@ -135,11 +136,40 @@ def test_pipelined_requests_are_done_once_each_and_in_order(server: api.Server, 
     assert rest.query("SELECT COUNT() FROM Contact").json()["totalSize"] == 10
 
 
+def test_a_client_may_ask_for_another_protocol_and_goes_on_in_this_one(server: api.Server) -> None:
+    one = b"GET /services/data HTTP/1.1\r\n" + HOST
+    asks = one + b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+    out = exchange(server, asks + one + b"\r\n" + asks + one + b"Connection: close\r\n\r\n")
+    assert out.count(b"HTTP/1.1 200 OK") == out.count(b"HTTP/1.") == 4
+
+
+def test_a_body_that_goes_wrong_later_is_refused_at_once(server: api.Server, org: OrgInfo, rest: Rest) -> None:
+    head = post(org, b"Transfer-Encoding: chunked\r\nExpect: 100-continue\r\n", b"")
+    with socket.create_connection(("127.0.0.1", int(server.url.rsplit(":", 1)[1])), PATIENCE) as sock:
+        sock.sendall(head)
+        assert sock.recv(25) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        sock.sendall(b"zz\r\n" + BODY)
+        out = b""
+        while piece := sock.recv(65536):
+            out += piece
+    assert out.startswith(b"HTTP/1.1 400 ")
+    assert rest.query("SELECT COUNT() FROM Contact").json()["totalSize"] == 0
+
+
+def test_more_requests_than_may_wait_are_answered_all_and_in_order(server: api.Server, org: OrgInfo) -> None:
+    token = b"Authorization: Bearer " + org.access_token.encode() + b"\r\n"
+    line = b"GET /services/data/v60.0/sobjects/Contact/%d HTTP/1.1\r\n" + HOST + token
+    asked = b"".join(line % number + b"\r\n" for number in range(500)) + line % 500 + b"Connection: close\r\n\r\n"
+    out = exchange(server, asked)
+    said = [int(number) for number in re.findall(rb"Provided external ID field does not exist[^:]*: (\d+)", out)]
+    assert said == list(range(501))
+
+
 def test_who_says_nothing_holds_up_nobody_and_is_sent_away(
     server: api.Server, rest: Rest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert rest.get("/limits").status_code == 200  # on a connection that is kept
-    monkeypatch.setattr(http, "_PATIENCE", 0.3)
+    monkeypatch.setattr(connections, "PATIENCE", 0.3)
     slow = [socket.create_connection(("127.0.0.1", int(server.url.rsplit(":", 1)[1])), PATIENCE) for _ in range(50)]
     for number, sock in enumerate(slow):
         sock.sendall(b"POST /services/data/v60.0/sobjects/Contact HTTP/1.1\r\nHost: localhost\r\nX-A: b"[: 8 + number])

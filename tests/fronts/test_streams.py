@@ -259,7 +259,7 @@ def test_nobody_waits_for_the_rest_of_a_refused_upload_once_its_client_is_gone(
     streams: api.Server, made: OrgInfo
 ) -> None:
     def peers() -> list[object]:
-        found = list(streams._running.app.factory.connections)
+        found = list(streams._running.app.factory.open)
         return [one.transport.get_extra_info("peername") for one in found if one.transport is not None]
 
     with raw(streams, made, "Content-Length: 2147483648\r\n", b"Name\n") as sock:

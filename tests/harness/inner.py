@@ -31,7 +31,7 @@ def upsert(credentials, rows):
     records = [{"attributes": {"type": row.sobject}, row.key_field: row.key, **row.record} for row in rows]
     answer = requests.patch(
         f"{credentials.instance_url}/services/data/v60.0/composite/sobjects/Contact/External_Id__c",
-        json={"records": records}, headers={"Authorization": f"Bearer {credentials.access_token}"}, timeout=10,
+        json={"records": records}, headers={"Authorization": f"Bearer {credentials.access_token}"}, timeout=30,
     )
     return [row for row, result in zip(rows, answer.json(), strict=True) if not result["success"]]
 

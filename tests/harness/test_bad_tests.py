@@ -193,7 +193,7 @@ def going_on() -> Iterator[threading.Thread]:
     thread.start()
     yield thread
     over.set()
-    thread.join(5)
+    thread.join(60)
 
 
 def test_a_disowned_thread_reaches_neither_the_mock_nor_salesforce(server: object) -> None:
@@ -206,9 +206,9 @@ def test_a_disowned_thread_reaches_neither_the_mock_nor_salesforce(server: objec
 
     def ask() -> None:
         for turn, said in zip(turns, done, strict=True):
-            turn.wait(5)
+            turn.wait(60)
             try:
-                socket.create_connection(("login.salesforce.com", 443), timeout=5).close()
+                socket.create_connection(("login.salesforce.com", 443), timeout=30).close()
                 outcomes.append("reached")
             except ConnectionRefusedError:
                 outcomes.append("refused")
@@ -219,7 +219,7 @@ def test_a_disowned_thread_reaches_neither_the_mock_nor_salesforce(server: objec
 
     def turn(number: int) -> None:
         turns[number].set()
-        done[number].wait(5)
+        done[number].wait(60)
 
     before = socket.getaddrinfo
     with redirect.Redirect.to(server):
@@ -228,8 +228,8 @@ def test_a_disowned_thread_reaches_neither_the_mock_nor_salesforce(server: objec
     turn(1)  # no redirect is in force
     with redirect.Redirect.to(server):
         turn(2)
-        thread.join(5)
-        socket.create_connection(("login.salesforce.com", 443), timeout=5).close()
+        thread.join(60)
+        socket.create_connection(("login.salesforce.com", 443), timeout=30).close()
     assert outcomes == ["reached", "refused", "refused"]
     assert socket.getaddrinfo is before
 

@@ -68,7 +68,7 @@ def send(run: Run, *, login: bool = False) -> requests.Response:
             "client_id": run.credentials.client_id,
             "client_secret": run.credentials.client_secret,
         }
-        token = requests.post(f"{run.credentials.login_url}/services/oauth2/token", data=form, timeout=5).json()[
+        token = requests.post(f"{run.credentials.login_url}/services/oauth2/token", data=form, timeout=30).json()[
             "access_token"
         ]
     return requests.request(
@@ -76,7 +76,7 @@ def send(run: Run, *, login: bool = False) -> requests.Response:
         run.credentials.instance_url + task["path"],
         json=task["body"],
         headers={"Authorization": f"Bearer {token}"},
-        timeout=5,
+        timeout=30,
     )
 
 

@@ -30,7 +30,7 @@ def sent(
             secrets.instance_url + path,
             params={name: value.format(**secrets) for name, value in query.items()},
             headers={"Authorization": f"Bearer {secrets.access_token}"} if header else {},
-            timeout=10,
+            timeout=30,
         )
         entries = org.journal()
         claim = registry()["security.no_secrets_leaked"]

@@ -34,7 +34,7 @@ def deliver(run: Run, *, verify: bool) -> None:
                 json={"records": records},
                 headers={"Authorization": f"Bearer {run.credentials.access_token}"},
                 verify=verify,
-                timeout=10,
+                timeout=30,
             ).json()
         except (requests.RequestException, ValueError):
             with run.dlq_path.open("a") as queue:

@@ -27,7 +27,7 @@ def test_a_fresh_org_a_test(outer: pytest.Pytester) -> None:
         def create(org):
             headers = {"Authorization": f"Bearer {org.access_token}"}
             url = f"{org.instance_url}/services/data/v60.0/sobjects/Account"
-            return requests.post(url, json={"Name": "Acme"}, headers=headers, timeout=10)
+            return requests.post(url, json={"Name": "Acme"}, headers=headers, timeout=30)
 
         def test_one(salesforce):
             seen.append(salesforce.id)
@@ -299,7 +299,7 @@ def test_a_running_mock_is_used_where_one_is_named(outer: pytest.Pytester, serve
 
         def test_it(salesforce, salesforce_server):
             assert salesforce_server.url == URL
-            assert requests.get("https://login.salesforce.com/services/data", timeout=5).ok
+            assert requests.get("https://login.salesforce.com/services/data", timeout=30).ok
             salesforce.records.seed("Account", [{"Name": "Acme"}])
         """.replace("URL", repr(server.url))
     before = len(server.control.orgs())

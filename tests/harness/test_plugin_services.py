@@ -43,7 +43,7 @@ def mirror(run, at_tip=False, twice=False):
 
     def send(channel, **more):
         message = {"channel": channel, "id": "1", **client, **more}
-        return http.post(f"{run.environment['SF_INSTANCE_URL']}/cometd/60.0", json=[message], timeout=10).json()
+        return http.post(f"{run.environment['SF_INSTANCE_URL']}/cometd/60.0", json=[message], timeout=30).json()
 
     hands = send("/meta/handshake", version="1.0", supportedConnectionTypes=["long-polling"], ext={"replay": True})
     client["clientId"] = hands[-1]["clientId"]

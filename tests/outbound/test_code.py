@@ -27,7 +27,7 @@ def salesforce(server: api.Server) -> Iterator[OrgHandle]:
 def create(org: OrgHandle, name: str) -> requests.Response:
     headers = {"Authorization": f"Bearer {org.access_token}"}
     url = f"{org.instance_url}/services/data/v60.0/sobjects/Account"
-    return requests.post(url, headers=headers, json={"Name": name}, timeout=10)
+    return requests.post(url, headers=headers, json={"Name": name}, timeout=30)
 
 
 def jobs(org: OrgHandle) -> list[dict[str, Any]]:
@@ -88,7 +88,7 @@ def test_a_declared_callout_is_asked_for_by_its_name(salesforce: OrgHandle, rece
 
     account = create(salesforce, "one").json()["id"]
     headers = {"Authorization": f"Bearer {salesforce.access_token}"}
-    answer = requests.post(f"{salesforce.instance_url}/services/apexrest/push/{account}", headers=headers, timeout=10)
+    answer = requests.post(f"{salesforce.instance_url}/services/apexrest/push/{account}", headers=headers, timeout=30)
     assert answer.json() == {"asked": True}
     (got,) = receiver.wait(1)
     assert (got.path, got.body) == ("/x/a%20b", b"one")

@@ -215,7 +215,7 @@ def test_the_session_calls_back_in_the_name_of_the_user(world: Make, receiver: R
     base = partner.partition("/services/")[0]
     assert partner == f"{base}/services/Soap/u/66.0/{org.info.id[:15]}"
     headers = {"Authorization": f"Bearer {got.head('SessionId')}"}
-    found = requests.get(f"{base}/services/data/v60.0/sobjects/Account/{account}", headers=headers, timeout=10)
+    found = requests.get(f"{base}/services/data/v60.0/sobjects/Account/{account}", headers=headers, timeout=30)
     assert found.json()["Name"] == "Acme"
     assert "Industry" not in found.json()
     text = str(org.control.journal())
@@ -239,7 +239,7 @@ def test_a_user_who_is_deactivated_sends_no_session_but_the_message(world: Make,
 
     def status(session: str | None) -> int:
         url = f"{org.rest.url}/services/data/v60.0/sobjects/Account/{account}"
-        return requests.get(url, headers={"Authorization": f"Bearer {session}"}, timeout=10).status_code
+        return requests.get(url, headers={"Authorization": f"Bearer {session}"}, timeout=30).status_code
 
     first = attempt(1).head("SessionId")
     assert status(first) == 200

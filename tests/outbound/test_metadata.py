@@ -151,7 +151,7 @@ def test_the_wsdl_describes_what_is_sent(receiver: Receiver, tmp_path: Path, cap
         account = org.account(AnnualRevenue=12, NumberOfEmployees=7)
         (got,) = receiver.wait(1)
         url = f"{server.url}/_mock/orgs/{org.info.id}/outbound/wsdl/Saved"
-        document = requests.get(url, timeout=10)
+        document = requests.get(url, timeout=30)
         assert document.status_code == 200
         file = tmp_path / "saved.wsdl"
         file.write_bytes(document.content)

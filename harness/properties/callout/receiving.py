@@ -42,13 +42,14 @@ class IdempotentReceiver(_AboutCalls):
     name = "callout.idempotent_receiver"
     trigger = "a message arrived more than once, or after a newer one about the same record"
     rule = (
-        "Every message that was acknowledged has its effect, once; of two about one record the older has none after "
-        "the newer, and need have none at all."
+        "Every message that was acknowledged has its effect, once, and one that comes again after it had its effect is "
+        "acknowledged; of two about one record the older has none after the newer, and need have none at all."
     )
     guidance = (
         "Outbound messages are delivered at least once, and in any order: keep the Id of each notification that is "
-        "done, and pass over one that comes again. Compare what the message says of the record's time "
-        "(SystemModstamp) with what you have; when in doubt, ask Salesforce for the record as it is now."
+        "done, and pass over one that comes again, with an acknowledgement: what is refused comes again for 24 hours. "
+        "Compare what the message says of the record's time (SystemModstamp) with what you have; when in doubt, ask "
+        "Salesforce for the record as it is now."
     )
     source = _OUTBOUND
     consequences = frozenset({"delivery.nothing_twice"})
@@ -62,18 +63,20 @@ class IdempotentReceiver(_AboutCalls):
             return self.not_applicable("the subject does not say which messages it has handled")
         mail = _Mail(evidence, effects)
         exposures = mail.repeated + mail.late
-        twice, stale, lost = mail.twice(), mail.stale(), mail.lost()
+        twice, stale, lost, refused = mail.twice(), mail.stale(), mail.lost(), mail.refused()
         faults = [
             f"{counted(len(found), 'message')} {what}: {some(found)}"
             for found, what in (
                 (twice, "with their effect more than once"),
                 (stale, "applied after a newer one"),
                 (lost, "acknowledged, without an effect"),
+                (refused, "refused when it came again, its effect done"),
             )
             if found
         ]
         if faults:
-            numbers = [call.exchange for name in (*twice, *stale, *lost) for call in mail.calls[name] if call.exchange]
+            names = (*twice, *stale, *lost, *refused)
+            numbers = [call.exchange for name in names for call in mail.calls[name] if call.exchange]
             return self.violated("; ".join(faults), exposures or len(faults), numbers)
         if not exposures:
             return self.not_exercised("no message arrived more than once, or after a newer one")
@@ -94,7 +97,7 @@ class _Mail:
     """The messages of a trial, by their ids: how they arrived, and what was made of them.
 
     Of two that tell of one record, the newer one is that with the newer values. A callout holds those of the change
-    that caused it, and an outbound message those of the moment at which it is sent, each time anew.
+    that caused it, and an outbound message those of the moment at which it is written, for each attempt anew.
     """
 
     def __init__(self, evidence: Evidence, effects: list[Handled]) -> None:
@@ -126,7 +129,7 @@ class _Mail:
         """Return how new the values are that a call holds of a record."""
         if call.kind == "callout" or record not in self._saves:
             return call.sequence
-        return bisect_right(self._saves[record], call.at)
+        return bisect_right(self._saves[record], call.at if call.written is None else call.written)
 
     def _versions(self, name: str, until: float | None = None) -> dict[str, int]:
         """Return how new the values of each record are that a message had brought, until an effect of it was seen."""
@@ -173,6 +176,22 @@ class _Mail:
             if any(call.acknowledged for call in calls) and name not in self.effects and not superseded:
                 found.append(name)
         return found
+
+    def refused(self) -> list[str]:
+        """Return the messages that were never acknowledged although their effect was there when they came again."""
+        found = []
+        for name, effects in self.effects.items():
+            calls = self.calls.get(name, [])
+            done = effects[0].at
+            again = [call for call in calls if done is not None and call.at > done and _answered(call)]
+            if again and not any(call.acknowledged for call in calls):
+                found.append(name)
+        return found
+
+
+def _answered(call: CalledOut) -> bool:
+    """Tell whether a call was answered in time, by the service alone."""
+    return call.rule is None and call.status is not None and call.seconds < call.timeout
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,11 +36,8 @@ class NoneMissed(AboutEvents):
         wanted = _wanted(story, stays)
         away = [event for event in wanted.values() if _came_while_away(story, event, stays)]
         excused = reconciled(evidence, story)
-        missed = [
-            event
-            for event in wanted.values()
-            if not story.handled(event) and event.replay_id not in excused and not _pending(story, event)
-        ]
+        left = [event for event in wanted.values() if not story.handled(event) and event.replay_id not in excused]
+        missed = [event for event in left if not _pending(story, event, stays)]
         if missed:
             entries = [number for event in missed for number in _entries(story, event, stays)]
             named = some(_told(story, event, stays) for event in missed)
@@ -48,7 +45,9 @@ class NoneMissed(AboutEvents):
             return self.violated(reason, len(away) or len(missed), entries)
         if not away:
             return self.not_exercised("no event was published while it was away")
-        reason = f"{counted(len(wanted), 'event')} handled, {len(away)} of them published while it was away"
+        reason = f"{counted(len(wanted) - len(left), 'event')} handled, {len(away)} were published while it was away"
+        if left:
+            reason += f"; {len(left)} were still before it when it was stopped"
         return self.held(reason, len(away))
 
 
@@ -63,7 +62,7 @@ def _wanted(story: Story, stays: dict[str, list[Stay]]) -> dict[int, Published]:
             if event.own or event.gap or event.name not in names or story.fate_decided(event):
                 continue
             known = event.replay_id in story.deliveries
-            if known or not (filtered or _too_late(story, event) or _expired(event, one)):
+            if known or not (filtered or _too_late(story, event) or _expired(story, event, one)):
                 found[event.replay_id] = event
     return found
 
@@ -73,10 +72,13 @@ def _too_late(story: Story, event: Published) -> bool:
     return bool(story.evidence.legs) and event.at > story.evidence.legs[-1].ended
 
 
-def _expired(event: Published, stays: list[Stay]) -> bool:
-    """Tell whether nobody retained an event any more when the subject was there to take it."""
+def _expired(story: Story, event: Published, stays: list[Stay]) -> bool:
+    """Tell whether nobody retained an event any more when the subject was there to take it.
+
+    To one that never came back while the event was there to be taken, it did not expire.
+    """
     until = event.at + RETENTION[event.kind]
-    return not any(stay.subscribed.at < until and stay.end > event.at for stay in stays)
+    return until <= story.ended and not any(stay.subscribed.at < until and stay.end > event.at for stay in stays)
 
 
 def _came_while_away(story: Story, event: Published, stays: dict[str, list[Stay]]) -> bool:
@@ -91,11 +93,18 @@ def _came_while_away(story: Story, event: Published, stays: dict[str, list[Stay]
     return not any(delivery.subscriber in there for delivery in story.deliveries.get(event.replay_id, ()))
 
 
-def _pending(story: Story, event: Published) -> bool:
-    """Tell whether a subject that was stopped in the middle of its work may still have had an event before it."""
-    if story.happenings.quiet:
+def _pending(story: Story, event: Published, stays: dict[str, list[Stay]]) -> bool:
+    """Tell whether a subject that was stopped in the middle of its work may still have had an event before it.
+
+    So may one that was subscribed until then, not one that something else kept from rest.
+    """
+    if story.happenings.quiet or story.newest_handled.get(event.name, 0) >= event.replay_id:
         return False
-    return story.newest_handled.get(event.name, 0) < event.replay_id
+    return event.replay_id in story.deliveries or any(
+        stay.with_run and stay.subscribed.leg == story.last_leg
+        for channel in map(plain, event.channels)
+        for stay in stays.get(channel, ())
+    )
 
 
 def _told(story: Story, event: Published, stays: dict[str, list[Stay]]) -> str:

@@ -108,6 +108,11 @@ class Story:
         return self.last
 
     @property
+    def ended(self) -> float:
+        """Return the clock time at which the last run of the subject ended."""
+        return self.evidence.legs[-1].ended if self.evidence.legs else self.last
+
+    @property
     def last(self) -> float:
         """The clock time of the last thing that happened."""
         happenings = self.happenings

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from harness.evidence import Evidence, Leg
+from harness.exchanges import Exchange
 from harness.happenings import Announced, Delivered, Fetched, Published, Subscribed
 from harness.properties.events.claim import MISSING, AboutEvents
 from harness.properties.events.story import TIP, Stay, Story, plain
@@ -191,7 +192,7 @@ class Resubscribed(AboutEvents):
     )
     source = "https://docs.cometd.org/current8/reference/#_concepts_bayeux_protocol"
     needs = AboutEvents.needs | {"journal", "legs", "policy"}
-    consequences = MISSING
+    consequences = MISSING | {"retry.transient_retried"}
 
     def judge(self, evidence: Evidence, parameters: Return) -> Verdict:
         story = Story(evidence)
@@ -204,9 +205,9 @@ class Resubscribed(AboutEvents):
         back, faults = 0, []
         entries: list[int] = []
         for place, stay in enumerate(stays):
-            if stay.subscribed.cut is None or stay.with_run:
-                continue
             ended_itself = _ended_itself(evidence, stay.subscribed.leg)
+            if stay.subscribed.cut is None or (stay.with_run and not ended_itself):
+                continue
             found = next(
                 (
                     later.subscribed
@@ -220,7 +221,7 @@ class Resubscribed(AboutEvents):
             else:
                 pause = 0.0 if _went_on(evidence, stay) else _longest_pause(story, stay, found, limit)
             if pause is not None and pause > limit:
-                faults.append(_told(stay, found, pause))
+                faults.append(_told(stay, found, pause, len(_refused_tries(evidence, stay))))
                 entries += [stay.subscribed.exchange, *_refusals(evidence, stay)]
             else:
                 back += pause is not None
@@ -231,10 +232,12 @@ class Resubscribed(AboutEvents):
         return self.held(f"{counted(back, 'subscription')} ended by the server, and back in time", back)
 
 
-def _told(stay: Stay, found: Subscribed | None, pause: float) -> str:
+def _told(stay: Stay, found: Subscribed | None, pause: float, refused: int) -> str:
     ended = f"{stay.subscribed.channel} ended ({stay.subscribed.cut})"
     if pause == float("inf"):
         return f"{ended}, and the subject with it"
+    if found is None and refused:
+        return f"{ended}, and was not back in {pause:.3g}s: {counted(refused, 'try', 'tries')} refused"
     if found is None:
         return f"{ended}, and was not tried for again in {pause:.3g}s"
     return f"{ended}, and was not tried for again for {pause:.3g}s"
@@ -255,12 +258,18 @@ def _asked_to_stop(leg: Leg) -> bool:
 
 
 def _longest_pause(story: Story, stay: Stay, found: Subscribed | None, limit: float) -> float | None:
-    """Return the longest time without a try to come back; None where the run ended before it could be told."""
+    """Return the longest time without a try to come back; None where the run ended before it could be told.
+
+    Of one that never came back, tries count that a fault struck: to be refused for one's own doing leads nowhere,
+    however often it is done.
+    """
     end = found.at if found is not None else story.run_ended(stay.subscribed.leg)
     signs = sorted(
         exchange.at
         for exchange in story.evidence.exchanges
-        if exchange.operation.startswith(_WAYS_BACK) and stay.end <= exchange.at <= end
+        if exchange.operation.startswith(_WAYS_BACK)
+        and stay.end <= exchange.at <= end
+        and (found is not None or exchange.rules or not _refused(exchange))
     )
     moments = [stay.end, *signs, end]
     pauses = [story.happenings.lived(one, other) for one, other in pairwise(moments)]
@@ -283,9 +292,25 @@ def _went_on(evidence: Evidence, stay: Stay) -> bool:
     return bool(later) and later[0].operation == "cometd.connect"
 
 
+def _refused(exchange: Exchange) -> bool:
+    return exchange.failure is not None or bool(exchange.codes)
+
+
+def _refused_tries(evidence: Evidence, stay: Stay) -> list[Exchange]:
+    """Return the tries to come back that were refused, in the run in which the subscription ended."""
+    return [
+        exchange
+        for exchange in evidence.exchanges
+        if exchange.operation.startswith(_WAYS_BACK)
+        and exchange.at >= stay.end
+        and _refused(exchange)
+        and evidence.leg_of(exchange.number) == stay.subscribed.leg
+    ]
+
+
 def _refusals(evidence: Evidence, stay: Stay) -> list[int]:
     return [
         exchange.number
         for exchange in evidence.exchanges
-        if exchange.operation.startswith(("cometd.", "pubsub.")) and exchange.failure and exchange.end >= stay.end
+        if exchange.operation.startswith(("cometd.", "pubsub.")) and _refused(exchange) and exchange.end >= stay.end
     ][:2]

@@ -123,7 +123,7 @@ def _refused_requests(evidence: Evidence) -> tuple[list[tuple[Exchange, Exchange
     times = 0
     leg = 0
     for exchange in evidence.exchanges:
-        if exchange.is_stream:
+        if exchange.is_stream or _asks_for_websocket(exchange):
             continue  # of two streams nobody knows whether the same was asked for
         if len(evidence.legs) > 1 and evidence.leg_of(exchange.number) != leg:
             leg = evidence.leg_of(exchange.number)
@@ -140,3 +140,9 @@ def _refused_requests(evidence: Evidence) -> tuple[list[tuple[Exchange, Exchange
             times += 1
             refused.setdefault(exchange.repeat, exchange)
     return list(pairs.values()), times
+
+
+def _asks_for_websocket(exchange: Exchange) -> bool:
+    """Tell whether a client of the Streaming API looks for the fastest way to connect: faye, and with it jsforce, does
+    so each time, and takes the next one when it is refused."""
+    return exchange.method == "GET" and exchange.path.startswith("/cometd")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from mock_server.org.automation.budget import Cost
 from mock_server.org.clock import Clock
 from mock_server.org.schema import Schema
+from mock_server.org.schema.derived import changing
 
 if TYPE_CHECKING:
     from mock_server.org.automation.trigger import Trigger
@@ -128,9 +129,10 @@ class Automation:
             raise HookError("a hook needs at least one event", "on", EVENTS)
         if at not in MOMENTS:
             raise HookError(f"a hook runs before or after, not {at!r}", "at", MOMENTS, str(at))
-        if found.kind == "event" and (at != "after" or events != ["insert"]):
+        kind = "platform event" if found.kind == "event" else "change event" if changing(found.name) else None
+        if kind is not None and (at != "after" or events != ["insert"]):
             key, word = ("at", "after") if at != "after" else ("on", "insert")
-            raise HookError(f"{found.name} is a platform event: its hooks run after insert alone", key, (word,))
+            raise HookError(f"{found.name} is a {kind}: its hooks run after insert alone", key, (word,))
         own = getattr(work, "__name__", "<lambda>")
         title = name or (own if own.isidentifier() else f"{found.name}Trigger")
         return Hook(title, found.name, frozenset(events), at, work, cost or _FREE)  # type: ignore[arg-type]  # checked

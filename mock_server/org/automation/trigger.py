@@ -49,7 +49,8 @@ class TriggerRecord(MutableMapping[str, Any]):
         value = self._cells.get(field.name)
         if self._writable and field.name in self._row.values:
             value = self._row.values[field.name]
-        if field.type == "boolean":
+        # Of a change event, a checkbox that did not change is neither.
+        if field.type == "boolean" and not field.nillable:
             return bool(field.default is True if value is None else value)
         return value
 

@@ -232,6 +232,7 @@ class EventBus:
         def ended(committed: bool) -> None:
             if not committed:
                 self._take_back(before, until)
+                self.changes.for_triggers()
                 return
             if kept is not None:
                 kept.committed()
@@ -256,8 +257,8 @@ class EventBus:
             lost = [event for event in events if event.lost]
             for failed in self.on_lost if lost else ():
                 failed(lost)
-            if self._org.automation:
-                self._org.event_triggers.published(published)
+        if self._org.automation:
+            self._org.event_triggers.published([*published, *self.changes.for_triggers()])
 
     def channel(self, name: str, kind: Kind, retention: float | None = None) -> Channel:
         """Return a channel, made when first asked for. Whether there may be one is for its owner to know."""

@@ -160,7 +160,7 @@ class Mixed(Channel):
         while True:
             held = [(part, part.channel.after(replay_id, most)) for part in self._parts]
             # Beyond the last of a full answer others may have what that member has not given yet.
-            full = [events[-1].replay_id for _, events in held if len(events) >= most]
+            full = [events[-1].replay_id for _, events in held if events and len(events) >= most]
             until = min(full, default=None)
             found = sorted(
                 (event.replay_id, place, event)

@@ -1,8 +1,10 @@
-"""Triggers of platform events: hooks after insert, which run once events are published, in transactions of their own.
+"""Triggers of platform events and change events: hooks after insert, which run once these are published, in
+transactions of their own.
 
-Source: Platform Events Developer Guide, "Subscribe to Platform Event Notifications with Apex Triggers". They get up to
-2,000 events at once. What a trigger raises undoes what it saved, and it goes on with the events that follow; nothing of
-that is told to who published. They run as an administrator; in Salesforce as Automated Process, which no record is.
+Sources: Platform Events Developer Guide, "Subscribe to Platform Event Notifications with Apex Triggers"; Change Data
+Capture Developer Guide, "Subscribe with Apex Triggers". They get up to 2,000 events at once. What a trigger raises
+undoes what it saved, and it goes on with the events that follow; nothing of that is told to who published. They run as
+an administrator; in Salesforce as Automated Process, which no record is.
 """
 
 from __future__ import annotations
@@ -26,12 +28,15 @@ from mock_server.org.ids import stable_id
 from mock_server.org.records.changes import Change
 from mock_server.org.records.plans import plan_of
 from mock_server.org.records.rows import Chunk, Row
+from mock_server.org.schema.derived import changing
 
 if TYPE_CHECKING:
     from mock_server.org.org import Org
     from mock_server.org.records.pipeline import Pipeline
 
 BATCH = 2_000
+_NO_TIP = -1
+"""EventBusSubscriber tells the newest event of standard volume alone."""
 LONGEST_CHAIN = 1_000
 """Triggers that may follow from one another's events; in Salesforce it is limits that end such a chain."""
 log = logging.getLogger("sfmock")
@@ -80,8 +85,8 @@ class Triggers:
         if sobject is None:
             return
         pipeline, user = self._pipeline, self._org.directory.default_user.id
-        rows = [Row(Change("create", sobject.name), sobject, plan_of(sobject), "create", one.uuid) for one in events]
-        stored = {str(one.uuid): _stored(one) for one in events}
+        rows = [Row(Change("create", sobject.name), sobject, plan_of(sobject), "create", _name(one)) for one in events]
+        stored = {_name(one): self._stored(one) for one in events}
         query = pipeline.inner_query(user)
         attempts = Attempts(pipeline, query, user, 0, give_up=True, as_user=False)
         chunk = Chunk((), user, give_up=True)
@@ -103,6 +108,17 @@ class Triggers:
         with suppress(sqlite3.Error):
             self._note(hook, events[-1], wrong)
 
+    def _stored(self, event: Event) -> Mapping[str, Any]:
+        """Return an event as its trigger sees it: the fields of the message, and what tells it from others."""
+        told = {"ReplayId": str(event.replay_id)}
+        if event.kind != "change":
+            return {**event.payload, **told, "EventUuid": event.uuid}
+        from mock_server.org.events.changes.telling import flat
+
+        base = self._org.schema.get(changing(event.name) or "")
+        assert base is not None
+        return {**flat(event.payload, base), **told}
+
     def _note(self, hook: Hook, last: Event, wrong: str | None) -> None:
         """Keep the trigger's row of EventBusSubscriber: how far it has come."""
         rows = self._org.schema.get("EventBusSubscriber")
@@ -110,12 +126,12 @@ class Triggers:
         identifier = stable_id(rows.key_prefix or "0Cd", f"{hook.sobject}.{hook.name}")
         told: dict[str, Any] = {
             "Id": identifier, "ExternalId": identifier, "Name": hook.name, "Type": "ApexTrigger",
-            "Topic": hook.sobject, "Position": last.replay_id, "Tip": last.replay_id, "Retries": 0,
+            "Topic": hook.sobject, "Position": last.replay_id, "Tip": _NO_TIP, "Retries": 0,
             "LastError": None if wrong is None else wrong[:1000], "Status": "Running",
         }  # fmt: skip
         self._org.store.put(rows, told)
 
 
-def _stored(event: Event) -> Mapping[str, Any]:
-    """Return an event as its trigger sees it: the fields of the message, and what tells it from others."""
-    return {**event.payload, "ReplayId": str(event.replay_id), "EventUuid": event.uuid}
+def _name(event: Event) -> str:
+    """Return what tells an event from others."""
+    return event.uuid or str(event.replay_id)

@@ -39,7 +39,7 @@ class View(Channel):
             if events:
                 replay_id = events[-1].replay_id
                 self._passed = (asked, replay_id)
-            if len(events) < most:
+            if not events or len(events) < most:
                 return seen
 
     @abstractmethod

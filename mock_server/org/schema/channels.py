@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from mock_server.org.schema.schema import Schema
     from mock_server.org.schema.types import SObject
 
+CHANNEL, MEMBER = "PlatformEventChannel", "PlatformEventChannelMember"
+"""The objects of the Tooling API that define them."""
+CHANNELS = (CHANNEL, MEMBER)
 DEFAULT = "ChangeEvents"
 KINDS = ("event", "data")
 _KEYS = ("type", "label", "members")

@@ -1,28 +1,34 @@
 """Records of the Tooling API that define channels of events: PlatformEventChannel and PlatformEventChannelMember.
 
 Sources: Tooling API Reference, the two objects; Change Data Capture Developer Guide, "Select Objects for Change
-Notifications with Metadata API and Tooling API". Their columns follow from `FullName` and `Metadata`.
+Notifications with Metadata API and Tooling API", "Get Custom Channels and Channel Members". Their columns follow from
+`FullName` and `Metadata`. What is declared elsewhere has such records, too, once somebody asks for any: a channel or
+member whose record is gone is there no more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from mock_server.org import errors
 from mock_server.org.captured import MOST
-from mock_server.org.schema.channels import DEFAULT, checked, entity_of
-from mock_server.org.schema.derived import changing
+from mock_server.org.identity.directory import USER_ID
+from mock_server.org.ids import stable_id
+from mock_server.org.schema.channels import CHANNEL, DEFAULT, MEMBER, checked, entity_of
+from mock_server.org.schema.derived import change_event_name, changing
+from mock_server.org.tooling import objects
 
 if TYPE_CHECKING:
     from mock_server.org.records.rows import Row
     from mock_server.org.records.store import Store
     from mock_server.org.schema import Schema
+    from mock_server.org.schema.types import SObject
     from mock_server.org.standard.context import Context
 
-CHANNEL, MEMBER = "PlatformEventChannel", "PlatformEventChannelMember"
+_LANGUAGE = "en_US"
 
 
 def channel(context: Context, rows: list[Row]) -> None:
@@ -37,7 +43,7 @@ def channel(context: Context, rows: list[Row]) -> None:
         taken.add(name)
         row.values |= {
             "DeveloperName": name.removesuffix("__chn"), "MasterLabel": said.get("label") or name,
-            "Language": "en_US", "ChannelType": kind,
+            "Language": _LANGUAGE, "ChannelType": kind,
         }  # fmt: skip
 
 
@@ -58,7 +64,8 @@ def member(context: Context, rows: list[Row]) -> None:
         if not row.errors and row.verb == "create" and (name, exact) in taken:
             row.fail(_wrong(f"{exact} is a member of {name} already"))
         if row.verb == "update":
-            taken.discard((str(row.before["EventChannel"]), str(row.before["SelectedEntity"])))
+            before = orjson.loads(row.before["Metadata"])
+            taken.discard((str(before["eventChannel"]), str(row.before["SelectedEntity"])))
         chosen = declared | _selected(taken)
         new = kind == "data" and entity_of(exact) not in chosen
         # Who declares more than that has the add-on, with which there is no such limit.
@@ -67,8 +74,9 @@ def member(context: Context, rows: list[Row]) -> None:
         if not row.errors:
             taken.add((name, exact))
         row.values |= {
-            "DeveloperName": str(row.now("FullName") or f"{name}_{exact}"), "MasterLabel": exact, "Language": "en_US",
-            "EventChannel": name, "SelectedEntity": exact, "FilterExpression": said.get("filterExpression"),
+            "DeveloperName": str(row.now("FullName") or f"{name}_{exact}"), "MasterLabel": exact,
+            "Language": _LANGUAGE, "EventChannel": _id_of(context.store, name), "SelectedEntity": exact,
+            "FilterExpression": said.get("filterExpression"),
         }  # fmt: skip
 
 
@@ -110,10 +118,16 @@ def _wrong(text: str) -> errors.ApiError:
 
 def defined(schema: Schema, store: Store) -> dict[str, Any]:
     """Return all channels of an org, those that records define among them."""
-    out = {name: {**one, "members": dict(one["members"])} for name, one in schema.described.channels.items()}
-    for text, name in _rows(schema, store, CHANNEL, "FullName"):
+    channels, members = _standing(store, CHANNEL), _standing(store, MEMBER)
+    out: dict[str, Any] = {}
+    for name, one in schema.described.channels.items():
+        if name == DEFAULT or channels is None or _channel_id(name) in channels:
+            there = one["members"].items()
+            kept = {key: said for key, said in there if members is None or _member_id(name, key) in members}
+            out[name] = {**one, "members": kept}
+    for text, name in _rows(store, CHANNEL, "FullName") if channels is not None else ():
         out.setdefault(name, {"type": orjson.loads(text).get("channelType") or "event", "members": {}})
-    for text, entity in _rows(schema, store, MEMBER, "SelectedEntity"):
+    for text, entity in _rows(store, MEMBER, "SelectedEntity") if members is not None else ():
         said = orjson.loads(text)
         name = said["eventChannel"]
         if name == DEFAULT:
@@ -124,8 +138,106 @@ def defined(schema: Schema, store: Store) -> dict[str, Any]:
     return out
 
 
-def _rows(schema: Schema, store: Store, table: str, column: str) -> list[tuple[str, str]]:
+def still_captured(store: Store, names: frozenset[str]) -> frozenset[str]:
+    """Return which of the objects that are declared to be captured nobody has deselected by deleting the record."""
+    members = _standing(store, MEMBER) if names else None
+    if members is None:
+        return names
+    return frozenset(name for name in names if _member_id(DEFAULT, change_event_name(name)) in members)
+
+
+def show(schema: Schema, store: Store, captured: Iterable[str], table: str, now: str) -> None:
+    """Write the records of what is declared: channels, or their members and the objects that are captured.
+
+    Of what an earlier life of the server declared none is left.
+    """
+    sobject = objects.load(table)
+    _forget(store, table)
+    if table == CHANNEL:
+        for name, one in schema.channels.items():
+            if name != DEFAULT:
+                said = {"channelType": one["type"], "label": one["label"]}
+                _put(store, sobject, _channel_id(name), name, said, {
+                    "DeveloperName": name.removesuffix("__chn"), "MasterLabel": one["label"],
+                    "ChannelType": one["type"],
+                }, now)  # fmt: skip
+        return
+    for entity in captured:
+        show_captured(store, entity, now)
+    for name, one in schema.channels.items():
+        for member, said in one["members"].items():
+            _show_member(store, name, member, said, now)
+
+
+def show_captured(store: Store, entity: str, now: str) -> None:
+    """Write the record of an object that is declared to be captured."""
+    _show_member(store, DEFAULT, change_event_name(entity), {}, now)
+
+
+def hide_captured(store: Store, entity: str) -> None:
+    """Remove the record of an object that is declared to be captured no more."""
+    sql = f'DELETE FROM "{MEMBER}" WHERE "Id" = ?'  # noqa: S608
+    store.connection.execute(sql, (_member_id(DEFAULT, change_event_name(entity)),))
+
+
+def _forget(store: Store, table: str) -> None:
+    """Remove the records of what is declared, which tell by their ids."""
+    sql = f'SELECT "Id", "Metadata", "FullName" FROM "{table}"'  # noqa: S608
+    for identifier, text, name in store.connection.execute(sql).fetchall():
+        said = orjson.loads(text)
+        made = _channel_id(name) if table == CHANNEL else _member_id(said["eventChannel"], said["selectedEntity"])
+        if identifier == made:
+            store.connection.execute(f'DELETE FROM "{table}" WHERE "Id" = ?', (identifier,))  # noqa: S608
+
+
+def _show_member(store: Store, channel: str, member: str, said: Mapping[str, Any], now: str) -> None:
+    told: dict[str, Any] = {"eventChannel": channel, "selectedEntity": member}
+    if said.get("filter"):
+        told["filterExpression"] = said["filter"]
+    if said.get("enriched"):
+        told["enrichedFields"] = [{"name": name} for name in said["enriched"]]
+    title = f"{channel}_{member}".replace("__", "_")
+    _put(store, objects.load(MEMBER), _member_id(channel, member), title, told, {
+        "DeveloperName": title, "MasterLabel": member, "EventChannel": _id_of(store, channel),
+        "SelectedEntity": member, "FilterExpression": said.get("filter"),
+    }, now)  # fmt: skip
+
+
+def _put(
+    store: Store, sobject: SObject, identifier: str, name: str, said: Any, columns: dict[str, Any], now: str
+) -> None:
+    store.put(sobject, {
+        "Id": identifier, "FullName": name, "Metadata": orjson.dumps(said).decode(), "Language": _LANGUAGE, **columns,
+        "CreatedDate": now, "CreatedById": USER_ID, "LastModifiedDate": now, "LastModifiedById": USER_ID,
+        "SystemModstamp": now,
+    })  # fmt: skip
+
+
+def _channel_id(name: str) -> str:
+    return stable_id("0YL", name)
+
+
+def _member_id(channel: str, member: str) -> str:
+    return stable_id("0v8", f"{channel}.{member}")
+
+
+def _id_of(store: Store, channel: str) -> str:
+    """Return what EventChannel of a member holds: the id of a channel, the name of the standard one."""
+    if channel == DEFAULT:
+        return channel
+    sql = f'SELECT "Id" FROM "{CHANNEL}" WHERE "IsDeleted" = 0 AND "FullName" = ?'  # noqa: S608
+    found = store.connection.execute(sql, (channel,)).fetchone() if store.has_table(CHANNEL) else None
+    return str(found[0]) if found is not None else _channel_id(channel)
+
+
+def _standing(store: Store, table: str) -> set[str] | None:
+    """Return the ids of the records that there are, None where nobody has asked for any yet."""
     if not store.has_table(table):
-        return []
+        return None
+    sql = f'SELECT "Id" FROM "{table}" WHERE "IsDeleted" = 0'  # noqa: S608
+    return {identifier for (identifier,) in store.connection.execute(sql)}
+
+
+def _rows(store: Store, table: str, column: str) -> list[tuple[str, str]]:
     sql = f'SELECT "Metadata", "{column}" FROM "{table}" WHERE "IsDeleted" = 0 ORDER BY "Id"'  # noqa: S608
     return store.connection.execute(sql).fetchall()

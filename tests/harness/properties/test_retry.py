@@ -117,6 +117,15 @@ def refused_for_itself_and_sent_again_after_its_parent(world: World) -> None:
     world.send({2: None})
 
 
+@scene("retry.permanent_not_retried", "not exercised")
+def asks_for_a_websocket_whenever_it_connects(world: World) -> None:
+    for at in (0.0, 1.0):
+        world.exchange(
+            "unknown", 405, method="GET", path="/cometd/66.0", at=at, end=at, codes=["METHOD_NOT_ALLOWED"],
+            fingerprint=None,
+        )  # fmt: skip
+
+
 # -- bounds
 
 

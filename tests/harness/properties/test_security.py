@@ -161,7 +161,7 @@ def test_names_are_given_as_a_list(given: dict[str, Any]) -> None:
 def test_a_client_that_checks_certificates_sends_an_impostor_nothing() -> None:
     with Impostor() as there:
         with pytest.raises(requests.exceptions.SSLError):
-            requests.get(f"https://{there.address}/services/data", timeout=5)
+            requests.get(f"https://{there.address}/services/data", timeout=30)
         assert there.seen() == Interception(1, ())
 
 
@@ -170,7 +170,7 @@ def test_a_client_that_checks_nothing_is_noted_without_its_secrets() -> None:
         client.trust_env = False
         with pytest.warns(match="Unverified"):
             answer = client.post(
-                f"https://{there.address}/token?secret=1", data={"password": "hunter2"}, timeout=5, verify=False
+                f"https://{there.address}/token?secret=1", data={"password": "hunter2"}, timeout=30, verify=False
             )
         assert answer.status_code == 503
         assert there.seen() == Interception(1, ("POST /token in spite of the certificate",))
@@ -178,7 +178,7 @@ def test_a_client_that_checks_nothing_is_noted_without_its_secrets() -> None:
 
 def test_plain_text_is_noted() -> None:
     with Impostor() as there:
-        assert requests.get(f"http://{there.address}/services/data", timeout=5).status_code == 503
+        assert requests.get(f"http://{there.address}/services/data", timeout=30).status_code == 503
         assert there.seen() == Interception(0, ("GET /services/data in plain text",))
 
 
@@ -186,7 +186,7 @@ def test_a_proxy_leads_to_the_impostor_too() -> None:
     with Impostor() as there:
         proxies = {"https": f"http://{there.address}"}
         with pytest.raises(requests.exceptions.SSLError):
-            requests.get("https://login.salesforce.com/", proxies=proxies, timeout=5)
+            requests.get("https://login.salesforce.com/", proxies=proxies, timeout=30)
         assert there.seen() == Interception(1, ())
 
 

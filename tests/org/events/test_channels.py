@@ -63,6 +63,16 @@ def test_a_channel_is_read_in_pieces_of_any_size(most: int) -> None:
     assert found == whole
 
 
+def test_of_an_empty_channel_nothing_can_be_read() -> None:
+    members = {"Account": {"filter": "Site = 'x'"}}
+    bus = Bus(
+        schema=schema_of({"Some__chn": {"type": "data", "members": members}, "ChangeEvents": {"members": members}})
+    )
+    for name in ("/data/Some__chn", "/data/ChangeEvents", "/data/AccountChangeEvent"):
+        channel = bus.org.events.find(bus.who, name)
+        assert channel.after(0, len(channel)) == bus.org.events.after(channel, 0, 0) == []
+
+
 @pytest.mark.parametrize(
     ("expression", "wanted"),
     [

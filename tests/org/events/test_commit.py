@@ -257,13 +257,13 @@ def test_who_saves_on_a_full_disk_is_told_and_nothing_is_half_there(tmp_path: Pa
     with api.start(data=str(tmp_path / "org.db")) as server, requests.Session() as http:
         (org,) = server.world.orgs.values()
         org.captured.add("Account")
-        login = http.post(f"{server.url}/services/oauth2/token", data=LOGIN, timeout=10).json()
+        login = http.post(f"{server.url}/services/oauth2/token", data=LOGIN, timeout=30).json()
         http.headers["Authorization"] = f"Bearer {login['access_token']}"
         root = f"{server.url}/services/data/v60.0"
 
         def create() -> requests.Response:
             body = {"Name": "x" * 200, "Description": "y" * 4000}
-            return http.post(f"{root}/sobjects/Account", json=body, timeout=10)
+            return http.post(f"{root}/sobjects/Account", json=body, timeout=30)
 
         done = [create().json()["id"]]
         (pages,) = org.store.connection.execute("PRAGMA page_count").fetchone()
@@ -272,7 +272,7 @@ def test_who_saves_on_a_full_disk_is_told_and_nothing_is_half_there(tmp_path: Pa
             done.append(answer.json()["id"])
             assert len(done) < 100
         assert (answer.status_code, answer.json()[0]["errorCode"]) == (500, "UNKNOWN_EXCEPTION")
-        found = http.get(f"{root}/query", params={"q": "SELECT Id FROM Account ORDER BY Id"}, timeout=10).json()
+        found = http.get(f"{root}/query", params={"q": "SELECT Id FROM Account ORDER BY Id"}, timeout=30).json()
         assert [one["Id"] for one in found["records"]] == done
         headers = [one["payload"]["ChangeEventHeader"] for one in server.control.events()]
         assert [identifier for header in headers for identifier in header["recordIds"]] == done

@@ -57,7 +57,7 @@ async def test_a_long_query_reads_a_snapshot_while_others_write(
 
     def slowly(lane: running.Lane, plan: object) -> object:
         loop.call_soon_threadsafe(begun.set)
-        asyncio.run_coroutine_threadsafe(go_on.wait(), loop).result(5)
+        asyncio.run_coroutine_threadsafe(go_on.wait(), loop).result(60)
         return spool(lane, plan)  # type: ignore[arg-type]
 
     monkeypatch.setattr(running.Lane, "spool", slowly)
@@ -89,7 +89,7 @@ async def test_the_children_of_a_long_query_are_those_of_its_snapshot(
 
     def slowly(lane: running.Lane, plan: object) -> object:
         rows = spool(lane, plan)  # type: ignore[arg-type]
-        asyncio.run_coroutine_threadsafe(meanwhile(), loop).result(5)
+        asyncio.run_coroutine_threadsafe(meanwhile(), loop).result(60)
         return rows
 
     monkeypatch.setattr(running.Lane, "spool", slowly)

@@ -323,7 +323,7 @@ def test_no_messages_have_no_answers(lab: Lab) -> None:
 def test_there_is_nothing_to_get(lab: Lab) -> None:
     client = lab.client()
     answer = client.http.get(
-        f"{client.url}/cometd/60.0", headers={"Authorization": f"Bearer {client.token}"}, timeout=9
+        f"{client.url}/cometd/60.0", headers={"Authorization": f"Bearer {client.token}"}, timeout=30
     )
     assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
 

@@ -259,7 +259,7 @@ def test_a_channel_is_made_and_taken_away_by_records(shop: Shop) -> None:
         {"DeveloperName": "Big", "ChannelType": "event", "MasterLabel": "Big"}
     ]
     assert tooling(shop, "SELECT EventChannel, SelectedEntity, FilterExpression FROM PlatformEventChannelMember") == [
-        {"EventChannel": "Big__chn", "SelectedEntity": "Order__e", "FilterExpression": "Price__c > 10"}
+        {"EventChannel": made, "SelectedEntity": "Order__e", "FilterExpression": "Price__c > 10"}
     ]
     read = shop.rest.get(f"/tooling/sobjects/PlatformEventChannel/{made}").json()
     assert (read["FullName"], read["Metadata"]) == ("Big__chn", {"channelType": "event", "label": "Big"})
@@ -283,6 +283,54 @@ def test_objects_are_captured_by_records(shop: Shop) -> None:
     shop.rest.delete(f"/tooling/sobjects/PlatformEventChannelMember/{member}")
     shop.rest.post("/sobjects/Account", json={"Name": "b"})
     assert len(shop.control.events()) == 1
+
+
+def test_what_is_declared_has_records_that_can_be_changed_and_taken_away(server: api.Server) -> None:
+    members = {"AccountChangeEvent": {"filter": "Industry = 'Energy'", "enriched": ["Site"]}, "Contact": {}}
+    channels = {"Some__chn": {"type": "data", "label": "Some", "members": members}}
+    shop = Shop(server, schema={"channels": channels}, declared={"changeDataCapture": ["Lead"]})
+    ((channel, name),) = [
+        tuple(one.values()) for one in tooling(shop, "SELECT Id, DeveloperName FROM PlatformEventChannel")
+    ]
+    assert (channel[:3], name) == ("0YL", "Some")
+    soql = "SELECT SelectedEntity, EventChannel, FilterExpression, DeveloperName FROM PlatformEventChannelMember"
+    assert [list(one.values()) for one in tooling(shop, f"{soql} ORDER BY SelectedEntity")] == [
+        ["AccountChangeEvent", channel, "Industry = 'Energy'", "Some_chn_AccountChangeEvent"],
+        ["ContactChangeEvent", channel, None, "Some_chn_ContactChangeEvent"],
+        ["LeadChangeEvent", "ChangeEvents", None, "ChangeEvents_LeadChangeEvent"],
+    ]
+    ids = {
+        one["SelectedEntity"]: one["Id"]
+        for one in tooling(shop, "SELECT Id, SelectedEntity FROM PlatformEventChannelMember")
+    }
+    path = "/tooling/sobjects/PlatformEventChannelMember/"
+    read = shop.rest.get(path + ids["AccountChangeEvent"]).json()
+    assert read["Metadata"] == {
+        "eventChannel": "Some__chn", "selectedEntity": "AccountChangeEvent", "filterExpression": "Industry = 'Energy'",
+        "enrichedFields": [{"name": "Site"}],
+    }  # fmt: skip
+    metadata = {"eventChannel": "Some__chn", "selectedEntity": "AccountChangeEvent", "filterExpression": "Site = 'x'"}
+    body = {"FullName": "Some_chn_AccountChangeEvent", "Metadata": metadata}
+    assert shop.rest.patch(path + ids["AccountChangeEvent"], json=body).status_code == 204
+    for gone in ("ContactChangeEvent", "LeadChangeEvent"):
+        assert shop.rest.delete(path + ids[gone]).status_code == 204
+    for name, values in (
+        ("Account", {"Name": "a", "Site": "x"}), ("Account", {"Name": "b", "Industry": "Energy"}),
+        ("Contact", {"LastName": "c"}), ("Lead", {"LastName": "l", "Company": "c"}),
+    ):  # fmt: skip
+        assert shop.rest.post(f"/sobjects/{name}", json=values).status_code == 201
+    told = [one["payload"]["Name"] for one in shop.control.events() if "/data/Some__chn" in one["channels"]]
+    assert told == ["a"]
+    assert {one["name"] for one in shop.control.events()} == {"AccountChangeEvent"}
+    shop.control.declare("changeDataCapture", "Case")
+    assert len(tooling(shop, "SELECT Id FROM PlatformEventChannelMember")) == 2
+    shop.control.remove_declared("changeDataCapture", "Case")
+    assert len(tooling(shop, "SELECT Id FROM PlatformEventChannelMember")) == 1
+    shop.control.reset()
+    assert len(tooling(shop, "SELECT Id FROM PlatformEventChannelMember")) == 3
+    shop.rest.post("/sobjects/Lead", json={"LastName": "l", "Company": "c"})
+    assert [one["name"] for one in shop.control.events()] == ["LeadChangeEvent"]
+    server.control.delete_org(shop.made.id)
 
 
 def select(shop: Shop, entity: str, channel: str = "ChangeEvents") -> requests.Response:

@@ -86,7 +86,7 @@ class Consumer:
             "client_secret": os.environ["SF_CLIENT_SECRET"],
         }
         answer = requests.post(
-            f"{os.environ['SF_LOGIN_URL']}/services/oauth2/token", data=form, headers={"User-Agent": NAME}, timeout=5
+            f"{os.environ['SF_LOGIN_URL']}/services/oauth2/token", data=form, headers={"User-Agent": NAME}, timeout=30
         )
         answer.raise_for_status()
         self.token = answer.json()["access_token"]
@@ -99,7 +99,7 @@ class Consumer:
                 f"{self.instance}/services/data/v60.0/{path}",
                 params=parameters,
                 headers={"Authorization": f"Bearer {self.token}", "User-Agent": NAME},
-                timeout=5,
+                timeout=30,
             )
             if answer.status_code != 401:
                 return answer

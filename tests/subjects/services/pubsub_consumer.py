@@ -139,7 +139,7 @@ class Streaming(Consumer):
         event = received.event
         if event.schema_id not in self.schemas:
             ask = self.method("GetSchema", api.SchemaRequest, api.SchemaInfo)
-            told = ask(api.SchemaRequest(schema_id=event.schema_id), metadata=self.metadata(), timeout=5)
+            told = ask(api.SchemaRequest(schema_id=event.schema_id), metadata=self.metadata(), timeout=30)
             self.schemas[event.schema_id] = fastavro.parse_schema(json.loads(told.schema_json))
         payload = fastavro.schemaless_reader(io.BytesIO(event.payload), self.schemas[event.schema_id])
         return {

@@ -14,7 +14,7 @@ class TwoWay(Consumer):
             answer = requests.get(
                 f"{self.instance}/services/oauth2/userinfo",
                 headers={"Authorization": f"Bearer {self.token}", "User-Agent": NAME},
-                timeout=5,
+                timeout=30,
             )
             self.me = answer.json()["user_id"]
         return header["commitUser"][:15] == self.me[:15]
@@ -30,7 +30,7 @@ class TwoWay(Consumer):
             f"{self.instance}/services/data/v60.0/sobjects/Account/{record}",
             json={"Description": f"mirrored, change {len(self.done)}"},
             headers={"Authorization": f"Bearer {self.token}", "User-Agent": NAME},
-            timeout=5,
+            timeout=30,
         )
         answer.raise_for_status()
 

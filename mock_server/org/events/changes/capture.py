@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from mock_server.org.clock import stamp
 from mock_server.org.events.access import NotPermitted
 from mock_server.org.events.changes.promise import Promise
 from mock_server.org.events.changes.schema import renewed
@@ -15,6 +16,8 @@ from mock_server.org.events.changes.telling import Transaction, gap_of
 from mock_server.org.events.changes.types import EventType, event_type
 from mock_server.org.events.channel import Channel
 from mock_server.org.events.custom import captured, selected, told_apart
+from mock_server.org.events.model import Event
+from mock_server.org.schema.channels import MEMBER
 from mock_server.org.schema.derived import can_be_captured, change_event_name, changing
 
 if TYPE_CHECKING:
@@ -32,11 +35,13 @@ _TICKS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class _Course:
-    """What transactions that change the same objects have in common: types by object, and channels by name, each with
-    the types of events that it carries. `parted` says whether an update may have to tell what it left alone."""
+    """What transactions that do the same to the same objects have in common: types by object, and channels by name,
+    each with the types of events that it carries, None for all of them. `undeletes` says whether records come back,
+    whose events tell them whole, `parted` whether an update may have to tell what it left alone."""
 
     types: Mapping[str, EventType]
-    channels: tuple[tuple[str, frozenset[str]], ...]
+    channels: tuple[tuple[str, frozenset[str] | None], ...]
+    undeletes: bool
     parted: bool
 
 
@@ -51,19 +56,22 @@ class Changes:
         self.origin: Callable[[int], str] = lambda exchange: ""
         """Tells the changeOrigin of an exchange; whoever knows exchanges sets it."""
         self._types: dict[str, EventType] = {}
-        self._courses: dict[tuple[str, ...], _Course] = {}
+        self._courses: dict[tuple[tuple[str, str], ...], _Course] = {}
         self._version = -1
         self._watching = False
         self._number = 0
         self._captured: frozenset[str] = frozenset()
         self._apart: frozenset[str] = frozenset()
+        self._hooked: list[Promise] = []
+        self._shown: frozenset[str] = frozenset()
         self._default: frozenset[str] = frozenset()
         org.captured.changed = self.choose
         self.choose()
 
     def choose(self) -> None:
         """Capture the objects that are chosen now."""
-        self._default = self._org.captured.names | selected(self._org)
+        self._tell_records()
+        self._default = self._declared | selected(self._org)
         self._captured = names = self.entities()
         self._apart = told_apart(self._org)
         self._courses.clear()
@@ -79,7 +87,29 @@ class Changes:
 
     def entities(self) -> frozenset[str]:
         """Return the names of all objects whose changes some channel carries."""
-        return self._org.captured.names | captured(self._org)
+        return self._declared | captured(self._org)
+
+    @property
+    def _declared(self) -> frozenset[str]:
+        """The objects that are declared, but for those that somebody has deselected since."""
+        if not self._org.store.has_table(MEMBER):
+            return self._org.captured.names
+        from mock_server.org.standard.channels import still_captured
+
+        return still_captured(self._org.store, self._org.captured.names)
+
+    def _tell_records(self) -> None:
+        """Have the records of what is selected say which objects are declared, where there are such records."""
+        names, before = self._org.captured.names, self._shown
+        self._shown = names
+        if names == before or not self._org.store.has_table(MEMBER):
+            return
+        from mock_server.org.standard.channels import hide_captured, show_captured
+
+        for name in before - names:
+            hide_captured(self._org.store, name)
+        for name in names - before:
+            show_captured(self._org.store, name, stamp(self._org.clock.now()))
 
     def type_of(self, entity: str) -> EventType:
         """Return the type of an object's change events, as its fields are now."""
@@ -129,23 +159,26 @@ class Changes:
             channel = self._bus.custom.standard(channel)
         return Seen(channel, lambda: self._org.accesses.of(who.user_id), self._org.schema)
 
-    def _channels(self, entities: tuple[str, ...]) -> Iterator[tuple[str, frozenset[str]]]:
-        """Yield the channels of a transaction by name, each with the types of events that it carries."""
+    def _channels(self, entities: tuple[str, ...]) -> Iterator[tuple[str, frozenset[str] | None]]:
+        """Yield the channels of a transaction by name, each with the types of events that it carries: None for all."""
         told = frozenset(change_event_name(one) for one in entities if one in self._default)
         if told:
-            yield PREFIX + ALL, told
+            yield PREFIX + ALL, told if len(told) < len(entities) else None
         for name in map(change_event_name, entities):
-            yield PREFIX + name, frozenset({name})
+            yield PREFIX + name, frozenset({name}) if len(entities) > 1 else None
 
     # -- what commits say
 
     def committed(self, batches: Sequence[Batch]) -> None:
         """Take what was committed; each transaction in it is one of its own."""
         captured = self._captured
-        if self._org.captured.quiet or not any(batch.sobject in captured for batch in batches):
+        if self._org.captured.quiet:
             return
         if len(batches) == 1:
-            self._take(list(batches))
+            if batches[0].sobject in captured:
+                self._take(list(batches))
+            return
+        if not any(batch.sobject in captured for batch in batches):
             return
         for _, group in groupby(batches, key=lambda batch: batch.whole):
             together = [one for one in group if one.sobject in captured or self._counts(one.sobject)]
@@ -158,14 +191,17 @@ class Changes:
         return sobject is not None and can_be_captured(sobject)
 
     def _take(self, batches: list[Batch]) -> None:
-        course = self._course(tuple({batch.sobject: None for batch in batches if batch.sobject in self._captured}))
-        types, verbs = course.types, {batch.verb for batch in batches}
-        if "undelete" in verbs:
+        captured = self._captured
+        course = self._course(
+            tuple(dict.fromkeys([(one.sobject, one.verb) for one in batches if one.sobject in captured]))
+        )
+        types = course.types
+        if course.undeletes:
             batches = [
                 self._whole(batch, types) if batch.verb == "undelete" and batch.sobject in types else batch
                 for batch in batches
             ]
-        if course.parted and "update" in verbs:
+        if course.parted:
             written = {(batch.sobject, column) for batch in batches for column in batch.columns}
             batches = [
                 self._with_parts(batch, types, written) if batch.verb == "update" and batch.sobject in types else batch
@@ -181,22 +217,34 @@ class Changes:
         )
         ids = self._bus.reserve(count)
         promise = Promise(transaction, batches, types, ids, self._org.captured.most_changes)
+        if self._org.automation and any(
+            self._org.automation.of(kind.name, "insert", "after") for kind in types.values()
+        ):
+            self._hooked.append(promise)
         for name, carried in course.channels:
             channel = self._bus.channel(name, "change")
             # Nobody may ever read it.
             channel.expire(last.at)
-            channel.promise(promise.part(carried))
+            channel.promise(promise if carried is None else promise.part(carried))
 
-    def _course(self, entities: tuple[str, ...]) -> _Course:
+    def for_triggers(self) -> list[Event]:
+        """Return the events that triggers may be waiting for, once."""
+        promises, self._hooked = self._hooked, []
+        return [event for promise in promises for event in promise.events()]
+
+    def _course(self, done: tuple[tuple[str, str], ...]) -> _Course:
+        """Return the course of transactions in which some things are done to objects: pairs of an object and a verb."""
         if self._version != self._org.schema.version:
             self._version = self._org.schema.version
             self._types.clear()
             self._courses.clear()
-        found = self._courses.get(entities)
+        found = self._courses.get(done)
         if found is None:
-            types = {one: self._type(one) for one in entities}
-            parted = any(kind.wholes for kind in types.values())
-            found = self._courses[entities] = _Course(types, tuple(self._channels(entities)), parted)
+            types = {entity: self._type(entity) for entity, _ in done}
+            verbs = {verb for _, verb in done}
+            parted = "update" in verbs and any(kind.wholes for kind in types.values())
+            found = _Course(types, tuple(self._channels(tuple(types))), "undelete" in verbs, parted)
+            self._courses[done] = found
         return found
 
     def _type(self, entity: str) -> EventType:

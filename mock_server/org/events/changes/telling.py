@@ -13,8 +13,9 @@ from typing import Any
 
 from mock_server.org.events.changes.differences import nested, plain
 from mock_server.org.events.changes.nets import Cells, Net
-from mock_server.org.events.changes.types import HEADER, LARGEST, EventType
+from mock_server.org.events.changes.types import HEADER, LARGEST, EventType, event_type
 from mock_server.org.events.model import Event
+from mock_server.org.schema.types import SObject
 
 NO_RECORD = "000000000000000AAA"
 """Stands where an overflow event would name its records."""
@@ -170,6 +171,18 @@ def completed(payload: Mapping[str, Any]) -> dict[str, Any]:
     """Return a payload as the Pub/Sub API tells it: with the lists that the Streaming API leaves out."""
     texts, names = plain(payload)
     return {**payload, **texts, HEADER: {"nulledFields": _nulled(payload), "diffFields": names, **payload[HEADER]}}
+
+
+def flat(payload: Mapping[str, Any], base: SObject) -> dict[str, Any]:
+    """Return an event as Apex sees it: its header, and the fields of the record, those that did not change empty."""
+    whole = completed(payload)
+    out: dict[str, Any] = {HEADER: whole[HEADER]}
+    for column, cell in event_type(base).cells.items():
+        value = whole.get(cell.name)
+        if cell.part is not None and value is not None:
+            value = cell.part in value if cell.listed else value.get(cell.part)
+        out[column] = value
+    return out
 
 
 def _nulled(payload: Mapping[str, Any]) -> list[str]:

@@ -4,47 +4,24 @@
 //
 // Broken with --on-receipt: it keeps the replay id as the event comes in.
 
-import { appendFileSync, existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+
+import { CHANNEL, environment, handle, keep, kept, logIn, ON_RECEIPT } from "./mirror.mjs";
 
 // The packages lie beside the scripts of the client tests.
 const require = createRequire(join(process.env.NODE_CLIENTS, "pubsub", "package.json"));
 const { default: PubSubApiClient } = require("salesforce-pubsub-api-client");
 
-const CHANNEL = "/event/Order__e";
-const ON_RECEIPT = process.argv.includes("--on-receipt");
 const BATCH = 20;
 const LONGEST = 400;
 const UNAUTHENTICATED = 16;
-const environment = process.env;
-const notes = join(environment.SFMOCK_WORKDIR, "replay.json");
-const effects = environment.SFMOCK_EFFECTS;
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 
-let kept = existsSync(notes) ? JSON.parse(readFileSync(notes, "utf8")) : null;
 let token = environment.SF_ACCESS_TOKEN;
-const lines = existsSync(effects) ? readFileSync(effects, "utf8").split("\n").filter(Boolean) : [];
-const done = new Set(lines.map((line) => JSON.parse(line).event));
 const waiting = [];
 let wake = () => {};
-
-function keep(replayId) {
-  kept = replayId;
-  writeFileSync(`${notes}.new`, JSON.stringify(kept));
-  renameSync(`${notes}.new`, notes);
-}
-
-async function logIn() {
-  const form = new URLSearchParams({
-    grant_type: "client_credentials",
-    client_id: environment.SF_CLIENT_ID,
-    client_secret: environment.SF_CLIENT_SECRET,
-  });
-  const answer = await fetch(`${environment.SF_LOGIN_URL}/services/oauth2/token`, { method: "POST", body: form });
-  token = (await answer.json()).access_token;
-}
 
 // Resolves to the error that ended the stream, null where it ended well.
 async function listen(alive) {
@@ -80,8 +57,9 @@ async function listen(alive) {
       }
       wake();
     };
-    if (kept === null) client.subscribeFromEarliestEvent(CHANNEL, told, BATCH);
-    else client.subscribeFromReplayId(CHANNEL, told, BATCH, kept);
+    const last = kept(null);
+    if (last === null) client.subscribeFromEarliestEvent(CHANNEL, told, BATCH);
+    else client.subscribeFromReplayId(CHANNEL, told, BATCH, last);
   });
 }
 
@@ -92,7 +70,7 @@ async function listenOn() {
     console.log(`the stream ended: ${error?.details ?? "in good order"}`);
     // What has come and is not done comes again.
     waiting.length = 0;
-    if (error?.code === UNAUTHENTICATED) await logIn();
+    if (error?.code === UNAUTHENTICATED) token = await logIn();
     await sleep(pause);
     pause = Math.min(pause * 2, LONGEST);
   }
@@ -106,12 +84,7 @@ async function work() {
         more();
         continue;
       }
-      if (!done.has(id)) {
-        await sleep(20);
-        appendFileSync(effects, `${JSON.stringify({ event: id })}\n`);
-        done.add(id);
-      }
-      if (!ON_RECEIPT) keep(replayId);
+      await handle(id, replayId, 20);
     }
     await new Promise((resolve) => (wake = resolve));
   }
