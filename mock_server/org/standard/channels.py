@@ -37,9 +37,11 @@ def channel(context: Context, rows: list[Row]) -> None:
     for row in rows:
         said, name = _metadata(row), str(row.now("FullName") or "")
         kind = str(said.get("channelType") or "event")
+        if name == DEFAULT:
+            row.fail(_wrong(f"{DEFAULT} is there, and cannot be made or changed"))
         _check(context.schema, row, {name: {"type": kind}})
         if not row.errors and row.verb == "create" and name in taken:
-            row.fail(_wrong(f"there is a channel {name} already"))
+            row.fail(_taken(_id_of(context.store, name)))
         taken.add(name)
         row.values |= {
             "DeveloperName": name.removesuffix("__chn"), "MasterLabel": said.get("label") or name,
@@ -62,10 +64,12 @@ def member(context: Context, rows: list[Row]) -> None:
         found = _check(context.schema, row, {name: {"type": kind, "members": {entity: _asked(said)}}})
         exact = next(iter(found[name]["members"]), entity) if name in found else entity
         if not row.errors and row.verb == "create" and (name, exact) in taken:
-            row.fail(_wrong(f"{exact} is a member of {name} already"))
+            row.fail(_taken(_member_of(context.store, name, exact)))
         if row.verb == "update":
-            before = orjson.loads(row.before["Metadata"])
-            taken.discard((str(before["eventChannel"]), str(row.before["SelectedEntity"])))
+            before = orjson.loads(row.before["Metadata"])["eventChannel"], row.before["SelectedEntity"]
+            if before != (name, exact):
+                row.fail(_wrong("eventChannel and selectedEntity of a member cannot be changed"))
+            taken.discard(before)
         chosen = declared | _selected(taken)
         new = kind == "data" and entity_of(exact) not in chosen
         # Who declares more than that has the add-on, with which there is no such limit.
@@ -114,6 +118,10 @@ def _check(schema: Schema, row: Row, given: dict[str, Any]) -> dict[str, Any]:
 
 def _wrong(text: str) -> errors.ApiError:
     return errors.FIELD_INTEGRITY_EXCEPTION(text=text, fields=["Metadata"])
+
+
+def _taken(identifier: str) -> errors.ApiError:
+    return errors.DUPLICATE_VALUE(field="DeveloperName", id=identifier, fields=["DeveloperName"])
 
 
 def defined(schema: Schema, store: Store) -> dict[str, Any]:
@@ -228,6 +236,14 @@ def _id_of(store: Store, channel: str) -> str:
     sql = f'SELECT "Id" FROM "{CHANNEL}" WHERE "IsDeleted" = 0 AND "FullName" = ?'  # noqa: S608
     found = store.connection.execute(sql, (channel,)).fetchone() if store.has_table(CHANNEL) else None
     return str(found[0]) if found is not None else _channel_id(channel)
+
+
+def _member_of(store: Store, channel: str, entity: str) -> str:
+    """Return the id of the member of a channel that tells of an object."""
+    sql = f'SELECT "Id" FROM "{MEMBER}" WHERE "IsDeleted" = 0 AND "EventChannel" = ? AND "SelectedEntity" = ?'  # noqa: S608
+    values = _id_of(store, channel), entity
+    found = store.connection.execute(sql, values).fetchone() if store.has_table(MEMBER) else None
+    return "" if found is None else str(found[0])
 
 
 def _standing(store: Store, table: str) -> set[str] | None:
