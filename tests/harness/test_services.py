@@ -7,6 +7,7 @@ import json
 import re
 import sys
 import threading
+import time
 import traceback
 import urllib.request
 from pathlib import Path
