@@ -73,7 +73,7 @@ def test_fields_that_a_subscriber_may_not_read_are_left_out(capturing: Make) -> 
 
 def test_a_compound_field_of_which_one_may_read_nothing_is_left_out(capturing: Make) -> None:
     org = capturing("Account")
-    fields = {"Account": {"Phone": "read"}}
+    fields = {"Account": {"*": "none", "Phone": "read"}}
     who = user_of(org, objects={"Account": "viewAll"}, fields=fields)
     org.made("Account", Name="A", Phone="1", BillingCity="Rome")
     (created,) = org.on("AccountChangeEvent", who=who)
