@@ -156,6 +156,7 @@ class ServiceRun:
             if service is None or ready.now(service):
                 return
             if not service.alive() and (self.small or self._falls >= MOST_FALLS):
+                self._look()
                 break
             self._breathe(TICK)
         if self.small or not self.why:

@@ -10,6 +10,7 @@ import asyncio
 import os
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Mapping
+from concurrent.futures import wait
 from dataclasses import replace
 from functools import cached_property, partial
 from types import TracebackType
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from mock_server.world import World
 
 T = TypeVar("T")
+_LONGEST = 120.0
+"""Seconds that a start, an end, or another piece of work of a server may take."""
 
 
 def operations() -> Registry:
@@ -164,7 +167,12 @@ class Server:
             raise
 
     def _do(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
+        """Have something done on the server's loop. Raises TimeoutError when it has not been for `_LONGEST` seconds."""
+        asked = asyncio.run_coroutine_threadsafe(work, self._loop)
+        if not wait([asked], _LONGEST).done:
+            asked.cancel()
+            raise TimeoutError(f"the server has done nothing for {_LONGEST:g} seconds: this machine is overloaded")
+        return asked.result()
 
     @property
     def url(self) -> str:

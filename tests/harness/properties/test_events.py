@@ -1220,6 +1220,25 @@ def an_older_message_that_tells_of_the_record_as_it_is_now(world: World) -> Opti
     return stream.options()
 
 
+def _overtaken(world: World, *, effect: bool) -> Options:
+    """The first message was on its way when its record was saved again, and arrives behind that of the second save."""
+    stream = Stream(world)
+    _account_saved(world, 101, 102)
+    stream.call("m2", 2, at=103, written=102.1)
+    stream.call("m1", 1, at=104, written=101.1, rule="overtaken", effect=effect)
+    return stream.options()
+
+
+@scene("callout.idempotent_receiver", "violated")
+def applies_an_older_message_that_was_overtaken(world: World) -> Options:
+    return _overtaken(world, effect=True)
+
+
+@scene("callout.idempotent_receiver", "held")
+def passes_over_an_older_message_that_was_overtaken(world: World) -> Options:
+    return _overtaken(world, effect=False)
+
+
 @scene("callout.idempotent_receiver", "violated")
 def an_older_message_worked_on_for_too_long(world: World) -> Options:
     stream = Stream(world)

@@ -13,14 +13,15 @@ from mock_server.org.events.managed import CommitRefused, SlotTaken
 from tests.org.events.conftest import Bus, event
 
 
-def test_an_id_is_good_until_its_event_is_retained_no_more(bus: Bus) -> None:
-    bus.save(event("After__e", "a"))
-    channel = bus.org.events.find(bus.who, "/event/After__e")
-    replay_id = bus.on("After__e")[0].replay_id
-    bus.org.clock.advance(72 * HOUR - 1)
+@pytest.mark.parametrize(("name", "hours"), [("After__e", 72), ("Old__e", 24)])
+def test_an_id_is_good_until_its_event_is_retained_no_more(bus: Bus, name: str, hours: int) -> None:
+    bus.save(event(name, "a"))
+    channel = bus.org.events.find(bus.who, f"/event/{name}")
+    replay_id = bus.on(name)[0].replay_id
+    bus.org.clock.advance(hours * HOUR - 1)
     assert bus.org.events.start(channel, replay_id) == replay_id
     bus.org.clock.advance(1)
-    assert bus.on("After__e") == []
+    assert bus.on(name) == []
     with pytest.raises(UnknownReplay):
         bus.org.events.start(channel, replay_id)
 

@@ -161,7 +161,7 @@ def test_a_deletion_tells_its_header_and_an_undeletion_everything(capturing: Mak
 
 def test_each_undeletion_is_told_by_itself_as_each_creation_is(capturing: Make) -> None:
     org = capturing("Account")
-    made = [org.made("Account", Name="A") for _ in range(2)]
+    made = [str(one.id) for one in org.save(*[Change("create", "Account", {"Name": "A"}) for _ in range(2)])]
     org.save(*[Change("delete", "Account", id=one) for one in made])
     org.save(*[Change("undelete", "Account", id=one) for one in made])
     told = [(header(one)["changeType"], header(one)["recordIds"]) for one in org.on()[2:]]
