@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import requests
 
 from tests.protocols.cometd.conftest import ALL_CHANGES, CASE, NOTES, ORDER, TOPIC, Bayeux, Lab
 from tests.waiting import PATIENCE
@@ -91,6 +92,18 @@ def test_a_session_that_ends_while_a_connect_is_held_ends_the_wait(lab: Lab, end
     held = client.hold()
     lab.held()
     getattr(lab.control, end)()
+    (reply,) = held.result(PATIENCE)
+    assert (reply["error"], reply["advice"]["reconnect"]) == ("401::Authentication invalid", "none")
+
+
+def test_a_user_who_is_deactivated_while_a_connect_is_held_is_told_at_once(lab: Lab) -> None:
+    other = lab.control.create_user({"username": "leaver@sfmock.test", "profile": "System Administrator"})
+    client = lab.client(token=other.access_token).ready(ORDER)
+    held = client.hold()
+    lab.held()
+    url = f"{lab.server.url}/services/data/v60.0/sobjects/User/{other.user_id}"
+    headers = {"Authorization": f"Bearer {lab.info.access_token}"}
+    assert requests.patch(url, json={"IsActive": False}, headers=headers, timeout=20).status_code == 204
     (reply,) = held.result(PATIENCE)
     assert (reply["error"], reply["advice"]["reconnect"]) == ("401::Authentication invalid", "none")
 
