@@ -285,6 +285,32 @@ def test_what_is_committed_is_part_of_a_snapshot(tmp_path: Path, kept: bool) -> 
         again.org.close()
 
 
+def test_schemas_stay_known_where_the_org_was_put_back_to_what_it_was_before_them(tmp_path: Path) -> None:
+    first = opened(tmp_path)
+    empty = first.org.snapshot()
+    first.save(event("After__e", "a"))
+    (schema_id,) = {one.schema_id for one in first.on("After__e")}
+    first.org.restore(empty)
+    first.org.close()
+    schema = Schema()
+    schema.add({**EVENTS, "After__e": {"fields": {"Other__c": {"type": "text"}}}}, {})
+    again = opened(tmp_path, schema=schema)
+    assert again.org.events.codecs.known(str(schema_id)) is not None
+    again.org.close()
+
+
+def test_what_was_pushed_to_some_is_for_them_alone_after_a_kill(tmp_path: Path) -> None:
+    first = opened(tmp_path)
+    (made,) = first.save(Change("create", "StreamingChannel", {"Name": "/u/news"}))
+    nobody = "005000000000000AAA"
+    first.org.events.generic.push(first.who, str(made.id), [("all", []), ("one", [nobody])], 0, lost=False)
+    first.org.store._let_go()
+    again = opened(tmp_path)
+    told = again.org.events.after(again.org.events.find(again.who, "/u/news"), 0, 9)
+    assert [one.payload["payload"] for one in told] == ["all"]
+    again.org.close()
+
+
 def test_of_channels_that_are_declared_no_more_no_record_is_left(tmp_path: Path) -> None:
     member = objects.load("PlatformEventChannelMember")
 
