@@ -108,7 +108,7 @@ def test_faults_raise_what_they_raise_on_the_network(
 ) -> None:
     handle.faults.add(on="rest.sobject.create", **fault)
     # One who waits for no answer leaves soon; the others are told what there is to tell, however long that takes.
-    timeout = 0.1 if error is httpx.ReadTimeout else 60
+    timeout = httpx.Timeout(60, read=0.1 if error is httpx.ReadTimeout else 60)
     with pytest.raises(error):
         send("POST", data("/sobjects/Contact"), json={"LastName": "x"}, timeout=timeout)
     with pytest.raises(error):

@@ -251,6 +251,6 @@ def test_secrets_are_never_told(
 
 def test_the_command_as_it_is_installed(tmp_path: Path) -> None:
     run = [str(Path(sys.executable).with_name("sfmock")), "conform", "--only", "records/delete*"]
-    done = subprocess.run(run, capture_output=True, text=True, timeout=120, cwd=tmp_path, check=False)
+    done = subprocess.run(run, capture_output=True, text=True, timeout=240, cwd=tmp_path, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert re.fullmatch(r"\d+ rows: \d+ as expected, 0 drift\n", done.stdout)

@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 import sys
-import time
+import threading
 import traceback
 import urllib.request
 from pathlib import Path
@@ -18,20 +18,24 @@ from harness import service_run, services
 from harness.readiness import Readiness
 from harness.result import TrialResult
 from harness.scenario import load
+from harness.service_watch import Pulse
 from harness.services import Service
 from harness.subjects import CallableSubject, CommandSubject, Run, SubjectError
 from harness.trial import Trial
 from mock_server import api
 from mock_server.documents import DocumentError
 from tests.harness.test_subjects import gone
+from tests.waiting import PATIENCE, until
 
 HEAD = """
 title: Orders
 org:
   objects: {Order__e: {fields: {Number__c: {type: text, length: 20}}}}
   records: {Account: {count: 3}}
-service: {ready: first_request, quiet: 0.15s, grace: 0.6s}
+service: {ready: first_request, quiet: 0.15s, grace: 60s}
 """
+STUBBORN = HEAD.replace("grace: 60s", "grace: 0.6s")
+"""For a service that is not expected to end in time."""
 PUBLISH = "publish: {sobject: Order__e, key: Number__c, count: %d}"
 
 SERVICE = """
@@ -58,13 +62,34 @@ while True:
 """A service that reads the bus by the control plane: it needs no client of either protocol."""
 
 
+class Patient(Pulse):
+    """Takes a service that the machine holds up for one that rests no sooner than it has handled what there is."""
+
+    def look(self) -> float:
+        still = super().look()
+        owes = self.effects() < len(self.control.events())
+        return 0.0 if owes and still < PATIENCE / 4 else still
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service_run, "Pulse", Patient)
+
+
 def prove(
-    server: api.Server, folder: Path, text: str, program: str = SERVICE, *, start: str = "exec ", **options: Any
+    server: api.Server,
+    folder: Path,
+    text: str,
+    program: str = SERVICE,
+    *,
+    start: str = "exec ",
+    head: str = HEAD,
+    **options: Any,
 ) -> TrialResult:
-    (folder / "case.yaml").write_text(HEAD + text)
+    (folder / "case.yaml").write_text(head + text)
     (folder / "service.py").write_text(program)
     subject = CommandSubject(f"{start}{sys.executable} {folder / 'service.py'}")
-    return Trial(server, load(folder / "case.yaml"), **{"timeout": 20, **options}).run(subject)
+    return Trial(server, load(folder / "case.yaml"), **{"timeout": 120, **options}).run(subject)
 
 
 def handled(result: TrialResult) -> list[tuple[str | None, int]]:
@@ -88,7 +113,7 @@ def test_a_service_lives_through_the_steps_of_its_scenario(server: api.Server, t
     assert evidence.legs[1].began - evidence.legs[0].ended > 3600
     stop = evidence.process.stop
     assert stop is not None
-    assert (stop.forced, stop.grace) == (False, 0.6)
+    assert (stop.forced, stop.grace) == (False, 60.0)
     assert evidence.healed is not None
     assert result.ok
 
@@ -132,7 +157,7 @@ def test_a_service_that_will_not_stop_is_killed_and_that_is_no_graceful_stop(
     server: api.Server, tmp_path: Path
 ) -> None:
     program = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + SERVICE
-    result = prove(server, tmp_path, f"events:\n  - {PUBLISH % 1}\n", program)
+    result = prove(server, tmp_path, f"events:\n  - {PUBLISH % 1}\n", program, head=STUBBORN)
     assert result.evidence is not None
     stop = result.evidence.process.stop
     assert stop is not None
@@ -155,7 +180,7 @@ def test_a_child_in_a_session_of_its_own_ends_with_the_service(
     assert result.evidence is not None
     told = re.search(r"sfmock: ended what outlived the command: sleep \((\d+)\)", result.evidence.process.output)
     assert told is not None
-    assert gone(int(told[1]))
+    until(lambda: gone(int(told[1])))
     assert [(one.property, one.reason) for one in result.violated] == []
 
 
@@ -245,7 +270,7 @@ def test_one_that_ends_while_it_is_looked_at_has_ended_by_itself(
 def test_a_command_that_is_not_there_cannot_be_started(server: api.Server, tmp_path: Path) -> None:
     (tmp_path / "case.yaml").write_text(HEAD)
     with pytest.raises(SubjectError, match="could not be started"):
-        Trial(server, load(tmp_path / "case.yaml"), timeout=20).run(CommandSubject("no-such-program-here"))
+        Trial(server, load(tmp_path / "case.yaml"), timeout=120).run(CommandSubject("no-such-program-here"))
 
 
 # -- effects
@@ -277,15 +302,19 @@ def test_the_sink_sees_effects_and_fails_as_it_is_told(server: api.Server, tmp_p
 # -- functions
 
 
-def watch(run: Run, pause: float = 0.01) -> None:
-    """Handle events until it is to stop."""
-    seen = run.workdir / "seen"
+def first_request(run: Run) -> None:
     urllib.request.urlopen(
         urllib.request.Request(
             f"{run.credentials.instance_url}/services/data/v60.0/limits",
             headers={"Authorization": f"Bearer {run.credentials.access_token}"},
         )
     ).read()
+
+
+def watch(run: Run, pause: float = 0.01) -> None:
+    """Handle events until it is to stop."""
+    first_request(run)
+    seen = run.workdir / "seen"
     while not run.stopping.wait(pause):
         take(run, seen)
 
@@ -301,9 +330,9 @@ def take(run: Run, seen: Path) -> None:
 RESTARTED = f"events:\n  - {PUBLISH % 2}\n  - restart: {{by: SIGTERM, meanwhile: [{PUBLISH % 2}]}}\n"
 
 
-def call(server: api.Server, folder: Path, text: str, function: Any) -> TrialResult:
-    (folder / "case.yaml").write_text(HEAD + text)
-    return Trial(server, load(folder / "case.yaml"), timeout=20).run(CallableSubject(function))
+def call(server: api.Server, folder: Path, text: str, function: Any, head: str = HEAD) -> TrialResult:
+    (folder / "case.yaml").write_text(head + text)
+    return Trial(server, load(folder / "case.yaml"), timeout=120).run(CallableSubject(function))
 
 
 def test_a_function_runs_until_it_is_to_stop(server: api.Server, tmp_path: Path) -> None:
@@ -318,7 +347,7 @@ def test_a_coroutine_is_cancelled(server: api.Server, tmp_path: Path) -> None:
     ended: list[str] = []
 
     async def service(run: Run) -> None:
-        await asyncio.to_thread(_first_request, run)
+        await asyncio.to_thread(first_request, run)
         try:
             while True:
                 take(run, run.workdir / "seen")
@@ -333,20 +362,15 @@ def test_a_coroutine_is_cancelled(server: api.Server, tmp_path: Path) -> None:
     assert len(handled(result)) == 4
 
 
-def _first_request(run: Run) -> None:
-    run.stopping.set()
-    try:
-        watch(run)
-    finally:
-        run.stopping.clear()
-
-
 def test_a_function_that_goes_on_is_left_behind(server: api.Server, tmp_path: Path) -> None:
+    over = threading.Event()
+
     def service(run: Run) -> None:
         watch(run)
-        time.sleep(1.0)
+        over.wait(PATIENCE)
 
-    result = call(server, tmp_path, f"events:\n  - {PUBLISH % 1}\n", service)
+    result = call(server, tmp_path, f"events:\n  - {PUBLISH % 1}\n", service, STUBBORN)
+    over.set()
     assert [verdict.property for verdict in result.violated] == ["report.graceful_stop"]
 
 
@@ -375,9 +399,9 @@ def test_an_interrupt_leaves_no_process_and_no_port(server: api.Server, tmp_path
         if "with faults, running" in text:
             raise KeyboardInterrupt
 
-    interrupted = Trial(server, load(tmp_path / "case.yaml"), timeout=20, progress=progress)
+    interrupted = Trial(server, load(tmp_path / "case.yaml"), timeout=120, progress=progress)
     subject = CommandSubject(f"exec {sys.executable} {tmp_path / 'service.py'}")
     with pytest.raises(KeyboardInterrupt):
         interrupted.run(subject)
     for pid in (tmp_path / "pid").read_text().split():
-        assert gone(int(pid))
+        until(lambda pid=pid: gone(int(pid)))  # type: ignore[misc]
