@@ -25,7 +25,7 @@ def large(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Org, Session]]:
     monkeypatch.setattr(database, "_LOOK_AFTER", 400)
     monkeypatch.setattr(running, "_STEPS", 100)
     monkeypatch.setattr(running, "_IN_MEMORY", 500)
-    org = Org(1)
+    org = Org(1, start=1_800_000_000.0)
     org.directory.seed()
     who = org.sessions.open(org.directory.default_user, org.directory.default_app, ("api",))
     add(org, who, 0, 1000)
@@ -62,11 +62,11 @@ async def test_a_long_query_reads_a_snapshot_while_others_write(
 
     monkeypatch.setattr(running.Lane, "spool", slowly)
     asked = asyncio.create_task(org.query_aside(who, QUERY, base=BASE, size=300))
-    await asyncio.wait_for(begun.wait(), 5)
+    await asyncio.wait_for(begun.wait(), 60)
     add(org, who, 1000, 200)
     assert org.query(who, "SELECT COUNT() FROM Contact", base=BASE).total == 1200
     go_on.set()
-    page = await asyncio.wait_for(asked, 5)
+    page = await asyncio.wait_for(asked, 60)
     assert page.total == 1000
     assert names(page) == [f"Contact {number:04d}" for number in range(300)]
     read = names(page)
@@ -95,7 +95,7 @@ async def test_the_children_of_a_long_query_are_those_of_its_snapshot(
     monkeypatch.setattr(running.Lane, "spool", slowly)
     monkeypatch.setattr(running, "_STEPS", 1)
     soql = "SELECT Name, (SELECT LastName FROM Contacts) FROM Account WHERE Name LIKE 'L%'"
-    page = await asyncio.wait_for(org.query_aside(who, soql, base=BASE), 5)
+    page = await asyncio.wait_for(org.query_aside(who, soql, base=BASE), 60)
     assert org.query(who, "SELECT COUNT() FROM Contact WHERE LastName = 'Late'", base=BASE).total == 1
     assert [record["Contacts"] for record in page.records] == [None]
 
@@ -121,11 +121,11 @@ async def test_a_long_query_that_nobody_waits_for_ends(
 
     monkeypatch.setattr(running.Lane, "_execute", endlessly)
     asked = asyncio.create_task(org.query_aside(who, QUERY, base=BASE))
-    await asyncio.wait_for(begun.wait(), 5)
+    await asyncio.wait_for(begun.wait(), 60)
     asked.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asked
-    await asyncio.wait_for(ended.wait(), 5)
+    await asyncio.wait_for(ended.wait(), 60)
 
 
 async def test_short_and_long_queries_answer_alike(large: tuple[Org, Session]) -> None:

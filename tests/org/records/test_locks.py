@@ -252,7 +252,7 @@ class Writers:
                 await asyncio.sleep(0)
             self.org.clock.advance(0.5)
         done = asyncio.gather(*tasks)
-        return await asyncio.wait_for(done, 5)
+        return await asyncio.wait_for(done, 60)
 
 
 async def test_writers_of_one_row_come_one_after_the_other_and_the_late_ones_give_up(

@@ -35,12 +35,12 @@ _TICKS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class _Course:
-    """What transactions that do the same to the same objects have in common: types by object, and channels by name,
+    """What transactions that do the same to the same objects have in common: types by object, and channels,
     each with the types of events that it carries, None for all of them. `undeletes` says whether records come back,
     whose events tell them whole, `parted` whether an update may have to tell what it left alone."""
 
     types: Mapping[str, EventType]
-    channels: tuple[tuple[str, frozenset[str] | None], ...]
+    channels: tuple[tuple[Channel, frozenset[str] | None], ...]
     undeletes: bool
     parted: bool
 
@@ -159,13 +159,13 @@ class Changes:
             channel = self._bus.custom.standard(channel)
         return Seen(channel, lambda: self._org.accesses.of(who.user_id), self._org.schema)
 
-    def _channels(self, entities: tuple[str, ...]) -> Iterator[tuple[str, frozenset[str] | None]]:
-        """Yield the channels of a transaction by name, each with the types of events that it carries: None for all."""
+    def _channels(self, entities: tuple[str, ...]) -> Iterator[tuple[Channel, frozenset[str] | None]]:
+        """Yield the channels of a transaction, each with the types of events that it carries: None for all."""
         told = frozenset(change_event_name(one) for one in entities if one in self._default)
         if told:
-            yield PREFIX + ALL, told if len(told) < len(entities) else None
+            yield self._bus.channel(PREFIX + ALL, "change"), told if len(told) < len(entities) else None
         for name in map(change_event_name, entities):
-            yield PREFIX + name, frozenset({name}) if len(entities) > 1 else None
+            yield self._bus.channel(PREFIX + name, "change"), frozenset({name}) if len(entities) > 1 else None
 
     # -- what commits say
 
@@ -191,23 +191,26 @@ class Changes:
         return sobject is not None and can_be_captured(sobject)
 
     def _take(self, batches: list[Batch]) -> None:
-        captured = self._captured
-        course = self._course(
-            tuple(dict.fromkeys([(one.sobject, one.verb) for one in batches if one.sobject in captured]))
-        )
+        done: dict[tuple[str, str], None] = {}
+        count = 0
+        for batch in batches:
+            if batch.sobject in self._captured:
+                done[batch.sobject, batch.verb] = None
+                count += len(batch.ids)
+        course = self._course(tuple(done))
         types = course.types
         if course.undeletes:
             batches = [
                 self._whole(batch, types) if batch.verb == "undelete" and batch.sobject in types else batch
                 for batch in batches
             ]
+            count = sum(len(batch.ids) for batch in batches if batch.sobject in types)
         if course.parted:
             written = {(batch.sobject, column) for batch in batches for column in batch.columns}
             batches = [
                 self._with_parts(batch, types, written) if batch.verb == "update" and batch.sobject in types else batch
                 for batch in batches
             ]
-        count = sum([len(batch.ids) for batch in batches if batch.sobject in types])
         if not count:
             return
         last = batches[-1]
@@ -221,10 +224,7 @@ class Changes:
             self._org.automation.of(kind.name, "insert", "after") for kind in types.values()
         ):
             self._hooked.append(promise)
-        for name, carried in course.channels:
-            channel = self._bus.channel(name, "change")
-            # Nobody may ever read it.
-            channel.expire(last.at)
+        for channel, carried in course.channels:
             channel.promise(promise if carried is None else promise.part(carried))
 
     def for_triggers(self) -> list[Event]:
