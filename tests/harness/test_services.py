@@ -257,8 +257,7 @@ def test_one_that_ends_while_it_is_looked_at_has_ended_by_itself(
     server: api.Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def now(self: Readiness, service: Service) -> bool:
-        while service.alive():
-            time.sleep(0.01)
+        until(lambda: not service.alive())
         return False
 
     monkeypatch.setattr(Readiness, "now", now)
