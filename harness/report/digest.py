@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from harness.evidence import ArmedFault, Evidence, Outcome, Process
 from harness.output import TAIL
 from harness.properties import registry
-from harness.properties.property import counted
-from harness.report.chains import timelines
+from harness.properties.property import Verdict, counted
 from harness.report.calls import call_timelines
+from harness.report.chains import timelines
 from harness.report.events import event_timelines, tell_events
 from harness.report.secrets import Hide, hider
 from harness.report.story import (
