@@ -164,7 +164,9 @@ class Server:
             raise
 
     def _do(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
+        from mock_server.inside import PATIENCE
+
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE)
 
     @property
     def url(self) -> str:
