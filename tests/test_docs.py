@@ -77,7 +77,9 @@ def test_the_pytest_example_passes(tmp_path: Path) -> None:
     if any(entry.name == "sfmock" for entry in _plugins()):
         command.remove("harness.plugin")
         command.remove("-p")
-    ended = subprocess.run([*command, str(tmp_path)], capture_output=True, text=True, timeout=240, cwd=ROOT, check=False)
+    ended = subprocess.run(
+        [*command, str(tmp_path)], capture_output=True, text=True, timeout=240, cwd=ROOT, check=False
+    )
     assert "1 passed" in ended.stdout, ended.stdout + ended.stderr
 
 
