@@ -155,9 +155,6 @@ class ServiceRun:
                 service, ready, until = self._service, self._readiness(), min(wall() + READY_LIMIT, self._until)
             if service is None or ready.now(service):
                 return
-            if not service.alive() and (self.small or self._falls >= MOST_FALLS):
-                self._look()
-                break
             self._breathe(TICK)
         if self.small or not self.why:
             self.why = self.why or f"it was not ready ({ready.wanted}) in time"

@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from mock_server.world import World
 
 T = TypeVar("T")
-_LONGEST = 120.0
-"""Seconds that a start, an end, or another piece of work of a server may take."""
 
 
 def operations() -> Registry:
@@ -167,11 +165,13 @@ class Server:
             raise
 
     def _do(self, work: Coroutine[Any, Any, T]) -> T:
-        """Have something done on the server's loop. Raises TimeoutError when it has not been for `_LONGEST` seconds."""
+        """Have something done on the server's loop. Raises TimeoutError when it has not been for `PATIENCE` seconds."""
+        from mock_server.inside import PATIENCE
+
         asked = asyncio.run_coroutine_threadsafe(work, self._loop)
-        if not wait([asked], _LONGEST).done:
+        if not wait([asked], PATIENCE).done:
             asked.cancel()
-            raise TimeoutError(f"the server has done nothing for {_LONGEST:g} seconds: this machine is overloaded")
+            raise TimeoutError(f"the server has done nothing for {PATIENCE:g} seconds: this machine is overloaded")
         return asked.result()
 
     @property

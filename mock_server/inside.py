@@ -14,8 +14,8 @@ from mock_server.operations import Call, Operation, Reply
 _allocate_lock = threading.Lock  # the real one, whatever stands in for it later
 _UNKNOWN = Operation("unknown", "*", "", "read")
 _PEER = "127.0.0.1"
-_PATIENCE = 30.0
-"""Seconds to wait for an answer."""
+PATIENCE = 300.0
+"""Seconds to wait for an answer: long enough to tell a server that hangs from one that a busy machine holds up."""
 
 
 class InsideLink:
@@ -58,8 +58,8 @@ class InsideLink:
             self._loop.call_soon_threadsafe(begin)
         except RuntimeError:
             raise ConnectionRefusedError("the server has been stopped") from None
-        if not told.acquire(timeout=_PATIENCE):
-            raise TimeoutError(f"the server has not answered within {_PATIENCE:g} s")
+        if not told.acquire(timeout=PATIENCE):
+            raise TimeoutError(f"the server has not answered within {PATIENCE:g} s")
         if not replies:
             # A defect is answered too (`Control.handle` never raises): only what was cancelled has no reply.
             raise ConnectionResetError("the server was stopped meanwhile")

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from harness.vtime.run import Outcome
     from harness.vtime.trial import VirtualTime
 
-JOINING = 10.0
-"""Seconds that a Python command has to join virtual time."""
+JOINING = 60.0
+"""Seconds that a Python command has to join virtual time: to start may take long on a busy machine."""
 
 
 def ended(outcome: Outcome) -> Process:
