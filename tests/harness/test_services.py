@@ -7,7 +7,6 @@ import json
 import re
 import sys
 import threading
-import time
 import traceback
 import urllib.request
 from pathlib import Path
