@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import signal
 import sys
-import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from harness.commands import add_parsers as commands_about_scenarios
+from mock_server.command_lines import ended_in_order
 
 if TYPE_CHECKING:
     from harness.letters import Readable
@@ -142,7 +140,7 @@ def run_prove(options: argparse.Namespace) -> int:
         return WRONG
     results: list[TrialResult] = []
     try:
-        with _ended_in_order():
+        with ended_in_order():
             _run_all(options, list(zip(scenarios, queues, strict=True)), results)
     except (DocumentError, QueueError) as error:
         print(error, file=sys.stderr)
@@ -165,24 +163,6 @@ def _not_run(
     for scenario, seed in planned[len(results) :]:
         note = "this trial was planned, and not run to its end: what it would have shown is not known"
         yield TrialResult(scenario.name, scenario.title, seed, 0.0, None, None, None, (note,))
-
-
-@contextmanager
-def _ended_in_order() -> Iterator[None]:
-    """End what runs when this is ended from outside (CI that cancels, `timeout`, a closed terminal), as on Ctrl-C."""
-
-    def end(number: int, frame: object) -> NoReturn:
-        raise SystemExit(128 + number)
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _seeds(options: argparse.Namespace) -> range:

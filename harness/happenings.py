@@ -128,7 +128,7 @@ class CalledOut:
     `message` tells one message from others: the same for its retries and duplicates. `sequence` orders messages by when
     what they tell of was saved, however late they are sent; 0 where it is not known. `status` is the HTTP status that
     came back, None where none did; `seconds` how long it took, of `timeout` that it may; `acknowledged` whether it
-    counts as received.
+    counts as received. `written` is when it took down what its records hold, where that was before it left.
     """
 
     at: float
@@ -144,6 +144,7 @@ class CalledOut:
     rule: str | None = None
     sequence: int = 0
     exchange: int = 0
+    written: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

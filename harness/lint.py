@@ -187,6 +187,10 @@ def _idle_services(scenario: Scenario) -> Iterator[Problem]:
     called = SERVICE in repr(scenario.org.declared)
     if plan.ready is not None and plan.ready.word == "port" and not called:
         yield Problem(("service", "ready"), f"no URL of the org names {SERVICE}: nobody will call this service")
+    for name in () if called else scenario.expect:
+        if name.startswith("callout."):
+            text = f"{name} will not be exercised: no URL of the org names {SERVICE}"
+            yield Problem(("expect", name), text, at_key=True)
 
 
 def _nothing_to_undelete(scenario: Scenario) -> Iterator[Problem]:

@@ -17,6 +17,7 @@ def called_out(entries: Iterable[Mapping[str, Any]]) -> tuple[CalledOut, ...]:
     return tuple(
         CalledOut(
             at=entry["at"],
+            written=entry["at"] if told["written"] is None else told["written"],
             kind=told["kind"],
             name=told["name"],
             message=message,

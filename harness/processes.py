@@ -51,8 +51,11 @@ class ProcessGroup:
         signal_group(self.pid, number)
 
     def silent(self) -> bool:
-        """Tell whether nothing of the group holds its pipes any more: also what the shell started has ended."""
-        return not any(reader.is_alive() for reader in self._readers)
+        """Tell whether all of the group has ended, also what the shell started: nobody holds its pipes any more.
+
+        A process that has left the group may hold them for ever; so the group is asked for, too.
+        """
+        return not any(reader.is_alive() for reader in self._readers) or _is_gone(self.pid)
 
     def join(self) -> None:
         """Wait a while, in all, for what is left in the pipes."""
@@ -88,6 +91,17 @@ def signal_group(group: int, number: signal.Signals) -> None:
         os.killpg(group, number)
     except (ProcessLookupError, PermissionError):
         return  # it is gone already
+
+
+def _is_gone(group: int) -> bool:
+    """Tell whether no process is left in a group whose leader has been waited for."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
 
 
 def signal_name(code: int) -> str | None:

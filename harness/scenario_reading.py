@@ -16,8 +16,8 @@ from harness.row_plans import read_inputs
 from harness.service_reading import read_effects_plan, read_service, read_steps
 from mock_server import automation, declarations, documents, tuning
 from mock_server.config import with_certificates
-from mock_server.documents import Problem, Steps
-from mock_server.parts import Part, shown
+from mock_server.documents import Problem, Steps, shown
+from mock_server.parts import Part
 from mock_server.seeding.reading import read_records
 
 if TYPE_CHECKING:

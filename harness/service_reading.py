@@ -21,8 +21,8 @@ from harness.service_plans import (
     Step,
     WaitStep,
 )
-from mock_server.documents import Steps
-from mock_server.parts import Part, shown
+from mock_server.documents import Steps, shown
+from mock_server.parts import Part
 from mock_server.seeding import values
 from mock_server.seeding.files import MOST_ROWS
 from mock_server.seeding.plans import FieldPlan, Records, Ref, bare

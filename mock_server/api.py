@@ -10,6 +10,7 @@ import asyncio
 import os
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Mapping
+from concurrent.futures import wait
 from dataclasses import replace
 from functools import cached_property, partial
 from types import TracebackType
@@ -164,9 +165,14 @@ class Server:
             raise
 
     def _do(self, work: Coroutine[Any, Any, T]) -> T:
+        """Have something done on the server's loop. Raises TimeoutError when it has not been for `PATIENCE` seconds."""
         from mock_server.inside import PATIENCE
 
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE)
+        asked = asyncio.run_coroutine_threadsafe(work, self._loop)
+        if not wait([asked], PATIENCE).done:
+            asked.cancel()
+            raise TimeoutError(f"the server has done nothing for {PATIENCE:g} seconds: this machine is overloaded")
+        return asked.result()
 
     @property
     def url(self) -> str:

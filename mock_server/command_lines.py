@@ -1,9 +1,13 @@
-"""What the commands of `sfmock` share: how one is refused, the settings it goes by, the certificates that are kept."""
+"""What commands of `sfmock` share: how one is refused or ended, its settings, the certificates that are kept."""
 
 from __future__ import annotations
 
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from mock_server.config import Settings
@@ -31,3 +35,21 @@ def kept_certificates(settings: Settings) -> Certificates:
     from mock_server.fronts.certificates import keep
 
     return keep(Path(settings.state_dir) if settings.state_dir else None)
+
+
+@contextmanager
+def ended_in_order() -> Iterator[None]:
+    """End what runs when this is ended from outside (CI that cancels, `timeout`, a closed terminal), as on Ctrl-C."""
+
+    def end(number: int, frame: object) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

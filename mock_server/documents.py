@@ -177,3 +177,11 @@ class _Reader:
             raise self._fail(node, f"cannot read this value: {str(error).partition(chr(10))[0]}") from None
         # Dates and other YAML types are meant as written.
         return value if value is None or isinstance(value, str | int | float | bool) else node.value
+
+
+def shown(value: object) -> str:
+    """Return a value for a message, cut to a readable length."""
+    if isinstance(value, int) and abs(value) > 10**60:
+        return "a number of more than 60 digits"
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -67,7 +67,8 @@ class CallTold:
     notification, that of a callout. `notifications` are all of a message, in the order of `records`. `status` is what
     came back, None where nothing did; it took `seconds` of clock time of the `timeout` that it may. `acknowledged`
     says whether it counts as received, `error` why not. `cause` is the exchange that saved the records, `sequence`
-    their place among the commits: it orders what is told by when that was saved, however late it is sent.
+    their place among the commits: it orders what is told by when that was saved, however late it is sent. `written` is
+    when a message took down what its records hold, the clock time; it may be held on its way after that.
     """
 
     kind: Literal["outbound message", "callout", "token"]
@@ -79,6 +80,7 @@ class CallTold:
     cause: int = 0
     sequence: int = 0
     notifications: tuple[str, ...] = ()
+    written: float | None = None
     seconds: float = 0.0
     status: int | None = None
     acknowledged: bool = False

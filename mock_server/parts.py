@@ -6,25 +6,22 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from mock_server.documents import Problem, Steps, duration, nearest
+from mock_server.documents import Problem, Steps, duration, nearest, shown
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
 """What the API name of an object or field looks like."""
 
 
-class Part:
-    """A mapping at its path. Getters return None for a key that is absent, empty or refused."""
+class Keys:
+    """A mapping at its path, whose problems are collected."""
 
-    def __init__(self, data: Mapping[str, Any], path: Steps, problems: list[Problem]) -> None:
+    def __init__(self, data: Mapping[Any, Any], path: Steps, problems: list[Problem]) -> None:
         self.data = data
         self.path = path
         self.problems = problems
 
     def __contains__(self, key: str) -> bool:
         return self.data.get(key) is not None
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.data)
 
     def refuse(
         self,
@@ -35,7 +32,10 @@ class Part:
         *,
         at_key: bool = False,
     ) -> None:
-        """Note a problem at a key, or at a path below this mapping. The choice nearest to `like` is named."""
+        """Note a problem at a key's value, at a path below this mapping, or `at_key` itself.
+
+        `like` is the word to look the nearest allowed one up for.
+        """
         choices = tuple(allowed)
         steps = (at,) if isinstance(at, str) else at
         near = nearest(like, choices) if isinstance(like, str) else None
@@ -45,7 +45,14 @@ class Part:
         """Refuse every other key. `what` names this mapping in the message."""
         for key in self.data:
             if key not in allowed:
-                self.refuse(key, f"{what} has no key {shown(key)}", allowed, key, at_key=True)
+                self.refuse(str(key), f"{what} has no key {shown(key)}", allowed, key, at_key=True)
+
+
+class Part(Keys):
+    """Getters return None for a key that is absent, empty or refused."""
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.data)
 
     def need(self, key: str, what: str) -> bool:
         """Refuse the absence of a key, and tell whether it is there."""
@@ -131,9 +138,3 @@ class Part:
             return [((key, place), item) for place, item in enumerate(value)]
         self.refuse(key, f"{key} must be a list, not {shown(value)}")
         return []
-
-
-def shown(value: object) -> str:
-    """Return a value for a message, cut to a readable length."""
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from harness.evidence import ArmedFault, Evidence, Outcome, Process
 from harness.output import TAIL
 from harness.properties import registry
-from harness.properties.property import counted
+from harness.properties.property import Verdict, counted
+from harness.report.calls import call_timelines
 from harness.report.chains import timelines
 from harness.report.events import event_timelines, tell_events
 from harness.report.secrets import Hide, hider
@@ -208,7 +209,7 @@ def _proofs(result: TrialResult, rulings: tuple[Ruling, ...], hide: Hide) -> Ite
         yield Proof(
             ruling=told[verdict.property],
             claim=tell_claim(claim),
-            chain=_lines(event_timelines(evidence, verdict) or timelines(evidence, verdict, journal=False), hide),
+            chain=_lines(_timelines(evidence, verdict), hide),
             journal=_lines(tell_evidence(evidence, verdict), hide),
             guidance=claim.guidance,
             source=claim.source,
@@ -266,3 +267,12 @@ def _end_of(output: str, hide: Hide) -> tuple[str, ...]:
     """Return the last lines of what the subject printed. A secret that the cut went through is left out."""
     whole = output if len(output.encode()) < TAIL else output[output.find("\n") + 1 :]
     return tuple(line[:_LONGEST_LINE] for line in hide(whole).strip().splitlines()[-_LAST_LINES:])
+
+
+def _timelines(evidence: Evidence, verdict: Verdict) -> list[str]:
+    """Return what a verdict is about: events, calls to the subject, or requests of its own."""
+    return (
+        event_timelines(evidence, verdict)
+        or (call_timelines(evidence, verdict) if verdict.property.startswith("callout.") else [])
+        or timelines(evidence, verdict, journal=False)
+    )

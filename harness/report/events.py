@@ -1,7 +1,7 @@
 """Tells what became of events: each with its publishing, its deliveries and its effects, as a small timeline.
 
 Order__e O-000007: delivered twice, handled once
-     3.20s  published on /event/Order__e
+     3.20s  published on /event/Order__e, replay id 31
     +0.01s  #15  cometd.connect  delivered  (fault 'twice')
     +0.15s  handled, as the effects file says
 """
@@ -26,6 +26,9 @@ _SEEN = {
     "sink": "handled, as the sink has seen",
     "org": "handled, as a record shows",
 }
+
+_PAIR = re.compile(r"\((\d+) after (\d+)\)")
+"""Two events of one record by their replay ids, which alone tell them apart."""
 
 
 @dataclass
@@ -92,6 +95,11 @@ def tell_events(happenings: Happenings) -> str:
 def concerned(evidence: Evidence, verdict: Verdict) -> list[Told]:
     """Return the events that a verdict is about: those that its reason names, else those of its journal entries."""
     events = told_events(evidence.happenings)
+    pairs = [int(number) for pair in _PAIR.findall(verdict.reason) for number in pair]
+    if pairs and verdict.property == "events.order_per_record":
+        return sorted(
+            (one for one in events if one.event.replay_id in pairs), key=lambda one: pairs.index(one.event.replay_id)
+        )
     named = [one for one in events if one.event.title in verdict.reason and _names(verdict.reason, one.event.title)]
     if named:
         return sorted(named, key=lambda one: verdict.reason.find(one.event.title))
@@ -123,7 +131,7 @@ def _lines(told: Told, evidence: Evidence, operations: Mapping[int, str]) -> Ite
     where = some(event.channels, 2) or "no channel"
     faults = f"  ({_faults(event.rules)})" if event.rules else ""
     own = ", by the subject itself" if event.own else ""
-    yield f"  {f'{event.at - start:.2f}s':>8}  {kind}published on {where}{own}{faults}"
+    yield f"  {f'{event.at - start:.2f}s':>8}  {kind}published on {where}, replay id {event.replay_id}{own}{faults}"
     before = event.at
     both: list[Delivered | Handled] = [*told.delivered, *told.handled]
     steps = sorted(both, key=lambda one: one.at if one.at is not None else before)

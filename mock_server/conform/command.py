@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NoReturn
 
+from mock_server.command_lines import ended_in_order
 from mock_server.conform import report
 from mock_server.conform.runner import Finding, Runner
 from mock_server.conform.table import Row, chosen, rows
@@ -39,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
         return AS_EXPECTED
     findings: list[Finding] = []
     try:
-        with _ended_in_order(), _target(options) as (target, kind):
+        with ended_in_order(), _target(options) as (target, kind):
             _ask_all(options, target, table, findings, kind)
     except Misuse as error:
         return _say(f"sfmock: {error}", WRONG)
@@ -144,21 +142,3 @@ def _write(options: argparse.Namespace, findings: Sequence[Finding], planned: in
                 print(f"sfmock: cannot write {file}: {error.strerror}", file=sys.stderr)
                 return False
     return True
-
-
-@contextmanager
-def _ended_in_order() -> Iterator[None]:
-    """Clean up when this is ended from outside (CI that cancels, a closed terminal), as on Ctrl-C."""
-
-    def end(number: int, frame: object) -> NoReturn:
-        raise SystemExit(128 + number)
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

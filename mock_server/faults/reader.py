@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
-from mock_server.documents import Problem, duration, nearest
+from mock_server.documents import Problem, duration, shown
+from mock_server.parts import Keys
 
 Path = tuple[str | int, ...]
 T = TypeVar("T")
+__all__ = ["LONGEST", "Path", "Reader", "read_each", "shown"]
 
 LONGEST = 1e9
 """The longest duration a rule may name, in seconds (some 30 years)."""
@@ -32,37 +34,8 @@ def read_each(
     return tuple(one for one in found if one is not None)
 
 
-class Reader:
-    """One mapping of a rule, at its path. Every getter returns None for a key that is absent or refused."""
-
-    def __init__(self, data: Mapping[Any, Any], path: Path, problems: list[Problem]) -> None:
-        self.data = data
-        self.path = path
-        self.problems = problems
-
-    def __contains__(self, key: str) -> bool:
-        return self.data.get(key) is not None
-
-    def refuse(
-        self,
-        key: str | Path,
-        message: str,
-        allowed: Iterable[str] = (),
-        like: object = None,
-        *,
-        at_key: bool = False,
-    ) -> None:
-        """Note a problem, at a key's value or `at_key`. `like` is the word to look the nearest allowed one up for."""
-        choices = tuple(allowed)
-        near = nearest(like, choices) if isinstance(like, str) else None
-        at = (key,) if isinstance(key, str) else key
-        self.problems.append(Problem((*self.path, *at), message, choices, near, at_key))
-
-    def only(self, allowed: Sequence[str], what: str) -> None:
-        """Refuse every key that is none of the allowed ones."""
-        for key in self.data:
-            if key not in allowed:
-                self.refuse(str(key), f"{what} has no key {shown(key)}", allowed, key, at_key=True)
+class Reader(Keys):
+    """One mapping of a rule. Every getter returns None for a key that is absent or refused."""
 
     def text(self, key: str) -> str | None:
         value = self.data.get(key)
@@ -128,11 +101,3 @@ class Reader:
             return Reader(value, (*self.path, key), self.problems)
         self.refuse(key, f"{key} must be a mapping, not {shown(value)}")
         return None
-
-
-def shown(value: object) -> str:
-    """Return a value for a message, cut to a readable length."""
-    if isinstance(value, int) and abs(value) > 10**60:
-        return "a number of more than 60 digits"
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."

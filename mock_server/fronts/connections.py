@@ -12,7 +12,7 @@ import logging
 import re
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from aiohttp import EMPTY_PAYLOAD
@@ -111,6 +111,7 @@ class Connection(BaseProtocol):
             payload_exception=RequestPayloadError,
             auto_decompress=False,  # a packing that ends early would pass for whole
         )
+        self._upgraded = self._buffer_paused = False
         self._connections = connections
         self._waiting: deque[tuple[RawRequestMessage | HttpProcessingError, StreamReader]] = deque()
         self._task: asyncio.Task[None] | None = None
@@ -168,6 +169,11 @@ class Connection(BaseProtocol):
             self._task = self._loop.create_task(self._work())
         elif len(self._waiting) >= _MOST_WAITING:
             self._hold()
+
+    def resume_reading(self, *how: Any, **more: Any) -> None:
+        # It is called at the end of every body; the parser would look for what it has left where it has left nothing.
+        if self._reading_paused:
+            super().resume_reading(*how, **more)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)

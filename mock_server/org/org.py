@@ -153,6 +153,8 @@ class Org(Reading):
         self._pipeline.outbox.bus = lambda: self.events
         self._pipeline.outbox.keeps = self.keeper.active
         self._pipeline.on_saved["PushTopic"] = self._topics_changed
+        for name in ("User", "UserLogin"):
+            self._pipeline.on_saved[name] = self._users_changed
         self._pipeline.steps.captured = lambda: self.captured.names
         self._pipeline.steps.latest = lambda: self.latest
         for name in CHANNELS:
@@ -222,6 +224,11 @@ class Org(Reading):
 
     def _topics_changed(self) -> None:
         self.events.topics.changed()
+
+    def _users_changed(self) -> None:
+        """Have whoever waits for events find out whether he still may: users may be inactive now, or frozen."""
+        if self._events is not None:
+            self._events.wake()
 
     def resume_channels(self) -> None:
         """Tell from now on of the changes that channels of the schema ask for."""

@@ -27,7 +27,7 @@ async def deliver(org: Org, exchanges: Exchanges, item: QueuedMessage) -> None:
     item.status = None
     told = CallTold(
         "outbound message", message.name, item.id, item.attempts, item.records, TIMEOUT, item.exchange, item.sequence,
-        tuple(name for name, _ in item.notifications),
+        tuple(name for name, _ in item.notifications), org.clock.now(),
     )  # fmt: skip
     try:
         url = outbound.target(outbound.endpoint(message))

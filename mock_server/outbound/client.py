@@ -102,6 +102,9 @@ class Client:
         except aiohttp.ClientConnectorError as error:
             refused = isinstance(error.os_error, ConnectionRefusedError)
             raise CalloutError("Connection refused" if refused else f"Connect failed: {error}"[:300]) from None
+        except aiohttp.ClientResponseError as error:
+            why = error.message.partition("\n")[0].rstrip(" :")
+            raise CalloutError(f"Invalid Http response: {why}"[:300]) from None
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError, aiohttp.ClientOSError, OSError):
             raise CalloutError("Unexpected end of file from server") from None
         except (aiohttp.ClientError, ValueError) as error:

@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mock_server.documents import Steps
-from mock_server.parts import NAME, Part, shown
+from mock_server.documents import Steps, shown
+from mock_server.parts import NAME, Part
 from mock_server.seeding import plans, values
 from mock_server.seeding.files import MOST_ROWS, DataError, read_rows, read_tree
 from mock_server.seeding.plans import (

@@ -19,7 +19,10 @@ WITHOUT_ROW = {
         f"sfdc.platform.eventbus.grpc.{suffix}": "of gRPC; tests/protocols/pubsub"
         for suffix in (
             "managed.subscription.already.active",
+            "schema.validation.failed",
             "service.auth.error",
+            "service.unavailable",
+            "subscription.fetch.replayid.corrupted",
             "topic.meta.permission",
             "topic.not.found",
         )

@@ -216,7 +216,7 @@ def test_who_is_told_that_it_is_over_is_given_no_events_besides() -> None:
 def test_a_message_of_several_notifications_is_as_many_calls() -> None:
     call = {"kind": "outbound message", "name": "Tell", "message": "04l1", "attempt": 2, "records": ["001a", "001b"]}
     call |= {"notifications": ["04l1", "04l2"], "seconds": 0.5, "timeout": 60.0, "status": 500, "acknowledged": False}
-    call["sequence"] = 2
+    call["sequence"], call["written"] = 2, 3.5
     plain = {"at": 7.0, "copy_of": None, "strikes": [{"rule": "down"}]}
     sent = entry(7, operation="outbound.message") | plain | {"call": call}
     token = entry(8, operation="outbound.token") | plain | {"call": {**call, "kind": "token"}}
@@ -224,6 +224,7 @@ def test_a_message_of_several_notifications_is_as_many_calls() -> None:
     assert [(one.message, one.records, one.sequence, one.rule, one.attempt) for one in found] == [
         ("04l1", ("001a",), 2, "down", 2), ("04l2", ("001b",), 2, "down", 2),
     ]  # fmt: skip
+    assert [(one.at, one.written) for one in found] == [(7.0, 3.5)] * 2
 
 
 def test_the_sink_takes_a_request_and_its_repetition_once() -> None:

@@ -175,6 +175,10 @@ def test_a_scenario_tells_in_words_what_happens(tmp_path: Path) -> None:
         ("service: {}\nevents:\n  - undelete: {sobject: Account}", "no Account was deleted by a step before"),
         ("service: {}\nevents:\n  - restart: SIGKILL\nexpect: {report.graceful_stop: {}}", "will not be exercised"),
         ("service: {}\nevents:\n  - restart: SIGTERM\nexpect: {report.graceful_stop: {}}", ""),
+        (
+            "service: {}\nevents:\n  - create: {sobject: Account, fields: {Name: company}}\nexpect: {callout.answers_in_time: {}}",
+            "case.yaml:5:10: callout.answers_in_time will not be exercised: no URL of the org names {service}",
+        ),
     ],
 )
 def test_what_is_pointless_is_warned_of(tmp_path: Path, text: str, warning: str) -> None:

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from harness import service_run
+from harness import service_run, services
+from harness.readiness import Readiness
 from harness.result import TrialResult
 from harness.scenario import load
 from harness.service_watch import Pulse
@@ -166,10 +167,15 @@ def test_a_service_that_will_not_stop_is_killed_and_that_is_no_graceful_stop(
     assert "had not ended 0.6s later, and was killed" in result.violated[0].reason
 
 
-def test_a_child_in_a_session_of_its_own_ends_with_the_service(server: api.Server, tmp_path: Path) -> None:
+@pytest.mark.parametrize("output", ["DEVNULL", "None"])
+def test_a_child_in_a_session_of_its_own_ends_with_the_service(
+    server: api.Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: str
+) -> None:
+    """Also one that still holds the pipe of the service's output does not keep that from having ended in time."""
+    monkeypatch.setattr(services, "_PATIENCE", 0.2)
     child = (
         "from subprocess import DEVNULL, Popen\n"
-        "Popen(['sleep', '300'], start_new_session=True, stdout=DEVNULL, stderr=DEVNULL)\n"
+        f"Popen(['sleep', '300'], start_new_session=True, stdout={output}, stderr={output})\n"
     )
     result = prove(server, tmp_path, f"events:\n  - {PUBLISH % 1}\n", child + SERVICE)
     assert result.evidence is not None
@@ -248,6 +254,19 @@ def test_what_is_not_steady_without_faults_is_not_judged(
     # The second one subscribes to nothing, as far as the journal shows: nothing can be said of it.
     assert (result.judgement is None) is (reason is not None)
     assert (reason or "") in result.baseline.reason
+
+
+def test_one_that_ends_while_it_is_looked_at_has_ended_by_itself(
+    server: api.Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def now(self: Readiness, service: Service) -> bool:
+        until(lambda: not service.alive())
+        return False
+
+    monkeypatch.setattr(Readiness, "now", now)
+    result = prove(server, tmp_path, f"events:\n  - {PUBLISH % 2}\n", "raise SystemExit(4)")
+    assert result.baseline is not None
+    assert result.baseline.reason == "of the service, it ended by itself (exit status 4)"
 
 
 def test_a_command_that_is_not_there_cannot_be_started(server: api.Server, tmp_path: Path) -> None:

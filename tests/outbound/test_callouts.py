@@ -269,6 +269,18 @@ def test_broken_and_huge_answers_are_exceptions(world: Make, receiver: Receiver,
     assert job_of(org)["error"] == f"System.CalloutException: {error}"
 
 
+@pytest.mark.parametrize("headers", [{"Content-Length": "-5"}, {"Content-Length": "0", "X-Long": "a" * 100_000}])
+def test_what_is_no_http_is_told_in_one_line_without_the_client_that_met_it(
+    world: Make, receiver: Receiver, headers: dict[str, str]
+) -> None:
+    receiver.answer = lambda got: (200, headers, b"")
+    org = world(callouts=[callout(receiver)])
+    org.account()
+    error = job_of(org)["error"]
+    assert error.startswith("System.CalloutException: Invalid Http response: ")
+    assert "\n" not in error and "message=" not in error and "http://" not in error
+
+
 def test_a_port_that_nobody_listens_at_is_an_exception(world: Make, receiver: Receiver) -> None:
     org = world(callouts=[callout(receiver)])
     receiver.close()

@@ -172,6 +172,8 @@ def test_a_message_is_delayed_or_let_by_or_doubled(world: Make, receiver: Receiv
     org.control.advance(1)
     late = until(lambda: len(org.sent()) == 6 and org.sent()[-1])
     assert (late["call"]["acknowledged"], late["call"]["seconds"], late["strikes"][0]["rule"]) == (True, 0.0, "d")
+    held = org.sent("outbound.message")[-1]
+    assert held["at"] - held["call"]["written"] == pytest.approx(90.0)
     org.control.clear_faults()
     org.control.add_fault({"on": "outbound.*", "event": {"duplicate": 2}})
     org.account(Name="four")

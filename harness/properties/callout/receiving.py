@@ -97,7 +97,7 @@ class _Mail:
     """The messages of a trial, by their ids: how they arrived, and what was made of them.
 
     Of two that tell of one record, the newer one is that with the newer values. A callout holds those of the change
-    that caused it, and an outbound message those of the moment at which it is sent, each time anew.
+    that caused it, and an outbound message those of the moment at which it is written, for each attempt anew.
     """
 
     def __init__(self, evidence: Evidence, effects: list[Handled]) -> None:
@@ -129,7 +129,7 @@ class _Mail:
         """Return how new the values are that a call holds of a record."""
         if call.kind == "callout" or record not in self._saves:
             return call.sequence
-        return bisect_right(self._saves[record], call.at)
+        return bisect_right(self._saves[record], call.at if call.written is None else call.written)
 
     def _versions(self, name: str, until: float | None = None) -> dict[str, int]:
         """Return how new the values of each record are that a message had brought, until an effect of it was seen."""

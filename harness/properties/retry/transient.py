@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from harness.evidence import Attempt, Evidence, Outcome
 from harness.exchanges import Exchange
@@ -100,6 +100,7 @@ def _abandoned_requests(evidence: Evidence, least: int) -> Iterable[tuple[Exchan
             continue
         if tries < 2 or not is_out_of_time(evidence, group[-1], tries):
             yield group[-1], tries
+    latest = {exchange.operation: exchange.number for exchange in evidence.exchanges}
     last: dict[tuple[str, ...], Exchange] = {}
     times: Counter[tuple[str, ...]] = Counter()
     for exchange in evidence.exchanges:
@@ -107,5 +108,14 @@ def _abandoned_requests(evidence: Evidence, least: int) -> Iterable[tuple[Exchan
             last[exchange.repeat] = exchange
             times[exchange.repeat] += 1
     for repeat, exchange in last.items():
-        if times[repeat] < 2 and _passes(exchange) and not evidence.stopped_after(exchange.number):
+        if times[repeat] > 1 or not _passes(exchange) or evidence.stopped_after(exchange.number):
+            continue
+        if not _begun_anew(exchange, latest):
             yield exchange, 1
+
+
+def _begun_anew(exchange: Exchange, latest: Mapping[str, int]) -> bool:
+    """Tell whether a client of the Streaming API tried again in other words: each handshake gives it another id."""
+    if not exchange.operation.startswith("cometd."):
+        return False
+    return max(latest.get("cometd.handshake", 0), latest[exchange.operation]) > exchange.number

@@ -14,6 +14,10 @@ CHANNEL_NAME = row(
     "FIELD_INTEGRITY_EXCEPTION", 400, "{text}", "permanent", "save", "K",
     text="Streaming Channel Name must start with /u/",
 )  # fmt: skip
+CHANNEL_TAKEN = row(  # its code is recorded (SalesforceFoundation/salesforce-streaming-client), its text is not
+    "DUPLICATE_DEVELOPER_NAME", 400, "This Streaming Channel Name already exists or has been previously used. Please "
+    "choose a different name.", "permanent", "save", "K",
+)  # fmt: skip
 TOO_MANY_CHANNELS = row(
     "LIMIT_EXCEEDED", 400, "The maximum number of streaming channels ({most}) has been reached", "quota", "save", "K",
     most="200",

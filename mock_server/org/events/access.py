@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from mock_server.org.events.channel import Channel
 
@@ -12,15 +12,18 @@ if TYPE_CHECKING:
 
 
 class NoChannel(Exception):
-    """There is no channel of that name."""
+    """There is no channel of that name; `reason` is "case" where one differs in case alone, "spent" where there are too
+    many to make another."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, reason: Literal["", "case", "spent"] = "") -> None:
         super().__init__(f"there is no channel {name}")
         self.name = name
+        self.reason = reason
 
 
 class NotPermitted(Exception):
-    """The user may not read (or, of `right` "create", not publish) what the channel carries: `entity` by its name."""
+    """The user may not read (or, of `right` "create", not publish) what the channel carries: `entity` by its name. Of
+    `right` "filter" it is fields that the channel's own condition asks about."""
 
     def __init__(self, name: str, entity: str, right: str = "read") -> None:
         super().__init__(f"no permission to {right} {entity}, which {name} carries")

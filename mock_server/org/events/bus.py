@@ -126,7 +126,8 @@ class EventBus:
             self._held = held
 
     def _take_back(self, last: int, until: int) -> None:
-        """Have nothing appended behind a replay id, and nothing kept behind another one."""
+        """Have nothing appended behind a replay id, and nothing kept behind another one; no trigger is told of it."""
+        self.changes.for_triggers()
         for channel in self.channels.values():
             channel.forget_after(last)
         self._ids.forget_after(last)
@@ -232,7 +233,6 @@ class EventBus:
         def ended(committed: bool) -> None:
             if not committed:
                 self._take_back(before, until)
-                self.changes.for_triggers()
                 return
             if kept is not None:
                 kept.committed()

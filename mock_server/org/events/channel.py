@@ -49,7 +49,8 @@ class Channel:
             self._events.append(event)
 
     def promise(self, later: Later) -> None:
-        """Append events that are yet to be made."""
+        """Append events that are yet to be made; nobody may ever read those that were."""
+        self.expire(later.at)
         self._ids.extend(later.ids)
         self._events.extend(repeat(later, len(later.ids)))
 

@@ -78,6 +78,8 @@ class StreamingClient:
     token: str = ""
     """That of the session by which it came last."""
     unwatch: Callable[[], None] = lambda: None
+    deletions: bool = True
+    """Whether PushTopics tell it of records that are deleted, or come back."""
 
     def session_ended(self) -> None:
         """Answer the request that is held: its session is over."""
@@ -109,13 +111,20 @@ class StreamingClients:
         self._sweep()
         return sum(client.durable is durable for client in self._clients.values())
 
-    def open(self, user_id: str, *, durable: bool, browser: str = "") -> StreamingClient:
+    def open(self, user_id: str, *, durable: bool, deletions: bool = True, browser: str = "") -> StreamingClient:
         """Make a client. Raises TooManyClients."""
         if self._org.limits.ledger(CLIENTS_LIMIT[durable]).remaining <= 0:
             raise TooManyClients
         now = self._clock.now()
         client = StreamingClient(
-            self._name(), user_id, durable, browser or self._name(), now, now, self._org.events.generation
+            self._name(),
+            user_id,
+            durable,
+            browser or self._name(),
+            now,
+            now,
+            self._org.events.generation,
+            deletions=deletions,
         )
         self._clients[client.id] = client
         return client

@@ -26,7 +26,7 @@ def is_local(host: str) -> bool:
     if name == "localhost" or name.endswith(".localhost"):
         return True
     try:
-        address = ip_address(name.partition("%")[0])
+        address = ip_address(name)
     except ValueError:
         return False
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:

@@ -49,7 +49,7 @@ def values_of(field: Field, cells: Sequence[str], coerce: Coerce) -> Values:
 
 def stored_of(field: Field, values: Sequence[Any], coerce: Coerce) -> Values:
     """Return the stored form of JSON values, None not among them. Raises Unusual."""
-    if set(map(type, values)) == {str}:
+    if set(map(type, values)) == {str} and "" not in values:
         return _read(field, values, coerce)
     try:
         return list(map(coerce, values))

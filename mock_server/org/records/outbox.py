@@ -177,15 +177,18 @@ class Outbox:
         return written
 
     def _taken(self, error: type[BaseException] | None) -> tuple[list[Batch], list[Published]]:
-        at_once = [event for _, event in self._at_once.values()]
-        batches, events = self._log.fresh or [], self._in_order()
-        if self._log.fresh is not None:
+        batches = self._log.fresh or []
+        if batches:
             self._log.fresh = []
-        self._events, self._at_once = [], {}
-        if error is None:
-            return batches, events
-        # Who met a lock begins anew, and publishes then.
-        return [], [] if issubclass(error, LockHeld) else at_once
+        events: list[Published] = []
+        if self._events or self._at_once:
+            # Who met a lock begins anew, and publishes then.
+            if error is None or not issubclass(error, LockHeld):
+                events = [event for _, event in self._at_once.values()]
+            if error is None:
+                events += self._events
+            self._events, self._at_once = [], {}
+        return (batches if error is None else []), events
 
 
 MOST_BYTES = 1_000_000

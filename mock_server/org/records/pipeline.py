@@ -84,6 +84,7 @@ class Pipeline:
             clock,
             locks,
             self._locking,
+            log,
             bin,
             permissions,
             self.automation,
@@ -269,6 +270,7 @@ class Pipeline:
             user_id=chunk.user_id,
             moment=self._clock.now(),
             exchange=chunk.exchange,
+            hooked=chunk.execution is not None,
         )
 
     def _locked(self, groups: Mapping[tuple[str, str], list[Row]]) -> frozenset[str]:

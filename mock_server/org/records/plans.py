@@ -110,10 +110,12 @@ class WritePlan:
         self.related = {
             name: field for name, field in self.references.items() if name != RECORD_TYPE or not sobject.record_types
         }
+        # Checkboxes have theirs from the table; an event has none.
+        tabled = "boolean" if sobject.kind != "event" else None
         self.defaults: dict[str, Any] = {
             field.name: coercion(field)(field.default)
             for field in sobject.fields
-            if field.default is not None and field.stored and field.type != "boolean" and field.createable
+            if field.default is not None and field.stored and field.type != tabled and field.createable
         }
         for field in sobject.fields:
             chosen = next((entry.value for entry in field.picklist if entry.default), None)

@@ -23,19 +23,21 @@ def living(schema: Schema, store: Store, prefix: str, ids: Sequence[str]) -> tup
 
 def check_references(schema: Schema, store: Store, chunk: Chunk) -> None:
     """Refuse references of another type, to records that are not there, and to converted leads."""
-    wanted: dict[str, dict[str, list[tuple[Row, Field]]]] = {}
+    users: dict[str, list[tuple[Row, Field]]] = {}
     for row in chunk.rows:
         if row.errors or not row.writes:
             continue
-        values, related = row.values, row.plan.related
-        for name in related.keys() & values.keys():
-            value = values[name]
-            if value is not None:
-                wanted.setdefault(value[:3], {}).setdefault(value, []).append((row, related[name]))
-    for prefix, references in wanted.items():
-        target, live = living(schema, store, prefix, list(references))
-        for identifier, users in references.items():
-            for row, reference in users:
+        related = row.plan.related
+        for name, value in row.values.items():
+            if name in related and value is not None:
+                users.setdefault(value, []).append((row, related[name]))
+    wanted: dict[str, list[str]] = {}
+    for identifier in users:
+        wanted.setdefault(identifier[:3], []).append(identifier)
+    for prefix, identifiers in wanted.items():
+        target, live = living(schema, store, prefix, identifiers)
+        for identifier in identifiers:
+            for row, reference in users[identifier]:
                 if target is None or (reference.reference_to and target.name not in reference.reference_to):
                     row.fail(errors.WRONG_ID_TYPE(label=reference.label, value=identifier, fields=[reference.name]))
                 elif identifier not in live:

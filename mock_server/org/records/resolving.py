@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,6 +9,7 @@ from mock_server.org import errors
 from mock_server.org.errors import ApiError
 from mock_server.org.identity.permissions import Permissions
 from mock_server.org.ids import to_15, to_18
+from mock_server.org.records.commits import CommitLog
 from mock_server.org.records.plans import WritePlan, plan_of
 from mock_server.org.records.recycling import RecycleBin
 from mock_server.org.records.rows import Chunk, Row
@@ -25,9 +25,10 @@ _VERBS = {"update": "updated", "delete": "deleted", "undelete": "undeleted", "er
 class Resolving:
     """Finds records by id, by key and in the recycle bin, as far as the saver sees them."""
 
-    def __init__(self, schema: Schema, store: Store, bin: RecycleBin, permissions: Permissions) -> None:
+    def __init__(self, schema: Schema, store: Store, log: CommitLog, bin: RecycleBin, permissions: Permissions) -> None:
         self._schema = schema
         self._store = store
+        self._log = log
         self._bin = bin
         self._permissions = permissions
 
@@ -73,6 +74,7 @@ class Resolving:
             self._by_id(chunk, rows)
         for rows in binned.values():
             self._in_bin(chunk, rows)
+        chunk.features |= {row.verb for row in chunk.rows}
 
     def _plan(self, chunk: Chunk, name: str, tooling: bool) -> WritePlan | None:
         """Return how rows of an object are written, known to the chunk from now on; None where its saver sees none."""
@@ -137,18 +139,30 @@ class Resolving:
                     row.verb = "create"
 
     def _by_id(self, chunk: Chunk, rows: list[Row]) -> None:
-        times = self._read_ids(rows)
-        stored = dict(self._store.lookup(rows[0].sobject, "Id", list(times), "Id", "IsDeleted"))
-        hidden = self._hidden(chunk, rows[0].sobject, stored)
+        sobject, ids, columns = rows[0].sobject, self._read_ids(rows), self._written(rows)
+        stored = {one[-2]: one for one in self._store.lookup(sobject, "Id", ids, *columns, "Id", "IsDeleted")}
+        hidden = self._hidden(chunk, sobject, stored)
         for row in rows:
             if row.errors or row.id is None:
                 continue
-            if row.id not in stored:
+            found = stored.get(row.id)
+            if found is None:
                 row.fail(errors.INVALID_CROSS_REFERENCE_KEY())
             elif row.id in hidden:
                 row.fail(errors.INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY(id=to_15(row.id)))
-            elif stored[row.id]:
+            elif found[-1]:
                 row.fail(errors.ENTITY_IS_DELETED())
+            elif columns:
+                row.held = columns, found
+
+    def _written(self, rows: list[Row]) -> tuple[str, ...]:
+        """Return what updates of the same plain fields write, where the commit log tells what was there before."""
+        plan = rows[0].plan
+        if plan.sobject.name not in self._log.watched:
+            return ()
+        names = {tuple(row.change.values) for row in rows}
+        shape = plan.shape(False, names.pop()) if len(names) == 1 else None
+        return () if shape is None else plan.update(shape.names).columns
 
     def _hidden(self, chunk: Chunk, sobject: SObject, ids: Iterable[str]) -> set[str]:
         """Return those of some records that the saver does not see."""
@@ -158,7 +172,7 @@ class Resolving:
 
     def _in_bin(self, chunk: Chunk, rows: list[Row]) -> None:
         """Find rows in the recycle bin. What went along with another record is not there by itself."""
-        found = self._bin.find(list(self._read_ids(rows)))
+        found = self._bin.find(self._read_ids(rows))
         hidden = self._hidden(chunk, rows[0].sobject, found)
         for row in rows:
             if not row.errors and row.id in hidden:
@@ -169,8 +183,8 @@ class Resolving:
                 row.fail(refused(text="Entity is not in the recycle bin"))
 
     @staticmethod
-    def _read_ids(rows: list[Row]) -> Counter[str]:
-        """Bring the rows' ids into their long form, and refuse what is no id or given twice."""
+    def _read_ids(rows: list[Row]) -> list[str]:
+        """Bring the rows' ids into their long form, and refuse what is no id or given twice; return each once."""
         for row in rows:
             given = row.id
             row.id = to_18(given) if isinstance(given, str) else None
@@ -178,11 +192,12 @@ class Resolving:
                 row.fail(errors.MISSING_ARGUMENT())
             elif row.id is None:
                 row.fail(errors.MALFORMED_ID(value=given))
-        times = Counter(row.id for row in rows if row.id)
-        for row in rows:
-            if row.id is not None and times[row.id] > 1:
+        ids = [row.id for row in rows if row.id]
+        once = list(dict.fromkeys(ids))
+        for row in rows if len(once) < len(ids) else ():
+            if row.id is not None and ids.count(row.id) > 1:
                 row.fail(errors.DUPLICATE_ID_SPECIFIED(id=row.id))
-        return times
+        return once
 
 
 def unsupported_type(name: str) -> ApiError:

@@ -66,6 +66,8 @@ class Row:
     """What is to be written, in stored form, by exact field name."""
     before: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
     """The stored record of an update or delete, all columns, where the plan is `watched`; empty for a create."""
+    held: tuple[tuple[str, ...], tuple[Any, ...]] | None = None
+    """Of an update: what some columns held when it was resolved, where the commit log tells it; behind them its id."""
     parents: dict[Field, NamedParent] | None = None
     """References given as a nested record."""
     waits: dict[str, tuple[Row, NamedParent]] | None = None
@@ -120,7 +122,7 @@ class Chunk:
         self.plans: list[WritePlan] = []
         """The plans of its rows' objects, each once."""
         self.features: frozenset[str] = frozenset()
-        """What any of these plans has: a step that is there for something else is left out."""
+        """What any of these plans has (`plans.FEATURES`), and what is done to rows: create, update and so on."""
 
     def alive(self) -> dict[tuple[str, str], list[Row]]:
         """Return the rows that have not failed, by what is to be done and to which object."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mock_server.org.clock import stamp
@@ -62,6 +62,7 @@ class Saving:
         user_id: str,
         moment: float,
         exchange: int,
+        hooked: bool,
     ) -> None:
         self._schema = schema
         self._store = store
@@ -74,6 +75,8 @@ class Saving:
         self.moment = moment
         self._stamp = stamp(moment)
         self._exchange = exchange
+        self._hooked = hooked
+        """Whether hooks may have changed records since the rows were resolved."""
 
     def _commit(
         self,
@@ -86,10 +89,17 @@ class Saving:
     ) -> None:
         self._log.append(verb, sobject, self.moment, self._exchange, columns, ids, rows, self._user, before)
 
-    def _before(self, sobject: SObject, ids: list[str], columns: tuple[str, ...]) -> list[tuple[Any, ...]] | None:
+    def _before(
+        self, sobject: SObject, ids: list[str], columns: tuple[str, ...], rows: Sequence[Row] = ()
+    ) -> list[tuple[Any, ...]] | None:
         """Return what some columns hold before the write, row by row, where somebody wants to know."""
         if sobject.name not in self._log.watched:
             return None
+        if not self._hooked:
+            # Mostly it was read when the rows were resolved.
+            known = [row.held[1] for row in rows if row.held is not None and row.held[0] == columns]
+            if len(known) == len(ids):
+                return known
         held = {row[-1]: row for row in self._store.lookup(sobject, "Id", ids, *columns, "Id")}
         return [held[identifier] for identifier in ids]
 
@@ -149,7 +159,7 @@ class Saving:
             ids = [str(row.id) for row in same]
             shadowed = statement.shadow([(*row.values.values(), *tail) for row in same])
             made = [(*row, identifier) for row, identifier in zip(shadowed, ids, strict=True)]
-            before = self._before(plan.sobject, ids, statement.columns)
+            before = self._before(plan.sobject, ids, statement.columns, same)
             self._commit("update", name, statement.columns, ids, made, before)
             # A detail that changes its master concerns both.
             self._recount.touch(plan.sobject, ids, columns)

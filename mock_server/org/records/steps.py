@@ -18,6 +18,7 @@ from mock_server.org.identity.permissions import Permissions
 from mock_server.org.ids import IdSource
 from mock_server.org.records import duplicates, lookup_filters
 from mock_server.org.records.agreements import RECORD_TYPE
+from mock_server.org.records.commits import CommitLog
 from mock_server.org.records.leads import protect_converted
 from mock_server.org.records.locking import Locking
 from mock_server.org.records.locks import RowLocks
@@ -52,10 +53,14 @@ _FLAGS = {
 
 
 class Step(NamedTuple):
-    """A step of a save, left out where no row's object has the feature (`plans.FEATURES`) that it is there for."""
+    """A step of a save, left out where no row has or does what it is there for: see `Chunk.features`."""
 
     take: Callable[[Steps, Chunk], None]
-    feature: str | None = None
+    features: frozenset[str] = frozenset()
+
+
+def _of(*features: str) -> frozenset[str]:
+    return frozenset(features)
 
 
 class Steps:
@@ -69,6 +74,7 @@ class Steps:
         clock: Clock,
         locks: RowLocks,
         locking: Locking,
+        log: CommitLog,
         bin: RecycleBin,
         permissions: Permissions,
         automation: Automation,
@@ -85,7 +91,7 @@ class Steps:
         self._automation = automation
         self._approvals = approvals
         self._outbox = outbox
-        self._resolving = Resolving(schema, store, bin, permissions)
+        self._resolving = Resolving(schema, store, log, bin, permissions)
         self._parents = NamedParents(schema, store, permissions)
         self._removal = Removal(schema, store, Relations(schema, store), bin)
         self._restoring = Restoring(schema, store, bin)
@@ -226,8 +232,9 @@ class Steps:
         """Set the fields of standard objects that follow from others."""
         for (verb, _), rows in chunk.alive().items():
             rule = rows[0].plan.rule
-            if rule is not None and verb != "delete":
-                rule.compute(self.context(), rows)
+            concerned = [] if rule is None or verb == "delete" else rule.concerns(rows)
+            if rule is not None and concerned:
+                rule.follow(self.context(), concerned)
 
     def context(self) -> Context:
         return Context(self._schema, self._store, self._clock.now(), self.captured, self.latest)
@@ -357,26 +364,26 @@ class Steps:
 
     STEPS: ClassVar[tuple[Step, ...]] = (
         Step(_permit),
-        Step(_protect, "convertible"),
+        Step(_protect, _of("convertible")),
         Step(_validate),
         Step(_relate),
         Step(_reach),
         Step(_await_approval),
-        Step(_load),
-        Step(_default),
+        Step(_load, _of("update", "delete", "undelete", "erase")),
+        Step(_default, _of("create")),
         Step(_automate),
-        Step(_agree, "agreements"),
-        Step(compute, "rule"),
-        Step(_filter, "filtered"),
-        Step(enforce, "ruled"),
-        Step(_assign, "assigned"),
+        Step(_agree, _of("agreements")),
+        Step(compute, _of("rule")),
+        Step(_filter, _of("filtered")),
+        Step(enforce, _of("ruled")),
+        Step(_assign, _of("assigned")),
         Step(_set_going),
-        Step(_act, "acting"),
-        Step(_number),
-        Step(_ration, "publishes"),
-        Step(_match, "duplicates"),
-        Step(_deduplicate, "unique"),
-        Step(_follow),
+        Step(_act, _of("acting")),
+        Step(_number, _of("create")),
+        Step(_ration, _of("publishes")),
+        Step(_match, _of("duplicates")),
+        Step(_deduplicate, _of("unique")),
+        Step(_follow, _of("delete", "undelete")),
         Step(_lock),
         Step(_forsake),
     )
@@ -385,5 +392,5 @@ class Steps:
 
 @lru_cache(256)
 def _needed(features: frozenset[str]) -> tuple[Callable[[Steps, Chunk], None], ...]:
-    """Return the steps that rows of objects with some features, and no others, go through."""
-    return tuple(step.take for step in Steps.STEPS if step.feature is None or step.feature in features)
+    """Return the steps that rows with some features, and no others, go through."""
+    return tuple(step.take for step in Steps.STEPS if not step.features or step.features & features)

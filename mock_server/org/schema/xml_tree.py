@@ -110,7 +110,7 @@ class _Reader:
         return self._parser.CurrentLineNumber
 
     def _refuse(self, *_: object) -> int:
-        raise XmlError(self.line(), "a DTD or an entity stands here; metadata has none, and they are not read")
+        raise XmlError(self.line(), "a DTD or an entity stands here; they are not read")
 
     def _start(self, name: str, attributes: list[str]) -> None:
         self._count += 1

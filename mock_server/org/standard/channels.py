@@ -37,9 +37,11 @@ def channel(context: Context, rows: list[Row]) -> None:
     for row in rows:
         said, name = _metadata(row), str(row.now("FullName") or "")
         kind = str(said.get("channelType") or "event")
+        if name == DEFAULT:
+            row.fail(_wrong(f"{DEFAULT} is there, and cannot be made or changed"))
         _check(context.schema, row, {name: {"type": kind}})
         if not row.errors and row.verb == "create" and name in taken:
-            row.fail(_wrong(f"there is a channel {name} already"))
+            row.fail(_taken(_id_of(context.store, name)))
         taken.add(name)
         row.values |= {
             "DeveloperName": name.removesuffix("__chn"), "MasterLabel": said.get("label") or name,
@@ -62,10 +64,12 @@ def member(context: Context, rows: list[Row]) -> None:
         found = _check(context.schema, row, {name: {"type": kind, "members": {entity: _asked(said)}}})
         exact = next(iter(found[name]["members"]), entity) if name in found else entity
         if not row.errors and row.verb == "create" and (name, exact) in taken:
-            row.fail(_wrong(f"{exact} is a member of {name} already"))
+            row.fail(_taken(_member_of(context.store, name, exact)))
         if row.verb == "update":
-            before = orjson.loads(row.before["Metadata"])
-            taken.discard((str(before["eventChannel"]), str(row.before["SelectedEntity"])))
+            before = orjson.loads(row.before["Metadata"])["eventChannel"], row.before["SelectedEntity"]
+            if before != (name, exact):
+                row.fail(_wrong("eventChannel and selectedEntity of a member cannot be changed"))
+            taken.discard(before)
         chosen = declared | _selected(taken)
         new = kind == "data" and entity_of(exact) not in chosen
         # Who declares more than that has the add-on, with which there is no such limit.
@@ -116,6 +120,10 @@ def _wrong(text: str) -> errors.ApiError:
     return errors.FIELD_INTEGRITY_EXCEPTION(text=text, fields=["Metadata"])
 
 
+def _taken(identifier: str) -> errors.ApiError:
+    return errors.DUPLICATE_VALUE(field="DeveloperName", id=identifier, fields=["DeveloperName"])
+
+
 def defined(schema: Schema, store: Store) -> dict[str, Any]:
     """Return all channels of an org, those that records define among them."""
     channels, members = _standing(store, CHANNEL), _standing(store, MEMBER)
@@ -147,8 +155,12 @@ def still_captured(store: Store, names: frozenset[str]) -> frozenset[str]:
 
 
 def show(schema: Schema, store: Store, captured: Iterable[str], table: str, now: str) -> None:
-    """Write the records of what is declared: channels, or their members and the objects that are captured."""
+    """Write the records of what is declared: channels, or their members and the objects that are captured.
+
+    Of what an earlier life of the server declared none is left.
+    """
     sobject = objects.load(table)
+    _forget(store, table)
     if table == CHANNEL:
         for name, one in schema.channels.items():
             if name != DEFAULT:
@@ -174,6 +186,16 @@ def hide_captured(store: Store, entity: str) -> None:
     """Remove the record of an object that is declared to be captured no more."""
     sql = f'DELETE FROM "{MEMBER}" WHERE "Id" = ?'  # noqa: S608
     store.connection.execute(sql, (_member_id(DEFAULT, change_event_name(entity)),))
+
+
+def _forget(store: Store, table: str) -> None:
+    """Remove the records of what is declared, which tell by their ids."""
+    sql = f'SELECT "Id", "Metadata", "FullName" FROM "{table}"'  # noqa: S608
+    for identifier, text, name in store.connection.execute(sql).fetchall():
+        said = orjson.loads(text)
+        made = _channel_id(name) if table == CHANNEL else _member_id(said["eventChannel"], said["selectedEntity"])
+        if identifier == made:
+            store.connection.execute(f'DELETE FROM "{table}" WHERE "Id" = ?', (identifier,))  # noqa: S608
 
 
 def _show_member(store: Store, channel: str, member: str, said: Mapping[str, Any], now: str) -> None:
@@ -214,6 +236,14 @@ def _id_of(store: Store, channel: str) -> str:
     sql = f'SELECT "Id" FROM "{CHANNEL}" WHERE "IsDeleted" = 0 AND "FullName" = ?'  # noqa: S608
     found = store.connection.execute(sql, (channel,)).fetchone() if store.has_table(CHANNEL) else None
     return str(found[0]) if found is not None else _channel_id(channel)
+
+
+def _member_of(store: Store, channel: str, entity: str) -> str:
+    """Return the id of the member of a channel that tells of an object."""
+    sql = f'SELECT "Id" FROM "{MEMBER}" WHERE "IsDeleted" = 0 AND "EventChannel" = ? AND "SelectedEntity" = ?'  # noqa: S608
+    values = _id_of(store, channel), entity
+    found = store.connection.execute(sql, values).fetchone() if store.has_table(MEMBER) else None
+    return "" if found is None else str(found[0])
 
 
 def _standing(store: Store, table: str) -> set[str] | None:

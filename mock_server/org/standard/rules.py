@@ -33,15 +33,15 @@ class Rule:
                     for follower in followers:
                         if follower not in names:
                             row.values.pop(follower, None)
-        self.compute(context, [row for row, _ in changed])
-
-    def compute(self, context: Context, rows: list[Row]) -> None:
-        """Set the fields that follow from what the rows, all of this object and no deletes, are about to save."""
-        concerned = [
-            row for row in rows if (self.on_create and row.verb == "create") or not self.reads.isdisjoint(row.values)
-        ]
+        concerned = self.concerns([row for row, _ in changed])
         if concerned:
             self.follow(context, concerned)
+
+    def concerns(self, rows: list[Row]) -> list[Row]:
+        """Return those of some rows, all of this object and no deletes, that save what fields follow from."""
+        return [
+            row for row in rows if (self.on_create and row.verb == "create") or not self.reads.isdisjoint(row.values)
+        ]
 
 
 def _rule(

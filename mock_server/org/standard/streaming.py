@@ -48,7 +48,7 @@ def topic(context: Context, rows: list[Row]) -> None:
         except ApiError as error:
             row.fail(ApiError(replace(error.spec, shape="save"), error.message, ("Query",), 400))
             continue
-        _refuse_taken(context, rows, row, "PushTopic")
+        _refuse_taken(context, rows, row)
         if row.errors:
             continue
         on = [word for name, word in _VERBS if row.now(name)]
@@ -63,14 +63,21 @@ def topic(context: Context, rows: list[Row]) -> None:
 
 def channel(context: Context, rows: list[Row]) -> None:
     """Check the name of streaming channels, and how many there are."""
-    count = len(context.rows("StreamingChannel", "Id"))
+    known = context.rows("StreamingChannel", "Id", "Name")
+    count, changed = len(known), {row.id for row in rows if "Name" in row.values}
+    # As the names of channels may not vary by case alone.
+    taken = {str(name).lower() for identifier, name in known if identifier not in changed}
     for row in rows:
         fault = channel_fault(str(row.now("Name") or ""))
         if fault is not None:
             row.fail(errors.CHANNEL_NAME(text=fault, fields=("Name",)))
             continue
-        _refuse_taken(context, rows, row, "StreamingChannel")
-        if row.verb == "create" and not row.errors:
+        name = str(row.now("Name")).lower()
+        if name in taken and (row.verb == "create" or row.id in changed):
+            row.fail(errors.CHANNEL_TAKEN(fields=("Name",)))
+            continue
+        taken.add(name)
+        if row.verb == "create":
             count += 1
             if count > MOST_CHANNELS:
                 row.fail(errors.TOO_MANY_CHANNELS(most=MOST_CHANNELS))
@@ -85,10 +92,10 @@ def channel_fault(name: str) -> str | None:
     return None
 
 
-def _refuse_taken(context: Context, rows: list[Row], row: Row, sobject: str) -> None:
-    """Refuse a name that another record, or an earlier row, has: it is the channel's."""
+def _refuse_taken(context: Context, rows: list[Row], row: Row) -> None:
+    """Refuse a topic's name that another record, or an earlier row, has: it is the channel's."""
     name = row.now("Name")
-    found = context.schema.get(sobject)
+    found = context.schema.get("PushTopic")
     assert found is not None
     context.store.ready(found)
     stored = context.store.lookup(found, "Name", [name], "Id", "IsDeleted")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from mock_server.org.errors import ApiError
 from mock_server.org.events.clients import StreamingClient, TooManyClients
 from mock_server.protocols.cometd import cookies, messages, replies, versions
 from mock_server.protocols.cometd.connecting import Broken, Part, connect
-from mock_server.protocols.cometd.messages import Message, Unreadable
+from mock_server.protocols.cometd.messages import TOO_LARGE, Message, Unreadable, too_large
 from mock_server.protocols.cometd.replies import told
 from mock_server.protocols.cometd.subscribing import leave, subscribe, unsubscribe
 from mock_server.protocols.cometd.versions import OLDEST, Api
@@ -27,6 +27,7 @@ _SUMMARIES = {
 }
 _ENDS = frozenset({replies.UNKNOWN_CLIENT, replies.INVALID, replies.UNAUTHENTICATED, replies.TOO_MANY_EVENTS})
 """What is told to a client with which it is over."""
+_BUSY = 503
 _LONGEST = 200
 """Characters of a message that the journal keeps."""
 _PATHS = ("/cometd/{version}", "/cometd/{version}/{step*}", "/cometd")
@@ -46,6 +47,8 @@ def _render(error: ApiError) -> Reply:
 def _reason(error: ApiError) -> str:
     if error.spec is errors.NO_TOKEN:
         return replies.UNAUTHENTICATED
+    if error.status == _BUSY:
+        return replies.TOO_BUSY
     return replies.INVALID if error.spec.kind == "session" else f"{error.status}::{error.message}"
 
 
@@ -53,7 +56,10 @@ def _finish(call: Call, reply: Reply) -> Reply:
     """Give the refusals of the gate the form of answers to the messages of the request."""
     if not isinstance(reply, Refusal) or reply.error is None:
         return reply
-    reason = _reason(reply.error)
+    if reply.error.status == TOO_LARGE:
+        return _unread(call, too_large())
+    reason, expelled = _reason(reply.error), reply.error.spec.kind == "session"
+    ext = {"sfdc": {"failureReason": reason}} if reply.error.status == _BUSY else None
     try:
         api, asked = versions.read(call), messages.read(call)
     except Unreadable as unreadable:
@@ -64,7 +70,9 @@ def _finish(call: Call, reply: Reply) -> Reply:
             parts.append(replies.denied(message, reason, api.ext))
         else:
             client = call.org.streaming.find(message.get("clientId"))
-            parts.append(told(message, client=client, error=reason, advice=replies.LEAVE))
+            # Clients keep an advice for later: what was asked by the way must not end the connection.
+            advice = replies.LEAVE if expelled or message.get("channel") == messages.CONNECT else None
+            parts.append(told(message, client=client, error=reason, advice=advice, ext=ext))
             _note_end(call, message, parts[-1:])
     return _answer(call, parts)
 
@@ -95,7 +103,7 @@ async def exchange(call: Call) -> Reply:
     except Unreadable as unreadable:
         return _unread(call, unreadable)
     parts: list[Part] = []
-    given: list[str] = []
+    given: dict[str, str] = {}
     for message in asked:
         try:
             answers = await _answers(call, api, message, given, alone=len(asked) == 1)
@@ -110,8 +118,8 @@ async def exchange(call: Call) -> Reply:
     return _answer(call, parts, given)
 
 
-async def _answers(call: Call, api: Api, message: Message, given: list[str], *, alone: bool) -> list[Part]:
-    """Return what answers one message; `given` takes the cookies that go with it."""
+async def _answers(call: Call, api: Api, message: Message, given: dict[str, str], *, alone: bool) -> list[Part]:
+    """Return what answers one message; `given` takes the cookies that go with it, of each name one."""
     channel = message.get("channel")
     if channel == messages.HANDSHAKE:
         return [_handshake(call, api, message, given)]
@@ -122,7 +130,8 @@ async def _answers(call: Call, api: Api, message: Message, given: list[str], *, 
         client = None
     if client is None:
         # Recorded: the cookie that leads to a server is given anew.
-        given.append(cookies.server(call))
+        if cookies.SERVER not in given:
+            given[cookies.SERVER] = cookies.server(call)
         return [told(message, error=replies.UNKNOWN_CLIENT, advice=replies.REHANDSHAKE)]
     if client.user_id != call.session.user_id:
         return [told(message, client=client, error=replies.OTHER_USER)]
@@ -179,7 +188,7 @@ def _no_publishing(channel: object) -> str:
     return replies.NO_PUBLISHING
 
 
-def _handshake(call: Call, api: Api, message: Message, given: list[str]) -> Part:
+def _handshake(call: Call, api: Api, message: Message, given: dict[str, str]) -> Part:
     kinds = message.get("supportedConnectionTypes")
     if not isinstance(kinds, list):
         kinds = [] if kinds is None else [kinds]
@@ -187,25 +196,27 @@ def _handshake(call: Call, api: Api, message: Message, given: list[str]) -> Part
         return told(message, error=replies.CONNECTION_TYPE.format(replies.short(kinds[0] if kinds else "")))
     try:
         client = call.org.streaming.open(
-            call.session.user_id, durable=api.durable, browser=cookies.brought(call, cookies.BROWSER)
+            call.session.user_id,
+            durable=api.durable,
+            deletions=api.deletions,
+            browser=cookies.brought(call, cookies.BROWSER),
         )
     except TooManyClients:
         return replies.denied(message, replies.TOO_MANY_CLIENTS, api.ext)
     if not cookies.brought(call, cookies.BROWSER):
-        given.append(cookies.browser(call, client))
-    if not cookies.brought(call, cookies.SERVER):
-        given.append(cookies.server(call))
+        given[cookies.BROWSER] = cookies.browser(call, client)
+    if cookies.SERVER not in given and not cookies.brought(call, cookies.SERVER):
+        given[cookies.SERVER] = cookies.server(call)
     return replies.welcome(message, client, api.ext)
 
 
-def _answer(call: Call, parts: Sequence[Part], given: Sequence[str] = ()) -> Reply:
+def _answer(call: Call, parts: Sequence[Part], given: Mapping[str, str] | None = None) -> Reply:
     """Return the answer to a request. What failed in it stands in the journal in Bayeux's own words."""
     failed = [part for part in parts if isinstance(part, dict) and not part["successful"]]
     if failed:
         call.entry.codes = tuple(code for part in failed for code in _codes(part))
         call.entry.message = call.entry.codes[0][:_LONGEST]
-    # Of each name one: the messages of a request may all have asked for it.
-    return Reply(200, replies.body(parts), cookies=tuple({one.partition("=")[0]: one for one in given}.values()))
+    return Reply(200, replies.body(parts), cookies=tuple((given or {}).values()))
 
 
 def _codes(part: dict[str, Any]) -> Iterator[str]:

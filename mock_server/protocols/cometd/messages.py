@@ -14,6 +14,7 @@ HANDSHAKE, CONNECT, DISCONNECT = "/meta/handshake", "/meta/connect", "/meta/disc
 SUBSCRIBE, UNSUBSCRIBE = "/meta/subscribe", "/meta/unsubscribe"
 LARGEST = 32_768
 """Bytes of a request (Streaming API guide, "How the Client Connects")."""
+TOO_LARGE = 413
 OPERATIONS = {
     HANDSHAKE: "cometd.handshake",
     SUBSCRIBE: "cometd.subscribe",
@@ -35,10 +36,15 @@ class Unreadable(Exception):
         self.text = text
 
 
+def too_large() -> Unreadable:
+    """Return why a request is not read that is larger than one may be."""
+    return Unreadable(TOO_LARGE, "Maximum Request Size Exceeded")
+
+
 def read(call: Call) -> list[Message]:
     """Return the messages of a request. Raises Unreadable."""
     if len(call.body) > LARGEST:
-        raise Unreadable(413, "Maximum Request Size Exceeded")
+        raise too_large()
     kind = call.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if kind in _JSON:
         return _messages(call.body)

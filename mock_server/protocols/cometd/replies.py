@@ -46,10 +46,18 @@ TOO_MANY_CLIENTS = "403::Organization concurrent user limit exceeded"  # R
 TOO_MANY_EVENTS = "403::Organization total events daily limit exceeded"
 UNKNOWN_CLIENT = "403::Unknown client"  # R
 NO_ENTITY = "403::Subscriber does not have access to the entity in this topic"
+NO_CONDITION = "403::Subscriber does not have access to all fields referenced in the where clause of the PushTopic"
 NOT_MADE = "403::Cannot create channel {{{}}}"
 RESTRICTED = "403::Restricted channel"
 NO_PUBLISHING = "403:denied_by_security_policy:publish_denied"  # recall: as CometD 3 words its denials
+TOO_BUSY = "503::Server is too busy. Please try your request again later."
 UNKNOWN_CHANNEL = "404::Unknown channel"
+NO_GENERIC = {
+    "": UNKNOWN_CHANNEL,
+    "case": "404::channel names may not vary only by case",
+    "spent": "403::Unable to create channel dynamically, maximum channel limit has been exceeded",
+}
+"""Why there is no streaming channel, by the reason of a NoChannel."""
 DENIED = {
     "/topic/": "403::User not enabled for streaming",
     "/data/": "403::User not allowed to subscribe CDC without View All Data permissions",

@@ -87,6 +87,8 @@ def _reading(call: Call, client: StreamingClient, message: Message, name: Any) -
             raise Refused(replies.RESTRICTED)
         replay = _replay(client, message, name)
         channel = _find(call, name)
+        if channel.kind == "topic" and not client.deletions:
+            channel = _early(channel)
         if allocation(call.org, channel, durable=client.durable).remaining <= 0:
             raise Refused(replies.TOO_MANY_EVENTS)
         try:
@@ -103,18 +105,24 @@ def _reading(call: Call, client: StreamingClient, message: Message, name: Any) -
 def _find(call: Call, name: str) -> Channel:
     try:
         return call.org.events.find(call.session, name)
-    except NoChannel:
-        unknown = replies.UNKNOWN_CHANNEL if name.startswith("/u/") else replies.NO_SUCH_CHANNEL.format(name)
-        raise Refused(unknown) from None
+    except NoChannel as error:
+        generic = name.startswith("/u/")
+        raise Refused(replies.NO_GENERIC[error.reason] if generic else replies.NO_SUCH_CHANNEL.format(name)) from None
     except NotPermitted as error:
         if name.startswith("/topic/") and error.entity != "PushTopic":
-            raise Refused(replies.NO_ENTITY) from None
+            raise Refused(replies.NO_CONDITION if error.right == "filter" else replies.NO_ENTITY) from None
         if error.right == "create":
             raise Refused(replies.NOT_MADE.format(name)) from None
         denial = next((text for start, text in replies.DENIED.items() if name.startswith(start)), replies.RESTRICTED)
         raise Refused(denial) from None
     except _no_filter() as error:
         raise Refused(replies.NO_FIELDS.format(", ".join(error.fields))) from None
+
+
+def _early(channel: Channel) -> Channel:
+    from mock_server.org.events.topics.views import EarlyView
+
+    return EarlyView(channel)
 
 
 def _no_filter() -> type[NoFilter]:
@@ -135,11 +143,11 @@ def _replay(client: StreamingClient, message: Message, name: str) -> int:
         # Recorded of null, which some clients send who were given no id: it is as good as no entry.
         shown = ", ".join(f"{key}={replies.short(value)}" for key, value in asked.items())
         raise Refused(replies.NOT_IN_MAP.format(base, "{" + shown + "}"))
-    value = asked[base]
+    value, told = asked[base], replies.short(asked[base])
     if (isinstance(value, str) and _NUMBER.fullmatch(value)) or (isinstance(value, float) and value.is_integer()):
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool) or value not in _REPLAYS:
-        raise Refused(replies.BAD_REPLAY.format(replies.short(value)))
+        raise Refused(replies.BAD_REPLAY.format(told))
     return value
 
 

@@ -13,6 +13,8 @@ from mock_server.protocols.cometd import replies
 from mock_server.protocols.cometd.messages import Unreadable
 
 OLDEST = 23.0
+_DELETIONS = 29.0
+"""The version that a client must connect by to be told of them (Object Reference, "PushTopic")."""
 _VERSION = re.compile(r"[0-9]{1,4}\.[0-9]{1,4}")
 _RELEASE = re.compile(r"[1-9][0-9]{1,2}\.0")
 """All versions that there have been are whole numbers."""
@@ -21,9 +23,11 @@ _EXT = {"replay": True, "payload.format": True}
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """What a client may expect. `durable`: its events can be replayed; `ext` is what a handshake is told of that."""
+    """What a client may expect. `durable`: its events can be replayed; `ext` is what a handshake is told of that.
+    `deletions`: PushTopics tell it of deletions and undeletions."""
 
     durable: bool
+    deletions: bool = True
 
     @property
     def ext(self) -> dict[str, Any] | None:
@@ -48,4 +52,4 @@ def _api(version: str, step: str, latest: int) -> Api:
         raise Unreadable(400, replies.NO_VERSION)
     if not _RELEASE.fullmatch(version) or not OLDEST <= float(version) <= latest:
         raise Unreadable(400, replies.OLD_VERSION)
-    return Api(durable=float(version) >= DURABLE)
+    return Api(durable=float(version) >= DURABLE, deletions=float(version) >= _DELETIONS)

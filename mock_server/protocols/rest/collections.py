@@ -201,16 +201,16 @@ def _within(count: int, limit: int) -> None:
 
 
 def _changes(call: Call, verb: Verb, records: Sequence[dict[str, Any]]) -> list[Change]:
-    schema, out = call.schema, []
+    out: list[Change] = []
+    known: dict[str, bool] = {}
     for record in records:
         attributes = record.pop("attributes", None)
         kind = attributes.get("type") if isinstance(attributes, dict) else None
         if not isinstance(kind, str):
             raise errors.INVALID_INPUT(text="Each record needs the name of its object in attributes.type")
-        change = Change(verb, kind, record)
-        if schema.get(kind) is None:
-            change.refusal = unsupported_type(kind)
-        out.append(change)
+        if kind not in known:
+            known[kind] = call.schema.get(kind) is not None
+        out.append(Change(verb, kind, record, refusal=None if known[kind] else unsupported_type(kind)))
     return out
 
 

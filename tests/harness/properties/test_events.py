@@ -179,6 +179,28 @@ def one_event_dropped_long_before_the_end(world: World) -> Options:
     return stream.options()
 
 
+def _left_out(world: World, later: int) -> Options:
+    """One event is not handled, and so many after it are before the end."""
+    stream = Stream(world)
+    stream.subscribe()
+    events = stream.publish(1 + later)
+    stream.deliver(*events, handle=False)
+    stream.handle(*events[1:])
+    stream.end()
+    stream.subscribe(events[-1].replay_id)
+    return stream.options()
+
+
+@scene("events.replay_after_handling", "violated")
+def one_event_left_by_a_worker_of_sixteen(world: World) -> Options:
+    return _left_out(world, 15)
+
+
+@scene("events.replay_after_handling", "held")
+def one_event_that_sixteen_overtook(world: World) -> Options:
+    return _left_out(world, 16)
+
+
 # -- replay ids, never made up
 
 
@@ -226,6 +248,17 @@ def told_by_a_publish_result(world: World) -> Options:
     stream = Stream(world)
     (own,) = stream.publish(own=True)
     stream.subscribe(own.replay_id)
+    return stream.options()
+
+
+@scene("events.replay_opaque", "violated")
+def from_an_id_that_it_was_told_later(world: World) -> Options:
+    stream = Stream(world)
+    stream.subscribe()
+    (one,) = stream.publish()
+    stream.cut()
+    stream.subscribe(one.replay_id)
+    stream.took(one)
     return stream.options()
 
 
@@ -319,6 +352,53 @@ def the_oldest_where_nothing_had_expired(world: World) -> Options:
     stream.subscribe(-2)
     stream.deliver(one, handle=False)
     stream.took(two)
+    return stream.options()
+
+
+@scene("events.expired_replay_recovered", "violated")
+def a_query_before_the_refusal(world: World) -> Options:
+    stream = _expired(world)
+    stream.subscribed.clear()
+    _query(stream, "SELECT Id, Name FROM Account")
+    stream.subscribe(3, refused=EXPIRED.format(3))
+    stream.subscribe(-2)
+    stream.took(stream.published[-1])
+    return stream.options()
+
+
+@scene("events.expired_replay_recovered", "held")
+def refused_twice_with_a_query_in_between(world: World) -> Options:
+    stream = _expired(world)
+    _query(stream, "SELECT Id, Name FROM Account")
+    stream.subscribe(3, refused=EXPIRED.format(3))
+    stream.subscribe(-2)
+    stream.took(stream.published[-1])
+    return stream.options()
+
+
+@scene("events.expired_replay_recovered", "held")
+def nothing_but_its_own_had_expired(world: World) -> Options:
+    stream = Stream(world, channel=ACCOUNTS)
+    stream.subscribe()
+    stream.took(stream.change("1"))
+    stream.end()
+    stream.change("2", own=True)
+    stream.advance(73 * HOUR)
+    stream.subscribe(3, refused=EXPIRED.format(3))
+    stream.subscribe(-2)
+    return stream.options()
+
+
+@scene("events.expired_replay_recovered", "held")
+def what_had_expired_was_handled_before(world: World) -> Options:
+    stream = Stream(world, channel=ACCOUNTS)
+    stream.subscribe()
+    one, two = stream.change("1"), stream.change("2")
+    stream.took(two, one)
+    stream.end()
+    stream.advance(73 * HOUR)
+    stream.subscribe(one.replay_id, refused=EXPIRED.format(one.replay_id))
+    stream.subscribe(-2)
     return stream.options()
 
 
@@ -475,6 +555,23 @@ def a_deletion_needs_no_look(world: World) -> Options:
     return _gap(world, "GAP_DELETE", "1").options()
 
 
+@scene("events.gap_reconciled", "violated")
+def one_record_of_two_by_a_query_of_999_characters(world: World) -> Options:
+    return _by_a_query_of(world, 999)
+
+
+@scene("events.gap_reconciled", "held")
+def one_record_of_two_and_what_the_journal_has_cut_off(world: World) -> Options:
+    return _by_a_query_of(world, 1000)
+
+
+def _by_a_query_of(world: World, length: int) -> Options:
+    stream = _gap(world, "GAP_UPDATE", "1", "2")
+    soql = "SELECT Name FROM Account WHERE Id IN ('001000000000001AAA'"
+    _query(stream, f"{soql}{' ' * (length - len(soql) - 1)})")
+    return stream.options()
+
+
 DROPPED = {"faults": [ArmedFault("dropped", 1, 1, {"event": {"drop": "gap"}})]}
 
 
@@ -493,6 +590,16 @@ def a_gap_event_in_the_place_of_another_looked_up(world: World) -> Options:
     options = a_gap_event_in_the_place_of_another(world)
     world.query("SELECT Id FROM Account WHERE Id = '001000000000001AAA'", at=500.0, end=500.0)
     return options
+
+
+@scene("events.gap_reconciled", "not exercised")
+def a_gap_event_behind_the_event_itself(world: World) -> Options:
+    stream = Stream(world, channel=ACCOUNTS)
+    stream.subscribe()
+    event = stream.change("1")
+    stream.took(event)
+    stream.deliver(event, handle=False, rule="dropped")
+    return stream.options(**DROPPED)
 
 
 @scene("events.none_missed", "held")
@@ -523,6 +630,14 @@ def _asking(world: World, *more: int) -> Stream:
     if more:
         stream.deliver(*events[3 : 3 + sum(more)])
     return stream
+
+
+@scene("events.flow_control", "violated")
+def asks_for_none(world: World) -> Options:
+    stream = Stream(world)
+    stream.subscribe()
+    stream.fetch(0)
+    return stream.options()
 
 
 @scene("events.flow_control", "violated")
@@ -638,6 +753,16 @@ def delivered_in_another_order(world: World) -> Options:
 
 
 @scene("events.order_per_record", "held")
+def put_in_order_again(world: World) -> Options:
+    stream = Stream(world)
+    stream.subscribe()
+    one, two = stream.publish(2, key="O-1")
+    stream.deliver(two, one, handle=False)
+    stream.handle(one, two)
+    return stream.options()
+
+
+@scene("events.order_per_record", "held")
 def handled_once_more_is_no_disorder(world: World) -> Options:
     stream = Stream(world)
     stream.subscribe()
@@ -677,6 +802,16 @@ def its_own_write_comes_back(world: World) -> Options:
 @scene("events.no_echo", "held")
 def written_twice_for_one_event(world: World) -> Options:
     return _echoes(world, 1)
+
+
+@scene("events.no_echo", "held")
+def two_rounds(world: World) -> Options:
+    return _echoes(world, 2)
+
+
+@scene("events.no_echo", "violated")
+def three_rounds(world: World) -> Options:
+    return _echoes(world, 3)
 
 
 @scene("events.no_echo", "violated")
@@ -753,6 +888,44 @@ def one_record_of_an_event_of_three(world: World) -> Options:
     event = stream.change("1", "2", "3")
     stream.deliver(event, handle=False)
     stream.handle(event, record=event.records[0])
+    return stream.options()
+
+
+@scene("events.none_missed", "held")
+def what_was_retained_no_more_when_it_came_back(world: World) -> Options:
+    stream = Stream(world)
+    stream.subscribe()
+    stream.took(*stream.publish())
+    stream.end()
+    stream.publish()
+    stream.advance(73 * HOUR)
+    (three,) = stream.publish()
+    stream.subscribe(-2)
+    stream.took(three)
+    return stream.options()
+
+
+@scene("events.none_missed", "not exercised")
+def published_when_no_run_was_left(world: World) -> Options:
+    stream = Stream(world)
+    stream.subscribe()
+    stream.took(*stream.publish())
+    options = stream.options()
+    stream.tick(10.0)
+    stream.publish()
+    return {**options, "happenings": stream.options()["happenings"]}
+
+
+@scene("events.none_missed", "held")
+def what_its_filter_leaves_out(world: World) -> Options:
+    stream = Stream(world, channel="/topic/Orders?Size__c='L'")
+    stream.subscribe()
+    one, _ = stream.publish(2, channels=("/topic/Orders",))
+    stream.took(one)
+    stream.end()
+    (three,) = stream.publish(channels=("/topic/Orders",))
+    stream.subscribe(one.replay_id)
+    stream.took(three)
     return stream.options()
 
 
@@ -1045,6 +1218,25 @@ def an_older_message_that_tells_of_the_record_as_it_is_now(world: World) -> Opti
     stream.call("m2", 2, at=103)
     stream.call("m1", 1, at=163, attempt=2)
     return stream.options()
+
+
+def _overtaken(world: World, *, effect: bool) -> Options:
+    """The first message was on its way when its record was saved again, and arrives behind that of the second save."""
+    stream = Stream(world)
+    _account_saved(world, 101, 102)
+    stream.call("m2", 2, at=103, written=102.1)
+    stream.call("m1", 1, at=104, written=101.1, rule="overtaken", effect=effect)
+    return stream.options()
+
+
+@scene("callout.idempotent_receiver", "violated")
+def applies_an_older_message_that_was_overtaken(world: World) -> Options:
+    return _overtaken(world, effect=True)
+
+
+@scene("callout.idempotent_receiver", "held")
+def passes_over_an_older_message_that_was_overtaken(world: World) -> Options:
+    return _overtaken(world, effect=False)
 
 
 @scene("callout.idempotent_receiver", "violated")

@@ -117,6 +117,31 @@ def refused_for_itself_and_sent_again_after_its_parent(world: World) -> None:
     world.send({2: None})
 
 
+def _reset_in_mid_stream(world: World) -> None:
+    lost = {"status": None, "outcome": "abandoned", "strikes": [strike("reset", "before", "reply")]}
+    world.exchange("cometd.connect", at=1.0, end=1.5, fingerprint="first", **lost)
+    world.exchange("cometd.subscribe", at=2.0, end=2.1, fingerprint="first client", **lost)
+
+
+@scene("retry.transient_retried", "held")
+def begins_anew_with_a_handshake(world: World) -> None:
+    _reset_in_mid_stream(world)
+    world.exchange("cometd.handshake", at=3.0, end=3.1)
+
+
+@scene("retry.transient_retried", "held")
+def subscribes_by_another_client_id(world: World) -> None:
+    _reset_in_mid_stream(world)
+    world.exchange("cometd.subscribe", at=3.0, end=3.1, fingerprint="second client")
+    world.exchange("cometd.connect", at=4.0, end=4.1, fingerprint="second client")
+
+
+@scene("retry.transient_retried", "violated")
+def has_done_with_streaming_after_a_reset(world: World) -> None:
+    _reset_in_mid_stream(world)
+    world.exchange("rest.limits", at=30.0, end=30.1)
+
+
 @scene("retry.permanent_not_retried", "not exercised")
 def asks_for_a_websocket_whenever_it_connects(world: World) -> None:
     for at in (0.0, 1.0):

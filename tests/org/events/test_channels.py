@@ -410,3 +410,28 @@ def test_members_of_the_default_channel_are_captured() -> None:
     bus = Bus(schema=schema_of({"ChangeEvents": {"members": {"AccountChangeEvent": {}}}}))
     bus.save(Change("create", "Account", {"Name": "a"}), Change("create", "Contact", {"LastName": "c"}))
     assert [one["ChangeEventHeader"]["entityName"] for one in changes(bus, "/data/ChangeEvents")] == ["Account"]
+
+
+def test_what_one_member_has_is_not_passed_over_for_what_another_has_later() -> None:
+    """Of three events at a time one member has some that nobody wants before the one that is wanted."""
+    bus = Bus(schema=schema_of({"Some__chn": {"members": {"After__e": {"filter": "Number__c > 5"}, "Old__e": {}}}}))
+    for name, number in (("After__e", 1), ("Old__e", 2), ("After__e", 1), ("Old__e", 4), ("After__e", 1)):
+        bus.save(event(name, str(number), **({"Number__c": number} if name == "After__e" else {})))
+    bus.save(event("After__e", "wanted", Number__c=9))
+    bus.save(event("Old__e", "last"))
+    channel = bus.org.events.find(bus.who, "/event/Some__chn")
+    found, at = [], 0
+    while part := bus.org.events.after(channel, at, 3):
+        found += [one.payload["Text__c"] for one in part]
+        at = part[-1].replay_id
+    assert found == ["2", "4", "wanted", "last"]
+
+
+def test_a_gap_says_no_more_than_that_there_is_one() -> None:
+    members = {"Account": {"enriched": ["Industry"]}}
+    bus = Bus(schema=schema_of({"Some__chn": {"type": "data", "members": members}}))
+    bus.org.captured.most_changes = 1
+    bus.save(*[Change("create", "Account", {"Name": one, "Industry": "Energy"}) for one in "ab"])
+    told = changes(bus, "/data/Some__chn")[-1]
+    assert told["ChangeEventHeader"]["changeType"] == "GAP_OVERFLOW"
+    assert set(told) == {"ChangeEventHeader"}

@@ -276,3 +276,25 @@ def test_who_saves_on_a_full_disk_is_told_and_nothing_is_half_there(tmp_path: Pa
         assert [one["Id"] for one in found["records"]] == done
         headers = [one["payload"]["ChangeEventHeader"] for one in server.control.events()]
         assert [identifier for header in headers for identifier in header["recordIds"]] == done
+
+
+@pytest.mark.parametrize("where", ["events", "commit"])
+def test_a_trigger_of_changes_is_not_told_of_what_could_not_be_kept(tmp_path: Path, where: str) -> None:
+    bus = Kept(tmp_path)
+    seen: list[str] = []
+    bus.org.automation.add(
+        "AccountChangeEvent", "insert", at="after", work=lambda trigger: seen.extend(one["Name"] for one in trigger.new)
+    )
+    connection = bus.org.store.connection
+    if where == "events":
+        connection.execute(NO_ROOM)
+    else:
+        bus.org.store._open = Failing(connection)  # type: ignore[assignment]
+    with pytest.raises(sqlite3.Error):
+        bus.save(account("second"))
+    bus.org.store._open = connection
+    if where == "events":
+        connection.execute("DROP TRIGGER full")
+    bus.save(account("third"))
+    assert seen == ["third"]
+    bus.org.close()

@@ -82,7 +82,25 @@ def test_names_and_numbers_are_limited(bus: Bus) -> None:
     names = [Change("create", "StreamingChannel", {"Name": f"/u/N{number}"}) for number in range(200)]
     assert all(result.success for result in bus.save(*names))
     assert [error.code for error in channel(bus).errors] == ["LIMIT_EXCEEDED"]
-    assert [error.code for error in channel(bus, "/u/N0").errors] == ["DUPLICATE_VALUE"]
+    assert [error.code for error in channel(bus, "/u/n0").errors] == ["DUPLICATE_DEVELOPER_NAME"]
+    bus.org.dynamic_channels = True
+    with pytest.raises(NoChannel) as caught:
+        Listener(bus, bus.who)
+    assert caught.value.reason == "spent"
+
+
+def test_names_do_not_vary_by_case_alone(bus: Bus) -> None:
+    first, other = channel(bus), channel(bus, "/u/Other")
+    bus.org.dynamic_channels = True
+    with pytest.raises(NoChannel) as caught:
+        Listener(bus, bus.who, NEWS.lower())
+    assert caught.value.reason == "case"
+    (taken,) = bus.save(Change("update", "StreamingChannel", {"Name": NEWS.lower()}, id=other.id))
+    assert [error.code for error in taken.errors] == ["DUPLICATE_DEVELOPER_NAME"]
+    (renamed,) = bus.save(Change("update", "StreamingChannel", {"Name": NEWS.lower()}, id=first.id))
+    assert renamed.success
+    (described,) = bus.save(Change("update", "StreamingChannel", {"Description": "x"}, id=other.id))
+    assert described.success
 
 
 def test_a_channel_is_made_by_who_subscribes_where_that_is_allowed(bus: Bus) -> None:

@@ -12,6 +12,8 @@ from mock_server.org.events import UnknownReplay
 from mock_server.org.events.managed import HELD, SlotTaken
 from mock_server.org.records.changes import Change
 from mock_server.org.schema import Schema
+from mock_server.org.seeded import write_rows
+from mock_server.org.tooling import objects
 from tests.org.events.conftest import EVENTS, Bus, event
 
 
@@ -281,3 +283,61 @@ def test_what_is_committed_is_part_of_a_snapshot(tmp_path: Path, kept: bool) -> 
         again = opened(tmp_path)
         assert again.org.events.managed.committed(name) is None
         again.org.close()
+
+
+def test_schemas_stay_known_where_the_org_was_put_back_to_what_it_was_before_them(tmp_path: Path) -> None:
+    first = opened(tmp_path)
+    empty = first.org.snapshot()
+    first.save(event("After__e", "a"))
+    (schema_id,) = {one.schema_id for one in first.on("After__e")}
+    first.org.restore(empty)
+    first.org.close()
+    schema = Schema()
+    schema.add({**EVENTS, "After__e": {"fields": {"Other__c": {"type": "text"}}}}, {})
+    again = opened(tmp_path, schema=schema)
+    assert again.org.events.codecs.known(str(schema_id)) is not None
+    again.org.close()
+
+
+def test_what_was_pushed_to_some_is_for_them_alone_after_a_kill(tmp_path: Path) -> None:
+    first = opened(tmp_path)
+    (made,) = first.save(Change("create", "StreamingChannel", {"Name": "/u/news"}))
+    nobody = "005000000000000AAA"
+    first.org.events.generic.push(first.who, str(made.id), [("all", []), ("one", [nobody])], 0, lost=False)
+    first.org.store._let_go()
+    again = opened(tmp_path)
+    told = again.org.events.after(again.org.events.find(again.who, "/u/news"), 0, 9)
+    assert [one.payload["payload"] for one in told] == ["all"]
+    again.org.close()
+
+
+def test_of_channels_that_are_declared_no_more_no_record_is_left(tmp_path: Path) -> None:
+    member = objects.load("PlatformEventChannelMember")
+
+    def life(captured: str, channels: dict[str, Any]) -> Bus:
+        schema = Schema()
+        schema.add(EVENTS, {}, {"channels": channels})
+        bus = opened(tmp_path, schema=schema)
+        bus.org.captured.add(captured)
+        write_rows(bus.org)
+        return bus
+
+    def members(bus: Bus) -> set[tuple[str, str]]:
+        bus.org.store.ready(member)
+        ids = [row[0] for row in bus.org.store.connection.execute('SELECT "Id" FROM "PlatformEventChannelMember"')]
+        rows = bus.org.store.records(member, ids).values()
+        return {(row["DeveloperName"], row["SelectedEntity"]) for row in rows}
+
+    first = life("Account", {"Some__chn": {"type": "data", "members": {"Account": {"filter": "Site = 'x'"}}}})
+    assert members(first) == {
+        ("ChangeEvents_AccountChangeEvent", "AccountChangeEvent"), ("Some_chn_AccountChangeEvent", "AccountChangeEvent"),
+    }  # fmt: skip
+    said = {"eventChannel": "ChangeEvents", "selectedEntity": "LeadChangeEvent"}
+    (own,) = first.save(Change("create", member.name, {"FullName": "own", "Metadata": said}, tooling=True))
+    assert own.success, own.errors
+    first.org.store._let_go()
+    again = life("Contact", {})
+    assert members(again) == {("ChangeEvents_ContactChangeEvent", "ContactChangeEvent"), ("own", "LeadChangeEvent")}
+    assert again.org.events.changes.entities() == {"Contact", "Lead"}
+    assert again.org.channels.keys() == {"ChangeEvents"}
+    again.org.close()

@@ -34,6 +34,15 @@ def test_a_row_is_an_event_and_no_record(bus: Bus) -> None:
     assert list(bus.org.commits()) == []
 
 
+@pytest.mark.parametrize(("said", "told"), [({}, True), ({"Open__c": None}, False), ({"Open__c": False}, False)])
+def test_a_field_that_is_left_out_has_its_default(bus: Bus, said: dict[str, Any], told: bool) -> None:
+    fields = {"Open__c": {"type": "checkbox", "default": True}, "Shut__c": {"type": "checkbox"}}
+    bus.org.schema.add({"Set__e": {"fields": {**fields, "Text__c": {"type": "text", "default": "t"}}}}, {})
+    assert bus.save(Change("create", "Set__e", said))[0].success
+    (event,) = bus.on("Set__e")
+    assert [event.payload[name] for name in ("Open__c", "Shut__c", "Text__c")] == [told, False, "t"]
+
+
 def test_uuids_and_replay_ids_are_never_the_same(bus: Bus) -> None:
     results = [one for _ in range(5) for one in bus.save(*[event("After__e", str(n)) for n in range(100)])]
     seen = bus.on("After__e")

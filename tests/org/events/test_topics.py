@@ -442,6 +442,18 @@ def test_users_are_told_of_records_and_fields_that_they_see(bus: Bus) -> None:
     ]
 
 
+def test_who_may_not_read_what_a_topic_asks_about_cannot_subscribe(bus: Bus) -> None:
+    bus.org.schema.add(BIKES, {})
+    topic(bus, Query="SELECT Id, Name FROM Bike__c WHERE Secret__c > 1")
+    topic(bus, Name="Told", Query="SELECT Id, Secret__c FROM Bike__c")
+    reads = {"objects": {"Bike__c": "read", "PushTopic": "read"}}
+    reader = user(bus, 1, **reads, fields={"Bike__c": {"Secret__c": "none"}})
+    with pytest.raises(NotPermitted) as caught:
+        bus.org.events.find(reader, "/topic/New")
+    assert (caught.value.entity, caught.value.right) == ("Bike__c", "filter")
+    assert bus.org.events.find(reader, "/topic/Told").name == "/topic/Told"
+
+
 @pytest.mark.parametrize(
     ("objects", "entity"), [({"PushTopic": "read"}, "Account"), ({"Account": "read"}, "PushTopic")]
 )

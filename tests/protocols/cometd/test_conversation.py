@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.protocols.cometd.conftest import CASE, ORDER, Bayeux, Lab
+from tests.protocols.cometd.conftest import CASE, ORDER, TOPIC, Bayeux, Lab
 from tests.waiting import PATIENCE
 
 
@@ -218,6 +218,14 @@ def test_events_can_be_replayed_since_37(lab: Lab, version: str, ext: bool | Non
     client.connect()
     assert client.subscribe(ORDER, -2)["successful"]
     assert len(client.connect(advice={"timeout": 0})) == (2 if ext else 1)
+
+
+@pytest.mark.parametrize(("version", "types"), [("28.0", ["updated"]), ("29.0", ["updated", "deleted", "undeleted"])])
+def test_topics_tell_of_deletions_since_29(lab: Lab, version: str, types: list[str]) -> None:
+    client = lab.client(version).ready(TOPIC)
+    for kind in ("updated", "deleted", "undeleted"):
+        lab.publish(TOPIC, {"Id": "001000000000001AAA"}, told={"type": kind})
+    assert [message["data"]["event"]["type"] for message in client.connect()[:-1]] == types
 
 
 def test_a_request_of_a_stream_costs_no_api_call(lab: Lab) -> None:

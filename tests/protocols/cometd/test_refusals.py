@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import requests
 
 from tests.protocols.cometd.conftest import ALL_CHANGES, CASE, NOTES, ORDER, TOPIC, Bayeux, Lab
 from tests.waiting import PATIENCE
 
+TOO_BUSY = "503::Server is too busy. Please try your request again later."
 EXT = {"replay": True, "payload.format": True}
 
 
@@ -94,6 +96,18 @@ def test_a_session_that_ends_while_a_connect_is_held_ends_the_wait(lab: Lab, end
     assert (reply["error"], reply["advice"]["reconnect"]) == ("401::Authentication invalid", "none")
 
 
+def test_a_user_who_is_deactivated_while_a_connect_is_held_is_told_at_once(lab: Lab) -> None:
+    other = lab.control.create_user({"username": "leaver@sfmock.test", "profile": "System Administrator"})
+    client = lab.client(token=other.access_token).ready(ORDER)
+    held = client.hold()
+    lab.held()
+    url = f"{lab.server.url}/services/data/v60.0/sobjects/User/{other.user_id}"
+    headers = {"Authorization": f"Bearer {lab.info.access_token}"}
+    assert requests.patch(url, json={"IsActive": False}, headers=headers, timeout=20).status_code == 204
+    (reply,) = held.result(PATIENCE)
+    assert (reply["error"], reply["advice"]["reconnect"]) == ("401::Authentication invalid", "none")
+
+
 def test_a_session_does_not_expire_while_its_client_stays_connected(lab: Lab) -> None:
     client = lab.client().ready(ORDER)
     for _ in range(90):
@@ -159,9 +173,15 @@ def test_a_name_is_that_of_a_channel_to_the_letter_or_none(lab: Lab, channel: st
     assert told["subscription"] == channel
 
 
-@pytest.mark.parametrize("channel", ["/u/", "/u/a b", "/u/" + "x" * 300, "/u/notes"])
-def test_names_of_no_streaming_channel_are_unknown(lab: Lab, channel: str) -> None:
-    assert lab.client().ready().subscribe(channel)["error"] == "404::Unknown channel"
+@pytest.mark.parametrize(
+    ("channel", "error"),
+    [
+        *((name, "404::Unknown channel") for name in ("/u/", "/u/a b", "/u/" + "x" * 300)),
+        (NOTES.lower(), "404::channel names may not vary only by case"),
+    ],
+)
+def test_names_of_no_streaming_channel_are_unknown(lab: Lab, channel: str, error: str) -> None:
+    assert lab.client().ready().subscribe(channel)["error"] == error
 
 
 @pytest.mark.parametrize(
@@ -181,19 +201,31 @@ def test_who_may_not_read_is_told_so(lab: Lab, channel: str, error: str) -> None
     assert (note["what"], note["channel"], note["refused"]) == ("subscribed", channel, error)
 
 
+def test_who_may_not_read_what_a_topic_asks_about_is_told_so(lab: Lab) -> None:
+    topic = {"Name": "Sites", "Query": "SELECT Id, Name FROM Account WHERE Site = 'A'", "ApiVersion": 60.0}
+    lab.control.seed("PushTopic", [topic])
+    rights = {"objects": {"Account": "read", "PushTopic": "read"}, "fields": {"Account": {"Site": "none"}}}
+    reader = lab.control.create_user({"username": "reader@sfmock.test", **rights})
+    client = lab.client(token=reader.access_token).ready()
+    assert client.subscribe("/topic/Sites")["error"] == (
+        "403::Subscriber does not have access to all fields referenced in the where clause of the PushTopic"
+    )
+    assert client.subscribe(TOPIC)["successful"]
+
+
 INVALID = (
     "400::The replayId {%s} you provided was invalid.  Please provide a valid ID, -2 to replay all events, or -1 to "
     "replay only new events."
 )
 
 
-@pytest.mark.parametrize("replay", [82, -3, 10**19, "nothing", 1.5, True, [1]])
+@pytest.mark.parametrize("replay", [82, -3, 10**19, "9" * 25, "nothing", 1.5, True, [1]])
 def test_a_replay_id_that_was_never_given_out_is_refused_with_its_braces(lab: Lab, replay: Any) -> None:
     client = lab.client().ready()
     lab.publish(ORDER, {"Number__c": 1})
     told = client.subscribe(ORDER, replay)["error"]
     assert told.startswith("400::The replayId {")
-    if isinstance(replay, int | str) and not isinstance(replay, bool) and replay != 10**19:
+    if isinstance(replay, int | str) and not isinstance(replay, bool):
         assert told == INVALID % replay
 
 
@@ -305,6 +337,11 @@ def test_a_request_of_more_than_32768_bytes_is_too_large(lab: Lab) -> None:
     assert answer.json()[0]["error"] == "413::Maximum Request Size Exceeded"
 
 
+def test_one_that_is_larger_than_any_is_refused_likewise(lab: Lab) -> None:
+    answer = lab.client().send(data=b" " * 52_428_801, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()[0]["error"]) == (413, "413::Maximum Request Size Exceeded")
+
+
 @pytest.mark.parametrize(
     ("body", "kind"),
     [("", "application/json"), ("{", "application/json"), ("5", "application/json"), ("[1]", "application/json"),
@@ -331,5 +368,19 @@ def test_there_is_nothing_to_get(lab: Lab) -> None:
 def test_a_fault_refuses_a_message_as_it_refuses_a_call(lab: Lab) -> None:
     lab.control.add_fault({"on": "cometd.subscribe", "error": "SERVER_UNAVAILABLE", "when": {"times": 1}})
     client = lab.client().ready()
-    assert client.subscribe(ORDER)["error"].startswith("503::")
+    assert client.subscribe(ORDER) == {
+        "ext": {"sfdc": {"failureReason": TOO_BUSY}}, "clientId": client.id, "channel": "/meta/subscribe", "id": "3",
+        "subscription": ORDER, "error": TOO_BUSY, "successful": False,
+    }  # fmt: skip
     assert client.subscribe(ORDER)["successful"]
+
+
+def test_a_server_that_is_too_busy_says_why_in_the_extension(lab: Lab) -> None:
+    for step in ("handshake", "connect"):
+        lab.control.add_fault({"on": f"cometd.{step}", "error": "SERVER_UNAVAILABLE", "when": {"times": 1}})
+    client = lab.client()
+    reply = client.handshake()
+    assert (reply["error"], reply["ext"]["sfdc"]["failureReason"]) == ("403::Handshake denied", TOO_BUSY)
+    client.handshake()
+    (reply,) = client.connect()
+    assert (reply["error"], reply["ext"]["sfdc"]["failureReason"]) == (TOO_BUSY, TOO_BUSY)

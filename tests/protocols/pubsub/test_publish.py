@@ -11,6 +11,7 @@ import pytest
 
 from mock_server.control.client import ControlClient
 from mock_server.protocols.pubsub.messages import api
+from tests.conftest import Rest
 from tests.protocols.pubsub.client import EARLIEST, TOPIC, PubSub, Refused
 
 
@@ -213,3 +214,29 @@ def test_rows_beyond_the_first_save_are_in_the_journal_too(pubsub: PubSub, contr
     assert (
         sum(note["what"] == "published" for note in entry["events"]) + sum(s["rows"] for s in entry["strikes"]) == 450
     )
+
+
+def test_whichever_door_an_event_comes_in_by_it_is_told_alike(pubsub: PubSub, rest: Rest) -> None:
+    row = {"Number__c": "n", "Amount__c": 1.5, "When__c": "2026-03-01T10:00:00Z", "Day__c": "2026-03-01"}
+    typed = {"attributes": {"type": "Order__e"}, **row}
+    part = {"method": "POST", "url": "/services/data/v60.0/sobjects/Order__e", "referenceId": "e", "body": row}
+    wrong = {**row, "Amount__c": 123_456_789_012}
+    doors: list[tuple[str, Any]] = [
+        ("/sobjects/Order__e", row),
+        ("/composite/sobjects", {"records": [typed, {**typed, **wrong}]}),
+        ("/composite/tree/Order__e", {"records": [{**typed, "attributes": {"type": "Order__e", "referenceId": "e"}}]}),
+        ("/composite", {"compositeRequest": [part]}),
+        ("/composite/graph", {"graphs": [{"graphId": "g", "compositeRequest": [part]}]}),
+        (
+            "/composite/batch",
+            {"batchRequests": [{"method": "POST", "url": "v60.0/sobjects/Order__e", "richInput": row}]},
+        ),
+    ]
+    said = [rest.post(path, json=body).text for path, body in doors]
+    event = pubsub.event(Number__c="n", Amount__c=1.5, When__c=1_772_359_200_000, Day__c=1_772_323_200_000)
+    said.append(pubsub.call("Publish", topic_name=TOPIC, events=[event]).results[0].correlation_key)
+    told = pubsub.subscribe(preset=EARLIEST).events(len(said))
+    values = [{name: value for name, value in pubsub.decode(one).items() if name != "CreatedDate"} for one in told]
+    assert values == [values[0]] * len(said)
+    # The one of a tree is not told what became of its row beyond an id.
+    assert [one.event.id in text for one, text in zip(told, said, strict=True)] == [True, True, False, *[True] * 4]

@@ -333,6 +333,29 @@ def test_what_is_declared_has_records_that_can_be_changed_and_taken_away(server:
     server.control.delete_org(shop.made.id)
 
 
+def test_members_of_channels_are_there_once_and_stay_where_they_are(shop: Shop) -> None:
+    channel = define(shop, "PlatformEventChannel", "Some__chn", channelType="data", label="Some")
+    made = select(shop, "AccountChangeEvent").json()["id"]
+    for answer, known in (
+        (select(shop, "AccountChangeEvent"), made),
+        (
+            shop.rest.post(
+                "/tooling/sobjects/PlatformEventChannel",
+                json={"FullName": "Some__chn", "Metadata": {"channelType": "data", "label": "x"}},
+            ),
+            channel,
+        ),
+    ):
+        (error,) = answer.json()
+        assert (answer.status_code, error["errorCode"]) == (400, "DUPLICATE_VALUE")
+        assert known in error["message"]
+    for said in ({"eventChannel": "Some__chn"}, {"selectedEntity": "LeadChangeEvent"}):
+        metadata = {"eventChannel": "ChangeEvents", "selectedEntity": "AccountChangeEvent", **said}
+        body = {"FullName": "ChangeEvents_AccountChangeEvent", "Metadata": metadata}
+        answer = shop.rest.patch(f"/tooling/sobjects/PlatformEventChannelMember/{made}", json=body)
+        assert (answer.status_code, answer.json()[0]["errorCode"]) == (400, "FIELD_INTEGRITY_EXCEPTION")
+
+
 def select(shop: Shop, entity: str, channel: str = "ChangeEvents") -> requests.Response:
     metadata = {"eventChannel": channel, "selectedEntity": entity}
     body = {"FullName": f"{channel.replace('__', '_')}_{entity}", "Metadata": metadata}
@@ -366,6 +389,7 @@ def test_who_declares_more_objects_than_five_has_the_add_on(server: api.Server) 
     [
         ("PlatformEventChannel", "Big", {"channelType": "event"}, "ends in __chn"),
         ("PlatformEventChannel", "Big__chn", {"channelType": "other"}, "type of channel"),
+        ("PlatformEventChannel", "ChangeEvents", {"channelType": "data", "label": "x"}, "cannot be made"),
         ("PlatformEventChannel", "Big__chn", None, "Metadata is required"),
         ("PlatformEventChannelMember", "x", {"eventChannel": "No__chn", "selectedEntity": "Order__e"}, "no channel"),
         (
@@ -395,5 +419,5 @@ def test_a_channel_is_defined_once(shop: Shop) -> None:
     define(shop, "PlatformEventChannel", "Big__chn", channelType="event", label="Big")
     body = {"FullName": "Big__chn", "Metadata": {"channelType": "data", "label": "Big"}}
     answer = shop.rest.post("/tooling/sobjects/PlatformEventChannel", json=body)
-    assert (answer.status_code, "already" in answer.text) == (400, True)
+    assert (answer.status_code, answer.json()[0]["errorCode"]) == (400, "DUPLICATE_VALUE")
     assert len(tooling(shop, "SELECT Id FROM PlatformEventChannel")) == 1

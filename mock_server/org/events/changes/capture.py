@@ -35,11 +35,13 @@ _TICKS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class _Course:
-    """What transactions that change the same objects have in common: types by object, and channels by name, each with
-    the types of events that it carries. `parted` says whether an update may have to tell what it left alone."""
+    """What transactions that do the same to the same objects have in common: types by object, and channels,
+    each with the types of events that it carries, None for all of them. `undeletes` says whether records come back,
+    whose events tell them whole, `parted` whether an update may have to tell what it left alone."""
 
     types: Mapping[str, EventType]
-    channels: tuple[tuple[str, frozenset[str]], ...]
+    channels: tuple[tuple[Channel, frozenset[str] | None], ...]
+    undeletes: bool
     parted: bool
 
 
@@ -54,7 +56,7 @@ class Changes:
         self.origin: Callable[[int], str] = lambda exchange: ""
         """Tells the changeOrigin of an exchange; whoever knows exchanges sets it."""
         self._types: dict[str, EventType] = {}
-        self._courses: dict[tuple[str, ...], _Course] = {}
+        self._courses: dict[tuple[tuple[str, str], ...], _Course] = {}
         self._version = -1
         self._watching = False
         self._number = 0
@@ -157,23 +159,26 @@ class Changes:
             channel = self._bus.custom.standard(channel)
         return Seen(channel, lambda: self._org.accesses.of(who.user_id), self._org.schema)
 
-    def _channels(self, entities: tuple[str, ...]) -> Iterator[tuple[str, frozenset[str]]]:
-        """Yield the channels of a transaction by name, each with the types of events that it carries."""
+    def _channels(self, entities: tuple[str, ...]) -> Iterator[tuple[Channel, frozenset[str] | None]]:
+        """Yield the channels of a transaction, each with the types of events that it carries: None for all."""
         told = frozenset(change_event_name(one) for one in entities if one in self._default)
         if told:
-            yield PREFIX + ALL, told
+            yield self._bus.channel(PREFIX + ALL, "change"), told if len(told) < len(entities) else None
         for name in map(change_event_name, entities):
-            yield PREFIX + name, frozenset({name})
+            yield self._bus.channel(PREFIX + name, "change"), frozenset({name}) if len(entities) > 1 else None
 
     # -- what commits say
 
     def committed(self, batches: Sequence[Batch]) -> None:
         """Take what was committed; each transaction in it is one of its own."""
         captured = self._captured
-        if self._org.captured.quiet or not any(batch.sobject in captured for batch in batches):
+        if self._org.captured.quiet:
             return
         if len(batches) == 1:
-            self._take(list(batches))
+            if batches[0].sobject in captured:
+                self._take(list(batches))
+            return
+        if not any(batch.sobject in captured for batch in batches):
             return
         for _, group in groupby(batches, key=lambda batch: batch.whole):
             together = [one for one in group if one.sobject in captured or self._counts(one.sobject)]
@@ -186,20 +191,26 @@ class Changes:
         return sobject is not None and can_be_captured(sobject)
 
     def _take(self, batches: list[Batch]) -> None:
-        course = self._course(tuple({batch.sobject: None for batch in batches if batch.sobject in self._captured}))
-        types, verbs = course.types, {batch.verb for batch in batches}
-        if "undelete" in verbs:
+        done: dict[tuple[str, str], None] = {}
+        count = 0
+        for batch in batches:
+            if batch.sobject in self._captured:
+                done[batch.sobject, batch.verb] = None
+                count += len(batch.ids)
+        course = self._course(tuple(done))
+        types = course.types
+        if course.undeletes:
             batches = [
                 self._whole(batch, types) if batch.verb == "undelete" and batch.sobject in types else batch
                 for batch in batches
             ]
-        if course.parted and "update" in verbs:
+            count = sum(len(batch.ids) for batch in batches if batch.sobject in types)
+        if course.parted:
             written = {(batch.sobject, column) for batch in batches for column in batch.columns}
             batches = [
                 self._with_parts(batch, types, written) if batch.verb == "update" and batch.sobject in types else batch
                 for batch in batches
             ]
-        count = sum([len(batch.ids) for batch in batches if batch.sobject in types])
         if not count:
             return
         last = batches[-1]
@@ -213,27 +224,27 @@ class Changes:
             self._org.automation.of(kind.name, "insert", "after") for kind in types.values()
         ):
             self._hooked.append(promise)
-        for name, carried in course.channels:
-            channel = self._bus.channel(name, "change")
-            # Nobody may ever read it.
-            channel.expire(last.at)
-            channel.promise(promise.part(carried))
+        for channel, carried in course.channels:
+            channel.promise(promise if carried is None else promise.part(carried))
 
     def for_triggers(self) -> list[Event]:
         """Return the events that triggers may be waiting for, once."""
         promises, self._hooked = self._hooked, []
         return [event for promise in promises for event in promise.events()]
 
-    def _course(self, entities: tuple[str, ...]) -> _Course:
+    def _course(self, done: tuple[tuple[str, str], ...]) -> _Course:
+        """Return the course of transactions in which some things are done to objects: pairs of an object and a verb."""
         if self._version != self._org.schema.version:
             self._version = self._org.schema.version
             self._types.clear()
             self._courses.clear()
-        found = self._courses.get(entities)
+        found = self._courses.get(done)
         if found is None:
-            types = {one: self._type(one) for one in entities}
-            parted = any(kind.wholes for kind in types.values())
-            found = self._courses[entities] = _Course(types, tuple(self._channels(entities)), parted)
+            types = {entity: self._type(entity) for entity, _ in done}
+            verbs = {verb for _, verb in done}
+            parted = "update" in verbs and any(kind.wholes for kind in types.values())
+            found = _Course(types, tuple(self._channels(tuple(types))), "undelete" in verbs, parted)
+            self._courses[done] = found
         return found
 
     def _type(self, entity: str) -> EventType:

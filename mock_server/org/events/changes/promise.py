@@ -48,7 +48,7 @@ class Promise:
 
     def part(self, names: frozenset[str]) -> Later:
         """Return what a channel is promised that carries events of some types, by their names."""
-        return self if len(names) == len(self._types) else _Part(self, names)
+        return _Part(self, names)
 
 
 class _Part:

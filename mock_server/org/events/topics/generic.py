@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from mock_server.org import errors
 from mock_server.org.clock import stamp
-from mock_server.org.events.access import NotPermitted
+from mock_server.org.events.access import NoChannel, NotPermitted
 from mock_server.org.events.channel import Channel
 from mock_server.org.events.model import Event
 from mock_server.org.events.topics.views import GenericView
@@ -59,6 +59,8 @@ class GenericChannels:
         sobject = self._sobject
         found = self._record(name)
         if found is None:
+            if self._differs_in_case(name):
+                raise NoChannel(name, "case")
             if not org.dynamic_channels or channel_fault(name) is not None:
                 return None
             if access is not None and "create" not in access.rights(sobject):
@@ -77,6 +79,11 @@ class GenericChannels:
         rows = org.store.lookup(sobject, "Name", [name], "Id", "IsDeleted")
         return next((identifier for identifier, deleted in rows if not deleted), None)
 
+    def _differs_in_case(self, name: str) -> bool:
+        """Tell whether a channel has this name in other letters, large or small."""
+        sql = 'SELECT 1 FROM "StreamingChannel" WHERE "IsDeleted" = 0 AND "Name" = ? COLLATE NOCASE'
+        return self._org.store.connection.execute(sql, (name,)).fetchone() is not None
+
     def name_of(self, identifier: str) -> str:
         """Return the channel that a record is about; empty where there is no such record."""
         org, sobject = self._org, self._sobject
@@ -87,6 +94,8 @@ class GenericChannels:
     def _make(self, who: Session, name: str) -> None:
         change = Change("create", SOBJECT, {"Name": name}, derived={"IsDynamic": 1})
         (result,) = self._org.write(who, [change], all_or_none=False)
+        if any(error.spec is errors.TOO_MANY_CHANNELS for error in result.errors):
+            raise NoChannel(name, "spent")
         if not result.success:
             raise NotPermitted(name, SOBJECT, "create")
 

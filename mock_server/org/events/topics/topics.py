@@ -81,6 +81,8 @@ class Topics:
             for one in (own, sobject):
                 if "read" not in access.rights(one):
                     raise NotPermitted(plain, one.name)
+            if not all(access.sees(sobject, sobject.by_name[field]) for field in topic.query.asked):
+                raise NotPermitted(plain, sobject.name, "filter")
         test = filters.read(name, condition, topic.query.selected) if question else None
         return TopicView(self._channel(topic), self._org, who, sobject, test)
 

@@ -48,6 +48,15 @@ class TopicView(View):
         return [_without(event, hidden) for event in found if event.payload["Id"] in reached]
 
 
+class EarlyView(View):
+    """A PushTopic as clients of versions before 29.0 see it: deletions and undeletions are not for them."""
+
+    __slots__ = ()
+
+    def seen(self, events: Sequence[Event]) -> list[Event]:
+        return [event for event in events if event.told["type"] in ("created", "updated")]
+
+
 class GenericView(View):
     """A streaming channel: what is pushed to all, and what to this user alone."""
 

@@ -159,6 +159,15 @@ def test_a_deletion_tells_its_header_and_an_undeletion_everything(capturing: Mak
     assert "Twice__c" not in body(undeleted)
 
 
+def test_each_undeletion_is_told_by_itself_as_each_creation_is(capturing: Make) -> None:
+    org = capturing("Account")
+    made = [str(one.id) for one in org.save(*[Change("create", "Account", {"Name": "A"}) for _ in range(2)])]
+    org.save(*[Change("delete", "Account", id=one) for one in made])
+    org.save(*[Change("undelete", "Account", id=one) for one in made])
+    told = [(header(one)["changeType"], header(one)["recordIds"]) for one in org.on()[2:]]
+    assert told == [("DELETE", made), ("UNDELETE", made[:1]), ("UNDELETE", made[1:])]
+
+
 def test_who_is_erased_is_not_told_of(capturing: Make) -> None:
     org = capturing("Account")
     made = org.made("Account", Name="A")
@@ -437,6 +446,7 @@ def test_a_gap_stands_for_an_event(capturing: Make) -> None:
     gap = gap_of(event)
     assert header(gap) == {**header(event), "changeType": "GAP_CREATE"}
     assert (body(gap), gap.replay_id, header(gap)["recordIds"]) == ({}, event.replay_id, [made])
+    assert header(gap_of(gap)) == header(gap), "it stands for itself"
 
 
 # -- channels

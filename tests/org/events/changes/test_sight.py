@@ -71,6 +71,16 @@ def test_fields_that_a_subscriber_may_not_read_are_left_out(capturing: Make) -> 
     assert org.on("Shop__ChangeEvent", who=who)[0] is created, "it is made once for all who see as much"
 
 
+def test_a_compound_field_of_which_one_may_read_nothing_is_left_out(capturing: Make) -> None:
+    org = capturing("Account")
+    fields = {"Account": {"*": "none", "Phone": "read"}}
+    who = user_of(org, objects={"Account": "viewAll"}, fields=fields)
+    org.made("Account", Name="A", Phone="1", BillingCity="Rome")
+    (created,) = org.on("AccountChangeEvent", who=who)
+    assert body(created)["Phone"] == "1"
+    assert "BillingAddress" not in body(created)
+
+
 def test_of_all_changes_one_is_told_what_one_may_follow_and_as_long_as_one_may(capturing: Make) -> None:
     org = capturing("Shop__c", "Account")
     who = user_of(org, objects={"Shop__c": "viewAll", "Account": "read"})
