@@ -93,7 +93,7 @@ def test_clients_are_told_where_it_is(server: api.Server, org: OrgInfo) -> None:
     told = client_environment(org, server.url, "bundle.pem")
     assert told["SF_PUBSUB_ENDPOINT"] == server.pubsub
     assert (told["https_proxy"], told["GRPC_DEFAULT_SSL_ROOTS_FILE_PATH"]) == (server.url, "bundle.pem")
-    with api.attach(server.url) as elsewhere:
+    with api.attach(server.url, ca_file=str(server.ca_file)) as elsewhere:
         host = elsewhere.pubsub.partition(":")[0]
         assert elsewhere.pubsub == f"{host}:{server.pubsub.rpartition(':')[2]}"
 
