@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from mock_server import api
+from mock_server import api, inside
 from mock_server.config import Settings
 
 
@@ -17,7 +17,7 @@ def test_a_server_that_does_nothing_for_long_says_so(monkeypatch: pytest.MonkeyP
         begun.append(True)
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(api, "_LONGEST", 0.2)
+    monkeypatch.setattr(inside, "PATIENCE", 0.2)
     monkeypatch.setattr(api.Running, "open", never)
     with pytest.raises(TimeoutError, match=r"the server has done nothing for 0\.2 seconds: this machine is overloaded"):
         api.Server(Settings())
