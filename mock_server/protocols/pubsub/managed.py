@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 COMMITS = 1800.0
 """Seconds of the clock within which something has to be committed."""
-_COMMIT_RESPONSE = 0x2A
+_COMMIT_RESPONSE = b"\x2a"
 
 routes = wire.routes()
 

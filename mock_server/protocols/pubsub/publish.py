@@ -179,7 +179,7 @@ async def _published(call: Call, sobject: SObject, request: PublishRequest) -> b
         if row is not None:
             why = f"{row.errors[0].code}: {row.errors[0].message}"
         result = api.PublishResult(correlation_key=event.id, error=api.Error(code=api.PUBLISH, msg=why))
-        results.append(wire.chunk(0x0A, result.SerializeToString()))
+        results.append(wire.chunk(b"\x0a", result.SerializeToString()))
     schema_id = bus.codecs.of_event(sobject.name).schema_id
     rest = api.PublishResponse(schema_id=schema_id, rpc_id=wire.rpc_id(call))
     return b"".join(results) + rest.SerializeToString()

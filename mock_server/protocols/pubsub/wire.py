@@ -179,9 +179,7 @@ def tenant(org: Org) -> str:
 # -- messages, written without the classes of the stubs: an event's own bytes are the same for all who read it
 
 
-def varint(number: int) -> bytes:
-    if number < 128:
-        return bytes((number,))
+def _varint(number: int) -> bytes:
     out = bytearray()
     while number > 127:
         out.append(number & 127 | 128)
@@ -190,17 +188,25 @@ def varint(number: int) -> bytes:
     return bytes(out)
 
 
-def chunk(tag: int, content: bytes) -> bytes:
+_SHORT = tuple(map(_varint, range(1024)))
+"""What stands in front of most fields: their lengths."""
+
+
+def varint(number: int) -> bytes:
+    return _SHORT[number] if number < 1024 else _varint(number)
+
+
+def chunk(tag: bytes, content: bytes) -> bytes:
     """Return a field of bytes; `tag` is its number and type. One that is empty is left out."""
-    return bytes((tag,)) + varint(len(content)) + content if content else b""
+    return tag + varint(len(content)) + content if content else b""
 
 
-_EVENTS, _LATEST, _RPC, _PENDING = 0x0A, 0x12, 0x1A, 0x20
+_LATEST, _RPC, _PENDING = b"\x12", b"\x1a", b"\x20"
 
 
 def consumer_event(uuid: str, schema_id: str, payload: bytes, replay_id: int) -> bytes:
     """Return a ConsumerEvent as an element of `events`."""
-    producer = chunk(0x0A, uuid.encode()) + _schema(schema_id) + chunk(0x1A, payload)
+    producer = chunk(b"\x0a", uuid.encode()) + _schema(schema_id) + chunk(b"\x1a", payload)
     size = varint(len(producer))
     # Ten bytes are the replay id's, one the tag in front of them.
     return b"".join(
@@ -210,15 +216,15 @@ def consumer_event(uuid: str, schema_id: str, payload: bytes, replay_id: int) ->
 
 @lru_cache(256)
 def _schema(schema_id: str) -> bytes:
-    return chunk(0x12, schema_id.encode())
+    return chunk(b"\x12", schema_id.encode())
 
 
 def accepted(replay_id: int, key: str) -> bytes:
     """Return the PublishResult of an event that was accepted, as an element of `results`."""
-    return chunk(0x0A, b"\x0a\x08" + replay_bytes(replay_id) + chunk(0x1A, key.encode()))
+    return chunk(b"\x0a", b"\x0a\x08" + replay_bytes(replay_id) + chunk(b"\x1a", key.encode()))
 
 
 def fetched(events: Iterable[bytes], latest: int, rpc: str, pending: int, more: bytes = b"") -> bytes:
     """Return a FetchResponse or a ManagedFetchResponse; `more` are its further fields."""
     rest = chunk(_LATEST, replay_bytes(latest)) + chunk(_RPC, rpc.encode())
-    return b"".join(events) + rest + (bytes((_PENDING,)) + varint(pending) if pending else b"") + more
+    return b"".join(events) + rest + (_PENDING + varint(pending) if pending else b"") + more
