@@ -12,7 +12,7 @@ import logging
 import re
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from aiohttp import EMPTY_PAYLOAD
@@ -170,11 +170,6 @@ class Connection(BaseProtocol):
         elif len(self._waiting) >= _MOST_WAITING:
             self._hold()
 
-    def resume_reading(self, *how: Any, **more: Any) -> None:
-        # It is called at the end of every body; the parser would look for what it has left where it has left nothing.
-        if self._reading_paused:
-            super().resume_reading(*how, **more)
-
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)
         self._deaf, self._parser = True, None  # which holds the connection
@@ -237,6 +232,8 @@ class Connection(BaseProtocol):
                     self._content = None
                 if kept and self._upgraded and not self._waiting:
                     self._stay()
+                if kept and self._waiting:
+                    await asyncio.sleep(0)  # what is answered without waiting would let nobody else be served
         except ConnectionError:
             kept = False
         except BaseException:

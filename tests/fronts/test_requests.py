@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import socket
 import zlib
@@ -13,6 +14,7 @@ import pytest
 from mock_server import api
 from mock_server.control.client import OrgInfo
 from mock_server.fronts import connections
+from mock_server.fronts.answers import Answer
 from tests.conftest import Rest
 from tests.waiting import PATIENCE
 
@@ -163,6 +165,38 @@ def test_more_requests_than_may_wait_are_answered_all_and_in_order(server: api.S
     out = exchange(server, asked)
     said = [int(number) for number in re.findall(rb"Provided external ID field does not exist[^:]*: (\d+)", out)]
     assert said == list(range(501))
+
+
+def test_a_body_of_many_small_chunks_holds_up_nothing_behind_it(server: api.Server, org: OrgInfo) -> None:
+    """From 16,385 unread chunks on aiohttp's parser pauses, once, wherever it then is."""
+    body = BODY + b" " * (16_385 - len(BODY))
+    chunks = b"".join(b"1\r\n%c\r\n" % byte for byte in body) + b"0\r\n\r\n"
+    last = post(org, b"Content-Length: 16\r\nConnection: close\r\n", BODY)
+    out = exchange(server, post(org, b"Transfer-Encoding: chunked\r\n", chunks) + last)
+    assert out.count(b"HTTP/1.1 201 Created") == 2
+
+
+async def test_a_flood_of_requests_on_one_connection_lets_others_be_served() -> None:
+    done = 0
+
+    async def serve(_: connections.Request) -> Answer:
+        nonlocal done
+        done += 1
+        return Answer(200, {}, b"x")
+
+    flood = connections.Connections(serve)
+    loop = asyncio.get_running_loop()
+    listening = await loop.create_server(flood, "127.0.0.1", 0)
+    reader, writer = await asyncio.open_connection(*listening.sockets[0].getsockname())
+    writer.write((b"GET / HTTP/1.1\r\n" + HOST + b"\r\n") * 1000)
+    while done < 1000:
+        before = done
+        await asyncio.sleep(0)
+        assert done - before < 10, "answered in one go, while all others wait"
+    assert (await reader.readexactly(15)) == b"HTTP/1.1 200 OK"
+    writer.close()
+    listening.close()
+    await flood.shutdown(1)
 
 
 def test_who_says_nothing_holds_up_nobody_and_is_sent_away(
