@@ -1,4 +1,4 @@
-"""The listener before a small server of its own, on every event loop: what it hands on, and what it survives."""
+"""The listener and its connections, on every event loop: what it hands on, and what it survives."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from typing import Any
 
 import pytest
 import requests
-from aiohttp import web
 
 from mock_server.fronts import certificates, listener
+from mock_server.fronts.answers import Answer
 from mock_server.fronts.certificates import Certificates
+from mock_server.fronts.connections import Connections, Request
 from mock_server.fronts.listener import Listener
 from tests.waiting import PATIENCE, until_on_loop
 
@@ -51,10 +52,10 @@ def run(request: pytest.FixtureRequest) -> Run:
 
 @asynccontextmanager
 async def listening(kept: Certificates, host: str = "127.0.0.1", **options: Any) -> AsyncIterator[Listener]:
-    async def answer(request: web.BaseRequest) -> web.StreamResponse:
-        return web.Response(text=f"{request.scheme} {request.path}")
+    async def answer(request: Request) -> Answer:
+        return Answer(200, {}, f"{request.connection.scheme} {request.target}".encode())
 
-    server = web.Server(answer)
+    server = Connections(answer)
     front = Listener(host, 0, server, kept.context(), **options)
     front.start()
     try:
